@@ -1,0 +1,75 @@
+import { createTypeScriptImportResolver } from "eslint-import-resolver-typescript";
+import { importX } from "eslint-plugin-import-x";
+import ts from "typescript-eslint";
+
+/** Lower layers first. A folder imports from lower layers only: never upwards, never sideways. */
+const layers = [
+  ["errors", "config"],
+  ["ml", "db"],
+  ["recsys", "schema"],
+  ["resolvers", "workers"],
+  ["plugin"],
+  ["server", "cli"],
+];
+
+const zones = layers.flatMap((layer, level) =>
+  layer.map(folder => ({
+    target: `./src/${folder}`,
+    from: layers
+      .slice(level)
+      .flat()
+      .filter(other => other !== folder)
+      .map(other => `./src/${other}`),
+    message: "Imports go down the layers: see docs/architecture.md.",
+  })),
+);
+
+// The two exceptions of docs/architecture.md: schema takes row types from db; cli starts the server.
+const allowed = { "./src/cli": ["./src/server"] };
+for (const zone of zones) {
+  zone.from = zone.from.filter(folder => !(allowed[zone.target] ?? []).includes(folder));
+}
+
+export default ts.config(
+  {
+    ignores: ["dist/**", "**/*.js", "**/*.cjs", "**/*.mjs", "src/db/generated/**", "web/**", "pretrain/**"],
+  },
+  ...ts.configs.recommendedTypeChecked,
+  ...ts.configs.stylisticTypeChecked,
+  {
+    languageOptions: {
+      parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname },
+    },
+    plugins: { "import-x": importX },
+    settings: { "import-x/resolver-next": [createTypeScriptImportResolver()] },
+    rules: {
+      curly: ["error", "all"],
+      "max-lines": ["error", { max: 300, skipBlankLines: true, skipComments: true }],
+      "max-params": ["error", 4],
+      "import-x/no-cycle": "error",
+      "import-x/no-default-export": "error",
+      "import-x/no-restricted-paths": ["error", { zones }],
+      "import-x/order": [
+        "error",
+        {
+          alphabetize: { order: "asc", caseInsensitive: true },
+          groups: ["builtin", "external", ["parent", "sibling"]],
+        },
+      ],
+      "no-restricted-properties": [
+        "error",
+        { object: "Math", property: "random", message: "Use src/ml/nn/random.ts: one seeded source." },
+        { object: "process", property: "env", message: "Only src/config reads the environment." },
+      ],
+      "@typescript-eslint/consistent-type-imports": ["error", { fixStyle: "inline-type-imports" }],
+      "@typescript-eslint/require-await": "off",
+      "@typescript-eslint/restrict-template-expressions": "off",
+      "@typescript-eslint/switch-exhaustiveness-check": "error",
+    },
+  },
+  {
+    files: ["src/config/**", "tests/**", "prisma.config.ts"],
+    rules: { "no-restricted-properties": "off", "import-x/no-default-export": "off" },
+  },
+  { files: ["tests/**"], rules: { "max-lines": "off" } },
+);

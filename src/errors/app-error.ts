@@ -1,0 +1,78 @@
+/** @file Every error the product can name, in one catalogue (docs/errors.md is made from it). Anything else is masked. */
+
+/** `[HTTP status, message template]`; `{name}` is filled from the error's details. */
+export const errorCatalogue = {
+  // ── who is asking ──
+  UNAUTHENTICATED: [401, "A valid API key or shopper token is needed"],
+  TOKEN_INVALID: [401, "The shopper token is not valid: {reason}"],
+  FORBIDDEN: [403, "The role '{role}' may not do this; it needs {needed}"],
+  OTHER_USER: [403, "The token is for another user than '{userId}'"],
+  // ── what is asked for ──
+  USER_NOT_FOUND: [404, "No user with id '{userId}'"],
+  ITEM_NOT_FOUND: [404, "No item with id '{itemId}'"],
+  IMAGE_NOT_FOUND: [404, "No image with hash '{hash}'"],
+  JOB_NOT_FOUND: [404, "No job with id '{jobId}'"],
+  MODEL_VERSION_NOT_FOUND: [404, "No ranking-model version '{versionId}'"],
+  API_KEY_NOT_FOUND: [404, "No API key '{name}'"],
+  INVALID_ARGUMENT: [400, "{argument} {problem}"],
+  INVALID_CURSOR: [400, "The cursor '{cursor}' is not one this list gave"],
+  PAGE_SIZE: [400, "'first' must be between 1 and {max}, but got {got}"],
+  QUERY_TOO_COMPLEX: [400, "The query's complexity is {got}; at most {max} is allowed"],
+  PAYLOAD_TOO_LARGE: [413, "{what} has {got}; at most {max} is allowed"],
+  // ── what is not ready ──
+  INDEX_NOT_BUILT: [503, "The caption index is not built; run 'vitrine index'"],
+  INDEX_STALE: [503, "The caption index was made by {found}, but the encoder is {expected}"],
+  RANKER_NOT_TRAINED: [503, "No ranking model is active; run 'vitrine train ranker'"],
+  RANKER_NOT_READY: [409, "The ranking-model version '{versionId}' is {state} and cannot be activated"],
+  NOTHING_TO_ROLL_BACK: [409, "There is no earlier ranking-model version to go back to"],
+  TOO_FEW_INTERACTIONS: [422, "The ranker needs at least {needed} interactions, but got {got}"],
+  TRAINING_DIVERGED: [500, "Training '{model}' gave values that are not numbers; lower the learning rate"],
+  JOB_NOT_CANCELLABLE: [409, "The job '{jobId}' is {state} and cannot be cancelled"],
+  JOB_CANCELLED: [409, "The job was cancelled"],
+  WORKER_LOST: [500, "The worker that ran the job stopped"],
+  // ── pictures ──
+  IMAGE_UNREADABLE: [422, "The picture cannot be decoded: {reason}"],
+  IMAGE_TOO_LARGE: [422, "The picture has {got} {unit}; at most {max} is allowed"],
+  IMAGE_TYPE: [422, "The picture is {got}; JPEG, PNG, WebP, AVIF, GIF or SVG is needed"],
+  GENERATION_FAILED: [500, "The picture could not be generated"],
+  // ── files and sources ──
+  FILE_NOT_FOUND: [404, "No file '{path}'"],
+  FILE_MALFORMED: [422, "'{path}' is not {expected}: {reason}"],
+  FETCH_REFUSED: [422, "'{url}' may not be fetched: {reason}"],
+  FETCH_FAILED: [502, "'{url}' could not be fetched: {reason}"],
+  IMPORT_SOURCE_CHANGED: [409, "'{path}' changed since the import began; start again with --restart"],
+  MODEL_FILE_MISSING: [500, "The model pack '{pack}' has no file '{path}'"],
+  MODEL_FILE_DAMAGED: [500, "'{path}' of the model pack '{pack}' does not match its checksum"],
+  MODEL_PACK_INVALID: [500, "'{path}' is not a model pack: {reason}"],
+  // ── the process ──
+  CONFIG_INVALID: [500, "The configuration has faults:\n{faults}"],
+  DATABASE_UNREACHABLE: [503, "The database cannot be reached: {reason}"],
+  DATA_FOLDER_LOCKED: [409, "'{path}' is in use by process {pid}"],
+  MIGRATION_CHANGED: [500, "The migration '{name}' was edited after it was applied"],
+  MIGRATION_FAILED: [500, "The migration '{name}' is half applied; repair it, then run 'vitrine db migrate'"],
+  SCHEMA_DRIFT: [500, "{file} is not what the code says; run '{command}'"],
+} as const satisfies Record<string, readonly [number, string]>;
+
+export type ErrorCode = keyof typeof errorCatalogue;
+
+export const errorCodes = Object.keys(errorCatalogue) as ErrorCode[];
+
+/** A known fault, named by a code the client can branch on. A programming error is a plain `Error` instead. */
+export class AppError extends Error {
+  /** HTTP status. */
+  readonly status: number;
+
+  constructor(
+    readonly code: ErrorCode,
+    readonly details: Readonly<Record<string, string | number>> = {},
+    options?: ErrorOptions,
+  ) {
+    const [status, template] = errorCatalogue[code];
+    super(
+      template.replace(/\{(\w+)\}/g, (_, name: string) => String(details[name])),
+      options,
+    );
+    this.name = "AppError";
+    this.status = status;
+  }
+}
