@@ -32,7 +32,15 @@ for (const zone of zones) {
 
 export default ts.config(
   {
-    ignores: ["dist/**", "**/*.js", "**/*.cjs", "**/*.mjs", "src/db/generated/**", "web/**", "pretrain/**"],
+    ignores: [
+      "dist/**",
+      "**/*.js",
+      "**/*.cjs",
+      "**/*.mjs",
+      "src/db/generated/**",
+      "web/**",
+      "pretrain/**",
+    ],
   },
   ...ts.configs.recommendedTypeChecked,
   ...ts.configs.stylisticTypeChecked,
@@ -58,7 +66,11 @@ export default ts.config(
       ],
       "no-restricted-properties": [
         "error",
-        { object: "Math", property: "random", message: "Use src/ml/nn/random.ts: one seeded source." },
+        {
+          object: "Math",
+          property: "random",
+          message: "Use src/ml/nn/random.ts: one seeded source.",
+        },
         { object: "process", property: "env", message: "Only src/config reads the environment." },
       ],
       "@typescript-eslint/consistent-type-imports": ["error", { fixStyle: "inline-type-imports" }],

@@ -23,10 +23,16 @@ export const errorCatalogue = {
   INDEX_NOT_BUILT: [503, "The caption index is not built; run 'vitrine index'"],
   INDEX_STALE: [503, "The caption index was made by {found}, but the encoder is {expected}"],
   RANKER_NOT_TRAINED: [503, "No ranking model is active; run 'vitrine train ranker'"],
-  RANKER_NOT_READY: [409, "The ranking-model version '{versionId}' is {state} and cannot be activated"],
+  RANKER_NOT_READY: [
+    409,
+    "The ranking-model version '{versionId}' is {state} and cannot be activated",
+  ],
   NOTHING_TO_ROLL_BACK: [409, "There is no earlier ranking-model version to go back to"],
   TOO_FEW_INTERACTIONS: [422, "The ranker needs at least {needed} interactions, but got {got}"],
-  TRAINING_DIVERGED: [500, "Training '{model}' gave values that are not numbers; lower the learning rate"],
+  TRAINING_DIVERGED: [
+    500,
+    "Training '{model}' gave values that are not numbers; lower the learning rate",
+  ],
   JOB_NOT_CANCELLABLE: [409, "The job '{jobId}' is {state} and cannot be cancelled"],
   JOB_CANCELLED: [409, "The job was cancelled"],
   WORKER_LOST: [500, "The worker that ran the job stopped"],
@@ -40,7 +46,10 @@ export const errorCatalogue = {
   FILE_MALFORMED: [422, "'{path}' is not {expected}: {reason}"],
   FETCH_REFUSED: [422, "'{url}' may not be fetched: {reason}"],
   FETCH_FAILED: [502, "'{url}' could not be fetched: {reason}"],
-  IMPORT_SOURCE_CHANGED: [409, "'{path}' changed since the import began; start again with --restart"],
+  IMPORT_SOURCE_CHANGED: [
+    409,
+    "'{path}' changed since the import began; start again with --restart",
+  ],
   MODEL_FILE_MISSING: [500, "The model pack '{pack}' has no file '{path}'"],
   MODEL_FILE_DAMAGED: [500, "'{path}' of the model pack '{pack}' does not match its checksum"],
   MODEL_PACK_INVALID: [500, "'{path}' is not a model pack: {reason}"],
@@ -49,7 +58,10 @@ export const errorCatalogue = {
   DATABASE_UNREACHABLE: [503, "The database cannot be reached: {reason}"],
   DATA_FOLDER_LOCKED: [409, "'{path}' is in use by process {pid}"],
   MIGRATION_CHANGED: [500, "The migration '{name}' was edited after it was applied"],
-  MIGRATION_FAILED: [500, "The migration '{name}' is half applied; repair it, then run 'vitrine db migrate'"],
+  MIGRATION_FAILED: [
+    500,
+    "The migration '{name}' is half applied; repair it, then run 'vitrine db migrate'",
+  ],
   SCHEMA_DRIFT: [500, "{file} is not what the code says; run '{command}'"],
 } as const satisfies Record<string, readonly [number, string]>;
 

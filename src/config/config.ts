@@ -1,0 +1,100 @@
+/** @file The environment, read once and validated whole. Nothing else reads `process.env`. */
+import { availableParallelism } from "node:os";
+import { resolve } from "node:path";
+import { z } from "zod";
+import { AppError } from "../errors/app-error.js";
+
+const flag = z
+  .enum(["0", "1", "false", "true"])
+  .transform(value => value === "1" || value === "true");
+const wholeNumber = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
+
+const environment = z.object({
+  /** A Postgres to use; without it an embedded one lives in `VITRINE_HOME`. */
+  DATABASE_URL: z
+    .string()
+    .regex(/^postgres(ql)?:\/\//, "must begin with postgresql://")
+    .optional(),
+  /** Folder of everything Vitrine keeps; default `.vitrine` in the working directory. */
+  VITRINE_HOME: z.string().min(1).default(".vitrine"),
+  /** Address to listen on; default 127.0.0.1. */
+  VITRINE_HOST: z.string().min(1).default("127.0.0.1"),
+  /** Port to listen on; 0 takes a free one; default 4000. */
+  VITRINE_PORT: wholeNumber(0, 65_535).default(4000),
+  /** Where the API is reached from outside, for the image URLs it gives; default: relative URLs. */
+  VITRINE_PUBLIC_URL: z.url({ protocol: /^https?$/ }).optional(),
+  /** Origins whose pages may call the API, separated by commas; default none. */
+  VITRINE_CORS_ORIGINS: z
+    .string()
+    .default("")
+    .transform(list => list.split(",").flatMap(origin => origin.trim() || [])),
+  /** Secret of the shoppers' tokens (HS256), at least 32 characters; default: made once and kept in `VITRINE_HOME`. */
+  VITRINE_TOKEN_SECRET: z.string().min(32, "must have at least 32 characters").optional(),
+  /** Folder of the model pack; default: the bundled `models/mini`. */
+  VITRINE_MODELS: z.string().min(1).optional(),
+  /** Threads that render pictures; default 1. */
+  VITRINE_RENDER_THREADS: wholeNumber(1, 64).default(1),
+  /** Cores one picture may use; default: one less than the machine has. */
+  VITRINE_ONNX_THREADS: wholeNumber(1, 256).optional(),
+  /** Whether this process runs jobs besides answering the API; default 1. */
+  VITRINE_RUN_JOBS: flag.default(true),
+  /** `trace`, `debug`, `info`, `warn`, `error` or `silent`; default info. */
+  VITRINE_LOG_LEVEL: z
+    .enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"])
+    .default("info"),
+});
+
+export interface Config {
+  readonly databaseUrl: string | null;
+  /** Absolute path. */
+  readonly home: string;
+  readonly host: string;
+  readonly port: number;
+  /** Without a slash at the end; empty for relative URLs. */
+  readonly publicUrl: string;
+  readonly corsOrigins: readonly string[];
+  readonly tokenSecret: string | null;
+  /** Absolute path of the model pack. */
+  readonly modelsFolder: string;
+  readonly renderThreads: number;
+  readonly onnxThreads: number;
+  readonly runJobs: boolean;
+  readonly logLevel: string;
+}
+
+/** The bundled base models, found from this file (`src/config` or `dist/config`). */
+const bundledModels = resolve(import.meta.dirname, "../../models/mini");
+
+/**
+ * The configuration that the environment asks for, frozen.
+ *
+ * @throws AppError `CONFIG_INVALID`, which lists every fault.
+ */
+export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ""));
+  const parsed = environment.safeParse(given);
+  const unknown = Object.keys(given)
+    .filter(name => name.startsWith("VITRINE_") && !(name in environment.shape))
+    .map(name => `${name} is not a setting`);
+  if (!parsed.success || unknown.length > 0) {
+    const faults = (parsed.error?.issues ?? []).map(
+      ({ path, message }) => `${path.join(".")}: ${message}`,
+    );
+    throw new AppError("CONFIG_INVALID", { faults: [...faults, ...unknown].join("\n") });
+  }
+  const settings = parsed.data;
+  return Object.freeze({
+    databaseUrl: settings.DATABASE_URL ?? null,
+    home: resolve(settings.VITRINE_HOME),
+    host: settings.VITRINE_HOST,
+    port: settings.VITRINE_PORT,
+    publicUrl: settings.VITRINE_PUBLIC_URL?.replace(/\/+$/, "") ?? "",
+    corsOrigins: settings.VITRINE_CORS_ORIGINS,
+    tokenSecret: settings.VITRINE_TOKEN_SECRET ?? null,
+    modelsFolder: settings.VITRINE_MODELS ? resolve(settings.VITRINE_MODELS) : bundledModels,
+    renderThreads: settings.VITRINE_RENDER_THREADS,
+    onnxThreads: settings.VITRINE_ONNX_THREADS ?? Math.max(1, availableParallelism() - 1),
+    runJobs: settings.VITRINE_RUN_JOBS,
+    logLevel: settings.VITRINE_LOG_LEVEL,
+  });
+}

@@ -1,0 +1,26 @@
+/** @file The rows of the database, as Prisma types them: what repositories return and services pass on. */
+export type {
+  ApiKey as ApiKeyRow,
+  Blob as BlobRow,
+  Caption as CaptionRow,
+  Embedding as EmbeddingRow,
+  ImportRun as ImportRunRow,
+  Interaction as InteractionRow,
+  Item as ItemRow,
+  ItemImage as ItemImageRow,
+  Job as JobRow,
+  PersonalizedImage as PersonalizedImageRow,
+  RankChange as RankChangeRow,
+  RankingModelVersion as RankingModelVersionRow,
+  User as UserRow,
+} from "./generated/client.js";
+export type {
+  ApiKeyRole,
+  CaptionSource,
+  EmbeddingKind,
+  ImportState,
+  InteractionKind,
+  JobKind,
+  JobState,
+  RankingModelState,
+} from "./generated/enums.js";

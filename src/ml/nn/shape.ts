@@ -1,0 +1,114 @@
+/** @file Dense matrices as plain typed arrays, and the checks at the door of the functions that take them. */
+
+/** A dense matrix, row by row. */
+export interface Matrix {
+  readonly shape: readonly [rows: number, columns: number];
+  readonly values: Float32Array;
+}
+
+/** A matrix over `values`, which it shares; zeros when none are given. */
+export function matrix(
+  shape: readonly [rows: number, columns: number],
+  values: Float32Array = new Float32Array(shape[0] * shape[1]),
+): Matrix {
+  assertLength("matrix", values, shape[0] * shape[1]);
+  return { shape, values };
+}
+
+/** Row `index`, sharing the matrix's memory. */
+export function row({ shape: [, D], values }: Matrix, index: number): Float32Array {
+  return values.subarray(index * D, (index + 1) * D);
+}
+
+/** Rows `start` up to `end` (exclusive), sharing the matrix's memory. */
+export function rowRange({ shape: [, D], values }: Matrix, start: number, end: number): Matrix {
+  return matrix([end - start, D], values.subarray(start * D, end * D));
+}
+
+/** A copy of the rows `indices`, in that order. */
+export function gatherRows(source: Matrix, indices: ArrayLike<number>): Matrix {
+  const D = source.shape[1];
+  const result = matrix([indices.length, D]);
+  for (let i = 0; i < indices.length; i++) {
+    result.values.set(row(source, indices[i]), i * D);
+  }
+  return result;
+}
+
+/** `a` above `b`. */
+export function stackRows(a: Matrix, b: Matrix): Matrix {
+  if (a.shape[1] !== b.shape[1]) {
+    throw new Error(`stackRows: expected equal widths, got [${a.shape}] and [${b.shape}]`);
+  }
+  const result = matrix([a.shape[0] + b.shape[0], a.shape[1]]);
+  result.values.set(a.values);
+  result.values.set(b.values, a.values.length);
+  return result;
+}
+
+export function assertLength(where: string, values: ArrayLike<unknown>, expected: number): void {
+  if (values.length !== expected) {
+    throw new Error(`${where}: expected ${expected} values, got ${values.length}`);
+  }
+}
+
+export function assertShape(
+  where: string,
+  { shape }: Matrix,
+  expected: readonly [rows: number, columns: number],
+): void {
+  if (shape[0] !== expected[0] || shape[1] !== expected[1]) {
+    throw new Error(`${where}: expected shape [${expected}], got [${shape}]`);
+  }
+}
+
+/** `Σ_d a_d b_d`. */
+export function dot(a: Float32Array, b: Float32Array): number {
+  let sum = 0;
+  for (let d = 0; d < a.length; d++) {
+    sum += a[d] * b[d];
+  }
+  return sum;
+}
+
+/** `target += scale · source`, in place. */
+export function addScaled(target: Float32Array, source: Float32Array, scale: number): void {
+  for (let d = 0; d < target.length; d++) {
+    target[d] += scale * source[d];
+  }
+}
+
+/** Each row divided by its Euclidean length; a row of zeros stays zero. */
+export function normalizedRows(x: Matrix): Matrix {
+  const [N] = x.shape;
+  const result = matrix(x.shape);
+  for (let i = 0; i < N; i++) {
+    const source = row(x, i);
+    const length = Math.sqrt(dot(source, source));
+    if (length > 0) {
+      addScaled(row(result, i), source, 1 / length);
+    }
+  }
+  return result;
+}
+
+/**
+ * Adds to `dx` what `dn`, the gradient at `n = x / ||x||`, asks of `x`: `(dn - n (n · dn)) / ||x||`; nothing for a row
+ * of zeros, which has no direction to change.
+ */
+export function addNormalizedRowsGradient(x: Matrix, dn: Matrix, dx: Matrix): void {
+  const [N, D] = x.shape;
+  for (let i = 0; i < N; i++) {
+    const source = row(x, i);
+    const gradient = row(dn, i);
+    const squared = dot(source, source);
+    if (squared > 0) {
+      const length = Math.sqrt(squared);
+      const along = dot(source, gradient) / squared;
+      const target = row(dx, i);
+      for (let d = 0; d < D; d++) {
+        target[d] += (gradient[d] - source[d] * along) / length;
+      }
+    }
+  }
+}

@@ -1,0 +1,185 @@
+/**
+ * @file A model pack: one folder with the base models, in the usual Hugging Face layouts.
+ *
+ * `model_index.json` and `unet/`, `vae_encoder/`, `vae_decoder/`, `text_encoder/`, `tokenizer/`, `scheduler/` are a
+ * Stable Diffusion pipeline exported to ONNX, as diffusers and optimum write it, so a plain SD-1.5 folder is a pack.
+ * Vitrine's own packs add `image_projection/`, `clip/`, `captioner/`, `styles.json` and a `manifest.json` with checksums.
+ */
+import { createHash } from "node:crypto";
+import { createReadStream, existsSync } from "node:fs";
+import { readdir, readFile, stat } from "node:fs/promises";
+import { basename, isAbsolute, join, resolve } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { z } from "zod";
+import { AppError } from "../../errors/app-error.js";
+
+/** The parts a pack may have; {@link ModelPack.has} tells which are there. */
+export const packComponents = [
+  "unet",
+  "vae_encoder",
+  "vae_decoder",
+  "text_encoder",
+  "tokenizer",
+  "scheduler",
+  "image_projection",
+  "clip",
+  "captioner",
+] as const;
+
+export type PackComponent = (typeof packComponents)[number];
+
+const modelIndexSchema = z.looseObject({ _class_name: z.string() });
+
+const manifestSchema = z.looseObject({
+  name: z.string().min(1),
+  version: z.string().min(1),
+  license: z.string(),
+  files: z
+    .array(
+      z.looseObject({
+        path: z.string().refine(isInside, "must be a relative path inside the pack"),
+        sizeBytes: z.number().int().nonnegative(),
+        sha256: z.string().regex(/^[0-9a-f]{64}$/),
+      }),
+    )
+    .min(1),
+  /** Where the weights and what they learned from came from; shown, not read. */
+  attribution: z.unknown().optional(),
+});
+
+export type PackManifest = z.infer<typeof manifestSchema>;
+
+/**
+ * Opens a pack: reads and checks its index and manifest, and that every listed file is there at its size.
+ * Checksums take a read of every byte, so they are left to {@link ModelPack.verify}.
+ *
+ * @throws AppError `MODEL_FILE_MISSING`, `MODEL_FILE_DAMAGED` (a wrong size), `MODEL_PACK_INVALID`.
+ */
+export async function openModelPack(dir: string): Promise<ModelPack> {
+  const root = resolve(dir);
+  if (!existsSync(root)) {
+    throw new AppError("MODEL_PACK_INVALID", { path: root, reason: "there is no such folder" });
+  }
+  const name = basename(root);
+  await readJson(root, name, "model_index.json", modelIndexSchema);
+  if (!existsSync(join(root, "manifest.json"))) {
+    return new ModelPack(root, name, (await configHash(root)).slice(0, 12), null);
+  }
+  const manifest = await readJson(root, name, "manifest.json", manifestSchema);
+  const hash = await sha256OfFile(join(root, "manifest.json"));
+  const version = `${manifest.version}-${hash.slice(0, 12)}`;
+  const pack = new ModelPack(root, manifest.name, version, manifest);
+  for (const { path, sizeBytes } of manifest.files) {
+    if ((await stat(pack.path(path))).size !== sizeBytes) {
+      throw new AppError("MODEL_FILE_DAMAGED", { pack: manifest.name, path });
+    }
+  }
+  return pack;
+}
+
+/** An open pack. It holds paths, not models. */
+export class ModelPack {
+  constructor(
+    /** Absolute. */
+    readonly dir: string,
+    /** The manifest's name; of a folder without manifest, the folder's. */
+    readonly name: string,
+    /**
+     * The manifest's version and the head of its SHA-256, so that two builds of one version differ; of a folder
+     * without manifest, the head of the SHA-256 of its configuration files and the sizes of its models.
+     */
+    readonly version: string,
+    readonly manifest: PackManifest | null,
+  ) {}
+
+  /** True when the pack has this part. */
+  has(component: PackComponent): boolean {
+    return existsSync(join(this.dir, component));
+  }
+
+  /**
+   * The absolute path of a file or folder of the pack, named with `/`.
+   *
+   * @throws AppError `MODEL_FILE_MISSING`.
+   */
+  path(sub: string): string {
+    const path = join(this.dir, sub);
+    if (!existsSync(path)) {
+      throw new AppError("MODEL_FILE_MISSING", { pack: this.name, path: sub });
+    }
+    return path;
+  }
+
+  /**
+   * A JSON file of the pack, checked.
+   *
+   * @throws AppError `MODEL_FILE_MISSING`; `MODEL_PACK_INVALID` with every fault of the file.
+   */
+  readJson<T>(sub: string, schema: z.ZodType<T>): Promise<T> {
+    return readJson(this.dir, this.name, sub, schema);
+  }
+
+  /**
+   * Reads every listed file and compares its SHA-256. Without manifest there is nothing to compare.
+   *
+   * @throws AppError `MODEL_FILE_MISSING`, `MODEL_FILE_DAMAGED`.
+   */
+  async verify(): Promise<void> {
+    for (const { path, sha256 } of this.manifest?.files ?? []) {
+      if ((await sha256OfFile(this.path(path))) !== sha256) {
+        throw new AppError("MODEL_FILE_DAMAGED", { pack: this.name, path });
+      }
+    }
+  }
+}
+
+async function readJson<T>(
+  dir: string,
+  pack: string,
+  sub: string,
+  schema: z.ZodType<T>,
+): Promise<T> {
+  const path = join(dir, sub);
+  if (!existsSync(path)) {
+    throw new AppError("MODEL_FILE_MISSING", { pack, path: sub });
+  }
+  const text = await readFile(path, "utf8");
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw new AppError("MODEL_PACK_INVALID", { path, reason: String(error) }, { cause: error });
+  }
+  const result = schema.safeParse(json);
+  if (!result.success) {
+    throw new AppError("MODEL_PACK_INVALID", { path, reason: z.prettifyError(result.error) });
+  }
+  return result.data;
+}
+
+async function sha256OfFile(path: string): Promise<string> {
+  const hash = createHash("sha256");
+  await pipeline(createReadStream(path), hash);
+  return hash.digest("hex");
+}
+
+/** SHA-256 of the names of all files, the bytes of the JSON ones and the sizes of the others. */
+async function configHash(root: string): Promise<string> {
+  const hash = createHash("sha256");
+  const files = (await readdir(root, { recursive: true })).sort();
+  for (const file of files) {
+    const path = join(root, file);
+    const { size, isFile } = await stat(path).then(s => ({ size: s.size, isFile: s.isFile() }));
+    if (isFile) {
+      hash.update(`${file.replaceAll("\\", "/")}\n${size}\n`);
+      if (file.endsWith(".json")) {
+        hash.update(await readFile(path));
+      }
+    }
+  }
+  return hash.digest("hex");
+}
+
+function isInside(path: string): boolean {
+  return path !== "" && !isAbsolute(path) && !path.split(/[/\\]/).includes("..");
+}

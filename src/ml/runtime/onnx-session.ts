@@ -1,0 +1,208 @@
+/** @file ONNX Runtime: the only place that knows its session options, execution providers and tensor types. */
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { availableParallelism } from "node:os";
+import { dirname, join } from "node:path";
+import { InferenceSession, Tensor } from "onnxruntime-node";
+import { AppError } from "../../errors/app-error.js";
+import { fromFloat16, toFloat16 } from "./float16.js";
+
+export interface OnnxOptions {
+  /** Threads inside one operator. Default: {@link defaultNumThreads}. */
+  numThreads?: number;
+  /** Default: `["cuda", "cpu"]` where ONNX Runtime's CUDA library is installed, else `["cpu"]`. */
+  executionProviders?: readonly string[];
+}
+
+/** Numbers on the way into a session; they become the type that its input has. */
+export interface OnnxInput {
+  data: ArrayLike<number>;
+  dims: readonly number[];
+}
+
+/** Numbers on the way out of a session, whatever type they had inside. */
+export interface OnnxOutput {
+  data: Float32Array;
+  dims: readonly number[];
+}
+
+/** One input or output as the model file declares it; a named dimension is free. */
+export interface OnnxSlot {
+  type: Tensor.Type;
+  shape: readonly (number | string)[];
+}
+
+/** All cores but one, which is left to the event loop; at least 1. */
+export function defaultNumThreads(): number {
+  return Math.max(1, availableParallelism() - 1);
+}
+
+/** `["cuda", "cpu"]` where the CUDA provider's library lies beside ONNX Runtime's own, else `["cpu"]`. */
+export function defaultExecutionProviders(): string[] {
+  const root = dirname(createRequire(import.meta.url).resolve("onnxruntime-node/package.json"));
+  const library = {
+    linux: "libonnxruntime_providers_cuda.so",
+    win32: "onnxruntime_providers_cuda.dll",
+  };
+  const name = library[process.platform as keyof typeof library] as string | undefined;
+  const folder = join(root, "bin", "napi-v6", process.platform, process.arch);
+  return name && existsSync(join(folder, name)) ? ["cuda", "cpu"] : ["cpu"];
+}
+
+/**
+ * The options of every session, also those that transformers.js opens.
+ *
+ * One operator at a time, spread over `numThreads`. Threads do not spin while they wait: spinning wins a few per cent
+ * on an idle machine and takes the cores from the event loop, the database and other sessions on a busy one.
+ */
+export function onnxSessionOptions(options: OnnxOptions = {}): InferenceSession.SessionOptions {
+  return {
+    executionProviders: options.executionProviders ?? defaultExecutionProviders(),
+    intraOpNumThreads: options.numThreads ?? defaultNumThreads(),
+    interOpNumThreads: 1,
+    executionMode: "sequential",
+    graphOptimizationLevel: "all",
+    logSeverityLevel: 3,
+    extra: { session: { intra_op: { allow_spinning: "0" }, inter_op: { allow_spinning: "0" } } },
+  };
+}
+
+/** One loaded `.onnx` file. `run` blocks the thread that calls it: serve from a worker thread. */
+export class OnnxSession {
+  /** By name, in the file's order. */
+  readonly inputs: ReadonlyMap<string, OnnxSlot>;
+  readonly outputs: ReadonlyMap<string, OnnxSlot>;
+
+  private constructor(
+    private readonly session: InferenceSession,
+    private readonly path: string,
+  ) {
+    this.inputs = slots(session.inputMetadata);
+    this.outputs = slots(session.outputMetadata);
+  }
+
+  /**
+   * Loads a model file. Where CUDA is chosen by default and does not start, the CPU serves.
+   *
+   * @throws AppError `FILE_NOT_FOUND`; `FILE_MALFORMED` when ONNX Runtime refuses the file.
+   */
+  static async load(path: string, options: OnnxOptions = {}): Promise<OnnxSession> {
+    if (!existsSync(path)) {
+      throw new AppError("FILE_NOT_FOUND", { path });
+    }
+    const sessionOptions = onnxSessionOptions(options);
+    try {
+      return new OnnxSession(await InferenceSession.create(path, sessionOptions), path);
+    } catch (error) {
+      if (sessionOptions.executionProviders!.length > 1 && !options.executionProviders) {
+        return OnnxSession.load(path, { ...options, executionProviders: ["cpu"] });
+      }
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new AppError(
+        "FILE_MALFORMED",
+        { path, expected: "an ONNX model", reason },
+        { cause: error },
+      );
+    }
+  }
+
+  /** The declaration of an input. @throws AppError `FILE_MALFORMED` when the model has none of that name. */
+  input(name: string): OnnxSlot {
+    const slot = this.inputs.get(name);
+    if (!slot) {
+      throw this.unlike(`inputs ${name}`, [...this.inputs.keys()]);
+    }
+    return slot;
+  }
+
+  /** The first of `names` that the model gives. @throws AppError `FILE_MALFORMED` when it gives none of them. */
+  outputName(...names: string[]): string {
+    const found = names.find(name => this.outputs.has(name));
+    if (found === undefined) {
+      throw this.unlike(`outputs ${names.join(" or ")}`, [...this.outputs.keys()]);
+    }
+    return found;
+  }
+
+  /**
+   * Evaluates the model.
+   *
+   * @param feeds Every input by name; numbers are converted to the declared type.
+   * @param outputNames Which outputs to compute. Default: all.
+   */
+  async run<Name extends string>(
+    feeds: Readonly<Record<string, OnnxInput>>,
+    outputNames?: readonly Name[],
+  ): Promise<Record<Name, OnnxOutput>> {
+    const tensors: Record<string, Tensor> = {};
+    for (const [name, { data, dims }] of Object.entries(feeds)) {
+      tensors[name] = tensorOf(this.input(name).type, data, dims);
+    }
+    const names = outputNames ?? ([...this.outputs.keys()] as Name[]);
+    const results = await this.session.run(tensors, names);
+    const outputs = {} as Record<Name, OnnxOutput>;
+    for (const name of names) {
+      const tensor = results[name];
+      outputs[name] = { data: numbersOf(tensor), dims: tensor.dims };
+      tensor.dispose();
+    }
+    for (const tensor of Object.values(tensors)) {
+      tensor.dispose();
+    }
+    return outputs;
+  }
+
+  /** Gives the memory back; the session cannot run again. */
+  async dispose(): Promise<void> {
+    await this.session.release();
+  }
+
+  private unlike(expected: string, got: string[]): AppError {
+    return new AppError("FILE_MALFORMED", {
+      path: this.path,
+      expected: `an ONNX model with ${expected}`,
+      reason: `it has ${got.join(", ")}`,
+    });
+  }
+}
+
+function slots(metadata: readonly InferenceSession.ValueMetadata[]): Map<string, OnnxSlot> {
+  return new Map(
+    metadata.map(slot => [
+      slot.name,
+      slot.isTensor ? { type: slot.type, shape: slot.shape } : { type: "string", shape: [] },
+    ]),
+  );
+}
+
+function tensorOf(type: Tensor.Type, data: ArrayLike<number>, dims: readonly number[]): Tensor {
+  switch (type) {
+    case "float32":
+      return new Tensor(type, data instanceof Float32Array ? data : Float32Array.from(data), dims);
+    case "float16":
+      return new Tensor(type, toFloat16(data), dims);
+    case "float64":
+      return new Tensor(type, Float64Array.from(data), dims);
+    case "int64":
+      return new Tensor(type, BigInt64Array.from(Array.from(data, BigInt)), dims);
+    case "int32":
+      return new Tensor(type, Int32Array.from(data), dims);
+    case "bool":
+      return new Tensor(type, Uint8Array.from(data), dims);
+    default:
+      throw new Error(`OnnxSession.run: inputs of type ${type} are not known`);
+  }
+}
+
+function numbersOf({ type, data }: Tensor): Float32Array {
+  if (data instanceof Float32Array) {
+    return data;
+  }
+  if (data instanceof Uint16Array && type === "float16") {
+    return fromFloat16(data);
+  }
+  if (Array.isArray(data)) {
+    throw new Error("OnnxSession.run: outputs of strings are not known");
+  }
+  return Float32Array.from(data as ArrayLike<number | bigint>, Number);
+}

@@ -1,0 +1,10 @@
+/** @file Rounding as the numerical libraries that we are compared with do it. */
+
+/** As NumPy's `round`: a tie goes to the even neighbour. */
+export function roundHalfEven(value: number): number {
+  const floor = Math.floor(value);
+  if (value - floor !== 0.5) {
+    return Math.round(value);
+  }
+  return floor % 2 === 0 ? floor : floor + 1;
+}

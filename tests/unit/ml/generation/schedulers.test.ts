@@ -1,0 +1,146 @@
+import { readFileSync } from "node:fs";
+import { createScheduler } from "../../../../src/ml/generation/create-scheduler.js";
+import {
+  alphaBar,
+  firstStep,
+  scheduleConfigSchema,
+} from "../../../../src/ml/generation/schedule.js";
+import { type SchedulerName } from "../../../../src/ml/generation/scheduler.js";
+
+interface GoldenCase {
+  scheduler: SchedulerName;
+  config: Record<string, unknown>;
+  numSteps: number;
+  strength: number;
+  timesteps: number[];
+  noised: number[];
+  trajectory: number[][];
+}
+
+// Made by diffusers' own schedulers: pretrain/golden_schedulers.py, whose "model" is the formula below.
+const golden = JSON.parse(readFileSync("tests/golden/schedulers.json", "utf8")) as {
+  sample: number[];
+  noise: number[];
+  cases: GoldenCase[];
+};
+
+const model = (sample: Float32Array, timestep: number) =>
+  sample.map((x, i) => 0.35 * x + 0.5 * Math.sin(timestep / 100 + i));
+
+const largestDifference = (a: ArrayLike<number>, b: ArrayLike<number>) =>
+  Math.max(...Array.from(a, (x, i) => Math.abs(x - b[i])));
+
+const stableDiffusion = scheduleConfigSchema.parse({
+  beta_start: 0.00085,
+  beta_end: 0.012,
+  beta_schedule: "scaled_linear",
+  set_alpha_to_one: false,
+  clip_sample: false,
+  steps_offset: 1,
+});
+
+describe.each(
+  golden.cases.map(
+    c => [`${c.scheduler}, ${c.numSteps} steps, ${JSON.stringify(c.config)}`, c] as const,
+  ),
+)("%s", (_, { scheduler: name, config, numSteps, strength, ...expected }) => {
+  const first = firstStep(numSteps, strength);
+  const create = () => createScheduler(name, scheduleConfigSchema.parse(config), numSteps);
+
+  it("visits the timesteps of diffusers", () => {
+    expect(create().timesteps.slice(first)).toEqual(expected.timesteps);
+  });
+
+  it("adds noise as diffusers does", () => {
+    const noised = create().addNoise(
+      Float32Array.from(golden.sample),
+      Float32Array.from(golden.noise),
+      first,
+    );
+    expect(largestDifference(noised, expected.noised)).toBeLessThan(1e-4);
+  });
+
+  it("follows the trajectory of diffusers", () => {
+    const scheduler = create();
+    let latents = Float32Array.from(golden.sample);
+    expected.timesteps.forEach((t, i) => {
+      latents = Float32Array.from(scheduler.step(model(latents, t), first + i, latents).latents);
+      const scale = Math.max(1, ...expected.trajectory[i].map(Math.abs));
+      expect(largestDifference(latents, expected.trajectory[i]) / scale).toBeLessThan(1e-4);
+    });
+  });
+});
+
+describe.each(["ddim", "dpm++"] as const)("createScheduler(%s)", name => {
+  // If the model always names the true picture, any sampler must end at it.
+  it("ends at the picture of a model that knows it", () => {
+    const truth = Float32Array.of(0.3, -0.8, 0.5);
+    const config = {
+      ...stableDiffusion,
+      prediction_type: "sample",
+      set_alpha_to_one: true,
+    } as const;
+    const scheduler = createScheduler(name, config, 6);
+    let latents: Float32Array = Float32Array.of(1, 2, -1);
+    scheduler.timesteps.forEach((_, i) => {
+      latents = scheduler.step(truth, i, latents).latents;
+    });
+    expect(largestDifference(latents, truth)).toBeLessThan(1e-6);
+  });
+
+  it("sees the same picture in noise, velocity and the picture itself", () => {
+    const [x, original] = [Float32Array.of(0.9, -0.4), Float32Array.of(0.2, 0.1)];
+    const base = createScheduler(name, { ...stableDiffusion, prediction_type: "sample" }, 5);
+    const alpha = Math.sqrt(alphaBar(stableDiffusion)[base.timesteps[0]]);
+    const sigma = Math.sqrt(1 - alpha ** 2);
+    const noise = x.map((value, i) => (value - alpha * original[i]) / sigma);
+    const velocity = noise.map((value, i) => alpha * value - sigma * original[i]);
+    const expected = base.step(original, 0, x).latents;
+    for (const [prediction_type, output] of [
+      ["epsilon", noise],
+      ["v_prediction", velocity],
+    ] as const) {
+      const scheduler = createScheduler(name, { ...stableDiffusion, prediction_type }, 5);
+      expect(largestDifference(scheduler.step(output, 0, x).latents, expected)).toBeLessThan(1e-5);
+    }
+  });
+
+  it.each([0, 1.5, 1001])("refuses %d steps", numSteps => {
+    expect(() => createScheduler(name, stableDiffusion, numSteps)).toThrow("numSteps must be");
+  });
+});
+
+describe("alphaBar()", () => {
+  it("is the product of 1 - β", () => {
+    const config = scheduleConfigSchema.parse({
+      num_train_timesteps: 2,
+      trained_betas: [0.5, 0.2],
+    });
+    expect(Array.from(alphaBar(config))).toEqual([0.5, 0.4]);
+  });
+
+  it("ends at exactly nothing with zero terminal signal, and starts where it did", () => {
+    const rescaled = alphaBar({ ...stableDiffusion, rescale_betas_zero_snr: true });
+    expect(rescaled[999]).toBe(0);
+    expect(rescaled[0]).toBeCloseTo(alphaBar(stableDiffusion)[0], 12);
+  });
+});
+
+describe("firstStep()", () => {
+  it.each([
+    [12, 1, 0],
+    [12, 0.5, 6],
+    [20, 0.6, 8],
+    [10, 0.35, 7], // floor(3.5) = 3 steps are made
+  ])("of %d steps at strength %d is %d", (numSteps, strength, expected) => {
+    expect(firstStep(numSteps, strength)).toBe(expected);
+  });
+
+  it.each([0, -1, 1.1, NaN])("refuses the strength %d", strength => {
+    expect(() => firstStep(10, strength)).toThrow("strength must be above 0");
+  });
+
+  it("refuses a strength that leaves no step", () => {
+    expect(() => firstStep(4, 0.2)).toThrow("must leave at least one of 4 steps");
+  });
+});
