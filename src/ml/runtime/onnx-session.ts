@@ -175,23 +175,22 @@ function slots(metadata: readonly InferenceSession.ValueMetadata[]): Map<string,
   );
 }
 
+/** How numbers become the elements of an input; by type, as ONNX Runtime's arrays hold them. */
+const elements: Partial<Record<Tensor.Type, (data: ArrayLike<number>) => Tensor.DataType>> = {
+  float32: data => (data instanceof Float32Array ? data : Float32Array.from(data)),
+  float16: toFloat16,
+  float64: data => Float64Array.from(data),
+  int64: data => BigInt64Array.from(Array.from(data, BigInt)),
+  int32: data => Int32Array.from(data),
+  bool: data => Uint8Array.from(data),
+};
+
 function tensorOf(type: Tensor.Type, data: ArrayLike<number>, dims: readonly number[]): Tensor {
-  switch (type) {
-    case "float32":
-      return new Tensor(type, data instanceof Float32Array ? data : Float32Array.from(data), dims);
-    case "float16":
-      return new Tensor(type, toFloat16(data), dims);
-    case "float64":
-      return new Tensor(type, Float64Array.from(data), dims);
-    case "int64":
-      return new Tensor(type, BigInt64Array.from(Array.from(data, BigInt)), dims);
-    case "int32":
-      return new Tensor(type, Int32Array.from(data), dims);
-    case "bool":
-      return new Tensor(type, Uint8Array.from(data), dims);
-    default:
-      throw new Error(`OnnxSession.run: inputs of type ${type} are not known`);
+  const convert = elements[type];
+  if (!convert) {
+    throw new Error(`OnnxSession.run: expected an input of a known type, got ${type}`);
   }
+  return new Tensor(type, convert(data), dims);
 }
 
 function numbersOf({ type, data }: Tensor): Float32Array {

@@ -39,37 +39,39 @@ const stableDiffusion = scheduleConfigSchema.parse({
   steps_offset: 1,
 });
 
-describe.each(
-  golden.cases.map(
-    c => [`${c.scheduler}, ${c.numSteps} steps, ${JSON.stringify(c.config)}`, c] as const,
-  ),
-)("%s", (_, { scheduler: name, config, numSteps, strength, ...expected }) => {
-  const first = firstStep(numSteps, strength);
-  const create = () => createScheduler(name, scheduleConfigSchema.parse(config), numSteps);
+const title = ({ scheduler, numSteps, config }: GoldenCase) =>
+  `${scheduler}, ${numSteps} steps, ${JSON.stringify(config).replace(/"|"trained_betas.*]/g, "")}`;
 
-  it("visits the timesteps of diffusers", () => {
-    expect(create().timesteps.slice(first)).toEqual(expected.timesteps);
-  });
+describe.each(golden.cases.map(c => [title(c), c] as const))(
+  "%s",
+  (_, { scheduler: name, config, numSteps, strength, ...expected }) => {
+    const first = firstStep(numSteps, strength);
+    const create = () => createScheduler(name, scheduleConfigSchema.parse(config), numSteps);
 
-  it("adds noise as diffusers does", () => {
-    const noised = create().addNoise(
-      Float32Array.from(golden.sample),
-      Float32Array.from(golden.noise),
-      first,
-    );
-    expect(largestDifference(noised, expected.noised)).toBeLessThan(1e-4);
-  });
-
-  it("follows the trajectory of diffusers", () => {
-    const scheduler = create();
-    let latents = Float32Array.from(golden.sample);
-    expected.timesteps.forEach((t, i) => {
-      latents = Float32Array.from(scheduler.step(model(latents, t), first + i, latents).latents);
-      const scale = Math.max(1, ...expected.trajectory[i].map(Math.abs));
-      expect(largestDifference(latents, expected.trajectory[i]) / scale).toBeLessThan(1e-4);
+    it("visits the timesteps of diffusers", () => {
+      expect(create().timesteps.slice(first)).toEqual(expected.timesteps);
     });
-  });
-});
+
+    it("adds noise as diffusers does", () => {
+      const noised = create().addNoise(
+        Float32Array.from(golden.sample),
+        Float32Array.from(golden.noise),
+        first,
+      );
+      expect(largestDifference(noised, expected.noised)).toBeLessThan(1e-4);
+    });
+
+    it("follows the trajectory of diffusers", () => {
+      const scheduler = create();
+      let latents = Float32Array.from(golden.sample);
+      expected.timesteps.forEach((t, i) => {
+        latents = Float32Array.from(scheduler.step(model(latents, t), first + i, latents).latents);
+        const scale = Math.max(1, ...expected.trajectory[i].map(Math.abs));
+        expect(largestDifference(latents, expected.trajectory[i]) / scale).toBeLessThan(1e-4);
+      });
+    });
+  },
+);
 
 describe.each(["ddim", "dpm++"] as const)("createScheduler(%s)", name => {
   // If the model always names the true picture, any sampler must end at it.
