@@ -265,6 +265,9 @@ CREATE INDEX "jobs_state_kind_created_at_idx" ON "jobs"("state", "kind", "create
 CREATE INDEX "jobs_created_at_id_idx" ON "jobs"("created_at", "id");
 
 -- CreateIndex
+CREATE INDEX "jobs_dedupe_key_created_at_idx" ON "jobs"("dedupe_key", "created_at" DESC);
+
+-- CreateIndex
 CREATE UNIQUE INDEX "api_keys_name_key" ON "api_keys"("name");
 
 -- CreateIndex

@@ -1,0 +1,102 @@
+/** @file Pictures made for shoppers, stored with their file and their rank change in one transaction. */
+import { randomUUID } from "node:crypto";
+import { Prisma, type PrismaClient } from "./generated/client.js";
+import type { BlobRow, PersonalizedImageRow, RankChangeRow } from "./rows.js";
+
+export type NewPersonalizedImage = Omit<PersonalizedImageRow, "id" | "createdAt" | "provenance"> & {
+  provenance: Prisma.InputJsonValue;
+};
+
+export type NewRankChange = Omit<RankChangeRow, "id" | "createdAt" | "personalizedImageId">;
+
+/** A page of pictures that a ranking model has not judged yet. */
+export interface UnjudgedImage {
+  id: string;
+  userId: string;
+  itemId: string;
+  blobHash: string;
+}
+
+export class PersonalizedImagesRepository {
+  constructor(private readonly prisma: PrismaClient) {}
+
+  findById(id: string): Promise<PersonalizedImageRow | null> {
+    return this.prisma.personalizedImage.findUnique({ where: { id } });
+  }
+
+  findByRequestKey(requestKey: string): Promise<PersonalizedImageRow | null> {
+    return this.prisma.personalizedImage.findUnique({ where: { requestKey } });
+  }
+
+  /**
+   * Stores a picture whose file is already in the blob store. Whoever stores a request's picture first wins; a later
+   * one gets the first back.
+   */
+  async save(
+    image: NewPersonalizedImage,
+    blob: Omit<BlobRow, "createdAt">,
+    rankChange: NewRankChange | null,
+  ): Promise<PersonalizedImageRow> {
+    try {
+      return await this.prisma.$transaction(async tx => {
+        await tx.blob.upsert({ where: { hash: blob.hash }, create: blob, update: {} });
+        const row = await tx.personalizedImage.create({ data: { id: randomUUID(), ...image } });
+        if (rankChange) {
+          await tx.rankChange.create({
+            data: { id: randomUUID(), personalizedImageId: row.id, ...rankChange },
+          });
+        }
+        return row;
+      });
+    } catch (error) {
+      const isTaken =
+        error instanceof Prisma.PrismaClientKnownRequestError && error.code === "P2002";
+      const first = isTaken ? await this.findByRequestKey(image.requestKey) : null;
+      if (first) {
+        return first;
+      }
+      throw error;
+    }
+  }
+
+  /** Pictures without a rank change by a version of the ranking model, in the order of their ids, after `afterId`. */
+  findUnjudged(versionId: string, afterId: string | null, limit: number): Promise<UnjudgedImage[]> {
+    return this.prisma.personalizedImage.findMany({
+      where: {
+        rankChanges: { none: { rankingModelVersionId: versionId } },
+        ...(afterId === null ? {} : { id: { gt: afterId } }),
+      },
+      select: { id: true, userId: true, itemId: true, blobHash: true },
+      orderBy: { id: "asc" },
+      take: limit,
+    });
+  }
+
+  /** How many pictures a version of the ranking model has not judged. */
+  countUnjudged(versionId: string): Promise<number> {
+    return this.prisma.personalizedImage.count({
+      where: { rankChanges: { none: { rankingModelVersionId: versionId } } },
+    });
+  }
+
+  /** Adds a later model's judgement of a stored picture; an earlier one by the same model stays. */
+  async addRankChange(personalizedImageId: string, rankChange: NewRankChange): Promise<void> {
+    await this.prisma.rankChange.createMany({
+      data: [{ id: randomUUID(), personalizedImageId, ...rankChange }],
+      skipDuplicates: true,
+    });
+  }
+
+  /** Records a file that is not yet part of anything: a preview. */
+  async addBlob(blob: Omit<BlobRow, "createdAt">): Promise<void> {
+    await this.prisma.blob.upsert({ where: { hash: blob.hash }, create: blob, update: {} });
+  }
+
+  /** Forgets a preview that nothing refers to. @returns whether its file may be deleted. */
+  async dropBlob(hash: string): Promise<boolean> {
+    const { count } = await this.prisma.blob.deleteMany({
+      where: { hash, itemImages: { none: {} }, personalizedImages: { none: {} } },
+    });
+    return count > 0;
+  }
+}

@@ -1,0 +1,153 @@
+/**
+ * @file What a personalised picture depends on, gathered before it is made.
+ *
+ * The plan is also its identity: two requests with the same key are one generation, and a new interaction, another
+ * catalogue picture, another model or another prompt gives another key, so a stored picture is never stale.
+ */
+import { createHash } from "node:crypto";
+import type { ItemRow, UserRow } from "../../db/rows.js";
+import { AppError } from "../../errors/app-error.js";
+import type { GenerationOptions } from "./generation-options.js";
+
+/** Why a shopper is shown the catalogue picture. */
+export type OriginalReason =
+  | "NO_HISTORY"
+  | "NO_PICTURE"
+  | "HISTORY_NOT_INDEXED"
+  | "ITEM_NOT_INDEXED"
+  | "BELOW_QUALITY_FLOOR"
+  | "GENERATION_FAILED";
+
+/** A history item that was retrieved for the reference (Eq. 3), with its normalised weight s' (Eq. 5). */
+export interface RetrievedItem {
+  itemId: string;
+  /** Cosine of the captions' embeddings, -1..1. */
+  similarity: number;
+  /** Share in P^ret, 0..1; the shares add up to 1. */
+  weight: number;
+}
+
+/** What the retrieval module says of a (user, reference item) pair. */
+export interface RetrievalResult {
+  /** The latest distinct items of the user, without the reference, in time order. */
+  historyItemIds: readonly string[];
+  /** Top k of the history by similarity to the reference. */
+  retrieved: readonly RetrievedItem[];
+  /** P^ret (Eq. 5); null when no history item is indexed. */
+  preferenceEmbedding: Float32Array | null;
+  /** Entropy of the weights, in nats. */
+  weightEntropy: number;
+  /** The reference's caption embedding (E^sem_N), null when it is not indexed. */
+  referenceCaptionEmbedding: Float32Array | null;
+  /** The reference's picture embedding, null when it is not indexed. */
+  referenceImageEmbedding: Float32Array | null;
+  referenceKeywords: readonly string[];
+  /** w', the preference keywords of the retrieved items. */
+  preferenceKeywords: readonly string[];
+  /** The text the generator's text encoder reads. */
+  prompt: string;
+}
+
+export interface GenerationPlan {
+  userId: string;
+  itemId: string;
+  /** Content hash of the catalogue picture. */
+  sourceBlobHash: string;
+  retrieval: RetrievalResult & {
+    preferenceEmbedding: Float32Array;
+    referenceCaptionEmbedding: Float32Array;
+    referenceImageEmbedding: Float32Array;
+  };
+  options: GenerationOptions;
+  rankingModelVersionId: string | null;
+  /** SHA-256 over everything above and the versions of generator and prompt. */
+  requestKey: string;
+}
+
+export interface PlanDependencies {
+  users: { findById(id: string): Promise<UserRow | null> };
+  items: {
+    findById(id: string): Promise<ItemRow | null>;
+    findImageHash(itemId: string): Promise<string | null>;
+  };
+  retrieval: { retrieve(userId: string, itemId: string): Promise<RetrievalResult> };
+  rankers: { activeVersionId(): Promise<string | null> };
+  /** Name and version of the model pack, and of the prompt. */
+  generator: string;
+  promptVersion: string;
+}
+
+const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
+
+/** Gathers what a picture depends on, or says why there is none to make. */
+export class GenerationPlanner {
+  constructor(private readonly deps: PlanDependencies) {}
+
+  /** @throws AppError `USER_NOT_FOUND`, `ITEM_NOT_FOUND` */
+  async plan(
+    userId: string,
+    itemId: string,
+    options: GenerationOptions,
+  ): Promise<{ item: ItemRow; outcome: GenerationPlan | OriginalReason }> {
+    const { users, items, retrieval, rankers, generator, promptVersion } = this.deps;
+    const [user, item, sourceBlobHash] = await Promise.all([
+      users.findById(userId),
+      items.findById(itemId),
+      items.findImageHash(itemId),
+    ]);
+    if (!user) {
+      throw new AppError("USER_NOT_FOUND", { userId });
+    }
+    if (!item) {
+      throw new AppError("ITEM_NOT_FOUND", { itemId });
+    }
+    if (sourceBlobHash === null) {
+      return { item, outcome: "NO_PICTURE" };
+    }
+    const [result, rankingModelVersionId] = await Promise.all([
+      retrieval.retrieve(userId, itemId),
+      rankers.activeVersionId(),
+    ]);
+    const { preferenceEmbedding, referenceCaptionEmbedding, referenceImageEmbedding } = result;
+    if (result.historyItemIds.length === 0) {
+      return { item, outcome: "NO_HISTORY" };
+    }
+    if (!referenceCaptionEmbedding || !referenceImageEmbedding) {
+      return { item, outcome: "ITEM_NOT_INDEXED" };
+    }
+    if (!preferenceEmbedding) {
+      return { item, outcome: "HISTORY_NOT_INDEXED" };
+    }
+    const requestKey = sha256(
+      JSON.stringify({
+        userId,
+        itemId,
+        sourceBlobHash,
+        history: result.historyItemIds,
+        retrieved: result.retrieved,
+        prompt: result.prompt,
+        promptVersion,
+        generator,
+        rankingModelVersionId,
+        options,
+      }),
+    );
+    return {
+      item,
+      outcome: {
+        userId,
+        itemId,
+        sourceBlobHash,
+        retrieval: {
+          ...result,
+          preferenceEmbedding,
+          referenceCaptionEmbedding,
+          referenceImageEmbedding,
+        },
+        options,
+        rankingModelVersionId,
+        requestKey,
+      },
+    };
+  }
+}
