@@ -8,6 +8,7 @@ export default {
   transform: { "^.+\\.ts$": ["@swc/jest"] },
   transformIgnorePatterns: ["/node_modules/", "/dist/"],
   setupFilesAfterEnv: ["<rootDir>/tests/helpers/setup.ts"],
+  reporters: ["default", "<rootDir>/tests/helpers/closing-line-reporter.js"],
   testTimeout: 60_000,
   maxWorkers: 2,
 };

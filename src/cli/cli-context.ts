@@ -1,0 +1,18 @@
+/** @file What a command is given: the configuration, the database when it wants it, and a signal that Ctrl-C raises. */
+import type { Config } from "../config/config.js";
+import type { Database } from "../db/database.js";
+
+export interface OpenedContext {
+  db: Database;
+  /** Absolute path of the data folder. */
+  home: string;
+  config: Config;
+  /** Aborted by SIGINT and SIGTERM: a command stops at the next safe point. */
+  signal: AbortSignal;
+  close(): Promise<void>;
+}
+
+export interface CliContext {
+  /** Reads the configuration and opens the database; the caller closes it. */
+  open(): Promise<OpenedContext>;
+}
