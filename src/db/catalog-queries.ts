@@ -1,0 +1,184 @@
+/**
+ * @file What the API reads of users, items and pictures: many at once, so that a page costs a constant number of
+ * statements. Per-parent lists take the first `limit` rows of each parent in one statement (a lateral join over the
+ * index that serves them).
+ */
+import { type PrismaTransaction } from "./database.js";
+import { Prisma } from "./generated/client.js";
+import { afterInTime, type PageRequest } from "./keyset.js";
+import type {
+  BlobRow,
+  CaptionRow,
+  InteractionRow,
+  ItemImageRow,
+  ItemRow,
+  JobRow,
+  JobKind,
+  JobState,
+  PersonalizedImageRow,
+  RankingModelVersionRow,
+  UserRow,
+} from "./rows.js";
+
+export type ItemImageWithBlob = ItemImageRow & { blob: BlobRow };
+
+/** The first rows of each parent's list, by the parent's id; a parent without rows may be absent. */
+export type Lists<Row> = ReadonlyMap<string, readonly Row[]>;
+
+/** Restricts a list to one shopper's rows; null for everybody's. */
+export type UserScope = string | null;
+
+export interface ItemFilter {
+  category?: string | null;
+  isAvailable?: boolean | null;
+}
+
+export interface JobFilter {
+  kind?: JobKind | null;
+  state?: JobState | null;
+}
+
+export class CatalogQueries {
+  constructor(private readonly prisma: PrismaTransaction) {}
+
+  // ── by id ──
+
+  findItems(ids: readonly string[]): Promise<ItemRow[]> {
+    return this.prisma.item.findMany({ where: { id: { in: [...ids] } } });
+  }
+
+  findUsers(ids: readonly string[]): Promise<UserRow[]> {
+    return this.prisma.user.findMany({ where: { id: { in: [...ids] } } });
+  }
+
+  findBlobs(hashes: readonly string[]): Promise<BlobRow[]> {
+    return this.prisma.blob.findMany({ where: { hash: { in: [...hashes] } } });
+  }
+
+  findItemImages(itemIds: readonly string[]): Promise<ItemImageWithBlob[]> {
+    return this.prisma.itemImage.findMany({
+      where: { itemId: { in: [...itemIds] } },
+      include: { blob: true },
+    });
+  }
+
+  findCaptions(itemIds: readonly string[]): Promise<CaptionRow[]> {
+    return this.prisma.caption.findMany({ where: { itemId: { in: [...itemIds] } } });
+  }
+
+  findPersonalizedImages(ids: readonly string[]): Promise<PersonalizedImageRow[]> {
+    return this.prisma.personalizedImage.findMany({ where: { id: { in: [...ids] } } });
+  }
+
+  findRankingModelVersions(ids: readonly string[]): Promise<RankingModelVersionRow[]> {
+    return this.prisma.rankingModelVersion.findMany({ where: { id: { in: [...ids] } } });
+  }
+
+  // ── lists ──
+
+  /** Oldest first. */
+  findItemPage(
+    { category, isAvailable }: ItemFilter,
+    { limit, after }: PageRequest<Date>,
+  ): Promise<ItemRow[]> {
+    return this.prisma.item.findMany({
+      where: {
+        category: category ?? undefined,
+        isAvailable: isAvailable ?? undefined,
+        ...afterInTime(after, true),
+      },
+      orderBy: [{ createdAt: "asc" }, { id: "asc" }],
+      take: limit,
+    });
+  }
+
+  /** Newest first. */
+  findJobPage({ kind, state }: JobFilter, { limit, after }: PageRequest<Date>): Promise<JobRow[]> {
+    return this.prisma.job.findMany({
+      where: { kind: kind ?? undefined, state: state ?? undefined, ...afterInTime(after) },
+      orderBy: [{ createdAt: "desc" }, { id: "desc" }],
+      take: limit,
+    });
+  }
+
+  /** Newest first. */
+  findRankingModelPage({ limit, after }: PageRequest<Date>): Promise<RankingModelVersionRow[]> {
+    return this.prisma.rankingModelVersion.findMany({
+      where: afterInTime(after),
+      orderBy: [{ createdAt: "desc" }, { id: "desc" }],
+      take: limit,
+    });
+  }
+
+  // ── lists of many parents at once ──
+
+  /** The pictures made from each item, newest first. */
+  async findImagesOfItems(
+    itemIds: readonly string[],
+    { limit, after }: PageRequest<Date>,
+    scope: UserScope,
+  ): Promise<Lists<PersonalizedImageRow>> {
+    const ids = await this.prisma.$queryRaw<{ id: string }[]>`
+      SELECT picked.id::text
+      FROM unnest(${itemIds}::text[]) AS parent(id)
+      CROSS JOIN LATERAL (
+        SELECT id FROM personalized_images
+        WHERE item_id = parent.id
+          AND ${scope === null ? Prisma.sql`true` : Prisma.sql`user_id = ${scope}`}
+          AND ${after ? Prisma.sql`(created_at < ${after.value} OR (created_at = ${after.value} AND id > ${after.id}::uuid))` : Prisma.sql`true`}
+        ORDER BY created_at DESC, id
+        LIMIT ${limit}
+      ) AS picked`;
+    const rows = await this.findPersonalizedImages(ids.map(({ id }) => id));
+    rows.sort((a, b) => +b.createdAt - +a.createdAt || (a.id < b.id ? -1 : 1));
+    return listsBy(rows, row => row.itemId);
+  }
+
+  /** What each user did, newest first. */
+  async findHistories(
+    userIds: readonly string[],
+    { limit, after }: PageRequest<Date>,
+  ): Promise<Lists<InteractionRow>> {
+    const ids = await this.prisma.$queryRaw<{ id: bigint }[]>`
+      SELECT picked.id
+      FROM unnest(${userIds}::text[]) AS parent(id)
+      CROSS JOIN LATERAL (
+        SELECT id FROM interactions
+        WHERE user_id = parent.id
+          AND ${after ? Prisma.sql`(occurred_at, id) < (${after.value}, ${BigInt(after.id)})` : Prisma.sql`true`}
+        ORDER BY occurred_at DESC, id DESC
+        LIMIT ${limit}
+      ) AS picked`;
+    const rows = await this.prisma.interaction.findMany({
+      where: { id: { in: ids.map(({ id }) => id) } },
+      orderBy: [{ occurredAt: "desc" }, { id: "desc" }],
+    });
+    return listsBy(rows, row => row.userId);
+  }
+
+  /** How many jobs of its kind are served before each queued job and with it: 1 is next; absent if it is not queued. */
+  async findQueuePositions(jobIds: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    const rows = await this.prisma.$queryRaw<{ id: string; position: number }[]>`
+      SELECT job.id::text, count(*)::int AS position
+      FROM jobs AS job
+      JOIN jobs AS earlier
+        ON earlier.state = 'QUEUED' AND earlier.kind = job.kind
+       AND (earlier.created_at, earlier.id) <= (job.created_at, job.id)
+      WHERE job.id = ANY(${jobIds}::uuid[]) AND job.state = 'QUEUED'
+      GROUP BY job.id`;
+    return new Map(rows.map(({ id, position }) => [id, position]));
+  }
+}
+
+function listsBy<Row>(rows: readonly Row[], parentOf: (row: Row) => string): Lists<Row> {
+  const lists = new Map<string, Row[]>();
+  for (const row of rows) {
+    const list = lists.get(parentOf(row));
+    if (list) {
+      list.push(row);
+    } else {
+      lists.set(parentOf(row), [row]);
+    }
+  }
+  return lists;
+}

@@ -1,0 +1,107 @@
+/** @file Keys and tokens: who may call the API. */
+import { createHash, randomBytes } from "node:crypto";
+import type { ApiKeysRepository } from "../../db/api-keys.repository.js";
+import type { PageRequest } from "../../db/keyset.js";
+import type { ApiKeyRole, ApiKeyRow } from "../../db/rows.js";
+import { AppError } from "../../errors/app-error.js";
+import { maxTtlSeconds, type ShopperToken, type ShopperTokens } from "./shopper-tokens.js";
+import type { Viewer } from "./viewer.js";
+
+const keyPrefix = "vk_";
+/** `lastUsedAt` is for people: once a minute is enough and keeps reads from becoming writes. */
+const touchIntervalMs = 60_000;
+
+interface Dependencies {
+  apiKeys: Pick<ApiKeysRepository, "findByHash" | "findPage" | "insert" | "touch" | "revoke">;
+  tokens: Pick<ShopperTokens, "issue" | "verify">;
+  /** Default: the clock. */
+  now?: () => Date;
+}
+
+/** A key has 256 random bits, so a plain SHA-256 keeps it safe, and finding it by hash leaks nothing through time. */
+export function hashApiKey(key: string): string {
+  return createHash("sha256").update(key).digest("hex");
+}
+
+export class AccessService {
+  private readonly now: () => Date;
+
+  constructor(private readonly deps: Dependencies) {
+    this.now = deps.now ?? (() => new Date());
+  }
+
+  /**
+   * Who sent this `Authorization` header; null without one.
+   *
+   * @throws AppError `UNAUTHENTICATED`, `TOKEN_INVALID`
+   */
+  async authenticate(authorization: string | null | undefined): Promise<Viewer | null> {
+    if (!authorization) {
+      return null;
+    }
+    const credential = /^Bearer +(\S+) *$/i.exec(authorization)?.[1];
+    if (!credential) {
+      throw new AppError("UNAUTHENTICATED");
+    }
+    if (!credential.startsWith(keyPrefix)) {
+      return { kind: "SHOPPER", userId: await this.deps.tokens.verify(credential, this.now()) };
+    }
+    const row = await this.deps.apiKeys.findByHash(hashApiKey(credential));
+    if (!row || row.revokedAt) {
+      throw new AppError("UNAUTHENTICATED");
+    }
+    await this.touch(row);
+    return { kind: "KEY", keyId: row.id, role: row.role };
+  }
+
+  /** @throws AppError `INVALID_ARGUMENT` */
+  async issueShopperToken(userId: string, ttlSeconds: number): Promise<ShopperToken> {
+    if (userId === "") {
+      throw new AppError("INVALID_ARGUMENT", { argument: "userId", problem: "must not be empty" });
+    }
+    if (!Number.isInteger(ttlSeconds) || ttlSeconds < 1 || ttlSeconds > maxTtlSeconds) {
+      const problem = `must be between 1 and ${maxTtlSeconds}, but got ${ttlSeconds}`;
+      throw new AppError("INVALID_ARGUMENT", { argument: "ttlSeconds", problem });
+    }
+    return this.deps.tokens.issue(userId, ttlSeconds, this.now());
+  }
+
+  /**
+   * A new key, which is not stored and cannot be shown again.
+   *
+   * @throws AppError `INVALID_ARGUMENT` if the name is empty, too long or taken
+   */
+  async createKey(name: string, role: ApiKeyRole): Promise<{ key: string; row: ApiKeyRow }> {
+    if (!/^\S(.{0,98}\S)?$/u.test(name)) {
+      const problem = "must have 1 to 100 characters and no space at its ends";
+      throw new AppError("INVALID_ARGUMENT", { argument: "name", problem });
+    }
+    const key = keyPrefix + randomBytes(32).toString("base64url");
+    const row = await this.deps.apiKeys.insert({ name, role, keyHash: hashApiKey(key) });
+    if (!row) {
+      throw new AppError("INVALID_ARGUMENT", { argument: "name", problem: `'${name}' is taken` });
+    }
+    return { key, row };
+  }
+
+  /** @throws AppError `API_KEY_NOT_FOUND` */
+  async revokeKey(name: string): Promise<ApiKeyRow> {
+    const row = await this.deps.apiKeys.revoke(name, this.now());
+    if (!row) {
+      throw new AppError("API_KEY_NOT_FOUND", { name });
+    }
+    return row;
+  }
+
+  findKeys(page: PageRequest<Date>): Promise<ApiKeyRow[]> {
+    return this.deps.apiKeys.findPage(page);
+  }
+
+  private async touch({ id, lastUsedAt }: ApiKeyRow): Promise<void> {
+    const now = this.now();
+    const since = new Date(now.getTime() - touchIntervalMs);
+    if (!lastUsedAt || lastUsedAt < since) {
+      await this.deps.apiKeys.touch(id, now, since);
+    }
+  }
+}

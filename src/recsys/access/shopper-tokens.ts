@@ -1,0 +1,73 @@
+/** @file Signed tokens that let a shopper's own browser call the API for that shopper alone (JWT, HS256). */
+import { errors, jwtVerify, SignJWT } from "jose";
+import { AppError } from "../../errors/app-error.js";
+
+const audience = "vitrine";
+const algorithm = "HS256";
+
+/** Seven days: a token cannot be taken back, so it must not live long. */
+export const maxTtlSeconds = 7 * 24 * 3_600;
+
+export interface ShopperToken {
+  token: string;
+  expiresAt: Date;
+}
+
+export class ShopperTokens {
+  private readonly key: Uint8Array;
+
+  /** @param secret at least 32 characters, the same on every machine that serves the API */
+  constructor(secret: string) {
+    if (secret.length < 32) {
+      throw new Error(`ShopperTokens: expected a secret of 32 characters, got ${secret.length}`);
+    }
+    this.key = new TextEncoder().encode(secret);
+  }
+
+  async issue(userId: string, ttlSeconds: number, now: Date): Promise<ShopperToken> {
+    const issuedAt = Math.floor(now.getTime() / 1_000);
+    const token = await new SignJWT()
+      .setProtectedHeader({ alg: algorithm })
+      .setSubject(userId)
+      .setAudience(audience)
+      .setIssuedAt(issuedAt)
+      .setExpirationTime(issuedAt + ttlSeconds)
+      .sign(this.key);
+    return { token, expiresAt: new Date((issuedAt + ttlSeconds) * 1_000) };
+  }
+
+  /**
+   * The user that the token speaks for.
+   *
+   * @throws AppError `TOKEN_INVALID`
+   */
+  async verify(token: string, now: Date): Promise<string> {
+    try {
+      const { payload } = await jwtVerify(token, this.key, {
+        algorithms: [algorithm],
+        audience,
+        requiredClaims: ["sub", "exp"],
+        currentDate: now,
+      });
+      if (payload.sub) {
+        return payload.sub;
+      }
+    } catch (error) {
+      throw new AppError("TOKEN_INVALID", { reason: reasonOf(error) }, { cause: error });
+    }
+    throw new AppError("TOKEN_INVALID", { reason: "it names no user" });
+  }
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof errors.JWTExpired) {
+    return "it has expired";
+  }
+  if (error instanceof errors.JWTClaimValidationFailed) {
+    return `its claim '${error.claim}' is ${error.reason === "missing" ? "missing" : "wrong"}`;
+  }
+  if (error instanceof errors.JWSSignatureVerificationFailed) {
+    return "its signature is wrong";
+  }
+  return "it is malformed";
+}

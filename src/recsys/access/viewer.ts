@@ -1,0 +1,39 @@
+/** @file Who is asking, and what they may do. The roles are ordered: each may do all that the ones before it may. */
+import type { ApiKeyRole } from "../../db/rows.js";
+import { AppError } from "../../errors/app-error.js";
+
+/** A shopper's token comes first: it may do what a storefront key may, for its own user only. */
+const levels = ["SHOPPER", "STOREFRONT", "RECOMMENDER", "ADMIN"] as const;
+
+export type AccessLevel = "SHOPPER" | ApiKeyRole;
+
+export type Viewer =
+  | { readonly kind: "KEY"; readonly keyId: string; readonly role: ApiKeyRole }
+  | { readonly kind: "SHOPPER"; readonly userId: string };
+
+function levelOf(viewer: Viewer): AccessLevel {
+  return viewer.kind === "SHOPPER" ? "SHOPPER" : viewer.role;
+}
+
+export function reaches(viewer: Viewer, needed: AccessLevel): boolean {
+  return levels.indexOf(levelOf(viewer)) >= levels.indexOf(needed);
+}
+
+/** @throws AppError `FORBIDDEN` if the viewer's role is below `needed` */
+export function assertReaches(viewer: Viewer, needed: AccessLevel): void {
+  if (!reaches(viewer, needed)) {
+    throw new AppError("FORBIDDEN", { role: levelOf(viewer), needed });
+  }
+}
+
+/** @throws AppError `OTHER_USER` if the viewer is a shopper and not this one */
+export function assertActsFor(viewer: Viewer, userId: string): void {
+  if (viewer.kind === "SHOPPER" && viewer.userId !== userId) {
+    throw new AppError("OTHER_USER", { userId });
+  }
+}
+
+/** The only user whose pictures and history the viewer may see; null if they may see everybody's. */
+export function userScope(viewer: Viewer | null): string | null {
+  return viewer?.kind === "SHOPPER" ? viewer.userId : null;
+}

@@ -1,0 +1,64 @@
+import { Field, Float, ID, InputType, Int } from "type-graphql";
+import { ImportSource } from "./enums.js";
+import { JsonObject } from "./scalars.js";
+
+@InputType({ description: "A catalogue to import." })
+export class StartImportInput {
+  @Field(() => ImportSource, { description: "What kind of catalogue it is." })
+  source!: ImportSource;
+
+  @Field(() => String, {
+    nullable: true,
+    description:
+      "Its folder below `<VITRINE_HOME>/imports` on the server, such as `spring-2026`; needed by all but STICKERS.",
+  })
+  folder?: string | null;
+
+  @Field(() => Int, {
+    nullable: true,
+    description: "STICKERS: seed of the simulated shoppers. Default: 0.",
+  })
+  seed?: number | null;
+}
+
+@InputType({ description: "A ranking model to train." })
+export class StartRankerTrainingInput {
+  @Field(() => JsonObject, {
+    nullable: true,
+    description: "Hyper-parameters to change; the others take their defaults.",
+  })
+  config?: Record<string, unknown> | null;
+
+  @Field(() => Int, { nullable: true, description: "Seed of all randomness. Default: 0." })
+  seed?: number | null;
+
+  @Field(() => Boolean, {
+    defaultValue: true,
+    description: "Whether the new version becomes the active one when it is ready.",
+  })
+  activate!: boolean;
+}
+
+@InputType({ description: "A picture to make." })
+export class GenerationPairInput {
+  @Field(() => ID, { description: "The shopper it is for." })
+  userId!: string;
+
+  @Field(() => ID, { description: "The item it is of." })
+  itemId!: string;
+}
+
+@InputType({ description: "How all pictures of a bulk generation are made." })
+export class BulkGenerationOptions {
+  @Field(() => Int, { nullable: true, description: "Seed of all randomness. Default: 0." })
+  seed?: number | null;
+
+  @Field(() => Float, {
+    nullable: true,
+    description: "How far a picture may leave the catalogue picture, 0 to 1.",
+  })
+  strength?: number | null;
+
+  @Field(() => Int, { nullable: true, description: "Denoising steps, 1 to 100." })
+  numSteps?: number | null;
+}

@@ -1,0 +1,22 @@
+import { Field, ObjectType } from "type-graphql";
+import type { CaptionRow, CaptionSource as CaptionSourceRow } from "../db/rows.js";
+import { CaptionSource } from "./enums.js";
+import { DateTime } from "./scalars.js";
+
+@ObjectType({ description: "One sentence that says what an item's picture shows." })
+export class Caption implements Pick<CaptionRow, "text" | "source" | "model" | "createdAt"> {
+  @Field(() => String, { description: "The sentence." })
+  text!: string;
+
+  @Field(() => CaptionSource, { description: "Whether it was imported or written by a model." })
+  source!: CaptionSourceRow;
+
+  @Field(() => String, {
+    nullable: true,
+    description: "The captioner, `name@version`; null if the caption was imported.",
+  })
+  model!: string | null;
+
+  @Field(() => DateTime, { description: "When it was stored." })
+  createdAt!: Date;
+}

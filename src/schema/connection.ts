@@ -1,0 +1,82 @@
+/** @file Lists in pages, after Relay's cursor connections. */
+import { ArgsType, type ClassType, Field, Int, ObjectType } from "type-graphql";
+
+export const maxPageSize = 100;
+export const defaultPageSize = 20;
+
+@ArgsType()
+export class PageArgs {
+  @Field(() => Int, {
+    defaultValue: defaultPageSize,
+    description: `Rows wanted, 1 to ${maxPageSize}.`,
+  })
+  first!: number;
+
+  @Field(() => String, {
+    nullable: true,
+    description: "The `endCursor` of the page before; left out for the first page.",
+  })
+  after?: string | null;
+}
+
+/** What a page costs at most: its rows times what each costs. */
+export function pageComplexity({
+  args,
+  childComplexity,
+}: {
+  args: { first?: unknown };
+  childComplexity: number;
+}): number {
+  const first = typeof args.first === "number" ? args.first : defaultPageSize;
+  return 1 + Math.min(Math.max(first, 1), maxPageSize) * childComplexity;
+}
+
+@ObjectType({ description: "Where a page stands in its list." })
+export class PageInfo {
+  @Field(() => Boolean, { description: "Whether rows follow this page." })
+  hasNextPage!: boolean;
+
+  @Field(() => String, { nullable: true, description: "Cursor of the first row; null if none." })
+  startCursor!: string | null;
+
+  @Field(() => String, {
+    nullable: true,
+    description: "Cursor of the last row, to be given as `after`; null if there are no rows.",
+  })
+  endCursor!: string | null;
+}
+
+export interface Edge<Node> {
+  cursor: string;
+  node: Node;
+}
+
+export interface Connection<Node, E extends { cursor: string } = Edge<Node>> {
+  edges: E[];
+  pageInfo: PageInfo;
+}
+
+/** `<name>Connection` and `<name>Edge` of a type. */
+export function connectionType<T extends object>(
+  Node: ClassType<T>,
+  name: string,
+): ClassType<Connection<T>> {
+  @ObjectType(`${name}Edge`, { description: "A row and its place in the list." })
+  class NodeEdge implements Edge<T> {
+    @Field(() => String, { description: "The row's place, for `after`." })
+    cursor!: string;
+
+    @Field(() => Node, { description: "The row." })
+    node!: T;
+  }
+
+  @ObjectType(`${name}Connection`, { description: "A page of a list." })
+  class NodeConnection implements Connection<T> {
+    @Field(() => [NodeEdge], { description: "The page's rows, in the list's order." })
+    edges!: NodeEdge[];
+
+    @Field(() => PageInfo, { description: "Where the page stands in the list." })
+    pageInfo!: PageInfo;
+  }
+  return NodeConnection;
+}

@@ -1,0 +1,164 @@
+/** @file The schema's enums. Those of rows must name every value that Prisma's name, or this does not compile. */
+import { registerEnumType } from "type-graphql";
+import type {
+  ApiKeyRole as ApiKeyRoleRow,
+  CaptionSource as CaptionSourceRow,
+  InteractionKind as InteractionKindRow,
+  JobKind as JobKindRow,
+  JobState as JobStateRow,
+  RankingModelState as RankingModelStateRow,
+} from "../db/rows.js";
+
+export const ApiKeyRole = {
+  STOREFRONT: "STOREFRONT",
+  RECOMMENDER: "RECOMMENDER",
+  ADMIN: "ADMIN",
+} as const satisfies { [Role in ApiKeyRoleRow]: Role };
+registerEnumType(ApiKeyRole, {
+  name: "ApiKeyRole",
+  description: "What an API key may do; each role may do all that the ones before it may.",
+  valuesConfig: {
+    STOREFRONT: { description: "Show pictures and recommendations to any shopper." },
+    RECOMMENDER: { description: "Also train, index and re-rank, and read what came of it." },
+    ADMIN: { description: "Also import catalogues and manage API keys." },
+  },
+});
+
+export const CaptionSource = { IMPORTED: "IMPORTED", MODEL: "MODEL" } as const satisfies {
+  [Source in CaptionSourceRow]: Source;
+};
+registerEnumType(CaptionSource, {
+  name: "CaptionSource",
+  description: "Where a caption came from.",
+  valuesConfig: {
+    IMPORTED: { description: "It came with the catalogue." },
+    MODEL: { description: "The captioner wrote it from the picture." },
+  },
+});
+
+export const InteractionKind = {
+  VIEW: "VIEW",
+  CLICK: "CLICK",
+  LIKE: "LIKE",
+  CART: "CART",
+  PURCHASE: "PURCHASE",
+  RATING: "RATING",
+} as const satisfies { [Kind in InteractionKindRow]: Kind };
+registerEnumType(InteractionKind, {
+  name: "InteractionKind",
+  description: "What a shopper did with an item.",
+  valuesConfig: { RATING: { description: "An explicit rating; `weight` is its value." } },
+});
+
+export const JobKind = {
+  PERSONALIZE_IMAGE: "PERSONALIZE_IMAGE",
+  IMPORT: "IMPORT",
+  INDEX: "INDEX",
+  TRAIN_RANKER: "TRAIN_RANKER",
+  RERANK: "RERANK",
+} as const satisfies { [Kind in JobKindRow]: Kind };
+registerEnumType(JobKind, {
+  name: "JobKind",
+  description: "What a job does.",
+  valuesConfig: {
+    PERSONALIZE_IMAGE: { description: "Makes one picture for one shopper." },
+    IMPORT: { description: "Reads a catalogue into the database." },
+    INDEX: { description: "Captions and embeds items, and updates the caption index." },
+    TRAIN_RANKER: { description: "Trains a new version of the ranking model." },
+    RERANK: { description: "Computes the rank changes of all pictures by one ranking model." },
+  },
+});
+
+export const JobState = {
+  QUEUED: "QUEUED",
+  RUNNING: "RUNNING",
+  SUCCEEDED: "SUCCEEDED",
+  FAILED: "FAILED",
+  CANCELLED: "CANCELLED",
+} as const satisfies { [State in JobStateRow]: State };
+registerEnumType(JobState, {
+  name: "JobState",
+  description: "How far a job is. The last three are final.",
+});
+
+export const RankingModelState = {
+  TRAINING: "TRAINING",
+  READY: "READY",
+  FAILED: "FAILED",
+} as const satisfies { [State in RankingModelStateRow]: State };
+registerEnumType(RankingModelState, {
+  name: "RankingModelState",
+  description: "How far a version of the ranking model is.",
+});
+
+export const ImageFormat = { WEBP: "WEBP", AVIF: "AVIF", PNG: "PNG", JPEG: "JPEG" } as const;
+export type ImageFormat = keyof typeof ImageFormat;
+registerEnumType(ImageFormat, {
+  name: "ImageFormat",
+  description: "A file format that pictures can be asked for in.",
+});
+
+export const ImportSource = {
+  STICKERS: "STICKERS",
+  MOVIELENS: "MOVIELENS",
+  CATALOGUE: "CATALOGUE",
+} as const;
+export type ImportSource = keyof typeof ImportSource;
+registerEnumType(ImportSource, {
+  name: "ImportSource",
+  description: "A kind of catalogue that can be imported.",
+  valuesConfig: {
+    STICKERS: { description: "The bundled sticker demo, with simulated shoppers; no folder." },
+    MOVIELENS: { description: "A folder with MovieLens's ratings.csv and movies.csv." },
+    CATALOGUE: { description: "A folder with items and interactions as CSV or JSONL." },
+  },
+});
+
+export const OriginalReason = {
+  NO_HISTORY: "NO_HISTORY",
+  NO_PICTURE: "NO_PICTURE",
+  HISTORY_NOT_INDEXED: "HISTORY_NOT_INDEXED",
+  ITEM_NOT_INDEXED: "ITEM_NOT_INDEXED",
+  BELOW_QUALITY_FLOOR: "BELOW_QUALITY_FLOOR",
+  GENERATION_FAILED: "GENERATION_FAILED",
+} as const;
+export type OriginalReason = keyof typeof OriginalReason;
+registerEnumType(OriginalReason, {
+  name: "OriginalReason",
+  description: "Why an item keeps its catalogue picture for a shopper.",
+  valuesConfig: {
+    NO_HISTORY: { description: "The shopper has not interacted with any other item." },
+    NO_PICTURE: { description: "The item has no catalogue picture to start from." },
+    HISTORY_NOT_INDEXED: { description: "None of the shopper's items is indexed yet." },
+    ITEM_NOT_INDEXED: { description: "The item is not indexed yet." },
+    BELOW_QUALITY_FLOOR: { description: "No picture made was close enough to the item." },
+    GENERATION_FAILED: { description: "The picture could not be made; the log says why." },
+  },
+});
+
+export const RankChangeSortField = { CREATED_AT: "CREATED_AT", DELTA_R: "DELTA_R" } as const;
+export type RankChangeSortField = keyof typeof RankChangeSortField;
+registerEnumType(RankChangeSortField, {
+  name: "RankChangeSortField",
+  description: "What rank changes are sorted by.",
+});
+
+export const SortDirection = { ASC: "ASC", DESC: "DESC" } as const;
+export type SortDirection = keyof typeof SortDirection;
+registerEnumType(SortDirection, { name: "SortDirection", description: "Lowest or highest first." });
+
+export const RecommendationSource = {
+  RANKER: "RANKER",
+  FOLD_IN: "FOLD_IN",
+  POPULARITY: "POPULARITY",
+} as const;
+export type RecommendationSource = keyof typeof RecommendationSource;
+registerEnumType(RecommendationSource, {
+  name: "RecommendationSource",
+  description: "What ranked the recommended items.",
+  valuesConfig: {
+    RANKER: { description: "The active ranking model, which was trained on this shopper." },
+    FOLD_IN: { description: "The active ranking model; the shopper came after its training." },
+    POPULARITY: { description: "What most shoppers chose: nothing is known of this one." },
+  },
+});

@@ -1,0 +1,38 @@
+import { ArgsType, Field, Int, ObjectType } from "type-graphql";
+import type { BlobRow } from "../db/rows.js";
+import { ImageFormat } from "./enums.js";
+
+@ObjectType({ description: "A picture file. It is served by its content hash and never changes." })
+export class Picture implements Pick<
+  BlobRow,
+  "mediaType" | "widthPixels" | "heightPixels" | "sizeBytes"
+> {
+  @Field(() => String, { description: "Media type of the stored file, such as `image/png`." })
+  mediaType!: string;
+
+  @Field(() => Int, { description: "Width of the stored file, pixels." })
+  widthPixels!: number;
+
+  @Field(() => Int, { description: "Height of the stored file, pixels." })
+  heightPixels!: number;
+
+  @Field(() => Int, { description: "Size of the stored file, bytes." })
+  sizeBytes!: number;
+}
+
+@ArgsType()
+export class PictureUrlArgs {
+  @Field(() => Int, {
+    nullable: true,
+    description:
+      "Width wanted, pixels, 1 to 1024; the next larger served width is taken, and a picture is never enlarged. " +
+      "Default: the stored width.",
+  })
+  width?: number | null;
+
+  @Field(() => ImageFormat, {
+    nullable: true,
+    description: "File format wanted. Default: the stored one, or WEBP if a width is given.",
+  })
+  format?: ImageFormat | null;
+}

@@ -1,0 +1,125 @@
+import { Field, Float, ID, InputType, Int, ObjectType } from "type-graphql";
+import type { RankChangeRow } from "../db/rows.js";
+import { connectionType } from "./connection.js";
+import { RankChangeSortField, SortDirection } from "./enums.js";
+import { DateTime } from "./scalars.js";
+
+@ObjectType({
+  description:
+    "How an item's place in its shopper's ranking changes when its catalogue picture is replaced by the personalised " +
+    "one, by one version of the ranking model.",
+})
+export class RankChange implements Omit<
+  RankChangeRow,
+  "personalizedImageId" | "rankingModelVersionId"
+> {
+  @Field(() => ID, { description: "A UUID." })
+  id!: string;
+
+  @Field(() => Float, {
+    description: "`(rankBefore - rankAfter) / (1 + rankBefore)`: positive is better, below 1.",
+  })
+  deltaR!: number;
+
+  @Field(() => Float, {
+    description:
+      "Place in the whole catalogue with the catalogue picture; 1 is best; ties share their middle place.",
+  })
+  rankBefore!: number;
+
+  @Field(() => Float, { description: "The same with the personalised picture." })
+  rankAfter!: number;
+
+  @Field(() => Float, {
+    description: "The model's score before; comparable within one shopper only.",
+  })
+  scoreBefore!: number;
+
+  @Field(() => Float, { description: "The model's score after." })
+  scoreAfter!: number;
+
+  @Field(() => Int, {
+    description: "Items ranked: the catalogue without what the shopper already has.",
+  })
+  numRanked!: number;
+
+  @Field(() => DateTime, { description: "When it was computed." })
+  createdAt!: Date;
+}
+
+export const RankChangeConnection = connectionType(RankChange, "RankChange");
+
+@InputType({ description: "Which rank changes; what is left out does not restrict." })
+export class RankChangeFilterInput {
+  @Field(() => ID, { nullable: true, description: "Of this shopper." })
+  userId?: string | null;
+
+  @Field(() => ID, { nullable: true, description: "Of pictures of this item." })
+  itemId?: string | null;
+
+  @Field(() => ID, { nullable: true, description: "By this version of the ranking model." })
+  modelVersionId?: string | null;
+
+  @Field(() => DateTime, { nullable: true, description: "Computed at this time or later." })
+  from?: Date | null;
+
+  @Field(() => DateTime, { nullable: true, description: "Computed before this time." })
+  to?: Date | null;
+}
+
+@InputType({ description: "An order of rank changes." })
+export class RankChangeSortInput {
+  @Field(() => RankChangeSortField, { description: "What to sort by." })
+  field!: RankChangeSortField;
+
+  @Field(() => SortDirection, { description: "Which end comes first." })
+  direction!: SortDirection;
+}
+
+@ObjectType({ description: "The lower and upper end of an interval." })
+export class Interval {
+  @Field(() => Float, { description: "Lower end." })
+  low!: number;
+
+  @Field(() => Float, { description: "Upper end." })
+  high!: number;
+}
+
+@ObjectType({ description: "A bin of the histogram: `from <= deltaR < to`; the last includes 1." })
+export class RankChangeBin {
+  @Field(() => Float, { nullable: true, description: "Lower end; null if the bin has none." })
+  from!: number | null;
+
+  @Field(() => Float, { description: "Upper end." })
+  to!: number;
+
+  @Field(() => Int, { description: "Rank changes in the bin." })
+  count!: number;
+}
+
+@ObjectType({ description: "The distribution of `deltaR` over rank changes." })
+export class RankChangeSummary {
+  @Field(() => Int, { description: "Rank changes summarised." })
+  count!: number;
+
+  @Field(() => Float, { nullable: true, description: "Mean; null if there are none." })
+  mean!: number | null;
+
+  @Field(() => Float, { nullable: true, description: "Median; null if there are none." })
+  median!: number | null;
+
+  @Field(() => Float, {
+    nullable: true,
+    description: "Fraction above 0, those equal to 0 counting half; null if there are none.",
+  })
+  winRate!: number | null;
+
+  @Field(() => Interval, {
+    nullable: true,
+    description: "95 % interval of the mean: percentiles of seeded bootstrap means.",
+  })
+  interval95!: Interval | null;
+
+  @Field(() => [RankChangeBin], { description: "How many fall where; empty if there are none." })
+  histogram!: RankChangeBin[];
+}

@@ -1,0 +1,96 @@
+import { Field, Float, ID, InputType, Int, ObjectType } from "type-graphql";
+import type { InteractionKind as InteractionKindRow } from "../db/rows.js";
+import { PageInfo } from "./connection.js";
+import { InteractionKind, RecommendationSource } from "./enums.js";
+import { DateTime } from "./scalars.js";
+
+@ObjectType({ description: "A recommended item and its place." })
+export class RecommendationEdge {
+  @Field(() => String, { description: "The row's place, for `after`." })
+  cursor!: string;
+
+  @Field(() => Float, {
+    description: "The ranking's score, higher is better; comparable within one shopper only.",
+  })
+  score!: number;
+
+  @Field(() => Int, { description: "Place in the shopper's recommendations; 1 is best." })
+  rank!: number;
+}
+
+@ObjectType({ description: "A page of a shopper's recommendations, best first." })
+export class RecommendationConnection {
+  @Field(() => [RecommendationEdge], { description: "The page's rows, best first." })
+  edges!: RecommendationEdge[];
+
+  @Field(() => PageInfo, { description: "Where the page stands in the list." })
+  pageInfo!: PageInfo;
+
+  @Field(() => RecommendationSource, { description: "What ranked the items." })
+  source!: RecommendationSource;
+}
+
+@ObjectType({ description: "An item like another." })
+export class SimilarItemEdge {
+  @Field(() => String, { description: "The row's place, for `after`." })
+  cursor!: string;
+
+  @Field(() => Float, { description: "Cosine of the captions' embeddings, -1 to 1." })
+  similarity!: number;
+}
+
+@ObjectType({ description: "A page of the items most like another, most similar first." })
+export class SimilarItemConnection {
+  @Field(() => [SimilarItemEdge], { description: "The page's rows, most similar first." })
+  edges!: SimilarItemEdge[];
+
+  @Field(() => PageInfo, { description: "Where the page stands in the list." })
+  pageInfo!: PageInfo;
+}
+
+@InputType({ description: "What a shopper did with an item." })
+export class InteractionInput {
+  @Field(() => ID, { description: "The shopper's id in the shop." })
+  userId!: string;
+
+  @Field(() => ID, { description: "The item's id in the shop." })
+  itemId!: string;
+
+  @Field(() => InteractionKind, { description: "What was done." })
+  kind!: InteractionKindRow;
+
+  @Field(() => Float, {
+    defaultValue: 1,
+    description: "Strength of the preference, 0 or more: the stars of a rating, else usually 1.",
+  })
+  weight!: number;
+
+  @Field(() => DateTime, {
+    description: "When it was done. The same shopper, item, kind and time are one interaction.",
+  })
+  occurredAt!: Date;
+}
+
+@ObjectType({ description: "A row that was not recorded." })
+export class RejectedInteraction {
+  @Field(() => Int, { description: "Its place in the input, from 0." })
+  index!: number;
+
+  @Field(() => String, { description: "Why, for programs (docs/errors.md)." })
+  code!: string;
+
+  @Field(() => String, { description: "Why, for people." })
+  message!: string;
+}
+
+@ObjectType({ description: "What became of the rows." })
+export class RecordInteractionsPayload {
+  @Field(() => Int, { description: "Rows recorded now." })
+  accepted!: number;
+
+  @Field(() => Int, { description: "Rows that had been recorded before." })
+  duplicates!: number;
+
+  @Field(() => [RejectedInteraction], { description: "Rows that cannot be recorded." })
+  rejected!: RejectedInteraction[];
+}

@@ -1,0 +1,35 @@
+import { Field, Float, ID, ObjectType } from "type-graphql";
+import type { InteractionKind as InteractionKindRow, InteractionRow, UserRow } from "../db/rows.js";
+import { connectionType } from "./connection.js";
+import { InteractionKind } from "./enums.js";
+import { DateTime } from "./scalars.js";
+
+@ObjectType({ description: "A shopper." })
+export class User implements UserRow {
+  @Field(() => ID, { description: "The shop's own id." })
+  id!: string;
+
+  @Field(() => Boolean, {
+    description: "Whether the shopper is simulated (the sticker demo) and not a person.",
+  })
+  isSimulated!: boolean;
+
+  @Field(() => DateTime, { description: "When the shopper was first seen." })
+  createdAt!: Date;
+}
+
+@ObjectType({ description: "What a shopper did with an item." })
+export class Interaction implements Pick<InteractionRow, "kind" | "weight" | "occurredAt"> {
+  @Field(() => InteractionKind, { description: "What was done." })
+  kind!: InteractionKindRow;
+
+  @Field(() => Float, {
+    description: "Strength of the preference, 0 or more: the stars of a rating, else usually 1.",
+  })
+  weight!: number;
+
+  @Field(() => DateTime, { description: "When it was done." })
+  occurredAt!: Date;
+}
+
+export const InteractionConnection = connectionType(Interaction, "Interaction");
