@@ -116,7 +116,7 @@ export function linspace(start: number, end: number, length: number): Float64Arr
  * Where an image-to-image run starts: of `numSteps` steps only the last `floor(numSteps * strength)` are made, as in
  * diffusers' `get_timesteps`.
  *
- * @param strength In (0, 1]; 1 starts from pure noise.
+ * @param strength In (0, 1]; at 1 all steps are made, from a picture that is all but noise.
  * @returns The index of the first step made.
  * @throws AppError `INVALID_ARGUMENT` when no step would be left.
  */

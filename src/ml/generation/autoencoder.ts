@@ -1,0 +1,129 @@
+/**
+ * @file The autoencoder: pictures to latents and back.
+ *
+ * R. Rombach et al., "High-Resolution Image Synthesis with Latent Diffusion Models", 2022, section 3.1 (E and D).
+ * https://arxiv.org/abs/2112.10752
+ *
+ * Shapes: B pictures, C latent channels, h x w latents, H x W pixels.
+ */
+import { AppError } from "../../errors/app-error.js";
+import { type RgbImage } from "../nn/rgb-image.js";
+import { type ModelPack } from "../runtime/model-pack.js";
+import { type OnnxOptions, OnnxSession } from "../runtime/onnx-session.js";
+import { type PipelineConfig } from "./pipeline-config.js";
+
+export class Autoencoder {
+  private constructor(
+    private readonly config: PipelineConfig,
+    private readonly decoder: OnnxSession,
+    /** Absent from packs that only make pictures from text. */
+    private readonly encoder: OnnxSession | null,
+    private readonly pack: ModelPack,
+  ) {}
+
+  /** @throws AppError `MODEL_FILE_MISSING`, `FILE_MALFORMED`. */
+  static async load(
+    pack: ModelPack,
+    config: PipelineConfig,
+    options: OnnxOptions = {},
+  ): Promise<Autoencoder> {
+    const decoder = await OnnxSession.load(pack.path("vae_decoder/model.onnx"), options);
+    const encoder = pack.has("vae_encoder")
+      ? await OnnxSession.load(pack.path("vae_encoder/model.onnx"), options)
+      : null;
+    return new Autoencoder(config, decoder, encoder, pack);
+  }
+
+  /**
+   * The latents of a picture as the denoiser knows them: scaled, and the mean where the encoder gives a distribution.
+   *
+   * @returns `[C, h, w]`.
+   * @throws AppError `INVALID_ARGUMENT` unless the picture has exactly the pack's size (resizing is the caller's);
+   *   `MODEL_FILE_MISSING` when the pack has no encoder.
+   */
+  async encode(image: RgbImage): Promise<Float32Array> {
+    const { heightPixels, widthPixels, scalingFactor, shiftFactor } = this.config;
+    if (image.heightPixels !== heightPixels || image.widthPixels !== widthPixels) {
+      throw new AppError("INVALID_ARGUMENT", {
+        argument: "initImage",
+        problem: `must have ${widthPixels} x ${heightPixels} pixels, but got ${image.widthPixels} x ${image.heightPixels}`,
+      });
+    }
+    if (!this.encoder) {
+      throw new AppError("MODEL_FILE_MISSING", {
+        pack: this.pack.name,
+        path: "vae_encoder/model.onnx",
+      });
+    }
+    const name = this.encoder.outputName("latent_sample", "latent_parameters");
+    const outputs = await this.encoder.run(
+      { sample: { data: unitPixels(image), dims: [1, 3, heightPixels, widthPixels] } },
+      [name],
+    );
+    // latent_parameters is [1, 2 C, h, w]: means, then log-variances
+    const z = outputs[name].data.subarray(0, this.latentSize);
+    return z.map(x => (x - shiftFactor) * scalingFactor);
+  }
+
+  /** The pictures of latents; `[B, C, h, w] -> B` pictures. */
+  async decode(latents: Float32Array): Promise<RgbImage[]> {
+    const { heightPixels, latentChannels, latentHeight, latentWidth, widthPixels } = this.config;
+    const { scalingFactor, shiftFactor } = this.config;
+    const name = this.decoder.outputName("sample");
+    const images: RgbImage[] = [];
+    // One at a time: the decoder's activations are the largest of the pipeline.
+    for (let start = 0; start < latents.length; start += this.latentSize) {
+      const z = latents.slice(start, start + this.latentSize);
+      const { [name]: sample } = await this.decoder.run(
+        {
+          latent_sample: {
+            data: z.map(x => x / scalingFactor + shiftFactor),
+            dims: [1, latentChannels, latentHeight, latentWidth],
+          },
+        },
+        [name],
+      );
+      images.push(rgbImage(sample.data, widthPixels, heightPixels));
+    }
+    return images;
+  }
+
+  async dispose(): Promise<void> {
+    await this.decoder.dispose();
+    await this.encoder?.dispose();
+  }
+
+  private get latentSize(): number {
+    const { latentChannels, latentHeight, latentWidth } = this.config;
+    return latentChannels * latentHeight * latentWidth;
+  }
+}
+
+/** Planes of -1 … 1 for the encoder; `[H, W, 3] -> [3, H, W]`. */
+export function unitPixels({ heightPixels, pixels, widthPixels }: RgbImage): Float32Array {
+  const size = heightPixels * widthPixels;
+  const planes = new Float32Array(3 * size);
+  for (let i = 0; i < size; i++) {
+    for (let channel = 0; channel < 3; channel++) {
+      planes[channel * size + i] = pixels[3 * i + channel] / 127.5 - 1;
+    }
+  }
+  return planes;
+}
+
+/** The decoder's planes as a picture, values beyond -1 … 1 clipped; `[3, H, W] -> [H, W, 3]`. */
+export function rgbImage(
+  planes: Float32Array,
+  widthPixels: number,
+  heightPixels: number,
+): RgbImage {
+  const size = heightPixels * widthPixels;
+  const pixels = new Uint8Array(3 * size);
+  for (let i = 0; i < size; i++) {
+    for (let channel = 0; channel < 3; channel++) {
+      const value = (planes[channel * size + i] + 1) * 127.5;
+      pixels[3 * i + channel] = Math.round(Math.min(Math.max(value, 0), 255));
+    }
+  }
+  return { widthPixels, heightPixels, pixels };
+}

@@ -1,0 +1,79 @@
+/** @file What can be asked of the diffusion pipeline, and what is refused before any work is done. */
+import { AppError } from "../../errors/app-error.js";
+import { type RgbImage } from "../nn/rgb-image.js";
+import { type SchedulerName, schedulerNames } from "./scheduler.js";
+
+/** Plain values only, so that a request can be sent to a thread. */
+export interface GenerateRequest {
+  prompt: string;
+  /** What the picture should not be, in place of the empty prompt of the unconditional pass. Default: `""`. */
+  negativePrompt?: string;
+  /** A CLIP image embedding (P^ret); `[Dclip]`. Left unread by a pack without `image_projection/`, such as SD-1.5. */
+  imageEmbedding?: Float32Array;
+  /** How much the image tokens count, 0 … 1. Default: 1. */
+  imageWeight?: number;
+  /** More tokens to attend to, after those of text and image (P^gen); `[T, D]`, row by row. */
+  extraTokens?: Float32Array;
+  /** The picture to start from, of exactly the pack's size. Without it the run starts from noise. */
+  initImage?: RgbImage;
+  /** How far from `initImage` the run starts, above 0 up to 1. Default: {@link DEFAULT_STRENGTH}. */
+  strength?: number;
+  /** Steps over the whole schedule. Default: {@link DEFAULT_NUM_STEPS}. */
+  numSteps?: number;
+  /** Classifier-free guidance weight; 1 is no guidance, and half the work. */
+  guidanceScale: number;
+  /** Picture j has noise of its own from `seed` and j. */
+  seed: number;
+  numImages: number;
+  /** Default: `"dpm++"`. */
+  scheduler?: SchedulerName;
+}
+
+/** DPM-Solver++(2M) is close to converged by then (Lu et al. 2022, figure 3 shows 10 … 15). */
+export const DEFAULT_NUM_STEPS = 12;
+
+/** More than half of the schedule: enough to change style and subject, too little to lose the composition. */
+export const DEFAULT_STRENGTH = 0.6;
+
+/** More than this many pictures from one request is a mistake rather than a wish. */
+export const MAX_NUM_IMAGES = 64;
+
+/** A request with its defaults filled in. */
+export type CompleteRequest = GenerateRequest &
+  Required<
+    Pick<GenerateRequest, "negativePrompt" | "imageWeight" | "strength" | "numSteps" | "scheduler">
+  >;
+
+/**
+ * Fills in the defaults. `numSteps` against the schedule and the sizes of tensors are checked where they are known.
+ *
+ * @throws AppError `INVALID_ARGUMENT`.
+ */
+export function completeRequest(request: GenerateRequest): CompleteRequest {
+  const complete = {
+    ...request,
+    negativePrompt: request.negativePrompt ?? "",
+    imageWeight: request.imageWeight ?? 1,
+    strength: request.strength ?? DEFAULT_STRENGTH,
+    numSteps: request.numSteps ?? DEFAULT_NUM_STEPS,
+    scheduler: request.scheduler ?? "dpm++",
+  };
+  const { guidanceScale, imageWeight, numImages, scheduler, seed } = complete;
+  check("numImages", numImages, isWhole(numImages, 1, MAX_NUM_IMAGES), `1 … ${MAX_NUM_IMAGES}`);
+  check("guidanceScale", guidanceScale, Number.isFinite(guidanceScale), "a finite number");
+  check("imageWeight", imageWeight, imageWeight >= 0 && imageWeight <= 1, "between 0 and 1");
+  check("seed", seed, Number.isSafeInteger(seed), "a whole number");
+  check("scheduler", scheduler, schedulerNames.includes(scheduler), schedulerNames.join(" or "));
+  return complete;
+}
+
+function isWhole(value: number, min: number, max: number): boolean {
+  return Number.isInteger(value) && value >= min && value <= max;
+}
+
+function check(argument: string, got: unknown, isRight: boolean, wanted: string): void {
+  if (!isRight) {
+    const problem = `must be ${wanted}, but got ${String(got)}`;
+    throw new AppError("INVALID_ARGUMENT", { argument, problem });
+  }
+}

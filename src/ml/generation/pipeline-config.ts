@@ -1,0 +1,82 @@
+/** @file What a pack says of its diffusion model: sizes, scalings and schedule, all read and none assumed. */
+import { z } from "zod";
+import { AppError } from "../../errors/app-error.js";
+import { type ModelPack } from "../runtime/model-pack.js";
+import { loadScheduleConfig, type ScheduleConfig } from "./schedule.js";
+
+const sizeSchema = z.union([
+  z.number().int().positive(),
+  z.tuple([z.number().int().positive(), z.number().int().positive()]),
+]);
+
+const unetConfigSchema = z.looseObject({
+  in_channels: z.number().int().positive().default(4),
+  sample_size: sizeSchema,
+});
+
+const vaeConfigSchema = z.looseObject({
+  _class_name: z.string().optional(),
+  latent_channels: z.number().int().positive().default(4),
+  block_out_channels: z.array(z.number()).min(1).optional(),
+  /** AutoencoderTiny's name for the same. */
+  decoder_block_out_channels: z.array(z.number()).min(1).optional(),
+  /** Of packs whose autoencoder works on blocks of so many pixels along a side. */
+  patch_size: z.number().int().positive().default(1),
+  scaling_factor: z.number().positive().optional(),
+  shift_factor: z.number().nullish(),
+});
+
+export interface PipelineConfig {
+  /** C: of the latents. */
+  latentChannels: number;
+  /** h, w: of the latents. */
+  latentHeight: number;
+  latentWidth: number;
+  /** Pixels for each latent, along a side. */
+  downsampleFactor: number;
+  /** Of the pictures made and taken. */
+  heightPixels: number;
+  widthPixels: number;
+  /** The denoiser sees `(z - shiftFactor) * scalingFactor` of the autoencoder's z. */
+  scalingFactor: number;
+  shiftFactor: number;
+  schedule: ScheduleConfig;
+}
+
+/**
+ * Reads the configurations of U-Net, autoencoder and scheduler.
+ *
+ * @throws AppError `MODEL_FILE_MISSING`, `MODEL_PACK_INVALID` (also when U-Net and autoencoder do not fit together).
+ */
+export async function loadPipelineConfig(pack: ModelPack): Promise<PipelineConfig> {
+  const unet = await pack.readJson("unet/config.json", unetConfigSchema);
+  const vae = await pack.readJson("vae_decoder/config.json", vaeConfigSchema);
+  if (unet.in_channels !== vae.latent_channels) {
+    throw new AppError("MODEL_PACK_INVALID", {
+      path: pack.dir,
+      reason: `the U-Net takes ${unet.in_channels} channels, but the autoencoder's latents have ${vae.latent_channels}`,
+    });
+  }
+  const blocks = vae.block_out_channels ?? vae.decoder_block_out_channels;
+  if (!blocks) {
+    throw new AppError("MODEL_PACK_INVALID", {
+      path: pack.path("vae_decoder/config.json"),
+      reason: "it has no block_out_channels",
+    });
+  }
+  const [latentHeight, latentWidth] =
+    typeof unet.sample_size === "number" ? [unet.sample_size, unet.sample_size] : unet.sample_size;
+  const downsampleFactor = vae.patch_size * 2 ** (blocks.length - 1);
+  return {
+    latentChannels: vae.latent_channels,
+    latentHeight,
+    latentWidth,
+    downsampleFactor,
+    heightPixels: latentHeight * downsampleFactor,
+    widthPixels: latentWidth * downsampleFactor,
+    // diffusers' defaults of AutoencoderTiny and AutoencoderKL
+    scalingFactor: vae.scaling_factor ?? (vae._class_name === "AutoencoderTiny" ? 1 : 0.18215),
+    shiftFactor: vae.shift_factor ?? 0,
+    schedule: await loadScheduleConfig(pack),
+  };
+}

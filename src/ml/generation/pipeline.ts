@@ -1,0 +1,236 @@
+/**
+ * @file The diffusion pipeline: a prompt, and what else the picture should follow, to pictures.
+ *
+ * R. Rombach et al., "High-Resolution Image Synthesis with Latent Diffusion Models", 2022. https://arxiv.org/abs/2112.10752
+ * C. Meng et al., "SDEdit", 2022 (starting from a picture, `initImage`). https://arxiv.org/abs/2108.01073
+ *
+ * 1. Conditioning: [text tokens; image tokens; extra tokens]; unconditional: [tokens of the negative prompt; zeros].
+ * 2. x_T: noise of the picture's own seed, or the noised latents of `initImage` at the timestep that strength gives.
+ * 3. For each timestep: guided U-Net output, then one step of the sampler.
+ * 4. The autoencoder decodes x_0.
+ *
+ * The same request gives the same bytes on the same machine and thread count. Picture j does not depend on `numImages`:
+ * its noise comes from `seedFrom(seed, j)`. Pictures share U-Net runs, and a run of another batch size may add in another
+ * order, which changes the last bits of a latent and at most the last bit of a pixel.
+ *
+ * Shapes: B pictures, C x h x w latents, T tokens of width D.
+ */
+import { AppError } from "../../errors/app-error.js";
+import { Random, seedFrom } from "../nn/random.js";
+import { type RgbImage } from "../nn/rgb-image.js";
+import { type ModelPack } from "../runtime/model-pack.js";
+import { type OnnxOptions } from "../runtime/onnx-session.js";
+import { Autoencoder } from "./autoencoder.js";
+import {
+  concatConditioning,
+  type Conditioning,
+  scaledConditioning,
+  zeroConditioning,
+} from "./conditioning.js";
+import { createScheduler } from "./create-scheduler.js";
+import { Denoiser } from "./denoiser.js";
+import { type CompleteRequest, completeRequest, type GenerateRequest } from "./generate-request.js";
+import { ImageProjection } from "./image-projection.js";
+import { loadPipelineConfig, type PipelineConfig } from "./pipeline-config.js";
+import { firstStep } from "./schedule.js";
+import { TextConditioner } from "./text-conditioner.js";
+
+export interface StepReport {
+  /** Steps made so far, 1 … `numSteps`. */
+  step: number;
+  /** Steps that the whole request takes. */
+  numSteps: number;
+  /** The first picture of those being made, as the model sees it now. Costs one run of the decoder. */
+  preview: () => Promise<RgbImage>;
+}
+
+export interface GenerateHooks {
+  /** Called after every step, and waited for. */
+  onStep?: (report: StepReport) => void | Promise<void>;
+  /** Looked at before every step. */
+  signal?: AbortSignal;
+}
+
+export interface PipelineOptions extends OnnxOptions {
+  /** Pictures that share a U-Net run; more are made in turns. Default: 4, which bounds the memory. */
+  maxBatchSize?: number;
+}
+
+interface Guidance {
+  conditional: Conditioning;
+  unconditional: Conditioning;
+}
+
+export class DiffusionPipeline {
+  private constructor(
+    readonly config: PipelineConfig,
+    private readonly parts: {
+      text: TextConditioner;
+      image: ImageProjection | null;
+      denoiser: Denoiser;
+      autoencoder: Autoencoder;
+    },
+    private readonly maxBatchSize: number,
+  ) {}
+
+  /**
+   * Loads the parts of a pack; Vitrine's own or a plain SD-1.5 one.
+   *
+   * @throws AppError `MODEL_FILE_MISSING`, `MODEL_PACK_INVALID`, `FILE_MALFORMED`.
+   */
+  static async load(pack: ModelPack, options: PipelineOptions = {}): Promise<DiffusionPipeline> {
+    const config = await loadPipelineConfig(pack);
+    const parts = {
+      text: await TextConditioner.load(pack, options),
+      image: pack.has("image_projection") ? await ImageProjection.load(pack, options) : null,
+      denoiser: await Denoiser.load(pack, config, options),
+      autoencoder: await Autoencoder.load(pack, config, options),
+    };
+    return new DiffusionPipeline(config, parts, options.maxBatchSize ?? 4);
+  }
+
+  /** U-Net evaluations of single latents since loading: the work done, whatever the machine. */
+  get evaluations(): number {
+    return this.parts.denoiser.numEvaluations;
+  }
+
+  /** Time inside the U-Net since loading. */
+  get denoiserMs(): number {
+    return this.parts.denoiser.elapsedMs;
+  }
+
+  /** True when `imageEmbedding` has an effect. */
+  get takesImageEmbedding(): boolean {
+    return this.parts.image !== null;
+  }
+
+  /**
+   * Makes `numImages` pictures.
+   *
+   * @throws AppError `INVALID_ARGUMENT`; `JOB_CANCELLED` when the signal is raised; `GENERATION_FAILED` when the model
+   *   gives values that are not numbers.
+   */
+  async generate(request: GenerateRequest, hooks: GenerateHooks = {}): Promise<RgbImage[]> {
+    const complete = completeRequest(request);
+    throwIfCancelled(hooks.signal);
+    const guidance = await this.guidance(complete);
+    const { initImage, numImages } = complete;
+    const original = initImage ? await this.parts.autoencoder.encode(initImage) : null;
+    const images: RgbImage[] = [];
+    for (let start = 0; start < numImages; start += this.maxBatchSize) {
+      const batch = { start, end: Math.min(start + this.maxBatchSize, numImages) };
+      const latents = await this.denoise(complete, guidance, { original, batch, hooks });
+      images.push(...(await this.parts.autoencoder.decode(latents)));
+    }
+    return images;
+  }
+
+  async dispose(): Promise<void> {
+    const { autoencoder, denoiser, image, text } = this.parts;
+    await Promise.all([
+      text.dispose(),
+      image?.dispose(),
+      denoiser.dispose(),
+      autoencoder.dispose(),
+    ]);
+  }
+
+  /** Both rows of tokens, equally long. */
+  private async guidance(request: CompleteRequest): Promise<Guidance> {
+    const [negative, positive] = await this.parts.text.encode([
+      request.negativePrompt,
+      request.prompt,
+    ]);
+    const { dimension } = positive;
+    const more: Conditioning[] = [];
+    if (request.imageEmbedding && this.parts.image) {
+      const tokens = await this.parts.image.project(request.imageEmbedding);
+      more.push(scaledConditioning(tokens, request.imageWeight));
+    }
+    if (request.extraTokens) {
+      more.push(extraConditioning(request.extraTokens, dimension));
+    }
+    const silent = more.map(({ numTokens }) => zeroConditioning(numTokens, dimension));
+    return {
+      conditional: concatConditioning([positive, ...more]),
+      unconditional: concatConditioning([negative, ...silent]),
+    };
+  }
+
+  /** x_0 of the pictures of one batch; `[B, C, h, w]`. */
+  private async denoise(
+    request: CompleteRequest,
+    guidance: Guidance,
+    run: {
+      original: Float32Array | null;
+      batch: { start: number; end: number };
+      hooks: GenerateHooks;
+    },
+  ): Promise<Float32Array> {
+    const { guidanceScale, numImages, numSteps, seed, strength } = request;
+    const { batch, hooks, original } = run;
+    const scheduler = createScheduler(request.scheduler, this.config.schedule, numSteps);
+    const first = original ? firstStep(numSteps, strength) : 0;
+    const numMade = scheduler.timesteps.length - first;
+    const numBefore = (batch.start / this.maxBatchSize) * numMade;
+    const numTotal = Math.ceil(numImages / this.maxBatchSize) * numMade;
+    const size = this.config.latentChannels * this.config.latentHeight * this.config.latentWidth;
+
+    const noise = new Float32Array((batch.end - batch.start) * size);
+    const originals = original && new Float32Array(noise.length);
+    for (let j = batch.start; j < batch.end; j++) {
+      noise.set(new Random(seedFrom(seed, j)).normals(size), (j - batch.start) * size);
+      originals?.set(original!, (j - batch.start) * size); // originals is null where original is
+    }
+    let latents = originals ? scheduler.addNoise(originals, noise, first) : noise;
+
+    for (let i = 0; i < numMade; i++) {
+      throwIfCancelled(hooks.signal);
+      const timestep = scheduler.timesteps[first + i];
+      const output = await this.parts.denoiser.predict({
+        latents,
+        timestep,
+        guidanceScale,
+        ...guidance,
+      });
+      const made = scheduler.step(output, first + i, latents);
+      latents = made.latents;
+      await hooks.onStep?.({
+        step: numBefore + i + 1,
+        numSteps: numTotal,
+        preview: async () => {
+          const decoded = await this.parts.autoencoder.decode(
+            made.predictedOriginal.slice(0, size),
+          );
+          return decoded[0];
+        },
+      });
+    }
+    if (!latents.every(Number.isFinite)) {
+      throw new AppError(
+        "GENERATION_FAILED",
+        {},
+        { cause: new Error("DiffusionPipeline: the denoiser gave values that are not numbers") },
+      );
+    }
+    throwIfCancelled(hooks.signal);
+    return latents;
+  }
+}
+
+/** @throws AppError `INVALID_ARGUMENT` when the tokens are not whole rows of width D. */
+function extraConditioning(tokens: Float32Array, dimension: number): Conditioning {
+  if (tokens.length === 0 || tokens.length % dimension !== 0) {
+    throw new AppError("INVALID_ARGUMENT", {
+      argument: "extraTokens",
+      problem: `must be rows of ${dimension} numbers, but got ${tokens.length} numbers`,
+    });
+  }
+  return { tokens, numTokens: tokens.length / dimension, dimension };
+}
+
+function throwIfCancelled(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) {
+    throw new AppError("JOB_CANCELLED");
+  }
+}

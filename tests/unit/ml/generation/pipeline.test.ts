@@ -1,0 +1,217 @@
+/** @jest-environment ./tests/unit/ml/runtime/onnx-environment.js */
+import { readFileSync } from "node:fs";
+import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ClipTokenizer } from "../../../../src/ml/clip/clip-tokenizer.js";
+import { type GenerateRequest } from "../../../../src/ml/generation/generate-request.js";
+import { DiffusionPipeline } from "../../../../src/ml/generation/pipeline.js";
+import { type SchedulerName } from "../../../../src/ml/generation/scheduler.js";
+import { type RgbImage } from "../../../../src/ml/nn/rgb-image.js";
+import { openModelPack } from "../../../../src/ml/runtime/model-pack.js";
+
+// A random Stable Diffusion 1.x pipeline in its own ONNX layout (4 latent channels, 77 tokens, int64 timestep, int32
+// tokens, a tokenizer of vocab.json and merges.txt), and what diffusers makes of it: tests/golden/tiny_pack.py.
+const TINY = "tests/golden/tiny-sd15";
+const golden = JSON.parse(readFileSync(`${TINY}.json`, "utf8")) as {
+  seed: number;
+  texts: string[];
+  inputIds: number[][];
+  prompt: string;
+  negativePrompt: string;
+  guidanceScale: number;
+  initPixels: number[];
+  cases: { scheduler: SchedulerName; numSteps: number; strength?: number; pixels: number[] }[];
+};
+const initImage: RgbImage = {
+  widthPixels: 16,
+  heightPixels: 16,
+  pixels: Uint8Array.from(golden.initPixels),
+};
+const request: GenerateRequest = {
+  prompt: "a red cat",
+  guidanceScale: 3,
+  seed: 1,
+  numImages: 1,
+  numSteps: 3,
+};
+
+let pipeline: DiffusionPipeline;
+
+beforeAll(async () => {
+  pipeline = await DiffusionPipeline.load(await openModelPack(TINY), { numThreads: 1 });
+});
+
+afterAll(() => pipeline.dispose());
+
+describe("ClipTokenizer", () => {
+  it("gives the ids that transformers gives, from vocab.json and merges.txt", async () => {
+    const tokenizer = await ClipTokenizer.load(await openModelPack(TINY), "tokenizer");
+    expect(tokenizer.maxLength).toBe(77);
+    expect(tokenizer.encode(golden.texts, 77)).toEqual(golden.inputIds);
+  });
+});
+
+describe("DiffusionPipeline.generate()", () => {
+  it.each(golden.cases.map(c => [c.scheduler, c.strength ? "a picture" : "noise", c] as const))(
+    "makes with %s from %s what diffusers makes",
+    async (scheduler, _, { numSteps, pixels, strength }) => {
+      const { guidanceScale, negativePrompt, prompt, seed } = golden;
+      const [image] = await pipeline.generate({
+        prompt,
+        negativePrompt,
+        guidanceScale,
+        seed,
+        numImages: 1,
+        numSteps,
+        scheduler,
+        ...(strength && { strength, initImage }),
+      });
+      const differences = pixels.map((value, i) => Math.abs(value - image.pixels[i]));
+      expect(Math.max(...differences)).toBeLessThan(0.5 + 0.1); // rounding to 8 bits, and float32
+    },
+  );
+
+  it("gives the same bytes for the same request", async () => {
+    expect(await pipeline.generate(request)).toEqual(await pipeline.generate(request));
+  });
+
+  it("gives another picture for another seed", async () => {
+    expect(await pipeline.generate({ ...request, seed: 2 })).not.toEqual(
+      await pipeline.generate(request),
+    );
+  });
+
+  it("makes picture j alike however many are made", async () => {
+    const one = await pipeline.generate({ ...request, numImages: 1 });
+    const six = await pipeline.generate({ ...request, numImages: 6 }); // 4, then 2 in a batch
+    expect(six).toHaveLength(6);
+    const differences = one[0].pixels.map((value, i) => Math.abs(value - six[0].pixels[i]));
+    expect(Math.max(...differences)).toBeLessThanOrEqual(1);
+    expect(six[4]).not.toEqual(six[0]);
+  });
+
+  it("reports every step, with a preview that ends at the picture", async () => {
+    const steps: number[] = [];
+    let preview: RgbImage | undefined;
+    const [image] = await pipeline.generate(request, {
+      onStep: async ({ preview: render, step, numSteps }) => {
+        expect(numSteps).toBe(3);
+        steps.push(step);
+        preview = await render();
+      },
+    });
+    expect(steps).toEqual([1, 2, 3]);
+    expect(preview).toEqual(image);
+  });
+
+  it("counts steps over all batches", async () => {
+    const steps: string[] = [];
+    await pipeline.generate(
+      { ...request, numImages: 5 },
+      { onStep: ({ step, numSteps }) => void steps.push(`${step}/${numSteps}`) },
+    );
+    expect(steps).toEqual(["1/6", "2/6", "3/6", "4/6", "5/6", "6/6"]);
+  });
+
+  it("makes only the last steps from a picture", async () => {
+    const before = pipeline.evaluations;
+    await pipeline.generate({ ...request, numSteps: 10, initImage, strength: 0.35 });
+    expect(pipeline.evaluations - before).toBe(3 * 2); // floor(3.5) steps, two evaluations each
+  });
+
+  it("stays nearer to the picture with less strength", async () => {
+    const [decoded] = await pipeline.generate({
+      ...request,
+      numSteps: 50,
+      initImage,
+      strength: 0.02,
+    });
+    const distance = async (strength: number) => {
+      const [image] = await pipeline.generate({ ...request, numSteps: 50, initImage, strength });
+      return image.pixels.reduce((sum, value, i) => sum + Math.abs(value - decoded.pixels[i]), 0);
+    };
+    expect(await distance(0.1)).toBeLessThan(await distance(0.9));
+  });
+
+  it("needs half the evaluations without guidance", async () => {
+    const before = pipeline.evaluations;
+    await pipeline.generate({ ...request, guidanceScale: 1 });
+    expect(pipeline.evaluations - before).toBe(3);
+  });
+
+  it("attends to extra tokens", async () => {
+    const extraTokens = new Float32Array(2 * 16).fill(1);
+    expect(await pipeline.generate({ ...request, extraTokens })).not.toEqual(
+      await pipeline.generate(request),
+    );
+  });
+
+  it("stops between steps when cancelled", async () => {
+    const controller = new AbortController();
+    let numSteps = 0;
+    const made = pipeline.generate(
+      { ...request, numSteps: 20 },
+      { signal: controller.signal, onStep: () => void (++numSteps === 2 && controller.abort()) },
+    );
+    await expect(made).rejects.toMatchObject({ code: "JOB_CANCELLED" });
+    expect(numSteps).toBe(2);
+  });
+
+  it.each([
+    [{ numImages: 0 }, "numImages must be"],
+    [{ numSteps: 0 }, "numSteps must be"],
+    [{ guidanceScale: NaN }, "guidanceScale must be"],
+    [{ imageWeight: 2 }, "imageWeight must be"],
+    [{ seed: 0.5 }, "seed must be"],
+    [{ scheduler: "euler" as "ddim" }, "scheduler must be ddim or dpm++"],
+    [{ extraTokens: new Float32Array(17) }, "extraTokens must be rows of 16 numbers"],
+    [
+      { initImage: { widthPixels: 8, heightPixels: 16, pixels: new Uint8Array(384) } },
+      "initImage must have 16 x 16 pixels, but got 8 x 16",
+    ],
+  ])("refuses %j", async (fault, message) => {
+    const made = pipeline.generate({ ...request, ...fault });
+    await expect(made).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+    await expect(made).rejects.toThrow(message);
+  });
+});
+
+describe("DiffusionPipeline.load()", () => {
+  let dir: string;
+
+  beforeEach(async () => {
+    dir = await mkdtemp(join(tmpdir(), "vitrine-pack-"));
+    await cp(TINY, dir, { recursive: true });
+  });
+
+  afterEach(() => rm(dir, { recursive: true }));
+
+  const load = async () => DiffusionPipeline.load(await openModelPack(dir));
+
+  it("names a missing file", async () => {
+    await rm(join(dir, "unet", "model.onnx"));
+    await expect(load()).rejects.toThrow(/has no file 'unet\/model.onnx'/);
+  });
+
+  it("names a file that is no model", async () => {
+    await writeFile(join(dir, "unet", "model.onnx"), "not a model");
+    await expect(load()).rejects.toMatchObject({ code: "FILE_MALFORMED" });
+  });
+
+  it("names the fault of a configuration", async () => {
+    await writeFile(
+      join(dir, "scheduler", "scheduler_config.json"),
+      JSON.stringify({ prediction_type: "vibes" }),
+    );
+    await expect(load()).rejects.toThrow(/prediction_type/);
+  });
+
+  it("says when U-Net and autoencoder do not fit together", async () => {
+    await writeFile(
+      join(dir, "unet", "config.json"),
+      JSON.stringify({ in_channels: 9, sample_size: 8 }),
+    );
+    await expect(load()).rejects.toThrow("the U-Net takes 9 channels");
+  });
+});
