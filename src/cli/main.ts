@@ -1,0 +1,72 @@
+#!/usr/bin/env node
+/**
+ * @file The command line. Results go to standard output, progress and faults to standard error.
+ *
+ * Exit codes: 0 done, 1 a fault (named by its code of docs/errors.md), 2 wrong usage, 130 interrupted.
+ */
+import { Command, CommanderError } from "commander";
+import { AppError } from "../errors/app-error.js";
+import { createCliContext } from "./create-cli-context.js";
+import { dbCommand } from "./db.command.js";
+import { demoCommand } from "./demo.command.js";
+import { errorsCommand } from "./errors.command.js";
+import { importCommand } from "./import.command.js";
+import { indexCommand } from "./index.command.js";
+import { keysCommand } from "./keys.command.js";
+import { modelsCommand } from "./models.command.js";
+import { rankersCommand } from "./rankers.command.js";
+import { schemaCommand } from "./schema.command.js";
+import { serveCommand, workerCommand } from "./serve.command.js";
+import { stickersCommand } from "./stickers.command.js";
+import { trainCommand } from "./train.command.js";
+
+const EXIT_FAULT = 1;
+const EXIT_USAGE = 2;
+const EXIT_INTERRUPTED = 130;
+
+const context = createCliContext();
+
+const program = new Command("vitrine")
+  .description("Product images that know who is looking.")
+  .version("0.1.0")
+  .showHelpAfterError()
+  .addHelpText(
+    "after",
+    "\nSettings come from the environment (DATABASE_URL, VITRINE_HOME, …): see docs/operations.md.",
+  )
+  .addCommand(demoCommand(context))
+  .addCommand(serveCommand(context))
+  .addCommand(workerCommand(context))
+  .addCommand(importCommand(context))
+  .addCommand(indexCommand(context))
+  .addCommand(trainCommand(context))
+  .addCommand(rankersCommand(context))
+  .addCommand(keysCommand(context))
+  .addCommand(modelsCommand(context))
+  .addCommand(stickersCommand(context))
+  .addCommand(dbCommand(context))
+  .addCommand(schemaCommand())
+  .addCommand(errorsCommand());
+
+/** Usage faults are told apart by their own exit code; commander has already printed them. */
+function overrideExit(command: Command): void {
+  command.exitOverride();
+  command.commands.forEach(overrideExit);
+}
+overrideExit(program);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) {
+    process.exitCode = error.exitCode === 0 ? 0 : EXIT_USAGE;
+  } else if (context.interrupted) {
+    console.error("interrupted; the same command continues where it stopped");
+    process.exitCode = EXIT_INTERRUPTED;
+  } else {
+    console.error(error instanceof AppError ? `${error.code}: ${error.message}` : error);
+    process.exitCode = EXIT_FAULT;
+  }
+}
+// Worker threads and native libraries may hold the process; everything that matters has been closed by its command.
+process.exit();
