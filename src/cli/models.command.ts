@@ -14,7 +14,11 @@ export function modelsCommand(_context: CliContext): Command {
       const pack = await openModelPack(loadConfig().modelsFolder);
       await pack.verify();
       const answer = { name: pack.name, version: pack.version, folder: pack.dir };
-      console.log(json ? JSON.stringify(answer) : `${answer.name}@${answer.version} is whole (${answer.folder})`);
+      console.log(
+        json
+          ? JSON.stringify(answer)
+          : `${answer.name}@${answer.version} is whole (${answer.folder})`,
+      );
     });
   return models;
 }

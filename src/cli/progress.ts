@@ -13,7 +13,12 @@ export interface Progress {
 export function createProgress(label: string): Progress {
   if (process.stderr.isTTY) {
     const bar = new SingleBar(
-      { format: `${label} {bar} {percentage}% {stage}`, hideCursor: true, clearOnComplete: false, etaBuffer: 50 },
+      {
+        format: `${label} {bar} {percentage}% {stage}`,
+        hideCursor: true,
+        clearOnComplete: false,
+        etaBuffer: 50,
+      },
       Presets.shades_classic,
     );
     bar.start(1_000, 0, { stage: "" });

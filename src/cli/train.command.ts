@@ -57,7 +57,11 @@ export function trainCommand(context: CliContext): Command {
         progress.stop();
         console.log(
           json
-            ? JSON.stringify({ id: version.id, isActive: version.isActive, metrics: version.metrics })
+            ? JSON.stringify({
+                id: version.id,
+                isActive: version.isActive,
+                metrics: version.metrics,
+              })
             : `version ${version.id} (${version.isActive ? "active" : "not active"})\n${JSON.stringify(version.metrics, null, 2)}`,
         );
         await services.close();

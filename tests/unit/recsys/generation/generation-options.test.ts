@@ -1,0 +1,28 @@
+import {
+  defaultGenerationOptions,
+  generationOptions,
+} from "../../../../src/recsys/generation/generation-options.js";
+
+describe("generationOptions()", () => {
+  it("fills in what is left out or null", () => {
+    expect(generationOptions({ seed: 7, strength: null })).toEqual({
+      ...defaultGenerationOptions,
+      seed: 7,
+    });
+  });
+
+  it.each([
+    [{ strength: 0 }, "strength must be a number from 0.05 to 1, but got 0"],
+    [{ numSteps: 2.5 }, "numSteps must be a whole number from 1 to 100, but got 2.5"],
+    [{ numCandidates: 9 }, "numCandidates must be a whole number from 1 to 8, but got 9"],
+    [{ guidanceScale: Number.NaN }, "guidanceScale must be a number from 1 to 20, but got NaN"],
+    [
+      { seed: 2 ** 31 },
+      "seed must be a whole number from -2147483648 to 2147483647, but got 2147483648",
+    ],
+  ])("refuses %j", (given, message) => {
+    expect(() => generationOptions(given)).toThrow(
+      expect.objectContaining({ code: "INVALID_ARGUMENT", message }),
+    );
+  });
+});
