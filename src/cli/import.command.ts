@@ -1,0 +1,94 @@
+/** @file `vitrine import …`: catalogues and interactions into the database; a stopped import continues. */
+import { Command } from "commander";
+import { BlobStore } from "../db/blob-store.js";
+import {
+  CatalogueImportService,
+  type ImportProgress,
+  type ImportResult,
+} from "../recsys/datasets/catalogue-import.service.js";
+import type { ImportSource } from "../recsys/datasets/import-source.js";
+import { MovieLensSource } from "../recsys/datasets/movielens.js";
+import type { CliContext } from "./cli-context.js";
+import { createProgress, type Progress } from "./progress.js";
+
+interface ImportFlags {
+  json?: boolean;
+  restart?: boolean;
+}
+
+export function importCommand(context: CliContext): Command {
+  const command = new Command("import").description("bring in a catalogue and what users did");
+  withFlags(command.command("movielens <folder>"))
+    .description("MovieLens: ratings.csv, movies.csv and, if there, captions.csv and posters/")
+    .action((folder: string, flags: ImportFlags) =>
+      runImport(context, new MovieLensSource(folder), flags),
+    );
+  return command;
+}
+
+function withFlags(command: Command): Command {
+  return command
+    .option("--restart", "begin again, also when the source changed or the import was completed")
+    .option("--json", "print the result as one JSON line");
+}
+
+async function runImport(
+  context: CliContext,
+  source: ImportSource,
+  { json = false, restart = false }: ImportFlags,
+): Promise<void> {
+  const { db, home, signal, close } = await context.open();
+  const progress = new PartProgress();
+  try {
+    const service = new CatalogueImportService({
+      prisma: db.prisma,
+      blobs: new BlobStore(home),
+      home,
+    });
+    const result = await service.run(source, {
+      restart,
+      signal,
+      onProgress: state => {
+        progress.update(state);
+      },
+    });
+    progress.stop();
+    console.log(json ? JSON.stringify(result) : describe(result));
+  } finally {
+    progress.stop();
+    await close();
+  }
+}
+
+function describe({ kind, wasComplete, counts, rejectsPath }: ImportResult): string {
+  const parts = Object.entries(counts).map(
+    ([part, { accepted, rejected }]) => `  ${part}: ${accepted} accepted, ${rejected} rejected`,
+  );
+  return [
+    `${kind}: ${wasComplete ? "was already imported" : "imported"}`,
+    ...parts,
+    ...(rejectsPath === null ? [] : [`  rejected rows: ${rejectsPath}`]),
+  ].join("\n");
+}
+
+/** One bar for each part of an import, one after the other. */
+class PartProgress {
+  private part: string | null = null;
+  private bar: Progress | null = null;
+
+  update({ part, done, total, rejected }: ImportProgress): void {
+    if (part !== this.part) {
+      this.stop();
+      this.part = part;
+      this.bar = createProgress(part);
+    }
+    const fraction = total === null || total === 0 ? 0 : Math.min(1, done / total);
+    const ofTotal = total === null ? "" : `/${Math.max(total, done)}`;
+    this.bar?.update(fraction, `${done}${ofTotal} rows, ${rejected} rejected`);
+  }
+
+  stop(): void {
+    this.bar?.stop();
+    this.bar = null;
+  }
+}

@@ -1,0 +1,31 @@
+/** @file Shoppers. */
+import type { PrismaTransaction } from "./database.js";
+import type { UserRow } from "./rows.js";
+
+export interface NewUser {
+  id: string;
+  /** Default false. */
+  isSimulated?: boolean;
+}
+
+export class UsersRepository {
+  constructor(private readonly prisma: PrismaTransaction) {}
+
+  /** Adds the users that are not there yet; the others stay as they are. @returns how many were added. */
+  upsertMany(users: readonly NewUser[]): Promise<number> {
+    const ids = users.map(({ id }) => id);
+    const simulated = users.map(({ isSimulated = false }) => isSimulated);
+    return this.prisma.$executeRaw`
+      INSERT INTO users (id, is_simulated)
+      SELECT * FROM unnest(${ids}::text[], ${simulated}::boolean[])
+      ON CONFLICT (id) DO NOTHING`;
+  }
+
+  findById(id: string): Promise<UserRow | null> {
+    return this.prisma.user.findUnique({ where: { id } });
+  }
+
+  count(): Promise<number> {
+    return this.prisma.user.count();
+  }
+}

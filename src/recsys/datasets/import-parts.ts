@@ -1,0 +1,135 @@
+/** @file The parts every catalogue is made of: items, their pictures, and what users did with them. */
+import { readFile, stat } from "node:fs/promises";
+import { z } from "zod";
+import type { BlobStore } from "../../db/blob-store.js";
+import type { PrismaTransaction } from "../../db/database.js";
+import { defaultImageLimits, inspectImage } from "../../db/image-codec.js";
+import { InteractionsRepository, type NewInteraction } from "../../db/interactions.repository.js";
+import { ItemsRepository, type NewItem, type NewItemImage } from "../../db/items.repository.js";
+import { type NewUser, UsersRepository } from "../../db/users.repository.js";
+import { AppError } from "../../errors/app-error.js";
+import { type ImportPart, RowFault, type SourceRow } from "./import-source.js";
+
+const ROWS_PER_BATCH = 1_000;
+/** Pictures take far longer than rows, so less of the work is lost with a batch. */
+const PICTURES_PER_BATCH = 250;
+
+/** Postgres text cannot hold the character 0. */
+const text = (max: number) =>
+  z
+    .string()
+    .trim()
+    .max(max)
+    .refine(value => !value.includes("\0"), "must not contain the character 0");
+
+/** An id of the shop's own. */
+export const idField = text(200).min(1);
+export const titleField = text(1_000).min(1);
+export const descriptionField = text(20_000);
+export const wordField = text(100);
+export const captionField = text(1_000);
+
+/** The checked row. @throws RowFault with all its faults. */
+export function checkedRow<Row>(schema: z.ZodType<Row>, value: unknown): Row {
+  const { data, error } = schema.safeParse(value);
+  if (error) {
+    const faults = error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`);
+    throw new RowFault(faults.join("; "));
+  }
+  return data;
+}
+
+interface PartInput<Prepared> {
+  read: () => AsyncIterable<SourceRow>;
+  numRows: number | null;
+  prepare: ImportPart<Prepared>["prepare"];
+}
+
+export function itemsPart(input: PartInput<NewItem>): ImportPart<NewItem> {
+  return {
+    name: "items",
+    batchSize: ROWS_PER_BATCH,
+    ...input,
+    store: async (prisma, items) => {
+      await new ItemsRepository(prisma).upsertMany(items);
+      return items.map(() => null);
+    },
+  };
+}
+
+/** Pictures of items that are in the catalogue by then. */
+export function imagesPart(input: PartInput<NewItemImage>): ImportPart<NewItemImage> {
+  return {
+    name: "images",
+    batchSize: PICTURES_PER_BATCH,
+    ...input,
+    store: async (prisma, images) => {
+      const refusals = await unknownItems(prisma, images);
+      await new ItemsRepository(prisma).setImages(images.filter((_, i) => refusals[i] === null));
+      return refusals;
+    },
+  };
+}
+
+/** Interactions with items that are in the catalogue by then; users are made as they appear. */
+export function interactionsPart(
+  input: PartInput<NewInteraction> & { areSimulated?: boolean },
+): ImportPart<NewInteraction> {
+  const { areSimulated: isSimulated = false, ...rest } = input;
+  return {
+    name: "interactions",
+    batchSize: ROWS_PER_BATCH,
+    ...rest,
+    store: async (prisma, interactions) => {
+      const refusals = await unknownItems(prisma, interactions);
+      const stored = interactions.filter((_, i) => refusals[i] === null);
+      const users = new Set(stored.map(({ userId }) => userId));
+      await new UsersRepository(prisma).upsertMany(
+        Array.from(users, (id): NewUser => ({ id, isSimulated })),
+      );
+      await new InteractionsRepository(prisma).insertMany(stored);
+      return refusals;
+    },
+  };
+}
+
+/**
+ * Checks the bytes of an item's picture and stores them.
+ *
+ * @throws AppError `IMAGE_TYPE`, `IMAGE_TOO_LARGE`, `IMAGE_UNREADABLE`
+ */
+export async function storedImage(
+  itemId: string,
+  bytes: Uint8Array,
+  { source, blobs }: { source: string; blobs: BlobStore },
+): Promise<NewItemImage> {
+  const { bytes: stored, ...picture } = await inspectImage(bytes);
+  const hash = await blobs.put(stored);
+  return { itemId, blob: { hash, sizeBytes: stored.byteLength, ...picture }, source };
+}
+
+/** A picture file, unless it is too large to be read. @throws AppError `FILE_NOT_FOUND`, `IMAGE_TOO_LARGE` */
+export async function readPicture(path: string): Promise<Buffer> {
+  const { maxBytes: max } = defaultImageLimits;
+  try {
+    const { size } = await stat(path);
+    if (size > max) {
+      throw new AppError("IMAGE_TOO_LARGE", { got: size, unit: "bytes", max });
+    }
+    return await readFile(path);
+  } catch (error) {
+    if (["ENOENT", "EISDIR", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? "")) {
+      throw new AppError("FILE_NOT_FOUND", { path }, { cause: error });
+    }
+    throw error;
+  }
+}
+
+/** For each row why it cannot be stored: its item is not in the catalogue. */
+async function unknownItems(
+  prisma: PrismaTransaction,
+  rows: readonly { itemId: string }[],
+): Promise<(string | null)[]> {
+  const known = await new ItemsRepository(prisma).existing(rows.map(({ itemId }) => itemId));
+  return rows.map(({ itemId }) => (known.has(itemId) ? null : `No item with id '${itemId}'`));
+}

@@ -1,0 +1,38 @@
+/** @file The rows an import could not use, one JSON object a line: `<home>/rejects/<run>.jsonl`. */
+import { appendFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+
+export interface Rejection {
+  part: string;
+  file: string;
+  line: number;
+  reason: string;
+  /** The row as the file has it. */
+  row: unknown;
+}
+
+export class RejectLog {
+  readonly path: string;
+
+  constructor(home: string, runId: string) {
+    this.path = join(home, "rejects", `${runId}.jsonl`);
+  }
+
+  /** Keeps the first `numRows` rows: those after them were written by a batch that was never committed. */
+  async truncate(numRows: number): Promise<void> {
+    if (numRows === 0) {
+      await rm(this.path, { force: true });
+      return;
+    }
+    const lines = (await readFile(this.path, "utf8").catch(() => "")).split("\n").slice(0, numRows);
+    await mkdir(dirname(this.path), { recursive: true });
+    await writeFile(this.path, lines.map(line => `${line}\n`).join(""));
+  }
+
+  async append(rejections: readonly Rejection[]): Promise<void> {
+    if (rejections.length > 0) {
+      await mkdir(dirname(this.path), { recursive: true });
+      await appendFile(this.path, rejections.map(row => `${JSON.stringify(row)}\n`).join(""));
+    }
+  }
+}

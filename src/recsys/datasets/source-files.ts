@@ -1,0 +1,74 @@
+/** @file What tells one version of a source's files from another, and how many rows they have. */
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { AppError } from "../../errors/app-error.js";
+
+const PICTURE_FILE = /\.(avif|gif|jpe?g|png|svg|webp)$/i;
+
+/** Size and SHA-256 of a file's content. @throws AppError `FILE_NOT_FOUND` */
+export async function contentVersion(path: string): Promise<string> {
+  const hash = createHash("sha256");
+  let numBytes = 0;
+  for await (const chunk of openFile(path)) {
+    hash.update(chunk);
+    numBytes += chunk.length;
+  }
+  return `${numBytes}:${hash.digest("hex")}`;
+}
+
+/** Sizes and times of the pictures of a folder, as one value: reading them all would take as long as importing them. */
+export async function folderVersion(folder: string): Promise<string> {
+  const hash = createHash("sha256");
+  const names = await listPictures(folder);
+  for (const name of names) {
+    const { size, mtimeMs } = await stat(join(folder, name));
+    hash.update(`${name}\0${size}\0${mtimeMs}\n`);
+  }
+  return `${names.length}:${hash.digest("hex")}`;
+}
+
+/** Names of the pictures of a folder in a fixed order; none if there is no such folder. */
+export async function listPictures(folder: string): Promise<string[]> {
+  const names = await readdir(folder).catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") {
+      return [];
+    }
+    throw error;
+  });
+  return names.filter(name => PICTURE_FILE.test(name)).sort();
+}
+
+export async function fileExists(path: string): Promise<boolean> {
+  return stat(path).then(
+    found => found.isFile(),
+    () => false,
+  );
+}
+
+/** Lines that hold something, so at least the number of rows. */
+export async function countLines(path: string): Promise<number> {
+  const newline = 10;
+  let numLines = 0;
+  let last = newline;
+  for await (const chunk of openFile(path)) {
+    for (const byte of chunk) {
+      numLines += byte === newline && last !== newline ? 1 : 0;
+      last = byte;
+    }
+  }
+  return numLines + (last === newline ? 0 : 1);
+}
+
+/** @throws AppError `FILE_NOT_FOUND`, when it is read */
+export async function* openFile(path: string, start = 0): AsyncGenerator<Buffer> {
+  try {
+    yield* createReadStream(path, { start }) as AsyncIterable<Buffer>;
+  } catch (error) {
+    if (["ENOENT", "EISDIR"].includes((error as NodeJS.ErrnoException).code ?? "")) {
+      throw new AppError("FILE_NOT_FOUND", { path }, { cause: error });
+    }
+    throw error;
+  }
+}
