@@ -1,0 +1,43 @@
+/**
+ * @file The three dense operations in which MICRO spends its time, so that whoever computes them fastest can.
+ *
+ * `onnx-kernels.ts` is the default: ONNX Runtime multiplies matrices three times as fast as TensorFlow.js's WASM backend.
+ * `tfjs-kernels.ts` is the same on whatever TensorFlow.js runs on, a GPU included.
+ *
+ * Shapes: T rows of a tile, N items, D embedding size.
+ */
+import type { Matrix } from "../nn/shape.js";
+
+export interface Neighbours {
+  /** `[T, k]`, the nearest first; equal similarities go by rising index. */
+  indices: Int32Array;
+  /** `[T, k]`. */
+  similarities: Float32Array;
+}
+
+export interface ContrastTile {
+  /** `[T]`: Σ_j e^{s_tj} minus the anchor's own term. */
+  denominators: Float32Array;
+  /** `[T, D]`: Σ_j e^{s_tj} keys_j. */
+  rowProduct: Matrix;
+  /** `[K, D]`: Σ_t e^{s_tj} anchors_t / denominator_t. */
+  columnProduct: Matrix;
+}
+
+export interface DenseKernels {
+  readonly name: string;
+
+  /** `op(a) op(b)`, where `op` transposes on request. */
+  matMul(a: Matrix, b: Matrix, transpose?: { a?: boolean; b?: boolean }): Promise<Matrix>;
+
+  /** The `k` rows of `keys` with the highest dot product, for each row of `queries`; `[T, D], [N, D] -> [T, k]`. */
+  nearest(queries: Matrix, keys: Matrix, k: number): Promise<Neighbours>;
+
+  /**
+   * What the contrastive loss and its gradient need of one tile, with `s = anchors keysᵀ / temperature`; the keys are
+   * the loss's two views stacked, unit rows or zeros; `[T, D], [K, D]`.
+   */
+  contrast(anchors: Matrix, keys: Matrix, temperature: number): Promise<ContrastTile>;
+
+  dispose(): Promise<void>;
+}

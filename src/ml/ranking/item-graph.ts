@@ -1,0 +1,150 @@
+/**
+ * @file Item graphs: which items look alike, or read alike.
+ *
+ * J. Zhang et al., "Latent Structure Mining with Contrastive Modality Fusion for Multimedia Recommendation", TKDE 2023,
+ * as the authors' code CRIPAC-DIG/MICRO does it.
+ *
+ * Notation (name here -> symbol)
+ * - similarities   -> s_ij = cos(f_i, f_j), the `numNeighbours` highest of each row, the item itself among them
+ * - degree         -> d_i = Σ_j s_ij, the sum of row i
+ * - normalized     -> d_i^(-1/2) s_ij d_j^(-1/2)
+ *
+ * A departure: a similarity that is not positive is left out, where the authors' code would keep it (and take the root of
+ * a negative degree). It also keeps items without a modality, whose features are zeros, out of everyone's neighbours.
+ *
+ * Shapes: N items, F feature length.
+ */
+import {
+  addNormalizedRowsGradient,
+  addScaled,
+  dot,
+  type Matrix,
+  matrix,
+  normalizedRows,
+  row,
+  rowRange,
+} from "../nn/shape.js";
+import { type CsrMatrix, csrMatrix, type Entry } from "../nn/sparse.js";
+import type { DenseKernels } from "./dense-kernels.js";
+
+/** Similarities held at once: 16 MB. */
+const TILE_VALUES = 4_194_304;
+
+/** A k-NN graph before and after normalization; both have the same places. */
+export interface ItemGraph {
+  similarities: CsrMatrix;
+  normalized: CsrMatrix;
+  /** `[N]`; 0 for an item without neighbours. */
+  degrees: Float32Array;
+}
+
+/** The nearest items of every item by cosine, exactly, in tiles; `[N, F] -> [N, N]` sparse. */
+export async function itemGraph(
+  features: Matrix,
+  numNeighbours: number,
+  kernels: DenseKernels,
+): Promise<ItemGraph> {
+  const [N] = features.shape;
+  const directions = normalizedRows(features);
+  const k = Math.min(numNeighbours, N);
+  const tileRows = Math.max(1, Math.floor(TILE_VALUES / N));
+  const entries: Entry[] = [];
+  for (let start = 0; start < N; start += tileRows) {
+    const tile = rowRange(directions, start, Math.min(start + tileRows, N));
+    const { indices, similarities } = await kernels.nearest(tile, directions, k);
+    for (let place = 0; place < indices.length; place++) {
+      if (similarities[place] > 0) {
+        entries.push([start + Math.floor(place / k), indices[place], similarities[place]]);
+      }
+    }
+  }
+  return normalizedGraph(csrMatrix(entries, [N, N]));
+}
+
+/** `d_i^(-1/2) s_ij d_j^(-1/2)` with row degrees. */
+export function normalizedGraph(similarities: CsrMatrix): ItemGraph {
+  const { shape, rowStarts, columns, values } = similarities;
+  const degrees = new Float32Array(shape[0]);
+  for (let i = 0; i < shape[0]; i++) {
+    for (let e = rowStarts[i]; e < rowStarts[i + 1]; e++) {
+      degrees[i] += values[e];
+    }
+  }
+  const roots = degrees.map(inverseRoot);
+  const normalized = new Float32Array(values.length);
+  for (let i = 0; i < shape[0]; i++) {
+    for (let e = rowStarts[i]; e < rowStarts[i + 1]; e++) {
+      normalized[e] = roots[i] * values[e] * roots[columns[e]];
+    }
+  }
+  return { similarities, normalized: { shape, rowStarts, columns, values: normalized }, degrees };
+}
+
+/** `degree^(-1/2)`; 0 for an item without neighbours. */
+export function inverseRoot(degree: number): number {
+  return degree > 0 ? 1 / Math.sqrt(degree) : 0;
+}
+
+/** `(1 - λ) learned + λ raw`, the graph of a modality; `rawWeight` is λ. */
+export function mixedGraph(learned: CsrMatrix, raw: CsrMatrix, rawWeight: number): CsrMatrix {
+  return csrMatrix(
+    [...scaledEntries(learned, 1 - rawWeight), ...scaledEntries(raw, rawWeight)],
+    raw.shape,
+  );
+}
+
+function scaledEntries(
+  { shape: [N], rowStarts, columns, values }: CsrMatrix,
+  scale: number,
+): Entry[] {
+  const entries: Entry[] = [];
+  for (let i = 0; i < N; i++) {
+    for (let e = rowStarts[i]; e < rowStarts[i + 1]; e++) {
+      entries.push([i, columns[e], scale * values[e]]);
+    }
+  }
+  return entries;
+}
+
+/**
+ * The gradient at `features` when `E = A X` and A is the normalized graph of them: which neighbours an item has is fixed,
+ * how much each counts is not.
+ *
+ * @param embeddings X `[N, D]`.
+ * @param dPropagated The gradient at E, `[N, D]`.
+ * @returns `[N, F]`.
+ */
+export function itemGraphGradient(
+  { similarities, degrees }: ItemGraph,
+  features: Matrix,
+  embeddings: Matrix,
+  dPropagated: Matrix,
+): Matrix {
+  const [N] = features.shape;
+  const { rowStarts, columns, values } = similarities;
+  const roots = degrees.map(inverseRoot);
+  const dEdges = new Float32Array(values.length); // at d_i^(-1/2) s_ij d_j^(-1/2)
+  const dRoots = new Float32Array(N);
+  for (let i = 0; i < N; i++) {
+    for (let e = rowStarts[i]; e < rowStarts[i + 1]; e++) {
+      const j = columns[e];
+      dEdges[e] = dot(row(dPropagated, i), row(embeddings, j));
+      dRoots[i] += dEdges[e] * values[e] * roots[j];
+      dRoots[j] += dEdges[e] * values[e] * roots[i];
+    }
+  }
+  const directions = normalizedRows(features);
+  const dDirections = matrix(features.shape);
+  for (let i = 0; i < N; i++) {
+    const dDegree = -0.5 * dRoots[i] * roots[i] ** 3;
+    for (let e = rowStarts[i]; e < rowStarts[i + 1]; e++) {
+      const j = columns[e];
+      const dSimilarity = dEdges[e] * roots[i] * roots[j] + dDegree;
+      addScaled(row(dDirections, i), row(directions, j), dSimilarity);
+      addScaled(row(dDirections, j), row(directions, i), dSimilarity);
+    }
+  }
+  const dFeatures = matrix(features.shape);
+  addNormalizedRowsGradient(features, dDirections, dFeatures);
+  return dFeatures;
+}

@@ -1,0 +1,70 @@
+/** @file The hyper-parameters of MICRO. */
+import type { AdjacencyKind } from "./user-item-graph.js";
+
+/**
+ * What the contrastive loss compares: every item with all, `count` random items with all (unbiased, at count/N of the
+ * cost), or the batch's items with each other.
+ */
+export type ContrastMode =
+  { kind: "full" } | { kind: "anchors"; count: number } | { kind: "inBatch" };
+
+/**
+ * `rebuilt`: the part of an item graph that is learned is built anew in every epoch and validation; `frozen`: item graphs
+ * are those of the raw features, built once (FREEDOM's finding: as good or better).
+ */
+export type ItemGraphMode = "rebuilt" | "frozen";
+
+/** Defaults in brackets are those of the authors' code. */
+export interface MicroConfig {
+  /** Length of a user's and an item's vector [64]. */
+  embeddingSize: number;
+  /** Neighbours of an item in an item graph, itself among them [10]. */
+  numNeighbours: number;
+  /** λ, the weight of the raw features' graph beside the learned one, 0..1 [0.9]. */
+  rawWeight: number;
+  /** Layers of propagation over the user-item graph [2]. */
+  numLayers: number;
+  /** Weight of the contrastive term [0.03]. */
+  contrastWeight: number;
+  /** τ of the contrastive term [0.5]. */
+  temperature: number;
+  /** Weight of the squared lengths of a batch's vectors [1e-5]. */
+  l2Weight: number;
+  /** Adam's step at the first epoch; multiplied by 0.96^(epoch/50) [5e-4]. */
+  learningRate: number;
+  /** Users in a batch [1024]. */
+  batchSize: number;
+  /** At most [1000]. */
+  numEpochs: number;
+  /** Epochs from one validation to the next [5]. */
+  validateEvery: number;
+  /** Validations without a better recall after which training stops [10]. */
+  patience: number;
+  /** Default: 1024 anchors, where the authors compare all items. */
+  contrast: ContrastMode;
+  /** [`rebuilt`]. */
+  graphs: ItemGraphMode;
+  /** Normalization of the user-item graph [`random-walk`]. */
+  adjacency: AdjacencyKind;
+  /** Of every random choice. */
+  seed: number;
+}
+
+export const defaultMicroConfig: MicroConfig = {
+  embeddingSize: 64,
+  numNeighbours: 10,
+  rawWeight: 0.9,
+  numLayers: 2,
+  contrastWeight: 0.03,
+  temperature: 0.5,
+  l2Weight: 1e-5,
+  learningRate: 5e-4,
+  batchSize: 1024,
+  numEpochs: 1000,
+  validateEvery: 5,
+  patience: 10,
+  contrast: { kind: "anchors", count: 1024 },
+  graphs: "rebuilt",
+  adjacency: "random-walk",
+  seed: 123,
+};

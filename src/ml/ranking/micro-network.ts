@@ -1,0 +1,228 @@
+/**
+ * @file MICRO: item vectors from what users chose, what items look like and how they are described.
+ *
+ * J. Zhang et al., "Latent Structure Mining with Contrastive Modality Fusion for Multimedia Recommendation", TKDE 2023.
+ * https://arxiv.org/abs/2111.00678. Where the paper and its code CRIPAC-DIG/MICRO differ, this is the code (METHOD.md, 5).
+ *
+ * Notation (name here -> symbol)
+ * - users, items     -> U [M, D], X [N, D], the embeddings that are learned
+ * - graphs.mixed[m]  -> A_m = (1 - λ) knn(learned features) + λ knn(raw features) [N, N]
+ * - views[m]         -> E_m = A_m X [N, D]
+ * - fusion.fused     -> h [N, D]
+ * - userVectors      -> Ū, the users after propagation over the user-item graph [M, D]
+ * - baseItems        -> Ī, the items after it [N, D]
+ * - itemVectors      -> Ī + h / ||h|| [N, D]; the score of an item is ρ = ū · i
+ *
+ * Every step has its gradient beside it, worked out by hand and held to central differences by the tests: automatic
+ * differentiation has no fast path for sparse products on the backends that run everywhere.
+ */
+import {
+  addNormalizedRowsGradient,
+  addScaled,
+  type Matrix,
+  matrix,
+  normalizedRows,
+  rowRange,
+  stackRows,
+} from "../nn/shape.js";
+import { type CsrMatrix, sparseProduct, transposed } from "../nn/sparse.js";
+import type { NamedArrays } from "./adam.js";
+import { bprLoss, type Triples } from "./bpr-loss.js";
+import { contrastiveLoss, contrastiveLossWithin } from "./contrastive-loss.js";
+import type { DenseKernels } from "./dense-kernels.js";
+import { type ItemGraph, itemGraph, itemGraphGradient, mixedGraph } from "./item-graph.js";
+import type { MicroConfig } from "./micro-config.js";
+import { type Fusion, fusion, fusionGradient } from "./modality-fusion.js";
+import {
+  featureProjection,
+  fusionParameters,
+  type MicroShape,
+  parameter,
+} from "./micro-parameters.js";
+import type { LossTerms } from "./recommender.js";
+import { propagated } from "./user-item-graph.js";
+
+/** The item graph of one modality. */
+export interface ModalityGraph {
+  raw: ItemGraph;
+  /** The graph of the learned features and these; null when item graphs are frozen. */
+  learned: { graph: ItemGraph; features: Matrix } | null;
+  mixed: CsrMatrix;
+  mixedTransposed: CsrMatrix;
+}
+
+export interface MicroGraphs {
+  userItem: CsrMatrix;
+  userItemTransposed: CsrMatrix;
+  modalities: readonly ModalityGraph[];
+}
+
+export interface MicroForward {
+  views: readonly Matrix[];
+  fusion: Fusion;
+  userVectors: Matrix;
+  baseItems: Matrix;
+  itemVectors: Matrix;
+}
+
+/** What a batch compares. */
+export interface MicroBatch {
+  triples: Triples;
+  /** Anchors of the contrastive term, or null: the batch's own items. */
+  anchors: ArrayLike<number> | null;
+  /** Whether the gradient reaches the learned features: so it does in the first batch after their graph was built. */
+  isFirst: boolean;
+}
+
+/** MICRO's equations for one set of parameters, which it reads and never writes. */
+export class MicroNetwork {
+  constructor(
+    private readonly shape: MicroShape,
+    private readonly config: MicroConfig,
+    private readonly parameters: NamedArrays,
+    private readonly kernels: DenseKernels,
+  ) {}
+
+  /** A modality's graph: of the raw features, and unless `frozen` mixed with that of the learned ones. */
+  async modalityGraph(modality: number, raw: ItemGraph): Promise<ModalityGraph> {
+    const { graphs, numNeighbours, rawWeight } = this.config;
+    if (graphs === "frozen") {
+      const mixed = raw.normalized;
+      return { raw, learned: null, mixed, mixedTransposed: transposed(mixed) };
+    }
+    const features = await this.learnedFeatures(modality);
+    const graph = await itemGraph(features, numNeighbours, this.kernels);
+    const mixed = mixedGraph(graph.normalized, raw.normalized, rawWeight);
+    return { raw, learned: { graph, features }, mixed, mixedTransposed: transposed(mixed) };
+  }
+
+  /** W of a modality `[F, D]`. */
+  projection(modality: number): Matrix {
+    return featureProjection(this.shape, this.parameters, modality).weight;
+  }
+
+  /** `F W + b`, the features that the learned graph compares; zeros for an item without the modality; `[N, D]`. */
+  private async learnedFeatures(modality: number): Promise<Matrix> {
+    const { features, weight, bias } = featureProjection(this.shape, this.parameters, modality);
+    const result = await this.kernels.matMul(features, weight);
+    const D = this.config.embeddingSize;
+    this.shape.modalities[modality].isPresent.forEach((isPresent, item) => {
+      for (let d = 0; d < D; d++) {
+        const at = item * D + d;
+        result.values[at] = isPresent ? result.values[at] + bias[d] : 0;
+      }
+    });
+    return result;
+  }
+
+  /** The vectors of all users and items. */
+  async forward(graphs: MicroGraphs): Promise<MicroForward> {
+    const { numUsers, numItems } = this.shape;
+    const users = parameter(this.shape, this.parameters, "users");
+    const items = parameter(this.shape, this.parameters, "items");
+    const views = graphs.modalities.map(({ mixed }) => sparseProduct(mixed, items));
+    const fused = await fusion(views, fusionParameters(this.shape, this.parameters), this.kernels);
+    const nodes = propagated(graphs.userItem, stackRows(users, items), this.config.numLayers);
+    const baseItems = rowRange(nodes, numUsers, numUsers + numItems);
+    const itemVectors = normalizedRows(fused.fused);
+    addScaled(itemVectors.values, baseItems.values, 1);
+    return {
+      views,
+      fusion: fused,
+      userVectors: rowRange(nodes, 0, numUsers),
+      baseItems,
+      itemVectors,
+    };
+  }
+
+  /** The loss of one batch and its gradient at the parameters it reaches. */
+  async batch(
+    graphs: MicroGraphs,
+    batch: MicroBatch,
+  ): Promise<{ losses: LossTerms; gradients: NamedArrays }> {
+    const { l2Weight, numLayers } = this.config;
+    const forward = await this.forward(graphs);
+    const { views, userVectors, itemVectors } = forward;
+
+    // 1. BPR at the vectors, the contrastive term at the views.
+    const { bpr, l2, dUsers, dItems } = bprLoss(userVectors, itemVectors, batch.triples, l2Weight);
+    const dFused = matrix(itemVectors.shape);
+    addNormalizedRowsGradient(forward.fusion.fused, dItems, dFused); // of h / ||h||
+    const { contrastive, dViews } = await this.contrast(forward, batch, dFused);
+
+    // 2. Back through the fusion: h -> E_m, W, b, v.
+    const query = fusionParameters(this.shape, this.parameters);
+    const fused = await fusionGradient(views, query, { ...forward.fusion, dFused }, this.kernels);
+    dViews.forEach((dView, m) => addScaled(dView.values, fused.views[m].values, 1));
+
+    // 3. Back through the graphs: Ū, Ī -> U, X and E_m -> X.
+    const dNodes = propagated(graphs.userItemTransposed, stackRows(dUsers, dItems), numLayers);
+    const boundary = dUsers.values.length;
+    const gradients: NamedArrays = {
+      users: dNodes.values.subarray(0, boundary),
+      items: dNodes.values.subarray(boundary),
+      "fusion.weight": fused.weight.values,
+      "fusion.bias": fused.bias,
+      "fusion.query": fused.query,
+    };
+    for (const [m, graph] of graphs.modalities.entries()) {
+      addScaled(gradients.items, sparseProduct(graph.mixedTransposed, dViews[m]).values, 1);
+      if (batch.isFirst && graph.learned) {
+        Object.assign(gradients, await this.featureGradients(m, graph.learned, dViews[m]));
+      }
+    }
+    return { losses: { total: bpr + contrastive + l2, bpr, contrastive, l2 }, gradients };
+  }
+
+  /** The contrastive terms of all modalities, weighted; adds their gradient at h to `dFused`. */
+  private async contrast(
+    { views, fusion: { fused } }: MicroForward,
+    { anchors, triples }: MicroBatch,
+    dFused: Matrix,
+  ): Promise<{ contrastive: number; dViews: Matrix[] }> {
+    const { contrastWeight, temperature } = this.config;
+    let contrastive = 0;
+    const dViews: Matrix[] = [];
+    for (const view of views) {
+      const pair = { first: view, second: fused, temperature };
+      const { loss, dFirst, dSecond } = anchors
+        ? await contrastiveLoss({ ...pair, anchors }, this.kernels)
+        : await contrastiveLossWithin(batchItems(triples), pair, this.kernels);
+      contrastive += contrastWeight * loss;
+      addScaled(dFused.values, dSecond.values, contrastWeight);
+      dViews.push(matrix(view.shape));
+      addScaled(dViews[dViews.length - 1].values, dFirst.values, contrastWeight);
+    }
+    return { contrastive, dViews };
+  }
+
+  /** Back through the learned graph: E_m -> features and their projection. */
+  private async featureGradients(
+    modality: number,
+    { graph, features: learned }: { graph: ItemGraph; features: Matrix },
+    dView: Matrix,
+  ): Promise<NamedArrays> {
+    const { name } = this.shape.modalities[modality];
+    const { features, weight } = featureProjection(this.shape, this.parameters, modality);
+    const items = parameter(this.shape, this.parameters, "items");
+    // The graph counts with 1 - λ; items without the modality have no edges, so nothing reaches them.
+    const dLearned = itemGraphGradient(graph, learned, items, dView);
+    dLearned.values.forEach((value, at) => {
+      dLearned.values[at] = value * (1 - this.config.rawWeight);
+    });
+    const dBias = new Float32Array(this.config.embeddingSize);
+    for (let at = 0; at < dLearned.values.length; at++) {
+      dBias[at % dBias.length] += dLearned.values[at];
+    }
+    return {
+      [`${name}.features`]: (await this.kernels.matMul(dLearned, weight, { b: true })).values,
+      [`${name}.weight`]: (await this.kernels.matMul(features, dLearned, { a: true })).values,
+      [`${name}.bias`]: dBias,
+    };
+  }
+}
+
+/** The items of a batch, each once, by rising index. */
+function batchItems({ positives, negatives }: Triples): number[] {
+  return [...new Set([...positives, ...negatives])].sort((a, b) => a - b);
+}

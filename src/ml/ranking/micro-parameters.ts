@@ -1,0 +1,114 @@
+/**
+ * @file The parameters of MICRO by name: where they start, and as matrices.
+ *
+ * - `users` [M, D], `items` [N, D]: Xavier-uniform
+ * - `fusion.weight` [D, D], `fusion.bias` [D], `fusion.query` [D]: the attention over modalities
+ * - `<modality>.features` [N, F]: the raw features, trained on; `<modality>.weight` [F, D], `<modality>.bias` [D]: their
+ *   projection. Absent when item graphs are frozen.
+ */
+import type { Random } from "../nn/random.js";
+import { type Matrix, matrix } from "../nn/shape.js";
+import type { NamedArrays } from "./adam.js";
+import type { MicroConfig } from "./micro-config.js";
+import type { FusionParameters } from "./modality-fusion.js";
+import type { RankingData } from "./recommender.js";
+
+export interface ModalityShape {
+  name: string;
+  /** Length of a raw feature, F. */
+  featureLength: number;
+  /** By item: whether its raw feature is not all zeros. */
+  isPresent: readonly boolean[];
+}
+
+export interface MicroShape {
+  numUsers: number;
+  numItems: number;
+  embeddingSize: number;
+  modalities: readonly ModalityShape[];
+}
+
+export function microShape(
+  { numUsers, numItems, modalities = [] }: RankingData,
+  embeddingSize: number,
+): MicroShape {
+  return {
+    numUsers,
+    numItems,
+    embeddingSize,
+    modalities: modalities.map(({ name, features: { shape, values } }) => ({
+      name,
+      featureLength: shape[1],
+      isPresent: Array.from({ length: numItems }, (_, item) =>
+        values.subarray(item * shape[1], (item + 1) * shape[1]).some(value => value !== 0),
+      ),
+    })),
+  };
+}
+
+/** Parameters to start from. */
+export function initialParameters(
+  shape: MicroShape,
+  { graphs }: MicroConfig,
+  { modalities = [] }: RankingData,
+  random: Random,
+): NamedArrays {
+  const { numUsers, numItems, embeddingSize: D } = shape;
+  const xavier = (rows: number) => Math.sqrt(6 / (rows + D));
+  // PyTorch's default for linear layers: uniform within 1 / sqrt(inputs), weights and biases alike.
+  const linear = (inputs: number) => 1 / Math.sqrt(inputs);
+  const parameters: NamedArrays = {
+    users: uniform(numUsers * D, xavier(numUsers), random.fork("users")),
+    items: uniform(numItems * D, xavier(numItems), random.fork("items")),
+    "fusion.weight": uniform(D * D, linear(D), random.fork("fusion.weight")),
+    "fusion.bias": uniform(D, linear(D), random.fork("fusion.bias")),
+    "fusion.query": uniform(D, linear(D), random.fork("fusion.query")),
+  };
+  if (graphs === "rebuilt") {
+    for (const { name, features } of modalities) {
+      const F = features.shape[1];
+      parameters[`${name}.features`] = features.values.slice();
+      parameters[`${name}.weight`] = uniform(F * D, linear(F), random.fork(`${name}.weight`));
+      parameters[`${name}.bias`] = uniform(D, linear(F), random.fork(`${name}.bias`));
+    }
+  }
+  return parameters;
+}
+
+function uniform(length: number, bound: number, random: Random): Float32Array {
+  return Float32Array.from({ length }, () => bound * (2 * random.uniform() - 1));
+}
+
+/** U or X. */
+export function parameter(
+  { numUsers, numItems, embeddingSize }: MicroShape,
+  parameters: NamedArrays,
+  name: "users" | "items",
+): Matrix {
+  return matrix([name === "users" ? numUsers : numItems, embeddingSize], parameters[name]);
+}
+
+export function fusionParameters(
+  { embeddingSize: D }: MicroShape,
+  parameters: NamedArrays,
+): FusionParameters {
+  return {
+    weight: matrix([D, D], parameters["fusion.weight"]),
+    bias: parameters["fusion.bias"],
+    query: parameters["fusion.query"],
+  };
+}
+
+/** The trained features of a modality `[N, F]` and the linear map that the learned graph sees them through. */
+export function featureProjection(
+  { numItems, embeddingSize, modalities }: MicroShape,
+  parameters: NamedArrays,
+  modality: number,
+): { features: Matrix; weight: Matrix; bias: Float32Array } {
+  const { name, featureLength } = modalities[modality];
+  return {
+    features: matrix([numItems, featureLength], parameters[`${name}.features`]),
+    weight: matrix([featureLength, embeddingSize], parameters[`${name}.weight`]),
+    bias: parameters[`${name}.bias`],
+  };
+}

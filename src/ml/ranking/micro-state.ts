@@ -1,0 +1,163 @@
+/**
+ * @file What is left of MICRO after training: the vectors that scores are made of, and what `what-if.ts` needs to make one
+ * item's vector anew. In memory, and as safetensors.
+ *
+ * Shapes: M users, N items, D embedding size, F length of a modality's raw feature.
+ */
+import { mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { AppError } from "../../errors/app-error.js";
+import {
+  loadSafetensors,
+  saveSafetensors,
+  type StoredTensor,
+  writeAtomically,
+} from "../nn/safetensors.js";
+import { type Matrix, matrix } from "../nn/shape.js";
+import type { MicroConfig } from "./micro-config.js";
+import type { FusionParameters } from "./modality-fusion.js";
+
+export interface ModalityState {
+  name: string;
+  /** The raw features `[N, F]`. */
+  features: Matrix;
+  /** E_m `[N, D]`. */
+  views: Matrix;
+  /** Degrees of the raw features' graph `[N]`. */
+  rawDegrees: Float32Array;
+  /** The graph of the learned features; null when item graphs are frozen. */
+  learned: {
+    /** The learned features `[N, D]`. */
+    features: Matrix;
+    /** Degrees of their graph `[N]`. */
+    degrees: Float32Array;
+    /** W `[F, D]`. */
+    weight: Matrix;
+  } | null;
+}
+
+export interface MicroState {
+  /** Ū `[M, D]`. */
+  userVectors: Matrix;
+  /** Ī + h / ||h|| `[N, D]`. */
+  itemVectors: Matrix;
+  /** Ī `[N, D]`. */
+  baseItems: Matrix;
+  /** X `[N, D]`. */
+  items: Matrix;
+  fusion: FusionParameters;
+  modalities: readonly ModalityState[];
+}
+
+const WEIGHTS_FILE = "weights.safetensors";
+const CONFIG_FILE = "config.json";
+
+/** Writes `weights.safetensors` and `config.json` into a folder, made when absent. */
+export async function saveMicroState(
+  directory: string,
+  state: MicroState,
+  config: MicroConfig,
+): Promise<void> {
+  await mkdir(directory, { recursive: true });
+  const tensors: Record<string, StoredTensor> = {
+    userVectors: state.userVectors,
+    itemVectors: state.itemVectors,
+    baseItems: state.baseItems,
+    items: state.items,
+    "fusion.weight": state.fusion.weight,
+    "fusion.bias": vector(state.fusion.bias),
+    "fusion.query": vector(state.fusion.query),
+  };
+  for (const { name, features, views, rawDegrees, learned } of state.modalities) {
+    tensors[`${name}.features`] = features;
+    tensors[`${name}.views`] = views;
+    tensors[`${name}.rawDegrees`] = vector(rawDegrees);
+    if (learned) {
+      tensors[`${name}.learned.features`] = learned.features;
+      tensors[`${name}.learned.degrees`] = vector(learned.degrees);
+      tensors[`${name}.learned.weight`] = learned.weight;
+    }
+  }
+  await saveSafetensors(join(directory, WEIGHTS_FILE), {
+    tensors,
+    metadata: { algorithm: "MICRO", seed: String(config.seed) },
+  });
+  const modalities = state.modalities.map(({ name }) => name);
+  const content = { algorithm: "MICRO", modalities, config };
+  await writeAtomically(join(directory, CONFIG_FILE), `${JSON.stringify(content, null, 2)}\n`);
+}
+
+/** @throws AppError FILE_NOT_FOUND, FILE_MALFORMED */
+export async function loadMicroState(
+  directory: string,
+): Promise<{ state: MicroState; config: MicroConfig }> {
+  const { modalities, config } = await loadConfig(join(directory, CONFIG_FILE));
+  const path = join(directory, WEIGHTS_FILE);
+  const { tensors } = await loadSafetensors(path);
+  const values = (name: string): Float32Array => {
+    const tensor = tensors[name] as StoredTensor | undefined;
+    if (!(tensor?.values instanceof Float32Array)) {
+      const reason = `it has no tensor '${name}'`;
+      throw new AppError("FILE_MALFORMED", { path, expected: "a MICRO model", reason });
+    }
+    return tensor.values;
+  };
+  const read = (name: string): Matrix => {
+    const content = values(name);
+    const [rows, columns] = tensors[name].shape;
+    return matrix([rows, columns], content);
+  };
+  const state: MicroState = {
+    userVectors: read("userVectors"),
+    itemVectors: read("itemVectors"),
+    baseItems: read("baseItems"),
+    items: read("items"),
+    fusion: {
+      weight: read("fusion.weight"),
+      bias: values("fusion.bias"),
+      query: values("fusion.query"),
+    },
+    modalities: modalities.map(name => ({
+      name,
+      features: read(`${name}.features`),
+      views: read(`${name}.views`),
+      rawDegrees: values(`${name}.rawDegrees`),
+      learned:
+        config.graphs === "frozen"
+          ? null
+          : {
+              features: read(`${name}.learned.features`),
+              degrees: values(`${name}.learned.degrees`),
+              weight: read(`${name}.learned.weight`),
+            },
+    })),
+  };
+  return { state, config };
+}
+
+async function loadConfig(path: string): Promise<{ modalities: string[]; config: MicroConfig }> {
+  const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
+    throw error.code === "ENOENT" ? new AppError("FILE_NOT_FOUND", { path }) : error;
+  });
+  const content = parseJson(text) as Partial<{
+    algorithm: string;
+    modalities: string[];
+    config: MicroConfig;
+  }> | null;
+  if (content?.algorithm !== "MICRO" || !content.modalities || !content.config) {
+    const reason = "it has no algorithm, modalities and config";
+    throw new AppError("FILE_MALFORMED", { path, expected: "MICRO's configuration", reason });
+  }
+  return { modalities: content.modalities, config: content.config };
+}
+
+/** Null when `text` is not JSON. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+const vector = (values: Float32Array): StoredTensor => ({ shape: [values.length], values });

@@ -1,0 +1,276 @@
+/**
+ * @file MICRO as a {@link Recommender}: training, scores, what-if, files. Its equations are in `micro-network.ts`.
+ */
+import { setImmediate as yieldToEventLoop } from "node:timers/promises";
+import { Random } from "../nn/random.js";
+import { dot, row } from "../nn/shape.js";
+import { transposed } from "../nn/sparse.js";
+import { Adam } from "./adam.js";
+import type { DenseKernels } from "./dense-kernels.js";
+import { type ItemGraph, itemGraph } from "./item-graph.js";
+import { defaultMicroConfig, type MicroConfig } from "./micro-config.js";
+import { MicroNetwork, type MicroGraphs } from "./micro-network.js";
+import { fusionParameters, initialParameters, microShape, parameter } from "./micro-parameters.js";
+import { loadMicroState, type MicroState, saveMicroState } from "./micro-state.js";
+import { createOnnxKernels } from "./onnx-kernels.js";
+import {
+  assertRankingData,
+  type FitOptions,
+  type FitReport,
+  type LossTerms,
+  type RankingData,
+  type Recommender,
+  type ScoredItem,
+} from "./recommender.js";
+import { drawTriples, numBatches } from "./training-batches.js";
+import { fitEpochs, trainingFingerprint } from "./training-loop.js";
+import { userItemGraph } from "./user-item-graph.js";
+import { bestItems, foldInVector, itemScores, nearestItems } from "./vector-scores.js";
+import { exactWhatIfVectors, type WhatIfTarget, whatIfVectors } from "./what-if.js";
+
+export const MICRO_ALGORITHM = "MICRO";
+
+/** Whose score is asked: a user of the training, or anyone with these items (fold-in). */
+export type Viewer = { userIndex: number } | { history: readonly number[] };
+
+export class Micro implements Recommender {
+  readonly algorithm = MICRO_ALGORITHM;
+  readonly config: MicroConfig;
+  private state: MicroState | null = null;
+  private kernels: DenseKernels | null = null;
+
+  /** @param createKernels What computes dense products in training. Default: ONNX Runtime. */
+  constructor(
+    config: Partial<MicroConfig> = {},
+    private readonly createKernels: () => Promise<DenseKernels> = createOnnxKernels,
+  ) {
+    this.config = { ...defaultMicroConfig, ...config };
+  }
+
+  get numUsers(): number {
+    return this.trained.userVectors.shape[0];
+  }
+
+  get numItems(): number {
+    return this.trained.itemVectors.shape[0];
+  }
+
+  async fit(data: RankingData, options: FitOptions = {}): Promise<FitReport> {
+    assertRankingData("Micro.fit", data);
+    if (!data.modalities?.length) {
+      throw new Error("Micro.fit: expected at least one modality, got none");
+    }
+    this.kernels ??= await this.createKernels();
+    const training = await MicroTraining.create(data, this.config, this.kernels);
+    const report = await fitEpochs(
+      training,
+      data,
+      { ...this.config, fingerprint: trainingFingerprint(this.config, data) },
+      options,
+    );
+    this.state = training.state;
+    return report;
+  }
+
+  score(userIndex: number): Float32Array {
+    return itemScores(this.vectorOf({ userIndex }), this.trained.itemVectors);
+  }
+
+  scoreHistory(itemIndices: readonly number[]): Float32Array {
+    return itemScores(this.vectorOf({ history: itemIndices }), this.trained.itemVectors);
+  }
+
+  recommend(userIndex: number, k: number, exclude?: ReadonlySet<number>): ScoredItem[] {
+    return bestItems(this.score(userIndex), k, exclude && (item => exclude.has(item)));
+  }
+
+  similarItems(itemIndex: number, k: number): ScoredItem[] {
+    return nearestItems(itemIndex, k, this.trained.itemVectors);
+  }
+
+  /** The item's score with each of the features `[F]` in place of its own, the rest as trained; see `what-if.ts`. */
+  whatIf(viewer: Viewer, target: WhatIfTarget, candidates: readonly Float32Array[]): number[] {
+    const user = this.vectorOf(viewer);
+    const vectors = whatIfVectors(this.trained, this.config, target, candidates);
+    return vectors.map(vector => dot(user, vector));
+  }
+
+  /** Scores of all items after a full rebuild with the feature replaced: the yardstick of {@link whatIf}; `[N]`. */
+  async exactWhatIf(
+    viewer: Viewer,
+    target: WhatIfTarget & { candidate: Float32Array },
+  ): Promise<Float32Array> {
+    this.kernels ??= await this.createKernels();
+    const vectors = await exactWhatIfVectors(this.trained, this.config, target, this.kernels);
+    return itemScores(this.vectorOf(viewer), vectors);
+  }
+
+  async save(directory: string): Promise<void> {
+    await saveMicroState(directory, this.trained, this.config);
+  }
+
+  /** @throws AppError FILE_NOT_FOUND, FILE_MALFORMED */
+  static async load(directory: string): Promise<Micro> {
+    const { state, config } = await loadMicroState(directory);
+    const model = new Micro(config);
+    model.state = state;
+    return model;
+  }
+
+  dispose(): void {
+    const { kernels } = this;
+    this.state = null;
+    this.kernels = null;
+    void kernels?.dispose();
+  }
+
+  private vectorOf(viewer: Viewer): Float32Array {
+    if ("history" in viewer) {
+      return foldInVector(viewer.history, this.trained.itemVectors);
+    }
+    const { userVectors } = this.trained;
+    if (!(viewer.userIndex >= 0 && viewer.userIndex < userVectors.shape[0])) {
+      const [M] = userVectors.shape;
+      throw new Error(`Micro: expected a user index below ${M}, got ${viewer.userIndex}`);
+    }
+    return row(userVectors, viewer.userIndex);
+  }
+
+  private get trained(): MicroState {
+    if (!this.state) {
+      throw new Error("Micro: expected a trained model; call fit or load first");
+    }
+    return this.state;
+  }
+}
+
+/** One training of MICRO: the parameters, the graphs they are propagated over, and an epoch's batches. */
+class MicroTraining {
+  readonly algorithm = MICRO_ALGORITHM;
+  readonly parameters;
+  readonly optimizer: Adam;
+  private readonly shape;
+  private readonly network: MicroNetwork;
+  private readonly random: Random;
+  private readonly userItem;
+  private readonly userItemTransposed;
+  private current: MicroState | null = null;
+
+  private constructor(
+    private readonly data: RankingData,
+    private readonly config: MicroConfig,
+    private readonly rawGraphs: readonly ItemGraph[],
+    kernels: DenseKernels,
+  ) {
+    this.random = new Random(config.seed);
+    this.shape = microShape(data, config.embeddingSize);
+    this.parameters = initialParameters(this.shape, config, data, this.random.fork("parameters"));
+    this.optimizer = new Adam(this.parameters);
+    this.network = new MicroNetwork(this.shape, config, this.parameters, kernels);
+    this.userItem = userItemGraph(config.adjacency, data.train, data.numItems);
+    this.userItemTransposed = transposed(this.userItem);
+  }
+
+  static async create(
+    data: RankingData,
+    config: MicroConfig,
+    kernels: DenseKernels,
+  ): Promise<MicroTraining> {
+    const rawGraphs: ItemGraph[] = [];
+    for (const { features } of data.modalities ?? []) {
+      rawGraphs.push(await itemGraph(features, config.numNeighbours, kernels));
+    }
+    return new MicroTraining(data, config, rawGraphs, kernels);
+  }
+
+  async runEpoch(epoch: number, signal?: AbortSignal): Promise<LossTerms> {
+    const { train, numItems } = this.data;
+    const { batchSize, contrast, learningRate } = this.config;
+    const random = this.random.fork(`epoch ${epoch}`);
+    const graphs = await this.graphs();
+    const count = numBatches(train, batchSize);
+    const rate = learningRate * 0.96 ** ((epoch - 1) / 50);
+    const sums: Record<string, number> = {};
+    for (let batch = 0; batch < count; batch++) {
+      const triples = drawTriples(train, numItems, batchSize, random);
+      const anchors =
+        contrast.kind === "inBatch"
+          ? null
+          : drawAnchors(numItems, contrast.kind === "full" ? numItems : contrast.count, random);
+      const { losses, gradients } = await this.network.batch(graphs, {
+        triples,
+        anchors,
+        isFirst: batch === 0,
+      });
+      this.optimizer.step(gradients, rate);
+      for (const [name, value] of Object.entries(losses)) {
+        sums[name] = (sums[name] ?? 0) + value / count;
+      }
+      await yieldToEventLoop();
+      signal?.throwIfAborted();
+    }
+    return sums as LossTerms; // summed from LossTerms
+  }
+
+  async refresh(): Promise<void> {
+    const graphs = await this.graphs();
+    const { userVectors, itemVectors, baseItems, views } = await this.network.forward(graphs);
+    const { modalities = [] } = this.data;
+    this.current = {
+      userVectors,
+      itemVectors,
+      baseItems,
+      items: parameter(this.shape, this.parameters, "items"),
+      fusion: fusionParameters(this.shape, this.parameters),
+      modalities: modalities.map(({ name, features }, m) => {
+        const { raw, learned } = graphs.modalities[m];
+        return {
+          name,
+          features,
+          views: views[m],
+          rawDegrees: raw.degrees,
+          learned: learned && {
+            features: learned.features,
+            degrees: learned.graph.degrees,
+            weight: this.network.projection(m),
+          },
+        };
+      }),
+    };
+  }
+
+  score(userIndex: number): Float32Array {
+    const { userVectors, itemVectors } = this.state;
+    return itemScores(row(userVectors, userIndex), itemVectors);
+  }
+
+  /** As of the last `refresh`. */
+  get state(): MicroState {
+    if (!this.current) {
+      throw new Error("MicroTraining: expected refresh() before the state is read");
+    }
+    return this.current;
+  }
+
+  private async graphs(): Promise<MicroGraphs> {
+    const modalities = [];
+    for (const [m, raw] of this.rawGraphs.entries()) {
+      modalities.push(await this.network.modalityGraph(m, raw));
+    }
+    const { userItem, userItemTransposed } = this;
+    return { userItem, userItemTransposed, modalities };
+  }
+}
+
+/** `count` different items, or all of them in order. */
+function drawAnchors(numItems: number, count: number, random: Random): Int32Array {
+  const items = Int32Array.from({ length: numItems }, (_, item) => item);
+  if (count >= numItems) {
+    return items;
+  }
+  for (let i = 0; i < count; i++) {
+    const j = i + random.int(numItems - i);
+    [items[i], items[j]] = [items[j], items[i]];
+  }
+  return items.subarray(0, count);
+}

@@ -1,0 +1,117 @@
+/**
+ * @file What every ranking model can do, and what it learns from.
+ *
+ * Shapes: M users, N items, F length of a modality's raw feature, D embedding size.
+ */
+import type { Matrix } from "../nn/shape.js";
+
+/** One view of the items (picture, text): a raw feature for each. */
+export interface Modality {
+  /** `visual`, `textual`, … */
+  name: string;
+  /** `[N, F]`. An item without this modality has a row of zeros: it has no neighbours in this modality's item graph. */
+  features: Matrix;
+}
+
+/** What a model learns from; users and items are dense indices. Nothing of a test split may be in here. */
+export interface RankingData {
+  numUsers: number;
+  numItems: number;
+  /** The items each user chose, by rising index and without repeats. */
+  train: readonly Int32Array[];
+  /** Held-out items of each user: when to stop, and which epoch to keep. Default: train to the last epoch. */
+  validation?: readonly Int32Array[];
+  /** Default: none; MICRO needs at least one. */
+  modalities?: readonly Modality[];
+}
+
+/** The terms of the loss with their weights, each a mean over the epoch's batches; `total` is their sum. */
+export type LossTerms = Readonly<{ total: number } & Record<string, number>>;
+
+export interface EpochReport {
+  /** From 1. */
+  epoch: number;
+  numEpochs: number;
+  losses: LossTerms;
+  /** Recall@20 on the validation items; only in epochs that validate. */
+  validationRecall?: number;
+  durationMs: number;
+}
+
+export interface FitOptions {
+  onEpoch?: (report: EpochReport) => void;
+  /** Stops between two batches, by throwing the signal's reason. */
+  signal?: AbortSignal;
+  /** Where to keep the state of training; when it holds one, training goes on from there to the same bytes. */
+  checkpoint?: Checkpoint;
+}
+
+export interface Checkpoint {
+  /** A folder, made when absent. */
+  directory: string;
+  /** Epochs from one checkpoint to the next. Default: 5. */
+  everyEpochs?: number;
+}
+
+export interface FitReport {
+  /** The epoch whose parameters the model has: the best on validation, or the last. */
+  epoch: number;
+  /** Recall@20 on the validation items of that epoch; null without validation items. */
+  validationRecall: number | null;
+}
+
+export interface ScoredItem {
+  itemIndex: number;
+  score: number;
+}
+
+/** A ranking model. A score is comparable within one user only; higher is better. */
+export interface Recommender {
+  /** `popularity`, `MICRO`, … */
+  readonly algorithm: string;
+  readonly numUsers: number;
+  readonly numItems: number;
+
+  /** Learns from `data`, replacing what was learnt before. @throws AppError TRAINING_DIVERGED */
+  fit(data: RankingData, options?: FitOptions): Promise<FitReport>;
+
+  /** Scores of all items for a user it was trained on; `[N]`. */
+  score(userIndex: number): Float32Array;
+
+  /** Scores of all items for anyone with these items: fold-in, without training; `[N]`. */
+  scoreHistory(itemIndices: readonly number[]): Float32Array;
+
+  /** The `k` best items for a user, best first, without those excluded. */
+  recommend(userIndex: number, k: number, exclude?: ReadonlySet<number>): ScoredItem[];
+
+  /** The `k` items nearest to one, nearest first, without itself. */
+  similarItems(itemIndex: number, k: number): ScoredItem[];
+
+  /** Writes the weights and the configuration into a folder, made when absent. */
+  save(directory: string): Promise<void>;
+
+  dispose(): void;
+}
+
+/** @throws Error when the parts of `data` do not fit together. */
+export function assertRankingData(where: string, data: RankingData): void {
+  const { numUsers, numItems, train, validation, modalities = [] } = data;
+  if (train.length !== numUsers || (validation && validation.length !== numUsers)) {
+    throw new Error(`${where}: expected item lists of ${numUsers} users, got ${train.length}`);
+  }
+  for (const items of [...train, ...(validation ?? [])]) {
+    for (let i = 0; i < items.length; i++) {
+      if (!(items[i] >= 0 && items[i] < numItems) || (i > 0 && items[i] <= items[i - 1])) {
+        throw new Error(`${where}: expected rising item indices below ${numItems}, got ${items}`);
+      }
+    }
+  }
+  for (const { name, features } of modalities) {
+    if (features.shape[0] !== numItems) {
+      throw new Error(`${where}: expected ${numItems} rows of '${name}', got [${features.shape}]`);
+    }
+    if (!features.values.every(Number.isFinite)) {
+      throw new Error(`${where}: expected finite features, but '${name}' has others`);
+    }
+  }
+}

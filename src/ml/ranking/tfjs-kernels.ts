@@ -1,0 +1,73 @@
+/** @file The dense kernels of the rankers on TensorFlow.js, on whichever backend `loadTfjsBackend` has made current. */
+import * as tf from "@tensorflow/tfjs";
+import { type Matrix, matrix } from "../nn/shape.js";
+import { topK } from "../nn/top-k.js";
+import type { ContrastTile, DenseKernels, Neighbours } from "./dense-kernels.js";
+
+// matMul's own transposes are slow on the WASM backend, so operands are turned first.
+const toTensor = ({ shape, values }: Matrix) => tf.tensor2d(values, [shape[0], shape[1]]);
+
+const toMatrix = (tensor: tf.Tensor2D) =>
+  matrix([tensor.shape[0], tensor.shape[1]], tensor.dataSync<"float32">());
+
+/** `tf.tidy` for results that are not tensors. */
+function tidied<T>(compute: () => T): T {
+  let result: T;
+  tf.tidy(() => {
+    result = compute();
+  });
+  return result!;
+}
+
+export class TfjsKernels implements DenseKernels {
+  readonly name = "tfjs";
+
+  async matMul(
+    a: Matrix,
+    b: Matrix,
+    transpose: { a?: boolean; b?: boolean } = {},
+  ): Promise<Matrix> {
+    return tidied(() => {
+      const left = transpose.a ? tf.transpose(toTensor(a)) : toTensor(a);
+      const right = transpose.b ? tf.transpose(toTensor(b)) : toTensor(b);
+      return toMatrix(tf.matMul(left, right));
+    });
+  }
+
+  async nearest(queries: Matrix, keys: Matrix, k: number): Promise<Neighbours> {
+    const { shape, values } = await this.matMul(queries, keys, { b: true });
+    const [T, N] = shape;
+    const indices = new Int32Array(T * k);
+    const similarities = new Float32Array(T * k);
+    for (let t = 0; t < T; t++) {
+      const scores = values.subarray(t * N, (t + 1) * N);
+      topK(scores, k).forEach((index, place) => {
+        indices[t * k + place] = index;
+        similarities[t * k + place] = scores[index];
+      });
+    }
+    return { indices, similarities };
+  }
+
+  async contrast(anchors: Matrix, keys: Matrix, temperature: number): Promise<ContrastTile> {
+    return tidied(() => {
+      const a = toTensor(anchors);
+      const z = toTensor(keys);
+      const exponentials = tf.exp(tf.matMul(tf.div(a, temperature), tf.transpose(z))); // [T, K]
+      const own = tf.exp(tf.div(tf.sum(tf.square(a), 1), temperature)); // [T]
+      const denominators = tf.sub(tf.sum(exponentials, 1), own);
+      const scaled = tf.div<tf.Tensor2D>(a, tf.expandDims(denominators, 1));
+      // (scaledᵀ P)ᵀ instead of Pᵀ scaled: turning [D, K] is cheap, turning the tile [T, K] is not.
+      const columns = tf.transpose(tf.matMul(tf.transpose(scaled), exponentials as tf.Tensor2D));
+      return {
+        denominators: denominators.dataSync<"float32">(),
+        rowProduct: toMatrix(tf.matMul(exponentials as tf.Tensor2D, z)),
+        columnProduct: toMatrix(columns as tf.Tensor2D),
+      };
+    });
+  }
+
+  async dispose(): Promise<void> {
+    // Owns nothing: every tensor lives inside one call.
+  }
+}

@@ -1,0 +1,216 @@
+/**
+ * @file The loop that every gradient-trained ranker shares: epochs, validation, early stopping, checkpoints.
+ *
+ * Training is a function of its data, its configuration and the epoch's number: random streams are keyed by the epoch, so
+ * a run that was killed and resumed from a checkpoint ends in the same bytes as one that was not.
+ */
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { AppError } from "../../errors/app-error.js";
+import { loadSafetensors, saveSafetensors, type StoredTensor } from "../nn/safetensors.js";
+import type { Adam, NamedArrays } from "./adam.js";
+import type { Checkpoint, FitOptions, FitReport, LossTerms, RankingData } from "./recommender.js";
+import { validationRecall } from "./validation.js";
+
+/** A model in training. */
+export interface Trainee {
+  algorithm: string;
+  /** Updated in place. */
+  parameters: NamedArrays;
+  optimizer: Adam;
+  /** One pass over the data; yields to the event loop and looks at the signal between batches. */
+  runEpoch(epoch: number, signal?: AbortSignal): Promise<LossTerms>;
+  /** Brings what `score` uses up to date with the parameters. */
+  refresh(): Promise<void>;
+  score(userIndex: number): Float32Array;
+}
+
+export interface Schedule {
+  numEpochs: number;
+  /** Epochs from one validation to the next. */
+  validateEvery: number;
+  /** Validations without a better recall after which training stops. */
+  patience: number;
+  /** Names the data and the configuration: a checkpoint of another training is refused. */
+  fingerprint: string;
+}
+
+/** Where training stands after `epoch`; what a checkpoint holds beside the arrays. */
+interface Progress {
+  epoch: number;
+  bestEpoch: number;
+  bestRecall: number | null;
+  /** Validations since the best. */
+  numWorse: number;
+}
+
+const CHECKPOINT_FILE = "checkpoint.safetensors";
+
+/** Trains to the last epoch or until validation stops it, and leaves the best epoch's parameters in the model. */
+export async function fitEpochs(
+  trainee: Trainee,
+  data: RankingData,
+  schedule: Schedule,
+  { onEpoch, signal, checkpoint }: FitOptions,
+): Promise<FitReport> {
+  const { algorithm, parameters } = trainee;
+  const resumed = checkpoint
+    ? await loadCheckpoint(checkpoint, trainee, schedule.fingerprint)
+    : null;
+  let { progress, best } = resumed ?? untrained;
+  while (progress.epoch < schedule.numEpochs && progress.numWorse <= schedule.patience) {
+    signal?.throwIfAborted();
+    const startMs = performance.now();
+    const epoch = progress.epoch + 1;
+    const losses = await trainee.runEpoch(epoch, signal);
+    assertFinite(algorithm, [losses.total]);
+    let recall: number | null = null;
+    if (epoch % schedule.validateEvery === 0 || epoch === schedule.numEpochs) {
+      await trainee.refresh();
+      recall = validationRecall(data, user => trainee.score(user));
+    }
+    progress = afterEpoch(progress, epoch, recall);
+    if (recall !== null && progress.bestEpoch === epoch) {
+      best = copied(parameters);
+    }
+    if (checkpoint && epoch % (checkpoint.everyEpochs ?? 5) === 0) {
+      await saveCheckpoint(checkpoint, trainee, {
+        progress,
+        best,
+        fingerprint: schedule.fingerprint,
+      });
+    }
+    onEpoch?.({
+      epoch,
+      numEpochs: schedule.numEpochs,
+      losses,
+      validationRecall: recall ?? undefined,
+      durationMs: performance.now() - startMs,
+    });
+  }
+  for (const [name, values] of Object.entries(best ?? parameters)) {
+    assertFinite(algorithm, values);
+    parameters[name].set(values);
+  }
+  await trainee.refresh();
+  const { bestRecall, bestEpoch, epoch } = progress;
+  return { epoch: best ? bestEpoch : epoch, validationRecall: bestRecall };
+}
+
+function afterEpoch(before: Progress, epoch: number, recall: number | null): Progress {
+  if (recall === null) {
+    return { ...before, epoch };
+  }
+  return before.bestRecall === null || recall > before.bestRecall
+    ? { epoch, bestEpoch: epoch, bestRecall: recall, numWorse: 0 }
+    : { ...before, epoch, numWorse: before.numWorse + 1 };
+}
+
+function assertFinite(model: string, values: ArrayLike<number>): void {
+  for (let i = 0; i < values.length; i++) {
+    if (!Number.isFinite(values[i])) {
+      throw new AppError("TRAINING_DIVERGED", { model });
+    }
+  }
+}
+
+/** State between two epochs. */
+interface TrainingState {
+  progress: Progress;
+  /** The parameters of the best validated epoch; null before the first. */
+  best: NamedArrays | null;
+}
+
+const untrained: TrainingState = {
+  progress: { epoch: 0, bestEpoch: 0, bestRecall: null, numWorse: 0 },
+  best: null,
+};
+
+async function saveCheckpoint(
+  { directory }: Checkpoint,
+  { parameters, optimizer }: Trainee,
+  { progress, best, fingerprint }: TrainingState & { fingerprint: string },
+): Promise<void> {
+  await mkdir(directory, { recursive: true });
+  await saveSafetensors(join(directory, CHECKPOINT_FILE), {
+    tensors: {
+      ...prefixed("parameter", parameters),
+      ...prefixed("optimizer", optimizer.state()),
+      ...prefixed("best", best ?? {}),
+    },
+    metadata: { fingerprint, progress: JSON.stringify(progress) },
+  });
+}
+
+/** Puts a checkpoint's state into the trainee; null when there is none. */
+async function loadCheckpoint(
+  { directory }: Checkpoint,
+  { algorithm, parameters, optimizer }: Trainee,
+  fingerprint: string,
+): Promise<TrainingState | null> {
+  const path = join(directory, CHECKPOINT_FILE);
+  if (!existsSync(path)) {
+    return null;
+  }
+  const { tensors, metadata } = await loadSafetensors(path);
+  if (metadata.fingerprint !== fingerprint) {
+    throw new AppError("FILE_MALFORMED", {
+      path,
+      expected: `a checkpoint of this training of '${algorithm}'`,
+      reason: "it was made from other data or with another configuration",
+    });
+  }
+  for (const [name, values] of Object.entries(withoutPrefix("parameter", tensors))) {
+    parameters[name].set(values);
+  }
+  optimizer.restore(withoutPrefix("optimizer", tensors));
+  const best = withoutPrefix("best", tensors);
+  return {
+    progress: JSON.parse(metadata.progress) as Progress, // written by saveCheckpoint: the fingerprint says so
+    best: Object.keys(best).length > 0 ? best : null,
+  };
+}
+
+/** Forgets a training, so that the next one in this folder starts at the beginning. */
+export async function removeCheckpoint({ directory }: Checkpoint): Promise<void> {
+  await rm(join(directory, CHECKPOINT_FILE), { force: true });
+}
+
+function prefixed(prefix: string, arrays: NamedArrays): Record<string, StoredTensor> {
+  return Object.fromEntries(
+    Object.entries(arrays).map(([name, values]) => [
+      `${prefix}/${name}`,
+      { shape: [values.length], values },
+    ]),
+  );
+}
+
+function withoutPrefix(
+  prefix: string,
+  tensors: Readonly<Record<string, StoredTensor>>,
+): NamedArrays {
+  return Object.fromEntries(
+    Object.entries(tensors)
+      .filter(([name]) => name.startsWith(`${prefix}/`))
+      .map(([name, { values }]) => [name.slice(prefix.length + 1), values as Float32Array]),
+  );
+}
+
+function copied(arrays: NamedArrays): NamedArrays {
+  return Object.fromEntries(Object.entries(arrays).map(([name, values]) => [name, values.slice()]));
+}
+
+/** SHA-256 of a configuration and all that a model learns from. */
+export function trainingFingerprint(config: object, data: RankingData): string {
+  const hash = createHash("sha256").update(JSON.stringify(config));
+  hash.update(JSON.stringify([data.numUsers, data.numItems, data.validation !== undefined]));
+  for (const items of [...data.train, ...(data.validation ?? [])]) {
+    hash.update(Int32Array.of(items.length)).update(items);
+  }
+  for (const { name, features } of data.modalities ?? []) {
+    hash.update(JSON.stringify([name, features.shape])).update(features.values);
+  }
+  return hash.digest("hex");
+}

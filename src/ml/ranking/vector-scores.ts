@@ -1,0 +1,57 @@
+/**
+ * @file Scores of a model that ends in one vector per user and per item: `ρ = u · i`.
+ *
+ * Shapes: M users, N items, D embedding size.
+ */
+import { addScaled, dot, type Matrix, row } from "../nn/shape.js";
+import { topK } from "../nn/top-k.js";
+import type { ScoredItem } from "./recommender.js";
+
+/** `u · i` for every item; `[D], [N, D] -> [N]`. */
+export function itemScores(user: Float32Array, items: Matrix): Float32Array {
+  const [N, D] = items.shape;
+  const { values } = items;
+  const scores = new Float32Array(N);
+  for (let i = 0, at = 0; i < N; i++) {
+    let sum = 0;
+    for (let d = 0; d < D; d++) {
+      sum += user[d] * values[at++];
+    }
+    scores[i] = sum;
+  }
+  return scores;
+}
+
+/**
+ * Fold-in: the vector of someone the model was not trained on, the mean of the vectors of its items. In LightGCN a user
+ * is, up to its own embedding, a mean of its items; without one this is what is left.
+ */
+export function foldInVector(itemIndices: readonly number[], items: Matrix): Float32Array {
+  const user = new Float32Array(items.shape[1]);
+  for (const item of itemIndices) {
+    addScaled(user, row(items, item), 1 / itemIndices.length);
+  }
+  return user;
+}
+
+/** The `k` items with the highest scores, best first. */
+export function bestItems(
+  scores: Float32Array,
+  k: number,
+  isExcluded?: (itemIndex: number) => boolean,
+): ScoredItem[] {
+  return topK(scores, k, isExcluded).map(itemIndex => ({ itemIndex, score: scores[itemIndex] }));
+}
+
+/** The `k` items whose vectors have the highest cosine with that of `itemIndex`, without itself. */
+export function nearestItems(itemIndex: number, k: number, items: Matrix): ScoredItem[] {
+  const target = row(items, itemIndex);
+  const scores = itemScores(target, items);
+  const length = Math.sqrt(dot(target, target));
+  for (let i = 0; i < scores.length; i++) {
+    const other = row(items, i);
+    const product = length * Math.sqrt(dot(other, other));
+    scores[i] = product > 0 ? scores[i] / product : 0;
+  }
+  return bestItems(scores, k, other => other === itemIndex);
+}

@@ -1,0 +1,137 @@
+import { Random } from "../../../../src/ml/nn/random.js";
+import { matrix } from "../../../../src/ml/nn/shape.js";
+import {
+  contrastiveLoss,
+  contrastiveLossWithin,
+} from "../../../../src/ml/ranking/contrastive-loss.js";
+import { centralDifferences, relativeError } from "../../../helpers/gradient.js";
+import { PlainKernels } from "../../../helpers/plain-kernels.js";
+
+const kernels = new PlainKernels();
+const N = 7;
+const D = 5;
+const TEMPERATURE = 0.5;
+
+function views(seed: number) {
+  const random = new Random(seed);
+  return {
+    first: matrix([N, D], random.normals(N * D)),
+    second: matrix([N, D], random.normals(N * D)),
+  };
+}
+
+/** The formula of the file's head, literally, in 64 bits. */
+function literalLoss(
+  first: Float32Array,
+  second: Float32Array,
+  anchors: readonly number[],
+): number {
+  const cosine = (a: Float32Array, i: number, b: Float32Array, j: number) => {
+    let [product, aa, bb] = [0, 0, 0];
+    for (let d = 0; d < D; d++) {
+      product += a[i * D + d] * b[j * D + d];
+      aa += a[i * D + d] ** 2;
+      bb += b[j * D + d] ** 2;
+    }
+    return product / Math.sqrt(aa * bb);
+  };
+  const e = (x: number) => Math.exp(x / TEMPERATURE);
+  let sum = 0;
+  for (const i of anchors) {
+    let denominator = -e(cosine(first, i, first, i));
+    for (let j = 0; j < N; j++) {
+      denominator += e(cosine(first, i, first, j)) + e(cosine(first, i, second, j));
+    }
+    sum -= Math.log(e(cosine(first, i, second, i)) / denominator);
+  }
+  return sum / anchors.length;
+}
+
+const all = Array.from({ length: N }, (_, i) => i);
+
+describe("contrastiveLoss()", () => {
+  it.each([
+    ["all items", all],
+    ["some", [4, 1, 6]],
+  ])("is the formula, with %s as anchors", async (_, anchors) => {
+    const { first, second } = views(1);
+    const { loss } = await contrastiveLoss(
+      { first, second, temperature: TEMPERATURE, anchors },
+      kernels,
+    );
+    expect(loss).toBeAllclose(literalLoss(first.values, second.values, anchors));
+  });
+
+  it("is ln(2N - 1) when all vectors are equal: no item can be told from another", async () => {
+    const same = matrix([N, D], new Float32Array(N * D).fill(0.3));
+    const { loss } = await contrastiveLoss(
+      { first: same, second: same, temperature: TEMPERATURE, anchors: all },
+      kernels,
+    );
+    expect(loss).toBeAllclose(Math.log(2 * N - 1));
+  });
+
+  it.each([
+    ["all items", all],
+    ["some", [4, 1, 6]],
+  ])("has the gradient of central differences, with %s as anchors", async (_, anchors) => {
+    const { first, second } = views(2);
+    const { dFirst, dSecond } = await contrastiveLoss(
+      { first, second, temperature: TEMPERATURE, anchors },
+      kernels,
+    );
+    const loss = () => literalLoss(first.values, second.values, anchors);
+    const expectedFirst = await centralDifferences(loss, first.values, 1e-3);
+    const expectedSecond = await centralDifferences(loss, second.values, 1e-3);
+    expect(relativeError(dFirst.values, expectedFirst)).toBeLessThan(1e-4);
+    expect(relativeError(dSecond.values, expectedSecond)).toBeLessThan(1e-4);
+  });
+
+  it("leaves a view without content alone, and stays finite", async () => {
+    const { first, second } = views(3);
+    first.values.fill(0, 0, D);
+    const { loss, dFirst } = await contrastiveLoss(
+      { first, second, temperature: TEMPERATURE, anchors: all },
+      kernels,
+    );
+    expect(Number.isFinite(loss)).toBe(true);
+    expect(dFirst.values.subarray(0, D)).toBeAllclose(new Float32Array(D));
+  });
+
+  it("is estimated by random anchors without bias: the mean over all pairs is the whole", async () => {
+    const { first, second } = views(4);
+    const contrast = { first, second, temperature: TEMPERATURE };
+    const whole = await contrastiveLoss({ ...contrast, anchors: all }, kernels);
+    let sum = 0;
+    let count = 0;
+    const gradient = new Float64Array(N * D);
+    for (let a = 0; a < N; a++) {
+      for (let b = a + 1; b < N; b++) {
+        const { loss, dSecond } = await contrastiveLoss({ ...contrast, anchors: [a, b] }, kernels);
+        sum += loss;
+        count++;
+        dSecond.values.forEach((value, at) => (gradient[at] += value));
+      }
+    }
+    expect(sum / count).toBeAllclose(whole.loss);
+    expect(gradient.map(value => value / count)).toBeAllclose(whole.dSecond, { atol: 1e-6 });
+  });
+});
+
+describe("contrastiveLossWithin()", () => {
+  it("compares the given items with each other only", async () => {
+    const { first, second } = views(5);
+    const items = [0, 2, 5];
+    const within = await contrastiveLossWithin(
+      items,
+      { first, second, temperature: TEMPERATURE },
+      kernels,
+    );
+    const loss = async () =>
+      (await contrastiveLossWithin(items, { first, second, temperature: TEMPERATURE }, kernels))
+        .loss;
+    const expected = await centralDifferences(loss, first.values, 1e-2);
+    expect(relativeError(within.dFirst.values, expected)).toBeLessThan(5e-4); // 32-bit views
+    expect(within.dSecond.values.subarray(D, 2 * D)).toBeAllclose(new Float32Array(D));
+  });
+});
