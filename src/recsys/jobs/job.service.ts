@@ -1,0 +1,141 @@
+/** @file Accepts jobs, cancels them, and tells how they stand. */
+import type { JobSnapshot, NewJob } from "../../db/jobs.repository.js";
+import type { JobKind, JobRow, JobState } from "../../db/rows.js";
+import { AppError } from "../../errors/app-error.js";
+import type { JobEvents } from "./job-events.js";
+import { News } from "./news.js";
+
+export type { JobSnapshot } from "../../db/jobs.repository.js";
+
+/** How often a watched job's row is read when nothing is heard of it in this process. */
+const POLL_MS = 300;
+
+export interface JobAbout {
+  /** While a job with this key is queued or running, a second request is that job. */
+  dedupeKey?: string;
+  userId?: string;
+  itemId?: string;
+}
+
+interface Dependencies {
+  jobs: {
+    create(job: NewJob): Promise<{ job: JobRow; isNew: boolean }>;
+    findSnapshot(id: string): Promise<JobSnapshot | null>;
+    findSucceeded(dedupeKey: string): Promise<JobRow | null>;
+    requestCancel(id: string): Promise<JobRow | null>;
+  };
+  queue: { enqueue(job: JobRow): Promise<void> };
+  events: JobEvents;
+  /** Default 300 ms. */
+  pollMs?: number;
+}
+
+export function hasEnded({ state }: { state: JobState }): boolean {
+  return state !== "QUEUED" && state !== "RUNNING";
+}
+
+export class JobService {
+  constructor(private readonly deps: Dependencies) {}
+
+  /**
+   * Queues a job, or gives the one with the same key that has not ended.
+   *
+   * @throws AppError `USER_NOT_FOUND`, `ITEM_NOT_FOUND`
+   */
+  async request(kind: JobKind, payload: object, about: JobAbout = {}): Promise<JobRow> {
+    const { job, isNew } = await this.deps.jobs.create({ kind, payload, ...about });
+    if (isNew) {
+      await this.deps.queue.enqueue(job); // after the row is there; if this process dies first, the queue finds it
+    }
+    return job;
+  }
+
+  /** @throws AppError `JOB_NOT_FOUND` */
+  async get(jobId: string): Promise<JobSnapshot> {
+    const job = isUuid(jobId) ? await this.deps.jobs.findSnapshot(jobId) : null;
+    if (!job) {
+      throw new AppError("JOB_NOT_FOUND", { jobId });
+    }
+    return job;
+  }
+
+  /** The newest job with this key that ended well. */
+  findSucceeded(dedupeKey: string): Promise<JobRow | null> {
+    return this.deps.jobs.findSucceeded(dedupeKey);
+  }
+
+  /**
+   * Cancels a queued job at once, and asks a running one to stop.
+   *
+   * @throws AppError `JOB_NOT_FOUND`, `JOB_NOT_CANCELLABLE`
+   */
+  async cancel(jobId: string): Promise<JobRow> {
+    const job = isUuid(jobId) ? await this.deps.jobs.requestCancel(jobId) : null;
+    if (!job) {
+      const { state } = await this.get(jobId);
+      throw new AppError("JOB_NOT_CANCELLABLE", { jobId, state });
+    }
+    this.deps.events.emit("cancelRequested", jobId);
+    this.deps.events.emit("changed", jobId);
+    return job;
+  }
+
+  /**
+   * The job as it is, then again whenever that changes, until it has ended or `signal` is raised.
+   *
+   * @throws AppError `JOB_NOT_FOUND`
+   */
+  async *watch(jobId: string, signal?: AbortSignal): AsyncGenerator<JobSnapshot, void, void> {
+    const { events, pollMs = POLL_MS } = this.deps;
+    const news = new News();
+    const stopListening = events.on("changed", id => {
+      if (id === jobId) {
+        news.arrive();
+      }
+    });
+    const onAbort = () => {
+      news.arrive();
+    };
+    signal?.addEventListener("abort", onAbort);
+    try {
+      let shown = "";
+      while (!signal?.aborted) {
+        const job = await this.get(jobId);
+        const seen = JSON.stringify({ ...job, heartbeatAt: null });
+        if (seen !== shown) {
+          shown = seen;
+          yield job;
+        }
+        if (hasEnded(job)) {
+          return;
+        }
+        await news.wait(pollMs);
+      }
+    } finally {
+      stopListening();
+      signal?.removeEventListener("abort", onAbort);
+    }
+  }
+
+  /**
+   * The job when it has ended, or as it stands after `waitMs`.
+   *
+   * @throws AppError `JOB_NOT_FOUND`
+   */
+  async waitFor(jobId: string, waitMs: number): Promise<JobSnapshot> {
+    const timeout = AbortSignal.timeout(waitMs);
+    for await (const job of this.watch(jobId, timeout)) {
+      if (hasEnded(job)) {
+        return job;
+      }
+    }
+    return this.get(jobId);
+  }
+}
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** Anything else is not a job's id, and Postgres would refuse it with an error of its own. */
+function isUuid(text: string): boolean {
+  return UUID.test(text);
+}

@@ -1,0 +1,279 @@
+/** @file Runs jobs: claims one after another, hands each to the handler of its kind, and records what came of it. */
+import type { JobQueue } from "../db/job-queue.js";
+import type { JobProgress } from "../db/jobs.repository.js";
+import type { JobKind, JobRow } from "../db/rows.js";
+import { AppError } from "../errors/app-error.js";
+import type { JobEvents } from "../recsys/jobs/job-events.js";
+import { News } from "../recsys/jobs/news.js";
+
+/** What a handler is told besides its job. */
+export interface JobControl {
+  /** Raised when the job is cancelled, the worker stops, or another worker has taken the job over. */
+  readonly signal: AbortSignal;
+  /**
+   * Tells people how far the job is. Never fails; what comes too fast is left out.
+   *
+   * @param progress part done, 0..1.
+   * @param stage what is being done; left out, as before.
+   * @param previewHash content hash of a preview picture; left out, as before.
+   */
+  readonly report: (progress: number, stage?: string, previewHash?: string) => Promise<void>;
+}
+
+/** For each kind of job, what runs it; what it resolves to is stored as the job's result (JSON). */
+export type JobHandlers<Payloads extends Partial<Record<JobKind, object>>> = {
+  [Kind in keyof Payloads]: (
+    job: Omit<JobRow, "payload"> & { payload: Payloads[Kind] },
+    control: JobControl,
+  ) => Promise<unknown>;
+};
+
+interface Dependencies<Payloads extends Partial<Record<JobKind, object>>> {
+  queue: Pick<
+    JobQueue,
+    "abandon" | "cancel" | "claim" | "complete" | "fail" | "heartbeat" | "onWaiting" | "release"
+  >;
+  handlers: JobHandlers<Payloads>;
+  events: JobEvents;
+  logger: { error(details: object, message: string): void };
+}
+
+export interface WorkerOptions {
+  /** Jobs of one kind that run at once; default 1, for each may use all of the machine. */
+  concurrency?: Partial<Record<JobKind, number>>;
+  /** How often other processes' jobs are looked for, in milliseconds; default 1,000. */
+  pollMs?: number;
+  /** How often a running job gives a sign of life and looks whether it is cancelled; default 5,000. */
+  heartbeatMs?: number;
+  /** Shortest time between two stored reports of the same stage, in milliseconds; default 250. */
+  reportMs?: number;
+}
+
+/** What is stored of an error that the product does not know; the log has the rest. */
+export const INTERNAL_FAILURE = { code: "INTERNAL", message: "Internal error" } as const;
+
+/** Time between the signal of {@link Worker.stop} and giving up on a handler that does not heed it. */
+const UNHEEDED_AFTER_MS = 5_000;
+
+export class Worker<Payloads extends Partial<Record<JobKind, object>>> {
+  private readonly stopping = new AbortController();
+  private readonly running = new Map<string, Attempt>();
+  private readonly idle = new Set<{ kind: JobKind; news: News }>();
+  private readonly undo: (() => void)[] = [];
+  private loops: Promise<void>[] = [];
+
+  constructor(
+    private readonly deps: Dependencies<Payloads>,
+    private readonly options: WorkerOptions = {},
+  ) {}
+
+  start(): void {
+    if (this.loops.length > 0) {
+      return;
+    }
+    const { queue, events, handlers } = this.deps;
+    this.undo.push(
+      queue.onWaiting(kind => {
+        this.wake(kind);
+      }),
+      events.on("cancelRequested", jobId => this.running.get(jobId)?.abort("cancelled")),
+    );
+    const kinds = Object.keys(handlers) as JobKind[];
+    this.loops = kinds.flatMap(kind =>
+      Array.from({ length: this.options.concurrency?.[kind] ?? 1 }, () => this.run(kind)),
+    );
+  }
+
+  /**
+   * Claims no more jobs and waits for the running ones; those that take longer than `graceMs` (default 10,000) are told to
+   * stop and put back into the queue.
+   */
+  async stop({ graceMs = 10_000 }: { graceMs?: number } = {}): Promise<void> {
+    this.stopping.abort();
+    this.wake();
+    const finished = Promise.all(this.loops);
+    if (!(await endsWithin(finished, graceMs))) {
+      for (const attempt of this.running.values()) {
+        attempt.abort("stopped");
+      }
+      if (!(await endsWithin(finished, UNHEEDED_AFTER_MS))) {
+        await Promise.all([...this.running.values()].map(attempt => this.giveUp(attempt)));
+      }
+    }
+    for (const step of this.undo.splice(0)) {
+      step();
+    }
+  }
+
+  private wake(kind?: JobKind): void {
+    for (const loop of this.idle) {
+      if (kind === undefined || loop.kind === kind) {
+        loop.news.arrive();
+      }
+    }
+  }
+
+  private async run(kind: JobKind): Promise<void> {
+    const { queue, logger } = this.deps;
+    const loop = { kind, news: new News() };
+    this.idle.add(loop);
+    while (!this.stopping.signal.aborted) {
+      const job = await queue.claim(kind).catch((error: unknown) => {
+        logger.error({ err: error, kind }, "no job could be claimed");
+        return null;
+      });
+      if (job) {
+        await this.attempt(job);
+      } else {
+        await loop.news.wait(this.options.pollMs ?? 1_000);
+      }
+    }
+    this.idle.delete(loop);
+  }
+
+  private async attempt(job: JobRow): Promise<void> {
+    const { queue, handlers, events, logger } = this.deps;
+    const attempt = new Attempt(job, { queue, events, logger, ...this.options });
+    this.running.set(job.id, attempt);
+    events.emit("changed", job.id);
+    const handler = handlers[job.kind] as (job: JobRow, control: JobControl) => Promise<unknown>;
+    // A claimed job must always be recorded, so nothing but the handler may throw here.
+    let record: () => Promise<void> | void;
+    try {
+      const result = await handler(job, attempt);
+      record = () => queue.complete(job, result);
+    } catch (error) {
+      record = () => this.recordFailure(attempt, error);
+    }
+    attempt.end();
+    this.running.delete(job.id);
+    if (attempt.isGivenUp) {
+      return;
+    }
+    try {
+      await record();
+    } catch (error) {
+      logger.error({ err: error, jobId: job.id }, "a job's end could not be recorded");
+      const { code, message } = INTERNAL_FAILURE;
+      await queue.fail(job, code, message).catch(() => undefined); // then it is found as lost
+    }
+    events.emit("changed", job.id);
+  }
+
+  private recordFailure({ job, why }: Attempt, error: unknown): Promise<void> | void {
+    const { queue, logger } = this.deps;
+    switch (why) {
+      case "cancelled":
+        return queue.cancel(job);
+      case "stopped":
+        return queue.release(job);
+      case "lost":
+        return queue.abandon(job);
+      case null: {
+        if (error instanceof AppError) {
+          return queue.fail(job, error.code, error.message);
+        }
+        logger.error({ err: error, jobId: job.id, kind: job.kind }, "a job failed unexpectedly");
+        return queue.fail(job, INTERNAL_FAILURE.code, INTERNAL_FAILURE.message);
+      }
+    }
+  }
+
+  /** Puts back the job of a handler that heeds no signal; what the handler still does is not recorded. */
+  private async giveUp(attempt: Attempt): Promise<void> {
+    attempt.isGivenUp = true;
+    attempt.end();
+    await this.deps.queue.release(attempt.job).catch((error: unknown) => {
+      this.deps.logger.error({ err: error, jobId: attempt.job.id }, "a job could not be put back");
+    });
+  }
+}
+
+type AbortCause = "cancelled" | "lost" | "stopped";
+
+interface AttemptContext extends WorkerOptions {
+  queue: Pick<JobQueue, "heartbeat">;
+  events: JobEvents;
+  logger: { error(details: object, message: string): void };
+}
+
+/** One run of a job in this process: its signal, its signs of life, its reports. */
+class Attempt implements JobControl {
+  /** Why the signal was raised; null if it was not. */
+  why: AbortCause | null = null;
+  isGivenUp = false;
+  private readonly controller = new AbortController();
+  private readonly timer: NodeJS.Timeout;
+  private hasEnded = false;
+  private stage = "";
+  private reportedAt = -Infinity;
+
+  /** Not a method, so that a handler may take it apart from its control. */
+  readonly report: JobControl["report"] = async (progress, stage = this.stage, previewHash) => {
+    const now = performance.now();
+    const isNews = stage !== this.stage || previewHash !== undefined || progress >= 1;
+    if (!isNews && now - this.reportedAt < (this.context.reportMs ?? 250)) {
+      return;
+    }
+    this.stage = stage;
+    this.reportedAt = now;
+    const part = Math.min(Math.max(progress, 0), 1) || 0; // NaN is no progress
+    await this.beat({ progress: part, stage, previewHash: previewHash ?? null });
+    this.context.events.emit("changed", this.job.id);
+  };
+
+  constructor(
+    readonly job: JobRow,
+    private readonly context: AttemptContext,
+  ) {
+    this.timer = setInterval(() => void this.beat(), context.heartbeatMs ?? 5_000);
+  }
+
+  get signal(): AbortSignal {
+    return this.controller.signal;
+  }
+
+  abort(why: AbortCause): void {
+    if (this.why === null) {
+      this.why = why;
+      this.controller.abort(
+        why === "stopped"
+          ? new Error("The worker stops")
+          : new AppError(why === "cancelled" ? "JOB_CANCELLED" : "WORKER_LOST"),
+      );
+    }
+  }
+
+  end(): void {
+    this.hasEnded = true;
+    clearInterval(this.timer);
+  }
+
+  private async beat(news?: JobProgress): Promise<void> {
+    const { queue, logger } = this.context;
+    try {
+      const row = await queue.heartbeat(this.job, news);
+      if (this.hasEnded) {
+        return; // its end was recorded meanwhile
+      }
+      if (!row) {
+        this.abort("lost");
+      } else if (row.cancelRequested) {
+        this.abort("cancelled");
+      }
+    } catch (error) {
+      logger.error({ err: error, jobId: this.job.id }, "no sign of life could be given");
+    }
+  }
+}
+
+/** Whether `work` ends within `ms`. */
+async function endsWithin(work: Promise<unknown>, ms: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<false>(resolve => {
+    timer = setTimeout(resolve, ms, false);
+  });
+  const hasEnded = await Promise.race([work.then(() => true), timeout]);
+  clearTimeout(timer);
+  return hasEnded;
+}
