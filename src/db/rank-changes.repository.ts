@@ -1,10 +1,9 @@
 /** @file How pictures changed their items' ranks: stored once for each picture and ranking-model version. */
-import { randomUUID } from "node:crypto";
 import type { Lists, UserScope } from "./catalog-queries.js";
 import { type PrismaTransaction } from "./database.js";
 import { Prisma } from "./generated/client.js";
 import type { PageRequest, Position } from "./keyset.js";
-import type { PersonalizedImageRow, RankChangeRow } from "./rows.js";
+import type { RankChangeRow } from "./rows.js";
 
 export interface RankChangeFilter {
   userId?: string | null;
@@ -21,22 +20,8 @@ export interface RankChangeSort {
   direction: "asc" | "desc";
 }
 
-export type NewRankChange = Omit<RankChangeRow, "id" | "createdAt">;
-
 export class RankChangesRepository {
   constructor(private readonly prisma: PrismaTransaction) {}
-
-  /** Stores the change; the same picture and version replace what was stored. */
-  record(change: NewRankChange): Promise<RankChangeRow> {
-    const { personalizedImageId, rankingModelVersionId } = change;
-    return this.prisma.rankChange.upsert({
-      where: {
-        personalizedImageId_rankingModelVersionId: { personalizedImageId, rankingModelVersionId },
-      },
-      create: { id: randomUUID(), ...change },
-      update: change,
-    });
-  }
 
   findPage(
     filter: RankChangeFilter,
@@ -101,22 +86,6 @@ export class RankChangesRepository {
       }
     }
     return lists;
-  }
-
-  /** Pictures that the ranking-model version has not judged yet, in the order of their ids after `afterId`. */
-  findImagesWithout(
-    rankingModelVersionId: string,
-    limit: number,
-    afterId?: string,
-  ): Promise<PersonalizedImageRow[]> {
-    return this.prisma.personalizedImage.findMany({
-      where: {
-        rankChanges: { none: { rankingModelVersionId } },
-        id: afterId === undefined ? undefined : { gt: afterId },
-      },
-      orderBy: { id: "asc" },
-      take: limit,
-    });
   }
 
   private findByIds(ids: readonly { id: string }[]): Promise<RankChangeRow[]> {

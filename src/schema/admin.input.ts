@@ -1,4 +1,4 @@
-import { Field, Float, ID, InputType, Int } from "type-graphql";
+import { Field, ID, InputType, Int } from "type-graphql";
 import { ImportSource } from "./enums.js";
 import { JsonObject } from "./scalars.js";
 
@@ -46,19 +46,4 @@ export class GenerationPairInput {
 
   @Field(() => ID, { description: "The item it is of." })
   itemId!: string;
-}
-
-@InputType({ description: "How all pictures of a bulk generation are made." })
-export class BulkGenerationOptions {
-  @Field(() => Int, { nullable: true, description: "Seed of all randomness. Default: 0." })
-  seed?: number | null;
-
-  @Field(() => Float, {
-    nullable: true,
-    description: "How far a picture may leave the catalogue picture, 0 to 1.",
-  })
-  strength?: number | null;
-
-  @Field(() => Int, { nullable: true, description: "Denoising steps, 1 to 100." })
-  numSteps?: number | null;
 }

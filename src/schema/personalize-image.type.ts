@@ -11,51 +11,43 @@ export class PersonalizeImageOptions {
 
   @Field(() => Int, {
     nullable: true,
-    description: "Seed of all randomness, 0 to 2147483647. Default: 0.",
+    description: "Seed of all randomness: the same request gives the same picture. Default: 1.",
   })
   seed?: number | null;
 
   @Field(() => Float, {
     nullable: true,
-    description: "How far the picture may leave the catalogue picture, 0 to 1.",
+    description:
+      "How far the picture may leave the catalogue picture, 0.05 to 1 (only the words stay). Default: 0.7.",
   })
   strength?: number | null;
 
   @Field(() => Float, {
     nullable: true,
-    description: "Classifier-free guidance weight, 1 (none) to 20.",
+    description: "Weight of classifier-free guidance, 1 (none) to 20. Default: 2.",
   })
   guidanceScale?: number | null;
 
-  @Field(() => Int, { nullable: true, description: "Denoising steps, 1 to 100." })
+  @Field(() => Int, { nullable: true, description: "Denoising steps, 1 to 100. Default: 12." })
   numSteps?: number | null;
 
   @Field(() => Int, {
     nullable: true,
-    description: "Pictures to make, of which the best is kept, 1 to 8.",
+    description: "Pictures to draw, of which the best is kept, 1 to 8. Default: 3.",
   })
   numCandidates?: number | null;
 }
 
 @ObjectType({ description: "The picture is there." })
-export class PersonalizedImagePayload {
-  @Field(() => Boolean, { description: "Whether it had been made before this request." })
-  isCached!: boolean;
-}
+export class PersonalizedImagePayload {}
 
 @ObjectType({ description: "The picture is being made: follow `job(id)` or `jobProgress(id)`." })
-export class JobRunning {
-  @Field(() => String, { description: "That it is being made, for people." })
-  message!: string;
-}
+export class JobRunning {}
 
 @ObjectType({ description: "The item keeps its catalogue picture for this shopper." })
 export class OriginalImage {
   @Field(() => OriginalReason, { description: "Why, for programs." })
   reason!: OriginalReason;
-
-  @Field(() => String, { description: "Why, for people." })
-  message!: string;
 }
 
 /** The member of {@link PersonalizeImageResult} of each kind that the personalization service answers with. */
@@ -69,5 +61,5 @@ export const PersonalizeImageResult = createUnionType({
   name: "PersonalizeImageResult",
   description: "The picture, the job that makes it, or the reason why there is none.",
   types: () => [PersonalizedImagePayload, JobRunning, OriginalImage] as const,
-  resolveType: (value: { kind: keyof typeof members }) => members[value.kind],
+  resolveType: value => members[(value as unknown as { kind: keyof typeof members }).kind],
 });

@@ -1,7 +1,7 @@
 import { Field, Float, ID, Int, ObjectType } from "type-graphql";
 import type { PersonalizedImageRow } from "../db/rows.js";
 import { connectionType } from "./connection.js";
-import { DateTime, JsonObject } from "./scalars.js";
+import { DateTime } from "./scalars.js";
 
 @ObjectType({ description: "A picture made for one shopper from one item." })
 export class PersonalizedImage implements Pick<
@@ -50,39 +50,62 @@ export class PersonalizedImage implements Pick<
 
 export const PersonalizedImageConnection = connectionType(PersonalizedImage, "PersonalizedImage");
 
+@ObjectType({ description: "A picture that was drawn, and how it was judged." })
+export class CandidateImage {
+  @Field(() => Float, {
+    nullable: true,
+    description: "The ranking model's score of the item with it; null without a ranking model.",
+  })
+  score!: number | null;
+
+  @Field(() => Float, {
+    nullable: true,
+    description: "The item's place in the catalogue with it, 1 is best; null likewise.",
+  })
+  rank!: number | null;
+
+  @Field(() => Float, { description: "CLIP cosine with the item's caption, -1 to 1." })
+  captionSimilarity!: number;
+
+  @Field(() => Float, { description: "CLIP cosine with the item's catalogue picture, -1 to 1." })
+  imageSimilarity!: number;
+
+  @Field(() => String, {
+    nullable: true,
+    description: "Why it could not be shown; null if it could.",
+  })
+  fault!: string | null;
+}
+
 @ObjectType({ description: "What a personalised picture was made from and how." })
 export class Explanation {
-  @Field(() => [String], { description: "Preference words given to the generator." })
-  keywords!: string[];
+  @Field(() => [String], { description: "Preference words of the item itself." })
+  referenceKeywords!: string[];
 
-  @Field(() => String, { nullable: true, description: "The prompt; null if none was written." })
-  prompt!: string | null;
+  @Field(() => [String], { description: "Preference words found in the shopper's history." })
+  preferenceKeywords!: string[];
 
-  @Field(() => String, { nullable: true, description: "Name of the sampler." })
-  scheduler!: string | null;
+  @Field(() => String, { description: "The text that the generator was given." })
+  prompt!: string;
 
-  @Field(() => Int, { nullable: true, description: "Denoising steps." })
-  numSteps!: number | null;
+  @Field(() => Int, { description: "Denoising steps." })
+  numSteps!: number;
 
-  @Field(() => Float, {
-    nullable: true,
-    description: "Classifier-free guidance weight; 1 is no guidance.",
-  })
-  guidanceScale!: number | null;
+  @Field(() => Float, { description: "Weight of classifier-free guidance; 1 is none." })
+  guidanceScale!: number;
 
   @Field(() => Float, {
-    nullable: true,
-    description: "How far the picture may leave the catalogue picture: 0 not at all, 1 freely.",
+    description: "How far the picture could leave the catalogue picture: 1 keeps only the words.",
   })
-  strength!: number | null;
+  strength!: number;
 
-  @Field(() => Int, { nullable: true, description: "Pictures made, of which the best was kept." })
-  numCandidates!: number | null;
-
-  @Field(() => JsonObject, {
-    description: "The whole record, for reproducing the picture; its shape may change.",
+  @Field(() => [CandidateImage], {
+    description: "The pictures drawn, of which the best was kept, in the order they were drawn.",
   })
-  provenance!: Record<string, unknown>;
+  candidates!: CandidateImage[];
+
+  @Field(() => Int, { description: "Place of the picture kept among `candidates`, from 0." })
+  chosenCandidate!: number;
 }
 
 @ObjectType({ description: "An item of the shopper's history that shaped the picture." })
@@ -93,8 +116,7 @@ export class RetrievedItem {
   similarity!: number;
 
   @Field(() => Float, {
-    nullable: true,
-    description: "Its share in the retrieved preference, 0 to 1; null if it was not weighed.",
+    description: "Its share in the retrieved preference, 0 to 1; the shares add up to 1.",
   })
-  weight!: number | null;
+  weight!: number;
 }

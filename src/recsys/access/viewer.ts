@@ -1,5 +1,5 @@
 /** @file Who is asking, and what they may do. The roles are ordered: each may do all that the ones before it may. */
-import type { ApiKeyRole } from "../../db/rows.js";
+import type { ApiKeyRole, JobRow } from "../../db/rows.js";
 import { AppError } from "../../errors/app-error.js";
 
 /** A shopper's token comes first: it may do what a storefront key may, for its own user only. */
@@ -36,4 +36,19 @@ export function assertActsFor(viewer: Viewer, userId: string): void {
 /** The only user whose pictures and history the viewer may see; null if they may see everybody's. */
 export function userScope(viewer: Viewer | null): string | null {
   return viewer?.kind === "SHOPPER" ? viewer.userId : null;
+}
+
+/**
+ * A shopper may follow and cancel jobs made for them, a storefront key those that make pictures.
+ *
+ * @throws AppError `JOB_NOT_FOUND` for a shopper (another's job is not even named), `FORBIDDEN` for a key
+ */
+export function assertMayFollow(viewer: Viewer, job: Pick<JobRow, "id" | "kind" | "userId">): void {
+  if (viewer.kind === "SHOPPER") {
+    if (job.userId !== viewer.userId) {
+      throw new AppError("JOB_NOT_FOUND", { jobId: job.id });
+    }
+  } else if (job.kind !== "PERSONALIZE_IMAGE") {
+    assertReaches(viewer, "RECOMMENDER");
+  }
 }

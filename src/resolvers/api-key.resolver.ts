@@ -1,0 +1,68 @@
+import { Arg, Args, Authorized, ID, Int, Mutation, Query, Resolver } from "type-graphql";
+import type { ApiKeyRole as ApiKeyRoleRow, ApiKeyRow } from "../db/rows.js";
+import {
+  ApiKey,
+  ApiKeyConnection,
+  CreateApiKeyPayload,
+  ShopperToken,
+} from "../schema/api-key.type.js";
+import { type Connection, PageArgs, pageComplexity } from "../schema/connection.js";
+import { ApiKeyRole } from "../schema/enums.js";
+import { byCreation, KeysetList } from "./pagination.js";
+import type { ApiServices } from "./services.js";
+
+const keyList = KeysetList.byTime<ApiKeyRow>("apiKeys", byCreation);
+
+@Resolver(() => ApiKey)
+export class ApiKeyResolver {
+  constructor(private readonly access: Omit<ApiServices["access"], "authenticate">) {}
+
+  @Authorized("ADMIN")
+  @Query(() => ApiKeyConnection, {
+    description: "All API keys, newest first.",
+    complexity: pageComplexity,
+  })
+  async apiKeys(@Args(() => PageArgs) args: PageArgs): Promise<Connection<ApiKeyRow>> {
+    return keyList.page(await this.access.findKeys(keyList.request(args)), args);
+  }
+
+  @Authorized("ADMIN")
+  @Mutation(() => CreateApiKeyPayload, {
+    description: "Makes an API key. Fails with `INVALID_ARGUMENT` if the name is taken.",
+  })
+  async createApiKey(
+    @Arg("name", () => String, { description: "A name for people, unique; 1 to 100 characters." })
+    name: string,
+    @Arg("role", () => ApiKeyRole, { description: "What the key may do." }) role: ApiKeyRoleRow,
+  ): Promise<CreateApiKeyPayload> {
+    const { key, row } = await this.access.createKey(name, role);
+    return { key, apiKey: row };
+  }
+
+  @Authorized("ADMIN")
+  @Mutation(() => ApiKey, {
+    description: "Makes a key useless, at once and for ever. Fails with `API_KEY_NOT_FOUND`.",
+  })
+  revokeApiKey(
+    @Arg("name", () => String, { description: "The key's name." }) name: string,
+  ): Promise<ApiKeyRow> {
+    return this.access.revokeKey(name);
+  }
+
+  @Authorized("STOREFRONT")
+  @Mutation(() => ShopperToken, {
+    description:
+      "A token with which a shopper's own browser may call the storefront's fields for that shopper alone. The caller " +
+      "vouches for who the shopper is. Fails with `INVALID_ARGUMENT`.",
+  })
+  issueShopperToken(
+    @Arg("userId", () => ID, { description: "The shopper's id in the shop." }) userId: string,
+    @Arg("ttlSeconds", () => Int, {
+      defaultValue: 3_600,
+      description: "How long the token works, 1 to 604800 seconds (7 days).",
+    })
+    ttlSeconds: number,
+  ): Promise<ShopperToken> {
+    return this.access.issueShopperToken(userId, ttlSeconds);
+  }
+}

@@ -1,0 +1,151 @@
+import {
+  Arg,
+  Args,
+  Authorized,
+  Ctx,
+  FieldResolver,
+  ID,
+  Int,
+  Mutation,
+  Query,
+  Resolver,
+  Root,
+  Subscription,
+} from "type-graphql";
+import type { JobKind as JobKindRow, JobRow, JobState as JobStateRow } from "../db/rows.js";
+import type {
+  PersonalizeImageResult as JobResult,
+  PersonalizeOutcome,
+} from "../recsys/generation/personalization.service.js";
+import { assertMayFollow } from "../recsys/access/viewer.js";
+import { type Connection, PageArgs, pageComplexity } from "../schema/connection.js";
+import { JobKind, JobState } from "../schema/enums.js";
+import { Job, JobConnection } from "../schema/job.type.js";
+import { PersonalizeImageResult } from "../schema/personalize-image.type.js";
+import { requireViewer, type RequestContext } from "./context.js";
+import { imageUrl } from "./image-urls.js";
+import { byCreation, KeysetList } from "./pagination.js";
+import type { ApiServices, WatchedJob } from "./services.js";
+
+const jobList = KeysetList.byTime<JobRow>("jobs", byCreation);
+
+@Resolver(() => Job)
+export class JobResolver {
+  constructor(
+    private readonly deps: Pick<ApiServices, "publicUrl"> & {
+      jobs: Pick<ApiServices["jobs"], "get" | "cancel">;
+      catalog: Pick<ApiServices["catalog"], "findJobPage">;
+    },
+  ) {}
+
+  @Authorized("SHOPPER")
+  @Query(() => Job, {
+    description:
+      "A job. Shoppers see jobs made for them, storefront keys those that make pictures. Fails with `JOB_NOT_FOUND`.",
+  })
+  async job(
+    @Arg("id", () => ID, { description: "The job's UUID." }) id: string,
+    @Ctx() context: RequestContext,
+  ): Promise<WatchedJob> {
+    const viewer = requireViewer(context);
+    const job = await this.deps.jobs.get(id);
+    assertMayFollow(viewer, job);
+    return job;
+  }
+
+  @Authorized("RECOMMENDER")
+  @Query(() => JobConnection, {
+    description: "All jobs, newest first.",
+    complexity: pageComplexity,
+  })
+  async jobs(
+    @Args(() => PageArgs) args: PageArgs,
+    @Arg("kind", () => JobKind, { nullable: true, description: "Only of this kind; default all." })
+    kind?: JobKindRow | null,
+    @Arg("state", () => JobState, {
+      nullable: true,
+      description: "Only in this state; default all.",
+    })
+    state?: JobStateRow | null,
+  ): Promise<Connection<JobRow>> {
+    const page = jobList.request(args);
+    return jobList.page(await this.deps.catalog.findJobPage({ kind, state }, page), args);
+  }
+
+  @Authorized("SHOPPER")
+  @Mutation(() => Job, {
+    description:
+      "Cancels a queued job at once and asks a running one to stop. Fails with `JOB_NOT_FOUND` or `JOB_NOT_CANCELLABLE`.",
+  })
+  async cancelJob(
+    @Arg("id", () => ID, { description: "The job's UUID." }) id: string,
+    @Ctx() context: RequestContext,
+  ): Promise<JobRow> {
+    await this.job(id, context);
+    return this.deps.jobs.cancel(id);
+  }
+
+  @Authorized("SHOPPER")
+  @Subscription(() => Job, {
+    subscribe: ({ args, context }) =>
+      (context as RequestContext).watchJob((args as { id: string }).id),
+    description:
+      "The job as it is now, and again whenever that changes, until it has ended. Fails with `JOB_NOT_FOUND`.",
+  })
+  jobProgress(
+    @Arg("id", () => ID, { description: "The job's UUID." }) _id: string,
+    @Root() job: WatchedJob,
+  ): WatchedJob {
+    return job;
+  }
+
+  @FieldResolver(() => Int, {
+    nullable: true,
+    description: "Place among the queued jobs of its kind, 1 is next; null if it is not queued.",
+  })
+  async queuePosition(
+    @Root() job: JobRow | WatchedJob,
+    @Ctx() { loaders }: RequestContext,
+  ): Promise<number | null> {
+    if ("queuePosition" in job) {
+      return job.queuePosition;
+    }
+    return job.state === "QUEUED" ? loaders.queuePosition.load(job.id) : null;
+  }
+
+  @FieldResolver(() => String, {
+    nullable: true,
+    description: "Where its newest preview picture is served; null without one.",
+  })
+  previewUrl(@Root() { previewHash }: JobRow): string | null {
+    return previewHash === null ? null : imageUrl(this.deps.publicUrl, previewHash);
+  }
+
+  @FieldResolver(() => PersonalizeImageResult, {
+    nullable: true,
+    description: "What came of a PERSONALIZE_IMAGE job; null until it has ended, and for others.",
+  })
+  async outcome(
+    @Root() job: JobRow,
+    @Ctx() { loaders }: RequestContext,
+  ): Promise<PersonalizeOutcome | null> {
+    if (job.kind !== "PERSONALIZE_IMAGE" || job.itemId === null) {
+      return null;
+    }
+    const result = job.result as JobResult | null;
+    if (job.state === "SUCCEEDED" && result && "imageId" in result) {
+      const image = await loaders.personalizedImage.load(result.imageId);
+      return image && { kind: "picture", image, cached: false };
+    }
+    const reason = reasonOf(job, result);
+    const item = reason && (await loaders.item.load(job.itemId));
+    return item && { kind: "original", item, reason };
+  }
+}
+
+function reasonOf({ state }: JobRow, result: JobResult | null) {
+  if (state === "FAILED" || state === "CANCELLED") {
+    return "GENERATION_FAILED" as const;
+  }
+  return result && "originalReason" in result ? result.originalReason : null;
+}

@@ -1,0 +1,125 @@
+/** @file Reads of one request, gathered: however many rows a page has, each kind of thing is read once. */
+import DataLoader from "dataloader";
+import type { CatalogQueries, ItemImageWithBlob, Lists, UserScope } from "../db/catalog-queries.js";
+import type { PageRequest } from "../db/keyset.js";
+import type { RankChangesRepository } from "../db/rank-changes.repository.js";
+import type {
+  CaptionRow,
+  InteractionRow,
+  ItemRow,
+  PersonalizedImageRow,
+  RankChangeRow,
+  RankingModelVersionRow,
+  UserRow,
+  BlobRow,
+} from "../db/rows.js";
+
+/** A page of a list that belongs to a parent. */
+export interface ListKey {
+  parentId: string;
+  page: PageRequest<Date>;
+}
+
+type Lookup<Row> = DataLoader<string, Row | null>;
+type ListLookup<Row> = DataLoader<ListKey, readonly Row[], string>;
+
+export interface Loaders {
+  item: Lookup<ItemRow>;
+  user: Lookup<UserRow>;
+  blob: Lookup<BlobRow>;
+  /** By item. */
+  itemImage: Lookup<ItemImageWithBlob>;
+  /** By item. */
+  caption: Lookup<CaptionRow>;
+  personalizedImage: Lookup<PersonalizedImageRow>;
+  rankingModelVersion: Lookup<RankingModelVersionRow>;
+  /** By picture: the change by the active ranking model, else by the newest that judged it. */
+  currentRankChange: Lookup<RankChangeRow>;
+  /** By job. */
+  queuePosition: Lookup<number>;
+  imagesOfItem: ListLookup<PersonalizedImageRow>;
+  rankChangesOfItem: ListLookup<RankChangeRow>;
+  historyOfUser: ListLookup<InteractionRow>;
+}
+
+/** @param scope the only user whose pictures and rank changes may be read; null for everybody's */
+export function createLoaders(
+  catalog: CatalogQueries,
+  rankChanges: RankChangesRepository,
+  scope: UserScope,
+): Loaders {
+  return {
+    item: lookup(
+      ids => catalog.findItems(ids),
+      ({ id }) => id,
+    ),
+    user: lookup(
+      ids => catalog.findUsers(ids),
+      ({ id }) => id,
+    ),
+    blob: lookup(
+      hashes => catalog.findBlobs(hashes),
+      ({ hash }) => hash,
+    ),
+    itemImage: lookup(
+      ids => catalog.findItemImages(ids),
+      ({ itemId }) => itemId,
+    ),
+    caption: lookup(
+      ids => catalog.findCaptions(ids),
+      ({ itemId }) => itemId,
+    ),
+    personalizedImage: lookup(
+      ids => catalog.findPersonalizedImages(ids),
+      ({ id }) => id,
+    ),
+    rankingModelVersion: lookup(
+      ids => catalog.findRankingModelVersions(ids),
+      ({ id }) => id,
+    ),
+    currentRankChange: mapLookup(ids => rankChanges.findCurrent(ids)),
+    queuePosition: mapLookup(ids => catalog.findQueuePositions(ids)),
+    imagesOfItem: listLookup((ids, page) => catalog.findImagesOfItems(ids, page, scope)),
+    rankChangesOfItem: listLookup((ids, page) => rankChanges.findOfItems(ids, page, scope)),
+    historyOfUser: listLookup((ids, page) => catalog.findHistories(ids, page)),
+  };
+}
+
+function mapLookup<Value>(
+  find: (ids: readonly string[]) => Promise<ReadonlyMap<string, Value>>,
+): Lookup<Value> {
+  return new DataLoader(async ids => {
+    const found = await find(ids);
+    return ids.map(id => found.get(id) ?? null);
+  });
+}
+
+function lookup<Row>(
+  find: (ids: readonly string[]) => Promise<readonly Row[]>,
+  keyOf: (row: Row) => string,
+): Lookup<Row> {
+  return mapLookup(async ids => new Map((await find(ids)).map(row => [keyOf(row), row])));
+}
+
+/** One call for each different page asked for, which is one for a whole query but for aliases. */
+function listLookup<Row>(
+  find: (ids: readonly string[], page: PageRequest<Date>) => Promise<Lists<Row>>,
+): ListLookup<Row> {
+  const nameOf = (page: PageRequest<Date>) => JSON.stringify(page);
+  return new DataLoader<ListKey, readonly Row[], string>(
+    async keys => {
+      const pages = new Map<string, { page: PageRequest<Date>; ids: string[] }>();
+      for (const { parentId, page } of keys) {
+        const group = pages.get(nameOf(page)) ?? { page, ids: [] };
+        group.ids.push(parentId);
+        pages.set(nameOf(page), group);
+      }
+      const found = new Map<string, Lists<Row>>();
+      for (const [name, { page, ids }] of pages) {
+        found.set(name, await find(ids, page));
+      }
+      return keys.map(({ parentId, page }) => found.get(nameOf(page))?.get(parentId) ?? []);
+    },
+    { cacheKeyFn: ({ parentId, page }) => JSON.stringify([parentId, page]) },
+  );
+}

@@ -1,0 +1,156 @@
+import { Arg, Authorized, Ctx, FieldResolver, ID, Mutation, Resolver, Root } from "type-graphql";
+import type { BlobRow, ItemRow, JobRow, PersonalizedImageRow } from "../db/rows.js";
+import { AppError } from "../errors/app-error.js";
+import {
+  MAX_WAIT_MS,
+  type PersonalizeOutcome,
+} from "../recsys/generation/personalization.service.js";
+import { assertActsFor } from "../recsys/access/viewer.js";
+import { GenerationPairInput } from "../schema/admin.input.js";
+import { type OriginalReason } from "../schema/enums.js";
+import { Item } from "../schema/item.type.js";
+import { Job } from "../schema/job.type.js";
+import {
+  JobRunning,
+  OriginalImage,
+  PersonalizedImagePayload,
+  PersonalizeImageOptions,
+  PersonalizeImageResult,
+} from "../schema/personalize-image.type.js";
+import { PersonalizedImage } from "../schema/personalized-image.type.js";
+import { Picture } from "../schema/picture.type.js";
+import { requireViewer, type RequestContext } from "./context.js";
+import type { ApiServices } from "./services.js";
+
+type Outcome<Kind extends PersonalizeOutcome["kind"]> = Extract<PersonalizeOutcome, { kind: Kind }>;
+
+/** Pairs of one bulk generation. */
+export const maxPairs = 1_000;
+
+@Resolver()
+export class PersonalizeImageResolver {
+  constructor(private readonly personalization: ApiServices["personalization"]) {}
+
+  @Authorized("SHOPPER")
+  @Mutation(() => PersonalizeImageResult, {
+    description:
+      "The item's picture made for the shopper. The same request twice is one generation; a new interaction or model " +
+      "makes a new one. Fails with `USER_NOT_FOUND`, `ITEM_NOT_FOUND`, `OTHER_USER` or `INVALID_ARGUMENT`.",
+  })
+  personalizeImage(
+    @Arg("userId", () => ID, { description: "The shopper's id in the shop." }) userId: string,
+    @Arg("itemId", () => ID, { description: "The item's id in the shop." }) itemId: string,
+    @Arg("options", () => PersonalizeImageOptions, {
+      nullable: true,
+      description: "How the picture is made.",
+    })
+    options: PersonalizeImageOptions | null | undefined,
+    @Ctx() context: RequestContext,
+  ): Promise<PersonalizeOutcome> {
+    assertActsFor(requireViewer(context), userId);
+    const { waitMs = 0 } = options ?? {};
+    if (waitMs < 0 || waitMs > MAX_WAIT_MS) {
+      const problem = `must be between 0 and ${MAX_WAIT_MS}, but got ${waitMs}`;
+      throw new AppError("INVALID_ARGUMENT", { argument: "waitMs", problem });
+    }
+    return this.personalization.request(userId, itemId, { ...options });
+  }
+
+  @Authorized("RECOMMENDER")
+  @Mutation(() => [PersonalizeImageResult], {
+    nullable: "items",
+    description:
+      `Asks for the pictures of up to ${maxPairs} pairs, as \`personalizeImage\` does, in their order. A pair that ` +
+      "cannot be asked for is null, with its error at its place.",
+  })
+  async startGeneration(
+    @Arg("pairs", () => [GenerationPairInput], { description: "Whose pictures of what." })
+    pairs: GenerationPairInput[],
+    @Arg("options", () => PersonalizeImageOptions, {
+      nullable: true,
+      description: "How all of them are made; `waitMs` is not looked at.",
+    })
+    options?: PersonalizeImageOptions | null,
+  ): Promise<(PersonalizeOutcome | AppError)[]> {
+    if (pairs.length > maxPairs) {
+      throw new AppError("PAYLOAD_TOO_LARGE", {
+        what: "'pairs'",
+        got: pairs.length,
+        max: maxPairs,
+      });
+    }
+    const outcomes: (PersonalizeOutcome | AppError)[] = [];
+    for (const { userId, itemId } of pairs) {
+      const request = this.personalization.request(userId, itemId, { ...options, waitMs: 0 });
+      outcomes.push(await request.catch(namedFault));
+    }
+    return outcomes;
+  }
+}
+
+/** graphql-js reports an error that stands in a list at its place. */
+function namedFault(error: unknown): AppError {
+  if (error instanceof AppError) {
+    return error;
+  }
+  throw error;
+}
+
+@Resolver(() => PersonalizedImagePayload)
+export class PersonalizedImagePayloadResolver {
+  @FieldResolver(() => PersonalizedImage, { description: "The picture." })
+  image(@Root() { image }: Outcome<"picture">): PersonalizedImageRow {
+    return image;
+  }
+
+  @FieldResolver(() => Boolean, { description: "Whether it had been made before this request." })
+  isCached(@Root() { cached }: Outcome<"picture">): boolean {
+    return cached;
+  }
+}
+
+@Resolver(() => JobRunning)
+export class JobRunningResolver {
+  @FieldResolver(() => Job, { description: "The job that makes it." })
+  job(@Root() { job }: Outcome<"running">): JobRow {
+    return job;
+  }
+
+  @FieldResolver(() => String, { description: "That it is being made, for people." })
+  message(): string {
+    return "The picture is being made";
+  }
+}
+
+const messages: Record<OriginalReason, string> = {
+  NO_HISTORY: "The shopper has not interacted with another item yet",
+  NO_PICTURE: "The item has no catalogue picture",
+  HISTORY_NOT_INDEXED: "The shopper's items are not indexed yet",
+  ITEM_NOT_INDEXED: "The item is not indexed yet",
+  BELOW_QUALITY_FLOOR: "No picture came close enough to the item",
+  GENERATION_FAILED: "The picture could not be made",
+};
+
+@Resolver(() => OriginalImage)
+export class OriginalImageResolver {
+  @FieldResolver(() => Item, { description: "The item." })
+  item(@Root() { item }: Outcome<"original">): ItemRow {
+    return item;
+  }
+
+  @FieldResolver(() => Picture, {
+    nullable: true,
+    description: "Its catalogue picture; null if it has none.",
+  })
+  async image(
+    @Root() { item }: Outcome<"original">,
+    @Ctx() { loaders }: RequestContext,
+  ): Promise<BlobRow | null> {
+    return (await loaders.itemImage.load(item.id))?.blob ?? null;
+  }
+
+  @FieldResolver(() => String, { description: "Why, for people." })
+  message(@Root() { reason }: Outcome<"original">): string {
+    return messages[reason];
+  }
+}

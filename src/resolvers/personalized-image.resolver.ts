@@ -1,0 +1,98 @@
+import { Args, Ctx, FieldResolver, Resolver, Root } from "type-graphql";
+import type { BlobRow, ItemRow, PersonalizedImageRow, RankChangeRow, UserRow } from "../db/rows.js";
+import type { Provenance } from "../recsys/generation/image-generation.service.js";
+import { Item } from "../schema/item.type.js";
+import {
+  Explanation,
+  PersonalizedImage,
+  RetrievedItem,
+} from "../schema/personalized-image.type.js";
+import { Picture, PictureUrlArgs } from "../schema/picture.type.js";
+import { RankChange } from "../schema/rank-change.type.js";
+import { User } from "../schema/user.type.js";
+import { type RequestContext } from "./context.js";
+import { imageUrl } from "./image-urls.js";
+
+type ExplanationSource = Provenance & Provenance["options"];
+
+@Resolver(() => PersonalizedImage)
+export class PersonalizedImageResolver {
+  constructor(private readonly publicUrl: string) {}
+
+  @FieldResolver(() => String, {
+    description: "Where the picture is served; it may be cached for ever.",
+  })
+  url(
+    @Root() { blobHash }: PersonalizedImageRow,
+    @Args(() => PictureUrlArgs) args: PictureUrlArgs,
+  ): string {
+    return imageUrl(this.publicUrl, blobHash, args);
+  }
+
+  @FieldResolver(() => Picture, { description: "The picture's file." })
+  picture(
+    @Root() { blobHash }: PersonalizedImageRow,
+    @Ctx() { loaders }: RequestContext,
+  ): Promise<BlobRow | null> {
+    return loaders.blob.load(blobHash);
+  }
+
+  @FieldResolver(() => Item, { description: "The item it shows." })
+  item(
+    @Root() { itemId }: PersonalizedImageRow,
+    @Ctx() { loaders }: RequestContext,
+  ): Promise<ItemRow | null> {
+    return loaders.item.load(itemId);
+  }
+
+  @FieldResolver(() => User, { description: "The shopper it was made for." })
+  user(
+    @Root() { userId }: PersonalizedImageRow,
+    @Ctx() { loaders }: RequestContext,
+  ): Promise<UserRow | null> {
+    return loaders.user.load(userId);
+  }
+
+  @FieldResolver(() => RankChange, {
+    nullable: true,
+    description:
+      "How it changes the item's rank for its shopper, by the active ranking model, else by the newest that judged it; " +
+      "null if none did.",
+  })
+  rankChange(
+    @Root() { id }: PersonalizedImageRow,
+    @Ctx() { loaders }: RequestContext,
+  ): Promise<RankChangeRow | null> {
+    return loaders.currentRankChange.load(id);
+  }
+
+  @FieldResolver(() => Explanation, { description: "Why it looks like this." })
+  explanation(@Root() image: PersonalizedImageRow): ExplanationSource {
+    const provenance = image.provenance as unknown as Provenance; // ImageGenerationService alone writes it
+    return { ...provenance, ...provenance.options };
+  }
+}
+
+@Resolver(() => Explanation)
+export class ExplanationResolver {
+  @FieldResolver(() => [RetrievedItem], {
+    description: "The items of the shopper's history that shaped it, most alike first.",
+  })
+  retrieved(@Root() { retrieved }: ExplanationSource): Provenance["retrieved"] {
+    return retrieved;
+  }
+}
+
+@Resolver(() => RetrievedItem)
+export class RetrievedItemResolver {
+  @FieldResolver(() => Item, {
+    nullable: true,
+    description: "The item; null if it has left the catalogue since.",
+  })
+  item(
+    @Root() { itemId }: { itemId: string },
+    @Ctx() { loaders }: RequestContext,
+  ): Promise<ItemRow | null> {
+    return loaders.item.load(itemId);
+  }
+}

@@ -1,0 +1,58 @@
+import { Arg, Args, Authorized, ID, Mutation, Query, Resolver } from "type-graphql";
+import { z } from "zod";
+import type { RankingModelVersionRow } from "../db/rows.js";
+import { AppError } from "../errors/app-error.js";
+import { type Connection, PageArgs, pageComplexity } from "../schema/connection.js";
+import {
+  RankingModelConnection,
+  RankingModelVersion,
+} from "../schema/ranking-model-version.type.js";
+import { byCreation, KeysetList } from "./pagination.js";
+import type { ApiServices } from "./services.js";
+
+const versionList = KeysetList.byTime<RankingModelVersionRow>("rankingModels", byCreation);
+
+@Resolver(() => RankingModelVersion)
+export class RankingModelResolver {
+  constructor(
+    private readonly deps: {
+      rankers: ApiServices["rankers"];
+      catalog: Pick<ApiServices["catalog"], "findRankingModelPage">;
+    },
+  ) {}
+
+  @Authorized("RECOMMENDER")
+  @Query(() => RankingModelConnection, {
+    description: "All versions of the ranking model, newest first.",
+    complexity: pageComplexity,
+  })
+  async rankingModels(
+    @Args(() => PageArgs) args: PageArgs,
+  ): Promise<Connection<RankingModelVersionRow>> {
+    const page = versionList.request(args);
+    return versionList.page(await this.deps.catalog.findRankingModelPage(page), args);
+  }
+
+  @Authorized("RECOMMENDER")
+  @Mutation(() => RankingModelVersion, {
+    description:
+      "Makes a version the one that recommends. Fails with `MODEL_VERSION_NOT_FOUND` or `RANKER_NOT_READY`.",
+  })
+  activateRankingModel(
+    @Arg("id", () => ID, { description: "The version's UUID." }) id: string,
+  ): Promise<RankingModelVersionRow> {
+    if (!z.uuid().safeParse(id).success) {
+      throw new AppError("MODEL_VERSION_NOT_FOUND", { versionId: id });
+    }
+    return this.deps.rankers.activate(id);
+  }
+
+  @Authorized("RECOMMENDER")
+  @Mutation(() => RankingModelVersion, {
+    description:
+      "Goes back to the version that was active before. Fails with `NOTHING_TO_ROLL_BACK`.",
+  })
+  rollbackRankingModel(): Promise<RankingModelVersionRow> {
+    return this.deps.rankers.rollback();
+  }
+}

@@ -1,0 +1,154 @@
+import {
+  Arg,
+  Args,
+  Authorized,
+  Ctx,
+  FieldResolver,
+  ID,
+  Mutation,
+  Query,
+  Resolver,
+  Root,
+} from "type-graphql";
+import type { ItemRow } from "../db/rows.js";
+import { AppError } from "../errors/app-error.js";
+import { assertActsFor } from "../recsys/access/viewer.js";
+import { PageArgs, pageComplexity, type PageInfo } from "../schema/connection.js";
+import { type RecommendationSource } from "../schema/enums.js";
+import { Item } from "../schema/item.type.js";
+import {
+  InteractionInput,
+  RecommendationConnection,
+  RecommendationEdge,
+  RecordInteractionsPayload,
+  SimilarItemConnection,
+  SimilarItemEdge,
+} from "../schema/recommendation.type.js";
+import { requireViewer, type RequestContext } from "./context.js";
+import { RankedList } from "./pagination.js";
+import type { ApiServices } from "./services.js";
+
+/** A ranking is made anew for each page, so its depth is bounded. */
+const maxRank = 1_000;
+/** Rows of one recording. */
+export const maxInteractions = 1_000;
+
+const recommendationList = new RankedList("recommendations", maxRank);
+const similarList = new RankedList("similarItems", maxRank);
+
+interface ItemEdge {
+  cursor: string;
+  itemId: string;
+}
+
+interface RankedPage<Edge extends ItemEdge> {
+  edges: Edge[];
+  pageInfo: PageInfo;
+}
+
+@Resolver()
+export class RecommendationResolver {
+  constructor(
+    private readonly services: Pick<ApiServices, "recommendations" | "similar" | "interactions">,
+  ) {}
+
+  @Authorized("SHOPPER")
+  @Query(() => RecommendationConnection, {
+    description:
+      `What the shopper may like, best first, at most ${maxRank}. It is ranked anew for each page. ` +
+      "Fails with `USER_NOT_FOUND` or `OTHER_USER`.",
+    complexity: pageComplexity,
+  })
+  async recommendations(
+    @Arg("userId", () => ID, { description: "The shopper's id in the shop." }) userId: string,
+    @Args(() => PageArgs) args: PageArgs,
+    @Arg("excludeSeen", () => Boolean, {
+      defaultValue: true,
+      description: "Whether to leave out what the shopper interacted with.",
+    })
+    excludeSeen: boolean,
+    @Arg("category", () => String, {
+      nullable: true,
+      description: "Only items of this category; default all.",
+    })
+    category: string | null | undefined,
+    @Ctx() context: RequestContext,
+  ): Promise<
+    RankedPage<ItemEdge & { score: number; rank: number }> & { source: RecommendationSource }
+  > {
+    assertActsFor(requireViewer(context), userId);
+    const page = recommendationList.request(args);
+    const { items, source } = await this.services.recommendations.recommend(userId, page.end + 1, {
+      excludeSeen,
+      category,
+      onlyAvailable: true,
+    });
+    const found = recommendationList.page(items, page);
+    return { ...found, edges: await existing(found.edges, context), source };
+  }
+
+  @Authorized("SHOPPER")
+  @Query(() => SimilarItemConnection, {
+    description:
+      `The items whose captions are most like the item's, at most ${maxRank}. ` +
+      "Fails with `ITEM_NOT_FOUND` or `INDEX_NOT_BUILT`.",
+    complexity: pageComplexity,
+  })
+  async similarItems(
+    @Arg("itemId", () => ID, { description: "The item's id in the shop." }) itemId: string,
+    @Args(() => PageArgs) args: PageArgs,
+    @Ctx() context: RequestContext,
+  ): Promise<RankedPage<ItemEdge & { similarity: number }>> {
+    const page = similarList.request(args);
+    const ranked = await this.services.similar.similarItems(itemId, page.end + 1);
+    const found = similarList.page(ranked, page);
+    return { ...found, edges: await existing(found.edges, context) };
+  }
+
+  @Authorized("SHOPPER")
+  @Mutation(() => RecordInteractionsPayload, {
+    description:
+      `Records up to ${maxInteractions} interactions. Recording one twice changes nothing. A row that cannot be ` +
+      "recorded is named in `rejected` and stops no other; a shopper may record their own only (`OTHER_USER`).",
+  })
+  recordInteractions(
+    @Arg("input", () => [InteractionInput], { description: "What shoppers did." })
+    input: InteractionInput[],
+    @Ctx() context: RequestContext,
+  ) {
+    const viewer = requireViewer(context);
+    if (input.length > maxInteractions) {
+      const got = input.length;
+      throw new AppError("PAYLOAD_TOO_LARGE", { what: "'input'", got, max: maxInteractions });
+    }
+    for (const { userId } of input) {
+      assertActsFor(viewer, userId);
+    }
+    return this.services.interactions.record(input);
+  }
+}
+
+/** Without the items that were deleted since the ranking was made. */
+async function existing<Edge extends ItemEdge>(
+  edges: readonly Edge[],
+  { loaders }: RequestContext,
+): Promise<Edge[]> {
+  const items = await Promise.all(edges.map(({ itemId }) => loaders.item.load(itemId)));
+  return edges.filter((_, place) => items[place]);
+}
+
+@Resolver(() => RecommendationEdge)
+export class RecommendationEdgeResolver {
+  @FieldResolver(() => Item, { description: "The item." })
+  node(@Root() { itemId }: ItemEdge, @Ctx() { loaders }: RequestContext): Promise<ItemRow | null> {
+    return loaders.item.load(itemId);
+  }
+}
+
+@Resolver(() => SimilarItemEdge)
+export class SimilarItemEdgeResolver {
+  @FieldResolver(() => Item, { description: "The item." })
+  node(@Root() { itemId }: ItemEdge, @Ctx() { loaders }: RequestContext): Promise<ItemRow | null> {
+    return loaders.item.load(itemId);
+  }
+}

@@ -1,0 +1,94 @@
+/** @file What the API needs of the services below it: the methods its resolvers call, and nothing more. */
+import type { CatalogQueries } from "../db/catalog-queries.js";
+import type { RankChangesRepository } from "../db/rank-changes.repository.js";
+import type {
+  InteractionKind,
+  JobKind,
+  JobRow,
+  PersonalizedImageRow,
+  RankingModelVersionRow,
+} from "../db/rows.js";
+import type { RankChangeSummary, SummaryOptions } from "../ml/metrics/rank-change.js";
+import type { AccessService } from "../recsys/access/access.service.js";
+import type {
+  PersonalizeOptions,
+  PersonalizeOutcome,
+} from "../recsys/generation/personalization.service.js";
+import type { RecommendationSource } from "../schema/enums.js";
+
+/** A job and its place among the queued ones of its kind, 1 is next; null if it is not queued. */
+export type WatchedJob = JobRow & { queuePosition: number | null };
+
+export interface ApiServices {
+  access: Pick<
+    AccessService,
+    "authenticate" | "issueShopperToken" | "createKey" | "revokeKey" | "findKeys"
+  >;
+  catalog: CatalogQueries;
+  rankChanges: RankChangesRepository;
+  summarizeRankChanges: (
+    changes: readonly number[],
+    options?: SummaryOptions,
+  ) => RankChangeSummary | null;
+  images: { findById(id: string): Promise<PersonalizedImageRow | null> };
+  personalization: {
+    request(
+      userId: string,
+      itemId: string,
+      options?: PersonalizeOptions,
+    ): Promise<PersonalizeOutcome>;
+  };
+  jobs: {
+    request(
+      kind: JobKind,
+      payload: object,
+      about?: { dedupeKey?: string; userId?: string; itemId?: string },
+    ): Promise<JobRow>;
+    get(id: string): Promise<WatchedJob>;
+    cancel(id: string): Promise<JobRow>;
+    watch(id: string, signal?: AbortSignal): AsyncIterable<WatchedJob>;
+  };
+  recommendations: {
+    recommend(
+      userId: string,
+      k: number,
+      options: {
+        excludeSeen?: boolean;
+        category?: string | null;
+        onlyAvailable?: boolean;
+      },
+    ): Promise<{
+      items: readonly { itemId: string; score: number; rank: number }[];
+      source: RecommendationSource;
+    }>;
+  };
+  similar: {
+    similarItems(
+      itemId: string,
+      k: number,
+    ): Promise<readonly { itemId: string; similarity: number }[]>;
+  };
+  rankers: {
+    activate(id: string): Promise<RankingModelVersionRow>;
+    rollback(): Promise<RankingModelVersionRow>;
+  };
+  interactions: {
+    record(
+      rows: readonly {
+        userId: string;
+        itemId: string;
+        kind: InteractionKind;
+        weight: number;
+        occurredAt: Date;
+      }[],
+    ): Promise<{
+      accepted: number;
+      duplicates: number;
+      rejected: readonly { index: number; code: string; message: string }[];
+    }>;
+  };
+  /** Where the API is reached from outside, without a slash at the end; empty for relative URLs. */
+  publicUrl: string;
+  /** Folder whose subfolders may be imported through the API. */
+  importsFolder: string;
+}

@@ -1,0 +1,56 @@
+import { Arg, Args, Authorized, Ctx, FieldResolver, ID, Query, Resolver, Root } from "type-graphql";
+import type { InteractionRow, ItemRow, UserRow } from "../db/rows.js";
+import { AppError } from "../errors/app-error.js";
+import { assertActsFor } from "../recsys/access/viewer.js";
+import { type Connection, PageArgs, pageComplexity } from "../schema/connection.js";
+import { Item } from "../schema/item.type.js";
+import { Interaction, InteractionConnection, User } from "../schema/user.type.js";
+import { requireViewer, type RequestContext } from "./context.js";
+import { interactionIdPlace, KeysetList } from "./pagination.js";
+
+const historyList = KeysetList.byTime<InteractionRow>(
+  "history",
+  ({ occurredAt, id }) => ({ value: occurredAt, id: String(id) }),
+  interactionIdPlace,
+);
+
+@Resolver(() => User)
+export class UserResolver {
+  @Authorized("SHOPPER")
+  @Query(() => User, { description: "A shopper. Fails with `USER_NOT_FOUND` or `OTHER_USER`." })
+  async user(
+    @Arg("id", () => ID, { description: "The shop's own id." }) id: string,
+    @Ctx() context: RequestContext,
+  ): Promise<UserRow> {
+    assertActsFor(requireViewer(context), id);
+    const user = await context.loaders.user.load(id);
+    if (!user) {
+      throw new AppError("USER_NOT_FOUND", { userId: id });
+    }
+    return user;
+  }
+
+  @FieldResolver(() => InteractionConnection, {
+    description: "What the shopper did, newest first.",
+    complexity: pageComplexity,
+  })
+  async history(
+    @Root() { id }: UserRow,
+    @Args(() => PageArgs) args: PageArgs,
+    @Ctx() { loaders }: RequestContext,
+  ): Promise<Connection<InteractionRow>> {
+    const page = historyList.request(args);
+    return historyList.page(await loaders.historyOfUser.load({ parentId: id, page }), args);
+  }
+}
+
+@Resolver(() => Interaction)
+export class InteractionResolver {
+  @FieldResolver(() => Item, { description: "The item." })
+  item(
+    @Root() { itemId }: InteractionRow,
+    @Ctx() { loaders }: RequestContext,
+  ): Promise<ItemRow | null> {
+    return loaders.item.load(itemId);
+  }
+}
