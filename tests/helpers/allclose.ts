@@ -6,7 +6,7 @@ export type Numbers =
   | ArrayLike<number>
   | readonly Numbers[]
   | { dataSync(): ArrayLike<number> }
-  | { values: ArrayLike<number> };
+  | { shape: readonly number[]; values: ArrayLike<number> };
 
 export interface Tolerance {
   /** Relative to the expected number. Default: 1e-5. */
@@ -60,7 +60,7 @@ function flattened(numbers: Numbers): number[] {
   if ("dataSync" in numbers) {
     return Array.from(numbers.dataSync());
   }
-  if ("values" in numbers && typeof numbers.values !== "function") {
+  if ("shape" in numbers) {
     return Array.from(numbers.values);
   }
   return Array.from(numbers as ArrayLike<Numbers>).flatMap(flattened);

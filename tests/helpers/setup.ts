@@ -2,4 +2,4 @@
 import { expect } from "@jest/globals";
 import { toBeAllclose } from "./allclose.js";
 
-expect.extend({ toBeAllclose } as Parameters<typeof expect.extend>[0]); // its type knows only its own `this`
+expect.extend({ toBeAllclose }); // its type knows only its own `this`

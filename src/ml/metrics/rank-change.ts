@@ -68,9 +68,7 @@ export function bootstrapInterval(
   const means = new Float64Array(numResamples);
   for (let resample = 0; resample < numResamples; resample++) {
     let sum = 0;
-    for (let draw = 0; draw < values.length; draw++) {
-      sum += values[random.int(values.length)];
-    }
+    values.forEach(() => (sum += values[random.int(values.length)])); // as many draws as values
     means[resample] = sum / values.length;
   }
   means.sort();

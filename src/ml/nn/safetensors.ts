@@ -84,7 +84,8 @@ export function decodeSafetensors(bytes: Uint8Array, path: string): Safetensors 
     if (fault) {
       throw malformed(`tensor '${name}' ${fault}`);
     }
-    const values = data.slice(...entry.data_offsets); // a copy, hence aligned
+    // A copy, hence aligned; not slice(), which shares its memory when the bytes are a Buffer.
+    const values = new Uint8Array(data.subarray(...entry.data_offsets));
     tensors[name] = { shape: entry.shape, values: decodeValues(entry.dtype, values.buffer) };
   }
   return { tensors, metadata: metadata as Record<string, string> };
@@ -104,7 +105,8 @@ function parseHeader(bytes: Uint8Array, malformed: (reason: string) => AppError)
 }
 
 /** What is wrong with a tensor's entry, or null. */
-function entryFault({ dtype, shape, data_offsets }: HeaderEntry, numBytes: number): string | null {
+function entryFault(entry: HeaderEntry | null, numBytes: number): string | null {
+  const { dtype, shape, data_offsets } = entry ?? ({} as HeaderEntry);
   if (!Object.hasOwn(valueBytes, dtype)) {
     return `has values of type ${dtype}; ${Object.keys(valueBytes).join(", ")} are known`;
   }

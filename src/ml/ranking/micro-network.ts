@@ -32,13 +32,13 @@ import { contrastiveLoss, contrastiveLossWithin } from "./contrastive-loss.js";
 import type { DenseKernels } from "./dense-kernels.js";
 import { type ItemGraph, itemGraph, itemGraphGradient, mixedGraph } from "./item-graph.js";
 import type { MicroConfig } from "./micro-config.js";
-import { type Fusion, fusion, fusionGradient } from "./modality-fusion.js";
 import {
   featureProjection,
   fusionParameters,
   type MicroShape,
   parameter,
 } from "./micro-parameters.js";
+import { type Fusion, fusion, fusionGradient } from "./modality-fusion.js";
 import type { LossTerms } from "./recommender.js";
 import { propagated } from "./user-item-graph.js";
 

@@ -61,7 +61,7 @@ export class TfjsKernels implements DenseKernels {
       const columns = tf.transpose(tf.matMul(tf.transpose(scaled), exponentials as tf.Tensor2D));
       return {
         denominators: denominators.dataSync<"float32">(),
-        rowProduct: toMatrix(tf.matMul(exponentials as tf.Tensor2D, z)),
+        rowProduct: toMatrix(tf.matMul(exponentials, z)),
         columnProduct: toMatrix(columns as tf.Tensor2D),
       };
     });

@@ -65,7 +65,7 @@ export async function fitEpochs(
     const startMs = performance.now();
     const epoch = progress.epoch + 1;
     const losses = await trainee.runEpoch(epoch, signal);
-    assertFinite(algorithm, [losses.total]);
+    assertFinite(algorithm, Float32Array.of(losses.total));
     let recall: number | null = null;
     if (epoch % schedule.validateEvery === 0 || epoch === schedule.numEpochs) {
       await trainee.refresh();
@@ -108,11 +108,9 @@ function afterEpoch(before: Progress, epoch: number, recall: number | null): Pro
     : { ...before, epoch, numWorse: before.numWorse + 1 };
 }
 
-function assertFinite(model: string, values: ArrayLike<number>): void {
-  for (let i = 0; i < values.length; i++) {
-    if (!Number.isFinite(values[i])) {
-      throw new AppError("TRAINING_DIVERGED", { model });
-    }
+function assertFinite(model: string, values: Float32Array): void {
+  if (!values.every(Number.isFinite)) {
+    throw new AppError("TRAINING_DIVERGED", { model });
   }
 }
 

@@ -17,10 +17,10 @@
  * Shapes: N items, D embedding size, F length of a raw feature.
  */
 import { addScaled, dot, type Matrix, matrix, normalizedRows, row } from "../nn/shape.js";
-import { topK } from "../nn/top-k.js";
-import { inverseRoot, itemGraph, mixedGraph } from "./item-graph.js";
-import type { DenseKernels } from "./dense-kernels.js";
 import { sparseProduct } from "../nn/sparse.js";
+import { topK } from "../nn/top-k.js";
+import type { DenseKernels } from "./dense-kernels.js";
+import { inverseRoot, itemGraph, mixedGraph } from "./item-graph.js";
 import type { MicroConfig } from "./micro-config.js";
 import type { MicroState, ModalityState } from "./micro-state.js";
 import { fusion, softmaxInPlace } from "./modality-fusion.js";

@@ -1,0 +1,80 @@
+/** @file The baseline that knows no one: an item's score is the number of users who chose it. */
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { loadSafetensors, saveSafetensors, writeAtomically } from "../nn/safetensors.js";
+import {
+  assertRankingData,
+  type FitReport,
+  type RankingData,
+  type Recommender,
+  type ScoredItem,
+} from "./recommender.js";
+import { bestItems } from "./vector-scores.js";
+
+export const POPULARITY_ALGORITHM = "popularity";
+
+export class Popularity implements Recommender {
+  readonly algorithm = POPULARITY_ALGORITHM;
+  numUsers = 0;
+  private counts = new Float32Array(0);
+
+  get numItems(): number {
+    return this.counts.length;
+  }
+
+  async fit(data: RankingData): Promise<FitReport> {
+    assertRankingData("Popularity.fit", data);
+    this.numUsers = data.numUsers;
+    this.counts = new Float32Array(data.numItems);
+    for (const items of data.train) {
+      for (const item of items) {
+        this.counts[item]++;
+      }
+    }
+    return { epoch: 1, validationRecall: null };
+  }
+
+  /** The same for everyone. */
+  score(userIndex: number): Float32Array {
+    if (!(userIndex >= 0 && userIndex < this.numUsers)) {
+      throw new Error(`Popularity: expected a user index below ${this.numUsers}, got ${userIndex}`);
+    }
+    return this.counts.slice();
+  }
+
+  scoreHistory(): Float32Array {
+    return this.counts.slice();
+  }
+
+  recommend(userIndex: number, k: number, exclude?: ReadonlySet<number>): ScoredItem[] {
+    return bestItems(this.score(userIndex), k, exclude && (item => exclude.has(item)));
+  }
+
+  /** The most popular others: this model knows no likeness. */
+  similarItems(itemIndex: number, k: number): ScoredItem[] {
+    return bestItems(this.counts, k, item => item === itemIndex);
+  }
+
+  async save(directory: string): Promise<void> {
+    await mkdir(directory, { recursive: true });
+    await saveSafetensors(join(directory, "weights.safetensors"), {
+      tensors: { counts: { shape: [this.counts.length], values: this.counts } },
+      metadata: { algorithm: this.algorithm, numUsers: String(this.numUsers) },
+    });
+    const content = JSON.stringify({ algorithm: this.algorithm });
+    await writeAtomically(join(directory, "config.json"), `${content}\n`);
+  }
+
+  /** @throws AppError FILE_NOT_FOUND, FILE_MALFORMED */
+  static async load(directory: string): Promise<Popularity> {
+    const { tensors, metadata } = await loadSafetensors(join(directory, "weights.safetensors"));
+    const model = new Popularity();
+    model.numUsers = Number(metadata.numUsers);
+    model.counts = Float32Array.from(tensors.counts.values);
+    return model;
+  }
+
+  dispose(): void {
+    // Owns nothing but an array.
+  }
+}

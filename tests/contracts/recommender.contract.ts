@@ -1,0 +1,135 @@
+/** @file What every {@link Recommender} must do, on a checkerboard whose right answer is known by construction. */
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Random } from "../../src/ml/nn/random.js";
+import { matrix, row } from "../../src/ml/nn/shape.js";
+import type { EpochReport, RankingData, Recommender } from "../../src/ml/ranking/recommender.js";
+
+const SIZE = 20;
+
+/**
+ * Even users chose the even items, odd users the odd ones; each user's own index is withheld. Even items look alike and
+ * are described alike, and so do the odd.
+ */
+export function checkerboard(): RankingData {
+  const features = (F: number, seed: number) => {
+    const result = matrix(
+      [SIZE, F],
+      new Random(seed).normals(SIZE * F).map(noise => noise / 10),
+    );
+    for (let item = 0; item < SIZE; item++) {
+      row(result, item)[item % 2] += 1;
+    }
+    return result;
+  };
+  return {
+    numUsers: SIZE,
+    numItems: SIZE,
+    train: Array.from({ length: SIZE }, (_, user) =>
+      Int32Array.from(itemsLike(user).filter(item => item !== user)),
+    ),
+    modalities: [
+      { name: "visual", features: features(6, 1) },
+      { name: "textual", features: features(4, 2) },
+    ],
+  };
+}
+
+function itemsLike(index: number): number[] {
+  return Array.from({ length: SIZE }, (_, item) => item).filter(item => item % 2 === index % 2);
+}
+
+interface Subject {
+  /** An untrained model, seeded, that learns the checkerboard in its own number of epochs. */
+  create(): Recommender;
+  load(directory: string): Promise<Recommender>;
+  /** Whether its scores depend on the user. */
+  isPersonal: boolean;
+}
+
+export function describeRecommender(name: string, { create, load, isPersonal }: Subject): void {
+  describe(`${name} as a recommender`, () => {
+    let model: Recommender;
+    const reports: EpochReport[] = [];
+
+    beforeAll(async () => {
+      model = create();
+      await model.fit(checkerboard(), { onEpoch: report => reports.push(report) });
+    });
+
+    afterAll(() => model.dispose());
+
+    it("knows how many users and items it was trained on", () => {
+      expect([model.numUsers, model.numItems]).toEqual([SIZE, SIZE]);
+    });
+
+    it("scores every item, without NaN", () => {
+      const scores = model.score(3);
+      expect(scores).toHaveLength(SIZE);
+      expect(scores.every(Number.isFinite)).toBe(true);
+    });
+
+    if (isPersonal) {
+      it("ranks the withheld item first", () => {
+        for (let user = 0; user < SIZE; user++) {
+          const seen = new Set(checkerboard().train[user]);
+          expect(model.recommend(user, 1, seen)).toMatchObject([{ itemIndex: user }]);
+        }
+      });
+
+      it("ranks for someone it never saw by what they chose", () => {
+        const scores = model.scoreHistory([1, 5, 9]);
+        const best = [...scores.keys()].sort((a, b) => scores[b] - scores[a]).slice(0, SIZE / 2);
+        expect(best.every(item => item % 2 === 1)).toBe(true);
+      });
+
+      it("finds items chosen by the same users alike", () => {
+        for (const item of [0, 7]) {
+          const alike = model.similarItems(item, SIZE / 2 - 1).map(({ itemIndex }) => itemIndex);
+          expect(alike.sort((a, b) => a - b)).toEqual(itemsLike(item).filter(i => i !== item));
+        }
+      });
+
+      it("reports a falling loss by its terms", () => {
+        expect(Object.keys(reports[0].losses)).toContain("bpr");
+        expect(reports[reports.length - 1].losses.total).toBeLessThan(reports[0].losses.total);
+      });
+    }
+
+    it("gives what is left, best first, when asked for more than there is", () => {
+      const recommended = model.recommend(0, 3 * SIZE, new Set([0, 1, 2]));
+      expect(recommended).toHaveLength(SIZE - 3);
+      const scores = recommended.map(({ score }) => score);
+      expect(scores).toEqual([...scores].sort((a, b) => b - a));
+    });
+
+    it("refuses a user it was not trained on", () => {
+      expect(() => model.score(SIZE)).toThrow("expected a user index below 20, got 20");
+    });
+
+    it("scores the same after saving and loading", async () => {
+      const directory = await mkdtemp(join(tmpdir(), "recommender-"));
+      await model.save(directory);
+      const loaded = await load(directory);
+      expect([...loaded.score(4)]).toEqual([...model.score(4)]);
+      expect(loaded.recommend(4, 5)).toEqual(model.recommend(4, 5));
+      loaded.dispose();
+      await rm(directory, { recursive: true });
+    });
+
+    it("ends in the same bytes for the same seed", async () => {
+      const directory = await mkdtemp(join(tmpdir(), "recommender-"));
+      const again = create();
+      await again.fit(checkerboard());
+      await model.save(join(directory, "a"));
+      await again.save(join(directory, "b"));
+      const [a, b] = await Promise.all(
+        ["a", "b"].map(folder => readFile(join(directory, folder, "weights.safetensors"))),
+      );
+      expect(a.equals(b)).toBe(true);
+      again.dispose();
+      await rm(directory, { recursive: true });
+    });
+  });
+}

@@ -1,0 +1,113 @@
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import {
+  decodeSafetensors,
+  encodeSafetensors,
+  loadSafetensors,
+  saveSafetensors,
+} from "../../../../src/ml/nn/safetensors.js";
+
+const content = {
+  tensors: {
+    weight: { shape: [2, 3], values: Float32Array.of(1, -2.5, 3, 0, 1e-30, 6) },
+    indices: { shape: [3], values: Int32Array.of(7, -8, 9) },
+    empty: { shape: [0, 4], values: new Float32Array(0) },
+  },
+  metadata: { algorithm: "MICRO", größe: "ß" },
+};
+
+/** A file with this header and these bytes of values. */
+function fileOf(header: unknown, values: Uint8Array | number = 0): Uint8Array {
+  const json = Buffer.from(JSON.stringify(header));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(json.length));
+  const data = typeof values === "number" ? Buffer.alloc(values) : values;
+  return Buffer.concat([length, json, data]);
+}
+
+describe("safetensors", () => {
+  it("gives back what was written", () => {
+    expect(decodeSafetensors(encodeSafetensors(content), "x")).toEqual(content);
+  });
+
+  it("gives back tensors that do not alias the file's bytes", () => {
+    const bytes = encodeSafetensors(content);
+    const { tensors } = decodeSafetensors(bytes, "x");
+    bytes.fill(0);
+    expect(tensors.weight.values[2]).toBe(3);
+  });
+
+  it("has the layout of the format: header length, JSON, values from an aligned place", () => {
+    const bytes = Buffer.from(encodeSafetensors(content));
+    const headerLength = Number(bytes.readBigUInt64LE(0));
+    expect(headerLength % 8).toBe(0);
+    expect(JSON.parse(bytes.toString("utf8", 8, 8 + headerLength))).toEqual({
+      __metadata__: content.metadata,
+      empty: { dtype: "F32", shape: [0, 4], data_offsets: [0, 0] },
+      indices: { dtype: "I32", shape: [3], data_offsets: [0, 12] },
+      weight: { dtype: "F32", shape: [2, 3], data_offsets: [12, 36] },
+    });
+    expect(bytes.readFloatLE(8 + headerLength + 12 + 4)).toBe(-2.5);
+  });
+
+  it("reads half precision", () => {
+    // 1 is 0x3c00, -2 is 0xc000, 65504 (the largest) is 0x7bff.
+    const file = fileOf(
+      { w: { dtype: "F16", shape: [3], data_offsets: [0, 6] } },
+      Uint8Array.of(0x00, 0x3c, 0x00, 0xc0, 0xff, 0x7b),
+    );
+    expect([...decodeSafetensors(file, "x").tensors.w.values]).toEqual([1, -2, 65504]);
+  });
+
+  it.each<[string, Uint8Array, string]>([
+    ["too short", Uint8Array.of(1, 2), "it has 2 bytes"],
+    ["cut in the header", fileOf({}).subarray(0, 9), "header of 2 bytes is cut off"],
+    [
+      "cut in the values",
+      encodeSafetensors(content).subarray(0, -1),
+      "'weight' ends at byte 36 of 35",
+    ],
+    ["not JSON", Buffer.concat([fileOf({}).subarray(0, 8), Buffer.from("{?")]), "is not JSON"],
+    ["a list", fileOf([1]), "is not an object"],
+    [
+      "of an unknown type",
+      fileOf({ w: { dtype: "F8", shape: [1], data_offsets: [0, 1] } }, 1),
+      "tensor 'w' has values of type F8; F32, F16, I32 are known",
+    ],
+    [
+      "of a wrong length",
+      fileOf({ w: { dtype: "F32", shape: [2], data_offsets: [0, 4] } }, 4),
+      "tensor 'w' is [2], which needs 8 bytes, but has 4",
+    ],
+    ["without a shape", fileOf({ w: { dtype: "F32" } }), "tensor 'w' has no shape"],
+    ["with an entry of null", fileOf({ w: null }), "tensor 'w' has values of type undefined"],
+  ])("names the fault of a file that is %s", (_, bytes, reason) => {
+    expect(() => decodeSafetensors(bytes, "weights")).toThrow(reason);
+    expect(() => decodeSafetensors(bytes, "weights")).toThrow(
+      "'weights' is not a safetensors file",
+    );
+  });
+
+  it("refuses to write a shape that its values do not have", () => {
+    const tensors = { w: { shape: [3], values: new Float32Array(2) } };
+    expect(() => encodeSafetensors({ tensors, metadata: {} })).toThrow(
+      "'w' is [3], but has 2 values",
+    );
+  });
+
+  it("leaves only the finished file in the folder", async () => {
+    const directory = await mkdtemp(join(tmpdir(), "safetensors-"));
+    await saveSafetensors(join(directory, "a.safetensors"), content);
+    await saveSafetensors(join(directory, "a.safetensors"), content);
+    expect(await readdir(directory)).toEqual(["a.safetensors"]);
+    expect(await loadSafetensors(join(directory, "a.safetensors"))).toEqual(content);
+    await rm(directory, { recursive: true });
+  });
+
+  it("names a file that is not there", async () => {
+    await expect(loadSafetensors("/nowhere/w.safetensors")).rejects.toMatchObject({
+      code: "FILE_NOT_FOUND",
+    });
+  });
+});
