@@ -46,7 +46,7 @@ const COLUMNS = `id, kind, state, payload, dedupe_key AS "dedupeKey", progress, 
 const IS_ATTEMPT = "id = $1 AND attempts = $2 AND state = 'RUNNING'";
 
 export class JobsRepository {
-  constructor(private readonly pool: Pick<Pool, "query">) {}
+  constructor(private readonly pool: Pool) {}
 
   /**
    * Stores a queued job, or finds the one with its key that is queued or running.
@@ -54,23 +54,14 @@ export class JobsRepository {
    * @throws AppError `USER_NOT_FOUND`, `ITEM_NOT_FOUND`
    */
   async create(job: NewJob): Promise<{ job: JobRow; isNew: boolean }> {
-    const { kind, payload, dedupeKey = null, userId = null, itemId = null } = job;
     for (;;) {
-      const created = await this.rows(
-        `INSERT INTO jobs (id, kind, payload, dedupe_key, user_id, item_id)
-         VALUES ($1, $2::job_kind, $3::jsonb, $4, $5, $6)
-         ON CONFLICT (dedupe_key) WHERE state IN ('QUEUED', 'RUNNING') DO NOTHING
-         RETURNING ${COLUMNS}`,
-        [randomUUID(), kind, JSON.stringify(payload), dedupeKey, userId, itemId],
-      ).catch((error: unknown) => {
-        throw unknownReference(error, job);
-      });
-      if (created.length > 0) {
-        return { job: created[0], isNew: true };
+      const created = await this.insert(job);
+      if (created) {
+        return { job: created, isNew: true };
       }
       const [existing] = await this.rows(
         `SELECT ${COLUMNS} FROM jobs WHERE dedupe_key = $1 AND state IN ('QUEUED', 'RUNNING')`,
-        [dedupeKey],
+        [job.dedupeKey],
       );
       if (existing) {
         return { job: existing, isNew: false };
@@ -204,6 +195,26 @@ export class JobsRepository {
        WHERE id = lost_id RETURNING ${COLUMNS}`,
       [except, silentMs, lost.code, lost.message, MAX_ATTEMPTS],
     );
+  }
+
+  private async insert(job: NewJob): Promise<JobRow | null> {
+    const { kind, payload, dedupeKey = null, userId = null, itemId = null } = job;
+    // pool.query() throws a connection away whose statement failed, and the embedded database has only one.
+    const client = await this.pool.connect();
+    try {
+      const { rows } = await client.query<JobRow>(
+        `INSERT INTO jobs (id, kind, payload, dedupe_key, user_id, item_id)
+         VALUES ($1, $2::job_kind, $3::jsonb, $4, $5, $6)
+         ON CONFLICT (dedupe_key) WHERE state IN ('QUEUED', 'RUNNING') DO NOTHING
+         RETURNING ${COLUMNS}`,
+        [randomUUID(), kind, JSON.stringify(payload), dedupeKey, userId, itemId],
+      );
+      return rows[0] ?? null;
+    } catch (error) {
+      throw unknownReference(error, job);
+    } finally {
+      client.release();
+    }
   }
 
   private async rows(sql: string, values: unknown[]): Promise<JobRow[]> {
