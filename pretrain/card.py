@@ -1,0 +1,124 @@
+"""Writes the pack's model card from metrics.json, then the manifest with every file's size and sha256."""
+
+import argparse
+import json
+from pathlib import Path
+
+from export import ATTRIBUTION, LICENSE, write_manifest
+
+CARD = """---
+license: apache-2.0
+language: en
+tags: [text-to-image, image-to-image, clip, stickers]
+---
+
+# mini
+
+The smallest real base models of Vitrine: CLIP, an autoencoder, a conditional diffusion U-Net with an image projection
+(IP-Adapter style), a captioner. Trained from scratch on {trained_on} emoji stickers in six open styles, on two CPU
+cores, in about an hour and a half, so that the whole path runs for real from a fresh clone. It knows emoji and nothing
+else.
+
+## What is in it
+
+| file | input -> output |
+|---|---|
+| `clip/onnx/text_model.onnx` | `input_ids` int64 [B, T<=32] -> `text_embeds` f32 [B, 128], not normalised |
+| `clip/onnx/vision_model.onnx` | `pixel_values` f32 [B, 3, 128, 128] in [-1, 1] -> `image_embeds` f32 [B, 128], not normalised |
+| `text_encoder/model.onnx` | `input_ids` int64 [B, T<=32] -> `last_hidden_state` f32 [B, T, 192], `pooler_output` f32 [B, 192]; CLIP's own text tower |
+| `image_projection/model.onnx` | `image_embeds` f32 [B, 128] (any length, normalised inside) -> `image_tokens` f32 [B, 4, 192] |
+| `unet/model.onnx` | `sample` f32 [B, 12, 16, 16], `timestep` int64 [B], `encoder_hidden_states` f32 [B, T, 192] -> `out_sample` f32 [B, 12, 16, 16] |
+| `vae_encoder/model.onnx` | `sample` f32 [B, 3, 128, 128] in [-1, 1] -> `latent_sample` f32 [B, 12, 16, 16], the mean; multiply by `scaling_factor` |
+| `vae_decoder/model.onnx` | `latent_sample` f32 [B, 12, 16, 16], divided by `scaling_factor` -> `sample` f32 [B, 3, 128, 128] |
+| `captioner/onnx/encoder_model.onnx` | `pixel_values` -> `last_hidden_state` f32 [B, 65, 192] |
+| `captioner/onnx/decoder_model_merged.onnx` | `input_ids` int64 [B, n], `encoder_hidden_states`, `past_key_values.{{0,1}}.{{key,value}}` f32 [B, 3, past, 64] (past may be 0) -> `logits`, `present.*` |
+
+- Pictures are 128x128 RGB on white; lay transparent ones on white first.
+- **Condition** [B, 36, 192]: the states of the text padded to 32 tokens with `<|endoftext|>`, then 4 image tokens: the
+  projection of a (weighted) mean of CLIP image embeddings, or literal zeros. **Unconditional**: the states of `""`, then
+  four zero tokens.
+- Prediction: `v_prediction`, 1,000 timesteps, `scaled_linear` 0.00085-0.012, leading spacing, steps_offset 1.
+- `patch_size: 2` in the autoencoder's config means that the graphs fold 2x2 pixels into channels first. Its Python class
+  is diffusers' AutoencoderKL behind a pixel_unshuffle; the ONNX files take and give plain RGB.
+- Weights are stored as float16, those of the CLIP towers and the captioner as int8 with a scale a channel; inputs,
+  outputs and arithmetic are float32.
+
+## Image-to-image
+
+Half of the U-Net's training examples start from *another artist's* drawing of the same thing, noised as image-to-image
+does, and ask for this artist's drawing. So at strength 0.6-0.8 and guidance 1.5-2.5 a sticker keeps what it shows and
+changes its hand. Style is told by words (`styles.json`: {styles}) or by the image tokens. Sentences ("a swan, white, in
+flat vector style") and keyword lists ("swan, bird, white, flat vector style") are both in the training text.
+
+## Figures (printed by `python pretrain/measure.py`, all on {held_out} held-out (thing, style) pairs)
+
+{figures}
+
+The style judge is a softmax regression on colour histograms and step sizes, trained on real stickers only; it is right
+on {judge:.0%} of real held-out stickers, so its verdicts are a hint. "Reference itself" is the floor: the picture before
+it is redrawn. Samples of captions are in `metrics.json`.
+
+## Training
+
+{training}
+
+Seed 17 everywhere; the trainings are cut by time, not by steps, so a new run gives other weights of about this quality.
+Remake: `python pretrain/make.py --stickers DIR --work DIR --out models/mini`.
+
+## Limits
+
+- A held-out pair is a thing unseen *in that style*; the other styles' drawings of it were seen in training. Fluent 3D
+  and Fluent flat share their outlines, so a held-out one of the two is easier than it sounds. Nothing here measures
+  things never seen.
+- Emoji only: photographs and posters come out as smears, their captions as guesses among emoji.
+- Text-to-image (strength 1) gives the gist of common things at best; fine detail, lettering and faces are soft.
+- The CLIP scores of this pack compare pictures within this pack's world; they say nothing against other checkpoints.
+- English only. Styles are named after their sets, not after artists.
+
+## Licences and attribution
+
+Weights: Apache-2.0. The pictures they were trained on are not in the pack:
+
+{attribution}
+"""
+
+
+def table(rows):
+    return "\n".join(["| | |", "|---|--:|", *(f"| {k} | {v} |" for k, v in rows)])
+
+
+def figures_of(m):
+    c, r = m["clip"], m["redraw"]
+    rows = [("autoencoder PSNR, mean (10th percentile)", f"{m['autoencoder']['psnr_db_mean']:.1f} ({m['autoencoder']['psnr_db_p10']:.1f}) dB"),
+            (f"CLIP image -> caption among {c['among']}: R@1, R@5", f"{c['image_to_caption_r1']:.2f}, {c['image_to_caption_r5']:.2f}"),
+            ("CLIP zero-shot style by words", f"{c['style_by_words_accuracy']:.2f}"),
+            ("captioner: word F1, whole title right", f"{m['captioner']['word_f1']:.2f}, {m['captioner']['title_exact']:.2f}")]
+    lines = ["| redrawn in the held-out style | judged to be in it | CLIP cosine to the real drawing | to the reference | PSNR to the reference |", "|---|--:|--:|--:|--:|"]
+    lines.append(f"| reference itself | {r['reference_itself']['judged_wanted_style']:.2f} | {r['reference_itself']['clip_to_target']:.2f} | 1.00 | |")
+    for key, v in r.items():
+        if "@" in key:
+            name, strength = key.split("@")
+            lines.append(f"| {name.replace('_', ' ')}, strength {strength} | {v['judged_wanted_style']:.2f} | {v['clip_to_target']:.2f} | {v['clip_to_reference']:.2f} | {v['psnr_to_reference_db']:.1f} dB |")
+    return table(rows) + f"\n\n{r['cases']} redrawings, {r['steps']} steps, guidance {r['guidance']}:\n\n" + "\n".join(lines)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pack", type=Path, required=True)
+    parser.add_argument("--stickers", type=Path, help="not read; so that every stage takes the same arguments")
+    parser.add_argument("--work", type=Path, help="not read")
+    pack = parser.parse_args().pack
+    m = json.loads((pack / "metrics.json").read_text())
+    styles = json.loads((pack / "styles.json").read_text())
+    training = ["| model | steps | minutes | last loss |", "|---|--:|--:|--:|"]
+    training += [f"| {k} | {v['step']:,.0f} | {v['seconds'] / 60:.0f} | {v['loss']:.4g} |" for k, v in m["training"].items()]
+    credit = [f"- {a['work']}{' (`' + a['style'] + '`)' if 'style' in a else ''}: {a['author']}, {a['license']}" + (f", <{a['url']}>" if "url" in a else "") + f" (npm: {a['package']})" for a in ATTRIBUTION]
+    text = CARD.format(trained_on=f"{m['trained_on']:,}", held_out=m["held_out"], figures=figures_of(m), training="\n".join(training),
+                       judge=m["redraw"]["judge_accuracy_on_real_held_out"], attribution="\n".join(credit),
+                       styles="; ".join(f"{k} = \"{v}\"" for k, v in styles.items()))
+    (pack / "README.md").write_text(text, "utf-8")
+    print(f"{pack}: {write_manifest(pack) / 2**20:.1f} MiB, {LICENSE}")
+
+
+if __name__ == "__main__":
+    main()

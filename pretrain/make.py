@@ -1,0 +1,54 @@
+"""Makes the pack: every stage in turn, each resumable; a stage that has spent its time is passed over.
+
+    python make.py --stickers DIR --out ../models/mini --work DIR [--minutes-scale 1.0] [--parallel]
+
+`--parallel` runs independent stages two at a time (on two cores, as models/mini was made).
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+# Stages of one row need only the rows before it. Minutes are for one core of an unloaded machine.
+STAGES = [
+    [("vae.py", 24, []), ("clip.py", 26, [])],
+    [("unet.py", 70, []), ("captioner.py", 10, []), ("vae.py", 30, ["--decoder-only"])],
+]
+
+
+def command(script, arguments, minutes, extra):
+    return [sys.executable, str(HERE / script), "--stickers", arguments.stickers, "--work", arguments.work,
+            "--minutes", str(minutes * arguments.minutes_scale), *extra]
+
+
+def run_all(commands, at_once):
+    """Runs the first command beside the others, which go one after the other; without `at_once`, all in turn."""
+    environment = {**os.environ, "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
+    beside = subprocess.Popen(commands[0], env=environment) if at_once else None
+    for one in commands[1:] if at_once else commands:
+        subprocess.run(one, env=environment, check=True)
+    if beside and beside.wait() != 0:
+        raise SystemExit(f"{commands[0][1]} must end with 0, but got {beside.returncode}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name in ("stickers", "out", "work"):
+        parser.add_argument(f"--{name}", required=True)
+    parser.add_argument("--minutes-scale", type=float, default=1.0, help="multiplies every training's time")
+    parser.add_argument("--parallel", action="store_true")
+    arguments = parser.parse_args()
+    Path(arguments.work).mkdir(parents=True, exist_ok=True)
+    for row in STAGES:
+        run_all([command(script, arguments, minutes, extra) for script, minutes, extra in row], arguments.parallel)
+    paths = ["--stickers", arguments.stickers, "--work", arguments.work]
+    subprocess.run([sys.executable, str(HERE / "export.py"), *paths, "--out", arguments.out], check=True)
+    subprocess.run([sys.executable, str(HERE / "measure.py"), *paths, "--pack", arguments.out], check=True)
+    subprocess.run([sys.executable, str(HERE / "card.py"), *paths, "--pack", arguments.out], check=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,174 @@
+"""The conditional diffusion U-Net (UNet2DConditionModel) and the image projection, trained together.
+
+Condition [B, 36, D] = 32 states of the CLIP text tower, then 4 image tokens. In training the wanted style is told by
+words, by the image tokens (from the mean CLIP embedding of 1 to 5 OTHER stickers of that style), or by both; a tenth
+of the conditions is dropped whole (the states of "" and zero tokens).
+
+Two kinds of example, half and half, both with v-prediction and min-SNR weights:
+
+  denoise   z_t = a_t z + s_t e, the usual one;
+  redraw    the start is another hand's drawing z_ref of the same thing, noised at T, as image-to-image does; z_t is the
+            point at t <= T of the DDIM path from there to z: z_t = a_t z + s_t (e + (a_T / s_T)(z_ref - z)).
+            The answer asked for is still z, so image-to-image learns to change the hand and to keep the thing.
+"""
+
+import random
+
+import numpy as np
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+from diffusers import DDIMScheduler, UNet2DConditionModel
+from diffusers.models.embeddings import ImageProjection
+
+from clip import EMBEDDING, WIDTH, image_embeddings, trained_clip
+from common import Trainer, load_module, load_stickers, stage_arguments, start
+from prompts import prompt
+from tokenizer import clip_tokenizer
+from vae import LATENT_CHANNELS, build_vae
+
+IMAGE_TOKENS = 4
+MIN_SNR_GAMMA = 5.0
+SCHEDULE = {
+    "num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear",
+    "prediction_type": "v_prediction", "clip_sample": False, "set_alpha_to_one": False, "steps_offset": 1,
+    "timestep_spacing": "leading",
+}
+
+
+def build_unet():
+    return UNet2DConditionModel(
+        sample_size=16, in_channels=LATENT_CHANNELS, out_channels=LATENT_CHANNELS, block_out_channels=[96, 160],
+        down_block_types=["DownBlock2D", "CrossAttnDownBlock2D"], up_block_types=["CrossAttnUpBlock2D", "UpBlock2D"], layers_per_block=1,
+        cross_attention_dim=WIDTH, attention_head_dim=4, norm_num_groups=16,
+    )  # attention_head_dim is, by diffusers' old misnomer, the number of heads
+
+
+class NormalisedImageProjection(nn.Module):
+    """diffusers' ImageProjection behind an L2 norm, so that a weighted mean of embeddings may come in as it is."""
+
+    def __init__(self):
+        super().__init__()
+        self.projection = ImageProjection(image_embed_dim=EMBEDDING, cross_attention_dim=WIDTH, num_image_text_embeds=IMAGE_TOKENS)
+
+    def forward(self, image_embeds):
+        return self.projection(F.normalize(image_embeds, dim=-1) * EMBEDDING**0.5)
+
+
+@torch.no_grad()
+def encode_stickers(stickers, work):
+    """Latent means of every sticker and of its mirror image [2, N, C, 16, 16], scaled to unit variance, and the scale."""
+    path = work / "latents.pt"
+    if not path.exists():
+        vae = load_module(build_vae(), work, "vae", "vae")
+        latents = torch.empty(2, len(stickers.rows), LATENT_CHANNELS, 16, 16)
+        for at in range(0, len(stickers.rows), 32):
+            pixels = stickers.float_pixels(slice(at, at + 32))
+            for mirrored, images in enumerate((pixels, pixels.flip(-1))):
+                latents[mirrored, at : at + 32] = vae.encode(images).latent_dist.mode()
+        scale = 1 / latents[:, stickers.train].std().item()
+        torch.save({"latents": latents * scale, "scale": scale}, path)
+    state = torch.load(path)
+    return state["latents"], state["scale"]
+
+
+@torch.no_grad()
+def embed_stickers(clip, stickers, work):
+    path = work / "embeddings.pt"
+    if not path.exists():
+        parts = [image_embeddings(clip, stickers.float_pixels(slice(at, at + 64))) for at in range(0, len(stickers.rows), 64)]
+        torch.save(torch.cat(parts), path)
+    return torch.load(path)
+
+
+class Examples:
+    """Draws batches: targets, references, texts and style embeddings."""
+
+    def __init__(self, stickers, latents, embeddings, seed):
+        self.stickers, self.latents, self.embeddings = stickers, latents, embeddings
+        self.rng = random.Random(seed)
+        rows = stickers.rows
+        self.of_style, self.of_concept, self.of_color = {}, {}, {}
+        for i in stickers.train.tolist():
+            self.of_style.setdefault(rows[i]["style"], []).append(i)
+            self.of_concept.setdefault(rows[i]["concept"], []).append(i)
+            self.of_color.setdefault((rows[i]["style"], rows[i]["colors"][0]), []).append(i)
+        self.queue = []
+
+    def style_embedding(self, row):
+        """The mean embedding of 1 to 5 other stickers by the same hand; now and then also of the same colour."""
+        sticker = self.stickers.rows[row]
+        pool = self.of_style[sticker["style"]]
+        if self.rng.random() < 0.3:
+            pool = self.of_color.get((sticker["style"], sticker["colors"][0]), pool)
+        others = [i for i in self.rng.sample(pool, min(len(pool), self.rng.randint(1, 5))) if i != row]
+        others = others or self.rng.sample(self.of_style[sticker["style"]], 2)
+        return F.normalize(self.embeddings[others].mean(0), dim=-1)
+
+    def batch(self, size):
+        if len(self.queue) < size:
+            order = self.stickers.train.tolist()
+            self.rng.shuffle(order)
+            self.queue += order
+        rows, self.queue = self.queue[:size], self.queue[size:]
+        targets, references, texts, embeds, pictured = [], [], [], [], []
+        for row in rows:
+            mirrored = int(self.rng.random() < 0.3)
+            sticker = self.stickers.rows[row]
+            dropped = self.rng.random() < 0.1
+            told, shown = self.rng.choice([(True, False), (True, False), (False, True), (False, True), (True, True)])
+            peers = [i for i in self.of_concept[sticker["concept"]] if i != row]
+            redraw = not dropped and peers and self.rng.random() < 0.55
+            reference = self.rng.choice(peers) if redraw else row
+            text = prompt(sticker, self.rng, style=told, colors=self.rng.random() < 0.5)
+            bare = shown and not told and self.rng.random() < 0.15
+            targets.append(self.latents[mirrored, row])
+            references.append(self.latents[mirrored, reference])
+            texts.append("" if dropped or bare else text)
+            pictured.append(shown and not dropped)
+            embeds.append(self.style_embedding(row) if pictured[-1] else self.embeddings[row])
+        return torch.stack(targets), torch.stack(references), texts, torch.stack(embeds), torch.tensor(pictured)
+
+
+def main():
+    parser = stage_arguments(__doc__, 70)
+    parser.add_argument("--batch", type=int, default=24)
+    arguments = parser.parse_args()
+    start(arguments)
+    stickers = load_stickers(arguments.stickers, arguments.work)
+    clip = trained_clip(stickers, arguments.work)
+    tokenizer = clip_tokenizer(stickers, arguments.work)
+    latents, _ = encode_stickers(stickers, arguments.work)
+    embeddings = embed_stickers(clip, stickers, arguments.work)
+    unet, projection = build_unet().train(), NormalisedImageProjection().train()
+    trainer = Trainer("unet", {"unet": unet, "projection": projection}, arguments.work, arguments.minutes, lr=8e-4, ema=0.998)
+    examples = Examples(stickers, latents, embeddings, trainer.step)
+    cumulative = DDIMScheduler(**SCHEDULE).alphas_cumprod
+    noise_rng = torch.Generator().manual_seed(trainer.step)
+    column = lambda values: values.view(-1, 1, 1, 1)
+    while not trainer.done:
+        target, reference, texts, embeds, pictured = examples.batch(arguments.batch)
+        size = len(target)
+        with torch.no_grad():
+            ids = torch.tensor([e.ids for e in tokenizer.encode_batch(texts)])
+            states = clip.text_model(input_ids=ids).last_hidden_state
+        tokens = projection(embeds) * pictured.view(-1, 1, 1)
+        start_at = (400 + 600 * torch.rand(size, generator=noise_rng)).long().clamp(max=999)
+        t = (torch.rand(size, generator=noise_rng) * (start_at + 1)).long()
+        same = (reference == target).flatten(1).all(1)
+        t = torch.where(same, (torch.rand(size, generator=noise_rng) * 1000).long(), t)
+        a, s = column(cumulative[t].sqrt()), column((1 - cumulative[t]).sqrt())
+        ratio = column((cumulative[start_at] / (1 - cumulative[start_at])).sqrt())
+        noise = torch.randn(target.shape, generator=noise_rng) + ratio * (reference - target)
+        predicted = unet(a * target + s * noise, t, torch.cat([states, tokens], 1)).sample
+        snr = cumulative[t] / (1 - cumulative[t])
+        weight = snr.clamp(max=MIN_SNR_GAMMA) / (snr + 1)
+        error = F.mse_loss(predicted, a * noise - s * target, reduction="none").mean((1, 2, 3))
+        loss = (error * weight).mean()
+        plain = error[same].mean().item() if same.any() else 0.0
+        trainer.update(loss, denoise=plain, redraw=error[~same].mean().item() if (~same).any() else 0.0)
+    trainer.save()
+
+
+if __name__ == "__main__":
+    main()

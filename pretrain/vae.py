@@ -1,0 +1,102 @@
+"""The autoencoder: 128x128 RGB <-> 16x16 latents of 12 channels (AutoencoderKL).
+
+Trained on 64x64 crops, then for the last tenth on whole pictures. Loss = L1 + 2 MSE + edges (L1 of the finite
+differences, which keeps outlines sharp) + 5e-4 KL. When `--decoder-only` is given, the encoder stays as it is (so
+that latents a U-Net was trained on stay valid) and only the decoder goes on learning.
+"""
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from diffusers import AutoencoderKL
+
+from common import Trainer, load_module, load_stickers, stage_arguments, start
+
+LATENT_CHANNELS = 12
+PATCH = 2
+
+
+class PatchAutoencoder(AutoencoderKL):
+    """AutoencoderKL over 2x2 patches: the costly full-size level becomes a rearrangement of pixels."""
+
+    def encode(self, pixels):
+        return super().encode(F.pixel_unshuffle(pixels, PATCH))
+
+    def decode(self, latents):
+        decoded = super().decode(latents)
+        decoded.sample = F.pixel_shuffle(decoded.sample, PATCH)
+        return decoded
+
+
+def build_vae():
+    return PatchAutoencoder(
+        in_channels=3 * PATCH**2, out_channels=3 * PATCH**2, latent_channels=LATENT_CHANNELS, sample_size=128 // PATCH,
+        down_block_types=["DownEncoderBlock2D"] * 3, up_block_types=["UpDecoderBlock2D"] * 3,
+        block_out_channels=[32, 64, 96], layers_per_block=1, norm_num_groups=8, mid_block_add_attention=False,
+    )
+
+
+def trained_vae(work):
+    """The encoder of the first training with the decoder of the second, if that has run."""
+    vae = load_module(build_vae(), work, "vae", "vae")
+    for part in ("decoder", "post_quant_conv"):
+        load_part(getattr(vae, part), work, part)
+    return vae
+
+
+def load_part(module, work, part):
+    if (work / "vae-decoder.pt").exists():
+        load_module(module, work, "vae-decoder", part)
+
+
+def reconstruction_loss(made, real):
+    difference = made - real
+    edges = sum((torch.diff(made, dim=d) - torch.diff(real, dim=d)).abs().mean() for d in (2, 3))
+    return difference.abs().mean() + 2 * difference.square().mean() + 0.5 * edges, difference.square().mean()
+
+
+def crops(pixels, rows, size, rng):
+    """Random crops, flipped at random; of four places the one with most ink, half of the time."""
+    out = np.empty((len(rows), 3, size, size), np.uint8)
+    for n, row in enumerate(rows):
+        image = pixels[row]
+        places = [tuple(rng.integers(0, 128 - size + 1, 2)) for _ in range(4 if rng.random() < 0.5 else 1)]
+        windows = [image[:, y : y + size, x : x + size] for y, x in places]
+        crop = max(windows, key=lambda w: w[:, ::4, ::4].std()) if len(windows) > 1 else windows[0]
+        crop = crop[:, :, ::-1] if rng.random() < 0.5 else crop
+        out[n] = crop[rng.permutation(3)] if rng.random() < 0.2 else crop
+    return torch.from_numpy(out.astype(np.float32) / 127.5 - 1)
+
+
+def main():
+    parser = stage_arguments(__doc__, 24)
+    parser.add_argument("--decoder-only", action="store_true")
+    arguments = parser.parse_args()
+    start(arguments)
+    stickers = load_stickers(arguments.stickers, arguments.work)
+    vae = build_vae()
+    if arguments.decoder_only:
+        load_module(vae, arguments.work, "vae", "vae")
+        modules = {"decoder": vae.decoder, "post_quant_conv": vae.post_quant_conv}
+        for module in modules.values():
+            module.requires_grad_(True)
+        trainer = Trainer("vae-decoder", modules, arguments.work, arguments.minutes, lr=6e-4, ema=0.998)
+    else:
+        trainer = Trainer("vae", {"vae": vae}, arguments.work, arguments.minutes, lr=2e-3, weight_decay=1e-4, ema=0.995)
+    vae.train()
+    rng = np.random.default_rng(trainer.step + 1)
+    while not trainer.done:
+        whole = trainer.progress > 0.9
+        rows = rng.choice(stickers.train, 4 if whole else 8)
+        images = crops(stickers.pixels, rows, 128 if whole else 64, rng)
+        with torch.set_grad_enabled(not arguments.decoder_only):
+            posterior = vae.encode(images).latent_dist
+            latents = posterior.sample() if rng.random() < 0.5 else posterior.mode()
+        loss, mse = reconstruction_loss(vae.decode(latents).sample, images)
+        kl = posterior.kl().mean() / posterior.mean[0].numel()
+        trainer.update(loss if arguments.decoder_only else loss + 5e-4 * kl, mse=mse, kl=kl)
+    trainer.save()
+
+
+if __name__ == "__main__":
+    main()
