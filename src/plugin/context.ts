@@ -1,0 +1,64 @@
+/** @file What a request brings with it: who asks, and loaders of its own. */
+import { AppError } from "../errors/app-error.js";
+import { assertMayFollow, userScope, type Viewer } from "../recsys/access/viewer.js";
+import { requireViewer, type RequestContext } from "../resolvers/context.js";
+import { createLoaders } from "../resolvers/loaders.js";
+import type { ApiServices } from "../resolvers/services.js";
+
+/** @param authorization the `Authorization` header, or what a websocket sent in its place */
+export type CreateContext = (authorization: string | undefined) => Promise<RequestContext>;
+
+export function createContextFactory({
+  access,
+  catalog,
+  rankChanges,
+  jobs,
+}: Pick<ApiServices, "access" | "catalog" | "rankChanges" | "jobs">): CreateContext {
+  return async authorization => {
+    const { viewer, refusal } = await identify(access, authorization);
+    const context: RequestContext = {
+      viewer,
+      refusal,
+      loaders: createLoaders(catalog, rankChanges, userScope(viewer)),
+      async watchJob(id) {
+        assertMayFollow(requireViewer(context), await jobs.get(id));
+        return stoppable(signal => jobs.watch(id, signal));
+      },
+    };
+    return context;
+  };
+}
+
+/** Bad credentials are kept for the first field that needs good ones, so that `health` answers anybody. */
+async function identify(
+  access: Pick<ApiServices["access"], "authenticate">,
+  authorization: string | undefined,
+): Promise<{ viewer: Viewer | null; refusal: AppError | null }> {
+  try {
+    return { viewer: await access.authenticate(authorization), refusal: null };
+  } catch (error) {
+    if (error instanceof AppError && error.status === 401) {
+      return { viewer: null, refusal: error };
+    }
+    throw error;
+  }
+}
+
+/** An iterable whose signal is raised when its reader stops, also while it waits for the next value. */
+function stoppable<Value>(
+  open: (signal: AbortSignal) => AsyncIterable<Value>,
+): AsyncIterableIterator<Value> {
+  const stopping = new AbortController();
+  const inner = open(stopping.signal)[Symbol.asyncIterator]();
+  return {
+    next: () => inner.next(),
+    async return() {
+      stopping.abort();
+      await inner.return?.();
+      return { done: true, value: undefined };
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+}

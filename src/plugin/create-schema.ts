@@ -1,0 +1,69 @@
+/** @file The GraphQL schema over given services. */
+import { type GraphQLSchema, lexicographicSortSchema } from "graphql";
+import { buildSchema, type ContainerType } from "type-graphql";
+import { ApiKeyResolver } from "../resolvers/api-key.resolver.js";
+import { HealthResolver } from "../resolvers/health.resolver.js";
+import { ItemResolver } from "../resolvers/item.resolver.js";
+import { JobResolver } from "../resolvers/job.resolver.js";
+import {
+  JobRunningResolver,
+  OriginalImageResolver,
+  PersonalizedImagePayloadResolver,
+  PersonalizeImageResolver,
+} from "../resolvers/personalize-image.resolver.js";
+import {
+  ExplanationResolver,
+  PersonalizedImageResolver,
+  RetrievedItemResolver,
+} from "../resolvers/personalized-image.resolver.js";
+import { PictureResolver } from "../resolvers/picture.resolver.js";
+import { RankChangeResolver } from "../resolvers/rank-change.resolver.js";
+import { RankingModelResolver } from "../resolvers/ranking-model.resolver.js";
+import {
+  RecommendationEdgeResolver,
+  RecommendationResolver,
+  SimilarItemEdgeResolver,
+} from "../resolvers/recommendation.resolver.js";
+import type { ApiServices } from "../resolvers/services.js";
+import { StartJobResolver } from "../resolvers/start-job.resolver.js";
+import { InteractionResolver, UserResolver } from "../resolvers/user.resolver.js";
+import { checkAccess } from "./auth.js";
+
+/** Makes every resolver by hand, so that no dependency is injected by a decorator. */
+export async function createSchema(services: ApiServices): Promise<GraphQLSchema> {
+  const { access, catalog, personalization, publicUrl } = services;
+  const resolvers = [
+    new ApiKeyResolver(access),
+    new ExplanationResolver(),
+    new HealthResolver(),
+    new InteractionResolver(),
+    new ItemResolver(catalog),
+    new JobResolver(services),
+    new JobRunningResolver(),
+    new OriginalImageResolver(),
+    new PersonalizedImagePayloadResolver(),
+    new PersonalizedImageResolver(publicUrl),
+    new PersonalizeImageResolver(personalization),
+    new PictureResolver(publicUrl),
+    new RankChangeResolver(services),
+    new RankingModelResolver(services),
+    new RecommendationEdgeResolver(),
+    new RecommendationResolver(services),
+    new RetrievedItemResolver(),
+    new SimilarItemEdgeResolver(),
+    new StartJobResolver(services),
+    new UserResolver(),
+  ];
+  const byClass = new Map<unknown, object>(
+    resolvers.map(resolver => [resolver.constructor, resolver]),
+  );
+  const container: ContainerType = { get: resolver => byClass.get(resolver) };
+  const [first, ...others] = resolvers.map(({ constructor }) => constructor);
+  const schema = await buildSchema({
+    resolvers: [first, ...others],
+    container,
+    authChecker: checkAccess,
+    validate: false, // arguments are checked where they are used, with the error catalogue's codes
+  });
+  return lexicographicSortSchema(schema);
+}

@@ -1,0 +1,87 @@
+/** @file How much one request may ask for, before anything is read for it. The same limits hold over HTTP and websockets. */
+import { ApolloArmor } from "@escape.tech/graphql-armor";
+import {
+  type DocumentNode,
+  type GraphQLError,
+  type GraphQLSchema,
+  Kind,
+  type ValidationContext,
+  type ValidationRule,
+  visit,
+} from "graphql";
+import {
+  fieldExtensionsEstimator,
+  getComplexity,
+  simpleEstimator,
+} from "graphql-query-complexity/cjs";
+import { AppError } from "../errors/app-error.js";
+import { requireViewer, type RequestContext } from "../resolvers/context.js";
+
+/** Words and signs of a document: 2,000 are a page of dense GraphQL. */
+export const maxTokens = 2_000;
+/** The deepest useful path, from a job to the attribution of an item its picture retrieved, has about ten steps. */
+const maxDepth = 14;
+const maxAliases = 30;
+const maxDirectives = 30;
+/** Fields answered: those of a page count once for each row it may have. A page of 100 items with 3 rank changes each is 2,400. */
+export const maxComplexity = 5_000;
+
+/** Rejections are reported as validation errors; thrown, as the library does by default, they would be masked. */
+const reported = {
+  propagateOnRejection: false,
+  onReject: [
+    (context: ValidationContext | null, error: GraphQLError) => context?.reportError(error),
+  ],
+};
+
+/** Rules of depth, aliases and directives, for `validate()`. */
+export function limitRules(): ValidationRule[] {
+  return new ApolloArmor({
+    maxDepth: { n: maxDepth, ...reported },
+    maxAliases: { n: maxAliases, ...reported },
+    maxDirectives: { n: maxDirectives, ...reported },
+    maxTokens: { enabled: false }, // graphql-js counts them itself while it parses
+    costLimit: { enabled: false }, // the complexity below knows page sizes
+    blockFieldSuggestion: { enabled: false }, // the schema is public
+  }).protect().validationRules;
+}
+
+/**
+ * Checks what needs variables and the viewer, once the document is known to be valid.
+ *
+ * @throws AppError `QUERY_TOO_COMPLEX`, and `UNAUTHENTICATED` if an unknown caller wants the schema
+ * @throws GraphQLError if the variables do not fit
+ */
+export function assertAffordable(
+  schema: GraphQLSchema,
+  request: {
+    document: DocumentNode;
+    operationName?: string | null;
+    variables?: Record<string, unknown> | null;
+  },
+  context: RequestContext,
+): void {
+  if (asksForSchema(request.document)) {
+    requireViewer(context); // the schema is no secret, but reading it costs as much as a page
+  }
+  const got = getComplexity({
+    schema,
+    query: request.document,
+    operationName: request.operationName ?? undefined,
+    variables: request.variables ?? undefined,
+    estimators: [fieldExtensionsEstimator(), simpleEstimator({ defaultComplexity: 1 })],
+  });
+  if (got > maxComplexity) {
+    throw new AppError("QUERY_TOO_COMPLEX", { got, max: maxComplexity });
+  }
+}
+
+function asksForSchema(document: DocumentNode): boolean {
+  let asks = false;
+  visit(document, {
+    [Kind.FIELD]({ name }) {
+      asks ||= name.value === "__schema" || name.value === "__type";
+    },
+  });
+  return asks;
+}

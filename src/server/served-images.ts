@@ -1,0 +1,67 @@
+/** @file Pictures as they are sent: the stored file, or a smaller or differently encoded one made on demand. */
+import type { Readable } from "node:stream";
+import { LRUCache } from "lru-cache";
+import pLimit from "p-limit";
+import type { ServedFormat } from "../db/image-codec.js";
+import type { BlobRow } from "../db/rows.js";
+
+/** Memory for pictures made on demand; they are immutable, so whoever is in front of the API keeps them too. */
+const cacheBytes = 64 * 2 ** 20;
+/** Pictures made at once; each may hold a decoded picture of 40 megapixels. */
+const resizedAtOnce = 2;
+
+export interface Variant {
+  /** Pixels; undefined for the stored width. */
+  width?: number;
+  format: ServedFormat;
+}
+
+interface Dependencies {
+  /** What is known of a stored picture; null if there is none with this hash. */
+  find(hash: string): Promise<BlobRow | null>;
+  blobs: { get(hash: string): Promise<Buffer>; openStream(hash: string): Promise<Readable> };
+  resize(bytes: Uint8Array, variant: Variant): Promise<Buffer>;
+}
+
+export class ServedImages {
+  private readonly made = new LRUCache<string, Buffer>({
+    maxSize: cacheBytes,
+    sizeCalculation: bytes => bytes.byteLength + 1,
+  });
+  private readonly beingMade = new Map<string, Promise<Buffer>>();
+  private readonly limit = pLimit(resizedAtOnce);
+
+  constructor(private readonly deps: Dependencies) {}
+
+  find(hash: string): Promise<BlobRow | null> {
+    return this.deps.find(hash);
+  }
+
+  /** @throws AppError `IMAGE_NOT_FOUND` if its file is missing */
+  openStored(hash: string): Promise<Readable> {
+    return this.deps.blobs.openStream(hash);
+  }
+
+  /** The picture in another size or format; however many ask for it at once, it is made once. */
+  async make(hash: string, variant: Variant): Promise<Buffer> {
+    const name = `${hash}-${variant.width ?? "full"}.${variant.format}`;
+    const done = this.made.get(name);
+    if (done) {
+      return done;
+    }
+    const pending = this.beingMade.get(name) ?? this.begin(name, hash, variant);
+    return pending;
+  }
+
+  private begin(name: string, hash: string, variant: Variant): Promise<Buffer> {
+    const making = this.limit(async () =>
+      this.deps.resize(await this.deps.blobs.get(hash), variant),
+    );
+    this.beingMade.set(name, making);
+    const finished = making.then(bytes => {
+      this.made.set(name, bytes);
+      return bytes;
+    });
+    return finished.finally(() => this.beingMade.delete(name));
+  }
+}

@@ -1,0 +1,77 @@
+/** @file GraphQL over websockets (graphql-transport-ws), with the limits and errors of HTTP. */
+import type { WebsocketHandler } from "@fastify/websocket";
+import { GraphQLError, type GraphQLSchema, parse, specifiedRules, validate } from "graphql";
+import { makeHandler } from "graphql-ws/use/@fastify/websocket";
+import type { Logger } from "pino";
+import type { CreateContext } from "../plugin/context.js";
+import { createFormatError } from "../plugin/format-error.js";
+import { assertAffordable, limitRules, maxTokens } from "../plugin/limits.js";
+
+interface ConnectionParams extends Record<string, unknown> {
+  authorization?: unknown;
+}
+
+/** Operations that one connection may have open. */
+const maxOperations = 50;
+
+export function createWebsocketHandler(
+  schema: GraphQLSchema,
+  createContext: CreateContext,
+  logger: Logger,
+): WebsocketHandler {
+  const formatError = createFormatError(error => {
+    logger.error({ err: error }, "a websocket operation failed unexpectedly");
+  });
+  const format = (error: GraphQLError) => formatError(error.toJSON(), error);
+  const rules = [...specifiedRules, ...limitRules()];
+
+  return makeHandler<ConnectionParams>({
+    // Who asks is looked up for each operation again: a key may be revoked, a token may expire meanwhile.
+    onConnect: async ({ connectionParams, extra }) => {
+      const { viewer } = await createContext(authorizationOf(connectionParams, extra));
+      return viewer !== null;
+    },
+    onSubscribe: async ({ connectionParams, extra, subscriptions }, _id, payload) => {
+      const { query, operationName, variables } = payload;
+      try {
+        if (Object.keys(subscriptions).length > maxOperations) {
+          throw new GraphQLError(`A connection may have ${maxOperations} operations at once`, {
+            extensions: { code: "BAD_REQUEST" },
+          });
+        }
+        const document = parse(query, { maxTokens });
+        const faults = validate(schema, document, rules);
+        if (faults.length > 0) {
+          return faults;
+        }
+        const contextValue = await createContext(authorizationOf(connectionParams, extra));
+        assertAffordable(schema, { document, operationName, variables }, contextValue);
+        return { schema, document, operationName, variableValues: variables, contextValue };
+      } catch (error) {
+        return [wrapped(error)];
+      }
+    },
+    onNext: (_context, _id, _payload, _args, result) =>
+      result.errors && { ...result, errors: result.errors.map(format) },
+    onError: (_context, _id, _payload, errors) =>
+      errors.map(error => format(error instanceof GraphQLError ? error : wrapped(error))),
+    isProd: true, // what breaks a connection is not told to its other end
+  });
+}
+
+function authorizationOf(
+  params: ConnectionParams | undefined,
+  { request }: { request: { headers: { authorization?: string } } },
+): string | undefined {
+  const given = params?.authorization ?? params?.Authorization;
+  return typeof given === "string" ? given : request.headers.authorization;
+}
+
+function wrapped(error: unknown): GraphQLError {
+  if (error instanceof GraphQLError) {
+    return error;
+  }
+  return new GraphQLError("Internal server error", {
+    originalError: error instanceof Error ? error : new Error(String(error)),
+  });
+}
