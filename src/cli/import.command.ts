@@ -1,5 +1,5 @@
 /** @file `vitrine import …`: catalogues and interactions into the database; a stopped import continues. */
-import { Command } from "commander";
+import { Command, InvalidArgumentError } from "commander";
 import { BlobStore } from "../db/blob-store.js";
 import {
   CatalogueImportService,
@@ -8,12 +8,19 @@ import {
 } from "../recsys/datasets/catalogue-import.service.js";
 import type { ImportSource } from "../recsys/datasets/import-source.js";
 import { MovieLensSource } from "../recsys/datasets/movielens.js";
+import { StickersSource } from "../recsys/datasets/stickers.js";
 import type { CliContext } from "./cli-context.js";
 import { createProgress, type Progress } from "./progress.js";
 
 interface ImportFlags {
   json?: boolean;
   restart?: boolean;
+}
+
+interface StickerFlags extends ImportFlags {
+  concepts?: number;
+  shoppers?: number;
+  seed?: number;
 }
 
 export function importCommand(context: CliContext): Command {
@@ -23,7 +30,28 @@ export function importCommand(context: CliContext): Command {
     .action((folder: string, flags: ImportFlags) =>
       runImport(context, new MovieLensSource(folder), flags),
     );
+  withFlags(command.command("stickers"))
+    .description("the sticker shop: openly licensed emoji art and simulated shoppers")
+    .option("--concepts <number>", "import only so many concepts (default: all)", wholeNumber)
+    .option("--shoppers <number>", "simulate so many shoppers (default: 400)", wholeNumber)
+    .option("--seed <number>", "seed of the shoppers (default: 7)", wholeNumber)
+    .action(({ concepts, shoppers, seed, ...flags }: StickerFlags) => {
+      const changes = {
+        ...(shoppers === undefined ? {} : { numShoppers: shoppers }),
+        ...(seed === undefined ? {} : { seed }),
+      };
+      const source = new StickersSource({ limitConcepts: concepts, shoppers: changes });
+      return runImport(context, source, flags);
+    });
   return command;
+}
+
+/** An option's value as a number. */
+export function wholeNumber(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) {
+    throw new InvalidArgumentError("must be a whole number");
+  }
+  return Number(text);
 }
 
 function withFlags(command: Command): Command {

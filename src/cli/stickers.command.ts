@@ -1,0 +1,33 @@
+/** @file `vitrine stickers export`: the pictures from which the base models are made. */
+import { Command } from "commander";
+import { exportStickers } from "../recsys/datasets/sticker-export.js";
+import type { CliContext } from "./cli-context.js";
+import { wholeNumber } from "./import.command.js";
+import { createProgress } from "./progress.js";
+
+export function stickersCommand(_context: CliContext): Command {
+  const stickers = new Command("stickers").description("openly licensed emoji art");
+  stickers
+    .command("export <folder>")
+    .description("write catalog.jsonl and the pictures of all styles, as pretrain/ reads them")
+    .option("--concepts <number>", "export only so many concepts (default: all)", wholeNumber)
+    .option("--json", "print the result as one JSON line")
+    .action(async (folder: string, { concepts, json }: { concepts?: number; json?: boolean }) => {
+      const progress = createProgress("stickers");
+      try {
+        const numStickers = await exportStickers(folder, {
+          limitConcepts: concepts,
+          onProgress: (done, number) => {
+            progress.update(done, `${number} pictures`);
+          },
+        });
+        progress.stop();
+        console.log(
+          json ? JSON.stringify({ folder, numStickers }) : `${numStickers} stickers in ${folder}`,
+        );
+      } finally {
+        progress.stop();
+      }
+    });
+  return stickers;
+}

@@ -1,0 +1,62 @@
+/**
+ * @file The stickers of all styles as a folder, from which `pretrain/` makes the base models: `catalog.jsonl`, one sticker
+ * a line, and its pictures `images/<style>/<slug>.png`.
+ */
+import { mkdir, open, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import pLimit from "p-limit";
+import { drawSticker, stickerCaption } from "./sticker-art.js";
+import { stickerConcepts } from "./sticker-concepts.js";
+import { allStyles } from "./sticker-styles.js";
+
+/** One more than sharp has threads, so that none waits for the loop. */
+const DRAWN_AT_ONCE = 5;
+
+export interface ExportOptions {
+  /** Export only so many concepts; default all. */
+  limitConcepts?: number;
+  signal?: AbortSignal;
+  /** @param done fraction, 0..1 */
+  onProgress?: (done: number, numStickers: number) => void;
+}
+
+/** Writes the folder. @returns how many stickers it has. */
+export async function exportStickers(folder: string, options: ExportOptions = {}): Promise<number> {
+  const { limitConcepts, signal, onProgress } = options;
+  const concepts = stickerConcepts(limitConcepts);
+  for (const style of allStyles) {
+    await mkdir(join(folder, "images", style), { recursive: true });
+  }
+  const catalog = await open(join(folder, "catalog.jsonl"), "w");
+  const limit = pLimit(DRAWN_AT_ONCE);
+  let numStickers = 0;
+  try {
+    for (const [index, concept] of concepts.entries()) {
+      signal?.throwIfAborted();
+      const { slug, title, keywords, group } = concept;
+      const lines = await Promise.all(
+        allStyles.map(style =>
+          limit(async () => {
+            const art = concept.art[style];
+            if (!art) {
+              return [];
+            }
+            const { png, colors } = await drawSticker(art);
+            const file = `images/${style}/${slug}.png`;
+            await writeFile(join(folder, file), png);
+            const id = `${style}:${slug}`;
+            const caption = stickerCaption(concept, style, colors);
+            const row = { id, concept: slug, style, title, caption, keywords, group, colors, file };
+            return [`${JSON.stringify(row)}\n`];
+          }),
+        ),
+      );
+      await catalog.write(lines.flat().join(""));
+      numStickers += lines.flat().length;
+      onProgress?.((index + 1) / concepts.length, numStickers);
+    }
+  } finally {
+    await catalog.close();
+  }
+  return numStickers;
+}

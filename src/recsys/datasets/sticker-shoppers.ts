@@ -1,0 +1,153 @@
+/**
+ * @file Simulated shoppers for the sticker shop. Nobody's data: every shopper is marked as simulated wherever shown.
+ *
+ * Taste. A shopper's utility of a sticker is
+ *
+ *     U(u, i) = style(u, i) + group(u, i) + color(u, i) + popularity(concept of i) + ε,   ε ~ Gumbel(0, 1)
+ *
+ * and the shopper likes the n stickers of highest utility, which is the same as drawing n without replacement with
+ * probability proportional to exp(U - ε) (the Gumbel-top-k trick). Style and colour show in the picture and nowhere in
+ * the title, so a ranker that sees pictures can learn what one that sees only ids or titles cannot.
+ */
+import type { NewInteraction } from "../../db/interactions.repository.js";
+import { Random } from "../../ml/nn/random.js";
+
+/** What a shopper can see of a sticker. */
+export interface ShopSticker {
+  id: string;
+  concept: string;
+  style: string;
+  group: string;
+  /** The dominant colours, the largest first. */
+  colors: readonly string[];
+}
+
+export interface ShopperConfig {
+  /** Default 400. */
+  numShoppers: number;
+  /** Fewest and most stickers that a shopper likes; default 20 and 40. */
+  minLikes: number;
+  maxLikes: number;
+  /** Part of the shoppers, 0..1, who love one style; the others love two, half as much; default 0.85. */
+  oneStyleShare: number;
+  /** Utility of a sticker in the loved style; default 3.5: it is e^3.5 = 33 times as likely as in another. */
+  styleStrength: number;
+  /** Utility of a sticker in the first loved group; the second has half of it; default 3. */
+  groupStrength: number;
+  /** Utility of a sticker whose largest colour is the loved one; half of it if another is; default 1.5. */
+  colorStrength: number;
+  /** Exponent s of Zipf's law: the concept of popularity rank r has the utility -s ln r; default 0.7. */
+  zipfExponent: number;
+  /** The likes lie in this many days; default 90. */
+  numDays: number;
+  /** The end of those days; default 2026-01-01 UTC, fixed so that a seed gives the same data on every day. */
+  until: Date;
+  /** Default 7. */
+  seed: number;
+}
+
+export const defaultShopperConfig: ShopperConfig = {
+  numShoppers: 400,
+  minLikes: 20,
+  maxLikes: 40,
+  oneStyleShare: 0.85,
+  styleStrength: 3.5,
+  groupStrength: 3,
+  colorStrength: 1.5,
+  zipfExponent: 0.7,
+  numDays: 90,
+  until: new Date("2026-01-01T00:00:00Z"),
+  seed: 7,
+};
+
+const MS_PER_DAY = 86_400_000;
+
+/** What a shopper loves -> its utility; what is not there has none. */
+interface Taste {
+  styles: ReadonlyMap<string, number>;
+  groups: ReadonlyMap<string, number>;
+  color: string;
+}
+
+/** The likes of one shopper after the other, each one's in the order of time. */
+export function* simulatedLikes(
+  stickers: readonly ShopSticker[],
+  config: ShopperConfig = defaultShopperConfig,
+): Generator<NewInteraction> {
+  const root = new Random(config.seed);
+  const popularity = zipfUtilities(stickers, config.zipfExponent, root.fork("popularity"));
+  const start = config.until.getTime() - config.numDays * MS_PER_DAY;
+  for (let shopper = 1; shopper <= config.numShoppers; shopper++) {
+    const userId = `sim-${String(shopper).padStart(4, "0")}`;
+    const random = root.fork(userId);
+    const taste = drawTaste(stickers, config, random);
+    const numLikes = config.minLikes + random.int(config.maxLikes - config.minLikes + 1);
+    const likes = random.shuffled(
+      stickers
+        .map(sticker => ({
+          itemId: sticker.id,
+          utility:
+            utilityOf(sticker, taste, config) +
+            (popularity.get(sticker.concept) ?? 0) +
+            gumbel(random),
+        }))
+        .sort((a, b) => b.utility - a.utility)
+        .slice(0, numLikes),
+    );
+    const times = likes.map(() => start + random.int(config.numDays * MS_PER_DAY));
+    times.sort((a, b) => a - b);
+    for (const [i, { itemId }] of likes.entries()) {
+      yield { userId, itemId, kind: "LIKE", weight: 1, occurredAt: new Date(times[i]) };
+    }
+  }
+}
+
+function drawTaste(
+  stickers: readonly ShopSticker[],
+  { oneStyleShare, styleStrength, groupStrength }: ShopperConfig,
+  random: Random,
+): Taste {
+  const several = (values: readonly string[]) => random.shuffled([...new Set(values)].sort());
+  const [first, second] = several(stickers.map(({ style }) => style));
+  const [mainGroup, otherGroup] = several(stickers.map(({ group }) => group));
+  const [color] = several(stickers.flatMap(({ colors }) => colors));
+  const lovesOne = random.uniform() < oneStyleShare;
+  return {
+    styles: lovesOne
+      ? new Map([[first, styleStrength]])
+      : new Map([
+          [first, styleStrength / 2],
+          [second, styleStrength / 2],
+        ]),
+    groups: new Map([
+      [otherGroup, groupStrength / 2],
+      [mainGroup, groupStrength],
+    ]),
+    color,
+  };
+}
+
+function utilityOf(
+  { style, group, colors }: ShopSticker,
+  taste: Taste,
+  config: ShopperConfig,
+): number {
+  const place = colors.indexOf(taste.color);
+  const color = place < 0 ? 0 : config.colorStrength * (place === 0 ? 1 : 0.5);
+  return (taste.styles.get(style) ?? 0) + (taste.groups.get(group) ?? 0) + color;
+}
+
+/** `-s ln r` for each concept, the ranks r dealt at random. */
+function zipfUtilities(
+  stickers: readonly ShopSticker[],
+  exponent: number,
+  random: Random,
+): ReadonlyMap<string, number> {
+  const concepts = random.shuffled([...new Set(stickers.map(({ concept }) => concept))]);
+  return new Map(concepts.map((concept, i) => [concept, -exponent * Math.log(i + 1)]));
+}
+
+/** Standard Gumbel: `-ln(-ln u)`, u uniform in (0, 1). */
+function gumbel(random: Random): number {
+  return -Math.log(-Math.log(random.uniform() || Number.MIN_VALUE));
+}

@@ -1,0 +1,159 @@
+/**
+ * @file The sticker shop of the demo: real, openly licensed drawings of the same things by four hands, and shoppers who
+ * are simulated.
+ *
+ * An item is one drawing: `<style>:<slug>`. Nothing is read but the emoji packages this package depends on.
+ */
+import { createRequire } from "node:module";
+import type { BlobStore } from "../../db/blob-store.js";
+import type { NewInteraction } from "../../db/interactions.repository.js";
+import { ItemsRepository, type NewItem, type NewItemImage } from "../../db/items.repository.js";
+import { interactionsPart } from "./import-parts.js";
+import type { ImportPart, ImportSource, SourceRow } from "./import-source.js";
+import { drawSticker, STICKER_SIDE_PIXELS, stickerCaption, stickerColors } from "./sticker-art.js";
+import { type StickerConcept, stickerConcepts } from "./sticker-concepts.js";
+import { defaultShopperConfig, type ShopperConfig, simulatedLikes } from "./sticker-shoppers.js";
+import { shopStyles, stickerStyles } from "./sticker-styles.js";
+
+/** Drawn and committed together. */
+const STICKERS_PER_BATCH = 200;
+/** Counts up when the same packages come to give other stickers or shoppers. */
+const RECIPE_VERSION = 1;
+
+export interface StickerOptions {
+  /** Import only so many concepts, a fixed mixture of all groups; default all. */
+  limitConcepts?: number;
+  /** Differences from the default shoppers. */
+  shoppers?: Partial<ShopperConfig>;
+}
+
+interface Sticker {
+  concept: StickerConcept;
+  style: (typeof shopStyles)[number];
+  id: string;
+}
+
+interface StickerItem {
+  item: NewItem;
+  image: NewItemImage;
+}
+
+const require = createRequire(import.meta.url);
+
+export class StickersSource implements ImportSource {
+  readonly kind = "stickers";
+  readonly location = "the emoji packages";
+  private readonly shoppers: ShopperConfig;
+  /** Item id -> colours, of the stickers drawn by this process. */
+  private readonly colors = new Map<string, string[]>();
+
+  constructor(private readonly options: StickerOptions = {}) {
+    this.shoppers = { ...defaultShopperConfig, ...options.shoppers };
+  }
+
+  async files(): Promise<Record<string, string>> {
+    const packages = [
+      ...shopStyles.map(style => stickerStyles[style].packageName),
+      "unicode-emoji-json",
+      "emojibase-data",
+      "emojilib",
+    ];
+    const versions = packages.map(name => {
+      const { version } = require(`${name}/package.json`) as { version: string };
+      return [name, version];
+    });
+    const { limitConcepts = null } = this.options;
+    const options = JSON.stringify({ recipe: RECIPE_VERSION, limitConcepts, ...this.shoppers });
+    return { ...(Object.fromEntries(versions) as Record<string, string>), options };
+  }
+
+  async parts(): Promise<readonly ImportPart[]> {
+    const stickers = stickerConcepts(this.options.limitConcepts).flatMap(concept =>
+      shopStyles.map((style): Sticker => ({ concept, style, id: `${style}:${concept.slug}` })),
+    );
+    return [this.items(stickers), this.interactions(stickers)];
+  }
+
+  /** Items with their pictures: the caption names colours, so the picture is drawn first. */
+  private items(stickers: readonly Sticker[]): ImportPart<StickerItem> {
+    return {
+      name: "items",
+      batchSize: STICKERS_PER_BATCH,
+      numRows: stickers.length,
+      read: () => rowsOf(stickers, ({ id }) => id),
+      prepare: (value, { blobs }) => this.stickerItem(value as Sticker, blobs), // as `read` gives it
+      store: async (prisma, rows) => {
+        const repository = new ItemsRepository(prisma);
+        await repository.upsertMany(rows.map(({ item }) => item));
+        await repository.setImages(rows.map(({ image }) => image));
+        return rows.map(() => null);
+      },
+    };
+  }
+
+  private async stickerItem(
+    { concept, style, id }: Sticker,
+    blobs: BlobStore,
+  ): Promise<StickerItem> {
+    const { png, colors } = await drawSticker(concept.art[style]);
+    this.colors.set(id, colors);
+    const { packageName, attribution } = stickerStyles[style];
+    return {
+      item: {
+        id,
+        title: concept.title,
+        description: "",
+        category: concept.group,
+        keywords: concept.keywords,
+        isAvailable: true,
+        attribution,
+        caption: stickerCaption(concept, style, colors),
+      },
+      image: {
+        itemId: id,
+        blob: {
+          hash: await blobs.put(png),
+          mediaType: "image/png",
+          sizeBytes: png.byteLength,
+          widthPixels: STICKER_SIDE_PIXELS,
+          heightPixels: STICKER_SIDE_PIXELS,
+        },
+        source: packageName,
+      },
+    };
+  }
+
+  private interactions(stickers: readonly Sticker[]): ImportPart {
+    const { minLikes, maxLikes, numShoppers } = this.shoppers;
+    const likes = async function* (source: StickersSource) {
+      const seen = await source.seenBy(stickers);
+      yield* rowsOf([...simulatedLikes(seen, source.shoppers)], ({ userId }) => userId);
+    };
+    return interactionsPart({
+      areSimulated: true,
+      numRows: Math.round(((minLikes + maxLikes) / 2) * numShoppers),
+      read: () => likes(this),
+      prepare: value => value as NewInteraction, // as `read` gives it
+    });
+  }
+
+  /** The stickers as shoppers see them; those an earlier process drew are looked at again. */
+  private async seenBy(stickers: readonly Sticker[]) {
+    const seen = [];
+    for (const { id, style, concept } of stickers) {
+      const colors = this.colors.get(id) ?? (await stickerColors(concept.art[style]));
+      seen.push({ id, style, concept: concept.slug, group: concept.group, colors });
+    }
+    return seen;
+  }
+}
+
+/** Made rows: each is its own file's line. */
+async function* rowsOf<Value>(
+  values: readonly Value[],
+  nameOf: (value: Value) => string,
+): AsyncGenerator<SourceRow> {
+  for (const [index, value] of values.entries()) {
+    yield { file: "stickers", line: index + 1, bytes: 0, raw: nameOf(value), value, fault: null };
+  }
+}
