@@ -7,6 +7,7 @@ export default {
   moduleNameMapper: { "^(\\.{1,2}/.*)\\.js$": "$1" },
   transform: { "^.+\\.ts$": ["@swc/jest"] },
   transformIgnorePatterns: ["/node_modules/", "/dist/"],
+  globalSetup: "<rootDir>/tests/helpers/global-setup.js",
   setupFilesAfterEnv: ["<rootDir>/tests/helpers/setup.ts"],
   reporters: ["default", "<rootDir>/tests/helpers/closing-line-reporter.js"],
   testTimeout: 60_000,

@@ -4,7 +4,7 @@
  * Both are reached through the same `pg.Pool`, the same Prisma client and the same SQL. The embedded one has a single
  * connection, so nothing may wait for a second connection while it holds a transaction.
  */
-import { rmSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { PGlite } from "@electric-sql/pglite";
 import { PrismaPg } from "@prisma/adapter-pg";
@@ -20,6 +20,8 @@ export interface DatabaseOptions {
   databaseUrl: string | null;
   /** Folder of the embedded Postgres; null keeps it in memory (tests). */
   folder: string | null;
+  /** A packed data folder that a new embedded Postgres begins from, instead of an empty one (tests). */
+  template?: Blob;
   /** Called with every SQL statement that Prisma sends. */
   onStatement?: (sql: string) => void;
   /** Connections to a real Postgres; default 10. */
@@ -38,13 +40,14 @@ export type PrismaTransaction = Parameters<
   Extract<Parameters<PrismaClient["$transaction"]>[0], (...args: never[]) => unknown>
 >[0];
 
-async function openPglite(folder: string | null): Promise<PGlite> {
+async function openPglite(folder: string | null, template?: Blob): Promise<PGlite> {
   if (folder === null) {
-    return PGlite.create();
+    return PGlite.create(template && { loadDataDir: template });
   }
   // A killed process leaves this behind; the lock file has already ruled out a living one.
   rmSync(join(folder, "postmaster.pid"), { force: true });
-  return PGlite.create(folder);
+  const isNew = !existsSync(join(folder, "PG_VERSION"));
+  return PGlite.create(folder, isNew && template ? { loadDataDir: template } : {});
 }
 
 /**
@@ -66,7 +69,10 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
       if (folder !== null) {
         undo.push(lockFolder(folder));
       }
-      const pglite = await openPglite(folder === null ? null : join(folder, "pgdata"));
+      const pglite = await openPglite(
+        folder === null ? null : join(folder, "pgdata"),
+        options.template,
+      );
       undo.push(() => pglite.close());
       config = pgliteConfig(pglite);
     }

@@ -1,5 +1,6 @@
 /** @file Runs one set of tests on the embedded Postgres and, where one answers, on a real one. */
 import { randomUUID } from "node:crypto";
+import { readFileSync } from "node:fs";
 import pg from "pg";
 import { type Database, type DatabaseOptions, openDatabase } from "../../src/db/database.js";
 
@@ -14,6 +15,11 @@ export type OpenDatabase = (
 /** Where the tests look for a Postgres that they may make databases in. */
 export const testDatabaseUrl =
   process.env.VITRINE_TEST_DATABASE_URL ?? "postgresql://postgres@127.0.0.1:5432/postgres";
+
+/** An empty, migrated embedded Postgres, packed by `global-setup.ts`. */
+export function emptyTemplate(): Blob {
+  return new Blob([readFileSync(process.env.VITRINE_TEST_TEMPLATE!)]);
+}
 
 async function run(sql: string): Promise<void> {
   const client = new pg.Client({
@@ -45,7 +51,12 @@ export function describeOnEveryDatabase(
       await Promise.all(opened.map(database => database.close()));
     });
     body(async options => {
-      const database = await openDatabase({ databaseUrl: null, folder: null, ...options });
+      const database = await openDatabase({
+        databaseUrl: null,
+        folder: null,
+        template: emptyTemplate(),
+        ...options,
+      });
       opened.push(database);
       return database;
     }, "embedded");
