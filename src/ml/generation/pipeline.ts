@@ -229,7 +229,8 @@ function extraConditioning(tokens: Float32Array, dimension: number): Conditionin
   return { tokens, numTokens: tokens.length / dimension, dimension };
 }
 
-function throwIfCancelled(signal: AbortSignal | undefined): void {
+/** @throws AppError `JOB_CANCELLED` when the signal was raised. */
+export function throwIfCancelled(signal: AbortSignal | undefined): void {
   if (signal?.aborted) {
     throw new AppError("JOB_CANCELLED");
   }

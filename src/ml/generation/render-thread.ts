@@ -1,0 +1,64 @@
+/** @file The inside of a render thread: loads the pipeline once, then makes the pictures of one task after another. */
+import { receiveMessageOnPort, workerData } from "node:worker_threads";
+import { openModelPack } from "../runtime/model-pack.js";
+import { DiffusionPipeline } from "./pipeline.js";
+import {
+  faultOf,
+  type RenderResult,
+  type RenderTask,
+  type RenderThreadData,
+} from "./render-messages.js";
+import { generateWithProgress } from "./renderer.js";
+
+// One thread has one pipeline: what a process keeps in its composition root, a thread keeps here.
+let loading: Promise<DiffusionPipeline> | undefined;
+
+/** Piscina's entry: known faults are part of the result, others are thrown. */
+export async function renderTask(task: RenderTask): Promise<RenderResult> {
+  try {
+    loading ??= load().catch((error: unknown) => {
+      loading = undefined; // the next task tries again
+      throw error;
+    });
+    return await run(await loading, task);
+  } catch (error) {
+    const fault = faultOf(error);
+    if (!fault) {
+      throw error;
+    }
+    return fault;
+  } finally {
+    task.port.close();
+  }
+}
+
+async function load(): Promise<DiffusionPipeline> {
+  const { maxBatchSize, onnxThreads, packDir } = workerData as RenderThreadData;
+  const pack = await openModelPack(packDir);
+  return DiffusionPipeline.load(pack, { numThreads: onnxThreads, maxBatchSize });
+}
+
+async function run(
+  pipeline: DiffusionPipeline,
+  { port, previewInterval, request }: RenderTask,
+): Promise<RenderResult> {
+  const controller = new AbortController();
+  // ONNX Runtime blocks this thread, so no event would arrive in time: the port is read between steps instead.
+  const lookForCancel = () => {
+    if (receiveMessageOnPort(port)) {
+      controller.abort();
+    }
+  };
+  lookForCancel();
+  const before = pipeline.evaluations;
+  const images = await generateWithProgress(pipeline, request, {
+    previewInterval,
+    signal: controller.signal,
+    onProgress: progress => {
+      const pixels = progress.preview?.pixels;
+      port.postMessage(progress, pixels ? [pixels.buffer as ArrayBuffer] : []); // never shared: made by the decoder
+      lookForCancel();
+    },
+  });
+  return { images, evaluations: pipeline.evaluations - before };
+}
