@@ -1,0 +1,224 @@
+/** @file CLIP embeddings of captions and pictures (Eq. 2 and 4), and items as retrieval reads them: with their embeddings. */
+import type { Pool } from "pg";
+import type { EmbeddingKind } from "./rows.js";
+
+/** What wants an embedding: a caption's text, or the hash of a picture. */
+export interface UnencodedItem {
+  itemId: string;
+  /** The caption's text; the empty string for a picture. */
+  text: string;
+  /** SHA-256 of the caption's text, or of the picture's bytes (which is its blob's name). */
+  sourceHash: string;
+}
+
+export interface NewEmbedding {
+  itemId: string;
+  /** Unit length; `[D]`. */
+  vector: Float32Array;
+  sourceHash: string;
+}
+
+/** An item with what retrieval needs of it; embeddings by another encoder count as none. */
+export interface ItemWithEmbeddings {
+  itemId: string;
+  title: string;
+  keywords: string[];
+  caption: string | null;
+  /** E^sem; `[D]`. */
+  captionEmbedding: Float32Array | null;
+  /** E^vis; `[D]`. */
+  imageEmbedding: Float32Array | null;
+}
+
+/** What is encoded for each kind: the table it stands in, its text and its hash. */
+const SOURCES: Record<EmbeddingKind, { table: string; text: string; hash: string }> = {
+  CAPTION: {
+    table: "captions",
+    text: "source.text",
+    hash: "encode(sha256(convert_to(source.text, 'UTF8')), 'hex')",
+  },
+  IMAGE: { table: "item_images", text: "''", hash: "source.blob_hash" },
+};
+
+/** Sources of a kind (`$1`) without an embedding by the encoder (`$2`), or with one of something else. */
+function unencoded(kind: EmbeddingKind): string {
+  const { table, hash } = SOURCES[kind];
+  return `FROM ${table} AS source LEFT JOIN embeddings ON embeddings.item_id = source.item_id AND kind = $1::embedding_kind
+    WHERE (encoder, source_hash) IS DISTINCT FROM ($2, ${hash})`;
+}
+
+interface VectorRow extends Omit<ItemWithEmbeddings, "captionEmbedding" | "imageEmbedding"> {
+  captionVector: Buffer | null;
+  imageVector: Buffer | null;
+}
+
+/** Columns and joins of {@link ItemWithEmbeddings}; `$1` is the encoder. */
+const DESCRIBED = `items.id AS "itemId", items.title, items.keywords, captions.text AS caption,
+  of_caption.vector AS "captionVector", of_image.vector AS "imageVector"`;
+const WITH_EMBEDDINGS = `LEFT JOIN captions ON captions.item_id = items.id
+  LEFT JOIN embeddings AS of_caption
+    ON of_caption.item_id = items.id AND of_caption.kind = 'CAPTION' AND of_caption.encoder = $1
+  LEFT JOIN embeddings AS of_image
+    ON of_image.item_id = items.id AND of_image.kind = 'IMAGE' AND of_image.encoder = $1`;
+
+export class EmbeddingsRepository {
+  constructor(private readonly pool: Pick<Pool, "query">) {}
+
+  // ── indexing ──
+
+  /** What wants an embedding by `encoder`, in the order of item ids, after `afterId`. */
+  async findUnencoded(
+    kind: EmbeddingKind,
+    encoder: string,
+    { limit, afterId = "" }: { limit: number; afterId?: string },
+  ): Promise<UnencodedItem[]> {
+    const { text, hash } = SOURCES[kind];
+    const { rows } = await this.pool.query<UnencodedItem>(
+      `SELECT source.item_id AS "itemId", ${text} AS text, ${hash} AS "sourceHash" ${unencoded(kind)}
+         AND source.item_id > $3
+       ORDER BY source.item_id LIMIT $4`,
+      [kind, encoder, afterId, limit],
+    );
+    return rows;
+  }
+
+  async countUnencoded(kind: EmbeddingKind, encoder: string): Promise<number> {
+    const { rows } = await this.pool.query<{ count: number }>(
+      `SELECT count(*)::int AS count ${unencoded(kind)}`,
+      [kind, encoder],
+    );
+    return rows[0].count;
+  }
+
+  /** Stores embeddings of one kind by one encoder; that of an item deleted meanwhile is dropped. */
+  async saveMany(
+    kind: EmbeddingKind,
+    encoder: string,
+    embeddings: readonly NewEmbedding[],
+  ): Promise<void> {
+    await this.pool.query(
+      `INSERT INTO embeddings (item_id, kind, encoder, dimension, vector, source_hash)
+       SELECT items.id, $1::embedding_kind, $2, length(given.vector) / 4, given.vector, given.source_hash
+       FROM unnest($3::text[], $4::bytea[], $5::text[]) AS given (item_id, vector, source_hash)
+       JOIN items ON items.id = given.item_id
+       ON CONFLICT (item_id, kind) DO UPDATE SET
+         encoder = excluded.encoder, dimension = excluded.dimension, vector = excluded.vector,
+         source_hash = excluded.source_hash, created_at = now()`,
+      [
+        kind,
+        encoder,
+        embeddings.map(({ itemId }) => itemId),
+        embeddings.map(({ vector }) => bytesOf(vector)),
+        embeddings.map(({ sourceHash }) => sourceHash),
+      ],
+    );
+  }
+
+  /** Removes embeddings of captions and pictures that are gone. */
+  async deleteOrphans(): Promise<void> {
+    await this.pool.query(
+      `DELETE FROM embeddings WHERE CASE kind
+         WHEN 'CAPTION' THEN NOT EXISTS (SELECT FROM captions WHERE captions.item_id = embeddings.item_id)
+         ELSE NOT EXISTS (SELECT FROM item_images WHERE item_images.item_id = embeddings.item_id) END`,
+    );
+  }
+
+  async deleteAll(): Promise<void> {
+    await this.pool.query("DELETE FROM embeddings");
+  }
+
+  // ── the caption index ──
+
+  /** Tells one state of the encoder's caption embeddings from another: their number and a sum over their hashes. */
+  async captionMark(encoder: string): Promise<string> {
+    const { rows } = await this.pool.query<{ mark: string }>(
+      `SELECT count(*) || ':' || coalesce(sum(hashtextextended(item_id || ':' || source_hash, 0)), 0) AS mark
+       FROM embeddings WHERE kind = 'CAPTION' AND encoder = $1`,
+      [encoder],
+    );
+    return rows[0].mark;
+  }
+
+  /** Which captions are encoded: item id -> hash of the caption. */
+  async captionHashes(encoder: string): Promise<Map<string, string>> {
+    const { rows } = await this.pool.query<{ itemId: string; sourceHash: string }>(
+      `SELECT item_id AS "itemId", source_hash AS "sourceHash" FROM embeddings
+       WHERE kind = 'CAPTION' AND encoder = $1 ORDER BY item_id`,
+      [encoder],
+    );
+    return new Map(rows.map(({ itemId, sourceHash }) => [itemId, sourceHash]));
+  }
+
+  /** Caption embeddings of those of `itemIds` that have one. */
+  async findCaptionEmbeddings(
+    encoder: string,
+    itemIds: readonly string[],
+  ): Promise<NewEmbedding[]> {
+    const { rows } = await this.pool.query<{ itemId: string; vector: Buffer; sourceHash: string }>(
+      `SELECT item_id AS "itemId", vector, source_hash AS "sourceHash" FROM embeddings
+       WHERE kind = 'CAPTION' AND encoder = $1 AND item_id = ANY($2::text[]) ORDER BY item_id`,
+      [encoder, itemIds],
+    );
+    return rows.map(row => ({ ...row, vector: vectorOf(row.vector) }));
+  }
+
+  // ── retrieval ──
+
+  async findItem(encoder: string, itemId: string): Promise<ItemWithEmbeddings | null> {
+    const { rows } = await this.pool.query<VectorRow>(
+      `SELECT ${DESCRIBED} FROM items ${WITH_EMBEDDINGS} WHERE items.id = $2`,
+      [encoder, itemId],
+    );
+    return rows.length > 0 ? withEmbeddings(rows[0]) : null;
+  }
+
+  /** The `limit` items the user did something with last, without `exceptItemId`, each once, in the order of time. */
+  async findHistory(
+    encoder: string,
+    { userId, exceptItemId, limit }: { userId: string; exceptItemId: string; limit: number },
+  ): Promise<(ItemWithEmbeddings & { occurredAt: Date })[]> {
+    const { rows } = await this.pool.query<VectorRow & { occurredAt: Date }>(
+      `WITH latest AS (
+         SELECT item_id, max(occurred_at) AS occurred_at FROM interactions
+         WHERE user_id = $2 AND item_id <> $3
+         GROUP BY item_id ORDER BY occurred_at DESC, item_id LIMIT $4
+       )
+       SELECT ${DESCRIBED}, latest.occurred_at AS "occurredAt"
+       FROM latest JOIN items ON items.id = latest.item_id ${WITH_EMBEDDINGS}
+       ORDER BY latest.occurred_at, items.id DESC`,
+      [encoder, userId, exceptItemId, limit],
+    );
+    return rows.map(row => ({ ...withEmbeddings(row), occurredAt: row.occurredAt }));
+  }
+
+  /** Those of `itemIds` that can be bought now. */
+  async findAvailable(itemIds: readonly string[]): Promise<Set<string>> {
+    const { rows } = await this.pool.query<{ id: string }>(
+      "SELECT id FROM items WHERE id = ANY($1::text[]) AND is_available",
+      [itemIds],
+    );
+    return new Set(rows.map(({ id }) => id));
+  }
+}
+
+function withEmbeddings({ captionVector, imageVector, ...row }: VectorRow): ItemWithEmbeddings {
+  return {
+    itemId: row.itemId,
+    title: row.title,
+    keywords: row.keywords,
+    caption: row.caption,
+    captionEmbedding: captionVector && vectorOf(captionVector),
+    imageEmbedding: imageVector && vectorOf(imageVector),
+  };
+}
+
+// Node runs on little-endian machines only, so memory already has the order of the column.
+function bytesOf(vector: Float32Array): Buffer {
+  return Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength);
+}
+
+/** A copy: a row's buffer need not begin at a multiple of 4. */
+function vectorOf(bytes: Buffer): Float32Array {
+  const copy = new Uint8Array(bytes);
+  return new Float32Array(copy.buffer, 0, Math.floor(copy.byteLength / 4));
+}

@@ -1,0 +1,136 @@
+/**
+ * @file The caption index on disk: `<home>/index/metadata.json` and the two files it names.
+ *
+ * The files of an index are written whole under new names; then the metadata that names them takes the place of the old in
+ * one rename. So a killed process leaves the index before or the index after, and a reader never sees half of one.
+ */
+import { createHash, randomUUID } from "node:crypto";
+import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import hnswlib from "hnswlib-node";
+import { z } from "zod";
+import { AppError } from "../../errors/app-error.js";
+import { CaptionIndex, M } from "./caption-index.js";
+
+/** Files no metadata names are younger while another process reads or writes them. */
+const ABANDONED_AFTER_MS = 10 * 60_000;
+
+const fileSchema = z.object({ name: z.string(), sha256: z.string() });
+
+const metadataSchema = z.object({
+  /** Name and version of the encoder, `name@version`. */
+  encoder: z.string(),
+  dimension: z.number().int().positive(),
+  /** Items that can be found. */
+  count: z.number().int().nonnegative(),
+  m: z.literal(M),
+  /** State of the embeddings the index was made from (`EmbeddingsRepository.captionMark`). */
+  mark: z.string(),
+  graph: fileSchema,
+  labels: fileSchema,
+});
+
+type Metadata = z.infer<typeof metadataSchema>;
+
+const labelsSchema = z.array(z.tuple([z.string(), z.string()]).nullable());
+
+export interface IndexIdentity {
+  /** Name and version of the encoder, `name@version`. */
+  encoder: string;
+  dimension: number;
+}
+
+export async function saveCaptionIndex(
+  folder: string,
+  index: CaptionIndex,
+  { encoder, mark }: { encoder: string; mark: string },
+): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  const { graph, labels } = index.parts();
+  const id = randomUUID();
+  const graphName = `${id}.hnsw`;
+  const labelsName = `${id}.labels.json`;
+  await graph.writeIndex(join(folder, graphName));
+  await writeFile(join(folder, labelsName), JSON.stringify(labels));
+  const metadata: Metadata = {
+    encoder,
+    dimension: index.dimension,
+    count: index.numItems,
+    m: M,
+    mark,
+    graph: { name: graphName, sha256: await syncAndHash(join(folder, graphName)) },
+    labels: { name: labelsName, sha256: await syncAndHash(join(folder, labelsName)) },
+  };
+  const draft = join(folder, `${id}.metadata.json`);
+  await writeFile(draft, `${JSON.stringify(metadata, null, 2)}\n`, { flush: true });
+  await rename(draft, join(folder, "metadata.json"));
+  await removeAbandoned(folder, new Set(["metadata.json", graphName, labelsName]));
+}
+
+/**
+ * The stored index, if it was made by this encoder.
+ *
+ * @throws AppError `INDEX_NOT_BUILT` if there is none or it is damaged, `INDEX_STALE`
+ */
+export async function loadCaptionIndex(
+  folder: string,
+  { encoder, dimension }: IndexIdentity,
+): Promise<{ index: CaptionIndex; mark: string }> {
+  const metadata = await readMetadata(folder);
+  if (metadata.encoder !== encoder || metadata.dimension !== dimension) {
+    throw new AppError("INDEX_STALE", { found: metadata.encoder, expected: encoder });
+  }
+  try {
+    const labelsBytes = await readChecked(folder, metadata.labels);
+    await readChecked(folder, metadata.graph); // hnswlib crashes on a damaged file
+    const graph = new hnswlib.HierarchicalNSW("cosine", dimension);
+    await graph.readIndex(join(folder, metadata.graph.name));
+    const labels = labelsSchema.parse(JSON.parse(labelsBytes.toString("utf8")));
+    if (labels.length !== graph.getCurrentCount()) {
+      throw new Error(`${labels.length} labels for ${graph.getCurrentCount()} points`);
+    }
+    return { index: new CaptionIndex(dimension, { graph, labels }), mark: metadata.mark };
+  } catch (error) {
+    throw new AppError("INDEX_NOT_BUILT", {}, { cause: error });
+  }
+}
+
+async function readMetadata(folder: string): Promise<Metadata> {
+  try {
+    return metadataSchema.parse(JSON.parse(await readFile(join(folder, "metadata.json"), "utf8")));
+  } catch (error) {
+    throw new AppError("INDEX_NOT_BUILT", {}, { cause: error });
+  }
+}
+
+async function readChecked(folder: string, file: { name: string; sha256: string }) {
+  const bytes = await readFile(join(folder, file.name));
+  const sha256 = createHash("sha256").update(bytes).digest("hex");
+  if (sha256 !== file.sha256) {
+    throw new Error(`'${file.name}' does not match its checksum`);
+  }
+  return bytes;
+}
+
+/** Puts a file on the disk for good. @returns its SHA-256. */
+async function syncAndHash(path: string): Promise<string> {
+  const file = await open(path, "r+");
+  try {
+    await file.sync();
+    return createHash("sha256")
+      .update(await file.readFile())
+      .digest("hex");
+  } finally {
+    await file.close();
+  }
+}
+
+async function removeAbandoned(folder: string, kept: ReadonlySet<string>): Promise<void> {
+  for (const name of await readdir(folder)) {
+    const path = join(folder, name);
+    const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Infinity })); // another process was first
+    if (!kept.has(name) && Date.now() - mtimeMs > ABANDONED_AFTER_MS) {
+      await rm(path, { force: true });
+    }
+  }
+}

@@ -1,0 +1,64 @@
+/**
+ * @file The correlation unit: which items of the history resemble the reference item.
+ *
+ * "RAGAR: Retrieval Augment Personalized Image Generation Guided by Recommendation", Eq. 1-3. The captions (Eq. 1) and
+ * their embeddings (Eq. 2) are made beforehand by `indexing.service.ts`.
+ *
+ * Notation (name here -> symbol in the paper)
+ * - captionEmbedding   -> E^sem_i
+ * - referenceEmbedding -> E^sem_N
+ * - similarity         -> s_i
+ *
+ * The paper leaves ties open: here the later item wins, then the smaller id. The history holds at most some tens of items,
+ * so this is exact; the approximate index is for the whole catalogue.
+ */
+
+/** An item of the history as the correlation unit sees it. */
+export interface HistoryCandidate {
+  itemId: string;
+  occurredAt: Date;
+  /** E^sem_i, not zero; `[D]`. */
+  captionEmbedding: Float32Array;
+}
+
+export type Correlated<Candidate> = Candidate & {
+  /** s_i, the cosine with the reference, -1..1. */
+  similarity: number;
+};
+
+/** Default number of items retrieved, the best of the paper's Fig. 4. */
+export const DEFAULT_K = 5;
+
+/** `a · b / (|a| |b|)`, accumulated in double precision; 0 if either is all zero. */
+export function cosine(a: Float32Array, b: Float32Array): number {
+  if (a.length !== b.length) {
+    throw new Error(`cosine: embeddings must have one length, but got ${a.length} and ${b.length}`);
+  }
+  let product = 0;
+  let normA = 0;
+  let normB = 0;
+  for (let d = 0; d < a.length; d++) {
+    product += a[d] * b[d];
+    normA += a[d] * a[d];
+    normB += b[d] * b[d];
+  }
+  const norms = Math.sqrt(normA * normB);
+  return norms === 0 ? 0 : Math.min(1, Math.max(-1, product / norms));
+}
+
+/** The `k` items of the history most similar to the reference, best first (Eq. 3); all if there are fewer. */
+export function correlate<Candidate extends HistoryCandidate>(
+  history: readonly Candidate[],
+  referenceEmbedding: Float32Array,
+  k = DEFAULT_K,
+): Correlated<Candidate>[] {
+  return history
+    .map(item => ({ ...item, similarity: cosine(item.captionEmbedding, referenceEmbedding) }))
+    .sort(
+      (a, b) =>
+        b.similarity - a.similarity ||
+        b.occurredAt.getTime() - a.occurredAt.getTime() ||
+        (a.itemId < b.itemId ? -1 : 1),
+    )
+    .slice(0, Math.max(k, 0));
+}

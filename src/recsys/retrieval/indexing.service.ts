@@ -1,0 +1,252 @@
+/**
+ * @file Makes what retrieval reads: captions (Eq. 1), their embeddings (Eq. 2), the pictures' embeddings (Eq. 4), the index.
+ *
+ * Work is found by what is missing or made from something else, and each batch is stored before the next is begun. So a
+ * killed run continues where it was, and a run with nothing to do costs a few statements.
+ */
+import type { NewCaption, UncaptionedItem } from "../../db/captions.repository.js";
+import type { NewEmbedding, UnencodedItem } from "../../db/embeddings.repository.js";
+import type { EmbeddingKind } from "../../db/rows.js";
+import type { RgbImage } from "../../ml/nn/rgb-image.js";
+import type { LiveCaptionIndex, SyncReport } from "./live-caption-index.js";
+
+/** Rows of a batch: few enough to lose when killed, many enough that statements cost nothing. */
+const BATCH = 64;
+/** Pictures decoded at once: each may take tens of megabytes. */
+const PICTURES = 8;
+/** Unreadable pictures named in a report. */
+const MAX_NAMED = 100;
+
+export type IndexingStage = "captions" | "caption embeddings" | "picture embeddings" | "index";
+
+export interface IndexingProgress {
+  stage: IndexingStage;
+  done: number;
+  total: number;
+}
+
+export interface IndexingOptions {
+  /** Encodes everything again and makes the index from nothing. Default false. */
+  rebuild?: boolean;
+  onProgress?: (progress: IndexingProgress) => void;
+  signal?: AbortSignal;
+}
+
+export interface IndexingReport extends SyncReport {
+  numCaptioned: number;
+  numCaptionsEncoded: number;
+  numPicturesEncoded: number;
+  /** Items passed over because their picture could not be read. */
+  numSkipped: number;
+  /** The first of them, with the reason. */
+  skipped: { itemId: string; reason: string }[];
+}
+
+interface Dependencies {
+  captioner: {
+    readonly name: string;
+    readonly version: string;
+    caption(images: RgbImage[]): Promise<string[]>;
+  };
+  clip: {
+    readonly name: string;
+    readonly version: string;
+    readonly dimension: number;
+    encodeTexts(texts: string[]): Promise<Float32Array[]>;
+    encodeImages(images: RgbImage[]): Promise<Float32Array[]>;
+  };
+  pictures: { loadRgb(blobHash: string): Promise<RgbImage> };
+  captions: {
+    findUncaptioned(model: string, limit: number, afterId?: string): Promise<UncaptionedItem[]>;
+    countUncaptioned(model: string): Promise<number>;
+    saveMany(captions: readonly NewCaption[], model: string): Promise<void>;
+    deleteOrphans(): Promise<void>;
+  };
+  embeddings: {
+    findUnencoded(
+      kind: EmbeddingKind,
+      encoder: string,
+      page: { limit: number; afterId?: string },
+    ): Promise<UnencodedItem[]>;
+    countUnencoded(kind: EmbeddingKind, encoder: string): Promise<number>;
+    saveMany(kind: EmbeddingKind, encoder: string, rows: readonly NewEmbedding[]): Promise<void>;
+    deleteOrphans(): Promise<void>;
+    deleteAll(): Promise<void>;
+  };
+  index: Pick<LiveCaptionIndex, "sync">;
+}
+
+/** `name@version`, as it is stored beside what a model made. */
+export function modelId({ name, version }: { name: string; version: string }): string {
+  return `${name}@${version}`;
+}
+
+export class IndexingService {
+  constructor(private readonly deps: Dependencies) {}
+
+  async run(options: IndexingOptions = {}): Promise<IndexingReport> {
+    const { captions, embeddings, index } = this.deps;
+    const { rebuild = false, onProgress, signal } = options;
+    const unreadable = new Map<string, string>();
+    const run = { ...options, unreadable };
+
+    await captions.deleteOrphans();
+    await embeddings.deleteOrphans();
+    if (rebuild) {
+      await embeddings.deleteAll();
+    }
+    const numCaptioned = await this.writeCaptions(run);
+    const numCaptionsEncoded = await this.encodeCaptions(run);
+    const numPicturesEncoded = await this.encodePictures(run);
+    const synced = await index.sync({
+      rebuild,
+      signal,
+      onProgress: (done, total) => onProgress?.({ stage: "index", done, total }),
+    });
+    return {
+      ...synced,
+      numCaptioned,
+      numCaptionsEncoded,
+      numPicturesEncoded,
+      numSkipped: unreadable.size,
+      skipped: [...unreadable].slice(0, MAX_NAMED).map(([itemId, reason]) => ({ itemId, reason })),
+    };
+  }
+
+  private async writeCaptions(run: Run): Promise<number> {
+    const { captioner, captions } = this.deps;
+    const model = modelId(captioner);
+    return inBatches<UncaptionedItem>({
+      run,
+      stage: "captions",
+      total: await captions.countUncaptioned(model),
+      find: afterId => captions.findUncaptioned(model, BATCH, afterId),
+      work: async batch => {
+        const texts = await this.seen(
+          batch,
+          item => item.blobHash,
+          run,
+          images => captioner.caption(images),
+        );
+        const written = [...texts].map(([item, text]) => ({ ...item, text: text.trim() }));
+        await captions.saveMany(written, model);
+        return written.length;
+      },
+    });
+  }
+
+  private async encodeCaptions(run: Run): Promise<number> {
+    const { clip, embeddings } = this.deps;
+    const encoder = modelId(clip);
+    return inBatches<UnencodedItem>({
+      run,
+      stage: "caption embeddings",
+      total: await embeddings.countUnencoded("CAPTION", encoder),
+      find: afterId => embeddings.findUnencoded("CAPTION", encoder, { limit: BATCH, afterId }),
+      work: async batch => {
+        const vectors = await clip.encodeTexts(batch.map(({ text }) => text));
+        const rows = batch.map((item, n) => this.embeddingOf(item, vectors[n]));
+        await embeddings.saveMany("CAPTION", encoder, rows);
+        return rows.length;
+      },
+    });
+  }
+
+  private async encodePictures(run: Run): Promise<number> {
+    const { clip, embeddings } = this.deps;
+    const encoder = modelId(clip);
+    return inBatches<UnencodedItem>({
+      run,
+      stage: "picture embeddings",
+      total: await embeddings.countUnencoded("IMAGE", encoder),
+      find: afterId => embeddings.findUnencoded("IMAGE", encoder, { limit: BATCH, afterId }),
+      work: async batch => {
+        const vectors = await this.seen(
+          batch,
+          item => item.sourceHash,
+          run,
+          images => clip.encodeImages(images),
+        );
+        const rows = [...vectors].map(([item, vector]) => this.embeddingOf(item, vector));
+        await embeddings.saveMany("IMAGE", encoder, rows);
+        return rows.length;
+      },
+    });
+  }
+
+  /** What a model sees in the items' pictures; without the items whose picture cannot be read, which are noted. */
+  private async seen<Item extends { itemId: string }, Output>(
+    items: readonly Item[],
+    hashOf: (item: Item) => string,
+    run: Run,
+    look: (images: RgbImage[]) => Promise<Output[]>,
+  ): Promise<Map<Item, Output>> {
+    const outputs = new Map<Item, Output>();
+    for (let start = 0; start < items.length; start += PICTURES) {
+      run.signal?.throwIfAborted();
+      const loaded = await Promise.all(
+        items.slice(start, start + PICTURES).map(async item => {
+          try {
+            return [{ item, image: await this.deps.pictures.loadRgb(hashOf(item)) }];
+          } catch (error) {
+            const reason = error instanceof Error ? error.message : String(error);
+            run.unreadable.set(item.itemId, reason);
+            return [];
+          }
+        }),
+      );
+      const readable = loaded.flat();
+      if (readable.length > 0) {
+        const seen = await look(readable.map(({ image }) => image));
+        readable.forEach(({ item }, n) => outputs.set(item, seen[n]));
+      }
+    }
+    return outputs;
+  }
+
+  private embeddingOf({ itemId, sourceHash }: UnencodedItem, vector: Float32Array): NewEmbedding {
+    const { dimension } = this.deps.clip;
+    const norm = Math.hypot(...vector);
+    if (vector.length !== dimension || !(norm > 0 && norm < Infinity)) {
+      throw new Error(
+        `IndexingService: the embedding of '${itemId}' must have ${dimension} finite values, not all zero`,
+      );
+    }
+    return { itemId, sourceHash, vector: vector.map(value => value / norm) };
+  }
+}
+
+interface Run extends IndexingOptions {
+  /** Item -> why its picture could not be read. */
+  unreadable: Map<string, string>;
+}
+
+/** Goes through all there is to do of one stage, in the order of item ids. @returns how many items were done. */
+async function inBatches<Item extends { itemId: string }>({
+  run: { onProgress, signal },
+  stage,
+  total,
+  find,
+  work,
+}: {
+  run: Run;
+  stage: IndexingStage;
+  total: number;
+  find: (afterId: string) => Promise<Item[]>;
+  work: (batch: Item[]) => Promise<number>;
+}): Promise<number> {
+  let numDone = 0;
+  let numSeen = 0;
+  onProgress?.({ stage, done: 0, total });
+  for (let afterId = ""; ;) {
+    signal?.throwIfAborted();
+    const batch = await find(afterId);
+    if (batch.length === 0) {
+      return numDone;
+    }
+    numDone += await work(batch);
+    numSeen += batch.length;
+    onProgress?.({ stage, done: numSeen, total: Math.max(total, numSeen) });
+    afterId = batch[batch.length - 1].itemId;
+  }
+}

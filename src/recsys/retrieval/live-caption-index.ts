@@ -1,0 +1,104 @@
+/** @file The caption index of a running process: loaded once, then kept equal to the embeddings in Postgres. */
+import type { NewEmbedding } from "../../db/embeddings.repository.js";
+import { AppError } from "../../errors/app-error.js";
+import { type IndexIdentity, loadCaptionIndex, saveCaptionIndex } from "./caption-index-files.js";
+import { CaptionIndex } from "./caption-index.js";
+
+/** Embeddings read at once. */
+const PAGE = 500;
+
+interface Dependencies extends IndexIdentity {
+  /** `<home>/index`. */
+  folder: string;
+  embeddings: {
+    captionMark(encoder: string): Promise<string>;
+    captionHashes(encoder: string): Promise<ReadonlyMap<string, string>>;
+    findCaptionEmbeddings(encoder: string, itemIds: readonly string[]): Promise<NewEmbedding[]>;
+  };
+}
+
+export interface SyncOptions {
+  /** Makes the index from nothing; searches see the old one until it is done. */
+  rebuild?: boolean;
+  onProgress?: (done: number, total: number) => void;
+  signal?: AbortSignal;
+}
+
+export interface SyncReport {
+  /** Items in the index now. */
+  numItems: number;
+  /** New and changed items put into it. */
+  numAdded: number;
+  /** Items no longer there. */
+  numRemoved: number;
+}
+
+export class LiveCaptionIndex {
+  private index: CaptionIndex | null = null;
+  /** State of the embeddings the index is equal to; null if it is not known to be equal to any. */
+  private mark: string | null = null;
+  private lastSync: Promise<unknown> = Promise.resolve();
+
+  constructor(private readonly deps: Dependencies) {}
+
+  /** @throws AppError `INDEX_NOT_BUILT` */
+  get current(): CaptionIndex {
+    if (!this.index || this.index.numItems === 0) {
+      throw new AppError("INDEX_NOT_BUILT");
+    }
+    return this.index;
+  }
+
+  /**
+   * Takes up new, changed and deleted embeddings, and stores the index if there were any. One statement when there were
+   * none. What is stored by another encoder, or damaged, is made anew from Postgres.
+   */
+  sync(options: SyncOptions = {}): Promise<SyncReport> {
+    const done = this.lastSync.then(() => this.runSync(options));
+    this.lastSync = done.catch(() => undefined);
+    return done;
+  }
+
+  private async runSync({ rebuild = false, onProgress, signal }: SyncOptions): Promise<SyncReport> {
+    const { folder, encoder, dimension, embeddings } = this.deps;
+    if (!this.index && !rebuild) {
+      await this.load();
+    }
+    // Read first: what changes meanwhile changes the mark, so the next sync finds it.
+    const mark = await embeddings.captionMark(encoder);
+    if (this.index && mark === this.mark && !rebuild) {
+      return { numItems: this.index.numItems, numAdded: 0, numRemoved: 0 };
+    }
+    const index = (rebuild ? null : this.index) ?? new CaptionIndex(dimension);
+    this.mark = null;
+    const hashes = await embeddings.captionHashes(encoder);
+    const gone = [...index.itemIds].filter(itemId => !hashes.has(itemId));
+    index.remove(gone);
+    const changed = [...hashes.keys()].filter(id => index.sourceHashOf(id) !== hashes.get(id));
+    for (let start = 0; start < changed.length; start += PAGE) {
+      signal?.throwIfAborted();
+      onProgress?.(start, changed.length);
+      const page = changed.slice(start, start + PAGE);
+      await index.add(await embeddings.findCaptionEmbeddings(encoder, page), signal);
+    }
+    onProgress?.(changed.length, changed.length);
+    await saveCaptionIndex(folder, index, { encoder, mark });
+    this.index = index;
+    this.mark = mark;
+    return { numItems: index.numItems, numAdded: changed.length, numRemoved: gone.length };
+  }
+
+  private async load(): Promise<void> {
+    try {
+      const { index, mark } = await loadCaptionIndex(this.deps.folder, this.deps);
+      this.index = index;
+      this.mark = mark;
+    } catch (error) {
+      const isExpected =
+        error instanceof AppError && ["INDEX_NOT_BUILT", "INDEX_STALE"].includes(error.code);
+      if (!isExpected) {
+        throw error;
+      }
+    }
+  }
+}
