@@ -1,6 +1,6 @@
 /** @file The GraphQL schema over given services. */
 import { type GraphQLSchema, lexicographicSortSchema } from "graphql";
-import { buildSchema, type ContainerType } from "type-graphql";
+import { buildSchema, type ContainerType, type PubSub } from "type-graphql";
 import { ApiKeyResolver } from "../resolvers/api-key.resolver.js";
 import { HealthResolver } from "../resolvers/health.resolver.js";
 import { ItemResolver } from "../resolvers/item.resolver.js";
@@ -28,6 +28,14 @@ import type { ApiServices } from "../resolvers/services.js";
 import { StartJobResolver } from "../resolvers/start-job.resolver.js";
 import { InteractionResolver, UserResolver } from "../resolvers/user.resolver.js";
 import { checkAccess } from "./auth.js";
+
+/** Subscriptions read what they tell from the services; type-graphql asks for this all the same. */
+const noPubSub: PubSub = {
+  publish: () => undefined,
+  subscribe: topic => {
+    throw new Error(`createSchema: nothing publishes '${topic}'`);
+  },
+};
 
 /** Makes every resolver by hand, so that no dependency is injected by a decorator. */
 export async function createSchema(services: ApiServices): Promise<GraphQLSchema> {
@@ -63,6 +71,7 @@ export async function createSchema(services: ApiServices): Promise<GraphQLSchema
     resolvers: [first, ...others],
     container,
     authChecker: checkAccess,
+    pubSub: noPubSub,
     validate: false, // arguments are checked where they are used, with the error catalogue's codes
   });
   return lexicographicSortSchema(schema);

@@ -35,7 +35,7 @@ export function createFormatError(log: (error: unknown) => void) {
     }
     // Without a code only graphql-js itself can have made it, which it does for faults of the request.
     const code = formatted.extensions?.code ?? "BAD_USER_INPUT";
-    if (cause instanceof GraphQLError && requestFaults.has(String(code))) {
+    if (cause instanceof GraphQLError && typeof code === "string" && requestFaults.has(code)) {
       return { message: formatted.message, locations, path, extensions: { code } };
     }
     log(cause);

@@ -13,11 +13,11 @@ import {
   Subscription,
 } from "type-graphql";
 import type { JobKind as JobKindRow, JobRow, JobState as JobStateRow } from "../db/rows.js";
+import { assertMayFollow } from "../recsys/access/viewer.js";
 import type {
   PersonalizeImageResult as JobResult,
   PersonalizeOutcome,
 } from "../recsys/generation/personalization.service.js";
-import { assertMayFollow } from "../recsys/access/viewer.js";
 import { type Connection, PageArgs, pageComplexity } from "../schema/connection.js";
 import { JobKind, JobState } from "../schema/enums.js";
 import { Job, JobConnection } from "../schema/job.type.js";

@@ -1,11 +1,11 @@
 import { Arg, Authorized, Ctx, FieldResolver, ID, Mutation, Resolver, Root } from "type-graphql";
 import type { BlobRow, ItemRow, JobRow, PersonalizedImageRow } from "../db/rows.js";
 import { AppError } from "../errors/app-error.js";
+import { assertActsFor } from "../recsys/access/viewer.js";
 import {
   MAX_WAIT_MS,
   type PersonalizeOutcome,
 } from "../recsys/generation/personalization.service.js";
-import { assertActsFor } from "../recsys/access/viewer.js";
 import { GenerationPairInput } from "../schema/admin.input.js";
 import { type OriginalReason } from "../schema/enums.js";
 import { Item } from "../schema/item.type.js";

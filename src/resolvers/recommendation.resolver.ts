@@ -18,6 +18,7 @@ import { type RecommendationSource } from "../schema/enums.js";
 import { Item } from "../schema/item.type.js";
 import {
   InteractionInput,
+  RecommendationArgs,
   RecommendationConnection,
   RecommendationEdge,
   RecordInteractionsPayload,
@@ -61,17 +62,7 @@ export class RecommendationResolver {
   })
   async recommendations(
     @Arg("userId", () => ID, { description: "The shopper's id in the shop." }) userId: string,
-    @Args(() => PageArgs) args: PageArgs,
-    @Arg("excludeSeen", () => Boolean, {
-      defaultValue: true,
-      description: "Whether to leave out what the shopper interacted with.",
-    })
-    excludeSeen: boolean,
-    @Arg("category", () => String, {
-      nullable: true,
-      description: "Only items of this category; default all.",
-    })
-    category: string | null | undefined,
+    @Args(() => RecommendationArgs) args: RecommendationArgs,
     @Ctx() context: RequestContext,
   ): Promise<
     RankedPage<ItemEdge & { score: number; rank: number }> & { source: RecommendationSource }
@@ -79,8 +70,8 @@ export class RecommendationResolver {
     assertActsFor(requireViewer(context), userId);
     const page = recommendationList.request(args);
     const { items, source } = await this.services.recommendations.recommend(userId, page.end + 1, {
-      excludeSeen,
-      category,
+      excludeSeen: args.excludeSeen,
+      category: args.category,
       onlyAvailable: true,
     });
     const found = recommendationList.page(items, page);

@@ -1,4 +1,5 @@
 /** @file Lists in pages, after Relay's cursor connections. */
+import "reflect-metadata"; // type-graphql refuses to run without it, though no metadata is emitted
 import { ArgsType, type ClassType, Field, Int, ObjectType } from "type-graphql";
 
 export const maxPageSize = 100;

@@ -1,4 +1,5 @@
 /** @file The schema's enums. Those of rows must name every value that Prisma's name, or this does not compile. */
+import "reflect-metadata"; // type-graphql refuses to run without it, though no metadata is emitted
 import { registerEnumType } from "type-graphql";
 import type {
   ApiKeyRole as ApiKeyRoleRow,

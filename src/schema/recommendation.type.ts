@@ -1,8 +1,23 @@
-import { Field, Float, ID, InputType, Int, ObjectType } from "type-graphql";
+import { ArgsType, Field, Float, ID, InputType, Int, ObjectType } from "type-graphql";
 import type { InteractionKind as InteractionKindRow } from "../db/rows.js";
-import { PageInfo } from "./connection.js";
+import { PageArgs, PageInfo } from "./connection.js";
 import { InteractionKind, RecommendationSource } from "./enums.js";
 import { DateTime } from "./scalars.js";
+
+@ArgsType()
+export class RecommendationArgs extends PageArgs {
+  @Field(() => Boolean, {
+    defaultValue: true,
+    description: "Whether to leave out what the shopper interacted with.",
+  })
+  excludeSeen!: boolean;
+
+  @Field(() => String, {
+    nullable: true,
+    description: "Only items of this category; default all.",
+  })
+  category?: string | null;
+}
 
 @ObjectType({ description: "A recommended item and its place." })
 export class RecommendationEdge {

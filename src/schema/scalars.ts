@@ -1,6 +1,7 @@
 /** @file The schema's own scalars. */
-import { GraphQLDateTimeISO, GraphQLJSONObject } from "graphql-scalars";
+import "reflect-metadata"; // type-graphql refuses to run without it, though no metadata is emitted
 import type { GraphQLScalarType } from "graphql";
+import { GraphQLDateTimeISO, GraphQLJSONObject } from "graphql-scalars";
 
 /** A time in UTC, ISO 8601. */
 export const DateTime: GraphQLScalarType = GraphQLDateTimeISO;

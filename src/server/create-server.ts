@@ -1,8 +1,8 @@
 /** @file The HTTP process: GraphQL, websockets, pictures and probes behind one port. */
+import { fastifyApolloHandler } from "@as-integrations/fastify";
 import cors from "@fastify/cors";
 import helmet from "@fastify/helmet";
 import websocket from "@fastify/websocket";
-import { fastifyApolloHandler } from "@as-integrations/fastify";
 import Fastify, { type FastifyBaseLogger, type FastifyError, type FastifyInstance } from "fastify";
 import type { GraphQLSchema } from "graphql";
 import type { Logger } from "pino";
@@ -38,8 +38,9 @@ export interface Server {
 /** Listens, once everything that it serves is in place. */
 export async function createServer(options: ServerOptions): Promise<Server> {
   const { schema, createContext, images, probes, config, logger } = options;
+  const loggerInstance: FastifyBaseLogger = logger;
   const app = Fastify({
-    loggerInstance: logger as FastifyBaseLogger,
+    loggerInstance,
     disableRequestLogging: true,
     bodyLimit: bodyLimitBytes,
   });

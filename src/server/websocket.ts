@@ -51,7 +51,7 @@ export function createWebsocketHandler(
         return [wrapped(error)];
       }
     },
-    onNext: (_context, _id, _payload, _args, result) =>
+    onNext: (...[, , , , result]) =>
       result.errors && { ...result, errors: result.errors.map(format) },
     onError: (_context, _id, _payload, errors) =>
       errors.map(error => format(error instanceof GraphQLError ? error : wrapped(error))),

@@ -1,0 +1,100 @@
+/** @file `vitrine keys`: who may call the API. The first key has to be made here, where no key is asked for. */
+import { Command, Option } from "commander";
+import { ApiKeysRepository } from "../db/api-keys.repository.js";
+import type { ApiKeyRole, ApiKeyRow } from "../db/rows.js";
+import { loadTokenSecret } from "../db/token-secret.js";
+import { AccessService } from "../recsys/access/access.service.js";
+import { ShopperTokens } from "../recsys/access/shopper-tokens.js";
+import type { CliContext } from "./cli-context.js";
+
+const roles: ApiKeyRole[] = ["STOREFRONT", "RECOMMENDER", "ADMIN"];
+const pageSize = 100;
+
+export function keysCommand(context: CliContext): Command {
+  const command = new Command("keys").description("API keys: make, list and revoke them");
+  const run = async (action: (access: AccessService) => Promise<unknown>, json: boolean) => {
+    const opened = await context.open();
+    const { db, config, home } = opened;
+    try {
+      const access = new AccessService({
+        apiKeys: new ApiKeysRepository(db.prisma),
+        tokens: new ShopperTokens(config.tokenSecret ?? loadTokenSecret(home)),
+      });
+      const result = await action(access);
+      console.log(json ? JSON.stringify(result) : readable(result));
+    } finally {
+      await opened.close();
+    }
+  };
+
+  command
+    .command("create <name>")
+    .description("make a key; it is printed once and cannot be shown again")
+    .addOption(
+      new Option("--role <role>", "what it may do")
+        .choices(roles.map(role => role.toLowerCase()))
+        .default("storefront"),
+    )
+    .option("--json", "print one JSON line")
+    .action((name: string, { role, json = false }: { role: string; json?: boolean }) =>
+      run(async access => {
+        const { key, row } = await access.createKey(name, role.toUpperCase() as ApiKeyRole);
+        return json ? { key, name, role: row.role } : key;
+      }, json),
+    );
+
+  command
+    .command("list")
+    .description("newest first, revoked ones included")
+    .option("--json", "print one JSON line")
+    .action(({ json = false }: { json?: boolean }) => run(allKeys, json));
+
+  command
+    .command("revoke <name>")
+    .description("make a key useless, at once and for ever")
+    .option("--json", "print one JSON line")
+    .action((name: string, { json = false }: { json?: boolean }) =>
+      run(async access => {
+        const { revokedAt } = await access.revokeKey(name);
+        return json ? { name, revokedAt } : `revoked ${name}`;
+      }, json),
+    );
+  return command;
+}
+
+/** A key as it is listed. Its hash is nobody's business. */
+type ListedKey = Omit<ApiKeyRow, "id" | "keyHash">;
+
+async function allKeys(access: AccessService): Promise<ListedKey[]> {
+  const keys = await access.findKeys({ limit: pageSize, after: null });
+  for (let last = keys.at(-1); last && keys.length % pageSize === 0; last = keys.at(-1)) {
+    const after = { value: last.createdAt, id: last.id };
+    const page = await access.findKeys({ limit: pageSize, after });
+    if (page.length === 0) {
+      break;
+    }
+    keys.push(...page);
+  }
+  return keys.map(({ name, role, createdAt, lastUsedAt, revokedAt }) => ({
+    name,
+    role,
+    createdAt,
+    lastUsedAt,
+    revokedAt,
+  }));
+}
+
+function readable(result: unknown): string {
+  if (!Array.isArray(result)) {
+    return String(result);
+  }
+  const lines = (result as ListedKey[]).map(({ name, role, lastUsedAt, revokedAt }) =>
+    [
+      name,
+      role.toLowerCase(),
+      revokedAt ? `revoked ${revokedAt.toISOString()}` : "good",
+      lastUsedAt ? `last used ${lastUsedAt.toISOString()}` : "never used",
+    ].join("\t"),
+  );
+  return lines.join("\n") || "no keys";
+}
