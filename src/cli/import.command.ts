@@ -6,6 +6,7 @@ import {
   type ImportProgress,
   type ImportResult,
 } from "../recsys/datasets/catalogue-import.service.js";
+import { CatalogueSource } from "../recsys/datasets/catalogue.js";
 import type { ImportSource } from "../recsys/datasets/import-source.js";
 import { MovieLensSource } from "../recsys/datasets/movielens.js";
 import { StickersSource } from "../recsys/datasets/stickers.js";
@@ -15,6 +16,19 @@ import { createProgress, type Progress } from "./progress.js";
 interface ImportFlags {
   json?: boolean;
   restart?: boolean;
+}
+
+const CATALOGUE_COLUMNS = `
+Columns of items: id, title; if there: description, category, keywords (CSV: a|b|c), available,
+attribution, caption, image (a URL, or a path in the folder of pictures).
+Columns of interactions: userId, itemId, kind (view, click, like, cart, purchase or rating),
+occurredAt (ISO 8601 or Unix seconds); if there: weight.`;
+
+interface CatalogueFlags extends ImportFlags {
+  items?: string;
+  interactions?: string;
+  images?: string;
+  allowPrivate?: boolean;
 }
 
 interface StickerFlags extends ImportFlags {
@@ -30,6 +44,18 @@ export function importCommand(context: CliContext): Command {
     .action((folder: string, flags: ImportFlags) =>
       runImport(context, new MovieLensSource(folder), flags),
     );
+  withFlags(command.command("catalogue"))
+    .description("a shop's own catalogue, as CSV or JSON Lines")
+    .option("--items <file>", "items")
+    .option("--interactions <file>", "what users did with items")
+    .option("--images <folder>", "pictures, named by item id or by the column 'image'")
+    .option("--allow-private", "also fetch pictures from addresses that are not public")
+    .addHelpText("after", CATALOGUE_COLUMNS)
+    .action(({ items, interactions, images, allowPrivate, ...flags }: CatalogueFlags) => {
+      const remote = { allowPrivate: allowPrivate ?? false };
+      const source = new CatalogueSource({ items, interactions, images, remote });
+      return runImport(context, source, flags);
+    });
   withFlags(command.command("stickers"))
     .description("the sticker shop: openly licensed emoji art and simulated shoppers")
     .option("--concepts <number>", "import only so many concepts (default: all)", wholeNumber)

@@ -29,9 +29,9 @@ export async function folderVersion(folder: string): Promise<string> {
   return `${names.length}:${hash.digest("hex")}`;
 }
 
-/** Names of the pictures of a folder in a fixed order; none if there is no such folder. */
+/** Paths of the pictures in a folder, with those in folders within, in a fixed order; none if there is no such folder. */
 export async function listPictures(folder: string): Promise<string[]> {
-  const names = await readdir(folder).catch((error: unknown) => {
+  const names = await readdir(folder, { recursive: true }).catch((error: unknown) => {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") {
       return [];
     }
@@ -43,6 +43,13 @@ export async function listPictures(folder: string): Promise<string[]> {
 export async function fileExists(path: string): Promise<boolean> {
   return stat(path).then(
     found => found.isFile(),
+    () => false,
+  );
+}
+
+export async function folderExists(path: string): Promise<boolean> {
+  return stat(path).then(
+    found => found.isDirectory(),
     () => false,
   );
 }

@@ -11,6 +11,7 @@
  */
 import type { NewInteraction } from "../../db/interactions.repository.js";
 import { Random } from "../../ml/nn/random.js";
+import { topK } from "../../ml/nn/top-k.js";
 
 /** What a shopper can see of a sticker. */
 export interface ShopSticker {
@@ -82,21 +83,15 @@ export function* simulatedLikes(
     const random = root.fork(userId);
     const taste = drawTaste(stickers, config, random);
     const numLikes = config.minLikes + random.int(config.maxLikes - config.minLikes + 1);
-    const likes = random.shuffled(
-      stickers
-        .map(sticker => ({
-          itemId: sticker.id,
-          utility:
-            utilityOf(sticker, taste, config) +
-            (popularity.get(sticker.concept) ?? 0) +
-            gumbel(random),
-        }))
-        .sort((a, b) => b.utility - a.utility)
-        .slice(0, numLikes),
+    const utilities = Float64Array.from(
+      stickers,
+      sticker =>
+        utilityOf(sticker, taste, config) + (popularity.get(sticker.concept) ?? 0) + gumbel(random),
     );
+    const likes = random.shuffled(topK(utilities, numLikes)).map(index => stickers[index]);
     const times = likes.map(() => start + random.int(config.numDays * MS_PER_DAY));
     times.sort((a, b) => a - b);
-    for (const [i, { itemId }] of likes.entries()) {
+    for (const [i, { id: itemId }] of likes.entries()) {
       yield { userId, itemId, kind: "LIKE", weight: 1, occurredAt: new Date(times[i]) };
     }
   }

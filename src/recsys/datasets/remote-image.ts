@@ -1,0 +1,224 @@
+/**
+ * @file Fetches pictures that a catalogue names by URL, without becoming a door into the network it runs in.
+ *
+ * A catalogue is written by others. So every connection, also after a redirect, is checked where it is made: the addresses
+ * a name resolves to are the ones connected to, and all must be public (an answer that changes between a check and the
+ * connection cannot pass). What is fetched is limited in size, time and type.
+ */
+import { lookup as resolveName, type LookupAddress } from "node:dns";
+import ipaddr from "ipaddr.js";
+import pRetry from "p-retry";
+import { Agent, buildConnector, type Dispatcher } from "undici";
+import { defaultImageLimits } from "../../db/image-codec.js";
+import { AppError } from "../../errors/app-error.js";
+
+export interface RemoteImageOptions {
+  /** Allow addresses that are not public, for tests and shops whose pictures are on their own network; default false. */
+  allowPrivate?: boolean;
+  /** Default 20 MiB. */
+  maxBytes?: number;
+  /** For one attempt, from the first byte sent to the last received; default 20,000. */
+  timeoutMs?: number;
+  /** Further attempts after an answer 5xx or 429, a broken connection or a timeout; default 2. */
+  numRetries?: number;
+  /** Before the first further attempt, twice that before the next; default 500. */
+  retryDelayMs?: number;
+}
+
+const MAX_REDIRECTS = 3;
+const REDIRECTS = new Set([301, 302, 303, 307, 308]);
+const TOO_MANY_REQUESTS = 429;
+/** Idle connections are kept for the next picture of the same shop, but not so long that they hold up the process. */
+const KEEP_ALIVE_MS = 1_000;
+/** Global unicast; everything else of IPv6 is special. */
+const GLOBAL_IPV6 = ipaddr.parseCIDR("2000::/3");
+/** Public addresses that lead to a cloud's own services: Azure's. */
+const CLOUD_SERVICES = new Set(["168.63.129.16"]);
+
+/** Worth another attempt. */
+class TransientFault extends Error {}
+
+/** Whether an address, IPv4 or IPv6, is on the public internet: one that anyone could reach anyway. */
+export function isPublicAddress(address: string): boolean {
+  if (!ipaddr.isValid(address)) {
+    return false;
+  }
+  const parsed = ipaddr.process(address); // an IPv4-mapped IPv6 address counts as the IPv4 address
+  if (parsed.range() !== "unicast" || CLOUD_SERVICES.has(parsed.toString())) {
+    return false;
+  }
+  return parsed.kind() === "ipv4" || parsed.match(GLOBAL_IPV6);
+}
+
+export class RemoteImages {
+  private readonly agent: Agent;
+  private readonly options: Required<RemoteImageOptions>;
+
+  constructor(options: RemoteImageOptions = {}) {
+    this.options = {
+      allowPrivate: false,
+      maxBytes: defaultImageLimits.maxBytes,
+      timeoutMs: 20_000,
+      numRetries: 2,
+      retryDelayMs: 500,
+      ...options,
+    };
+    const connect = buildConnector({
+      timeout: this.options.timeoutMs,
+      ...(this.options.allowPrivate ? {} : { lookup: lookupPublic }),
+    });
+    this.agent = new Agent({
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      keepAliveMaxTimeout: KEEP_ALIVE_MS,
+      connect: (target, callback) => {
+        // An address in the URL itself is connected to without a lookup.
+        const host = target.hostname.replace(/^\[|\]$/g, "");
+        if (!this.options.allowPrivate && ipaddr.isValid(host) && !isPublicAddress(host)) {
+          callback(refused(host, "its address is not public"), null);
+        } else {
+          connect(target, callback);
+        }
+      },
+    });
+  }
+
+  /**
+   * The bytes of a picture, not yet looked at.
+   *
+   * @throws AppError `FETCH_REFUSED`, `FETCH_FAILED`, `IMAGE_TOO_LARGE`; the signal's reason when aborted.
+   */
+  async fetch(url: string, signal: AbortSignal): Promise<Buffer> {
+    try {
+      return await pRetry(() => this.attempt(url, signal), {
+        retries: this.options.numRetries,
+        minTimeout: this.options.retryDelayMs,
+        signal,
+        shouldRetry: ({ error }) => error instanceof TransientFault,
+      });
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof TransientFault) {
+        throw new AppError("FETCH_FAILED", { url, reason: error.message }, { cause: error });
+      }
+      throw error;
+    }
+  }
+
+  /** Ends the connections. */
+  close(): Promise<void> {
+    return this.agent.close();
+  }
+
+  private async attempt(url: string, outer: AbortSignal): Promise<Buffer> {
+    const signal = AbortSignal.any([outer, AbortSignal.timeout(this.options.timeoutMs)]);
+    try {
+      let target = checkedUrl(url, url);
+      for (let numRedirects = 0; ; numRedirects++) {
+        const answer = await this.agent.request({
+          origin: target.origin,
+          path: `${target.pathname}${target.search}`,
+          method: "GET",
+          headers: { accept: "image/*", "accept-encoding": "identity", "user-agent": "vitrine" },
+          signal,
+        });
+        if (!REDIRECTS.has(answer.statusCode)) {
+          return await this.body(url, answer);
+        }
+        await answer.body.dump();
+        const { location } = answer.headers;
+        if (typeof location !== "string" || numRedirects === MAX_REDIRECTS) {
+          const reason = location
+            ? `more than ${MAX_REDIRECTS} redirects`
+            : "a redirect to nowhere";
+          throw new AppError("FETCH_FAILED", { url, reason });
+        }
+        target = checkedUrl(location, url, target);
+      }
+    } catch (error) {
+      if (error instanceof AppError) {
+        throw error.code === "FETCH_REFUSED" ? refused(url, String(error.details.reason)) : error;
+      }
+      throw new TransientFault(faultOf(error), { cause: error });
+    }
+  }
+
+  private async body(url: string, answer: Dispatcher.ResponseData): Promise<Buffer> {
+    const { statusCode, headers, body } = answer;
+    const { maxBytes: max } = this.options;
+    const type = String(headers["content-type"] ?? "image/*").toLowerCase();
+    const length = Number(headers["content-length"] ?? 0);
+    const isTransient = statusCode >= 500 || statusCode === TOO_MANY_REQUESTS;
+    const isPicture = /^(image\/|application\/octet-stream)/.test(type);
+    if (statusCode !== 200 || !isPicture || length > max) {
+      body.on("error", () => undefined).destroy();
+      if (isTransient) {
+        throw new TransientFault(`HTTP ${statusCode}`);
+      }
+      if (statusCode === 200 && length > max) {
+        throw new AppError("IMAGE_TOO_LARGE", { got: length, unit: "bytes", max });
+      }
+      const reason = statusCode === 200 ? `it is ${type}` : `HTTP ${statusCode}`;
+      throw new AppError("FETCH_FAILED", { url, reason });
+    }
+    const chunks: Buffer[] = [];
+    let got = 0;
+    for await (const chunk of body as AsyncIterable<Buffer>) {
+      got += chunk.length;
+      if (got > max) {
+        throw new AppError("IMAGE_TOO_LARGE", { got, unit: "bytes", max });
+      }
+      chunks.push(chunk);
+    }
+    return Buffer.concat(chunks);
+  }
+}
+
+type LookupCallback = (
+  error: Error | null,
+  address: string | LookupAddress[],
+  family?: number,
+) => void;
+
+/** Like `dns.lookup`, but a name with any address that is not public does not resolve. */
+function lookupPublic(
+  hostname: string,
+  options: { all?: boolean; family?: number | string },
+  callback: LookupCallback,
+): void {
+  const family = typeof options.family === "number" ? options.family : 0;
+  resolveName(hostname, { all: true, family }, (error, addresses) => {
+    if (error) {
+      callback(error, []);
+    } else if (!addresses.every(({ address }) => isPublicAddress(address))) {
+      callback(refused(hostname, "its address is not public"), []);
+    } else if (options.all) {
+      callback(null, addresses);
+    } else {
+      callback(null, addresses[0].address, addresses[0].family);
+    }
+  });
+}
+
+function checkedUrl(text: string, url: string, base?: URL): URL {
+  const target = URL.canParse(text, base?.href) ? new URL(text, base?.href) : null;
+  if (target?.protocol !== "http:" && target?.protocol !== "https:") {
+    throw refused(url, "it does not lead to an http or https address");
+  }
+  if (target.username !== "" || target.password !== "") {
+    throw refused(url, "it contains a user name or password");
+  }
+  return target;
+}
+
+function refused(url: string, reason: string): AppError {
+  return new AppError("FETCH_REFUSED", { url, reason });
+}
+
+function faultOf(error: unknown): string {
+  if (error instanceof Error) {
+    const { name, message } = error;
+    const code = (error as NodeJS.ErrnoException).code ?? "";
+    return name === "TimeoutError" ? "it took too long" : `${message} ${code}`.trim();
+  }
+  return String(error);
+}
