@@ -7,8 +7,10 @@ import { ClipTokenizer } from "../../../../src/ml/clip/clip-tokenizer.js";
 import { type GenerateRequest } from "../../../../src/ml/generation/generate-request.js";
 import { DiffusionPipeline } from "../../../../src/ml/generation/pipeline.js";
 import { type SchedulerName } from "../../../../src/ml/generation/scheduler.js";
+import { Random } from "../../../../src/ml/nn/random.js";
 import { type RgbImage } from "../../../../src/ml/nn/rgb-image.js";
 import { openModelPack } from "../../../../src/ml/runtime/model-pack.js";
+import { describeWithMiniPack, miniPackDir } from "../runtime/mini-pack.js";
 
 // A random Stable Diffusion 1.x pipeline in its own ONNX layout (4 latent channels, 77 tokens, int64 timestep, int32
 // tokens, a tokenizer of vocab.json and merges.txt), and what diffusers makes of it: tests/golden/tiny_pack.py.
@@ -213,5 +215,39 @@ describe("DiffusionPipeline.load()", () => {
       JSON.stringify({ in_channels: 9, sample_size: 8 }),
     );
     await expect(load()).rejects.toThrow("the U-Net takes 9 channels");
+  });
+});
+
+describeWithMiniPack("DiffusionPipeline with image tokens", () => {
+  let mini: DiffusionPipeline;
+  const short = { ...request, numSteps: 2 };
+  const embedding = (seed: number) => new Random(seed).normals(128);
+
+  beforeAll(async () => {
+    mini = await DiffusionPipeline.load(await openModelPack(miniPackDir));
+  });
+
+  afterAll(() => mini.dispose());
+
+  it("follows the embedding", async () => {
+    expect(mini.takesImageEmbedding).toBe(true);
+    const [one] = await mini.generate({ ...short, imageEmbedding: embedding(1) });
+    const [other] = await mini.generate({ ...short, imageEmbedding: embedding(2) });
+    expect(one).not.toEqual(other);
+    expect(one.widthPixels).toBe(mini.config.widthPixels);
+  });
+
+  it("is deaf to the embedding at weight 0", async () => {
+    const [one, other] = await Promise.all(
+      [1, 2].map(seed =>
+        mini.generate({ ...short, imageEmbedding: embedding(seed), imageWeight: 0 }),
+      ),
+    );
+    expect(one).toEqual(other);
+  });
+
+  it("refuses an embedding of another encoder", async () => {
+    const made = mini.generate({ ...short, imageEmbedding: new Float32Array(512) });
+    await expect(made).rejects.toThrow("imageEmbedding must have 128 dimensions, but got 512");
   });
 });

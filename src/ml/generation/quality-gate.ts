@@ -1,0 +1,109 @@
+/**
+ * @file Which generated pictures may be shown: not blank, not noise, and still a picture of the reference item.
+ *
+ * Statistics, on luma Y = (0.299 R + 0.587 G + 0.114 B) / 255 (ITU-R BT.601):
+ * - contrast: the standard deviation of Y. 0 for one colour, 0.5 at most.
+ * - smoothness: the lag-1 autocorrelation of Y, the mean of its two directions. About 0 for white noise, 0.7 … 0.99 for
+ *   photographs and drawings, whose neighbours resemble each other.
+ * - similarity: cosine of the CLIP image embeddings of picture and reference.
+ */
+import { cosine } from "../metrics/clip-scores.js";
+import { type RgbImage } from "../nn/rgb-image.js";
+
+export interface QualityConfig {
+  /** Below this contrast a picture is `BLANK`. Default: 0.02, five of 255 levels. */
+  minContrast: number;
+  /** Below this smoothness a picture is `NOISE`. Default: 0.3, far below any drawing and far above noise. */
+  minSmoothness: number;
+  /**
+   * Below this similarity a picture is `UNLIKE_REFERENCE`. Depends on the CLIP checkpoint: choose it on validation.
+   * Default: 0.5.
+   */
+  minSimilarity: number;
+}
+
+export const defaultQualityConfig: QualityConfig = {
+  minContrast: 0.02,
+  minSmoothness: 0.3,
+  minSimilarity: 0.5,
+};
+
+export type QualityFault = "BLANK" | "NOISE" | "UNLIKE_REFERENCE";
+
+/** What the gate measured and decided; it is stored with the picture. */
+export interface QualityVerdict {
+  passes: boolean;
+  /** Every reason to refuse, empty when it passes. */
+  faults: QualityFault[];
+  contrast: number;
+  smoothness: number;
+  /** -1 … 1; null when no reference was given. */
+  similarity: number | null;
+}
+
+/** CLIP image embeddings, `[D]`, of the picture and of what it must stay like. */
+export interface ReferenceEmbeddings {
+  generated: Float32Array;
+  reference: Float32Array;
+}
+
+/** Measures a picture and decides. */
+export function qualityVerdict(
+  image: RgbImage,
+  embeddings: ReferenceEmbeddings | null = null,
+  config: QualityConfig = defaultQualityConfig,
+): QualityVerdict {
+  const luma = lumaOf(image);
+  const contrast = standardDeviation(luma);
+  const smoothness = autocorrelation(luma, image.widthPixels);
+  const similarity = embeddings && cosine(embeddings.generated, embeddings.reference);
+  const isBlank = contrast < config.minContrast;
+  const faults: QualityFault[] = [];
+  if (isBlank) {
+    faults.push("BLANK");
+  }
+  // The correlation of what hardly varies says nothing.
+  if (!isBlank && smoothness < config.minSmoothness) {
+    faults.push("NOISE");
+  }
+  if (similarity !== null && !(similarity >= config.minSimilarity)) {
+    faults.push("UNLIKE_REFERENCE");
+  }
+  return { passes: faults.length === 0, faults, contrast, smoothness, similarity };
+}
+
+/** BT.601 luma, 0 … 1; `[H, W, 3] -> [H, W]`. */
+function lumaOf({ pixels }: RgbImage): Float32Array {
+  return Float32Array.from({ length: pixels.length / 3 }, (_, i) => {
+    const [r, g, b] = pixels.subarray(3 * i, 3 * i + 3);
+    return (0.299 * r + 0.587 * g + 0.114 * b) / 255;
+  });
+}
+
+function standardDeviation(values: Float32Array): number {
+  const mean = meanOf(values);
+  return Math.sqrt(values.reduce((sum, x) => sum + (x - mean) ** 2, 0) / values.length);
+}
+
+/**
+ * `1 - E[(Y(p) - Y(q))²] / (2 Var Y)` over neighbours p, q; both directions averaged. 1 when nothing varies.
+ */
+function autocorrelation(luma: Float32Array, width: number): number {
+  const variance = standardDeviation(luma) ** 2;
+  if (variance === 0) {
+    return 1;
+  }
+  const height = luma.length / width;
+  let [across, down] = [0, 0];
+  for (let i = 0; i < luma.length; i++) {
+    across += i % width === width - 1 ? 0 : (luma[i] - luma[i + 1]) ** 2;
+    down += i + width >= luma.length ? 0 : (luma[i] - luma[i + width]) ** 2;
+  }
+  const numAcross = Math.max((width - 1) * height, 1);
+  const numDown = Math.max(width * (height - 1), 1);
+  return 1 - (across / numAcross + down / numDown) / (4 * variance);
+}
+
+function meanOf(values: Float32Array): number {
+  return values.reduce((sum, x) => sum + x, 0) / values.length;
+}

@@ -1,0 +1,62 @@
+import { qualityVerdict } from "../../../../src/ml/generation/quality-gate.js";
+import { Random } from "../../../../src/ml/nn/random.js";
+import { type RgbImage } from "../../../../src/ml/nn/rgb-image.js";
+
+const SIZE = 64;
+
+/** A grey picture of `level(x, y)`, 0 … 255. */
+function picture(level: (x: number, y: number) => number): RgbImage {
+  const levels = Array.from({ length: SIZE * SIZE }, (_, i) =>
+    level(i % SIZE, Math.floor(i / SIZE)),
+  );
+  const pixels = Uint8Array.from(levels.flatMap(value => [value, value, value]));
+  return { widthPixels: SIZE, heightPixels: SIZE, pixels };
+}
+
+const random = new Random(5);
+const disc = picture((x, y) => (Math.hypot(x - 32, y - 32) < 16 ? 40 : 250));
+const noise = picture(() => random.int(256));
+const blank = picture(() => 200);
+
+describe("qualityVerdict()", () => {
+  it("passes a drawing", () => {
+    expect(qualityVerdict(disc)).toMatchObject({ passes: true, faults: [], similarity: null });
+  });
+
+  it("finds a blank picture, even with faint noise on it", () => {
+    expect(qualityVerdict(blank)).toMatchObject({ passes: false, faults: ["BLANK"], contrast: 0 });
+    expect(qualityVerdict(picture(() => 200 + random.int(4))).faults).toEqual(["BLANK"]);
+  });
+
+  it("finds noise", () => {
+    const { faults, contrast, smoothness } = qualityVerdict(noise);
+    expect(faults).toEqual(["NOISE"]);
+    expect(contrast).toBeCloseTo(Math.sqrt((256 ** 2 - 1) / 12) / 255, 2); // uniform on 0 … 255
+    expect(Math.abs(smoothness)).toBeLessThan(0.05);
+  });
+
+  it("measures a checkerboard as the opposite of smooth, and a half-and-half one by hand", () => {
+    expect(qualityVerdict(picture((x, y) => ((x + y) % 2) * 255)).smoothness).toBeCloseTo(-1, 6);
+    // Var = 1/4; across, one of 63 neighbours differs by 1; down, none: 1 - (1/63) / (4 · 1/4).
+    const { contrast, smoothness } = qualityVerdict(picture(x => (x < SIZE / 2 ? 0 : 255)));
+    expect(contrast).toBeCloseTo(0.5, 6);
+    expect(smoothness).toBeCloseTo(1 - 1 / 63, 6);
+  });
+
+  it("holds to the floor of similarity to the reference", () => {
+    const reference = Float32Array.of(1, 0);
+    const near = { generated: Float32Array.of(2, 1), reference };
+    const far = { generated: Float32Array.of(1, 4), reference };
+    expect(qualityVerdict(disc, near)).toMatchObject({
+      passes: true,
+      similarity: 2 / Math.sqrt(5),
+    });
+    expect(qualityVerdict(disc, far).faults).toEqual(["UNLIKE_REFERENCE"]);
+    expect(qualityVerdict(blank, far).faults).toEqual(["BLANK", "UNLIKE_REFERENCE"]);
+  });
+
+  it("takes thresholds", () => {
+    const config = { minContrast: 0, minSmoothness: -2, minSimilarity: -1 };
+    expect(qualityVerdict(noise, null, config).passes).toBe(true);
+  });
+});

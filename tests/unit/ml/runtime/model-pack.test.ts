@@ -1,0 +1,112 @@
+import { createHash } from "node:crypto";
+import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { openModelPack } from "../../../../src/ml/runtime/model-pack.js";
+
+const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
+
+let dir: string;
+
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), "vitrine-pack-"));
+});
+
+afterEach(() => rm(dir, { recursive: true }));
+
+async function writePack(manifest: object): Promise<void> {
+  await writeFile(join(dir, "model_index.json"), `{"_class_name": "StableDiffusionPipeline"}`);
+  await writeFile(join(dir, "weights.bin"), "weights");
+  await writeFile(join(dir, "manifest.json"), JSON.stringify(manifest));
+}
+
+const manifest = {
+  name: "mini",
+  version: "3",
+  license: "MIT",
+  files: [{ path: "weights.bin", sizeBytes: 7, sha256: sha256("weights") }],
+};
+
+describe("openModelPack()", () => {
+  it("names the pack by its manifest, and the version also by the manifest's bytes", async () => {
+    await writePack(manifest);
+    const pack = await openModelPack(dir);
+    expect(pack.name).toBe("mini");
+    expect(pack.version).toBe(`3-${sha256(JSON.stringify(manifest)).slice(0, 12)}`);
+    expect(pack.path("weights.bin")).toBe(join(dir, "weights.bin"));
+    expect(pack.has("captioner")).toBe(false);
+    await pack.verify();
+  });
+
+  it("opens a plain Stable Diffusion folder, whose version follows its configuration", async () => {
+    await cp("tests/golden/tiny-sd15", dir, { recursive: true });
+    const before = await openModelPack(dir);
+    expect(before.version).toMatch(/^[0-9a-f]{12}$/);
+    expect((await openModelPack(dir)).version).toBe(before.version);
+    expect(before.has("unet")).toBe(true);
+    expect(before.has("image_projection")).toBe(false);
+    await before.verify();
+    await writeFile(join(dir, "scheduler", "scheduler_config.json"), "{}");
+    expect((await openModelPack(dir)).version).not.toBe(before.version);
+  });
+
+  it("says that there is no such folder", async () => {
+    await expect(openModelPack(join(dir, "none"))).rejects.toMatchObject({
+      code: "MODEL_PACK_INVALID",
+    });
+  });
+
+  it("names a missing index", async () => {
+    await expect(openModelPack(dir)).rejects.toMatchObject({
+      code: "MODEL_FILE_MISSING",
+      details: { path: "model_index.json" },
+    });
+  });
+
+  it("names a listed file that is missing", async () => {
+    await writePack(manifest);
+    await rm(join(dir, "weights.bin"));
+    await expect(openModelPack(dir)).rejects.toMatchObject({
+      code: "MODEL_FILE_MISSING",
+      details: { pack: "mini", path: "weights.bin" },
+    });
+  });
+
+  it("finds a file that was cut off without reading it", async () => {
+    await writePack(manifest);
+    await writeFile(join(dir, "weights.bin"), "wei");
+    await expect(openModelPack(dir)).rejects.toMatchObject({
+      code: "MODEL_FILE_DAMAGED",
+      details: { path: "weights.bin" },
+    });
+  });
+
+  it.each([
+    ["not JSON", "{", /is not a model pack/],
+    ["no files", JSON.stringify({ ...manifest, files: [] }), /files/],
+    [
+      "a file outside the pack",
+      JSON.stringify({ ...manifest, files: [{ ...manifest.files[0], path: "../../etc/passwd" }] }),
+      /must be a relative path inside the pack/,
+    ],
+    ["no version", JSON.stringify({ ...manifest, version: undefined }), /version/],
+  ])("refuses a manifest with %s", async (_, text, message) => {
+    await writePack(manifest);
+    await writeFile(join(dir, "manifest.json"), text);
+    const opened = openModelPack(dir);
+    await expect(opened).rejects.toMatchObject({ code: "MODEL_PACK_INVALID" });
+    await expect(opened).rejects.toThrow(message);
+  });
+});
+
+describe("ModelPack.verify()", () => {
+  it("finds a byte that changed", async () => {
+    await writePack(manifest);
+    const pack = await openModelPack(dir);
+    await writeFile(join(dir, "weights.bin"), "Weights");
+    await expect(pack.verify()).rejects.toMatchObject({
+      code: "MODEL_FILE_DAMAGED",
+      details: { pack: "mini", path: "weights.bin" },
+    });
+  });
+});
