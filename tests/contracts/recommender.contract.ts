@@ -42,8 +42,8 @@ function itemsLike(index: number): number[] {
 
 interface Subject {
   /** An untrained model, seeded, that learns the checkerboard in its own number of epochs. */
-  create(): Recommender;
-  load(directory: string): Promise<Recommender>;
+  create: () => Recommender;
+  load: (directory: string) => Promise<Recommender>;
   /** Whether its scores depend on the user. */
   isPersonal: boolean;
 }

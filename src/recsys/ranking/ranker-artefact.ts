@@ -1,0 +1,77 @@
+/** @file A trained ranking model on disk: its weights, and which users and items its indices are. */
+import { mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { AppError } from "../../errors/app-error.js";
+import { writeAtomically } from "../../ml/nn/safetensors.js";
+import { loadRecommender } from "../../ml/ranking/load-recommender.js";
+import type { Recommender } from "../../ml/ranking/recommender.js";
+
+/** What a model was trained on and how: written beside its weights, so that a folder explains itself. */
+export interface RankerLineage {
+  versionId: string;
+  seed: number;
+  config: object;
+  /** SHA-256 of the interactions and features. */
+  dataHash: string;
+  metrics: object;
+  /** By user index. */
+  userIds: readonly string[];
+  /** By user index: the different items the user had chosen when the model was trained. */
+  numChosen: readonly number[];
+  /** By item index. */
+  itemIds: readonly string[];
+}
+
+/** A model in memory with its mapping between ids and indices. */
+export interface LoadedRanker {
+  versionId: string;
+  model: Recommender;
+  itemIds: readonly string[];
+  itemIndexOf: ReadonlyMap<string, number>;
+  userIndexOf: ReadonlyMap<string, number>;
+  numChosen: readonly number[];
+  /** The fewest stars with which a rated item counted as chosen. */
+  minRating: number | undefined;
+}
+
+const LINEAGE_FILE = "lineage.json";
+
+export async function saveRanker(
+  directory: string,
+  model: Recommender,
+  lineage: RankerLineage,
+): Promise<void> {
+  await mkdir(directory, { recursive: true });
+  await model.save(directory);
+  await writeAtomically(join(directory, LINEAGE_FILE), `${JSON.stringify(lineage)}\n`);
+}
+
+/** @throws AppError FILE_NOT_FOUND, FILE_MALFORMED */
+export async function loadRanker(directory: string): Promise<LoadedRanker> {
+  const model = await loadRecommender(directory);
+  const path = join(directory, LINEAGE_FILE);
+  const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
+    throw error.code === "ENOENT" ? new AppError("FILE_NOT_FOUND", { path }) : error;
+  });
+  const malformed = (reason: string) =>
+    new AppError("FILE_MALFORMED", { path, expected: "a ranker's lineage", reason });
+  let lineage: RankerLineage;
+  try {
+    lineage = JSON.parse(text) as RankerLineage; // checked against the model below
+  } catch {
+    throw malformed("it is not JSON");
+  }
+  const { versionId, userIds, itemIds, numChosen, config } = lineage;
+  if (itemIds?.length !== model.numItems || userIds?.length !== model.numUsers) {
+    throw malformed(`it is not of a model of ${model.numUsers} users and ${model.numItems} items`);
+  }
+  return {
+    versionId,
+    model,
+    itemIds,
+    numChosen,
+    itemIndexOf: new Map(itemIds.map((id, index) => [id, index])),
+    userIndexOf: new Map(userIds.map((id, index) => [id, index])),
+    minRating: (config as { minRating?: number }).minRating,
+  };
+}

@@ -1,0 +1,230 @@
+/** @file Trains versions of the ranking model on what is imported and indexed, and measures them on what was held out. */
+import { mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { AppError } from "../../errors/app-error.js";
+import { Random, seedFrom } from "../../ml/nn/random.js";
+import { writeAtomically } from "../../ml/nn/safetensors.js";
+import type { EpochReport, RankingData, Recommender } from "../../ml/ranking/recommender.js";
+import { removeCheckpoint } from "../../ml/ranking/training-loop.js";
+import { evaluateRanker, type RankerMetrics } from "../evaluation/evaluate-ranker.js";
+import { leaveLastOneSplit, randomSplit, ratioSplit, type Split } from "../evaluation/splits.js";
+import { saveRanker } from "./ranker-artefact.js";
+import { createRanker, rankerConfig, type RankerConfig } from "./ranker-config.js";
+import {
+  type EmbeddingEntry,
+  type InteractionEntry,
+  type RankingDataset,
+  rankingDataset,
+} from "./ranking-dataset.js";
+
+/** The fewest choices that a ranker can be trained on: enough for a split and a batch. */
+export const MIN_CHOICES = 20;
+
+/** What a ready version stores as its `metrics`; a type and not an interface, so that it passes as JSON. */
+export type VersionMetrics = Readonly<{
+  /** Means over users, fractions 0..1, by `<metric>@<cut-off>`. */
+  validation: RankerMetrics;
+  test: RankerMetrics;
+  /** The epoch that was kept. */
+  epoch: number;
+  trainingSeconds: number;
+  numUsers: number;
+  numItems: number;
+  /** Different items chosen, summed over users. */
+  numInteractions: number;
+}>;
+
+/** The columns of a version that training reads. */
+interface VersionRow {
+  id: string;
+  state: string;
+  config: unknown;
+  seed: number;
+}
+
+interface Dependencies<Version extends VersionRow> {
+  interactions: { streamAll(): AsyncIterable<readonly InteractionEntry[]> };
+  /** All items' embeddings of one kind by the current encoder. */
+  embeddings: { findAll(kind: "IMAGE" | "CAPTION"): Promise<readonly EmbeddingEntry[]> };
+  versions: {
+    findById(id: string): Promise<Version | null>;
+    begin(version: {
+      id: string;
+      algorithm: string;
+      config: RankerConfig;
+      seed: number;
+    }): Promise<Version>;
+    complete(
+      id: string,
+      outcome: { metrics: VersionMetrics; dataHash: string; artefactPath: string },
+    ): Promise<Version>;
+    fail(id: string, failure: string): Promise<void>;
+  };
+  /** Loads the version before it serves. */
+  registry: { activate(id: string): Promise<Version> };
+  /** Folder of the installation; artefacts go to `rankers/<versionId>` below it. */
+  home: string;
+}
+
+export interface TrainRankerRequest {
+  /** A new version's id; or that of one whose training was interrupted, which goes on from its checkpoint. */
+  versionId: string;
+  seed: number;
+  /** What to change of the default; see `ranker-config.ts`. An interrupted version keeps its own. */
+  config: Readonly<Record<string, unknown>>;
+  /** Whether the version serves when it is ready. */
+  activate: boolean;
+}
+
+export interface TrainRankerHooks {
+  signal?: AbortSignal;
+  onProgress?: (progress: { fraction: number; stage: string }) => void;
+}
+
+export class RankerTrainingService<Version extends VersionRow> {
+  constructor(private readonly deps: Dependencies<Version>) {}
+
+  /**
+   * Trains a version to the end. Stopped by its signal or with the process, it stays `TRAINING` and can be resumed; any
+   * other failure is recorded.
+   *
+   * @throws AppError INVALID_ARGUMENT, TOO_FEW_INTERACTIONS, TRAINING_DIVERGED
+   */
+  async train(request: TrainRankerRequest, hooks: TrainRankerHooks = {}): Promise<Version> {
+    const { versions, registry } = this.deps;
+    const existing = await versions.findById(request.versionId);
+    let version = existing;
+    if (existing?.state !== "READY") {
+      version = await this.run(request, existing, hooks);
+    }
+    return request.activate ? registry.activate(request.versionId) : version!;
+  }
+
+  private async run(
+    { versionId, ...request }: TrainRankerRequest,
+    existing: Version | null,
+    hooks: TrainRankerHooks,
+  ): Promise<Version> {
+    const { versions } = this.deps;
+    const config = rankerConfig((existing?.config ?? request.config) as Record<string, unknown>);
+    const seed = existing?.seed ?? request.seed;
+    await versions.begin({ id: versionId, algorithm: config.algorithm, config, seed });
+    try {
+      return await this.fit({ versionId, config, seed }, hooks);
+    } catch (error) {
+      if (!hooks.signal?.aborted) {
+        await versions.fail(versionId, error instanceof Error ? error.message : String(error));
+      }
+      throw error;
+    }
+  }
+
+  private async fit(
+    version: { versionId: string; config: RankerConfig; seed: number },
+    { signal, onProgress }: TrainRankerHooks,
+  ): Promise<Version> {
+    const { versionId, config, seed } = version;
+    onProgress?.({ fraction: 0, stage: "reading interactions and embeddings" });
+    const dataset = await this.readDataset(config);
+    const split = splitOf(dataset, config.split, seed);
+    const artefactPath = join("rankers", versionId);
+    const directory = join(this.deps.home, artefactPath);
+    const checkpoint = { directory: join(directory, "checkpoint") };
+    const model = createRanker(config, seed);
+    try {
+      if (!(await isTrainedOn(directory, dataset.dataHash))) {
+        await removeCheckpoint(checkpoint); // of other data: begin again
+      }
+      const startMs = performance.now();
+      const fitted = await model.fit(rankingData(dataset, split), {
+        signal,
+        checkpoint,
+        onEpoch: report => onProgress?.(progressOf(report)),
+      });
+      const metrics: VersionMetrics = {
+        ...evaluation(model, split),
+        epoch: fitted.epoch,
+        trainingSeconds: (performance.now() - startMs) / 1_000,
+        numUsers: dataset.userIds.length,
+        numItems: dataset.itemIds.length,
+        numInteractions: numChoices(dataset),
+      };
+      const { dataHash, userIds, itemIds, timelines } = dataset;
+      const numChosen = timelines.map(items => items.length);
+      const lineage = { ...version, dataHash, metrics, userIds, numChosen, itemIds };
+      await saveRanker(directory, model, lineage);
+      const completed = await this.deps.versions.complete(versionId, {
+        metrics,
+        dataHash,
+        artefactPath,
+      });
+      await removeCheckpoint(checkpoint);
+      return completed;
+    } finally {
+      model.dispose();
+    }
+  }
+
+  private async readDataset({ minRating, coreSize }: RankerConfig): Promise<RankingDataset> {
+    const { interactions, embeddings } = this.deps;
+    const rows: InteractionEntry[] = [];
+    for await (const batch of interactions.streamAll()) {
+      rows.push(...batch);
+    }
+    const visual = await embeddings.findAll("IMAGE");
+    const textual = await embeddings.findAll("CAPTION");
+    const dataset = rankingDataset(rows, { visual, textual }, { minRating, coreSize });
+    if (numChoices(dataset) < MIN_CHOICES) {
+      const got = numChoices(dataset);
+      throw new AppError("TOO_FEW_INTERACTIONS", { needed: MIN_CHOICES, got });
+    }
+    return dataset;
+  }
+}
+
+function splitOf({ timelines }: RankingDataset, kind: RankerConfig["split"], seed: number): Split {
+  switch (kind) {
+    case "ratio":
+      return ratioSplit(timelines);
+    case "leaveLastOne":
+      return leaveLastOneSplit(timelines);
+    case "random":
+      return randomSplit(timelines, new Random(seedFrom("split", seed)));
+  }
+}
+
+/** What the model may see: nothing of the test part. */
+function rankingData(
+  { userIds, itemIds, modalities }: RankingDataset,
+  { train, validation }: Split,
+): RankingData {
+  return { numUsers: userIds.length, numItems: itemIds.length, train, validation, modalities };
+}
+
+function evaluation(model: Recommender, { train, validation, test }: Split) {
+  return {
+    validation: evaluateRanker(model, validation, [train]).metrics,
+    test: evaluateRanker(model, test, [train, validation]).metrics,
+  };
+}
+
+function progressOf({ epoch, numEpochs, losses, validationRecall }: EpochReport) {
+  const recall = validationRecall === undefined ? "" : `, recall@20 ${validationRecall.toFixed(4)}`;
+  return {
+    fraction: epoch / numEpochs,
+    stage: `epoch ${epoch} of at most ${numEpochs}: loss ${losses.total.toFixed(4)}${recall}`,
+  };
+}
+
+/** Whether a checkpoint in this folder is of this data; notes the data for the next time. */
+async function isTrainedOn(directory: string, dataHash: string): Promise<boolean> {
+  const path = join(directory, "data-hash");
+  const before = await readFile(path, "utf8").catch(() => null);
+  await mkdir(directory, { recursive: true });
+  await writeAtomically(path, dataHash);
+  return before === dataHash;
+}
+
+function numChoices({ timelines }: RankingDataset): number {
+  return timelines.reduce((sum, items) => sum + items.length, 0);
+}

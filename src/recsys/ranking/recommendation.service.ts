@@ -1,0 +1,248 @@
+/** @file What a user may like, and how that would change with another picture of an item. */
+import { AppError } from "../../errors/app-error.js";
+import { rankChange } from "../../ml/metrics/rank-change.js";
+import { midRank } from "../../ml/metrics/ranking-metrics.js";
+import { topK } from "../../ml/nn/top-k.js";
+import { Micro, type Viewer } from "../../ml/ranking/micro.js";
+import type { LoadedRanker } from "./ranker-artefact.js";
+import { isChoice } from "./ranking-dataset.js";
+
+/** Interactions of one user that are looked at, the newest. */
+const MAX_HISTORY = 10_000;
+/** How long the list of popular items is believed. */
+const POPULARITY_AGE_MS = 60_000;
+/** Items whose category and availability are asked for at once, at first. */
+const FIRST_PAGE = 200;
+
+/** The modality whose feature a picture is. */
+export const PICTURE_MODALITY = "visual";
+
+/**
+ * What ranked: the model, trained on this user; the model, given the user's items as they are now (fold-in), for one it
+ * does not know or who has chosen more since; or what most users chose, for one of whom nothing is known.
+ */
+export type RecommendationSource = "RANKER" | "FOLD_IN" | "POPULARITY";
+
+interface Dependencies {
+  rankers: { active(): Promise<LoadedRanker | null> };
+  users: { findById(id: string): Promise<object | null> };
+  interactions: {
+    historyOf(
+      userId: string,
+      limit: number,
+    ): Promise<readonly { itemId: string; kind: string; weight: number }[]>;
+    /** Every item that anyone interacted with, by falling number of users. */
+    findPopularItems(): Promise<readonly { itemId: string; numUsers: number }[]>;
+  };
+  items: {
+    /** Those of `ids` that are in the catalogue and pass the filter. */
+    filter(
+      ids: readonly string[],
+      filter: { category: string | null; onlyAvailable: boolean },
+    ): Promise<ReadonlySet<string>>;
+  };
+}
+
+export interface RecommendOptions {
+  /** Leave out what the user interacted with. Default: true. */
+  excludeSeen?: boolean;
+  /** Default: all. */
+  category?: string | null;
+  /** Default: true. */
+  onlyAvailable?: boolean;
+}
+
+export interface Recommendations {
+  items: { itemId: string; score: number; rank: number }[];
+  source: RecommendationSource;
+}
+
+export interface ItemRank {
+  score: number;
+  /** Among the whole catalogue without what the user already has, 1 is best, ties by mid-rank. */
+  rank: number;
+  /** Items ranked. */
+  numRanked: number;
+  source: Exclude<RecommendationSource, "POPULARITY">;
+}
+
+export interface WhatIfOutcome {
+  rankingModelVersionId: string;
+  scoreBefore: number;
+  rankBefore: number;
+  numRanked: number;
+  /** Items the model knows. */
+  catalogSize: number;
+  /** Whether the user was folded in. */
+  foldedIn: boolean;
+  candidates: { score: number; rank: number; deltaR: number }[];
+}
+
+/** A user as the active model sees them. */
+interface KnownViewer {
+  ranker: LoadedRanker;
+  viewer: Viewer;
+  source: ItemRank["source"];
+  /** Indices of the items the user already has. */
+  seen: ReadonlySet<number>;
+}
+
+export class RecommendationService {
+  private popular: { items: readonly { itemId: string; numUsers: number }[]; atMs: number } | null =
+    null;
+
+  constructor(private readonly deps: Dependencies) {}
+
+  /** The `k` best items, best first. @throws AppError USER_NOT_FOUND */
+  async recommend(
+    userId: string,
+    k: number,
+    { excludeSeen = true, category = null, onlyAvailable = true }: RecommendOptions = {},
+  ): Promise<Recommendations> {
+    if (!(await this.deps.users.findById(userId))) {
+      throw new AppError("USER_NOT_FOUND", { userId });
+    }
+    const history = await this.deps.interactions.historyOf(userId, MAX_HISTORY);
+    const seenIds = new Set(excludeSeen ? history.map(({ itemId }) => itemId) : []);
+    const known = await this.viewerOf(userId, history);
+    const { ids, scores } = known ? rankedByModel(known) : await this.rankedByPopularity();
+    const passing = (itemIds: readonly string[]) =>
+      this.deps.items.filter(itemIds, { category, onlyAvailable });
+    const best = await firstPassing(ids, k, itemId => !seenIds.has(itemId), passing);
+    return {
+      items: best.map((itemId, place) => ({ itemId, score: scores.get(itemId)!, rank: place + 1 })),
+      source: known?.source ?? "POPULARITY",
+    };
+  }
+
+  /** The item's place for the user; null when no model is active, or it knows nothing of the item or the user. */
+  async rankOf(userId: string, itemId: string): Promise<ItemRank | null> {
+    const known = await this.viewerOfHistory(userId);
+    const item = known?.ranker.itemIndexOf.get(itemId);
+    if (!known || item === undefined) {
+      return null;
+    }
+    const scores = scoresOf(known);
+    const isMasked = (index: number) => index === item || known.seen.has(index);
+    return {
+      score: scores[item],
+      rank: midRank(scores[item], scores, isMasked),
+      numRanked: numRanked(known, item),
+      source: known.source,
+    };
+  }
+
+  /**
+   * Score and rank of an item with each of the picture embeddings in place of its own (METHOD.md, eq. 13); null when no
+   * model is active that can tell, or it knows nothing of the item or the user.
+   */
+  async whatIf(
+    userId: string,
+    itemId: string,
+    candidates: readonly Float32Array[],
+  ): Promise<WhatIfOutcome | null> {
+    const known = await this.viewerOfHistory(userId);
+    const item = known?.ranker.itemIndexOf.get(itemId);
+    if (!known || item === undefined || !(known.ranker.model instanceof Micro)) {
+      return null;
+    }
+    const { ranker, viewer, seen, source } = known;
+    const scores = scoresOf(known);
+    const isMasked = (index: number) => index === item || seen.has(index);
+    const rankBefore = midRank(scores[item], scores, isMasked);
+    const target = { itemIndex: item, modality: PICTURE_MODALITY };
+    return {
+      rankingModelVersionId: ranker.versionId,
+      scoreBefore: scores[item],
+      rankBefore,
+      numRanked: numRanked(known, item),
+      catalogSize: ranker.itemIds.length,
+      foldedIn: source === "FOLD_IN",
+      candidates: known.ranker.model.whatIf(viewer, target, candidates).map(score => {
+        const rank = midRank(score, scores, isMasked);
+        return { score, rank, deltaR: rankChange(rankBefore, rank) };
+      }),
+    };
+  }
+
+  private async viewerOfHistory(userId: string): Promise<KnownViewer | null> {
+    return this.viewerOf(userId, await this.deps.interactions.historyOf(userId, MAX_HISTORY));
+  }
+
+  /** Null when no model is active, or the user is new to it and chose nothing that it knows. */
+  private async viewerOf(
+    userId: string,
+    history: readonly { itemId: string; kind: string; weight: number }[],
+  ): Promise<KnownViewer | null> {
+    const ranker = await this.deps.rankers.active();
+    if (!ranker) {
+      return null;
+    }
+    const indices = (itemIds: readonly string[]) =>
+      new Set(itemIds.flatMap(itemId => ranker.itemIndexOf.get(itemId) ?? []));
+    const seen = indices(history.map(({ itemId }) => itemId));
+    const chosen = indices(
+      history.filter(entry => isChoice(entry, ranker.minRating)).map(({ itemId }) => itemId),
+    );
+    const userIndex = ranker.userIndexOf.get(userId);
+    if (userIndex !== undefined && chosen.size <= ranker.numChosen[userIndex]) {
+      return { ranker, viewer: { userIndex }, source: "RANKER", seen };
+    }
+    return chosen.size === 0
+      ? null
+      : { ranker, viewer: { history: [...chosen] }, source: "FOLD_IN", seen };
+  }
+
+  private async rankedByPopularity(): Promise<{ ids: string[]; scores: Map<string, number> }> {
+    const nowMs = performance.now();
+    if (!this.popular || nowMs - this.popular.atMs >= POPULARITY_AGE_MS) {
+      const items = await this.deps.interactions.findPopularItems();
+      this.popular = { items, atMs: nowMs };
+    }
+    const { items } = this.popular;
+    return {
+      ids: items.map(({ itemId }) => itemId),
+      scores: new Map(items.map(({ itemId, numUsers }) => [itemId, numUsers])),
+    };
+  }
+}
+
+function scoresOf({ ranker: { model }, viewer }: KnownViewer): Float32Array {
+  return "history" in viewer ? model.scoreHistory(viewer.history) : model.score(viewer.userIndex);
+}
+
+/** The catalogue without what the user already has; the item itself counts even then. */
+function numRanked({ ranker: { itemIds }, seen }: KnownViewer, item: number): number {
+  return itemIds.length - seen.size + (seen.has(item) ? 1 : 0);
+}
+
+function rankedByModel(known: KnownViewer): { ids: string[]; scores: Map<string, number> } {
+  const { itemIds } = known.ranker;
+  const scores = scoresOf(known);
+  const order = topK(scores, scores.length);
+  return {
+    ids: order.map(index => itemIds[index]),
+    scores: new Map(order.map(index => [itemIds[index], scores[index]])),
+  };
+}
+
+/** The first `k` of the ids that pass both tests; the second is asked for ever larger pages. */
+async function firstPassing(
+  ids: readonly string[],
+  k: number,
+  isCandidate: (id: string) => boolean,
+  passing: (ids: readonly string[]) => Promise<ReadonlySet<string>>,
+): Promise<string[]> {
+  const candidates = ids.filter(isCandidate);
+  const result: string[] = [];
+  let start = 0;
+  let pageSize = Math.max(FIRST_PAGE, 2 * k);
+  while (start < candidates.length && result.length < k) {
+    const page = candidates.slice(start, start + pageSize);
+    const kept = await passing(page);
+    result.push(...page.filter(id => kept.has(id)));
+    start += pageSize;
+    pageSize *= 2;
+  }
+  return result.slice(0, k);
+}

@@ -1,0 +1,82 @@
+import { Random } from "../../../../src/ml/nn/random.js";
+import {
+  leaveLastOneSplit,
+  randomSplit,
+  ratioSplit,
+  type Split,
+} from "../../../../src/recsys/evaluation/splits.js";
+
+const range = (length: number) => Array.from({ length }, (_, index) => index);
+const sizes = ({ train, validation, test }: Split) =>
+  train.map((_, user) => [train[user].length, validation[user].length, test[user].length]);
+
+const splits: [string, (timelines: number[][]) => Split][] = [
+  ["randomSplit", timelines => randomSplit(timelines, new Random(1))],
+  ["leaveLastOneSplit", leaveLastOneSplit],
+  ["ratioSplit", ratioSplit],
+];
+
+describe.each(splits)("%s()", (_, split) => {
+  it("gives every item to one part, by rising index", () => {
+    const timelines = [[9, 3, 7, 1, 0, 2, 11, 5], range(40).reverse()];
+    const { train, validation, test } = split(timelines);
+    timelines.forEach((items, user) => {
+      const parts = [train[user], validation[user], test[user]];
+      expect(parts.flatMap(part => [...part]).sort((a, b) => a - b)).toEqual(
+        [...items].sort((a, b) => a - b),
+      );
+      parts.forEach(part => expect([...part]).toEqual([...part].sort((a, b) => a - b)));
+    });
+  });
+
+  it("spares a user with fewer than three items", () => {
+    expect(sizes(split([[], [4], [4, 2]]))).toEqual([
+      [0, 0, 0],
+      [1, 0, 0],
+      [2, 0, 0],
+    ]);
+  });
+
+  it("refuses repeated items", () => {
+    expect(() => split([[1, 2, 1]])).toThrow("without repeats");
+  });
+});
+
+describe("randomSplit()", () => {
+  it("holds out one and one below ten items, else a fifth, half for each", () => {
+    // floor(0.2 n): 10 -> 2, 14 -> 2, 15 -> 3 (1 test, 2 validation), 25 -> 5 (2 test, 3 validation).
+    const timelines = [9, 10, 14, 15, 25].map(range);
+    expect(sizes(randomSplit(timelines, new Random(1)))).toEqual([
+      [7, 1, 1],
+      [8, 1, 1],
+      [12, 1, 1],
+      [12, 2, 1],
+      [20, 3, 2],
+    ]);
+  });
+
+  it("is the same for the same seed only", () => {
+    const split = (seed: number) => randomSplit([range(30)], new Random(seed));
+    expect(split(1)).toEqual(split(1));
+    expect(split(1)).not.toEqual(split(2));
+  });
+});
+
+describe("leaveLastOneSplit()", () => {
+  it("keeps the last for test and the one before for validation", () => {
+    expect(leaveLastOneSplit([[5, 9, 2, 7]])).toEqual({
+      train: [Int32Array.of(5, 9)],
+      validation: [Int32Array.of(2)],
+      test: [Int32Array.of(7)],
+    });
+  });
+});
+
+describe("ratioSplit()", () => {
+  it("keeps the last tenth for test and the tenth before for validation", () => {
+    const { train, validation, test } = ratioSplit([range(20), range(4)]);
+    expect(test).toEqual([Int32Array.of(18, 19), Int32Array.of(3)]);
+    expect(validation).toEqual([Int32Array.of(16, 17), Int32Array.of(2)]);
+    expect(train.map(items => items.length)).toEqual([16, 2]);
+  });
+});

@@ -1,0 +1,71 @@
+import { createShop } from "./shop.js";
+
+describe("RankerRegistry", () => {
+  let shop: Awaited<ReturnType<typeof createShop>>;
+
+  beforeEach(async () => {
+    shop = await createShop();
+    await shop.train("v1", { algorithm: "popularity" });
+    await shop.train("v2", { algorithm: "popularity" });
+  });
+
+  afterEach(() => shop.remove());
+
+  it("knows no version where none was trained", async () => {
+    const empty = await createShop();
+    expect(await empty.registry.active()).toBeNull();
+    expect(await empty.registry.activeVersionId()).toBeNull();
+    await expect(empty.registry.rollback()).rejects.toMatchObject({ code: "NOTHING_TO_ROLL_BACK" });
+    await empty.remove();
+  });
+
+  it("reads a version once, however many ask", async () => {
+    const [first, second] = await Promise.all([shop.registry.active(), shop.registry.active()]);
+    expect(first).toBe(second);
+    expect(first).toMatchObject({ versionId: "v2" });
+  });
+
+  it("serves another version as soon as it was activated here", async () => {
+    await shop.registry.active();
+    await shop.registry.activate("v1");
+    expect(await shop.registry.active()).toMatchObject({ versionId: "v1" });
+  });
+
+  it("serves a version that another process activated, after a second", async () => {
+    await shop.registry.active();
+    await shop.versions.activate("v1");
+    expect(await shop.registry.activeVersionId()).toBe("v2");
+    shop.wait(1_000);
+    expect(await shop.registry.active()).toMatchObject({ versionId: "v1" });
+  });
+
+  it("goes back to the version that was active before, and no further", async () => {
+    expect(await shop.registry.rollback()).toMatchObject({ id: "v1", isActive: true });
+    expect(await shop.registry.active()).toMatchObject({ versionId: "v1" });
+    await expect(shop.registry.rollback()).rejects.toMatchObject({ code: "NOTHING_TO_ROLL_BACK" });
+  });
+
+  it("refuses a version that is unknown or not ready", async () => {
+    await expect(shop.registry.activate("v9")).rejects.toMatchObject({
+      code: "MODEL_VERSION_NOT_FOUND",
+    });
+    await shop.versions.begin({ id: "v3", algorithm: "MICRO", config: {}, seed: 1 });
+    await expect(shop.registry.activate("v3")).rejects.toThrow(
+      "is TRAINING and cannot be activated",
+    );
+  });
+
+  it("reads again after a reading failed", async () => {
+    const { artefactPath } = shop.versions.rows.get("v2")!;
+    shop.versions.rows.get("v2")!.artefactPath = "elsewhere";
+    shop.wait(1_000);
+    await shop.versions.activate("v1");
+    await shop.registry.active();
+    await shop.versions.activate("v2");
+    shop.wait(1_000);
+    await expect(shop.registry.active()).rejects.toMatchObject({ code: "FILE_NOT_FOUND" });
+    shop.versions.rows.get("v2")!.artefactPath = artefactPath;
+    shop.wait(1_000);
+    expect(await shop.registry.active()).toMatchObject({ versionId: "v2" });
+  });
+});

@@ -1,0 +1,182 @@
+/** @jest-environment ./tests/unit/ml/runtime/onnx-environment.js */
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { choices, createShop, itemId, quickConfig, userId } from "./shop.js";
+
+describe("RankerTrainingService", () => {
+  let shop: Awaited<ReturnType<typeof createShop>>;
+
+  beforeEach(async () => {
+    shop = await createShop();
+  });
+
+  afterEach(() => shop.remove());
+
+  it("makes a version ready, with metrics, lineage and files, and activates it", async () => {
+    const version = await shop.train("v1");
+    expect(version).toMatchObject({
+      id: "v1",
+      algorithm: "MICRO",
+      state: "READY",
+      isActive: true,
+      seed: 1,
+      artefactPath: join("rankers", "v1"),
+      config: {
+        algorithm: "MICRO",
+        split: "ratio",
+        micro: { embeddingSize: 8, graphs: "rebuilt" },
+      },
+    });
+    expect(version.dataHash).toMatch(/^[0-9a-f]{64}$/);
+    expect(version.metrics).toMatchObject({
+      numUsers: 10,
+      numItems: 12,
+      numInteractions: 50,
+      validation: { "recall@10": 1 }, // 12 items, 10 of them retrieved
+      test: { "ndcg@20": expect.any(Number) as number },
+    });
+    const folder = join(shop.home, "rankers", "v1");
+    expect((await readdir(folder)).sort()).toEqual([
+      "checkpoint",
+      "config.json",
+      "data-hash",
+      "lineage.json",
+      "weights.safetensors",
+    ]);
+    expect(await readdir(join(folder, "checkpoint"))).toEqual([]);
+    expect(JSON.parse(await readFile(join(folder, "lineage.json"), "utf8"))).toMatchObject({
+      versionId: "v1",
+      seed: 1,
+      dataHash: version.dataHash,
+      numChosen: Array.from({ length: 10 }, () => 5),
+    });
+  });
+
+  it("leaves the active version alone unless told", async () => {
+    await shop.train("v1");
+    const second = await shop.train("v2", {}, false);
+    expect(second).toMatchObject({ state: "READY", isActive: false });
+    expect(await shop.registry.activeVersionId()).toBe("v1");
+  });
+
+  it("tells how far it is", async () => {
+    const stages: [number, string][] = [];
+    await shop.training.train(
+      { versionId: "v1", seed: 1, config: { ...quickConfig, numEpochs: 5 }, activate: false },
+      { onProgress: ({ fraction, stage }) => stages.push([fraction, stage]) },
+    );
+    expect(stages.map(([fraction]) => fraction)).toEqual([0, 0.2, 0.4, 0.6, 0.8, 1]);
+    expect(stages[5][1]).toMatch(/^epoch 5 of at most 5: loss \d\.\d{4}, recall@20 1\.0000$/);
+  });
+
+  it("goes on from the checkpoint after it was stopped, to the same bytes", async () => {
+    const weights = (id: string) => readFile(join(shop.home, "rankers", id, "weights.safetensors"));
+    await shop.train("whole");
+    const stop = new AbortController();
+    const stopped = shop.training.train(
+      { versionId: "stopped", seed: 1, config: quickConfig, activate: true },
+      {
+        signal: stop.signal,
+        onProgress: ({ fraction }) => {
+          if (fraction >= 0.7) {
+            stop.abort();
+          }
+        },
+      },
+    );
+    await expect(stopped).rejects.toThrow("aborted");
+    expect(shop.versions.rows.get("stopped")).toMatchObject({ state: "TRAINING", failure: null });
+
+    const epochs: string[] = [];
+    const resumed = await shop.training.train(
+      { versionId: "stopped", seed: 99, config: { numEpochs: 1 }, activate: false }, // its own count
+      { onProgress: ({ stage }) => epochs.push(stage.slice(0, 7)) },
+    );
+    expect(resumed).toMatchObject({ state: "READY", seed: 1 });
+    expect(epochs.slice(1, 3)).toEqual(["epoch 6", "epoch 7"]);
+    expect((await weights("stopped")).equals(await weights("whole"))).toBe(true);
+  });
+
+  it("begins again when the data changed since it was stopped", async () => {
+    const stop = new AbortController();
+    const request = { versionId: "v1", seed: 1, config: quickConfig, activate: false };
+    await shop.training
+      .train(request, {
+        signal: stop.signal,
+        onProgress: ({ fraction }) => fraction >= 0.7 && stop.abort(),
+      })
+      .catch(() => undefined);
+    shop.rows.push({ ...shop.rows[0], itemId: itemId(11) });
+    const epochs: string[] = [];
+    await shop.training.train(request, { onProgress: ({ stage }) => epochs.push(stage) });
+    expect(epochs[1]).toMatch(/^epoch 1 /);
+  });
+
+  it("trains a ready version not again", async () => {
+    const first = await shop.train("v1");
+    expect(await shop.train("v1")).toMatchObject({ metrics: first.metrics, state: "READY" });
+  });
+
+  it("records why a training failed", async () => {
+    await expect(shop.train("v1", { learningRate: 1e30 })).rejects.toMatchObject({
+      code: "TRAINING_DIVERGED",
+    });
+    expect(shop.versions.rows.get("v1")).toMatchObject({
+      state: "FAILED",
+      failure: expect.stringContaining("not numbers") as string,
+    });
+  });
+
+  it("needs enough choices", async () => {
+    shop.rows.splice(10);
+    await expect(shop.train("v1")).rejects.toThrow("needs at least 20 interactions, but got 10");
+  });
+
+  it.each([
+    [{ numEpoch: 3 }, 'Unrecognized key: "numEpoch"'],
+    [{ contrast: { kind: "anchors" } }, "→ at micro.contrast.count"],
+    [{ learningRate: -1 }, "→ at micro.learningRate"],
+    [{ algorithm: "SVD" }, "→ at algorithm"],
+  ])("refuses the configuration %j before anything is recorded", async (config, problem) => {
+    await expect(shop.train("v1", config)).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+      message: expect.stringContaining(problem) as string,
+    });
+    expect(shop.versions.rows.size).toBe(0);
+  });
+
+  it("trains the popularity baseline", async () => {
+    const version = await shop.train("v1", { algorithm: "popularity" });
+    expect(version).toMatchObject({ algorithm: "popularity", state: "READY", isActive: true });
+  });
+
+  it("learns nothing from the test items: permuting them leaves the model as it is, bit by bit", async () => {
+    await shop.train("a");
+    // The last choice of each user is its test item (8 : 1 : 1 of five). Give it to a user of the other taste.
+    const lastOf = (user: number) => shop.rows.filter(row => row.userId === userId(user)).at(-1)!;
+    const last = Array.from({ length: 10 }, (_, user) => lastOf(user));
+    const items = last.map(({ itemId }) => itemId);
+    const before = choices();
+    last.forEach((row, user) => {
+      row.itemId = items[(user + 1) % 10];
+    });
+    const owned = (user: number) => shop.rows.filter(row => row.userId === userId(user));
+    for (let user = 0; user < 10; user++) {
+      expect(new Set(owned(user).map(({ itemId }) => itemId)).size).toBe(5); // still without repeats
+    }
+    expect(shop.rows.map(({ itemId }) => itemId)).not.toEqual(before.map(({ itemId }) => itemId));
+    await shop.train("b");
+    const [a, b] = await Promise.all(
+      ["a", "b"].map(id => readFile(join(shop.home, "rankers", id, "weights.safetensors"))),
+    );
+    expect(a.equals(b)).toBe(true);
+  });
+
+  it("does not activate a version whose files were damaged", async () => {
+    await shop.train("v1");
+    await shop.train("v2", {}, false);
+    await writeFile(join(shop.home, "rankers", "v2", "weights.safetensors"), "damaged!");
+    await expect(shop.registry.activate("v2")).rejects.toMatchObject({ code: "FILE_MALFORMED" });
+    expect(await shop.registry.activeVersionId()).toBe("v1");
+  });
+});

@@ -1,0 +1,129 @@
+/** @jest-environment ./tests/unit/ml/runtime/onnx-environment.js */
+import { choices, createShop, embedding, itemId, NUM_ITEMS, userId } from "./shop.js";
+
+const like = (user: string, item: number) => ({
+  ...choices()[0],
+  userId: user,
+  itemId: itemId(item),
+});
+
+const indexOf = (id: string) => Number(id.slice(5));
+
+describe("RecommendationService", () => {
+  let shop: Awaited<ReturnType<typeof createShop>>;
+
+  beforeAll(async () => {
+    shop = await createShop();
+    await shop.train("v1", { numEpochs: 30 });
+  });
+
+  afterAll(() => shop.remove());
+
+  /** The shop with other interactions than it was trained on, until the test ends. */
+  function withRows(...added: ReturnType<typeof like>[]) {
+    shop.rows.push(...added);
+  }
+
+  afterEach(() => {
+    shop.rows.splice(0, Infinity, ...choices());
+  });
+
+  it("recommends to a user of the training what the model scores highest, without what was seen", async () => {
+    const { items, source } = await shop.recommendations.recommend(userId(0), 3);
+    expect(source).toBe("RANKER");
+    expect(items.map(({ rank }) => rank)).toEqual([1, 2, 3]);
+    expect(items[0].itemId).toBe(itemId(0)); // the one even item it has not chosen
+    expect(items[0].score).toBeGreaterThan(items[1].score);
+  });
+
+  it("keeps what was seen when asked", async () => {
+    const { items } = await shop.recommendations.recommend(userId(0), 6, { excludeSeen: false });
+    expect(items.every(({ itemId }) => indexOf(itemId) % 2 === 0)).toBe(true);
+  });
+
+  it("folds in a user who came after the training", async () => {
+    withRows(like("user-new", 1), like("user-new", 5));
+    const { items, source } = await shop.recommendations.recommend("user-new", 4);
+    expect(source).toBe("FOLD_IN");
+    expect(items.every(({ itemId }) => indexOf(itemId) % 2 === 1)).toBe(true);
+  });
+
+  it("folds in a user who has chosen more since", async () => {
+    withRows(like(userId(0), 7));
+    expect(await shop.recommendations.recommend(userId(0), 1)).toMatchObject({ source: "FOLD_IN" });
+    expect(await shop.recommendations.rankOf(userId(0), itemId(1))).toMatchObject({
+      source: "FOLD_IN",
+    });
+  });
+
+  it("falls back on popularity, and says so, for a user of whom nothing is known", async () => {
+    expect(await shop.recommendations.recommend("user-new", 2)).toEqual({
+      items: [
+        { itemId: itemId(3), score: 9, rank: 1 },
+        { itemId: itemId(4), score: 5, rank: 2 },
+      ],
+      source: "POPULARITY",
+    });
+  });
+
+  it("falls back on popularity where no model is active", async () => {
+    const empty = await createShop();
+    expect(await empty.recommendations.recommend(userId(5), 5)).toEqual({
+      items: [{ itemId: itemId(4), score: 5, rank: 1 }], // 3 and 1 were seen
+      source: "POPULARITY",
+    });
+    expect(await empty.recommendations.whatIf(userId(1), itemId(2), [])).toBeNull();
+    await empty.remove();
+  });
+
+  it("recommends of one category", async () => {
+    const { items } = await shop.recommendations.recommend(userId(0), 9, { category: "1" });
+    expect(items.map(({ itemId }) => indexOf(itemId) % 3)).toEqual(items.map(() => 1));
+    expect(items.map(({ rank }) => rank)).toEqual(items.map((_, place) => place + 1));
+  });
+
+  it("does not know a user who is not in the database", async () => {
+    await expect(shop.recommendations.recommend("nobody", 1)).rejects.toMatchObject({
+      code: "USER_NOT_FOUND",
+    });
+  });
+
+  it("ranks an item among all that the user has not", async () => {
+    expect(await shop.recommendations.rankOf(userId(0), itemId(0))).toMatchObject({
+      rank: 1,
+      numRanked: NUM_ITEMS - 5,
+      source: "RANKER",
+    });
+    expect(await shop.recommendations.rankOf(userId(0), "item-99")).toBeNull();
+  });
+
+  it("gives an item's own picture its own score and rank", async () => {
+    const own = embedding("IMAGE", 1);
+    const outcome = await shop.recommendations.whatIf(userId(0), itemId(1), [own]);
+    expect(outcome).toMatchObject({
+      rankingModelVersionId: "v1",
+      catalogSize: NUM_ITEMS,
+      numRanked: NUM_ITEMS - 5,
+      foldedIn: false,
+    });
+    const { candidates, scoreBefore, rankBefore } = outcome!;
+    expect(candidates[0].score).toBeAllclose(scoreBefore, { rtol: 1e-4 });
+    expect(candidates[0]).toMatchObject({ rank: rankBefore, deltaR: 0 });
+  });
+
+  it("ranks an odd item higher for an even user when it looks like an even one, and lower when odder", async () => {
+    const outcome = await shop.recommendations.whatIf(userId(0), itemId(1), [
+      embedding("IMAGE", 2),
+      embedding("IMAGE", 3),
+    ]);
+    const [even, odd] = outcome!.candidates;
+    expect(even.score).toBeGreaterThan(outcome!.scoreBefore);
+    expect(even.score).toBeGreaterThan(odd.score);
+    expect(even.deltaR).toBe((outcome!.rankBefore - even.rank) / (1 + outcome!.rankBefore));
+  });
+
+  it("has no opinion on an item or a user it does not know", async () => {
+    expect(await shop.recommendations.whatIf(userId(0), "item-99", [])).toBeNull();
+    expect(await shop.recommendations.whatIf("user-new", itemId(1), [])).toBeNull();
+  });
+});
