@@ -1,4 +1,5 @@
 /** @file What a command is given: the configuration, the database when it wants it, and a signal that Ctrl-C raises. */
+import type { Logger } from "pino";
 import type { Config } from "../config/config.js";
 import type { Database } from "../db/database.js";
 
@@ -7,6 +8,7 @@ export interface OpenedContext {
   /** Absolute path of the data folder. */
   home: string;
   config: Config;
+  logger: Logger;
   /** Aborted by SIGINT and SIGTERM: a command stops at the next safe point. */
   signal: AbortSignal;
   close(): Promise<void>;

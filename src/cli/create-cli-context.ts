@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { loadConfig } from "../config/config.js";
 import { openDatabase } from "../db/database.js";
+import { createLogger } from "../plugin/create-logger.js";
 import { type CliContext } from "./cli-context.js";
 
 export interface MainContext extends CliContext {
@@ -33,6 +34,7 @@ export function createCliContext(): MainContext {
         db,
         home: config.home,
         config,
+        logger: createLogger(config.logLevel),
         signal: stopping.signal,
         close: () => db.close(),
       };

@@ -85,6 +85,11 @@ export class BlobStore {
     return stream;
   }
 
+  /** Removes a file that nothing refers to any more; one that is not there is no fault. */
+  async remove(hash: string): Promise<void> {
+    await rm(this.pathOf(hash), { force: true });
+  }
+
   /** Removes what killed processes were writing. @returns the number of files removed. */
   async sweepTemp(olderThanMs = ABANDONED_AFTER_MS): Promise<number> {
     await mkdir(this.writing, { recursive: true });

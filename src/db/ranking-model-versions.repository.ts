@@ -9,13 +9,15 @@ export class RankingModelVersionsRepository {
   async begin(version: {
     id: string;
     algorithm: string;
-    config: Prisma.InputJsonValue;
+    config: object;
     seed: number;
   }): Promise<RankingModelVersionRow> {
+    const config = version.config as Prisma.InputJsonObject; // an interface has no index signature
+
     const again = { state: "TRAINING" as const, failure: null };
     return this.prisma.rankingModelVersion.upsert({
       where: { id: version.id },
-      create: version,
+      create: { ...version, config },
       update: again,
     });
   }
@@ -38,11 +40,17 @@ export class RankingModelVersionsRepository {
 
   async complete(
     id: string,
-    outcome: { metrics: Prisma.InputJsonValue; dataHash: string; artefactPath: string },
+    outcome: { metrics: object; dataHash: string; artefactPath: string },
   ): Promise<RankingModelVersionRow> {
     return this.prisma.rankingModelVersion.update({
       where: { id },
-      data: { ...outcome, state: "READY", failure: null, trainedAt: new Date() },
+      data: {
+        ...outcome,
+        metrics: outcome.metrics as Prisma.InputJsonObject, // as above
+        state: "READY",
+        failure: null,
+        trainedAt: new Date(),
+      },
     });
   }
 

@@ -49,7 +49,7 @@ export function limitRules(): ValidationRule[] {
 /**
  * Checks what needs variables and the viewer, once the document is known to be valid.
  *
- * @throws AppError `QUERY_TOO_COMPLEX`, and `UNAUTHENTICATED` if an unknown caller wants the schema
+ * @throws AppError `QUERY_TOO_COMPLEX`, `INVALID_ARGUMENT`, and `UNAUTHENTICATED` if an unknown caller wants the schema
  * @throws GraphQLError if the variables do not fit
  */
 export function assertAffordable(
@@ -61,6 +61,10 @@ export function assertAffordable(
   },
   context: RequestContext,
 ): void {
+  if (hasNul(request)) {
+    const problem = "must not hold the character U+0000, which Postgres cannot store";
+    throw new AppError("INVALID_ARGUMENT", { argument: "a text of the request", problem });
+  }
   if (asksForSchema(request.document)) {
     requireViewer(context); // the schema is no secret, but reading it costs as much as a page
   }
@@ -74,6 +78,22 @@ export function assertAffordable(
   if (got > maxComplexity) {
     throw new AppError("QUERY_TOO_COMPLEX", { got, max: maxComplexity });
   }
+}
+
+function hasNul({
+  document,
+  variables,
+}: {
+  document: DocumentNode;
+  variables?: Record<string, unknown> | null;
+}): boolean {
+  let has = JSON.stringify(variables ?? {}).includes("\\u0000");
+  visit(document, {
+    [Kind.STRING]({ value }) {
+      has ||= value.includes("\0");
+    },
+  });
+  return has;
 }
 
 function asksForSchema(document: DocumentNode): boolean {

@@ -44,11 +44,10 @@ export interface WhatIf {
   candidates: readonly { score: number; rank: number; deltaR: number }[];
 }
 
-/** Whether a picture may be shown at all. */
-export interface QualityVerdict {
-  passes: boolean;
-  /** Machine-readable fault, such as `BLANK`. */
-  fault?: string;
+/** CLIP image embeddings of a picture and of the reference's. */
+interface ComparedEmbeddings {
+  generated: Float32Array;
+  reference: Float32Array;
 }
 
 interface Dependencies {
@@ -74,7 +73,11 @@ interface Dependencies {
       candidates: readonly Float32Array[],
     ): Promise<WhatIf | null>;
   };
-  gate: (image: RgbImage, imageSimilarity: number) => QualityVerdict;
+  /** Whether a picture may be shown at all, and every reason against it, such as `BLANK`. */
+  gate: (
+    image: RgbImage,
+    embeddings: ComparedEmbeddings,
+  ) => { passes: boolean; faults: readonly string[] };
   images: {
     findByRequestKey(requestKey: string): Promise<PersonalizedImageRow | null>;
     save(
@@ -100,7 +103,8 @@ interface Candidate {
   /** CLIP cosine to the item's caption and to its picture. */
   captionSimilarity: number;
   imageSimilarity: number;
-  verdict: QualityVerdict;
+  passes: boolean;
+  faults: readonly string[];
   /** Position among the what-if's answers. */
   index: number;
 }
@@ -192,19 +196,19 @@ export class ImageGenerationService {
     const embeddings = await clip.encodeImages(drawn);
     const whatIf = await ranking.whatIf(plan.userId, plan.itemId, embeddings);
     const candidates = drawn.map((image, index): Candidate => {
-      const imageSimilarity = dot(embeddings[index], referenceImageEmbedding);
+      const generated = embeddings[index];
       return {
         image,
         index,
-        imageSimilarity,
-        captionSimilarity: dot(embeddings[index], referenceCaptionEmbedding),
-        verdict: gate(image, imageSimilarity),
+        imageSimilarity: dot(generated, referenceImageEmbedding),
+        captionSimilarity: dot(generated, referenceCaptionEmbedding),
+        ...gate(image, { generated, reference: referenceImageEmbedding }),
       };
     });
     const merit = ({ index, captionSimilarity }: Candidate) =>
       whatIf ? whatIf.candidates[index].score : captionSimilarity;
     const [candidate] = candidates
-      .filter(({ verdict }) => verdict.passes)
+      .filter(({ passes }) => passes)
       .sort((a, b) => merit(b) - merit(a) || a.index - b.index);
     return candidate ? { candidate, candidates, whatIf } : null;
   }
@@ -266,7 +270,7 @@ export interface Provenance {
     rank: number | null;
     captionSimilarity: number;
     imageSimilarity: number;
-    fault: string | null;
+    faults: string[];
   }[];
 }
 
@@ -284,12 +288,12 @@ function provenance(
     prompt: retrieval.prompt,
     options: { ...options },
     chosenCandidate,
-    candidates: candidates.map(({ index, captionSimilarity, imageSimilarity, verdict }) => ({
+    candidates: candidates.map(({ index, captionSimilarity, imageSimilarity, faults }) => ({
       score: whatIf?.candidates[index].score ?? null,
       rank: whatIf?.candidates[index].rank ?? null,
       captionSimilarity,
       imageSimilarity,
-      fault: verdict.fault ?? null,
+      faults: [...faults],
     })),
   } satisfies Provenance;
 }

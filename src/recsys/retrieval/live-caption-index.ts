@@ -41,6 +41,11 @@ export class LiveCaptionIndex {
 
   constructor(private readonly deps: Dependencies) {}
 
+  /** Whether there is anything to search. */
+  get isBuilt(): boolean {
+    return this.index !== null && this.index.numItems > 0;
+  }
+
   /** @throws AppError `INDEX_NOT_BUILT` */
   get current(): CaptionIndex {
     if (!this.index || this.index.numItems === 0) {

@@ -1,0 +1,222 @@
+/**
+ * @file `vitrine demo`: the sticker shop on the embedded default, from nothing to a personalised picture.
+ *
+ * Every step finds what an earlier run did, so a second start is quick and a killed one continues.
+ */
+import { join } from "node:path";
+import { Command } from "commander";
+import type { ItemRow } from "../db/rows.js";
+import { AppError } from "../errors/app-error.js";
+import { createPlugin, type Plugin } from "../plugin/create-plugin.js";
+import { StickersSource } from "../recsys/datasets/stickers.js";
+import type { CliContext, OpenedContext } from "./cli-context.js";
+import { wholeNumber } from "./import.command.js";
+import { createProgress } from "./progress.js";
+import { startServer, untilAborted } from "./serve.command.js";
+
+interface DemoOptions {
+  once?: boolean;
+  json?: boolean;
+  concepts: number;
+  user: string;
+}
+
+/** What the demo shows for its first picture; also the fields of its JSON line. */
+interface DemoPicture {
+  url: string;
+  file: string;
+  userId: string;
+  itemId: string;
+  deltaR: number | null;
+  rankBefore: number | null;
+  rankAfter: number | null;
+  /** From the start of the command to the picture. */
+  seconds: number;
+}
+
+const demoKeyName = "demo";
+/** Fixed, so that a ranker trained for another picture of the shop is not taken for another seed's luck. */
+const rankerSeed = 1;
+const maxWaitMs = 60_000;
+
+export function demoCommand(context: CliContext): Command {
+  return new Command("demo")
+    .description(
+      "make the sticker shop (simulated shoppers), serve it, and personalise one picture",
+    )
+    .option("--once", "end after the first picture instead of serving on")
+    .option("--json", "print one JSON line")
+    .option(
+      "--concepts <number>",
+      "stickers: so many things, each in four styles",
+      wholeNumber,
+      400,
+    )
+    .option("--user <id>", "the shopper to make the picture for", "sim-0001")
+    .action(async (options: DemoOptions) => {
+      const startedAt = performance.now();
+      const opened = await context.open();
+      const { signal } = opened;
+      const plugin = await createPlugin({ ...opened, runJobs: true });
+      try {
+        await prepare(opened, plugin, options.concepts);
+        const server = await startServer(opened, plugin);
+        const key = await freshKey(plugin);
+        const picture = await personalize(opened, plugin, options.user);
+        const seconds = Math.round((performance.now() - startedAt) / 10) / 100;
+        const shown: DemoPicture = { ...picture, url: `${server.url}${picture.url}`, seconds };
+        console.log(options.json ? JSON.stringify(shown) : describe(shown, server.url, key));
+        if (!options.once) {
+          await untilAborted(signal);
+        }
+        await server.close();
+      } finally {
+        await plugin.close();
+        await opened.close();
+      }
+    });
+}
+
+/** Imports, indexes and trains what is not there yet. */
+async function prepare(opened: OpenedContext, plugin: Plugin, limitConcepts: number) {
+  const { imports, indexing, rankers, rankerTraining } = plugin.services;
+  const { signal } = opened;
+  await withProgress("stickers", update =>
+    imports.run(new StickersSource({ limitConcepts }), {
+      signal,
+      onProgress: ({ part, done, total }) => {
+        update(total ? Math.min(1, done / total) : 0, `${part} ${done}`);
+      },
+    }),
+  );
+  await withProgress("index", async update =>
+    (await indexing()).run({
+      signal,
+      onProgress: ({ stage, done, total }) => {
+        update(total === 0 ? 1 : done / total, `${stage} ${done}/${total}`);
+      },
+    }),
+  );
+  if ((await rankers.activeVersionId()) === null) {
+    const versionId = demoVersionId(limitConcepts);
+    await withProgress("ranker", update =>
+      rankerTraining.train(
+        { versionId, seed: rankerSeed, config: { preset: "quick" }, activate: true },
+        {
+          signal,
+          onProgress: ({ fraction, stage }) => {
+            update(fraction, stage);
+          },
+        },
+      ),
+    );
+  }
+}
+
+/** The same for every start, so that a training that was killed goes on. */
+function demoVersionId(limitConcepts: number): string {
+  return `00000000-0000-4000-8000-${String(limitConcepts).padStart(12, "0")}`;
+}
+
+async function withProgress<T>(
+  label: string,
+  run: (update: (fraction: number, stage: string) => void) => Promise<T>,
+): Promise<T> {
+  const progress = createProgress(label.padEnd(8));
+  try {
+    return await run((fraction, stage) => {
+      progress.update(fraction, stage);
+    });
+  } finally {
+    progress.stop();
+  }
+}
+
+/** An admin's key for this start; the one of the start before is revoked. */
+async function freshKey({ services: { access } }: Plugin): Promise<string> {
+  const name = `${demoKeyName}-${Date.now()}`;
+  for (const { name: other, revokedAt } of await access.findKeys({ limit: 100, after: null })) {
+    if (other.startsWith(`${demoKeyName}-`) && !revokedAt) {
+      await access.revokeKey(other);
+    }
+  }
+  return (await access.createKey(name, "ADMIN")).key;
+}
+
+/** A picture for the shopper of a sticker they would not have chosen: of a group they like, in a style they do not. */
+async function personalize(
+  { db, home }: OpenedContext,
+  { services }: Plugin,
+  userId: string,
+): Promise<Omit<DemoPicture, "seconds">> {
+  const reference = await findReference(db.prisma, userId);
+  const outcome = await services.personalization.request(userId, reference.id, {
+    waitMs: maxWaitMs,
+  });
+  if (outcome.kind !== "picture") {
+    const cause = outcome.kind === "original" ? outcome.reason : `job ${outcome.job.id} still runs`;
+    throw new AppError("GENERATION_FAILED", {}, { cause });
+  }
+  const { blobHash, id } = outcome.image;
+  const change = (await services.rankChanges.findCurrent([id])).get(id);
+  return {
+    url: `/images/${blobHash}`,
+    file: join(home, "blobs", blobHash.slice(0, 2), blobHash),
+    userId,
+    itemId: reference.id,
+    deltaR: change?.deltaR ?? null,
+    rankBefore: change?.rankBefore ?? null,
+    rankAfter: change?.rankAfter ?? null,
+  };
+}
+
+async function findReference(
+  prisma: OpenedContext["db"]["prisma"],
+  userId: string,
+): Promise<ItemRow> {
+  const liked = await prisma.item.findMany({ where: { interactions: { some: { userId } } } });
+  if (liked.length === 0) {
+    throw new AppError("USER_NOT_FOUND", { userId });
+  }
+  const styleOf = ({ id }: { id: string }) => id.slice(0, id.indexOf(":"));
+  const style = mostFrequent(liked.map(styleOf));
+  const category = mostFrequent(liked.map(item => item.category ?? ""));
+  const reference = await prisma.item.findFirst({
+    where: {
+      category,
+      image: { isNot: null },
+      interactions: { none: { userId } },
+      NOT: { id: { startsWith: `${style}:` } },
+    },
+    orderBy: { id: "asc" },
+  });
+  if (!reference) {
+    throw new AppError("ITEM_NOT_FOUND", { itemId: `of the category ${category}` });
+  }
+  return reference;
+}
+
+function mostFrequent(values: readonly string[]): string {
+  const counts = new Map<string, number>();
+  for (const value of values) {
+    counts.set(value, (counts.get(value) ?? 0) + 1);
+  }
+  return [...counts].reduce((best, entry) => (entry[1] > best[1] ? entry : best))[0];
+}
+
+function describe(picture: DemoPicture, serverUrl: string, key: string): string {
+  const { url, file, userId, itemId, deltaR, rankBefore, rankAfter, seconds } = picture;
+  const query = `mutation { personalizeImage(userId: "${userId}", itemId: "${itemId}", options: { waitMs: 20000 }) { __typename ... on PersonalizedImagePayload { image { url rankChange { deltaR } } } } }`;
+  return `
+The picture of ${itemId} for ${userId} (a simulated shopper), after ${seconds} s:
+  URL   ${url}
+  file  ${file}
+  ΔR    ${deltaR?.toFixed(4) ?? "unknown"} (rank ${rankBefore ?? "?"} -> ${rankAfter ?? "?"})
+
+The API is at ${serverUrl}/graphql, with this key until the next start:
+  Authorization: Bearer ${key}
+
+  curl -s ${serverUrl}/graphql -H 'content-type: application/json' -H 'authorization: Bearer ${key}' \\
+    -d '${JSON.stringify({ query })}'
+`;
+}

@@ -1,0 +1,85 @@
+/** @file `vitrine index`: captions, embeddings and the index of everything that lacks them. */
+import { Command } from "commander";
+import { createLogger } from "../plugin/create-logger.js";
+import { createServices } from "../plugin/create-services.js";
+import type {
+  IndexingProgress,
+  IndexingReport,
+  IndexingStage,
+} from "../recsys/retrieval/indexing.service.js";
+import type { CliContext } from "./cli-context.js";
+import { createProgress, type Progress } from "./progress.js";
+
+interface IndexFlags {
+  rebuild?: boolean;
+  json?: boolean;
+}
+
+export function indexCommand(context: CliContext): Command {
+  return new Command("index")
+    .description("caption and encode the items that need it, and make them findable")
+    .option("--rebuild", "encode everything again, and make the index from nothing")
+    .option("--json", "print the result as one JSON line")
+    .action(async ({ rebuild, json }: IndexFlags) => {
+      const opened = await context.open();
+      const progress = new StageProgress();
+      try {
+        const services = await createServices({
+          ...opened,
+          logger: createLogger(opened.config.logLevel),
+        });
+        try {
+          const began = performance.now();
+          const indexing = await services.indexing();
+          const report = await indexing.run({
+            rebuild,
+            signal: opened.signal,
+            onProgress: state => {
+              progress.update(state);
+            },
+          });
+          progress.stop();
+          const seconds = (performance.now() - began) / 1_000;
+          console.log(json ? JSON.stringify({ ...report, seconds }) : describe(report, seconds));
+        } finally {
+          await services.close();
+        }
+      } finally {
+        progress.stop();
+        await opened.close();
+      }
+    });
+}
+
+function describe(report: IndexingReport, seconds: number): string {
+  const { skipped, numSkipped } = report;
+  return [
+    `${report.numCaptioned} captions written, ${report.numCaptionsEncoded} captions and ${report.numPicturesEncoded} pictures encoded in ${seconds.toFixed(1)} s`,
+    `${report.numItems} items in the index: ${report.numAdded} put in, ${report.numRemoved} taken out`,
+    ...(numSkipped > 0 ? [`${numSkipped} items passed over, their picture cannot be read:`] : []),
+    ...skipped.map(({ itemId, reason }) => `  ${itemId}: ${reason}`),
+  ].join("\n");
+}
+
+/** One bar for each stage that has anything to do, one after the other. */
+class StageProgress {
+  private stage: IndexingStage | null = null;
+  private bar: Progress | null = null;
+
+  update({ stage, done, total }: IndexingProgress): void {
+    if (total === 0) {
+      return;
+    }
+    if (stage !== this.stage) {
+      this.stop();
+      this.stage = stage;
+      this.bar = createProgress(stage);
+    }
+    this.bar?.update(done / total, `${done}/${total}`);
+  }
+
+  stop(): void {
+    this.bar?.stop();
+    this.bar = null;
+  }
+}

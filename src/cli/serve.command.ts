@@ -1,0 +1,73 @@
+/** @file `vitrine serve` answers the API (and runs jobs, unless told not to); `vitrine worker` only runs jobs. */
+import { once } from "node:events";
+import { Command } from "commander";
+import { createPlugin, type Plugin } from "../plugin/create-plugin.js";
+import { resizeForServing } from "../db/image-codec.js";
+import { createServer, type Server } from "../server/create-server.js";
+import { ServedImages } from "../server/served-images.js";
+import type { CliContext, OpenedContext } from "./cli-context.js";
+
+/** Resolves when the process is told to stop. */
+export async function untilAborted(signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) {
+    await once(signal, "abort");
+  }
+}
+
+/** The API over a plugin. */
+export function startServer(
+  { db, config, logger }: OpenedContext,
+  { schema, createContext, services }: Plugin,
+): Promise<Server> {
+  const { blobs, catalog, index, rankers } = services;
+  return createServer({
+    schema,
+    createContext,
+    config,
+    logger,
+    images: new ServedImages({
+      find: async hash => (await catalog.findBlobs([hash]))[0] ?? null,
+      blobs,
+      resize: resizeForServing,
+    }),
+    probes: {
+      ping: () => db.pool.query("SELECT 1"),
+      missing: async () => [
+        ...(index.isBuilt ? [] : ["caption index"]),
+        ...((await rankers.activeVersionId()) === null ? ["ranking model"] : []),
+      ],
+    },
+  });
+}
+
+export function serveCommand(context: CliContext): Command {
+  return new Command("serve")
+    .description(
+      "answer the GraphQL API at VITRINE_HOST:VITRINE_PORT, and run jobs (VITRINE_RUN_JOBS=0: do not)",
+    )
+    .action(async () => {
+      const opened = await context.open();
+      const plugin = await createPlugin(opened);
+      const server = await startServer(opened, plugin);
+      console.log(`${server.url}/graphql`);
+      await untilAborted(opened.signal);
+      await server.close();
+      await plugin.close();
+      await opened.close();
+    });
+}
+
+export function workerCommand(context: CliContext): Command {
+  return new Command("worker")
+    .description("run jobs, without an API; any number of workers share a DATABASE_URL")
+    .action(async () => {
+      const opened = await context.open();
+      const plugin = await createPlugin({ ...opened, runJobs: true });
+      console.log(
+        `running jobs of ${opened.db.kind === "embedded" ? opened.home : "DATABASE_URL"}`,
+      );
+      await untilAborted(opened.signal);
+      await plugin.close();
+      await opened.close();
+    });
+}

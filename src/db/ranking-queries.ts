@@ -1,0 +1,45 @@
+/** @file What ranking reads in bulk: embeddings to learn from, popular items, and which items may be shown. */
+import type { Pool } from "pg";
+import type { EmbeddingKind } from "./rows.js";
+
+export class RankingQueries {
+  constructor(private readonly pool: Pick<Pool, "query">) {}
+
+  /** All items' embeddings of one kind by one encoder, in the order of item ids. */
+  async findEmbeddings(
+    kind: EmbeddingKind,
+    encoder: string,
+  ): Promise<{ itemId: string; vector: Float32Array }[]> {
+    const { rows } = await this.pool.query<{ itemId: string; vector: Buffer }>(
+      `SELECT item_id AS "itemId", vector FROM embeddings
+       WHERE kind = $1::embedding_kind AND encoder = $2 ORDER BY item_id COLLATE "C"`,
+      [kind, encoder],
+    );
+    return rows.map(({ itemId, vector }) => {
+      const bytes = new Uint8Array(vector); // a copy: a row's buffer need not begin at a multiple of 4
+      return { itemId, vector: new Float32Array(bytes.buffer, 0, bytes.byteLength / 4) };
+    });
+  }
+
+  /** Every item that anyone interacted with, by falling number of users, then by id. */
+  async findPopularItems(): Promise<{ itemId: string; numUsers: number }[]> {
+    const { rows } = await this.pool.query<{ itemId: string; numUsers: number }>(
+      `SELECT item_id AS "itemId", count(DISTINCT user_id)::int AS "numUsers" FROM interactions
+       GROUP BY item_id ORDER BY 2 DESC, item_id COLLATE "C"`,
+    );
+    return rows;
+  }
+
+  /** Those of `ids` that are in the catalogue and pass the filter. */
+  async filterItems(
+    ids: readonly string[],
+    { category, onlyAvailable }: { category: string | null; onlyAvailable: boolean },
+  ): Promise<Set<string>> {
+    const { rows } = await this.pool.query<{ id: string }>(
+      `SELECT id FROM items WHERE id = ANY($1::text[])
+         AND ($2::text IS NULL OR category = $2) AND (is_available OR NOT $3::boolean)`,
+      [ids, category, onlyAvailable],
+    );
+    return new Set(rows.map(({ id }) => id));
+  }
+}

@@ -1,0 +1,50 @@
+/** @file The base models of the pack, each loaded when it is first needed. */
+import { z } from "zod";
+import type { Config } from "../config/config.js";
+import { Captioner } from "../ml/captioning/captioner.js";
+import { ClipEncoder } from "../ml/clip/clip-encoder.js";
+import { loadPipelineConfig, type PipelineConfig } from "../ml/generation/pipeline-config.js";
+import { RenderPool } from "../ml/generation/render-pool.js";
+import { type ModelPack, openModelPack } from "../ml/runtime/model-pack.js";
+import { lazy } from "./lazy.js";
+
+export interface Models {
+  pack: ModelPack;
+  /** Sizes of the generator's pictures. */
+  pipelineConfig: PipelineConfig;
+  /** `name@version` of the pack, as pictures record it. */
+  generator: string;
+  /** The encoder of captions and pictures, known without loading it. */
+  encoder: { name: string; version: string; dimension: number };
+  clip: () => Promise<ClipEncoder>;
+  captioner: () => Promise<Captioner>;
+  renderPool: () => Promise<RenderPool>;
+  close(): Promise<void>;
+}
+
+/** @throws AppError `MODEL_PACK_INVALID`, `MODEL_FILE_MISSING`, `MODEL_FILE_DAMAGED` */
+export async function createModels(
+  config: Pick<Config, "modelsFolder" | "onnxThreads" | "renderThreads">,
+): Promise<Models> {
+  const pack = await openModelPack(config.modelsFolder);
+  const { onnxThreads, renderThreads: numThreads } = config;
+  const clip = lazy(() => ClipEncoder.load(pack, { numThreads: onnxThreads }));
+  const captioner = lazy(() => Captioner.load(pack, { numThreads: onnxThreads }));
+  const renderPool = lazy(() => RenderPool.create({ packDir: pack.dir, numThreads, onnxThreads }));
+  const clipConfig = z.object({ projection_dim: z.number().int().positive() });
+  const { projection_dim } = await pack.readJson("clip/config.json", clipConfig);
+  return {
+    pack,
+    pipelineConfig: await loadPipelineConfig(pack),
+    generator: `${pack.name}@${pack.version}`,
+    encoder: { name: `${pack.name}/clip`, version: pack.version, dimension: projection_dim },
+    clip,
+    captioner,
+    renderPool,
+    async close() {
+      await (await renderPool.peek())?.close();
+      await (await captioner.peek())?.dispose();
+      await (await clip.peek())?.dispose();
+    },
+  };
+}

@@ -1,0 +1,210 @@
+/** @file Makes every service by hand, in the order of the layers: who gets what can be read off one screen. */
+import { join } from "node:path";
+import type { Logger } from "pino";
+import type { Config } from "../config/config.js";
+import { ApiKeysRepository } from "../db/api-keys.repository.js";
+import { BlobStore } from "../db/blob-store.js";
+import { CaptionsRepository } from "../db/captions.repository.js";
+import { CatalogQueries } from "../db/catalog-queries.js";
+import type { Database } from "../db/database.js";
+import { EmbeddingsRepository } from "../db/embeddings.repository.js";
+import { decodeRgb, encodePng, resizeForServing } from "../db/image-codec.js";
+import { InteractionsRepository } from "../db/interactions.repository.js";
+import { ItemsRepository } from "../db/items.repository.js";
+import { JobQueue } from "../db/job-queue.js";
+import { JobsRepository } from "../db/jobs.repository.js";
+import { PersonalizedImagesRepository } from "../db/personalized-images.repository.js";
+import { RankChangesRepository } from "../db/rank-changes.repository.js";
+import { RankingModelVersionsRepository } from "../db/ranking-model-versions.repository.js";
+import { RankingQueries } from "../db/ranking-queries.js";
+import { loadTokenSecret } from "../db/token-secret.js";
+import { UsersRepository } from "../db/users.repository.js";
+import type { ClipEncoder } from "../ml/clip/clip-encoder.js";
+import { qualityVerdict } from "../ml/generation/quality-gate.js";
+import { summarizeRankChanges } from "../ml/metrics/rank-change.js";
+import { AccessService } from "../recsys/access/access.service.js";
+import { ShopperTokens } from "../recsys/access/shopper-tokens.js";
+import { CatalogueImportService } from "../recsys/datasets/catalogue-import.service.js";
+import { GenerationPlanner } from "../recsys/generation/generation-plan.js";
+import { ImageGenerationService } from "../recsys/generation/image-generation.service.js";
+import { PersonalizationService } from "../recsys/generation/personalization.service.js";
+import { PictureStore } from "../recsys/generation/picture-store.js";
+import { InteractionRecordingService } from "../recsys/interactions/interaction-recording.service.js";
+import { JobEvents } from "../recsys/jobs/job-events.js";
+import { JobService } from "../recsys/jobs/job.service.js";
+import { RankerRegistry } from "../recsys/ranking/ranker-registry.service.js";
+import { RankerTrainingService } from "../recsys/ranking/ranker-training.service.js";
+import { RecommendationService } from "../recsys/ranking/recommendation.service.js";
+import { JudgingService } from "../recsys/reflection/judging.service.js";
+import { IndexingService, modelId } from "../recsys/retrieval/indexing.service.js";
+import { LiveCaptionIndex } from "../recsys/retrieval/live-caption-index.js";
+import { PROMPT_VERSION } from "../recsys/retrieval/prompt.js";
+import { RetrievalService } from "../recsys/retrieval/retrieval.service.js";
+import { SimilarItemsService } from "../recsys/retrieval/similar-items.service.js";
+import { createModels } from "./create-models.js";
+import { lazy } from "./lazy.js";
+
+/** Denoising steps between two previews. */
+const PREVIEW_INTERVAL = 4;
+
+export interface ServicesOptions {
+  db: Database;
+  config: Config;
+  logger: Logger;
+}
+
+export type Services = Awaited<ReturnType<typeof createServices>>;
+
+/** @throws AppError when the model pack cannot be opened. */
+export async function createServices({ db, config, logger }: ServicesOptions) {
+  const { prisma, pool } = db;
+  const { home } = config;
+
+  // ── layer 1: storage and models ──
+  const blobs = new BlobStore(home);
+  const users = new UsersRepository(prisma);
+  const items = new ItemsRepository(prisma);
+  const interactions = new InteractionsRepository(prisma);
+  const captions = new CaptionsRepository(pool);
+  const embeddings = new EmbeddingsRepository(pool);
+  const images = new PersonalizedImagesRepository(prisma);
+  const versions = new RankingModelVersionsRepository(prisma);
+  const jobRows = new JobsRepository(pool);
+  const catalog = new CatalogQueries(prisma);
+  const rankChanges = new RankChangesRepository(prisma);
+  const rankingQueries = new RankingQueries(pool);
+  const models = await createModels(config);
+  const encoder = modelId(models.encoder);
+  const generator = { generator: models.generator, promptVersion: PROMPT_VERSION };
+
+  // ── jobs ──
+  const events = new JobEvents();
+  const queue = new JobQueue({
+    pool,
+    jobs: jobRows,
+    isOnlyProcess: db.kind === "embedded",
+    onError: error => {
+      logger.error({ err: error }, "the job queue's upkeep failed; it goes on");
+    },
+  });
+  const jobs = new JobService({ jobs: jobRows, queue, events });
+
+  // ── retrieval ──
+  const index = new LiveCaptionIndex({
+    encoder,
+    dimension: models.encoder.dimension,
+    folder: join(home, "index"),
+    embeddings,
+  });
+  const retrieval = new RetrievalService({ encoder, embeddings });
+  const similar = new SimilarItemsService({
+    index,
+    items: {
+      existing: ids => items.existing(ids),
+      findAvailable: ids => embeddings.findAvailable(ids),
+    },
+  });
+  const codec = { blobs, decode: decodeRgb, encode: encodePng };
+  const indexing = lazy(
+    async () =>
+      new IndexingService({
+        captioner: await models.captioner(),
+        clip: await models.clip(),
+        pictures: { loadRgb: hash => new PictureStore(codec).load(hash) },
+        captions,
+        embeddings,
+        index,
+      }),
+  );
+
+  // ── ranking ──
+  const rankers = new RankerRegistry({ versions, home });
+  const recommendations = new RecommendationService({
+    rankers,
+    users,
+    interactions: {
+      historyOf: (userId, limit) => interactions.historyOf(userId, limit),
+      findPopularItems: () => rankingQueries.findPopularItems(),
+    },
+    items: { filter: (ids, filter) => rankingQueries.filterItems(ids, filter) },
+  });
+  const rankerTraining = new RankerTrainingService({
+    interactions,
+    embeddings: { findAll: kind => rankingQueries.findEmbeddings(kind, encoder) },
+    versions,
+    registry: rankers,
+    home,
+  });
+
+  // ── generation ──
+  const planner = new GenerationPlanner({
+    users,
+    items: {
+      findById: id => items.findById(id),
+      findImageHash: async id => (await catalog.findItemImages([id]))[0]?.blobHash ?? null,
+    },
+    retrieval,
+    rankers,
+    ...generator,
+  });
+  const personalization = new PersonalizationService({ planner, images, jobs });
+  const pictures = new PictureStore(codec, models.pipelineConfig);
+  const clip: Pick<ClipEncoder, "encodeImages"> = {
+    encodeImages: async batch => (await models.clip()).encodeImages(batch),
+  };
+  const generation = new ImageGenerationService({
+    planner,
+    pictures,
+    renderer: {
+      render: async (request, hooks) =>
+        (await models.renderPool()).render(request, {
+          ...hooks,
+          previewInterval: PREVIEW_INTERVAL,
+        }),
+    },
+    clip,
+    ranking: recommendations,
+    gate: qualityVerdict,
+    images,
+    ...generator,
+  });
+  const judging = new JudgingService({
+    rankers,
+    images,
+    pictures: new PictureStore(codec),
+    clip,
+    ranking: recommendations,
+  });
+
+  return {
+    access: new AccessService({
+      apiKeys: new ApiKeysRepository(prisma),
+      tokens: new ShopperTokens(config.tokenSecret ?? loadTokenSecret(home)),
+    }),
+    blobs,
+    catalog,
+    events,
+    generation,
+    images,
+    imports: new CatalogueImportService({ prisma, blobs, home }),
+    importsFolder: join(home, "imports"),
+    index,
+    indexing,
+    interactions: new InteractionRecordingService({ users, items, interactions }),
+    jobs,
+    judging,
+    models,
+    personalization,
+    publicUrl: config.publicUrl,
+    queue,
+    rankChanges,
+    rankerTraining,
+    rankers,
+    recommendations,
+    resize: resizeForServing,
+    similar,
+    summarizeRankChanges,
+    /** Frees models and threads; the database is whoever's opened it. */
+    close: () => models.close(),
+  };
+}

@@ -1,0 +1,48 @@
+/** @file Which service does the work of each kind of job. */
+import type { Logger } from "pino";
+import { folderSource } from "../recsys/datasets/folder-source.js";
+import type { PersonalizeImagePayload } from "../recsys/generation/personalization.service.js";
+import type { StartedJobPayloads } from "../resolvers/start-job.resolver.js";
+import { Worker } from "../workers/worker.js";
+import type { Services } from "./create-services.js";
+
+type Payloads = StartedJobPayloads & { PERSONALIZE_IMAGE: PersonalizeImagePayload };
+
+export function createWorker(services: Services, logger: Logger): Worker<Payloads> {
+  const { events, generation, imports, indexing, judging, queue, rankerTraining } = services;
+  return new Worker<Payloads>({
+    queue,
+    events,
+    logger,
+    handlers: {
+      PERSONALIZE_IMAGE: ({ payload }, control) => generation.generate(payload, control),
+
+      IMPORT: async ({ payload: { source, folder, seed } }, { signal, report }) => {
+        const { counts, rejectsPath } = await imports.run(folderSource(source, folder, { seed }), {
+          signal,
+          onProgress: ({ part, done, total }) =>
+            void report(total ? Math.min(1, done / total) : 0, `${part}: ${done} rows`),
+        });
+        return { counts, rejectsPath };
+      },
+
+      INDEX: async (_job, { signal, report }) =>
+        (await indexing()).run({
+          signal,
+          onProgress: ({ stage, done, total }) =>
+            void report(total === 0 ? 1 : done / total, `${stage}: ${done} of ${total}`),
+        }),
+
+      TRAIN_RANKER: async ({ payload }, { signal, report }) => {
+        const { id, metrics } = await rankerTraining.train(payload, {
+          signal,
+          onProgress: ({ fraction, stage }) => void report(fraction, stage),
+        });
+        return { versionId: id, metrics };
+      },
+
+      RERANK: (_job, { signal, report }) =>
+        judging.judgeAll({ signal, report: (progress, stage) => report(progress, stage) }),
+    },
+  });
+}
