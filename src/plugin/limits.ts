@@ -9,13 +9,12 @@ import {
   type ValidationRule,
   visit,
 } from "graphql";
-import {
-  fieldExtensionsEstimator,
-  getComplexity,
-  simpleEstimator,
-} from "graphql-query-complexity/cjs";
+import complexity from "graphql-query-complexity/cjs";
 import { AppError } from "../errors/app-error.js";
 import { requireViewer, type RequestContext } from "../resolvers/context.js";
+
+// Its ES module build would load a second copy of graphql; the other one has no named exports for Node.
+const { fieldExtensionsEstimator, getComplexity, simpleEstimator } = complexity;
 
 /** Words and signs of a document: 2,000 are a page of dense GraphQL. */
 export const maxTokens = 2_000;
