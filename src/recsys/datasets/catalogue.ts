@@ -14,7 +14,7 @@ import { z } from "zod";
 import type { NewInteraction } from "../../db/interactions.repository.js";
 import type { NewItem, NewItemImage } from "../../db/items.repository.js";
 import { AppError } from "../../errors/app-error.js";
-import { csvRows, type CsvShape } from "./csv-rows.js";
+import { checkCsvHeader, csvRows, type CsvShape } from "./csv-rows.js";
 import {
   captionField,
   checkedRow,
@@ -153,6 +153,14 @@ export class CatalogueSource implements ImportSource {
 
   async parts(): Promise<readonly ImportPart[]> {
     const { items, interactions } = this.options;
+    for (const [path, shape] of [
+      [items, ITEM_SHAPE],
+      [interactions, INTERACTION_SHAPE],
+    ] as const) {
+      if (path !== undefined && isCsv(path)) {
+        await checkCsvHeader(path, shape);
+      }
+    }
     return [
       ...(items === undefined ? [] : [await this.items(items), await this.images(items)]),
       ...(interactions === undefined ? [] : [await this.interactions(interactions)]),

@@ -3,7 +3,7 @@
  * over several lines.
  *
  * A quote that is never closed would swallow the rest of the file. So when a record makes no sense (wrong number of
- * fields, no end) and spans lines, only its first line is given up, and reading goes on with the next.
+ * fields, an odd number of quotes, no end) and spans lines, only its first line is given up, and reading goes on with the next.
  */
 import { type CsvError, parse } from "csv-parse";
 import { AppError } from "../../errors/app-error.js";
@@ -15,11 +15,11 @@ const MAX_RECORD_BYTES = 2 ** 18;
 /** Of a row that cannot be read, this much is kept for people. */
 const MAX_RAW_CHARACTERS = 2_000;
 const NEWLINE = 10;
+const QUOTE = 34;
 
+/** Columns there must be; others are ignored where nobody asks for them. */
 export interface CsvShape {
   required: readonly string[];
-  /** Further columns are ignored. */
-  optional?: readonly string[];
 }
 
 /** A logical record: its fields and the bytes it takes in the file, with blank lines before it. */
@@ -48,23 +48,25 @@ export async function* csvRows(
       const { fields, text, end } = record;
       if (columns === null) {
         columns = checkedHeader(fields, path, shape);
-        line += countNewlines(text);
+        line += count(text, NEWLINE);
         continue;
       }
       const blank = leadingBlankBytes(text);
-      const firstLine = line + countNewlines(text.subarray(0, blank));
+      const firstLine = line + count(text.subarray(0, blank), NEWLINE);
       const newline = text.indexOf(NEWLINE, blank);
       const spansLines = newline >= 0 && newline < text.length - 1;
-      if (fields?.length === columns.length) {
+      const isTorn = spansLines && count(text, QUOTE) % 2 === 1; // quotes come in pairs
+      if (fields?.length === columns.length && !isTorn) {
         const names = columns;
         const value = Object.fromEntries(fields.map((field, i) => [names[i], field]));
         yield { file, line: firstLine, bytes: end, raw: value, value, fault: null };
-        line += countNewlines(text);
+        line += count(text, NEWLINE);
         continue;
       }
-      const fault = fields
-        ? `must have ${columns.length} fields, but got ${fields.length}`
-        : "has a quote that is not closed";
+      const fault =
+        fields && !isTorn
+          ? `must have ${columns.length} fields, but got ${fields.length}`
+          : "has a quote that is not closed";
       const readTo = spansLines ? end - text.length + newline + 1 : end;
       const rejected = spansLines ? text.subarray(0, newline) : text;
       const raw = rejected.toString("utf8").trim().slice(0, MAX_RAW_CHARACTERS);
@@ -81,12 +83,13 @@ export async function* csvRows(
   }
 }
 
-/** The header as an object of the file's columns. @throws AppError as {@link csvRows} */
-export async function csvColumns(path: string, shape: CsvShape): Promise<string[]> {
+/** Reads the header only, so that a faulty file is found before another one is imported. @throws as {@link csvRows} */
+export async function checkCsvHeader(path: string, shape: CsvShape): Promise<void> {
   for await (const { fields } of records(path, 0)) {
-    return checkedHeader(fields, path, shape);
+    checkedHeader(fields, path, shape);
+    return;
   }
-  return checkedHeader([], path, shape);
+  checkedHeader([], path, shape);
 }
 
 /** Records from a byte on; the last one has no fields if it does not end. */
@@ -167,12 +170,12 @@ function checkedHeader(fields: string[] | null, path: string, shape: CsvShape): 
   return columns;
 }
 
-function countNewlines(bytes: Buffer): number {
-  let count = 0;
-  for (let at = bytes.indexOf(NEWLINE); at >= 0; at = bytes.indexOf(NEWLINE, at + 1)) {
-    count++;
+function count(bytes: Buffer, wanted: number): number {
+  let found = 0;
+  for (let at = bytes.indexOf(wanted); at >= 0; at = bytes.indexOf(wanted, at + 1)) {
+    found++;
   }
-  return count;
+  return found;
 }
 
 function leadingBlankBytes(bytes: Buffer): number {

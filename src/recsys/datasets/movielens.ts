@@ -25,7 +25,7 @@ import {
   storedImage,
   titleField,
 } from "./import-parts.js";
-import { csvRows } from "./csv-rows.js";
+import { checkCsvHeader, csvRows, type CsvShape } from "./csv-rows.js";
 import type { ImportPart, ImportSource, SourceRow } from "./import-source.js";
 import {
   contentVersion,
@@ -43,6 +43,10 @@ const TEXT_COLUMNS = [
   "tmdb_title_match",
   "llm_description",
 ] as const;
+
+const MOVIES: CsvShape = { required: ["movieId", "title", "genres"] };
+const RATINGS: CsvShape = { required: ["userId", "movieId", "rating", "timestamp"] };
+const TEXTS: CsvShape = { required: ["movieId"] };
 
 const MAX_CAPTION_CHARACTERS = 300;
 const NO_GENRES = "(no genres listed)";
@@ -78,13 +82,14 @@ export class MovieLensSource implements ImportSource {
   }
 
   async parts(): Promise<readonly ImportPart[]> {
+    await checkCsvHeader(this.path("movies.csv"), MOVIES);
+    await checkCsvHeader(this.path("ratings.csv"), RATINGS);
     const texts = await this.readTexts();
     return [await this.items(texts), await this.images(), await this.interactions()];
   }
 
   private async items({ texts, rejected }: Texts): Promise<ImportPart> {
-    const movies = () =>
-      csvRows(this.path("movies.csv"), "movies.csv", { required: ["movieId", "title", "genres"] });
+    const movies = () => csvRows(this.path("movies.csv"), "movies.csv", MOVIES);
     return itemsPart({
       numRows: (await countLines(this.path("movies.csv"))) - 1 + rejected.length,
       read: async function* () {
@@ -135,10 +140,7 @@ export class MovieLensSource implements ImportSource {
   private async interactions(): Promise<ImportPart> {
     return interactionsPart({
       numRows: (await countLines(this.path("ratings.csv"))) - 1,
-      read: () =>
-        csvRows(this.path("ratings.csv"), "ratings.csv", {
-          required: ["userId", "movieId", "rating", "timestamp"],
-        }),
+      read: () => csvRows(this.path("ratings.csv"), "ratings.csv", RATINGS),
       prepare: value => {
         const { userId, movieId: itemId, rating, timestamp } = checkedRow(ratingRow, value);
         const occurredAt = new Date(timestamp * 1000);
@@ -152,8 +154,7 @@ export class MovieLensSource implements ImportSource {
     const rejected: SourceRow[] = [];
     const path = this.path("captions.csv");
     if (await fileExists(path)) {
-      const optional = TEXT_COLUMNS;
-      for await (const row of csvRows(path, "captions.csv", { required: ["movieId"], optional })) {
+      for await (const row of csvRows(path, "captions.csv", TEXTS)) {
         const { data, error } = textRow.safeParse(row.value);
         if (error) {
           rejected.push({ ...row, fault: row.fault ?? "movieId: must be a whole number" });

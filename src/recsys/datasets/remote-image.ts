@@ -215,10 +215,9 @@ function refused(url: string, reason: string): AppError {
 }
 
 function faultOf(error: unknown): string {
-  if (error instanceof Error) {
-    const { name, message } = error;
-    const code = (error as NodeJS.ErrnoException).code ?? "";
-    return name === "TimeoutError" ? "it took too long" : `${message} ${code}`.trim();
+  const { name, message, code } = error as NodeJS.ErrnoException; // what undici and Node throw
+  if (name === "TimeoutError") {
+    return "it took too long";
   }
-  return String(error);
+  return typeof code === "string" ? `${message} (${code})` : message;
 }

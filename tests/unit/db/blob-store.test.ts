@@ -1,0 +1,74 @@
+import {
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { BlobStore } from "../../../src/db/blob-store.js";
+
+// SHA-256 of "abc": FIPS 180-2, appendix B.1.
+const ABC = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+
+describe("BlobStore", () => {
+  let home: string;
+  let blobs: BlobStore;
+  beforeEach(() => {
+    home = mkdtempSync(join(tmpdir(), "vitrine-blobs-"));
+    blobs = new BlobStore(home);
+  });
+  afterEach(() => {
+    rmSync(home, { recursive: true });
+  });
+
+  it("names a file by its content", async () => {
+    expect(await blobs.put(Buffer.from("abc"))).toBe(ABC);
+    expect(readFileSync(join(home, "blobs", "ba", ABC), "utf8")).toBe("abc");
+    expect((await blobs.get(ABC)).toString()).toBe("abc");
+    expect(await blobs.stat(ABC)).toEqual({ sizeBytes: 3 });
+    expect(await text(await blobs.openStream(ABC))).toBe("abc");
+  });
+
+  it("keeps one file of many that are equal, put side by side", async () => {
+    const hashes = await Promise.all(
+      Array.from({ length: 20 }, () => blobs.put(Buffer.from("abc"))),
+    );
+    expect(new Set(hashes)).toEqual(new Set([ABC]));
+    expect(readdirSync(join(home, "blobs", "ba"))).toEqual([ABC]);
+    expect(readdirSync(join(home, "blobs", "tmp"))).toEqual([]);
+  });
+
+  it("replaces a file that the disk has cut short", async () => {
+    await blobs.put(Buffer.from("abc"));
+    truncateSync(join(home, "blobs", "ba", ABC), 1);
+    await blobs.put(Buffer.from("abc"));
+    expect((await blobs.get(ABC)).toString()).toBe("abc");
+  });
+
+  it("says that it has no such file", async () => {
+    const missing = "0".repeat(64);
+    expect(await blobs.stat(missing)).toBeNull();
+    await expect(blobs.get(missing)).rejects.toMatchObject({ code: "IMAGE_NOT_FOUND" });
+    await expect(blobs.openStream(missing)).rejects.toMatchObject({ code: "IMAGE_NOT_FOUND" });
+  });
+
+  it.each(["../../etc/passwd", `${"a".repeat(63)}/`, ABC.toUpperCase(), ""])(
+    "takes %j for no hash",
+    async hash => {
+      await expect(blobs.get(hash)).rejects.toMatchObject({ code: "IMAGE_NOT_FOUND" });
+    },
+  );
+
+  it("sweeps what a killed process was writing, and nothing that may still be written", async () => {
+    await blobs.put(Buffer.from("abc"));
+    writeFileSync(join(home, "blobs", "tmp", "half"), "ab");
+    expect(await blobs.sweepTemp()).toBe(0);
+    expect(await blobs.sweepTemp(0)).toBe(1);
+    expect(readdirSync(join(home, "blobs", "tmp"))).toEqual([]);
+    expect((await blobs.get(ABC)).toString()).toBe("abc");
+  });
+});
