@@ -49,8 +49,11 @@ export interface WorkerOptions {
   reportMs?: number;
 }
 
-/** What is stored of an error that the product does not know; the log has the rest. */
-export const INTERNAL_FAILURE = { code: "INTERNAL", message: "Internal error" } as const;
+/** What is stored of an error that the product does not know, as the API names it; the log has the rest. */
+export const INTERNAL_FAILURE = {
+  code: "INTERNAL_SERVER_ERROR",
+  message: "Internal server error",
+} as const;
 
 /** Time between the signal of {@link Worker.stop} and giving up on a handler that does not heed it. */
 const UNHEEDED_AFTER_MS = 5_000;

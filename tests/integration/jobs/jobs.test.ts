@@ -234,8 +234,8 @@ describeOnEveryDatabase("jobs", (open, kind) => {
     const unknown = await service.request("PERSONALIZE_IMAGE", { name: "a" });
     expect(await service.waitFor(unknown.id, 10_000)).toMatchObject({
       state: "FAILED",
-      errorCode: "INTERNAL",
-      errorMessage: "Internal error",
+      errorCode: "INTERNAL_SERVER_ERROR",
+      errorMessage: "Internal server error",
     });
     expect(logged).toMatchObject([{ details: { err: { message: "password hunter2" } } }]);
   });
@@ -243,7 +243,7 @@ describeOnEveryDatabase("jobs", (open, kind) => {
   it("records a job whose result cannot be stored", async () => {
     const { service } = await createProcess({ INDEX: async () => ({ big: 1n }) });
     const { id } = await service.request("INDEX", {});
-    expect(await service.waitFor(id, 10_000)).toMatchObject({ errorCode: "INTERNAL" });
+    expect(await service.waitFor(id, 10_000)).toMatchObject({ errorCode: "INTERNAL_SERVER_ERROR" });
   });
 
   it("queues a lost worker's job again, and gives up after the third", async () => {

@@ -1,0 +1,177 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import hnswlib from "hnswlib-node";
+import { Random } from "../../../../src/ml/nn/random.js";
+import {
+  loadCaptionIndex,
+  saveCaptionIndex,
+} from "../../../../src/recsys/retrieval/caption-index-files.js";
+import { CaptionIndex, type IndexedItem } from "../../../../src/recsys/retrieval/caption-index.js";
+
+const D = 32;
+
+/** Items in clusters, as captions are: uniform vectors are all equally far. */
+function clustered(numItems: number, seed = 1): IndexedItem[] {
+  const random = new Random(seed);
+  const centres = Array.from({ length: 20 }, () => random.normals(D));
+  return Array.from({ length: numItems }, (_, n) => ({
+    itemId: `item ${n}`,
+    sourceHash: `hash ${n}`,
+    vector: centres[random.int(centres.length)].map(value => value + 0.3 * random.normal()),
+  }));
+}
+
+/** The exact answer, by hnswlib's own exhaustive search. */
+function exactly(items: readonly IndexedItem[], vector: Float32Array, k: number) {
+  const oracle = new hnswlib.BruteforceSearch("cosine", D);
+  oracle.initIndex(items.length);
+  items.forEach((item, label) => {
+    oracle.addPoint(Array.from(item.vector), label);
+  });
+  const { neighbors, distances } = oracle.searchKnn(Array.from(vector), k);
+  return neighbors.map((label, n) => ({
+    itemId: items[label].itemId,
+    similarity: 1 - distances[n],
+  }));
+}
+
+async function indexOf(items: readonly IndexedItem[]): Promise<CaptionIndex> {
+  const index = new CaptionIndex(D);
+  await index.add(items);
+  return index;
+}
+
+describe("CaptionIndex", () => {
+  it("finds what the exact search finds", async () => {
+    const items = clustered(2_000); // more than the first capacity
+    const index = await indexOf(items);
+    let numFound = 0;
+    for (const { vector } of clustered(50, 2)) {
+      const exact = exactly(items, vector, 10);
+      const found = index.search(vector, 10);
+      const ids = new Set(exact.map(({ itemId }) => itemId));
+      numFound += found.filter(({ itemId }) => ids.has(itemId)).length;
+      expect(found[0].similarity).toBeCloseTo(exact[0].similarity, 5);
+    }
+    expect(numFound / 500).toBeGreaterThan(0.99);
+  });
+
+  it("gives similarities, best first, 1 for the item itself", async () => {
+    const items = clustered(100);
+    const found = (await indexOf(items)).search(items[7].vector, 100);
+    expect(found).toHaveLength(100);
+    expect(found[0].itemId).toBe("item 7");
+    expect(found[0].similarity).toBeCloseTo(1, 5);
+    const similarities = found.map(({ similarity }) => similarity);
+    expect(similarities).toEqual([...similarities].sort((a, b) => b - a));
+  });
+
+  it("never gives a removed item, and gives a changed one in its new place only", async () => {
+    const items = clustered(300);
+    const index = await indexOf(items);
+    index.remove(["item 3", "item 4", "nothing"]);
+    await index.add([{ itemId: "item 5", sourceHash: "new", vector: items[6].vector }]);
+    const ids = index.search(items[6].vector, 300).map(({ itemId }) => itemId);
+    expect(ids).toHaveLength(298);
+    expect(new Set(ids).size).toBe(298);
+    expect(ids).not.toContain("item 3");
+    expect(new Set(ids.slice(0, 2))).toEqual(new Set(["item 5", "item 6"]));
+    expect(index.sourceHashOf("item 5")).toBe("new");
+    expect(index.vectorOf("item 3")).toBeNull();
+  });
+
+  it("leaves out what is excluded, and finds what a narrow filter lets through", async () => {
+    const items = clustered(2_000);
+    const index = await indexOf(items);
+    const wanted = new Set(["item 17", "item 1200", "item 1999"]);
+    const found = index.search(items[0].vector, 3, { filter: itemId => wanted.has(itemId) });
+    expect(new Set(found.map(({ itemId }) => itemId))).toEqual(wanted);
+    const [nearest] = index.search(items[0].vector, 1, { exclude: new Set(["item 0"]) });
+    expect(nearest.itemId).toBe(exactly(items, items[0].vector, 2)[1].itemId);
+  });
+
+  it("goes on after most of it has changed many times", async () => {
+    const index = await indexOf(clustered(400));
+    for (let round = 2; round < 8; round++) {
+      await index.add(clustered(400, round));
+    }
+    const items = clustered(400, 7);
+    expect(index.numItems).toBe(400);
+    expect(index.parts().labels.length).toBeLessThan(2_000);
+    const ids = index.search(items[9].vector, 400).map(({ itemId }) => itemId);
+    expect(new Set(ids).size).toBe(400);
+    expect(ids[0]).toBe("item 9");
+  });
+
+  it("is empty at first, and refuses what is no embedding", async () => {
+    const index = new CaptionIndex(D);
+    expect(index.search(new Float32Array(D).fill(1), 5)).toEqual([]);
+    const bad = { itemId: "bad", sourceHash: "", vector: new Float32Array(D).fill(NaN) };
+    await expect(index.add([bad])).rejects.toThrow("'bad' must have 32 finite values");
+    expect(() => index.search(new Float32Array(3), 1)).toThrow("must have 32 values, but got 3");
+  });
+
+  it("gives way to the event loop while it is built", async () => {
+    const items = clustered(3_000);
+    let longest = 0;
+    let last = performance.now();
+    const timer = setInterval(() => {
+      longest = Math.max(longest, performance.now() - last);
+      last = performance.now();
+    }, 1);
+    await indexOf(items);
+    clearInterval(timer);
+    expect(longest).toBeLessThan(500); // far above the 10 ms slices, for a busy machine; whole, it takes longer
+  });
+});
+
+describe("the index on disk", () => {
+  const encoder = "mini/clip@1";
+  let folder: string;
+
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), "vitrine-index-"));
+  });
+  afterEach(() => rm(folder, { recursive: true }));
+
+  it("is the same when it is loaded, deletions included, and can grow", async () => {
+    const items = clustered(1_500);
+    const index = await indexOf(items);
+    index.remove(["item 1", "item 2"]);
+    await saveCaptionIndex(folder, index, { encoder, mark: "m" });
+    const loaded = await loadCaptionIndex(folder, { encoder, dimension: D });
+    expect(loaded.mark).toBe("m");
+    expect(loaded.index.numItems).toBe(1_498);
+    for (const { vector } of clustered(20, 3)) {
+      expect(loaded.index.search(vector, 10)).toEqual(index.search(vector, 10));
+    }
+    await loaded.index.add(clustered(4_000, 4).slice(1_500));
+    expect(loaded.index.numItems).toBe(3_998);
+  });
+
+  it("is refused when another encoder made it", async () => {
+    await saveCaptionIndex(folder, await indexOf(clustered(5)), { encoder, mark: "m" });
+    for (const other of [
+      { encoder: "mini/clip@2", dimension: D },
+      { encoder, dimension: 2 * D },
+    ]) {
+      await expect(loadCaptionIndex(folder, other)).rejects.toMatchObject({ code: "INDEX_STALE" });
+    }
+  });
+
+  it.each([".hnsw", ".labels.json", "metadata.json"])(
+    "is refused when its %s is damaged or gone",
+    async ending => {
+      await saveCaptionIndex(folder, await indexOf(clustered(50)), { encoder, mark: "m" });
+      const name = (await readdir(folder)).find(file => file.endsWith(ending))!;
+      const bytes = await readFile(join(folder, name));
+      bytes[bytes.length >> 1] ^= 0xff;
+      await writeFile(join(folder, name), bytes);
+      const load = () => loadCaptionIndex(folder, { encoder, dimension: D });
+      await expect(load()).rejects.toMatchObject({ code: "INDEX_NOT_BUILT" });
+      await rm(join(folder, name));
+      await expect(load()).rejects.toMatchObject({ code: "INDEX_NOT_BUILT" });
+    },
+  );
+});
