@@ -1,0 +1,385 @@
+import { createHash } from "node:crypto";
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { CaptionsRepository } from "../../../src/db/captions.repository.js";
+import { type Database } from "../../../src/db/database.js";
+import { EmbeddingsRepository } from "../../../src/db/embeddings.repository.js";
+import { ItemsRepository } from "../../../src/db/items.repository.js";
+import { AppError } from "../../../src/errors/app-error.js";
+import { Random, seedFrom } from "../../../src/ml/nn/random.js";
+import type { RgbImage } from "../../../src/ml/nn/rgb-image.js";
+import { cosine } from "../../../src/recsys/retrieval/correlation-unit.js";
+import { IndexingService, modelId } from "../../../src/recsys/retrieval/indexing.service.js";
+import { LiveCaptionIndex } from "../../../src/recsys/retrieval/live-caption-index.js";
+import { RetrievalService } from "../../../src/recsys/retrieval/retrieval.service.js";
+import { SimilarItemsService } from "../../../src/recsys/retrieval/similar-items.service.js";
+import { describeOnEveryDatabase } from "../../helpers/databases.js";
+
+const D = 16;
+const blobHash = (name: string) => createHash("sha256").update(name).digest("hex");
+const embeddingOf = (text: string) => new Random(seedFrom(text)).normals(D);
+
+/** Models that say of a picture what was written into it, and remember what they were asked. */
+function createModels(version = "1") {
+  const asked = { captions: 0, texts: 0, images: 0 };
+  const textIn = ({ pixels }: RgbImage) => Buffer.from(pixels).toString();
+  return {
+    asked,
+    captioner: {
+      name: "test/captioner",
+      version,
+      caption: async (images: RgbImage[]) => {
+        asked.captions += images.length;
+        return images.map(image => `a drawing of ${textIn(image)}`);
+      },
+    },
+    clip: {
+      name: "test/clip",
+      version,
+      dimension: D,
+      encodeTexts: async (texts: string[]) => {
+        asked.texts += texts.length;
+        return texts.map(embeddingOf);
+      },
+      encodeImages: async (images: RgbImage[]) => {
+        asked.images += images.length;
+        return images.map(image => embeddingOf(textIn(image)));
+      },
+    },
+  };
+}
+
+describeOnEveryDatabase("indexing", open => {
+  let db: Database;
+  let home: string;
+  let shown: Map<string, string>;
+  const statements: string[] = [];
+
+  beforeAll(async () => {
+    db = await open();
+    // Counts what retrieval sends; Prisma goes another way.
+    const { pool } = db;
+    const query = pool.query.bind(pool) as (...args: unknown[]) => unknown;
+    pool.query = ((...args: unknown[]) => {
+      statements.push(typeof args[0] === "string" ? args[0] : "");
+      return query(...args);
+    }) as typeof pool.query;
+  });
+
+  beforeEach(async () => {
+    home = await mkdtemp(join(tmpdir(), "vitrine-indexing-"));
+    shown = new Map();
+    await db.prisma.user.deleteMany();
+    await db.prisma.item.deleteMany();
+    await db.prisma.blob.deleteMany();
+  });
+  afterEach(() => rm(home, { recursive: true }));
+
+  /** Puts items in the catalogue, each with a picture of its own name. */
+  async function addItems(ids: readonly string[], pictureOf = (id: string) => id) {
+    const items = new ItemsRepository(db.prisma);
+    await items.upsertMany(
+      ids.map(id => ({
+        id,
+        title: `Item ${id}`,
+        description: "",
+        category: null,
+        keywords: ["thing"],
+        isAvailable: true,
+        attribution: null,
+        caption: null,
+      })),
+    );
+    await items.setImages(
+      ids.map(itemId => {
+        const hash = blobHash(pictureOf(itemId));
+        shown.set(hash, pictureOf(itemId));
+        const size = { sizeBytes: 1, widthPixels: 1, heightPixels: 1 };
+        return { itemId, blob: { hash, mediaType: "image/png", ...size }, source: "test" };
+      }),
+    );
+  }
+
+  function createProcess(version = "1") {
+    const models = createModels(version);
+    const embeddings = new EmbeddingsRepository(db.pool);
+    const encoder = modelId(models.clip);
+    const folder = join(home, "index");
+    const index = new LiveCaptionIndex({ encoder, dimension: D, folder, embeddings });
+    const indexing = new IndexingService({
+      ...models,
+      pictures: {
+        loadRgb: async hash => {
+          const text = shown.get(hash);
+          if (text === undefined) {
+            throw new AppError("IMAGE_NOT_FOUND", { hash });
+          }
+          return { widthPixels: 1, heightPixels: 1, pixels: Buffer.from(text) };
+        },
+      },
+      captions: new CaptionsRepository(db.pool),
+      embeddings,
+      index,
+    });
+    const items = new ItemsRepository(db.prisma);
+    const similar = new SimilarItemsService({
+      index,
+      items: {
+        existing: ids => items.existing(ids),
+        findAvailable: ids => embeddings.findAvailable(ids),
+      },
+    });
+    const retrieval = new RetrievalService({ encoder, embeddings });
+    return { ...models, index, indexing, similar, retrieval, folder };
+  }
+
+  const numbered = (count: number) =>
+    Array.from({ length: count }, (_, n) => `i${String(n).padStart(3, "0")}`);
+
+  it("captions and encodes everything once, then has nothing to do", async () => {
+    await addItems(numbered(150));
+    const { indexing, asked, index } = createProcess();
+    const stages: string[] = [];
+    const report = await indexing.run({
+      onProgress: ({ stage, done, total }) => stages.push(`${stage} ${done}/${total}`),
+    });
+    expect(report).toEqual({
+      numCaptioned: 150,
+      numCaptionsEncoded: 150,
+      numPicturesEncoded: 150,
+      numItems: 150,
+      numAdded: 150,
+      numRemoved: 0,
+      numSkipped: 0,
+      skipped: [],
+    });
+    expect(stages).toContain("captions 64/150");
+    expect(stages.at(-1)).toBe("index 150/150");
+    expect(await db.prisma.caption.findUnique({ where: { itemId: "i007" } })).toMatchObject({
+      text: "a drawing of i007",
+      source: "MODEL",
+      model: "test/captioner@1",
+      blobHash: blobHash("i007"),
+    });
+    const row = await db.prisma.embedding.findFirstOrThrow({
+      where: { itemId: "i007", kind: "CAPTION" },
+    });
+    expect(row).toMatchObject({ encoder: "test/clip@1", dimension: D });
+    const stored = new Float32Array(new Uint8Array(row.vector).buffer);
+    expect(Math.hypot(...stored)).toBeCloseTo(1, 6);
+    expect(cosine(stored, embeddingOf("a drawing of i007"))).toBeCloseTo(1, 6);
+    expect(index.current.numItems).toBe(150);
+
+    expect(await indexing.run()).toMatchObject({ numCaptioned: 0, numAdded: 0, numItems: 150 });
+    expect(asked).toEqual({ captions: 150, texts: 150, images: 150 });
+  });
+
+  it("continues where a stopped run was", async () => {
+    await addItems(numbered(150));
+    const stopping = new AbortController();
+    const first = createProcess();
+    const stopped = first.indexing.run({
+      signal: stopping.signal,
+      onProgress: ({ stage, done }) => {
+        if (stage === "captions" && done === 64) {
+          stopping.abort();
+        }
+      },
+    });
+    await expect(stopped).rejects.toThrow("aborted");
+    const second = createProcess();
+    expect(await second.indexing.run()).toMatchObject({ numCaptioned: 86, numItems: 150 });
+    expect(first.asked.captions + second.asked.captions).toBe(150);
+  });
+
+  it("passes over an unreadable picture, and says so", async () => {
+    await addItems(numbered(70));
+    shown.delete(blobHash("i005"));
+    const { indexing } = createProcess();
+    expect(await indexing.run()).toMatchObject({
+      numCaptioned: 69,
+      numPicturesEncoded: 69,
+      numItems: 69,
+      numSkipped: 1,
+      skipped: [{ itemId: "i005", reason: expect.stringContaining("No image") as string }],
+    });
+  });
+
+  it("does again what a new picture, caption or model changes, and no more", async () => {
+    await addItems(numbered(10));
+    await createProcess().indexing.run();
+    await addItems(["i001"], () => "another");
+    await new ItemsRepository(db.prisma).setImportedCaptions([{ itemId: "i002", text: "by hand" }]);
+    const second = createProcess();
+    expect(await second.indexing.run()).toMatchObject({
+      numCaptioned: 1,
+      numCaptionsEncoded: 2,
+      numPicturesEncoded: 1,
+      numAdded: 2,
+      numItems: 10,
+    });
+    const third = createProcess("2");
+    expect(await third.indexing.run()).toMatchObject({
+      numCaptioned: 9, // never the one that came with the catalogue
+      numCaptionsEncoded: 10,
+      numPicturesEncoded: 10,
+      numAdded: 10,
+      numItems: 10,
+    });
+    expect(await db.prisma.caption.findUnique({ where: { itemId: "i002" } })).toMatchObject({
+      text: "by hand",
+    });
+  });
+
+  it("takes up new, changed and deleted items without making the index anew", async () => {
+    await addItems(numbered(20));
+    const serving = createProcess();
+    await serving.indexing.run();
+    await addItems(["new"]);
+    await db.prisma.item.delete({ where: { id: "i003" } });
+    const elsewhere = createProcess();
+    await elsewhere.indexing.run();
+    expect(await serving.index.sync()).toEqual({ numItems: 20, numAdded: 1, numRemoved: 1 });
+    const found = await serving.similar.similarItems("new", 50);
+    expect(found.map(({ itemId }) => itemId)).not.toContain("i003");
+    expect(found).toHaveLength(19);
+    statements.length = 0;
+    expect(await serving.index.sync()).toEqual({ numItems: 20, numAdded: 0, numRemoved: 0 });
+    expect(statements).toHaveLength(1);
+  });
+
+  it("loads the stored index at a start, and makes a damaged one anew from Postgres", async () => {
+    await addItems(numbered(20));
+    const { indexing, folder } = createProcess();
+    await indexing.run();
+    const second = createProcess();
+    expect(await second.index.sync()).toMatchObject({ numAdded: 0, numItems: 20 });
+    for (const name of await readdir(folder)) {
+      await writeFile(join(folder, name), "damaged");
+    }
+    const third = createProcess();
+    expect(await third.index.sync()).toMatchObject({ numAdded: 20, numItems: 20 });
+    expect(third.asked.texts).toBe(0);
+    expect(() => createProcess().index.current).toThrow("The caption index is not built");
+  });
+
+  it("encodes everything again when told to", async () => {
+    await addItems(numbered(5));
+    await createProcess().indexing.run();
+    expect(await createProcess().indexing.run({ rebuild: true })).toMatchObject({
+      numCaptioned: 0,
+      numCaptionsEncoded: 5,
+      numPicturesEncoded: 5,
+      numAdded: 5,
+    });
+  });
+
+  it("finds similar items that can be bought", async () => {
+    await addItems(numbered(60));
+    const { indexing, similar } = createProcess();
+    await indexing.run();
+    const all = await similar.similarItems("i000", 59);
+    await db.prisma.item.updateMany({
+      where: { id: { in: all.slice(0, 30).map(({ itemId }) => itemId) } },
+      data: { isAvailable: false },
+    });
+    const found = await similar.similarItems("i000", 5);
+    expect(found.map(({ itemId }) => itemId)).toEqual(
+      all.slice(30, 35).map(({ itemId }) => itemId),
+    );
+    await expect(similar.similarItems("nothing", 5)).rejects.toMatchObject({
+      code: "ITEM_NOT_FOUND",
+    });
+  });
+
+  describe("retrieval", () => {
+    async function addHistory(userId: string, itemIds: readonly string[]) {
+      await db.prisma.user.create({ data: { id: userId } });
+      await db.prisma.interaction.createMany({
+        data: itemIds.map((itemId, n) => ({
+          userId,
+          itemId,
+          kind: "LIKE" as const,
+          occurredAt: new Date(Date.UTC(2026, 0, 1, 0, n)),
+        })),
+      });
+    }
+
+    it("weighs the most similar items of the latest history", async () => {
+      await addItems(numbered(40));
+      // Twice i001: only its last time counts; the reference i039 is in the history, and is left out.
+      await addHistory("u", ["i000", "i001", "i039", ...numbered(25).slice(2), "i001"]);
+      const { indexing, retrieval } = createProcess();
+      await indexing.run();
+      const result = await retrieval.retrieve("u", "i039");
+
+      expect(result.historyItemIds).toEqual([...numbered(25).slice(6), "i001"]);
+      expect(result.numNotIndexed).toBe(0);
+      const reference = embeddingOf("a drawing of i039");
+      const expected = result.historyItemIds
+        .map(itemId => ({
+          itemId,
+          similarity: cosine(embeddingOf(`a drawing of ${itemId}`), reference),
+        }))
+        .sort((a, b) => b.similarity - a.similarity)
+        .slice(0, 5);
+      expect(result.retrieved.map(({ itemId }) => itemId)).toEqual(expected.map(e => e.itemId));
+      const total = expected.reduce((sum, e) => sum + Math.max(e.similarity, 0), 0);
+      result.retrieved.forEach(({ similarity, weight }, n) => {
+        expect(similarity).toBeCloseTo(expected[n].similarity, 5);
+        expect(weight).toBeCloseTo(Math.max(expected[n].similarity, 0) / total, 5);
+      });
+      const preference = new Float32Array(D);
+      for (const { itemId, weight } of result.retrieved) {
+        const image = embeddingOf(itemId);
+        const norm = Math.hypot(...image);
+        image.forEach((value, d) => (preference[d] += (weight * value) / norm));
+      }
+      expect(cosine(result.preferenceEmbedding!, preference)).toBeCloseTo(1, 5);
+      expect(result.weightEntropy).toBeGreaterThan(0);
+      expect(result.preferenceKeywords).toEqual(["drawing", "item", "thing"]);
+      expect(result.prompt.startsWith("item i039, thing, drawing")).toBe(true);
+    });
+
+    it("sends as many statements for a long history as for a short one", async () => {
+      await addItems(numbered(40));
+      await addHistory("long", numbered(39));
+      await addHistory("short", ["i000"]);
+      const { indexing, retrieval } = createProcess();
+      await indexing.run();
+      for (const userId of ["long", "short", "nobody"]) {
+        statements.length = 0;
+        await retrieval.retrieve(userId, "i039");
+        expect(statements).toHaveLength(2);
+      }
+    });
+
+    it("retrieves nothing without history, and leaves out and counts what is not indexed", async () => {
+      await addItems(["a", "b", "c"]);
+      const { indexing, retrieval } = createProcess();
+      await indexing.run();
+      await addItems(["late"]);
+      await addHistory("u", ["a", "late"]);
+      expect(await retrieval.retrieve("nobody", "a")).toMatchObject({
+        historyItemIds: [],
+        retrieved: [],
+        preferenceEmbedding: null,
+        preferenceKeywords: [],
+        weightEntropy: 0,
+      });
+      const result = await retrieval.retrieve("u", "b");
+      expect(result.retrieved.map(({ itemId }) => itemId)).toEqual(["a"]);
+      expect(result.retrieved[0].weight).toBe(1);
+      expect(result.numNotIndexed).toBe(1);
+      expect(await retrieval.retrieve("u", "late")).toMatchObject({
+        retrieved: [],
+        referenceCaptionEmbedding: null,
+        historyItemIds: ["a"],
+      });
+      await expect(retrieval.retrieve("u", "nothing")).rejects.toMatchObject({
+        code: "ITEM_NOT_FOUND",
+      });
+    });
+  });
+});
