@@ -1,0 +1,106 @@
+/**
+ * The caption index: time to build and to search, how long the event loop waits, and recall against the exact answer.
+ * Vectors are clustered, as captions are. `npm run bench -- retrieval [--items 10000] [--dimension 128]`
+ */
+import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { performance } from "node:perf_hooks";
+import { Random } from "../dist/ml/nn/random.js";
+import { topK } from "../dist/ml/nn/top-k.js";
+import { CaptionIndex } from "../dist/recsys/retrieval/caption-index.js";
+import {
+  loadCaptionIndex,
+  saveCaptionIndex,
+} from "../dist/recsys/retrieval/caption-index-files.js";
+import { correlate, cosine } from "../dist/recsys/retrieval/correlation-unit.js";
+
+const NUM_QUERIES = 200;
+const K = 10;
+
+function clustered(random, centres, count, dimension) {
+  return Array.from({ length: count }, (_, n) => {
+    const centre = centres[random.int(centres.length)];
+    const vector = Float32Array.from(
+      { length: dimension },
+      (_, d) => centre[d] + 0.3 * random.normal(),
+    );
+    return { itemId: `item ${n}`, sourceHash: "", vector };
+  });
+}
+
+async function timed(work) {
+  const began = performance.now();
+  const value = await work();
+  return [value, performance.now() - began];
+}
+
+export async function run({ items: given = "10000", dimension: width = "128" }) {
+  const numItems = Number(given);
+  const dimension = Number(width);
+  const random = new Random(7);
+  const centres = Array.from({ length: 100 }, () => random.normals(dimension));
+  const items = clustered(random, centres, numItems, dimension);
+  const queries = clustered(random, centres, NUM_QUERIES, dimension);
+  const index = new CaptionIndex(dimension);
+
+  let longestWaitMs = 0;
+  let last = performance.now();
+  const timer = setInterval(() => {
+    longestWaitMs = Math.max(longestWaitMs, performance.now() - last);
+    last = performance.now();
+  }, 1);
+  const [, buildMs] = await timed(() => index.add(items));
+  clearInterval(timer);
+
+  const [found, searchMs] = await timed(() => queries.map(({ vector }) => index.search(vector, K)));
+  const [exact, exactMs] = await timed(() =>
+    queries.map(({ vector }) =>
+      topK(
+        items.map(item => cosine(item.vector, vector)),
+        K,
+      ),
+    ),
+  );
+  const numHits = exact
+    .map((indices, q) => {
+      const ids = new Set(found[q].map(({ itemId }) => itemId));
+      return indices.filter(i => ids.has(items[i].itemId)).length;
+    })
+    .reduce((sum, hits) => sum + hits, 0);
+
+  const history = items.slice(0, 20).map(({ itemId, vector }) => ({
+    itemId,
+    occurredAt: new Date(0),
+    captionEmbedding: vector,
+  }));
+  const [, correlateMs] = await timed(() =>
+    queries.forEach(({ vector }) => correlate(history, vector)),
+  );
+
+  const folder = mkdtempSync(join(tmpdir(), "vitrine-bench-"));
+  const identity = { encoder: "bench@1", dimension };
+  const [, saveMs] = await timed(() => saveCaptionIndex(folder, index, { ...identity, mark: "" }));
+  const [, loadMs] = await timed(() => loadCaptionIndex(folder, identity));
+  const sizeBytes = readdirSync(folder).reduce(
+    (sum, name) => sum + statSync(join(folder, name)).size,
+    0,
+  );
+  rmSync(folder, { recursive: true });
+
+  const result = {
+    numItems,
+    dimension,
+    buildSeconds: buildMs / 1_000,
+    longestWaitMs,
+    searchMs: searchMs / NUM_QUERIES,
+    exactSearchMs: exactMs / NUM_QUERIES,
+    recallAt10: numHits / (NUM_QUERIES * K),
+    correlateMs: correlateMs / NUM_QUERIES,
+    saveMs,
+    loadMs,
+    sizeBytes,
+  };
+  console.table(result);
+  return result;
+}
