@@ -1,0 +1,17 @@
+// A process that imports MovieLens and tells its parent how far it is; it is there to be killed. Needs `npm run build`.
+// Arguments: data folder, source folder.
+import { join } from "node:path";
+import { BlobStore } from "../../../dist/db/blob-store.js";
+import { openDatabase } from "../../../dist/db/database.js";
+import { CatalogueImportService } from "../../../dist/recsys/datasets/catalogue-import.service.js";
+import { MovieLensSource } from "../../../dist/recsys/datasets/movielens.js";
+
+const [home, folder] = process.argv.slice(2);
+const db = await openDatabase({ databaseUrl: null, folder: join(home, "postgres") });
+const service = new CatalogueImportService({ prisma: db.prisma, blobs: new BlobStore(home), home });
+const result = await service.run(new MovieLensSource(folder), {
+  onProgress: progress => process.send(progress),
+});
+await db.close();
+process.send({ result });
+process.disconnect();

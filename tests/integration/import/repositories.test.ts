@@ -1,0 +1,130 @@
+import type { Database } from "../../../src/db/database.js";
+import { InteractionsRepository } from "../../../src/db/interactions.repository.js";
+import { ItemsRepository, type NewItem } from "../../../src/db/items.repository.js";
+import { UsersRepository } from "../../../src/db/users.repository.js";
+import { describeOnEveryDatabase } from "../../helpers/databases.js";
+
+const item = (id: string, changes: Partial<NewItem> = {}): NewItem => ({
+  id,
+  title: `Item ${id}`,
+  description: "",
+  category: null,
+  keywords: [],
+  isAvailable: true,
+  attribution: null,
+  caption: null,
+  ...changes,
+});
+
+const blob = (digit: string) => ({
+  hash: digit.repeat(64),
+  mediaType: "image/png",
+  sizeBytes: 10,
+  widthPixels: 2,
+  heightPixels: 1,
+});
+
+describeOnEveryDatabase("the catalogue's repositories", open => {
+  let db: Database;
+  let items: ItemsRepository;
+  let users: UsersRepository;
+  let interactions: InteractionsRepository;
+  beforeAll(async () => {
+    db = await open();
+    items = new ItemsRepository(db.prisma);
+    users = new UsersRepository(db.prisma);
+    interactions = new InteractionsRepository(db.prisma);
+  });
+  beforeEach(async () => {
+    await db.pool.query("TRUNCATE users, items, blobs RESTART IDENTITY CASCADE");
+  });
+
+  it("counts only items that were added or changed", async () => {
+    const tricky = item("b", {
+      title: 'quo"te, {brace}',
+      keywords: ["a,b", "", 'c"', "{}"],
+      category: "x",
+    });
+    expect(await items.upsertMany([item("a"), tricky])).toBe(2);
+    expect(await items.upsertMany([item("a"), tricky])).toBe(0);
+    expect(await items.upsertMany([item("a", { isAvailable: false }), tricky])).toBe(1);
+    expect(await items.findById("b")).toMatchObject({
+      title: tricky.title,
+      keywords: tricky.keywords,
+    });
+    expect(await items.upsertMany([])).toBe(0);
+  });
+
+  it("takes the last of two items, pictures or blobs with the same id", async () => {
+    await items.upsertMany([item("a", { title: "old" }), item("a", { title: "new" })]);
+    expect((await items.findById("a"))?.title).toBe("new");
+    await items.setImages([
+      { itemId: "a", blob: blob("1"), source: "1.png" },
+      { itemId: "a", blob: blob("2"), source: "2.png" },
+      { itemId: "a", blob: blob("2"), source: "3.png" },
+    ]);
+    const image = await db.prisma.itemImage.findUnique({ where: { itemId: "a" } });
+    expect(image).toMatchObject({ blobHash: blob("2").hash, source: "3.png" });
+  });
+
+  it("finds items in the order asked for, and those without a picture by page", async () => {
+    await items.upsertMany(["a", "b", "c", "d"].map(id => item(id)));
+    await items.setImage("b", blob("1"), "b.png");
+    const found = await items.findByIds(["c", "none", "a"]);
+    expect(found.map(row => row?.id ?? null)).toEqual(["c", null, "a"]);
+    expect((await items.listWithoutImage(2)).map(({ id }) => id)).toEqual(["a", "c"]);
+    expect((await items.listWithoutImage(2, "c")).map(({ id }) => id)).toEqual(["d"]);
+    expect(await items.existing(["a", "a", "none"])).toEqual(new Set(["a"]));
+    expect(await items.deleteMany(["a", "b", "none"])).toBe(2);
+    expect(await items.count()).toBe(2);
+  });
+
+  it("keeps a shopper as simulated or not, as first seen", async () => {
+    expect(await users.upsertMany([{ id: "u" }, { id: "s", isSimulated: true }])).toBe(2);
+    expect(await users.upsertMany([{ id: "u", isSimulated: true }, { id: "u" }])).toBe(0);
+    expect(await users.findById("u")).toMatchObject({ isSimulated: false });
+    expect(await users.count()).toBe(2);
+  });
+
+  describe("of interactions", () => {
+    const at = (second: number) => new Date(Date.UTC(2026, 0, 1, 0, 0, second, 7));
+    const like = (itemId: string, second: number) => ({
+      userId: "u",
+      itemId,
+      kind: "LIKE" as const,
+      weight: 1,
+      occurredAt: at(second),
+    });
+    beforeEach(async () => {
+      await items.upsertMany(["a", "b", "c", "d"].map(id => item(id)));
+      await users.upsertMany([{ id: "u" }]);
+    });
+
+    it("adds one interaction once", async () => {
+      expect(await interactions.insertMany([like("a", 1), like("a", 1), like("a", 2)])).toBe(2);
+      const before = await interactions.latestId();
+      expect(await interactions.insertMany([like("a", 1)])).toBe(0);
+      expect(await interactions.latestId()).toBe(before);
+      expect(await interactions.countByUser("u")).toBe(2);
+    });
+
+    it("gives the newest in the order of time, those of one moment in the order they came in", async () => {
+      await interactions.insertMany([like("a", 9), like("b", 5), like("c", 5), like("d", 1)]);
+      const history = await interactions.historyOf("u", 3);
+      expect(history.map(({ itemId }) => itemId)).toEqual(["b", "c", "a"]);
+      expect(history[2].occurredAt).toEqual(at(9));
+      expect(await interactions.historyOf("nobody", 3)).toEqual([]);
+    });
+
+    it("streams all there were up to a moment, in batches", async () => {
+      await interactions.insertMany([like("a", 1), like("b", 2), like("c", 3)]);
+      const until = await interactions.latestId();
+      await interactions.insertMany([like("d", 4)]);
+      const batches: string[][] = [];
+      for await (const batch of interactions.streamAll(until, 2)) {
+        batches.push(batch.map(({ itemId }) => itemId));
+      }
+      expect(batches).toEqual([["a", "b"], ["c"]]);
+    });
+  });
+});
