@@ -58,6 +58,9 @@ export function statusOf(errors: readonly unknown[] | undefined): number | null 
     if (!(cause instanceof GraphQLError)) {
       return 500;
     }
+    if (cause.extensions.code === "BAD_USER_INPUT") {
+      return 400;
+    }
   }
   return null;
 }

@@ -2,7 +2,7 @@
 import { ApolloArmor } from "@escape.tech/graphql-armor";
 import {
   type DocumentNode,
-  type GraphQLError,
+  GraphQLError,
   type GraphQLSchema,
   Kind,
   type ValidationContext,
@@ -49,7 +49,7 @@ export function limitRules(): ValidationRule[] {
  * Checks what needs variables and the viewer, once the document is known to be valid.
  *
  * @throws AppError `QUERY_TOO_COMPLEX`, `INVALID_ARGUMENT`, and `UNAUTHENTICATED` if an unknown caller wants the schema
- * @throws GraphQLError if the variables do not fit
+ * @throws GraphQLError `BAD_USER_INPUT` if the variables do not fit
  */
 export function assertAffordable(
   schema: GraphQLSchema,
@@ -67,15 +67,30 @@ export function assertAffordable(
   if (asksForSchema(request.document)) {
     requireViewer(context); // the schema is no secret, but reading it costs as much as a page
   }
-  const got = getComplexity({
-    schema,
-    query: request.document,
-    operationName: request.operationName ?? undefined,
-    variables: request.variables ?? undefined,
-    estimators: [fieldExtensionsEstimator(), simpleEstimator({ defaultComplexity: 1 })],
-  });
+  const got = complexityOf(schema, request);
   if (got > maxComplexity) {
     throw new AppError("QUERY_TOO_COMPLEX", { got, max: maxComplexity });
+  }
+}
+
+function complexityOf(
+  schema: GraphQLSchema,
+  { document, operationName, variables }: Parameters<typeof assertAffordable>[1],
+): number {
+  try {
+    return getComplexity({
+      schema,
+      query: document,
+      operationName: operationName ?? undefined,
+      variables: variables ?? undefined,
+      estimators: [fieldExtensionsEstimator(), simpleEstimator({ defaultComplexity: 1 })],
+    });
+  } catch (error) {
+    if (!(error instanceof GraphQLError)) {
+      throw error;
+    }
+    const { message, nodes } = error; // the variables do not fit, or the document never ends
+    throw new GraphQLError(message, { nodes, extensions: { code: "BAD_USER_INPUT" } });
   }
 }
 

@@ -142,7 +142,7 @@ export class OriginalImageResolver {
     nullable: true,
     description: "Its catalogue picture; null if it has none.",
   })
-  async image(
+  async picture(
     @Root() { item }: Outcome<"original">,
     @Ctx() { loaders }: RequestContext,
   ): Promise<BlobRow | null> {

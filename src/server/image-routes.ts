@@ -34,23 +34,28 @@ export function imageRoutes(app: FastifyInstance, images: ServedImages): void {
         throw new AppError("IMAGE_NOT_FOUND", { hash: hash.slice(0, 64) });
       }
       const variant = variantOf(blob, request.query);
-      const name = variant ? `${hash}-${variant.width ?? "full"}.${variant.format}` : hash;
-      reply
-        .header("cache-control", `public, max-age=${oneYearSeconds}, immutable`)
-        .header("etag", `"${name}"`);
-      if (matches(request.headers["if-none-match"], `"${name}"`)) {
-        return reply.code(304).send();
+      const etag = `"${variant ? `${hash}-${variant.width ?? "full"}.${variant.format}` : hash}"`;
+      if (matches(request.headers["if-none-match"], etag)) {
+        return kept(reply, etag).code(304).send();
       }
-      return variant
-        ? reply.type(`image/${variant.format}`).send(await images.make(hash, variant))
-        : sendStored(reply, blob, images);
+      if (variant) {
+        const bytes = await images.make(hash, variant);
+        return kept(reply, etag).type(`image/${variant.format}`).send(bytes);
+      }
+      const stream = await images.openStored(hash);
+      return kept(reply, etag)
+        .type(blob.mediaType)
+        .header("content-length", blob.sizeBytes)
+        .send(stream);
     },
   );
 }
 
-async function sendStored(reply: FastifyReply, blob: BlobRow, images: ServedImages) {
-  const stream = await images.openStored(blob.hash);
-  return reply.type(blob.mediaType).header("content-length", blob.sizeBytes).send(stream);
+/** Only an answer that holds the picture may be kept: these headers come last. */
+function kept(reply: FastifyReply, etag: string): FastifyReply {
+  return reply
+    .header("cache-control", `public, max-age=${oneYearSeconds}, immutable`)
+    .header("etag", etag);
 }
 
 /**

@@ -1,6 +1,13 @@
 /** @file GraphQL over websockets (graphql-transport-ws), with the limits and errors of HTTP. */
 import type { WebsocketHandler } from "@fastify/websocket";
-import { GraphQLError, type GraphQLSchema, parse, specifiedRules, validate } from "graphql";
+import {
+  type DocumentNode,
+  GraphQLError,
+  type GraphQLSchema,
+  parse,
+  specifiedRules,
+  validate,
+} from "graphql";
 import { makeHandler } from "graphql-ws/use/@fastify/websocket";
 import type { Logger } from "pino";
 import type { CreateContext } from "../plugin/context.js";
@@ -39,10 +46,10 @@ export function createWebsocketHandler(
             extensions: { code: "BAD_REQUEST" },
           });
         }
-        const document = parse(query, { maxTokens });
+        const document = parsed(query);
         const faults = validate(schema, document, rules);
         if (faults.length > 0) {
-          return faults;
+          return faults.map(fault => coded(fault, "GRAPHQL_VALIDATION_FAILED"));
         }
         const contextValue = await createContext(authorizationOf(connectionParams, extra));
         assertAffordable(schema, { document, operationName, variables }, contextValue);
@@ -65,6 +72,19 @@ function authorizationOf(
 ): string | undefined {
   const given = params?.authorization ?? params?.Authorization;
   return typeof given === "string" ? given : request.headers.authorization;
+}
+
+function parsed(query: string): DocumentNode {
+  try {
+    return parse(query, { maxTokens });
+  } catch (error) {
+    throw error instanceof GraphQLError ? coded(error, "GRAPHQL_PARSE_FAILED") : error;
+  }
+}
+
+/** The code that Apollo gives the same fault over HTTP. */
+function coded({ message, nodes, source, positions }: GraphQLError, code: string): GraphQLError {
+  return new GraphQLError(message, { nodes, source, positions, extensions: { code } });
 }
 
 function wrapped(error: unknown): GraphQLError {

@@ -1,0 +1,314 @@
+/** @file Who may do what: roles, shoppers' tokens, keys, and what is said to those who may not. */
+import { beforeAll, describe, expect, it } from "@jest/globals";
+import { SignJWT } from "jose";
+import { AppError } from "../../../src/errors/app-error.js";
+import { describeOnEveryDatabase } from "../../helpers/databases.js";
+import { Api, type Execute, tokenSecret } from "./api-fixture.js";
+
+/** Each root field -> how to ask for it, and the lowest level that may. `docs/api.md` tells users the same. */
+const matrix: Record<string, [query: string, level: string]> = {
+  personalizeImage: [
+    'mutation { personalizeImage(userId: "anna", itemId: "item-01") { __typename } }',
+    "SHOPPER",
+  ],
+  recordInteractions: ["mutation { recordInteractions(input: []) { accepted } }", "SHOPPER"],
+  cancelJob: ['mutation { cancelJob(id: "x") { id } }', "SHOPPER"],
+  item: ['{ item(id: "item-01") { id } }', "SHOPPER"],
+  items: ["{ items { edges { cursor } } }", "SHOPPER"],
+  user: ['{ user(id: "anna") { id } }', "SHOPPER"],
+  job: ['{ job(id: "x") { id } }', "SHOPPER"],
+  recommendations: ['{ recommendations(userId: "anna") { source } }', "SHOPPER"],
+  similarItems: ['{ similarItems(itemId: "item-01") { pageInfo { hasNextPage } } }', "SHOPPER"],
+  issueShopperToken: ['mutation { issueShopperToken(userId: "anna") { token } }', "STOREFRONT"],
+  jobs: ["{ jobs { edges { cursor } } }", "RECOMMENDER"],
+  rankChanges: ["{ rankChanges { edges { cursor } } }", "RECOMMENDER"],
+  rankChangeSummary: ["{ rankChangeSummary { count } }", "RECOMMENDER"],
+  rankingModels: ["{ rankingModels { edges { node { id isActive } } } }", "RECOMMENDER"],
+  activateRankingModel: ['mutation { activateRankingModel(id: "x") { id } }', "RECOMMENDER"],
+  rollbackRankingModel: ["mutation { rollbackRankingModel { id } }", "RECOMMENDER"],
+  startIndexing: ["mutation { startIndexing { id } }", "RECOMMENDER"],
+  startRankerTraining: ["mutation { startRankerTraining { id } }", "RECOMMENDER"],
+  startRerank: ["mutation { startRerank { id } }", "RECOMMENDER"],
+  startGeneration: ["mutation { startGeneration(pairs: []) { __typename } }", "RECOMMENDER"],
+  startImport: ["mutation { startImport(input: { source: STICKERS }) { id } }", "ADMIN"],
+  apiKeys: ["{ apiKeys { edges { node { name } } } }", "ADMIN"],
+  createApiKey: ['mutation { createApiKey(name: " ", role: ADMIN) { key } }', "ADMIN"],
+  revokeApiKey: ['mutation { revokeApiKey(name: "none") { name } }', "ADMIN"],
+};
+
+const levels = ["SHOPPER", "STOREFRONT", "RECOMMENDER", "ADMIN"];
+const refusals = ["UNAUTHENTICATED", "FORBIDDEN"];
+
+describeOnEveryDatabase("access", open => {
+  let api: Api;
+  let execute: Execute;
+  let annasToken: string;
+
+  beforeAll(async () => {
+    api = await Api.create(await open());
+    execute = await api.execute();
+    annasToken = (await api.services.access.issueShopperToken("anna", 60)).token;
+  });
+
+  const codes = (errors: readonly { extensions?: Record<string, unknown> }[]) =>
+    errors.map(({ extensions }) => extensions?.code);
+
+  it("knows who may call each root field", async () => {
+    const { data } = await execute<{ __schema: Record<string, { fields: { name: string }[] }> }>(
+      "{ __schema { queryType { fields { name } } mutationType { fields { name } } } }",
+      { as: "STOREFRONT" },
+    );
+    const fields = Object.values(data!.__schema).flatMap(type =>
+      type.fields.map(({ name }) => name),
+    );
+    expect(fields.sort()).toEqual([...Object.keys(matrix), "health"].sort());
+  });
+
+  describe.each(Object.entries(matrix))("%s", (_field, [query, needed]) => {
+    it(`is for ${needed} and above`, async () => {
+      const anonymous = await execute(query);
+      expect(codes(anonymous.errors)).toEqual(["UNAUTHENTICATED"]);
+      expect(anonymous.status).toBe(401);
+      for (const level of levels) {
+        const { errors, status } = await execute(query, {
+          as: level === "SHOPPER" ? annasToken : level,
+        });
+        if (levels.indexOf(level) < levels.indexOf(needed)) {
+          expect(errors).toMatchObject([
+            { extensions: { code: "FORBIDDEN", details: { role: level, needed } } },
+          ]);
+          expect(status).toBe(403);
+        } else {
+          expect(codes(errors).filter(code => refusals.includes(String(code)))).toEqual([]);
+        }
+      }
+    });
+  });
+
+  it("answers health to anybody, and to bad credentials too", async () => {
+    expect((await execute("{ health }")).data).toEqual({ health: "ok" });
+    expect((await execute("{ health }", { as: "vk_wrong" })).data).toEqual({ health: "ok" });
+  });
+
+  it.each(["{ __schema { queryType { name } } }", '{ __type(name: "Item") { name } }'])(
+    "shows the schema to those it knows: %s",
+    async query => {
+      expect(codes((await execute(query)).errors)).toEqual(["UNAUTHENTICATED"]);
+      expect((await execute(query, { as: "STOREFRONT" })).errors).toEqual([]);
+    },
+  );
+
+  it("lets a shopper act for nobody else", async () => {
+    const record = `mutation { recordInteractions(input: [
+      { userId: "anna", itemId: "item-01", kind: VIEW, occurredAt: "2026-03-01T00:00:00Z" }
+      { userId: "ben", itemId: "item-01", kind: VIEW, occurredAt: "2026-03-01T00:00:00Z" }
+    ]) { accepted } }`;
+    for (const query of [
+      'mutation { personalizeImage(userId: "ben", itemId: "item-01") { __typename } }',
+      '{ user(id: "ben") { id } }',
+      '{ recommendations(userId: "ben") { source } }',
+      record,
+    ]) {
+      const { errors, status } = await execute(query, { as: annasToken });
+      expect(errors).toMatchObject([
+        { extensions: { code: "OTHER_USER", details: { userId: "ben" } } },
+      ]);
+      expect(status).toBe(403);
+    }
+    expect(await api.db.prisma.interaction.count({ where: { kind: "VIEW" } })).toBe(0);
+  });
+
+  it("shows a shopper their own pictures and rank changes only", async () => {
+    const query = `{ item(id: "item-02") {
+      personalizedImages { edges { node { user { id } } } }
+      rankChanges { edges { node { image { user { id } } } } }
+    } }`;
+    const text = (answer: unknown) => JSON.stringify(answer);
+    const own = text((await execute(query, { as: annasToken })).data);
+    expect(own).toContain("anna");
+    expect(own).not.toContain("ben");
+    expect(text((await execute(query, { as: "STOREFRONT" })).data)).toContain("ben");
+  });
+
+  it("shows a shopper their own jobs only, and a storefront none but those of pictures", async () => {
+    const about = { userId: "ben", itemId: "item-01" };
+    const bens = await api.services.jobs.request("PERSONALIZE_IMAGE", {}, about);
+    const indexing = await api.services.jobs.request("INDEX", {});
+    const job = (id: string) => `{ job(id: "${id}") { id state queuePosition } }`;
+    const cancel = (id: string) => `mutation { cancelJob(id: "${id}") { state } }`;
+    for (const query of [job(bens.id), cancel(bens.id), job(indexing.id), job("nonsense")]) {
+      expect(codes((await execute(query, { as: annasToken })).errors)).toEqual(["JOB_NOT_FOUND"]);
+    }
+    const bensToken = (await api.services.access.issueShopperToken("ben", 60)).token;
+    expect((await execute(job(bens.id), { as: bensToken })).data).toEqual({
+      job: { id: bens.id, state: "QUEUED", queuePosition: 1 },
+    });
+    expect(codes((await execute(cancel(indexing.id), { as: "STOREFRONT" })).errors)).toEqual([
+      "FORBIDDEN",
+    ]);
+    expect((await execute(cancel(bens.id), { as: bensToken })).data).toEqual({
+      cancelJob: { state: "CANCELLED" },
+    });
+    expect(codes((await execute(cancel(bens.id), { as: bensToken })).errors)).toEqual([
+      "JOB_NOT_CANCELLABLE",
+    ]);
+  });
+
+  it("refuses shoppers' tokens that are expired, forged, for others, or without an end", async () => {
+    const sign = (secret: string, change: (jwt: SignJWT) => SignJWT) =>
+      change(new SignJWT().setProtectedHeader({ alg: "HS256" })).sign(
+        new TextEncoder().encode(secret),
+      );
+    const good = (jwt: SignJWT) =>
+      jwt.setSubject("anna").setAudience("vitrine").setExpirationTime("1h");
+    const tokens: [token: string, reason: string][] = [
+      [await sign(tokenSecret, jwt => good(jwt).setExpirationTime(1)), "it has expired"],
+      [await sign("another secret of at least 32 characters", good), "its signature is wrong"],
+      [await sign(tokenSecret, jwt => good(jwt).setAudience("shop")), "its claim 'aud' is wrong"],
+      [
+        await sign(tokenSecret, jwt => jwt.setSubject("anna").setAudience("vitrine")),
+        "its claim 'exp' is missing",
+      ],
+      [
+        await sign(tokenSecret, jwt => jwt.setAudience("vitrine").setExpirationTime("1h")),
+        "its claim 'sub' is missing",
+      ],
+      [`${Buffer.from('{"alg":"none"}').toString("base64url")}.e30.`, "it is malformed"],
+      ["nonsense", "it is malformed"],
+    ];
+    for (const [token, reason] of tokens) {
+      const { errors, status } = await execute('{ item(id: "item-01") { id } }', { as: token });
+      expect(errors).toMatchObject([
+        { extensions: { code: "TOKEN_INVALID", details: { reason } } },
+      ]);
+      expect(status).toBe(401);
+    }
+    const { data } = await execute<{ item: { id: string } }>('{ item(id: "item-01") { id } }', {
+      as: await sign(tokenSecret, good),
+    });
+    expect(data).toEqual({ item: { id: "item-01" } });
+  });
+
+  it("issues tokens of bounded life", async () => {
+    const issue = (ttl: number) =>
+      execute<{ issueShopperToken: { token: string; expiresAt: string } }>(
+        `mutation { issueShopperToken(userId: "ben", ttlSeconds: ${ttl}) { token expiresAt } }`,
+        { as: "STOREFRONT" },
+      );
+    for (const ttl of [0, -5, 604_801]) {
+      expect(codes((await issue(ttl)).errors)).toEqual(["INVALID_ARGUMENT"]);
+    }
+    const { token, expiresAt } = (await issue(120)).data!.issueShopperToken;
+    expect(Date.parse(expiresAt) - Date.now()).toBeGreaterThan(110_000);
+    expect((await execute('{ user(id: "ben") { id } }', { as: token })).errors).toEqual([]);
+  });
+
+  it("makes a key that is shown once and works until it is revoked", async () => {
+    interface Created {
+      createApiKey: { key: string; apiKey: { name: string; lastUsedAt: null } };
+    }
+    const create =
+      'mutation { createApiKey(name: "till", role: STOREFRONT) { key apiKey { name lastUsedAt } } }';
+    const { data } = await execute<Created>(create, { as: "ADMIN" });
+    const { key, apiKey } = data!.createApiKey;
+    expect(key).toMatch(/^vk_[\w-]{43}$/);
+    expect(apiKey).toEqual({ name: "till", lastUsedAt: null });
+    expect(codes((await execute(create, { as: "ADMIN" })).errors)).toEqual(["INVALID_ARGUMENT"]);
+    const rows = JSON.stringify(await api.db.prisma.apiKey.findMany());
+    expect(rows).not.toContain(key.slice(3));
+
+    const query = '{ item(id: "item-01") { id } }';
+    expect((await execute(query, { as: key })).errors).toEqual([]);
+    const used = await api.db.prisma.apiKey.findUniqueOrThrow({ where: { name: "till" } });
+    expect(used.lastUsedAt).not.toBeNull();
+    await execute(query, { as: key });
+    const again = await api.db.prisma.apiKey.findUniqueOrThrow({ where: { name: "till" } });
+    expect(again.lastUsedAt).toEqual(used.lastUsedAt); // within the same minute
+
+    await execute('mutation { revokeApiKey(name: "till") { revokedAt } }', { as: "ADMIN" });
+    expect(codes((await execute(query, { as: key })).errors)).toEqual(["UNAUTHENTICATED"]);
+    expect(
+      codes(
+        (await execute('mutation { revokeApiKey(name: "gone") { name } }', { as: "ADMIN" })).errors,
+      ),
+    ).toEqual(["API_KEY_NOT_FOUND"]);
+  });
+
+  it("masks what it did not expect, and logs it", async () => {
+    api.logged.length = 0;
+    const { errors, status } = await execute("mutation { rollbackRankingModel { id } }", {
+      as: "ADMIN",
+    });
+    expect(errors).toEqual([
+      {
+        message: "Internal server error",
+        locations: [expect.anything()],
+        path: ["rollbackRankingModel"],
+        extensions: { code: "INTERNAL_SERVER_ERROR" },
+      },
+    ]);
+    expect(status).toBe(500);
+    expect(JSON.stringify(api.logged)).toContain("hunter2");
+  });
+
+  it("names the known faults with their details", async () => {
+    const { errors, status } = await execute('{ item(id: "nowhere") { id } }', {
+      as: "STOREFRONT",
+    });
+    expect(errors).toMatchObject([
+      {
+        message: "No item with id 'nowhere'",
+        path: ["item"],
+        extensions: { code: "ITEM_NOT_FOUND", details: { itemId: "nowhere" } },
+      },
+    ]);
+    expect(status).toBe(404);
+    expect(new AppError("ITEM_NOT_FOUND", { itemId: "nowhere" }).status).toBe(404);
+  });
+
+  it("refuses a text that Postgres cannot store, and stays well", async () => {
+    const literal = await execute('{ item(id: "\\u0000") { id } }', { as: "STOREFRONT" });
+    const variable = await execute("query ($id: ID!) { item(id: $id) { id } }", {
+      as: "STOREFRONT",
+      variables: { id: "a\0b" },
+    });
+    expect(codes([...literal.errors, ...variable.errors])).toEqual([
+      "INVALID_ARGUMENT",
+      "INVALID_ARGUMENT",
+    ]);
+    expect((await execute('{ item(id: "item-01") { id } }', { as: "STOREFRONT" })).errors).toEqual(
+      [],
+    );
+  });
+
+  describe("the limits", () => {
+    const deep = (levels: number) =>
+      `{ items(first: 1) { edges { node ${"{ personalizedImages(first: 1) { edges { node { item ".repeat(levels)}{ id }${" } } } }".repeat(levels)} } } }`;
+
+    it.each([
+      ["too deep", deep(5), "GRAPHQL_VALIDATION_FAILED"],
+      [
+        "too complex",
+        "{ items(first: 100) { edges { node { personalizedImages(first: 100) { edges { node { id } } } } } } }",
+        "QUERY_TOO_COMPLEX",
+      ],
+      [
+        "of too many aliases",
+        `{ ${Array.from({ length: 40 }, (_, i) => `a${i}: health`).join(" ")} }`,
+        "GRAPHQL_VALIDATION_FAILED",
+      ],
+      ["too long", `{ ${"health ".repeat(2_500)} }`, "GRAPHQL_PARSE_FAILED"],
+      ["of wrong form", "{ health", "GRAPHQL_PARSE_FAILED"],
+      ["of no field", "{ nothing }", "GRAPHQL_VALIDATION_FAILED"],
+      [
+        "of a wrong variable",
+        "query ($n: Int!) { items(first: $n) { edges { cursor } } }",
+        "BAD_USER_INPUT",
+      ],
+    ])("refuse a query %s", async (_name, query, code) => {
+      const { errors, status } = await execute(query, { as: "ADMIN" });
+      expect(codes(errors)).toEqual([code]);
+      expect(status).toBe(400);
+    });
+  });
+});

@@ -1,0 +1,294 @@
+/** @file The whole API over a small catalogue: real schema, resolvers, loaders, repositories and jobs; models are fakes. */
+import { createHash, randomUUID } from "node:crypto";
+import { mkdtemp } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { ApolloServer } from "@apollo/server";
+import pino from "pino";
+import sharp from "sharp";
+import { ApiKeysRepository } from "../../../src/db/api-keys.repository.js";
+import { BlobStore } from "../../../src/db/blob-store.js";
+import { CatalogQueries } from "../../../src/db/catalog-queries.js";
+import type { Database } from "../../../src/db/database.js";
+import { InteractionsRepository } from "../../../src/db/interactions.repository.js";
+import { ItemsRepository } from "../../../src/db/items.repository.js";
+import { JobsRepository } from "../../../src/db/jobs.repository.js";
+import { PersonalizedImagesRepository } from "../../../src/db/personalized-images.repository.js";
+import { RankChangesRepository } from "../../../src/db/rank-changes.repository.js";
+import type { ApiKeyRole, ItemRow } from "../../../src/db/rows.js";
+import { UsersRepository } from "../../../src/db/users.repository.js";
+import { AppError } from "../../../src/errors/app-error.js";
+import { summarizeRankChanges } from "../../../src/ml/metrics/rank-change.js";
+import { createContextFactory } from "../../../src/plugin/context.js";
+import { createSchema } from "../../../src/plugin/create-schema.js";
+import { AccessService } from "../../../src/recsys/access/access.service.js";
+import { ShopperTokens } from "../../../src/recsys/access/shopper-tokens.js";
+import type { PersonalizeOutcome } from "../../../src/recsys/generation/personalization.service.js";
+import { InteractionRecordingService } from "../../../src/recsys/interactions/interaction-recording.service.js";
+import { JobEvents } from "../../../src/recsys/jobs/job-events.js";
+import { JobService } from "../../../src/recsys/jobs/job.service.js";
+import type { RequestContext } from "../../../src/resolvers/context.js";
+import type { ApiServices } from "../../../src/resolvers/services.js";
+import { createApollo } from "../../../src/server/create-apollo.js";
+
+export const tokenSecret = "a secret of at least thirty-two characters";
+
+export interface Answer<Data = Record<string, never>> {
+  data: Data | null | undefined;
+  errors: readonly {
+    message: string;
+    path?: readonly unknown[];
+    extensions?: Record<string, unknown>;
+  }[];
+  status: number | undefined;
+}
+
+/** Number of items `seed()` makes, of users, and of pictures of each item for each user. */
+export const numItems = 24;
+export const users = ["anna", "ben"] as const;
+
+/** What the fakes below answer with; tests may change it. */
+export interface Answers {
+  outcome: (userId: string, itemId: string) => Promise<PersonalizeOutcome>;
+}
+
+export class Api {
+  readonly keys = {} as Record<ApiKeyRole, string>;
+  readonly logged: unknown[] = [];
+  versionId = randomUUID();
+  /** Content hash of every catalogue picture. */
+  blobHash = "";
+  importsFolder = "";
+
+  private constructor(
+    readonly db: Database,
+    readonly services: ApiServices,
+    readonly blobs: BlobStore,
+    readonly jobRows: JobsRepository,
+    readonly events: JobEvents,
+    readonly answers: Answers,
+  ) {}
+
+  static async create(db: Database): Promise<Api> {
+    const home = await mkdtemp(join(tmpdir(), "vitrine-api-"));
+    const { prisma, pool } = db;
+    const jobRows = new JobsRepository(pool);
+    const events = new JobEvents();
+    const images = new PersonalizedImagesRepository(prisma);
+    const items = new ItemsRepository(prisma);
+    const answers: Answers = {
+      outcome: async (userId, itemId) => {
+        const image = await prisma.personalizedImage.findFirst({ where: { userId, itemId } });
+        if (!image) {
+          throw new AppError("ITEM_NOT_FOUND", { itemId });
+        }
+        return { kind: "picture", image, cached: true };
+      },
+    };
+    const services: ApiServices = {
+      access: new AccessService({
+        apiKeys: new ApiKeysRepository(prisma),
+        tokens: new ShopperTokens(tokenSecret),
+      }),
+      catalog: new CatalogQueries(prisma),
+      rankChanges: new RankChangesRepository(prisma),
+      summarizeRankChanges,
+      images,
+      personalization: { request: (userId, itemId) => answers.outcome(userId, itemId) },
+      jobs: new JobService({ jobs: jobRows, queue: { enqueue: async () => undefined }, events }),
+      recommendations: {
+        recommend: async (_userId, k) => ({
+          items: Array.from({ length: Math.min(k, numItems) }, (_, place) => ({
+            itemId: itemId(place),
+            score: -place,
+            rank: place + 1,
+          })),
+          source: "RANKER",
+        }),
+      },
+      similar: {
+        similarItems: async (_itemId, k) =>
+          Array.from({ length: Math.min(k, 5) }, (_, place) => ({
+            itemId: itemId(place),
+            similarity: 1 - place / 10,
+          })),
+      },
+      rankers: {
+        activate: versionId =>
+          Promise.reject(new AppError("MODEL_VERSION_NOT_FOUND", { versionId })),
+        rollback: () => Promise.reject(new Error("the password of the database is hunter2")),
+      },
+      interactions: new InteractionRecordingService({
+        users: new UsersRepository(prisma),
+        items,
+        interactions: new InteractionsRepository(prisma),
+      }),
+      publicUrl: "",
+      importsFolder: join(home, "imports"),
+    };
+    const api = new Api(db, services, new BlobStore(home), jobRows, events, answers);
+    api.importsFolder = services.importsFolder;
+    await api.seed();
+    return api;
+  }
+
+  /** A server without HTTP, and a function that asks it. */
+  async execute(): Promise<Execute> {
+    const apollo: ApolloServer<RequestContext> = createApollo(
+      await createSchema(this.services),
+      this.logger(),
+    );
+    const createContext = createContextFactory(this.services);
+    return async (query, { as, variables } = {}) => {
+      const key = as !== undefined && as in this.keys ? this.keys[as as ApiKeyRole] : as;
+      const contextValue = await createContext(key && `Bearer ${key}`);
+      const { body, http } = await apollo.executeOperation({ query, variables }, { contextValue });
+      if (body.kind !== "single") {
+        throw new Error("expected one answer");
+      }
+      const { data, errors = [] } = JSON.parse(JSON.stringify(body.singleResult)) as Answer<never>;
+      return { data, errors: errors ?? [], status: http.status };
+    };
+  }
+
+  /** Keeps what is logged as an error. */
+  logger() {
+    const { logged } = this;
+    return pino(
+      { level: "error" },
+      {
+        write: (line: string) => {
+          logged.push(JSON.parse(line));
+        },
+      },
+    );
+  }
+
+  private async seed(): Promise<void> {
+    const { prisma } = this.db;
+    for (const role of ["STOREFRONT", "RECOMMENDER", "ADMIN"] as const) {
+      this.keys[role] = (await this.services.access.createKey(role, role)).key;
+    }
+    const png = await sharp({
+      create: { width: 320, height: 240, channels: 3, background: "teal" },
+    })
+      .png()
+      .toBuffer();
+    this.blobHash = await this.blobs.put(png);
+    await prisma.blob.create({
+      data: {
+        hash: this.blobHash,
+        mediaType: "image/png",
+        sizeBytes: png.length,
+        widthPixels: 320,
+        heightPixels: 240,
+      },
+    });
+    await prisma.rankingModelVersion.create({
+      data: {
+        id: this.versionId,
+        algorithm: "MICRO",
+        state: "READY",
+        isActive: true,
+        config: { dimension: 64 },
+        seed: 1,
+        metrics: { "test recall@10": 0.25 },
+        artefactPath: "rankers/1",
+        activatedAt: new Date(),
+      },
+    });
+    await prisma.user.createMany({ data: users.map(id => ({ id })) });
+    const ids = Array.from({ length: numItems }, (_, index) => itemId(index));
+    const createdAt = (index: number) =>
+      new Date(Date.UTC(2026, 0, 1, 0, 0, Math.floor(index / 3)));
+    await prisma.item.createMany({
+      data: ids.map((id, index): Omit<ItemRow, "updatedAt"> => ({
+        id,
+        title: `Item ${index}`,
+        description: "",
+        category: index % 2 === 0 ? "even" : "odd",
+        keywords: ["sticker"],
+        isAvailable: true,
+        attribution: null,
+        createdAt: createdAt(index), // three items share each moment, as after a bulk import
+      })),
+    });
+    await prisma.itemImage.createMany({
+      data: ids.map(id => ({ itemId: id, blobHash: this.blobHash, source: `${id}.png` })),
+    });
+    await prisma.caption.createMany({
+      data: ids.map(id => ({
+        itemId: id,
+        text: `a picture of ${id}`,
+        source: "IMPORTED" as const,
+      })),
+    });
+    await prisma.interaction.createMany({
+      data: ids.map((id, index) => ({
+        userId: "anna",
+        itemId: id,
+        kind: "LIKE" as const,
+        occurredAt: createdAt(index),
+      })),
+    });
+    const pictures = ids.flatMap((id, index) =>
+      users.flatMap(userId => [0, 1].map(seed => this.pictureRow(id, userId, index, seed))),
+    );
+    await prisma.personalizedImage.createMany({ data: pictures });
+    await prisma.rankChange.createMany({
+      data: pictures.map(({ id, createdAt: at }, index) => {
+        const rankBefore = 10 + (index % 5);
+        const rankAfter = 8 + (index % 7);
+        return {
+          id: randomUUID(),
+          personalizedImageId: id,
+          rankingModelVersionId: this.versionId,
+          rankBefore,
+          rankAfter,
+          scoreBefore: 0.1,
+          scoreAfter: 0.2,
+          numRanked: 100,
+          deltaR: (rankBefore - rankAfter) / (1 + rankBefore),
+          createdAt: at,
+        };
+      }),
+    });
+  }
+
+  private pictureRow(id: string, userId: string, index: number, seed: number) {
+    return {
+      id: randomUUID(),
+      requestKey: createHash("sha256").update(`${id} ${userId} ${seed}`).digest("hex"),
+      userId,
+      itemId: id,
+      blobHash: this.blobHash,
+      sourceBlobHash: this.blobHash,
+      seed,
+      generator: "mini@1",
+      promptVersion: "1",
+      provenance: {
+        retrieved: [{ itemId: itemId((index + 1) % numItems), similarity: 0.9, weight: 1 }],
+        weightEntropy: 0,
+        referenceKeywords: ["sticker"],
+        preferenceKeywords: ["teal"],
+        prompt: "a teal sticker",
+        options: { seed, strength: 0.7, guidanceScale: 2, numSteps: 12, numCandidates: 1 },
+        chosenCandidate: 0,
+        candidates: [
+          { score: 1, rank: 2, captionSimilarity: 0.3, imageSimilarity: 0.8, fault: null },
+        ],
+      },
+      captionSimilarity: 0.3,
+      imageSimilarity: 0.8,
+      generationSeconds: 2,
+      createdAt: new Date(Date.UTC(2026, 1, 1, 0, index, seed)),
+    };
+  }
+}
+
+export type Execute = <Data = Record<string, never>>(
+  query: string,
+  options?: { as?: string; variables?: Record<string, unknown> },
+) => Promise<Answer<Data>>;
+
+export const itemId = (index: number) => `item-${String(index).padStart(2, "0")}`;

@@ -1,0 +1,283 @@
+/** @file The API as clients reach it: over HTTP and websockets. */
+import { once } from "node:events";
+import { rm } from "node:fs/promises";
+import { afterAll, beforeAll, expect, it } from "@jest/globals";
+import { type Client, createClient } from "graphql-ws";
+import sharp from "sharp";
+import { WebSocket } from "undici";
+import { resizeForServing } from "../../../src/db/image-codec.js";
+import { createContextFactory } from "../../../src/plugin/context.js";
+import { createSchema } from "../../../src/plugin/create-schema.js";
+import { createServer, type Server } from "../../../src/server/create-server.js";
+import { ServedImages } from "../../../src/server/served-images.js";
+import { describeOnEveryDatabase } from "../../helpers/databases.js";
+import { Api } from "./api-fixture.js";
+
+describeOnEveryDatabase("the server", open => {
+  let api: Api;
+  let server: Server;
+  let missing: string[] = [];
+  const clients: Client[] = [];
+
+  beforeAll(async () => {
+    api = await Api.create(await open());
+    const { catalog } = api.services;
+    server = await createServer({
+      schema: await createSchema(api.services),
+      createContext: createContextFactory(api.services),
+      images: new ServedImages({
+        find: async hash => (await catalog.findBlobs([hash]))[0] ?? null,
+        blobs: api.blobs,
+        resize: resizeForServing,
+      }),
+      probes: { ping: () => api.db.prisma.$queryRaw`SELECT 1`, missing: async () => missing },
+      config: { host: "127.0.0.1", port: 0, publicUrl: "", corsOrigins: ["https://shop.example"] },
+      logger: api.logger(),
+    });
+  });
+  afterAll(async () => {
+    await Promise.all(clients.map(client => client.dispose()));
+    await server.close();
+  });
+
+  const post = (body: unknown, headers: Record<string, string> = {}) =>
+    fetch(`${server.url}/graphql`, {
+      method: "POST",
+      headers: { "content-type": "application/json", ...headers },
+      body: JSON.stringify(body),
+    });
+
+  it("answers queries with the status of their faults", async () => {
+    const query = '{ item(id: "item-01") { title } }';
+    const authorization = `Bearer ${api.keys.STOREFRONT}`;
+    const good = await post({ query }, { authorization });
+    expect(good.status).toBe(200);
+    expect(await good.json()).toEqual({ data: { item: { title: "Item 1" } } });
+    const anonymous = await post({ query });
+    expect(anonymous.status).toBe(401);
+    expect(anonymous.headers.get("www-authenticate")).toBe("Bearer");
+    expect((await post({ query: '{ item(id: "x") { id } }' }, { authorization })).status).toBe(404);
+    expect((await post({ query: "{ health" })).status).toBe(400);
+    expect((await post({ query: "{ health }" }, { authorization: "Basic x" })).status).toBe(200);
+  });
+
+  it("refuses bodies beyond 1 MiB, requests a browser sends unasked, and unknown paths", async () => {
+    const large = await post({ query: "{ health }", padding: "x".repeat(2 ** 20) });
+    expect(large.status).toBe(413);
+    expect(await large.json()).toMatchObject({
+      errors: [{ extensions: { code: "PAYLOAD_TOO_LARGE" } }],
+    });
+    expect((await fetch(`${server.url}/graphql?query={health}`)).status).toBe(400);
+    expect((await fetch(`${server.url}/nothing`)).status).toBe(404);
+  });
+
+  it("lets the pages of named origins in, and no others", async () => {
+    const origin = async (name: string) =>
+      (await post({ query: "{ health }" }, { origin: name })).headers.get(
+        "access-control-allow-origin",
+      );
+    expect(await origin("https://shop.example")).toBe("https://shop.example");
+    expect(await origin("https://other.example")).toBeNull();
+  });
+
+  it("says how it is", async () => {
+    expect(await (await fetch(`${server.url}/health`)).json()).toEqual({ status: "ok" });
+    expect((await fetch(`${server.url}/ready`)).status).toBe(200);
+    missing = ["caption index"];
+    const unready = await fetch(`${server.url}/ready`);
+    missing = [];
+    expect(unready.status).toBe(503);
+    expect(await unready.json()).toEqual({ ready: false, missing: ["caption index"] });
+    const page = await (await fetch(server.url)).text();
+    expect(page).toContain(`${server.url}/graphql`);
+    expect(page).not.toMatch(/src=|href=/);
+  });
+
+  it("serves a stored picture for ever", async () => {
+    const url = `${server.url}/images/${api.blobHash}`;
+    const response = await fetch(url);
+    expect(response.status).toBe(200);
+    expect(response.headers.get("cache-control")).toBe("public, max-age=31536000, immutable");
+    expect(response.headers.get("content-type")).toBe("image/png");
+    expect(response.headers.get("cross-origin-resource-policy")).toBe("cross-origin");
+    expect(response.headers.get("x-content-type-options")).toBe("nosniff");
+    const bytes = Buffer.from(await response.arrayBuffer());
+    expect(bytes.equals(await api.blobs.get(api.blobHash))).toBe(true);
+
+    const head = await fetch(url, { method: "HEAD" });
+    expect(head.headers.get("content-length")).toBe(String(bytes.length));
+    expect((await head.arrayBuffer()).byteLength).toBe(0);
+
+    const etag = response.headers.get("etag")!;
+    const again = await fetch(url, { headers: { "if-none-match": `W/"x", ${etag}` } });
+    expect(again.status).toBe(304);
+    expect((await fetch(url, { headers: { "if-none-match": '"x"' } })).status).toBe(200);
+  });
+
+  it.each([
+    ["?width=64", "image/webp", "webp", 64],
+    ["?width=128&format=avif", "image/avif", "heif", 128],
+    ["?format=jpeg", "image/jpeg", "jpeg", 320],
+    ["?width=1024&format=png", "image/png", "png", 320], // never enlarged
+  ])("serves %s", async (query, type, format, width) => {
+    const response = await fetch(`${server.url}/images/${api.blobHash}${query}`);
+    expect(response.headers.get("content-type")).toBe(type);
+    expect(response.headers.get("cache-control")).toContain("immutable");
+    const metadata = await sharp(Buffer.from(await response.arrayBuffer())).metadata();
+    expect(metadata).toMatchObject({ format, width });
+    const etag = response.headers.get("etag")!;
+    expect(etag).not.toBe(`"${api.blobHash}"`);
+  });
+
+  it.each([
+    "width=0",
+    "width=-64",
+    "width=65",
+    "width=1e9",
+    "width=99999999999999999999",
+    "width=64&width=128",
+    "width=64px",
+    "width=",
+    "format=svg",
+    "format=../x",
+  ])("refuses ?%s", async query => {
+    const response = await fetch(`${server.url}/images/${api.blobHash}?${query}`);
+    expect(response.status).toBe(400);
+    expect(await response.json()).toMatchObject({
+      errors: [{ extensions: { code: "INVALID_ARGUMENT" } }],
+    });
+    expect(response.headers.get("cache-control")).toBeNull();
+  });
+
+  it.each(["0".repeat(64), "nonsense", "..%2f..%2fpackage.json", "%00", "A".repeat(64)])(
+    "knows no picture %s",
+    async hash => {
+      const response = await fetch(`${server.url}/images/${hash}`);
+      expect(response.status).toBe(404);
+      expect(await response.json()).toMatchObject({
+        errors: [{ extensions: { code: "IMAGE_NOT_FOUND" } }],
+      });
+    },
+  );
+
+  it("knows no picture whose file is gone", async () => {
+    const hash = await api.blobs.put(Buffer.from("soon gone"));
+    await api.db.prisma.blob.create({
+      data: { hash, mediaType: "image/png", sizeBytes: 9, widthPixels: 1, heightPixels: 1 },
+    });
+    const stream = await api.blobs.openStream(hash);
+    await rm(stream.path);
+    stream.destroy();
+    await once(stream, "close");
+    for (const query of ["", "?width=64"]) {
+      const response = await fetch(`${server.url}/images/${hash}${query}`);
+      expect(response.status).toBe(404);
+      expect(response.headers.get("cache-control")).toBeNull();
+    }
+  });
+
+  // ── websockets ──
+
+  function connect(authorization?: string): Client {
+    const client = createClient({
+      url: `${server.url.replace("http", "ws")}/graphql`,
+      webSocketImpl: WebSocket,
+      connectionParams: authorization ? { authorization } : {},
+      retryAttempts: 0,
+    });
+    clients.push(client);
+    return client;
+  }
+
+  const progress = (id: string) => ({
+    query:
+      "subscription ($id: ID!) { jobProgress(id: $id) { state progress stage queuePosition } }",
+    variables: { id },
+  });
+
+  it("tells how a job goes until it has ended", async () => {
+    const { id } = await api.services.jobs.request("PERSONALIZE_IMAGE", {}, { userId: "anna" });
+    const { token } = await api.services.access.issueShopperToken("anna", 60);
+    const seen: unknown[] = [];
+    const answers = connect(`Bearer ${token}`).iterate<{ jobProgress: { state: string } }>(
+      progress(id),
+    );
+    for await (const { data, errors } of answers) {
+      expect(errors).toBeUndefined();
+      const job = data!.jobProgress;
+      seen.push(job);
+      if (job.state === "QUEUED") {
+        await api.jobRows.start(id);
+      } else if (job.state === "RUNNING" && seen.length === 2) {
+        const news = { progress: 0.5, stage: "drawing", previewHash: null };
+        await api.jobRows.heartbeat({ id, attempts: 1 }, news);
+      } else if (job.state === "RUNNING") {
+        await api.jobRows.complete({ id, attempts: 1 }, { originalReason: "NO_HISTORY" });
+      }
+      api.events.emit("changed", id);
+    }
+    expect(seen).toEqual([
+      { state: "QUEUED", progress: 0, stage: "", queuePosition: 1 },
+      { state: "RUNNING", progress: 0, stage: "", queuePosition: null },
+      { state: "RUNNING", progress: 0.5, stage: "drawing", queuePosition: null },
+      { state: "SUCCEEDED", progress: 1, stage: "drawing", queuePosition: null },
+    ]);
+  });
+
+  it("stops watching when the client does", async () => {
+    const { id } = await api.services.jobs.request("INDEX", {});
+    let stopped: () => void;
+    const isStopped = new Promise<void>(resolve => (stopped = resolve));
+    const { jobs } = api.services;
+    const { watch } = jobs;
+    jobs.watch = (jobId, signal) => {
+      signal!.addEventListener("abort", () => {
+        stopped();
+      });
+      return watch.call(jobs, jobId, signal);
+    };
+    const answers = connect(`Bearer ${api.keys.ADMIN}`).iterate(progress(id));
+    await answers.next();
+    await answers.return!();
+    await isStopped;
+    jobs.watch = watch;
+  });
+
+  it("holds queries over websockets to the same rules", async () => {
+    const ask = async (query: string, authorization = `Bearer ${api.keys.STOREFRONT}`) => {
+      const answers = connect(authorization).iterate({ query });
+      try {
+        const { value } = (await answers.next()) as {
+          value: { errors?: { extensions: unknown }[] };
+        };
+        return value.errors?.[0].extensions ?? value;
+      } catch (error) {
+        return Array.isArray(error) ? (error[0] as { extensions: unknown }).extensions : error;
+      }
+    };
+    expect(await ask("{ health }")).toEqual({ data: { health: "ok" } });
+    expect(await ask("{ nothing }")).toMatchObject({ code: "GRAPHQL_VALIDATION_FAILED" });
+    expect(
+      await ask(
+        "{ items(first: 100) { edges { node { rankChanges(first: 100) { edges { cursor } } } } } }",
+      ),
+    ).toMatchObject({ code: "QUERY_TOO_COMPLEX" });
+    expect(await ask("{ jobs { edges { cursor } } }")).toMatchObject({ code: "FORBIDDEN" });
+    expect(
+      await ask('subscription { jobProgress(id: "11111111-1111-4111-8111-111111111111") { id } }'),
+    ).toMatchObject({ code: "JOB_NOT_FOUND" });
+    expect(
+      await ask("mutation { rollbackRankingModel { id } }", `Bearer ${api.keys.ADMIN}`),
+    ).toEqual({
+      code: "INTERNAL_SERVER_ERROR",
+    });
+  });
+
+  it.each([undefined, "Bearer vk_wrong", "Bearer nonsense"])(
+    "closes a connection with the credentials %s",
+    async authorization => {
+      const answers = connect(authorization).iterate({ query: "{ health }" });
+      await expect(answers.next()).rejects.toMatchObject({ code: 4403 });
+    },
+  );
+});

@@ -1,0 +1,231 @@
+/** @file What the API does, through the real schema and resolvers. */
+import { mkdir, symlink } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, beforeAll, expect, it } from "@jest/globals";
+import { AppError } from "../../../src/errors/app-error.js";
+import { describeOnEveryDatabase } from "../../helpers/databases.js";
+import { Api, type Execute, itemId } from "./api-fixture.js";
+
+describeOnEveryDatabase("mutations", open => {
+  let api: Api;
+  let execute: Execute;
+  let reset: () => void;
+
+  beforeAll(async () => {
+    api = await Api.create(await open());
+    execute = await api.execute();
+    const { outcome } = api.answers;
+    reset = () => {
+      api.answers.outcome = outcome;
+    };
+  });
+  afterEach(() => {
+    reset();
+  });
+
+  const personalize = `mutation ($userId: ID!, $itemId: ID!, $options: PersonalizeImageOptions) {
+    personalizeImage(userId: $userId, itemId: $itemId, options: $options) {
+      __typename
+      ... on PersonalizedImagePayload {
+        isCached
+        image { url(width: 300, format: AVIF) seed rankChange { deltaR modelVersion { isActive } } item { id }
+          explanation { prompt strength preferenceKeywords retrieved { weight item { id } } candidates { rank } } }
+      }
+      ... on JobRunning { message job { state queuePosition previewUrl outcome { __typename } } }
+      ... on OriginalImage { reason message item { id } picture { url } }
+    }
+  }`;
+  const pair = { userId: "anna", itemId: itemId(4) };
+
+  it("gives the picture with its explanation and rank change", async () => {
+    const { data, errors } = await execute(personalize, { as: "STOREFRONT", variables: pair });
+    expect(errors).toEqual([]);
+    expect(data).toMatchObject({
+      personalizeImage: {
+        __typename: "PersonalizedImagePayload",
+        isCached: true,
+        image: {
+          url: `/images/${api.blobHash}?width=384&format=avif`,
+          rankChange: { modelVersion: { isActive: true } },
+          item: { id: "item-04" },
+          explanation: {
+            prompt: "a teal sticker",
+            strength: 0.7,
+            preferenceKeywords: ["teal"],
+            retrieved: [{ weight: 1, item: { id: "item-05" } }],
+            candidates: [{ rank: 2 }],
+          },
+        },
+      },
+    });
+  });
+
+  it("gives the job that makes it, and the reason why there is none", async () => {
+    const job = await api.services.jobs.request("PERSONALIZE_IMAGE", {}, pair);
+    api.answers.outcome = async () => ({ kind: "running", job });
+    expect((await execute(personalize, { as: "STOREFRONT", variables: pair })).data).toEqual({
+      personalizeImage: {
+        __typename: "JobRunning",
+        message: "The picture is being made",
+        job: { state: "QUEUED", queuePosition: 1, previewUrl: null, outcome: null },
+      },
+    });
+    const item = await api.db.prisma.item.findUniqueOrThrow({ where: { id: itemId(4) } });
+    api.answers.outcome = async () => ({ kind: "original", item, reason: "NO_HISTORY" });
+    expect((await execute(personalize, { as: "STOREFRONT", variables: pair })).data).toEqual({
+      personalizeImage: {
+        __typename: "OriginalImage",
+        reason: "NO_HISTORY",
+        message: "The shopper has not interacted with another item yet",
+        item: { id: "item-04" },
+        picture: { url: `/images/${api.blobHash}` },
+      },
+    });
+  });
+
+  it.each([-1, 60_001])("refuses to wait %d ms", async waitMs => {
+    const { errors } = await execute(personalize, {
+      as: "STOREFRONT",
+      variables: { ...pair, options: { waitMs } },
+    });
+    expect(errors).toMatchObject([
+      { extensions: { code: "INVALID_ARGUMENT", details: { argument: "waitMs" } } },
+    ]);
+  });
+
+  it("tells what came of a job", async () => {
+    const image = await api.db.prisma.personalizedImage.findFirstOrThrow({ where: pair });
+    const finish = async (result: object) => {
+      const { id } = await api.services.jobs.request("PERSONALIZE_IMAGE", {}, pair);
+      const started = await api.jobRows.start(id);
+      await api.jobRows.complete(started!, result);
+      const { data } = await execute(
+        `{ job(id: "${id}") { state progress outcome {
+          ... on PersonalizedImagePayload { image { id } } ... on OriginalImage { reason } } } }`,
+        { as: "STOREFRONT" },
+      );
+      return data;
+    };
+    const done = { state: "SUCCEEDED", progress: 1 };
+    expect(await finish({ imageId: image.id })).toEqual({
+      job: { ...done, outcome: { image: { id: image.id } } },
+    });
+    expect(await finish({ originalReason: "BELOW_QUALITY_FLOOR" })).toEqual({
+      job: { ...done, outcome: { reason: "BELOW_QUALITY_FLOOR" } },
+    });
+  });
+
+  it("records interactions once, and names the rows it cannot record", async () => {
+    const record = `mutation ($input: [InteractionInput!]!) {
+      recordInteractions(input: $input) { accepted duplicates rejected { index code message } }
+    }`;
+    const row = {
+      userId: "cora",
+      itemId: itemId(1),
+      kind: "LIKE",
+      occurredAt: "2026-02-01T10:00:00Z",
+    };
+    const input = [
+      row,
+      { ...row, kind: "VIEW" },
+      { ...row, itemId: "nowhere" },
+      { ...row, occurredAt: "2026-02-01T10:00:01Z", weight: -1 },
+    ];
+    const send = async () =>
+      (await execute(record, { as: "STOREFRONT", variables: { input } })).data;
+    const rejected = [
+      { index: 2, code: "ITEM_NOT_FOUND", message: "No item with id 'nowhere'" },
+      { index: 3, code: "INVALID_ARGUMENT", message: expect.stringContaining("weight") },
+    ];
+    expect(await send()).toEqual({ recordInteractions: { accepted: 2, duplicates: 0, rejected } });
+    expect(await send()).toEqual({ recordInteractions: { accepted: 0, duplicates: 2, rejected } });
+    const { errors, status } = await execute(record, {
+      as: "STOREFRONT",
+      variables: { input: Array.from({ length: 1_001 }, () => row) },
+    });
+    expect(errors).toMatchObject([{ extensions: { code: "PAYLOAD_TOO_LARGE" } }]);
+    expect(status).toBe(413);
+  });
+
+  it("asks for many pictures at once, each fault at its place", async () => {
+    const { data, errors } = await execute(
+      `mutation { startGeneration(pairs: [
+        { userId: "anna", itemId: "item-01" } { userId: "anna", itemId: "nowhere" } { userId: "ben", itemId: "item-02" }
+      ]) { __typename } }`,
+      { as: "RECOMMENDER" },
+    );
+    const made = { __typename: "PersonalizedImagePayload" };
+    expect(data).toEqual({ startGeneration: [made, null, made] });
+    expect(errors).toMatchObject([
+      { path: ["startGeneration", 1], extensions: { code: "ITEM_NOT_FOUND" } },
+    ]);
+  });
+
+  it("imports from below the imports folder only", async () => {
+    await mkdir(join(api.importsFolder, "spring", "more"), { recursive: true });
+    await symlink("/etc", join(api.importsFolder, "away")).catch(() => undefined);
+    const start = (source: string, folder?: string) =>
+      execute<{ startImport: { id: string; kind: string } }>(
+        `mutation ($input: StartImportInput!) { startImport(input: $input) { id kind state } }`,
+        { as: "ADMIN", variables: { input: { source, folder } } },
+      );
+    for (const folder of [
+      "/etc",
+      "..",
+      "../..",
+      ".",
+      "away",
+      "spring/../..",
+      "absent",
+      "x".repeat(5_000),
+    ]) {
+      const { errors } = await start("CATALOGUE", folder);
+      expect(errors).toMatchObject([{ extensions: { code: "FILE_NOT_FOUND" } }]);
+    }
+    expect((await start("MOVIELENS")).errors).toMatchObject([
+      { extensions: { code: "INVALID_ARGUMENT", details: { argument: "folder" } } },
+    ]);
+    const { data } = await start("CATALOGUE", "spring/more");
+    const { id } = data!.startImport;
+    const { payload } = await api.services.jobs.get(id);
+    expect(payload).toMatchObject({
+      source: "catalogue",
+      folder: expect.stringMatching(/imports\/spring\/more$/),
+    });
+    expect((await start("CATALOGUE", "spring/more")).data!.startImport.id).toBe(id); // still queued
+    expect((await start("STICKERS")).data!.startImport).toMatchObject({ kind: "IMPORT" });
+  });
+
+  it("starts training, indexing and re-ranking as jobs, and lists them", async () => {
+    for (const query of [
+      "mutation { startIndexing { kind state } }",
+      "mutation { startRankerTraining(input: { config: { numEpochs: 3 }, seed: 7 }) { kind state } }",
+      "mutation { startRerank { kind state } }",
+    ]) {
+      expect((await execute(query, { as: "RECOMMENDER" })).errors).toEqual([]);
+    }
+    const { data } = await execute<{ jobs: { edges: { node: { kind: string } }[] } }>(
+      "{ jobs(first: 3, state: QUEUED) { edges { node { kind queuePosition } } } }",
+      { as: "RECOMMENDER" },
+    );
+    expect(data!.jobs.edges).toEqual([
+      { node: { kind: "RERANK", queuePosition: 1 } },
+      { node: { kind: "TRAIN_RANKER", queuePosition: 1 } },
+      { node: { kind: "INDEX", queuePosition: 1 } },
+    ]);
+    const training = await api.db.prisma.job.findFirstOrThrow({ where: { kind: "TRAIN_RANKER" } });
+    expect(training.payload).toEqual({
+      versionId: expect.any(String),
+      seed: 7,
+      config: { numEpochs: 3 },
+      activate: true,
+    });
+  });
+
+  it("reports what a service refuses", async () => {
+    api.answers.outcome = () => Promise.reject(new AppError("USER_NOT_FOUND", { userId: "zoe" }));
+    const { errors, status } = await execute(personalize, { as: "STOREFRONT", variables: pair });
+    expect(errors).toMatchObject([{ message: "No user with id 'zoe'" }]);
+    expect(status).toBe(404);
+  });
+});
