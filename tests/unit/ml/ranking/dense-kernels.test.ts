@@ -1,0 +1,74 @@
+/** @jest-environment ./tests/unit/ml/runtime/onnx-environment.js */
+import * as tf from "@tensorflow/tfjs";
+import { Random } from "../../../../src/ml/nn/random.js";
+import { matrix, normalizedRows } from "../../../../src/ml/nn/shape.js";
+import type { DenseKernels } from "../../../../src/ml/ranking/dense-kernels.js";
+import { createOnnxKernels } from "../../../../src/ml/ranking/onnx-kernels.js";
+import { TfjsKernels } from "../../../../src/ml/ranking/tfjs-kernels.js";
+import { loadTfjsBackend } from "../../../../src/ml/runtime/tfjs-backend.js";
+import { PlainKernels } from "../../../helpers/plain-kernels.js";
+
+const plain = new PlainKernels();
+const random = (rows: number, columns: number, seed: number) =>
+  matrix([rows, columns], new Random(seed).normals(rows * columns));
+
+const subjects: [string, () => Promise<DenseKernels>][] = [
+  ["ONNX Runtime", () => createOnnxKernels({ numThreads: 1 })],
+  ["TensorFlow.js", async () => new TfjsKernels()],
+];
+
+describe.each(subjects)("the kernels of %s", (_, create) => {
+  let kernels: DenseKernels;
+
+  beforeAll(async () => {
+    await loadTfjsBackend();
+    kernels = await create();
+  });
+
+  afterAll(() => kernels.dispose());
+
+  it.each([{}, { a: true }, { b: true }])(
+    "multiply as plain loops do, with %j",
+    async transpose => {
+      const a = transpose.a ? random(9, 13, 1) : random(13, 9, 1);
+      const b = transpose.b ? random(5, 9, 2) : random(9, 5, 2);
+      const product = await kernels.matMul(a, b, transpose);
+      expect(product.shape).toEqual([13, 5]);
+      expect(product).toBeAllclose(await plain.matMul(a, b, transpose), { atol: 1e-5 });
+    },
+  );
+
+  it("find the nearest as plain loops do", async () => {
+    const keys = normalizedRows(random(300, 16, 3));
+    const queries = normalizedRows(random(20, 16, 4));
+    const found = await kernels.nearest(queries, keys, 7);
+    const expected = await plain.nearest(queries, keys, 7);
+    expect([...found.indices]).toEqual([...expected.indices]);
+    expect(found.similarities).toBeAllclose(expected.similarities, { atol: 1e-5 });
+  });
+
+  it("break ties by the lower index", async () => {
+    const keys = matrix([6, 2], Float32Array.of(0, 1, 1, 0, 1, 0, 0, 1, 1, 0, 1, 0));
+    const { indices } = await kernels.nearest(matrix([1, 2], Float32Array.of(1, 0)), keys, 3);
+    expect([...indices]).toEqual([1, 2, 4]);
+  });
+
+  it("contrast as plain loops do", async () => {
+    const keys = normalizedRows(random(60, 16, 5));
+    const anchors = normalizedRows(random(11, 16, 6));
+    const tile = await kernels.contrast(anchors, keys, 0.5);
+    const expected = await plain.contrast(anchors, keys, 0.5);
+    expect(tile.denominators).toBeAllclose(expected.denominators, { rtol: 1e-4 });
+    expect(tile.rowProduct).toBeAllclose(expected.rowProduct, { rtol: 1e-3, atol: 1e-4 });
+    expect(tile.columnProduct).toBeAllclose(expected.columnProduct, { rtol: 1e-3, atol: 1e-5 });
+  });
+
+  it("leave no tensor behind", async () => {
+    const before = tf.memory().numTensors;
+    const [a, b] = [random(4, 4, 1), random(4, 4, 2)];
+    await kernels.matMul(a, b, { b: true });
+    await kernels.nearest(a, b, 2);
+    await kernels.contrast(a, b, 0.5);
+    expect(tf.memory().numTensors).toBe(before);
+  });
+});
