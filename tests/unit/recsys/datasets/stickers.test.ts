@@ -30,7 +30,10 @@ describe("stickerConcepts()", () => {
   });
 
   it("leaves out flags and skin tones", () => {
-    expect(concepts.filter(({ slug }) => /^flag_|skin_tone/.test(slug))).toEqual([]);
+    const left = concepts.filter(
+      ({ slug, group }) => group === "flags" || slug.includes("skin_tone"),
+    );
+    expect(left.map(({ slug }) => slug)).toEqual([]);
   });
 
   it("keeps a mixture of all groups when it is limited, always the same", () => {
