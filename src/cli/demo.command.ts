@@ -18,6 +18,7 @@ interface DemoOptions {
   once?: boolean;
   json?: boolean;
   concepts: number;
+  shoppers: number;
   user: string;
 }
 
@@ -52,6 +53,7 @@ export function demoCommand(context: CliContext): Command {
       wholeNumber,
       400,
     )
+    .option("--shoppers <number>", "simulate so many shoppers", wholeNumber, 400)
     .option("--user <id>", "the shopper to make the picture for", "sim-0001")
     .action(async (options: DemoOptions) => {
       const startedAt = performance.now();
@@ -59,7 +61,7 @@ export function demoCommand(context: CliContext): Command {
       const { signal } = opened;
       const plugin = await createPlugin({ ...opened, runJobs: true });
       try {
-        await prepare(opened, plugin, options.concepts);
+        await prepare(opened, plugin, options);
         const server = await startServer(opened, plugin);
         const key = await freshKey(plugin);
         const picture = await personalize(opened, plugin, options.user);
@@ -78,16 +80,23 @@ export function demoCommand(context: CliContext): Command {
 }
 
 /** Imports, indexes and trains what is not there yet. */
-async function prepare(opened: OpenedContext, plugin: Plugin, limitConcepts: number) {
+async function prepare(
+  opened: OpenedContext,
+  plugin: Plugin,
+  { concepts, shoppers }: Pick<DemoOptions, "concepts" | "shoppers">,
+) {
   const { imports, indexing, rankers, rankerTraining } = plugin.services;
   const { signal } = opened;
   await withProgress("stickers", update =>
-    imports.run(new StickersSource({ limitConcepts }), {
-      signal,
-      onProgress: ({ part, done, total }) => {
-        update(total ? Math.min(1, done / total) : 0, `${part} ${done}`);
+    imports.run(
+      new StickersSource({ limitConcepts: concepts, shoppers: { numShoppers: shoppers } }),
+      {
+        signal,
+        onProgress: ({ part, done, total }) => {
+          update(total ? Math.min(1, done / total) : 0, `${part} ${done}`);
+        },
       },
-    }),
+    ),
   );
   await withProgress("index", async update =>
     (await indexing()).run({
@@ -98,7 +107,7 @@ async function prepare(opened: OpenedContext, plugin: Plugin, limitConcepts: num
     }),
   );
   if ((await rankers.activeVersionId()) === null) {
-    const versionId = demoVersionId(limitConcepts);
+    const versionId = demoVersionId(concepts, shoppers);
     await withProgress("ranker", update =>
       rankerTraining.train(
         { versionId, seed: rankerSeed, config: { preset: "quick" }, activate: true },
@@ -114,8 +123,9 @@ async function prepare(opened: OpenedContext, plugin: Plugin, limitConcepts: num
 }
 
 /** The same for every start, so that a training that was killed goes on. */
-function demoVersionId(limitConcepts: number): string {
-  return `00000000-0000-4000-8000-${String(limitConcepts).padStart(12, "0")}`;
+function demoVersionId(concepts: number, shoppers: number): string {
+  const digits = [shoppers, concepts].map(count => String(count).padStart(6, "0")).join("");
+  return `00000000-0000-4000-8000-${digits.slice(-12)}`;
 }
 
 async function withProgress<T>(

@@ -13,7 +13,7 @@ import { AppError } from "../errors/app-error.js";
 import { lockFolder } from "./folder-lock.js";
 import { PrismaClient } from "./generated/client.js";
 import { migrate } from "./migrate.js";
-import { pgliteConfig } from "./pglite-config.js";
+import { PglitePool } from "./pglite-config.js";
 
 export interface DatabaseOptions {
   /** A Postgres to use; null for the embedded one. */
@@ -64,7 +64,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     }
   };
   try {
-    let config: pg.PoolConfig = { connectionString: databaseUrl ?? undefined, max: maxConnections };
+    let pool: pg.Pool;
     if (databaseUrl === null) {
       if (folder !== null) {
         undo.push(lockFolder(folder));
@@ -74,9 +74,10 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
         options.template,
       );
       undo.push(() => pglite.close());
-      config = pgliteConfig(pglite);
+      pool = new PglitePool(pglite);
+    } else {
+      pool = new pg.Pool({ connectionString: databaseUrl, max: maxConnections });
     }
-    const pool = new pg.Pool(config);
     pool.on("error", () => undefined); // an idle connection that broke; the next query reports it
     undo.push(() => pool.end());
     await pool.query("SELECT 1").catch((error: unknown) => {

@@ -1,7 +1,7 @@
 /** @file How `pg` talks to an embedded Postgres (PGlite) in this process, over its one connection. */
 import type { PGlite } from "@electric-sql/pglite";
 import { createPgConfig } from "@electric-sql/pglite/node-postgres";
-import type { PoolConfig } from "pg";
+import pg, { type PoolConfig } from "pg";
 
 interface ParseMessage {
   text: string;
@@ -22,4 +22,23 @@ export function pgliteConfig(pglite: PGlite): PoolConfig {
     parse({ ...message, types: Array.isArray(message.types) ? message.types : undefined });
   };
   return { ...config, connection, max: 1, ssl: false } as unknown as PoolConfig;
+}
+
+/**
+ * A pool that keeps its connection when a statement fails. `pg.Pool.query()` throws a client away with its first fault,
+ * whatever it was; the next client would share the one connection with it, and take its answers for its own.
+ */
+export class PglitePool extends pg.Pool {
+  constructor(pglite: PGlite) {
+    super(pgliteConfig(pglite));
+    const query = async (...args: unknown[]) => {
+      const client = await this.connect();
+      try {
+        return await (client.query as (...args: unknown[]) => Promise<unknown>)(...args);
+      } finally {
+        client.release();
+      }
+    };
+    this.query = query as typeof this.query; // its overloads with callbacks are not used here
+  }
 }

@@ -35,7 +35,7 @@ async function run(sql: string): Promise<void> {
 }
 
 /** Why no real Postgres can be used; null if one answers. Asked once, before any test is declared. */
-const whyNoPostgres = await run("SELECT 1").then(
+export const whyNoPostgres = await run("SELECT 1").then(
   () => null,
   (error: unknown) => (error instanceof Error ? error.message || String(error) : String(error)),
 );

@@ -1,0 +1,74 @@
+/** @file Runs the built command line as its users do: in a process of its own. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { resolve } from "node:path";
+
+const main = resolve("dist/cli/main.js");
+
+export interface CliResult {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+function start(args: readonly string[], env: NodeJS.ProcessEnv): ChildProcess {
+  const { PATH, HOME, TMPDIR } = process.env;
+  return spawn(process.execPath, [main, ...args], {
+    env: { PATH, HOME, TMPDIR, VITRINE_LOG_LEVEL: "error", ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+}
+
+/** Runs a command to its end. */
+export async function runCli(args: readonly string[], env: NodeJS.ProcessEnv): Promise<CliResult> {
+  const child = start(args, env);
+  const output = { stdout: "", stderr: "" };
+  child.stdout?.on("data", (chunk: Buffer) => (output.stdout += chunk.toString()));
+  child.stderr?.on("data", (chunk: Buffer) => (output.stderr += chunk.toString()));
+  const [code] = (await once(child, "close")) as [number | null];
+  return { code, ...output };
+}
+
+/** Runs a command that must succeed, and parses the line it prints. */
+export async function runCliJson<T>(args: readonly string[], env: NodeJS.ProcessEnv): Promise<T> {
+  const { code, stdout, stderr } = await runCli([...args, "--json"], env);
+  if (code !== 0) {
+    throw new Error(`vitrine ${args.join(" ")} ended with ${code}:\n${stderr}`);
+  }
+  return JSON.parse(stdout) as T;
+}
+
+export interface RunningServer {
+  url: string;
+  /** SIGKILL: nothing is closed. */
+  kill(): Promise<void>;
+  /** SIGTERM, and wait for the end. */
+  stop(): Promise<void>;
+}
+
+/** Starts `vitrine serve` and waits for the address it prints. */
+export async function startServe(env: NodeJS.ProcessEnv): Promise<RunningServer> {
+  const child = start(["serve"], { VITRINE_PORT: "0", ...env });
+  let stderr = "";
+  child.stderr?.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
+  const url = await new Promise<string>((found, failed) => {
+    child.stdout?.on("data", (chunk: Buffer) => {
+      found(
+        chunk
+          .toString()
+          .trim()
+          .replace(/\/graphql$/, ""),
+      );
+    });
+    child.once("exit", code => {
+      failed(new Error(`vitrine serve ended with ${code}:\n${stderr}`));
+    });
+  });
+  const end = async (signal: NodeJS.Signals) => {
+    if (child.exitCode === null && child.signalCode === null) {
+      child.kill(signal);
+      await once(child, "exit");
+    }
+  };
+  return { url, kill: () => end("SIGKILL"), stop: () => end("SIGTERM") };
+}
