@@ -32,6 +32,7 @@ export interface ClipOptions extends OnnxOptions {
   batchSize?: number;
 }
 
+/** Each batch blocks the calling thread for its length: a picture of models/mini takes some 10 ms. */
 export class ClipEncoder {
   private constructor(
     /** Of the checkpoint; stands beside every number made with it. */

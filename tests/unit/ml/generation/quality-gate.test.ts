@@ -29,18 +29,27 @@ describe("qualityVerdict()", () => {
   });
 
   it("finds noise", () => {
-    const { faults, contrast, smoothness } = qualityVerdict(noise);
+    const { coarseCorrelation, contrast, faults, fineCorrelation } = qualityVerdict(noise);
     expect(faults).toEqual(["NOISE"]);
     expect(contrast).toBeCloseTo(Math.sqrt((256 ** 2 - 1) / 12) / 255, 2); // uniform on 0 … 255
-    expect(Math.abs(smoothness)).toBeLessThan(0.05);
+    expect(Math.abs(fineCorrelation)).toBeLessThan(0.05);
+    expect(Math.abs(coarseCorrelation)).toBeLessThan(0.05);
   });
 
-  it("measures a checkerboard as the opposite of smooth, and a half-and-half one by hand", () => {
-    expect(qualityVerdict(picture((x, y) => ((x + y) % 2) * 255)).smoothness).toBeCloseTo(-1, 6);
-    // Var = 1/4; across, one of 63 neighbours differs by 1; down, none: 1 - (1/63) / (4 · 1/4).
-    const { contrast, smoothness } = qualityVerdict(picture(x => (x < SIZE / 2 ? 0 : 255)));
+  it("finds noise of blotches, as a decoder makes of latent noise", () => {
+    const levels = Array.from({ length: 32 * 32 }, () => random.int(256));
+    const blotches = picture((x, y) => levels[(y >> 1) * 32 + (x >> 1)]);
+    expect(qualityVerdict(blotches).faults).toEqual(["NOISE"]);
+  });
+
+  it("measures two halves by hand", () => {
+    // Var = 1/4. Of 64 columns, 2 of 62 pairs two apart and 4 of 60 pairs four apart differ, by 1; no rows do.
+    const { coarseCorrelation, contrast, fineCorrelation } = qualityVerdict(
+      picture(x => (x < SIZE / 2 ? 0 : 255)),
+    );
     expect(contrast).toBeCloseTo(0.5, 6);
-    expect(smoothness).toBeCloseTo(1 - 1 / 63, 6);
+    expect(fineCorrelation).toBeCloseTo(1 - 2 / 62, 6);
+    expect(coarseCorrelation).toBeCloseTo(1 - 4 / 60, 6);
   });
 
   it("holds to the floor of similarity to the reference", () => {
@@ -56,7 +65,12 @@ describe("qualityVerdict()", () => {
   });
 
   it("takes thresholds", () => {
-    const config = { minContrast: 0, minSmoothness: -2, minSimilarity: -1 };
+    const config = {
+      minContrast: 0,
+      minFineCorrelation: -2,
+      minCoarseCorrelation: -2,
+      minSimilarity: -1,
+    };
     expect(qualityVerdict(noise, null, config).passes).toBe(true);
   });
 });
