@@ -78,15 +78,20 @@ export function addScaled(target: Float32Array, source: Float32Array, scale: num
   }
 }
 
+// The loops below go by offsets: making a view of every row costs more than the arithmetic on it.
+
 /** Each row divided by its Euclidean length; a row of zeros stays zero. */
-export function normalizedRows(x: Matrix): Matrix {
-  const [N] = x.shape;
-  const result = matrix(x.shape);
-  for (let i = 0; i < N; i++) {
-    const source = row(x, i);
-    const length = Math.sqrt(dot(source, source));
-    if (length > 0) {
-      addScaled(row(result, i), source, 1 / length);
+export function normalizedRows({ shape, values }: Matrix): Matrix {
+  const result = matrix(shape);
+  const [N, D] = shape;
+  for (let i = 0, start = 0; i < N; i++, start += D) {
+    let squared = 0;
+    for (let at = start; at < start + D; at++) {
+      squared += values[at] * values[at];
+    }
+    const scale = squared > 0 ? 1 / Math.sqrt(squared) : 0;
+    for (let at = start; at < start + D; at++) {
+      result.values[at] = values[at] * scale;
     }
   }
   return result;
@@ -96,18 +101,24 @@ export function normalizedRows(x: Matrix): Matrix {
  * Adds to `dx` what `dn`, the gradient at `n = x / ||x||`, asks of `x`: `(dn - n (n · dn)) / ||x||`; nothing for a row
  * of zeros, which has no direction to change.
  */
-export function addNormalizedRowsGradient(x: Matrix, dn: Matrix, dx: Matrix): void {
-  const [N, D] = x.shape;
-  for (let i = 0; i < N; i++) {
-    const source = row(x, i);
-    const gradient = row(dn, i);
-    const squared = dot(source, source);
+export function addNormalizedRowsGradient(
+  { shape, values }: Matrix,
+  { values: gradient }: Matrix,
+  { values: target }: Matrix,
+): void {
+  const [N, D] = shape;
+  for (let i = 0, start = 0; i < N; i++, start += D) {
+    let squared = 0;
+    let along = 0;
+    for (let at = start; at < start + D; at++) {
+      squared += values[at] * values[at];
+      along += values[at] * gradient[at];
+    }
     if (squared > 0) {
-      const length = Math.sqrt(squared);
-      const along = dot(source, gradient) / squared;
-      const target = row(dx, i);
-      for (let d = 0; d < D; d++) {
-        target[d] += (gradient[d] - source[d] * along) / length;
+      const inverse = 1 / Math.sqrt(squared);
+      along /= squared;
+      for (let at = start; at < start + D; at++) {
+        target[at] += (gradient[at] - values[at] * along) * inverse;
       }
     }
   }

@@ -9,7 +9,7 @@
  *
  * Shapes: N items, D embedding size, m modalities.
  */
-import { addScaled, dot, type Matrix, matrix, row } from "../nn/shape.js";
+import { addScaled, type Matrix, matrix, row } from "../nn/shape.js";
 import type { DenseKernels } from "./dense-kernels.js";
 
 /** The query of the attention, shared by the modalities. */
@@ -41,21 +41,23 @@ export async function fusion(
   const weights = matrix([N, views.length]);
   for (const [m, view] of views.entries()) {
     const t = await kernels.matMul(view, weight);
-    for (let i = 0; i < N; i++) {
-      const values = row(t, i);
-      for (let d = 0; d < D; d++) {
-        values[d] = Math.tanh(values[d] + bias[d]);
+    const { values } = t;
+    for (let i = 0, at = 0; i < N; i++) {
+      let score = 0;
+      for (let d = 0; d < D; d++, at++) {
+        const value = Math.tanh(values[at] + bias[d]);
+        values[at] = value;
+        score += value * query[d];
       }
-      weights.values[i * views.length + m] = dot(values, query);
+      weights.values[i * views.length + m] = score;
     }
     hidden.push(t);
   }
   const fused = matrix([N, D]);
   for (let i = 0; i < N; i++) {
-    const alpha = row(weights, i);
-    softmaxInPlace(alpha);
-    views.forEach((view, m) => addScaled(row(fused, i), row(view, i), alpha[m]));
+    softmaxInPlace(row(weights, i));
   }
+  views.forEach((view, m) => addWeighted(fused, view, weights, m));
   return { fused, weights, hidden };
 }
 
@@ -81,35 +83,59 @@ export async function fusionGradient(
   const dScores = scoreGradients(views, weights, dFused);
   for (const [m, view] of views.entries()) {
     const dBeforeTanh = matrix([N, D]);
-    for (let i = 0; i < N; i++) {
-      const t = row(hidden[m], i);
+    const t = hidden[m].values;
+    for (let i = 0, at = 0; i < N; i++) {
       const dScore = dScores.values[i * views.length + m];
-      addScaled(result.query, t, dScore);
-      const target = row(dBeforeTanh, i);
-      for (let d = 0; d < D; d++) {
-        target[d] = dScore * query[d] * (1 - t[d] * t[d]);
-        result.bias[d] += target[d];
+      for (let d = 0; d < D; d++, at++) {
+        const value = dScore * query[d] * (1 - t[at] * t[at]);
+        dBeforeTanh.values[at] = value;
+        result.bias[d] += value;
+        result.query[d] += dScore * t[at];
       }
     }
     const dWeight = await kernels.matMul(view, dBeforeTanh, { a: true });
     addScaled(result.weight.values, dWeight.values, 1);
     const dView = await kernels.matMul(dBeforeTanh, weight, { b: true });
-    for (let i = 0; i < N; i++) {
-      addScaled(row(dView, i), row(dFused, i), weights.values[i * views.length + m]);
-    }
+    addWeighted(dView, dFused, weights, m);
     result.views.push(dView);
   }
   return result;
 }
 
+/** `target_i += α_im source_i`. */
+function addWeighted(target: Matrix, source: Matrix, weights: Matrix, m: number): void {
+  const [N, D] = target.shape;
+  const [, numViews] = weights.shape;
+  for (let i = 0, at = 0; i < N; i++) {
+    const alpha = weights.values[i * numViews + m];
+    for (let d = 0; d < D; d++, at++) {
+      target.values[at] += alpha * source.values[at];
+    }
+  }
+}
+
 /** `α_m (g_m - Σ_k α_k g_k)` with `g_m = dh · E_m`; `[N, m]`. */
 function scoreGradients(views: readonly Matrix[], weights: Matrix, dFused: Matrix): Matrix {
+  const [N, D] = dFused.shape;
+  const numViews = views.length;
   const result = matrix(weights.shape);
-  for (let i = 0; i < weights.shape[0]; i++) {
-    const alpha = row(weights, i);
-    const g = views.map(view => dot(row(dFused, i), row(view, i)));
-    const mean = g.reduce((sum, value, m) => sum + alpha[m] * value, 0);
-    row(result, i).set(g.map((value, m) => alpha[m] * (value - mean)));
+  views.forEach(({ values }, m) => {
+    for (let i = 0, at = 0; i < N; i++) {
+      let g = 0;
+      for (let d = 0; d < D; d++, at++) {
+        g += dFused.values[at] * values[at];
+      }
+      result.values[i * numViews + m] = g;
+    }
+  });
+  for (let start = 0; start < N * numViews; start += numViews) {
+    let mean = 0;
+    for (let at = start; at < start + numViews; at++) {
+      mean += weights.values[at] * result.values[at];
+    }
+    for (let at = start; at < start + numViews; at++) {
+      result.values[at] = weights.values[at] * (result.values[at] - mean);
+    }
   }
   return result;
 }

@@ -85,8 +85,7 @@ export function propagated(adjacency: CsrMatrix, x: Matrix, numLayers: number): 
     addScaled(next.values, x.values, 1);
     sum = next;
   }
-  return matrix(
-    x.shape,
-    sum.values.map(value => value / (numLayers + 1)),
-  );
+  const mean = matrix(x.shape);
+  addScaled(mean.values, sum.values, 1 / (numLayers + 1));
+  return mean;
 }
