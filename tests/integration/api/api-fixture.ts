@@ -61,13 +61,34 @@ export class Api {
   importsFolder = "";
 
   private constructor(
-    readonly db: Database,
-    readonly services: ApiServices,
-    readonly blobs: BlobStore,
-    readonly jobRows: JobsRepository,
-    readonly events: JobEvents,
-    readonly answers: Answers,
+    private readonly parts: {
+      db: Database;
+      services: ApiServices;
+      blobs: BlobStore;
+      jobRows: JobsRepository;
+      events: JobEvents;
+      answers: Answers;
+    },
   ) {}
+
+  get db() {
+    return this.parts.db;
+  }
+  get services() {
+    return this.parts.services;
+  }
+  get blobs() {
+    return this.parts.blobs;
+  }
+  get jobRows() {
+    return this.parts.jobRows;
+  }
+  get events() {
+    return this.parts.events;
+  }
+  get answers() {
+    return this.parts.answers;
+  }
 
   static async create(db: Database): Promise<Api> {
     const home = await mkdtemp(join(tmpdir(), "vitrine-api-"));
@@ -126,7 +147,7 @@ export class Api {
       publicUrl: "",
       importsFolder: join(home, "imports"),
     };
-    const api = new Api(db, services, new BlobStore(home), jobRows, events, answers);
+    const api = new Api({ db, services, blobs: new BlobStore(home), jobRows, events, answers });
     api.importsFolder = services.importsFolder;
     await api.seed();
     return api;

@@ -36,7 +36,9 @@ describeOnEveryDatabase("the server", open => {
     });
   });
   afterAll(async () => {
-    await Promise.all(clients.map(client => client.dispose()));
+    for (const client of clients) {
+      await client.dispose();
+    }
     await server.close();
   });
 
@@ -229,12 +231,12 @@ describeOnEveryDatabase("the server", open => {
     let stopped: () => void;
     const isStopped = new Promise<void>(resolve => (stopped = resolve));
     const { jobs } = api.services;
-    const { watch } = jobs;
+    const watch = jobs.watch.bind(jobs);
     jobs.watch = (jobId, signal) => {
       signal!.addEventListener("abort", () => {
         stopped();
       });
-      return watch.call(jobs, jobId, signal);
+      return watch(jobId, signal);
     };
     const answers = connect(`Bearer ${api.keys.ADMIN}`).iterate(progress(id));
     await answers.next();

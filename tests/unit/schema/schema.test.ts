@@ -3,6 +3,8 @@ import { readFile } from "node:fs/promises";
 import { describe, expect, it } from "@jest/globals";
 import {
   buildSchema as parseSchema,
+  type GraphQLField,
+  type GraphQLInputField,
   isEnumType,
   isInputObjectType,
   isIntrospectionType,
@@ -23,7 +25,10 @@ describe("the schema", () => {
         return isEnumType(type) && !type.description ? [type.name] : [];
       }
       const isRoot = ["Query", "Mutation", "Subscription"].includes(type.name);
-      const fields = Object.values(type.getFields()).flatMap(field => [
+      const given = Object.values<GraphQLField<unknown, unknown> | GraphQLInputField>(
+        type.getFields(),
+      );
+      const fields = given.flatMap(field => [
         ...(field.description ? [] : [`${type.name}.${field.name}`]),
         ...("args" in field ? field.args : []).flatMap(argument =>
           argument.description ? [] : [`${type.name}.${field.name}(${argument.name})`],
