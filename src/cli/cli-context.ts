@@ -11,7 +11,7 @@ export interface OpenedContext {
   logger: Logger;
   /** Aborted by SIGINT and SIGTERM: a command stops at the next safe point. */
   signal: AbortSignal;
-  close(): Promise<void>;
+  close: () => Promise<void>;
 }
 
 export interface CliContext {

@@ -2,9 +2,8 @@
 import { Command } from "commander";
 import { loadConfig } from "../config/config.js";
 import { openModelPack } from "../ml/runtime/model-pack.js";
-import { type CliContext } from "./cli-context.js";
 
-export function modelsCommand(_context: CliContext): Command {
+export function modelsCommand(): Command {
   const models = new Command("models").description("base models");
   models
     .command("verify")

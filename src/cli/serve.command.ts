@@ -1,8 +1,8 @@
 /** @file `vitrine serve` answers the API (and runs jobs, unless told not to); `vitrine worker` only runs jobs. */
 import { once } from "node:events";
 import { Command } from "commander";
-import { createPlugin, type Plugin } from "../plugin/create-plugin.js";
 import { resizeForServing } from "../db/image-codec.js";
+import { createPlugin, type Plugin } from "../plugin/create-plugin.js";
 import { createServer, type Server } from "../server/create-server.js";
 import { ServedImages } from "../server/served-images.js";
 import type { CliContext, OpenedContext } from "./cli-context.js";

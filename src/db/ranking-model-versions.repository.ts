@@ -46,7 +46,7 @@ export class RankingModelVersionsRepository {
       where: { id },
       data: {
         ...outcome,
-        metrics: outcome.metrics as Prisma.InputJsonObject, // as above
+        metrics: outcome.metrics
         state: "READY",
         failure: null,
         trainedAt: new Date(),

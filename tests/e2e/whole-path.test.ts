@@ -97,7 +97,7 @@ function describeWholePath(kind: "embedded" | "Postgres") {
 
   const numGenerations = async () => {
     const { data } = await ask(
-      `{ jobs(first: 100, filter: { kind: PERSONALIZE_IMAGE }) { edges { node { id } } } }`,
+      `{ jobs(first: 100, kind: PERSONALIZE_IMAGE) { edges { node { id } } } }`,
     );
     return (data as unknown as { jobs: { edges: unknown[] } }).jobs.edges.length;
   };

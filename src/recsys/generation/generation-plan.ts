@@ -129,7 +129,7 @@ export class GenerationPlanner {
         promptVersion,
         generator,
         rankingModelVersionId,
-        options,
+        options: Object.entries(options).sort(), // a job's options come back in another order
       }),
     );
     return {

@@ -95,7 +95,7 @@ interface Dependencies {
 /** How a running job tells what it does. */
 export interface GenerationReport {
   signal: AbortSignal;
-  report(progress: number, stage: string, previewHash?: string): Promise<void> | void;
+  report: (progress: number, stage: string, previewHash?: string) => Promise<void> | void;
 }
 
 interface Candidate {

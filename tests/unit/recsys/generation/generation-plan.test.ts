@@ -66,6 +66,11 @@ describe("GenerationPlanner", () => {
     expect(await keyOf(changes)).not.toBe(await keyOf());
   });
 
+  it("does not care in which order the options come, as they do from a stored job", async () => {
+    const reversed = Object.fromEntries(Object.entries(defaultGenerationOptions).reverse());
+    expect(await keyOf({}, reversed as typeof defaultGenerationOptions)).toBe(await keyOf());
+  });
+
   it("gives another key for another seed", async () => {
     const other = await keyOf({}, { ...defaultGenerationOptions, seed: 2 });
     expect(other).not.toBe(await keyOf());
