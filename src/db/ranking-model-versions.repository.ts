@@ -47,7 +47,7 @@ export class RankingModelVersionsRepository {
       data: {
         ...outcome,
         metrics: outcome.metrics
-        state: "READY",
+        metrics: outcome.metrics,
         failure: null,
         trainedAt: new Date(),
       },
