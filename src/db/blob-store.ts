@@ -7,7 +7,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import { createReadStream, type ReadStream } from "node:fs";
 import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { AppError } from "../errors/app-error.js";
 
 /** A file being written is younger than this; an older one was left behind by a killed process. */
@@ -18,6 +18,8 @@ const HASH = /^[0-9a-f]{64}$/;
 export class BlobStore {
   private readonly root: string;
   private readonly writing: string;
+  /** Those this store has made. */
+  private readonly folders = new Set<string>();
 
   /** @param home folder of everything Vitrine keeps. */
   constructor(home: string) {
@@ -33,8 +35,8 @@ export class BlobStore {
     if (stored?.sizeBytes === bytes.byteLength) {
       return hash;
     }
-    await mkdir(this.writing, { recursive: true });
-    await mkdir(join(path, ".."), { recursive: true });
+    await this.makeFolder(this.writing);
+    await this.makeFolder(dirname(path));
     const draft = join(this.writing, randomUUID());
     try {
       const file = await open(draft, "wx");
@@ -103,6 +105,14 @@ export class BlobStore {
       }
     }
     return numRemoved;
+  }
+
+  /** Once for each folder: an import puts thousands of files. */
+  private async makeFolder(path: string): Promise<void> {
+    if (!this.folders.has(path)) {
+      await mkdir(path, { recursive: true });
+      this.folders.add(path);
+    }
   }
 
   private pathOf(hash: string): string {

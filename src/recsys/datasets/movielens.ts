@@ -35,6 +35,8 @@ import {
   listPictures,
 } from "./source-files.js";
 
+const sentences = new Intl.Segmenter("en", { granularity: "sentence" });
+
 /** Columns of captions.csv that hold a text, the best first. */
 const TEXT_COLUMNS = [
   "tmdb_overview",
@@ -184,7 +186,7 @@ function bestText(found: string | undefined): string {
 
 /** Title, genres and the first sentence of a text, at most 300 characters. */
 export function movieCaption(title: string, genres: readonly string[], text: string): string {
-  const [first] = new Intl.Segmenter("en", { granularity: "sentence" }).segment(text);
+  const [first] = sentences.segment(text);
   const about = [title, ...genres.map(genre => genre.toLowerCase())].join(", ");
   const caption = `${about}: ${first.segment.trim()}`;
   return captionField.parse(

@@ -100,7 +100,7 @@ describeOnEveryDatabase("CatalogueImportService", open => {
         ["items", 102, "movieId: must be a whole number"],
         ["items", 103, "must have 3 fields, but got 1"],
         ["images", 223, expect.stringMatching(/cannot be decoded/)],
-        ["images", 268, "No item with id '7002'"],
+        ["images", 270, "No item with id '7002'"],
         ["interactions", 1502, "No item with id '999999'"],
         ["interactions", 1503, expect.stringMatching(/^rating: .*5/)],
       ]);

@@ -1,5 +1,6 @@
 // A process that imports MovieLens and tells its parent how far it is; it is there to be killed. Needs `npm run build`.
 // Arguments: data folder, source folder.
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { BlobStore } from "../../../dist/db/blob-store.js";
 import { openDatabase } from "../../../dist/db/database.js";
@@ -7,7 +8,8 @@ import { CatalogueImportService } from "../../../dist/recsys/datasets/catalogue-
 import { MovieLensSource } from "../../../dist/recsys/datasets/movielens.js";
 
 const [home, folder] = process.argv.slice(2);
-const db = await openDatabase({ databaseUrl: null, folder: join(home, "postgres") });
+const template = new Blob([readFileSync(process.env.VITRINE_TEST_TEMPLATE)]);
+const db = await openDatabase({ databaseUrl: null, folder: join(home, "postgres"), template });
 const service = new CatalogueImportService({ prisma: db.prisma, blobs: new BlobStore(home), home });
 const result = await service.run(new MovieLensSource(folder), {
   onProgress: progress => process.send(progress),

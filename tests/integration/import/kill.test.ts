@@ -76,5 +76,5 @@ describe("an import whose process is killed", () => {
     expect(readFileSync(result?.rejectsPath ?? "", "utf8")).toBe(
       readFileSync(expected?.rejectsPath ?? "", "utf8"),
     );
-  }, 240_000);
+  }, 600_000);
 });

@@ -36,6 +36,6 @@ describe(isThere ? "ml-latest-small" : `ml-latest-small (skipped: no ${folder})`
         rmSync(home, { recursive: true });
       }
     },
-    240_000,
+    600_000,
   );
 });
