@@ -2,7 +2,7 @@
  * @file MICRO: item vectors from what users chose, what items look like and how they are described.
  *
  * J. Zhang et al., "Latent Structure Mining with Contrastive Modality Fusion for Multimedia Recommendation", TKDE 2023.
- * https://arxiv.org/abs/2111.00678. Where the paper and its code CRIPAC-DIG/MICRO differ, this is the code (METHOD.md, 5).
+ * https://arxiv.org/abs/2111.00678. Where the paper and its code CRIPAC-DIG/MICRO differ, this is the code.
  *
  * Notation (name here -> symbol)
  * - users, items     -> U [M, D], X [N, D], the embeddings that are learned

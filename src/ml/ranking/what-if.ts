@@ -1,5 +1,5 @@
 /**
- * @file What if an item had another picture? (RAGAR, eq. 13, for a ranking model that is not sequential; METHOD.md, 3.)
+ * @file What if an item had another picture? (RAGAR, eq. 13, for a ranking model that is not sequential.)
  *
  * The feature `f` of one item N is replaced. Its row of both item graphs of that modality is made anew, then E_m,N, h_N and
  * i_N; everything else stays as trained, other items' degrees and neighbours included:

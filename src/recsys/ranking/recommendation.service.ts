@@ -133,7 +133,7 @@ export class RecommendationService {
   }
 
   /**
-   * Score and rank of an item with each of the picture embeddings in place of its own (METHOD.md, eq. 13); null when no
+   * Score and rank of an item with each of the picture embeddings in place of its own (RAGAR, eq. 13; `what-if.ts`); null when no
    * model is active that can tell, or it knows nothing of the item or the user.
    */
   async whatIf(

@@ -96,7 +96,7 @@ describe("MicroNetwork", () => {
   });
 });
 
-/** METHOD.md, section 5, with dense matrices: `Ī + h / ||h||` for frozen graphs and the random-walk adjacency. */
+/** The equations of `micro-network.ts` with dense matrices: `Ī + h / ||h||` for frozen graphs and the random-walk adjacency. */
 function denseItemVectors(parameters: Record<string, Float32Array>): number[] {
   const D = config.embeddingSize;
   const X = table(parameters.items, N, D);

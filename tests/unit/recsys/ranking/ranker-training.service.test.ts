@@ -24,7 +24,7 @@ describe("RankerTrainingService", () => {
       config: {
         algorithm: "MICRO",
         split: "ratio",
-        micro: { embeddingSize: 8, graphs: "rebuilt" },
+        model: { embeddingSize: 8, graphs: "rebuilt" },
       },
     });
     expect(version.dataHash).toMatch(/^[0-9a-f]{64}$/);
@@ -134,8 +134,8 @@ describe("RankerTrainingService", () => {
 
   it.each([
     [{ numEpoch: 3 }, 'Unrecognized key: "numEpoch"'],
-    [{ contrast: { kind: "anchors" } }, "→ at micro.contrast.count"],
-    [{ learningRate: -1 }, "→ at micro.learningRate"],
+    [{ contrast: { kind: "anchors" } }, "→ at model.contrast.count"],
+    [{ learningRate: -1 }, "→ at model.learningRate"],
     [{ algorithm: "SVD" }, "→ at algorithm"],
   ])("refuses the configuration %j before anything is recorded", async (config, problem) => {
     await expect(shop.train("v1", config)).rejects.toMatchObject({
@@ -145,9 +145,10 @@ describe("RankerTrainingService", () => {
     expect(shop.versions.rows.size).toBe(0);
   });
 
-  it("trains the popularity baseline", async () => {
-    const version = await shop.train("v1", { algorithm: "popularity" });
-    expect(version).toMatchObject({ algorithm: "popularity", state: "READY", isActive: true });
+  it.each(["popularity", "BPR-MF", "LightGCN"])("trains the baseline %s", async algorithm => {
+    const version = await shop.train("v1", { algorithm });
+    expect(version).toMatchObject({ algorithm, state: "READY", isActive: true });
+    expect(await shop.registry.active()).toMatchObject({ model: { algorithm } });
   });
 
   it("learns nothing from the test items: permuting them leaves the model as it is, bit by bit", async () => {

@@ -90,7 +90,7 @@ export class MemoryVersions implements Pick<
     return this.set({
       ...row,
       ...outcome,
-      metrics: outcome.metrics as RankingModelVersionRow["metrics"],
+      metrics: outcome.metrics,
       state: "READY",
       trainedAt: new Date(0),
     });

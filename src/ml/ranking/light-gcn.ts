@@ -1,0 +1,229 @@
+/**
+ * @file LightGCN, embeddings smoothed over the user-item graph; without layers, BPR matrix factorization.
+ *
+ * X. He et al., "LightGCN: Simplifying and Powering Graph Convolution Network for Recommendation", SIGIR 2020.
+ * https://arxiv.org/abs/2002.02126
+ *
+ * Notation (name here -> symbol): users and items -> E^(0), `propagated` -> the mean of E^(0) .. E^(K) with
+ * α_k = 1 / (K + 1) (eq. 8), numLayers -> K. Gradients by hand, as in `micro-network.ts`.
+ *
+ * Shapes: M users, N items, D embedding size.
+ */
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { setImmediate as yieldToEventLoop } from "node:timers/promises";
+import { AppError } from "../../errors/app-error.js";
+import { Random } from "../nn/random.js";
+import { loadSafetensors, saveSafetensors, writeAtomically } from "../nn/safetensors.js";
+import { type Matrix, matrix, row, rowRange, stackRows } from "../nn/shape.js";
+import { transposed } from "../nn/sparse.js";
+import { Adam, type NamedArrays } from "./adam.js";
+import { bprLoss } from "./bpr-loss.js";
+import {
+  assertRankingData,
+  type FitOptions,
+  type FitReport,
+  type LossTerms,
+  type RankingData,
+  type Recommender,
+  type ScoredItem,
+} from "./recommender.js";
+import { drawTriples, numBatches } from "./training-batches.js";
+import { fitEpochs, type Trainee, trainingFingerprint } from "./training-loop.js";
+import { propagated, userItemGraph } from "./user-item-graph.js";
+import { bestItems, foldInVector, itemScores, nearestItems } from "./vector-scores.js";
+
+export const LIGHT_GCN_ALGORITHM = "LightGCN";
+export const BPR_MF_ALGORITHM = "BPR-MF";
+
+export interface LightGcnConfig {
+  /** Length of a user's and an item's vector. Default: 64. */
+  embeddingSize: number;
+  /** Layers of propagation; 0 is BPR-MF. Default: 2. */
+  numLayers: number;
+  /** Weight of the squared lengths of a batch's vectors. Default: 1e-4, as in the paper. */
+  l2Weight: number;
+  /** Adam's step. Default: 1e-3, as in the paper. */
+  learningRate: number;
+  /** Users in a batch. Default: 1024. */
+  batchSize: number;
+  /** At most. Default: 1000. */
+  numEpochs: number;
+  /** Epochs from one validation to the next. Default: 5. */
+  validateEvery: number;
+  /** Validations without a better recall after which training stops. Default: 10. */
+  patience: number;
+  /** Of every random choice. Default: 123. */
+  seed: number;
+}
+
+export const defaultLightGcnConfig: LightGcnConfig = {
+  embeddingSize: 64,
+  numLayers: 2,
+  l2Weight: 1e-4,
+  learningRate: 1e-3,
+  batchSize: 1024,
+  numEpochs: 1000,
+  validateEvery: 5,
+  patience: 10,
+  seed: 123,
+};
+
+interface Vectors {
+  /** `[M, D]`. */
+  users: Matrix;
+  /** `[N, D]`. */
+  items: Matrix;
+}
+
+export class LightGcn implements Recommender {
+  readonly config: LightGcnConfig;
+  private vectors: Vectors | null = null;
+
+  constructor(config: Partial<LightGcnConfig> = {}) {
+    this.config = { ...defaultLightGcnConfig, ...config };
+  }
+
+  get algorithm(): string {
+    return this.config.numLayers === 0 ? BPR_MF_ALGORITHM : LIGHT_GCN_ALGORITHM;
+  }
+
+  get numUsers(): number {
+    return this.trained.users.shape[0];
+  }
+
+  get numItems(): number {
+    return this.trained.items.shape[0];
+  }
+
+  async fit(data: RankingData, options: FitOptions = {}): Promise<FitReport> {
+    assertRankingData("LightGcn.fit", data);
+    const training = createTraining(data, this.config, this.algorithm);
+    const fingerprint = trainingFingerprint(this.config, data);
+    const report = await fitEpochs(training, data, { ...this.config, fingerprint }, options);
+    this.vectors = training.vectors();
+    return report;
+  }
+
+  score(userIndex: number): Float32Array {
+    const { users, items } = this.trained;
+    if (!(userIndex >= 0 && userIndex < users.shape[0])) {
+      throw new Error(
+        `${this.algorithm}: expected a user index below ${users.shape[0]}, got ${userIndex}`,
+      );
+    }
+    return itemScores(row(users, userIndex), items);
+  }
+
+  scoreHistory(itemIndices: readonly number[]): Float32Array {
+    const { items } = this.trained;
+    return itemScores(foldInVector(itemIndices, items), items);
+  }
+
+  recommend(userIndex: number, k: number, exclude?: ReadonlySet<number>): ScoredItem[] {
+    return bestItems(this.score(userIndex), k, exclude && (item => exclude.has(item)));
+  }
+
+  similarItems(itemIndex: number, k: number): ScoredItem[] {
+    return nearestItems(itemIndex, k, this.trained.items);
+  }
+
+  async save(directory: string): Promise<void> {
+    await mkdir(directory, { recursive: true });
+    const { algorithm, config, trained } = this;
+    await saveSafetensors(join(directory, "weights.safetensors"), {
+      tensors: { users: trained.users, items: trained.items },
+      metadata: { algorithm, seed: String(config.seed), config: JSON.stringify(config) },
+    });
+    const content = JSON.stringify({ algorithm, config }, null, 2);
+    await writeAtomically(join(directory, "config.json"), `${content}\n`);
+  }
+
+  /** @throws AppError FILE_NOT_FOUND, FILE_MALFORMED */
+  static async load(directory: string): Promise<LightGcn> {
+    const path = join(directory, "weights.safetensors");
+    const { tensors, metadata } = await loadSafetensors(path);
+    if (![LIGHT_GCN_ALGORITHM, BPR_MF_ALGORITHM].includes(metadata.algorithm)) {
+      const reason = `it is of '${metadata.algorithm}'`;
+      throw new AppError("FILE_MALFORMED", { path, expected: "a LightGCN model", reason });
+    }
+    const model = new LightGcn(JSON.parse(metadata.config) as LightGcnConfig); // written by save
+    const read = ({ shape: [rows, columns], values }: (typeof tensors)[string]) =>
+      matrix([rows, columns], values as Float32Array);
+    model.vectors = { users: read(tensors.users), items: read(tensors.items) };
+    return model;
+  }
+
+  dispose(): void {
+    this.vectors = null;
+  }
+
+  private get trained(): Vectors {
+    if (!this.vectors) {
+      throw new Error("LightGcn: expected a trained model; call fit or load first");
+    }
+    return this.vectors;
+  }
+}
+
+function createTraining(
+  { numUsers, numItems, train }: RankingData,
+  config: LightGcnConfig,
+  algorithm: string,
+): Trainee & { vectors(): Vectors } {
+  const { batchSize, embeddingSize: D, learningRate, l2Weight, numLayers } = config;
+  const random = new Random(config.seed);
+  const normal = (length: number, label: string) =>
+    random
+      .fork(label)
+      .normals(length)
+      .map(value => 0.1 * value); // the paper's initialization
+  const parameters: NamedArrays = {
+    users: normal(numUsers * D, "users"),
+    items: normal(numItems * D, "items"),
+  };
+  const optimizer = new Adam(parameters);
+  const adjacency = userItemGraph("symmetric", train, numItems);
+  const backwards = transposed(adjacency);
+  const forward = (): Vectors => {
+    const nodes = stackRows(
+      matrix([numUsers, D], parameters.users),
+      matrix([numItems, D], parameters.items),
+    );
+    const smoothed = propagated(adjacency, nodes, numLayers);
+    return {
+      users: rowRange(smoothed, 0, numUsers),
+      items: rowRange(smoothed, numUsers, numUsers + numItems),
+    };
+  };
+  let current = forward();
+  return {
+    algorithm,
+    parameters,
+    optimizer,
+    vectors: () => current,
+    score: userIndex => itemScores(row(current.users, userIndex), current.items),
+    async refresh() {
+      current = forward();
+    },
+    async runEpoch(epoch, signal): Promise<LossTerms> {
+      const draws = random.fork(`epoch ${epoch}`);
+      const count = numBatches(train, batchSize);
+      const sums = { total: 0, bpr: 0, l2: 0 };
+      for (let batch = 0; batch < count; batch++) {
+        const { users, items } = forward();
+        const triples = drawTriples(train, numItems, batchSize, draws);
+        const { bpr, l2, dUsers, dItems } = bprLoss(users, items, triples, l2Weight);
+        const { values } = propagated(backwards, stackRows(dUsers, dItems), numLayers);
+        const boundary = dUsers.values.length;
+        const gradients = { users: values.subarray(0, boundary), items: values.subarray(boundary) };
+        optimizer.step(gradients, learningRate);
+        sums.bpr += bpr / count;
+        sums.l2 += l2 / count;
+        await yieldToEventLoop();
+        signal?.throwIfAborted();
+      }
+      return { ...sums, total: sums.bpr + sums.l2 };
+    },
+  };
+}
