@@ -40,7 +40,7 @@ export function quantile(times, fraction) {
   return sorted[Math.min(sorted.length - 1, Math.floor(fraction * sorted.length))];
 }
 
-export async function run({ json = false } = {}) {
+export async function run() {
   const home = await mkdtemp(join(tmpdir(), "vitrine-bench-"));
   const db = await openDatabase({ databaseUrl: process.env.DATABASE_URL ?? null, folder: null });
   const { prisma } = db;
@@ -73,7 +73,6 @@ export async function run({ json = false } = {}) {
     const times = await latencies(server.url, key, numRequests);
     await services.access.revokeKey(name);
     const result = {
-      name: "api: one item, idle",
       database: db.kind,
       numRequests,
       medianMs: quantile(times, 0.5),
@@ -81,10 +80,8 @@ export async function run({ json = false } = {}) {
       p99Ms: quantile(times, 0.99),
     };
     console.log(
-      json
-        ? JSON.stringify(result)
-        : `${result.name} (${db.kind}): median ${result.medianMs.toFixed(2)} ms, ` +
-            `95 % ${result.p95Ms.toFixed(2)} ms, 99 % ${result.p99Ms.toFixed(2)} ms`,
+      `one item, idle (${db.kind}): median ${result.medianMs.toFixed(2)} ms, ` +
+        `95 % ${result.p95Ms.toFixed(2)} ms, 99 % ${result.p99Ms.toFixed(2)} ms`,
     );
     return result;
   } finally {
