@@ -46,8 +46,7 @@ export class RankingModelVersionsRepository {
       where: { id },
       data: {
         ...outcome,
-        metrics: outcome.metrics
-        metrics: outcome.metrics,
+        state: "READY",
         failure: null,
         trainedAt: new Date(),
       },
