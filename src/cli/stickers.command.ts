@@ -5,7 +5,8 @@ import type { CliContext } from "./cli-context.js";
 import { wholeNumber } from "./import.command.js";
 import { createProgress } from "./progress.js";
 
-export function stickersCommand(_context: CliContext): Command {
+/** Like every command it is given the context, but needs none of it. */
+export const stickersCommand: (context: CliContext) => Command = () => {
   const stickers = new Command("stickers").description("openly licensed emoji art");
   stickers
     .command("export <folder>")
@@ -30,4 +31,4 @@ export function stickersCommand(_context: CliContext): Command {
       }
     });
   return stickers;
-}
+};

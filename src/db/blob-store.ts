@@ -123,7 +123,9 @@ export class BlobStore {
   }
 }
 
-function notFound(hash: string, error: unknown): unknown {
-  const isMissing = (error as NodeJS.ErrnoException).code === "ENOENT";
-  return isMissing ? new AppError("IMAGE_NOT_FOUND", { hash }, { cause: error }) : error;
+function notFound(hash: string, error: unknown): Error {
+  const fault = error as NodeJS.ErrnoException; // what node:fs rejects with
+  return fault.code === "ENOENT"
+    ? new AppError("IMAGE_NOT_FOUND", { hash }, { cause: error })
+    : fault;
 }

@@ -58,14 +58,14 @@ export class ImportRunsRepository {
   async advance(run: Pick<ImportRun, "id" | "cursor" | "counts">): Promise<void> {
     await this.prisma.importRun.update({
       where: { id: run.id },
-      data: { cursor: { ...run.cursor }, counts: { ...run.counts } as object },
+      data: { cursor: { ...run.cursor }, counts: { ...run.counts } },
     });
   }
 
   async complete({ id, counts }: Pick<ImportRun, "id" | "counts">): Promise<void> {
     await this.prisma.importRun.update({
       where: { id },
-      data: { state: "COMPLETE", counts: { ...counts } as object, finishedAt: new Date() },
+      data: { state: "COMPLETE", counts: { ...counts }, finishedAt: new Date() },
     });
   }
 

@@ -13,6 +13,7 @@
  */
 import { basename, extname, join, resolve } from "node:path";
 import { z } from "zod";
+import { checkCsvHeader, csvRows, type CsvShape } from "./csv-rows.js";
 import {
   captionField,
   checkedRow,
@@ -25,7 +26,6 @@ import {
   storedImage,
   titleField,
 } from "./import-parts.js";
-import { checkCsvHeader, csvRows, type CsvShape } from "./csv-rows.js";
 import type { ImportPart, ImportSource, SourceRow } from "./import-source.js";
 import {
   contentVersion,

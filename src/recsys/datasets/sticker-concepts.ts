@@ -70,7 +70,8 @@ export function stickerConcepts(limit = Infinity): StickerConcept[] {
   const shortcodes = shortcodesByHex();
   const finders = artFinders();
 
-  const concepts: (StickerConcept & { isJoined: boolean })[] = [];
+  const concepts: StickerConcept[] = [];
+  const joined = new Set<StickerConcept>();
   for (const [emoji, { name, slug, group }] of Object.entries(emojis)) {
     if (group === "Flags" || group === "Component" || SKIN_TONE.test(emoji)) {
       continue;
@@ -87,7 +88,7 @@ export function stickerConcepts(limit = Infinity): StickerConcept[] {
     }
     if (shopStyles.every(style => art[style])) {
       const title = titleOf(name);
-      concepts.push({
+      const concept: StickerConcept = {
         slug,
         title,
         keywords: keywordsOf([
@@ -97,18 +98,20 @@ export function stickerConcepts(limit = Infinity): StickerConcept[] {
         ]),
         group: group.toLowerCase().replace(/[^a-z]+/g, "-"),
         art: art as StickerConcept["art"], // every shop style has just been found
-        isJoined: emoji.includes(JOINER),
-      });
+      };
+      concepts.push(concept);
+      if (emoji.includes(JOINER)) {
+        joined.add(concept);
+      }
     }
   }
+  const lastOfAll = (concept: StickerConcept) => Number(joined.has(concept));
   const chosen = new Set(
     [...concepts]
-      .sort(
-        (a, b) => Number(a.isJoined) - Number(b.isJoined) || seedFrom(a.slug) - seedFrom(b.slug),
-      )
+      .sort((a, b) => lastOfAll(a) - lastOfAll(b) || seedFrom(a.slug) - seedFrom(b.slug))
       .slice(0, limit),
   );
-  return concepts.filter(concept => chosen.has(concept)).map(({ isJoined: _, ...rest }) => rest);
+  return concepts.filter(concept => chosen.has(concept));
 }
 
 type ArtFinder = (hex: string, names: readonly string[]) => StickerArt | null;
