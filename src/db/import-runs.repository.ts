@@ -3,11 +3,8 @@ import { randomUUID } from "node:crypto";
 import type { PrismaTransaction } from "./database.js";
 import type { ImportRunRow } from "./rows.js";
 
-/** Rows accepted and rejected. */
-export interface PartCounts {
-  accepted: number;
-  rejected: number;
-}
+/** Rows accepted and rejected; not an interface, which could not be stored as JSON. */
+export type PartCounts = Record<"accepted" | "rejected", number>;
 
 export interface ImportCursor {
   /** Where the source lies. */
@@ -58,14 +55,14 @@ export class ImportRunsRepository {
   async advance(run: Pick<ImportRun, "id" | "cursor" | "counts">): Promise<void> {
     await this.prisma.importRun.update({
       where: { id: run.id },
-      data: { cursor: { ...run.cursor }, counts: { ...run.counts } },
+      data: { cursor: { ...run.cursor }, counts: countsJson(run.counts) },
     });
   }
 
   async complete({ id, counts }: Pick<ImportRun, "id" | "counts">): Promise<void> {
     await this.prisma.importRun.update({
       where: { id },
-      data: { state: "COMPLETE", counts: { ...counts }, finishedAt: new Date() },
+      data: { state: "COMPLETE", counts: countsJson(counts), finishedAt: new Date() },
     });
   }
 
@@ -73,6 +70,14 @@ export class ImportRunsRepository {
   async deleteMany(ids: readonly string[]): Promise<void> {
     await this.prisma.importRun.deleteMany({ where: { id: { in: [...ids] } } });
   }
+}
+
+/** Prisma takes no interfaces for JSON, only plain objects. */
+function countsJson(counts: ImportRun["counts"]) {
+  const parts = Object.entries(counts);
+  return Object.fromEntries(
+    parts.map(([part, { accepted, rejected }]) => [part, { accepted, rejected }]),
+  );
 }
 
 function toRun({ id, kind, fingerprint, state, cursor, counts }: ImportRunRow): ImportRun {
