@@ -17,7 +17,9 @@ const names = readdirSync(import.meta.dirname)
   .map(file => file.slice(0, -3));
 const [name] = positionals;
 if (values.help || !names.includes(name)) {
-  console.error(`usage: npm run bench -- NAME [--json FILE]\n\nNAME is one of: ${names.join(", ")}`);
+  console.error(
+    `usage: npm run bench -- NAME [--json FILE]\n\nNAME is one of: ${names.join(", ")}`,
+  );
   process.exit(values.help ? 0 : 2);
 }
 const { run } = await import(`./${name}.js`);

@@ -191,19 +191,20 @@ async function findReference(
   const styleOf = ({ id }: { id: string }) => id.slice(0, id.indexOf(":"));
   const style = mostFrequent(liked.map(styleOf));
   const category = mostFrequent(liked.map(item => item.category ?? ""));
-  const reference = await prisma.item.findFirst({
-    where: {
-      category,
-      image: { isNot: null },
-      interactions: { none: { userId } },
-      NOT: { id: { startsWith: `${style}:` } },
-    },
-    orderBy: { id: "asc" },
-  });
-  if (!reference) {
-    throw new AppError("ITEM_NOT_FOUND", { itemId: `of the category ${category}` });
+  const isNew = { image: { isNot: null }, interactions: { none: { userId } } };
+  const isOfOtherStyle = { NOT: { id: { startsWith: `${style}:` } } };
+  // The smaller the shop, the less there is that the shopper has not liked.
+  for (const where of [
+    { ...isNew, ...isOfOtherStyle, category },
+    { ...isNew, ...isOfOtherStyle },
+    isNew,
+  ]) {
+    const reference = await prisma.item.findFirst({ where, orderBy: { id: "asc" } });
+    if (reference) {
+      return reference;
+    }
   }
-  return reference;
+  throw new AppError("ITEM_NOT_FOUND", { itemId: `that ${userId} has not liked` });
 }
 
 function mostFrequent(values: readonly string[]): string {

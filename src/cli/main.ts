@@ -43,7 +43,7 @@ const program = new Command("vitrine")
   .addCommand(rankersCommand(context))
   .addCommand(keysCommand(context))
   .addCommand(modelsCommand())
-  .addCommand(stickersCommand(context))
+  .addCommand(stickersCommand())
   .addCommand(dbCommand(context))
   .addCommand(schemaCommand())
   .addCommand(errorsCommand());

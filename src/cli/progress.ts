@@ -31,7 +31,7 @@ export function createProgress(label: string): Progress {
       },
     };
   }
-  let last = 0;
+  let last = -Infinity;
   return {
     update: (done, stage) => {
       const now = performance.now() / 1_000;

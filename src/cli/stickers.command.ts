@@ -1,12 +1,10 @@
 /** @file `vitrine stickers export`: the pictures from which the base models are made. */
 import { Command } from "commander";
 import { exportStickers } from "../recsys/datasets/sticker-export.js";
-import type { CliContext } from "./cli-context.js";
 import { wholeNumber } from "./import.command.js";
 import { createProgress } from "./progress.js";
 
-/** Like every command it is given the context, but needs none of it. */
-export const stickersCommand: (context: CliContext) => Command = () => {
+export function stickersCommand(): Command {
   const stickers = new Command("stickers").description("openly licensed emoji art");
   stickers
     .command("export <folder>")
@@ -31,4 +29,4 @@ export const stickersCommand: (context: CliContext) => Command = () => {
       }
     });
   return stickers;
-};
+}

@@ -72,3 +72,21 @@ export async function startServe(env: NodeJS.ProcessEnv): Promise<RunningServer>
   };
   return { url, kill: () => end("SIGKILL"), stop: () => end("SIGTERM") };
 }
+
+/** Runs a command and kills it (SIGKILL) so many milliseconds after a line of its progress matches. */
+export async function runCliUntilKilled(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+  { line, afterMs }: { line: RegExp; afterMs: number },
+): Promise<void> {
+  const child = start(args, env);
+  child.stderr?.on("data", (chunk: Buffer) => {
+    if (line.test(chunk.toString())) {
+      setTimeout(() => child.kill("SIGKILL"), afterMs);
+    }
+  });
+  const [code, signal] = (await once(child, "exit")) as [number | null, string | null];
+  if (signal !== "SIGKILL") {
+    throw new Error(`vitrine ${args.join(" ")} ended with ${code} before it could be killed`);
+  }
+}

@@ -73,10 +73,7 @@ export class Random {
 
   /** An index drawn in proportion to the weights, which are not negative and not all zero. */
   weightedIndex(weights: ArrayLike<number>): number {
-    let total = 0;
-    for (let i = 0; i < weights.length; i++) {
-      total += weights[i];
-    }
+    const total = Array.from(weights).reduce((sum, weight) => sum + weight, 0);
     let left = this.uniform() * total;
     for (let i = 0; i < weights.length; i++) {
       left -= weights[i];

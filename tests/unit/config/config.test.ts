@@ -1,4 +1,5 @@
 import { isAbsolute } from "node:path";
+import { AppError } from "../../../src/errors/app-error.js";
 import { loadConfig } from "../../../src/config/config.js";
 
 describe("loadConfig()", () => {
@@ -26,7 +27,7 @@ describe("loadConfig()", () => {
     for (const name of ["DATABASE_URL", "VITRINE_PORT", "VITRINE_TOKEN_SECRET", "VITRINE_COLOUR"]) {
       expect(load).toThrow(name);
     }
-    expect(load).toThrow(expect.objectContaining({ code: "CONFIG_INVALID" }));
+    expect(load).toThrow(AppError);
   });
 
   it("takes an empty variable for one that is not set", () => {

@@ -21,8 +21,6 @@ describe("generationOptions()", () => {
       "seed must be a whole number from -2147483648 to 2147483647, but got 2147483648",
     ],
   ])("refuses %j", (given, message) => {
-    expect(() => generationOptions(given)).toThrow(
-      expect.objectContaining({ code: "INVALID_ARGUMENT", message }),
-    );
+    expect(() => generationOptions(given)).toThrow(message);
   });
 });

@@ -1,0 +1,32 @@
+/** What is killed continues, and what comes of it is what would have come without the kill: byte for byte. */
+import { existsSync, mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { runCliJson, runCliUntilKilled } from "../helpers/cli.js";
+import { describeWithMiniPack, miniPackDir } from "../unit/ml/runtime/mini-pack.js";
+
+const demo = ["demo", "--once", "--concepts", "8", "--shoppers", "30"];
+
+function newHome(): NodeJS.ProcessEnv {
+  return {
+    VITRINE_HOME: mkdtempSync(join(tmpdir(), "vitrine-killed-")),
+    VITRINE_PORT: "0",
+    VITRINE_MODELS: miniPackDir,
+  };
+}
+
+describeWithMiniPack("a demo that is killed again and again", () => {
+  it("ends with the picture, the ranks and the model of one that was not", async () => {
+    const whole = await runCliJson<{ file: string; deltaR: number }>(demo, newHome());
+
+    const env = newHome();
+    await runCliUntilKilled(demo, env, { line: /^stickers .*items/m, afterMs: 300 });
+    await runCliUntilKilled(demo, env, { line: /^index/m, afterMs: 400 });
+    await runCliUntilKilled(demo, env, { line: /^ranker/m, afterMs: 600 });
+    const killed = await runCliJson<{ file: string; deltaR: number }>(demo, env);
+
+    expect(basename(killed.file)).toBe(basename(whole.file)); // named by its SHA-256
+    expect(killed.deltaR).toBe(whole.deltaR);
+    expect(existsSync(killed.file)).toBe(true);
+  }, 400_000);
+});
