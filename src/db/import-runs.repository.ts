@@ -55,14 +55,14 @@ export class ImportRunsRepository {
   async advance(run: Pick<ImportRun, "id" | "cursor" | "counts">): Promise<void> {
     await this.prisma.importRun.update({
       where: { id: run.id },
-      data: { cursor: { ...run.cursor }, counts: countsJson(run.counts) },
+      data: { cursor: { ...run.cursor }, counts: { ...run.counts } },
     });
   }
 
   async complete({ id, counts }: Pick<ImportRun, "id" | "counts">): Promise<void> {
     await this.prisma.importRun.update({
       where: { id },
-      data: { state: "COMPLETE", counts: countsJson(counts), finishedAt: new Date() },
+      data: { state: "COMPLETE", counts: { ...counts }, finishedAt: new Date() },
     });
   }
 
@@ -70,14 +70,6 @@ export class ImportRunsRepository {
   async deleteMany(ids: readonly string[]): Promise<void> {
     await this.prisma.importRun.deleteMany({ where: { id: { in: [...ids] } } });
   }
-}
-
-/** Prisma takes no interfaces for JSON, only plain objects. */
-function countsJson(counts: ImportRun["counts"]) {
-  const parts = Object.entries(counts);
-  return Object.fromEntries(
-    parts.map(([part, { accepted, rejected }]) => [part, { accepted, rejected }]),
-  );
 }
 
 function toRun({ id, kind, fingerprint, state, cursor, counts }: ImportRunRow): ImportRun {
