@@ -1,7 +1,6 @@
 """The captioner (VisionEncoderDecoder): the frozen CLIP vision tower and a small GPT-2 that attends to its patches.
 
-The tower does not learn here, so its patch states are computed once (each picture as it is and mirrored) and only the
-decoder trains, to say the catalogue's caption.
+The tower does not learn here, so its patch states are computed once and only the decoder trains, to say the catalogue's caption.
 """
 
 import numpy as np
@@ -32,14 +31,13 @@ def trained_decoder(stickers, work):
 
 @torch.no_grad()
 def patch_states(clip, stickers, work):
-    """[2, N, 65, D] float16: the tower's last hidden states of each picture and of its mirror image."""
+    """[N, 65, D] float16: the tower's last hidden states of each picture."""
     path = work / "patches.pt"
     if not path.exists():
-        states = torch.empty(2, len(stickers.rows), 65, WIDTH, dtype=torch.float16)
+        states = torch.empty(len(stickers.rows), 65, WIDTH, dtype=torch.float16)
         for at in range(0, len(stickers.rows), 64):
             pixels = stickers.float_pixels(slice(at, at + 64))
-            for mirrored, images in enumerate((pixels, pixels.flip(-1))):
-                states[mirrored, at : at + 64] = clip.vision_model(pixel_values=images).last_hidden_state.half()
+            states[at : at + 64] = clip.vision_model(pixel_values=pixels).last_hidden_state.half()
         torch.save(states, path)
     return torch.load(path)
 
@@ -56,13 +54,13 @@ def main():
     trainer = Trainer("captioner", {"decoder": decoder}, arguments.work, arguments.minutes, lr=1.5e-3, weight_decay=0.05, ema=0.995)
     rng = np.random.default_rng(trainer.step)
     while not trainer.done:
-        rows, mirrored = rng.choice(stickers.train, 48), rng.integers(0, 2, 48)
+        rows = rng.choice(stickers.train, 48)
         longest = max(len(captions[r]) for r in rows)
         ids = torch.full((len(rows), longest), end)
         labels = torch.full((len(rows), longest), -100)
         for n, r in enumerate(rows):
             ids[n, : len(captions[r])] = labels[n, : len(captions[r])] = torch.tensor(captions[r])
-        seen = states[mirrored, rows].float()
+        seen = states[rows].float()
         seen = seen + 0.1 * seen.std() * torch.randn_like(seen)
         logits = decoder(input_ids=ids, encoder_hidden_states=seen).logits
         loss = F.cross_entropy(logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten(), ignore_index=-100)

@@ -16,7 +16,7 @@ tags: [text-to-image, image-to-image, clip, stickers]
 
 The smallest real base models of Vitrine: CLIP, an autoencoder, a conditional diffusion U-Net with an image projection
 (IP-Adapter style), a captioner. Trained from scratch on {trained_on} emoji stickers in six open styles, on two CPU
-cores, in about an hour and a half, so that the whole path runs for real from a fresh clone. It knows emoji and nothing
+cores shared with other work, in about an hour and a half, so that the whole path runs for real from a fresh clone. It knows emoji and nothing
 else.
 
 ## What is in it
@@ -45,9 +45,10 @@ else.
 
 ## Image-to-image
 
-Half of the U-Net's training examples start from *another artist's* drawing of the same thing, noised as image-to-image
-does, and ask for this artist's drawing. So at strength 0.6-0.8 and guidance 1.5-2.5 a sticker keeps what it shows and
-changes its hand. Style is told by words (`styles.json`: {styles}) or by the image tokens. Sentences ("a swan, white, in
+In part of the U-Net's training the examples start from *another artist's* drawing of the same thing, noised as
+image-to-image does, and ask for this artist's drawing (`pretrain/unet.py`). Use strength 0.3-0.5 and guidance 2: there a
+sticker stays what it is and takes on some of the other hand's colouring; from 0.6 on its outlines dissolve, because
+this U-Net is small and had little training. Style is told by words (`styles.json`: {styles}) or by the image tokens. Sentences ("a swan, white, in
 flat vector style") and keyword lists ("swan, bird, white, flat vector style") are both in the training text.
 
 ## Figures (printed by `python pretrain/measure.py`, all on {held_out} held-out (thing, style) pairs)
@@ -71,7 +72,9 @@ Remake: `python pretrain/make.py --stickers DIR --work DIR --out models/mini`.
   and Fluent flat share their outlines, so a held-out one of the two is easier than it sounds. Nothing here measures
   things never seen.
 - Emoji only: photographs and posters come out as smears, their captions as guesses among emoji.
-- Text-to-image (strength 1) gives the gist of common things at best; fine detail, lettering and faces are soft.
+- The redrawing is soft and blotchy, the change of style faint (clearest towards `fluent-3d`); the figures say how faint.
+  Text-to-image (strength 1) gives coloured blots.
+- The captioner names colours and style much better than the thing itself.
 - The CLIP scores of this pack compare pictures within this pack's world; they say nothing against other checkpoints.
 - English only. Styles are named after their sets, not after artists.
 

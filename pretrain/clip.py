@@ -71,7 +71,7 @@ def contrastive_loss(images, texts, scale, positives):
 
 
 def main():
-    arguments = stage_arguments(__doc__, 25).parse_args()
+    arguments = stage_arguments(__doc__, 31).parse_args()
     start(arguments)
     stickers = load_stickers(arguments.stickers, arguments.work)
     tokenizer = clip_tokenizer(stickers, arguments.work)

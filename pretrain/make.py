@@ -14,14 +14,14 @@ from pathlib import Path
 HERE = Path(__file__).parent
 # Stages of one row need only the rows before it. Minutes are for one core of an unloaded machine.
 STAGES = [
-    [("vae.py", 24, []), ("clip.py", 26, [])],
-    [("unet.py", 70, []), ("captioner.py", 10, []), ("vae.py", 30, ["--decoder-only"])],
+    [("vae.py", 24), ("clip.py", 31)],
+    [("unet.py", 60), ("captioner.py", 15)],
 ]
 
 
-def command(script, arguments, minutes, extra):
+def command(script, arguments, minutes):
     return [sys.executable, str(HERE / script), "--stickers", arguments.stickers, "--work", arguments.work,
-            "--minutes", str(minutes * arguments.minutes_scale), *extra]
+            "--minutes", str(minutes * arguments.minutes_scale)]
 
 
 def run_all(commands, at_once):
@@ -43,7 +43,7 @@ def main():
     arguments = parser.parse_args()
     Path(arguments.work).mkdir(parents=True, exist_ok=True)
     for row in STAGES:
-        run_all([command(script, arguments, minutes, extra) for script, minutes, extra in row], arguments.parallel)
+        run_all([command(script, arguments, minutes) for script, minutes in row], arguments.parallel)
     paths = ["--stickers", arguments.stickers, "--work", arguments.work]
     subprocess.run([sys.executable, str(HERE / "export.py"), *paths, "--out", arguments.out], check=True)
     subprocess.run([sys.executable, str(HERE / "measure.py"), *paths, "--pack", arguments.out], check=True)

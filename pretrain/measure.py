@@ -1,6 +1,6 @@
 """Measures a pack on the held-out stickers, with ONNX Runtime only, and draws contact sheets to look at.
 
-    python measure.py --stickers DIR --pack models/mini --work DIR [--count 60]
+    python measure.py --stickers DIR --pack models/mini --work DIR [--count 40] [--parts redraw,sheets]
 
 Every figure of the model card comes from here. Writes metrics.json beside the pack and into --work, and
 contact-{images,words,text}.png into --work.
@@ -178,9 +178,18 @@ class StyleJudge:
     """A softmax regression on `style_features`, trained on autoencoded training stickers (so that the autoencoder's
     own touch tells nothing), independent of CLIP and of the U-Net."""
 
-    def __init__(self, pack, stickers, count=1800):
-        rows = random.Random(SEED).sample(stickers.train.tolist(), min(count, len(stickers.train)))
+    def __init__(self, pack, stickers, work, count=1200):
         self.styles = stickers.styles
+        manifest = {f["path"]: f["sha256"] for f in pack.read("manifest.json")["files"]}
+        cache = work / f"judge-{manifest['vae_decoder/model.onnx'][:12]}.npz"
+        if not cache.exists():
+            self.learn(pack, stickers, count)
+            np.savez(cache, mean=self.mean, std=self.std, weights=self.weights)
+        kept = np.load(cache)
+        self.mean, self.std, self.weights = kept["mean"], kept["std"], kept["weights"]
+
+    def learn(self, pack, stickers, count):
+        rows = random.Random(SEED).sample(stickers.train.tolist(), min(count, len(stickers.train)))
         real = stickers.float_pixels(rows).numpy()
         x = style_features(np.clip(pack.decode(pack.encode(real)), -1, 1))
         self.mean, self.std = x.mean(0), x.std(0) + 1e-3
@@ -221,9 +230,9 @@ def redraw_cases(stickers, count):
     return cases
 
 
-def measure_redraw(pack, stickers, count, strengths=(0.6, 0.75, 1.0)):
+def measure_redraw(pack, stickers, count, work, strengths=(0.3, 0.45, 0.6, 0.75)):
     cases, rng = redraw_cases(stickers, count), random.Random(SEED)
-    judge = StyleJudge(pack, stickers)
+    judge = StyleJudge(pack, stickers, work)
     references = stickers.float_pixels([r for r, _ in cases]).numpy()
     targets = stickers.float_pixels([t for _, t in cases]).numpy()
     rows = [stickers.rows[t] for _, t in cases]
@@ -232,14 +241,14 @@ def measure_redraw(pack, stickers, count, strengths=(0.6, 0.75, 1.0)):
     wanted = [row["style"] for row in rows]
     hits = lambda images: np.mean([a == b for a, b in zip(judge(images), wanted)])
     cosine = lambda a, b: float((a * b).sum(1).mean())
-    held = stickers.held_out.tolist()
+    held = stickers.held_out.tolist()[::3]
     judged = judge(np.clip(pack.decode(pack.encode(stickers.float_pixels(held).numpy())), -1, 1))
     result = {"cases": len(cases), "steps": 20, "guidance": 2.0,
               "judge_accuracy_on_real_held_out": np.mean([a == stickers.rows[i]["style"] for a, i in zip(judged, held)]),
               "reference_itself": {"judged_wanted_style": hits(references), "clip_to_target": cosine(reference_embeds, target_embeds)}}
     for name, condition in (("image_tokens", pack.condition([row["title"] for row in rows], embeds)),
                             ("style_words", pack.condition([f"{row['title']}, {style_words(row['style'])}" for row in rows]))):
-        for strength in strengths:
+        for strength in strengths if name == "image_tokens" else (0.45, 0.75):
             made = pack.redraw(references, condition, strength)
             made_embeds = pack.embed_images(made)
             result[f"{name}@{strength}"] = {"judged_wanted_style": hits(made), "clip_to_target": cosine(made_embeds, target_embeds),
@@ -247,7 +256,7 @@ def measure_redraw(pack, stickers, count, strengths=(0.6, 0.75, 1.0)):
     return result
 
 
-def draw_sheet(pack, stickers, path, by, strengths=(0.6, 0.75, 1.0), things=6):
+def draw_sheet(pack, stickers, path, by, strengths=(0.3, 0.45, 0.6, 0.75), things=5):
     """One block a thing: the reference, then for each strength a row of that thing in every style."""
     rng = random.Random(SEED + 1)
     cases = rng.sample(redraw_cases(stickers, 60), things)
@@ -292,25 +301,31 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     for name in ("stickers", "pack", "work"):
         parser.add_argument(f"--{name}", type=Path, required=True)
-    parser.add_argument("--count", type=int, default=60, help="held-out pairs to redraw (default 60)")
-    parser.add_argument("--sheets-only", action="store_true")
+    parser.add_argument("--count", type=int, default=40, help="held-out pairs to redraw (default 40)")
+    parser.add_argument("--parts", default="autoencoder,clip,captioner,redraw,sheets", help="what to measure anew; the rest stays as --work has it")
     arguments = parser.parse_args()
+    parts = arguments.parts.split(",")
     stickers = load_stickers(arguments.stickers, arguments.work)
     pack = Pack(arguments.pack)
-    draw_sheet(pack, stickers, arguments.work / "contact-images.png", "images")
-    draw_sheet(pack, stickers, arguments.work / "contact-words.png", "words", strengths=(0.75,))
-    if arguments.sheets_only:
-        return
     rows = [stickers.rows[i] for i in stickers.held_out]
     images = stickers.float_pixels(stickers.held_out).numpy()
-    captions, samples = measure_captioner(pack, rows, images)
-    metrics = {"held_out": len(rows), "trained_on": len(stickers.train), "autoencoder": measure_autoencoder(pack, images),
-               "clip": measure_clip(pack, rows, images), "captioner": captions,
-               "redraw": measure_redraw(pack, stickers, arguments.count)}
+    path = arguments.work / "metrics.json"
+    metrics = json.loads(path.read_text()) if path.exists() else {}
+    metrics |= {"held_out": len(rows), "trained_on": len(stickers.train)}
+    if "sheets" in parts:
+        draw_sheet(pack, stickers, arguments.work / "contact-images.png", "images")
+        draw_sheet(pack, stickers, arguments.work / "contact-words.png", "words", strengths=(0.45,))
+    if "autoencoder" in parts:
+        metrics["autoencoder"] = measure_autoencoder(pack, images)
+    if "clip" in parts:
+        metrics["clip"] = measure_clip(pack, rows, images)
+    if "captioner" in parts:
+        metrics["captioner"], metrics["caption_samples"] = measure_captioner(pack, rows, images)
+    if "redraw" in parts:
+        metrics["redraw"] = measure_redraw(pack, stickers, arguments.count, arguments.work)
     metrics["training"] = training_record(arguments.work)
     if (arguments.work / "parity.json").exists():
         metrics["parity"] = json.loads((arguments.work / "parity.json").read_text())
-    metrics["caption_samples"] = samples
     text = json.dumps(rounded(metrics), indent=2) + "\n"
     for folder in (arguments.work, arguments.pack):
         (folder / "metrics.json").write_text(text)

@@ -4,12 +4,14 @@ Condition [B, 36, D] = 32 states of the CLIP text tower, then 4 image tokens. In
 words, by the image tokens (from the mean CLIP embedding of 1 to 5 OTHER stickers of that style), or by both; a tenth
 of the conditions is dropped whole (the states of "" and zero tokens).
 
-Two kinds of example, half and half, both with v-prediction and min-SNR weights:
+Two kinds of example, both with v-prediction and min-SNR weights:
 
-  denoise   z_t = a_t z + s_t e, the usual one;
+  denoise   z_t = a_t z + s_t e, the usual one (about 60 %);
   redraw    the start is another hand's drawing z_ref of the same thing, noised at T, as image-to-image does; z_t is the
             point at t <= T of the DDIM path from there to z: z_t = a_t z + s_t (e + (a_T / s_T)(z_ref - z)).
             The answer asked for is still z, so image-to-image learns to change the hand and to keep the thing.
+            T is in 300..999 where the two drawings share their outlines, else in 650..999: with less noise the
+            answer would be the mean of all drawings z might be, a smear.
 """
 
 import random
@@ -29,6 +31,7 @@ from vae import LATENT_CHANNELS, build_vae
 
 IMAGE_TOKENS = 4
 MIN_SNR_GAMMA = 5.0
+ALIGNED = 0.6  # from this likeness on, two drawings of a thing share their outlines
 SCHEDULE = {
     "num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear",
     "prediction_type": "v_prediction", "clip_sample": False, "set_alpha_to_one": False, "steps_offset": 1,
@@ -84,7 +87,7 @@ def embed_stickers(clip, stickers, work):
 class Examples:
     """Draws batches: targets, references, texts and style embeddings."""
 
-    def __init__(self, stickers, latents, embeddings, seed):
+    def __init__(self, stickers, latents, embeddings, trainer.step):
         self.stickers, self.latents, self.embeddings = stickers, latents, embeddings
         self.rng = random.Random(seed)
         rows = stickers.rows
@@ -94,6 +97,12 @@ class Examples:
             self.of_concept.setdefault(rows[i]["concept"], []).append(i)
             self.of_color.setdefault((rows[i]["style"], rows[i]["colors"][0]), []).append(i)
         self.queue = []
+        self.mean = latents[0, ::7].mean(0)
+
+    def likeness(self, one, other):
+        """How far two drawings lie on each other: the cosine of their latents, less the mean picture."""
+        a, b = (self.latents[0, i] - self.mean for i in (one, other))
+        return F.cosine_similarity(a.flatten(), b.flatten(), dim=0).item()
 
     def style_embedding(self, row):
         """The mean embedding of 1 to 5 other stickers by the same hand; now and then also of the same colour."""
@@ -111,15 +120,21 @@ class Examples:
             self.rng.shuffle(order)
             self.queue += order
         rows, self.queue = self.queue[:size], self.queue[size:]
-        targets, references, texts, embeds, pictured = [], [], [], [], []
+        targets, references, starts, texts, embeds, pictured = [], [], [], [], [], []
         for row in rows:
             mirrored = int(self.rng.random() < 0.3)
             sticker = self.stickers.rows[row]
             dropped = self.rng.random() < 0.1
             told, shown = self.rng.choice([(True, False), (True, False), (False, True), (False, True), (True, True)])
             peers = [i for i in self.of_concept[sticker["concept"]] if i != row]
-            redraw = not dropped and peers and self.rng.random() < 0.55
-            reference = self.rng.choice(peers) if redraw else row
+            near = [i for i in peers if self.likeness(i, row) >= ALIGNED]
+            if not dropped and near and self.rng.random() < 0.6:
+                reference, earliest = self.rng.choice(near), 300
+            elif not dropped and peers and self.rng.random() < 0.25:
+                reference, earliest = self.rng.choice(peers), 650
+            else:
+                reference, earliest = row, 0
+            starts.append(self.rng.randint(earliest, 999))
             text = prompt(sticker, self.rng, style=told, colors=self.rng.random() < 0.5)
             bare = shown and not told and self.rng.random() < 0.15
             targets.append(self.latents[mirrored, row])
@@ -127,12 +142,13 @@ class Examples:
             texts.append("" if dropped or bare else text)
             pictured.append(shown and not dropped)
             embeds.append(self.style_embedding(row) if pictured[-1] else self.embeddings[row])
-        return torch.stack(targets), torch.stack(references), texts, torch.stack(embeds), torch.tensor(pictured)
+        return torch.stack(targets), torch.stack(references), torch.tensor(starts), texts, torch.stack(embeds), torch.tensor(pictured)
 
 
 def main():
-    parser = stage_arguments(__doc__, 70)
-    parser.add_argument("--batch", type=int, default=24)
+    parser = stage_arguments(__doc__, 60)
+    parser.add_argument("--rate", type=float, default=8e-4)
+    parser.add_argument("--batch", type=int, default=16)
     arguments = parser.parse_args()
     start(arguments)
     stickers = load_stickers(arguments.stickers, arguments.work)
@@ -141,19 +157,18 @@ def main():
     latents, _ = encode_stickers(stickers, arguments.work)
     embeddings = embed_stickers(clip, stickers, arguments.work)
     unet, projection = build_unet().train(), NormalisedImageProjection().train()
-    trainer = Trainer("unet", {"unet": unet, "projection": projection}, arguments.work, arguments.minutes, lr=8e-4, ema=0.998)
+    trainer = Trainer("unet", {"unet": unet, "projection": projection}, arguments.work, arguments.minutes, lr=arguments.rate, ema=0.995)
     examples = Examples(stickers, latents, embeddings, trainer.step)
     cumulative = DDIMScheduler(**SCHEDULE).alphas_cumprod
     noise_rng = torch.Generator().manual_seed(trainer.step)
     column = lambda values: values.view(-1, 1, 1, 1)
     while not trainer.done:
-        target, reference, texts, embeds, pictured = examples.batch(arguments.batch)
+        target, reference, start_at, texts, embeds, pictured = examples.batch(arguments.batch)
         size = len(target)
         with torch.no_grad():
             ids = torch.tensor([e.ids for e in tokenizer.encode_batch(texts)])
             states = clip.text_model(input_ids=ids).last_hidden_state
         tokens = projection(embeds) * pictured.view(-1, 1, 1)
-        start_at = (400 + 600 * torch.rand(size, generator=noise_rng)).long().clamp(max=999)
         t = (torch.rand(size, generator=noise_rng) * (start_at + 1)).long()
         same = (reference == target).flatten(1).all(1)
         t = torch.where(same, (torch.rand(size, generator=noise_rng) * 1000).long(), t)

@@ -1,8 +1,7 @@
 """The autoencoder: 128x128 RGB <-> 16x16 latents of 12 channels (AutoencoderKL).
 
 Trained on 64x64 crops, then for the last tenth on whole pictures. Loss = L1 + 2 MSE + edges (L1 of the finite
-differences, which keeps outlines sharp) + 5e-4 KL. When `--decoder-only` is given, the encoder stays as it is (so
-that latents a U-Net was trained on stay valid) and only the decoder goes on learning.
+differences, which keeps outlines sharp) + 5e-4 KL.
 """
 
 import numpy as np
@@ -37,16 +36,7 @@ def build_vae():
 
 
 def trained_vae(work):
-    """The encoder of the first training with the decoder of the second, if that has run."""
-    vae = load_module(build_vae(), work, "vae", "vae")
-    for part in ("decoder", "post_quant_conv"):
-        load_part(getattr(vae, part), work, part)
-    return vae
-
-
-def load_part(module, work, part):
-    if (work / "vae-decoder.pt").exists():
-        load_module(module, work, "vae-decoder", part)
+    return load_module(build_vae(), work, "vae", "vae")
 
 
 def reconstruction_loss(made, real):
@@ -69,32 +59,21 @@ def crops(pixels, rows, size, rng):
 
 
 def main():
-    parser = stage_arguments(__doc__, 24)
-    parser.add_argument("--decoder-only", action="store_true")
-    arguments = parser.parse_args()
+    arguments = stage_arguments(__doc__, 24).parse_args()
     start(arguments)
     stickers = load_stickers(arguments.stickers, arguments.work)
-    vae = build_vae()
-    if arguments.decoder_only:
-        load_module(vae, arguments.work, "vae", "vae")
-        modules = {"decoder": vae.decoder, "post_quant_conv": vae.post_quant_conv}
-        for module in modules.values():
-            module.requires_grad_(True)
-        trainer = Trainer("vae-decoder", modules, arguments.work, arguments.minutes, lr=6e-4, ema=0.998)
-    else:
-        trainer = Trainer("vae", {"vae": vae}, arguments.work, arguments.minutes, lr=2e-3, weight_decay=1e-4, ema=0.995)
-    vae.train()
+    vae = build_vae().train()
+    trainer = Trainer("vae", {"vae": vae}, arguments.work, arguments.minutes, lr=2e-3, weight_decay=1e-4, ema=0.995)
     rng = np.random.default_rng(trainer.step + 1)
     while not trainer.done:
         whole = trainer.progress > 0.9
         rows = rng.choice(stickers.train, 4 if whole else 8)
         images = crops(stickers.pixels, rows, 128 if whole else 64, rng)
-        with torch.set_grad_enabled(not arguments.decoder_only):
-            posterior = vae.encode(images).latent_dist
-            latents = posterior.sample() if rng.random() < 0.5 else posterior.mode()
+        posterior = vae.encode(images).latent_dist
+        latents = posterior.sample() if rng.random() < 0.5 else posterior.mode()
         loss, mse = reconstruction_loss(vae.decode(latents).sample, images)
         kl = posterior.kl().mean() / posterior.mean[0].numel()
-        trainer.update(loss if arguments.decoder_only else loss + 5e-4 * kl, mse=mse, kl=kl)
+        trainer.update(loss + 5e-4 * kl, mse=mse, kl=kl)
     trainer.save()
 
 

@@ -5,7 +5,7 @@ import { basename, join } from "node:path";
 import { runCliJson, runCliUntilKilled } from "../helpers/cli.js";
 import { describeWithMiniPack, miniPackDir } from "../unit/ml/runtime/mini-pack.js";
 
-const demo = ["demo", "--once", "--concepts", "8", "--shoppers", "30"];
+const demo = ["demo", "--once", "--concepts", "12", "--shoppers", "30"];
 
 function newHome(): NodeJS.ProcessEnv {
   return {

@@ -8,7 +8,7 @@
  *   the decoder has blotches and so is smooth from pixel to pixel, but not over such distances.
  * - similarity: cosine of the CLIP image embeddings of picture and reference.
  */
-import { cosine } from "../metrics/clip-scores.js";
+import { cosine } from "../nn/cosine.js";
 import { type RgbImage } from "../nn/rgb-image.js";
 
 export interface QualityConfig {

@@ -8,25 +8,7 @@
  * comparable across checkpoints. Higher is better; the range is -100 … 100.
  */
 
-/** `a·b / (|a| |b|)`. @throws Error when the lengths differ or a vector is zero. */
-export function cosine(a: Float32Array, b: Float32Array): number {
-  if (a.length !== b.length) {
-    throw new Error(`cosine: expected ${a.length} dimensions, got ${b.length}`);
-  }
-  let dot = 0;
-  let squaredA = 0;
-  let squaredB = 0;
-  for (let i = 0; i < a.length; i++) {
-    dot += a[i] * b[i];
-    squaredA += a[i] * a[i];
-    squaredB += b[i] * b[i];
-  }
-  const norms = Math.sqrt(squaredA) * Math.sqrt(squaredB);
-  if (norms === 0) {
-    throw new Error("cosine: expected vectors with a direction, got a zero vector");
-  }
-  return dot / norms;
-}
+import { cosine } from "../nn/cosine.js";
 
 /** CS `= 100 cos(CLIPimage(generated), CLIPtext(reference text))`. */
 export function clipScore(generatedImage: Float32Array, referenceText: Float32Array): number {

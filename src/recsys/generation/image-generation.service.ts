@@ -10,7 +10,7 @@ import type {
 } from "../../db/personalized-images.repository.js";
 import type { BlobRow, PersonalizedImageRow } from "../../db/rows.js";
 import { AppError } from "../../errors/app-error.js";
-import { dot } from "../../ml/nn/dot.js";
+import { dot } from "../../ml/nn/cosine.js";
 import type { RgbImage } from "../../ml/nn/rgb-image.js";
 import type { GenerationOptions } from "./generation-options.js";
 import type { GenerationPlan, GenerationPlanner } from "./generation-plan.js";

@@ -8,8 +8,8 @@
  * item gets a new label and its old one is marked deleted; when most labels are deleted the graph is made anew.
  */
 import hnswlib from "hnswlib-node";
+import { cosine } from "../../ml/nn/cosine.js";
 import { topK } from "../../ml/nn/top-k.js";
-import { cosine } from "./correlation-unit.js";
 
 /** Edges of a node (the paper's M), and candidates looked at when inserting and when searching. */
 export const M = 16;

@@ -12,6 +12,7 @@
  * The paper leaves ties open: here the later item wins, then the smaller id. The history holds at most some tens of items,
  * so this is exact; the approximate index is for the whole catalogue.
  */
+import { cosine } from "../../ml/nn/cosine.js";
 
 /** An item of the history as the correlation unit sees it. */
 export interface HistoryCandidate {
@@ -28,23 +29,6 @@ export type Correlated<Candidate> = Candidate & {
 
 /** Default number of items retrieved, the best of the paper's Fig. 4. */
 export const DEFAULT_K = 5;
-
-/** `a · b / (|a| |b|)`, accumulated in double precision; 0 if either is all zero. */
-export function cosine(a: Float32Array, b: Float32Array): number {
-  if (a.length !== b.length) {
-    throw new Error(`cosine: embeddings must have one length, but got ${a.length} and ${b.length}`);
-  }
-  let product = 0;
-  let normA = 0;
-  let normB = 0;
-  for (let d = 0; d < a.length; d++) {
-    product += a[d] * b[d];
-    normA += a[d] * a[d];
-    normB += b[d] * b[d];
-  }
-  const norms = Math.sqrt(normA * normB);
-  return norms === 0 ? 0 : Math.min(1, Math.max(-1, product / norms));
-}
 
 /** The `k` items of the history most similar to the reference, best first (Eq. 3); all if there are fewer. */
 export function correlate<Candidate extends HistoryCandidate>(

@@ -1,4 +1,5 @@
-import { correlate, cosine } from "../../../../src/recsys/retrieval/correlation-unit.js";
+import { cosine } from "../../../../src/ml/nn/cosine.js";
+import { correlate } from "../../../../src/recsys/retrieval/correlation-unit.js";
 import {
   fusionWeights,
   preferenceEmbedding,
@@ -22,7 +23,7 @@ describe("cosine()", () => {
 
   it("refuses embeddings of two lengths", () => {
     expect(() => cosine(vector(1), vector(1, 2))).toThrow(
-      "cosine: embeddings must have one length, but got 1 and 2",
+      "expected vectors of one length, got 1 and 2",
     );
   });
 });
