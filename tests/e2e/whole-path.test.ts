@@ -245,7 +245,7 @@ function describeWholePath(kind: "embedded" | "Postgres") {
     const running = await request("sim-0004", first.itemId, {
       waitMs: 0,
       numSteps: 100,
-      numCandidates: 4,
+      numCandidates: 2,
     });
     expect(running.__typename).toBe("JobRunning");
     const jobId = running.job!.id;
@@ -265,7 +265,7 @@ function describeWholePath(kind: "embedded" | "Postgres") {
       job = await stateOf();
     }
     expect(job).toMatchObject({ state: "SUCCEEDED", attempts: 2 });
-    const again = await request("sim-0004", first.itemId, { numSteps: 100, numCandidates: 4 });
+    const again = await request("sim-0004", first.itemId, { numSteps: 100, numCandidates: 2 });
     expect(again.isCached).toBe(true);
   }, 240_000);
 
