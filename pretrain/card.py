@@ -46,12 +46,20 @@ else.
 ## Image-to-image
 
 In part of the U-Net's training the examples start from *another artist's* drawing of the same thing, noised as
-image-to-image does, and ask for this artist's drawing (`pretrain/unet.py`). Use strength 0.3-0.5 and guidance 2: there a
-sticker stays what it is and takes on some of the other hand's colouring; from 0.6 on its outlines dissolve, because
-this U-Net is small and had little training. Style is told by words (`styles.json`: {styles}) or by the image tokens. Sentences ("a swan, white, in
-flat vector style") and keyword lists ("swan, bird, white, flat vector style") are both in the training text.
+image-to-image does, and ask for this artist's drawing (`pretrain/unet.py`). Use strength 0.3-0.5 (0.6 at most) and
+guidance 2, chosen by looking at contact sheets: there a sticker stays what it is and takes on a little of the other
+hand's colouring; beyond that its outlines dissolve, because this U-Net is small and had little training.
 
-## Figures (printed by `python pretrain/measure.py`, all on {held_out} held-out (thing, style) pairs)
+Style is told by the image tokens or by words (`styles.json`):
+
+{styles}
+
+Sentences ("a swan, white, in flat vector style") and keyword lists ("swan, bird, white, flat vector style") are both in
+the training text.
+
+## Figures
+
+Printed by `python pretrain/measure.py`, on the {held_out} held-out (thing, style) pairs or a seeded part of them.
 
 {figures}
 
@@ -74,7 +82,9 @@ Remake: `python pretrain/make.py --stickers DIR --work DIR --out models/mini`.
 - Emoji only: photographs and posters come out as smears, their captions as guesses among emoji.
 - The redrawing is soft and blotchy, the change of style faint (clearest towards `fluent-3d`); the figures say how faint.
   Text-to-image (strength 1) gives coloured blots.
-- The captioner names colours and style much better than the thing itself.
+- The captioner rarely names the thing itself (see the figures); it was cut short.
+- The tokenizers saw every caption, and the mean latent by which the U-Net's training tells aligned pairs saw every
+  sticker; no gradient came from a held-out one.
 - The CLIP scores of this pack compare pictures within this pack's world; they say nothing against other checkpoints.
 - English only. Styles are named after their sets, not after artists.
 
@@ -113,12 +123,12 @@ def main():
     pack = parser.parse_args().pack
     m = json.loads((pack / "metrics.json").read_text())
     styles = json.loads((pack / "styles.json").read_text())
-    training = ["| model | steps | minutes | last loss |", "|---|--:|--:|--:|"]
-    training += [f"| {k} | {v['step']:,.0f} | {v['seconds'] / 60:.0f} | {v['loss']:.4g} |" for k, v in m["training"].items()]
+    training = ["| model | steps | minutes | last training loss |", "|---|--:|--:|--:|"]
+    training += [f"| {k} | {v['steps']:,} | {v['minutes']:.0f} | {v['last']['loss']:.4g} |" for k, v in m["training"].items()]
     credit = [f"- {a['work']}{' (`' + a['style'] + '`)' if 'style' in a else ''}: {a['author']}, {a['license']}" + (f", <{a['url']}>" if "url" in a else "") + f" (npm: {a['package']})" for a in ATTRIBUTION]
     text = CARD.format(trained_on=f"{m['trained_on']:,}", held_out=m["held_out"], figures=figures_of(m), training="\n".join(training),
                        judge=m["redraw"]["judge_accuracy_on_real_held_out"], attribution="\n".join(credit),
-                       styles="; ".join(f"{k} = \"{v}\"" for k, v in styles.items()))
+                       styles="\n".join(f"- `{k}`: {v}" for k, v in styles.items()))
     (pack / "README.md").write_text(text, "utf-8")
     print(f"{pack}: {write_manifest(pack) / 2**20:.1f} MiB, {LICENSE}")
 

@@ -1,4 +1,4 @@
-"""Measures a pack on the held-out stickers, with ONNX Runtime only, and draws contact sheets to look at.
+"""Measures a pack on the held-out stickers, running its ONNX files only, and draws contact sheets to look at.
 
     python measure.py --stickers DIR --pack models/mini --work DIR [--count 40] [--parts redraw,sheets]
 
@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime
+import torch
 from PIL import Image
 from tokenizers import Tokenizer
 
@@ -280,12 +281,15 @@ def draw_sheet(pack, stickers, path, by, strengths=(0.3, 0.45, 0.6, 0.75), thing
 
 
 def training_record(work):
-    """Steps, seconds and last figures of every training, from the curves."""
+    """Steps and minutes of the checkpoints exported, and the last figures of each training's curve."""
     record = {}
     for path in sorted(work.glob("*-curve.csv")):
+        name = path.name.removesuffix("-curve.csv")
+        state = torch.load(work / f"{name}.pt", weights_only=False)
         with path.open(newline="") as file:
             *_, last = csv.DictReader(file)
-        record[path.name.removesuffix("-curve.csv")] = {k: float(v) for k, v in last.items() if k != "rate"}
+        figures = {k: float(v) for k, v in last.items() if k not in ("step", "seconds", "rate")}
+        record[name] = {"steps": state["step"], "minutes": state["spent"] / 60, "last": figures}
     return record
 
 

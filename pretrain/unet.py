@@ -87,7 +87,7 @@ def embed_stickers(clip, stickers, work):
 class Examples:
     """Draws batches: targets, references, texts and style embeddings."""
 
-    def __init__(self, stickers, latents, embeddings, trainer.step):
+    def __init__(self, stickers, latents, embeddings, seed):
         self.stickers, self.latents, self.embeddings = stickers, latents, embeddings
         self.rng = random.Random(seed)
         rows = stickers.rows
@@ -97,7 +97,7 @@ class Examples:
             self.of_concept.setdefault(rows[i]["concept"], []).append(i)
             self.of_color.setdefault((rows[i]["style"], rows[i]["colors"][0]), []).append(i)
         self.queue = []
-        self.mean = latents[0, ::7].mean(0)
+        self.mean = latents[0, stickers.train[::7]].mean(0)
 
     def likeness(self, one, other):
         """How far two drawings lie on each other: the cosine of their latents, less the mean picture."""
