@@ -294,7 +294,7 @@ describeOnEveryDatabase("jobs", (open, kind) => {
     );
     await queue.reconcile();
     const claimed = [await queue.claim("INDEX"), await queue.claim("INDEX")];
-    expect(claimed.map(row => row?.id)).toEqual([job.id, id]);
+    expect(claimed.map(row => row?.id).sort()).toEqual([job.id, id].sort()); // the order of entries made at one time is open
   });
 
   it("finishes the running job when it stops", async () => {
