@@ -18,13 +18,13 @@ export class PersonalizeImageOptions {
   @Field(() => Float, {
     nullable: true,
     description:
-      "How far the picture may leave the catalogue picture, 0.05 to 1 (only the words stay). Default: 0.7.",
+      "How far the picture may leave the catalogue picture, 0.05 to 1 (only the words stay). Default: 0.5.",
   })
   strength?: number | null;
 
   @Field(() => Float, {
     nullable: true,
-    description: "Weight of classifier-free guidance, 1 (none) to 20. Default: 2.",
+    description: "Weight of classifier-free guidance, 1 (none) to 20. Default: 3.",
   })
   guidanceScale?: number | null;
 
