@@ -153,7 +153,10 @@ async function freshKey({ services: { access } }: Plugin): Promise<string> {
   return (await access.createKey(name, "ADMIN")).key;
 }
 
-/** A picture for the shopper of a sticker they would not have chosen: of a group they like, in a style they do not. */
+/**
+ * A picture for the shopper of a sticker they would not have chosen: one that others like most of the group they like, in a
+ * style they do not.
+ */
 async function personalize(
   { db, home }: OpenedContext,
   { services }: Plugin,
@@ -199,7 +202,10 @@ async function findReference(
     { ...isNew, ...isOfOtherStyle },
     isNew,
   ]) {
-    const reference = await prisma.item.findFirst({ where, orderBy: { id: "asc" } });
+    const reference = await prisma.item.findFirst({
+      where,
+      orderBy: [{ interactions: { _count: "desc" } }, { id: "asc" }],
+    });
     if (reference) {
       return reference;
     }

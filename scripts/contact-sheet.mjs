@@ -1,0 +1,88 @@
+/**
+ * A sheet of pictures from a running API: each row an item, first its catalogue picture, then the picture for each shopper
+ * with its ΔR.
+ *
+ *   node scripts/contact-sheet.mjs --url http://127.0.0.1:4000 --key vk_… --items a,b --users u,v --out sheet.png
+ */
+import { parseArgs } from "node:util";
+import sharp from "sharp";
+
+const CELL = 160;
+const LABEL = 22;
+const PICTURE = 128;
+
+const { values } = parseArgs({
+  options: Object.fromEntries(
+    ["url", "key", "items", "users", "out"].map(name => [name, { type: "string" }]),
+  ),
+});
+const items = values.items.split(",");
+const users = values.users.split(",");
+
+async function ask(query, variables) {
+  const response = await fetch(`${values.url}/graphql`, {
+    method: "POST",
+    headers: { "content-type": "application/json", authorization: `Bearer ${values.key}` },
+    body: JSON.stringify({ query, variables }),
+  });
+  const { data, errors } = await response.json();
+  if (errors) {
+    throw new Error(errors[0].message);
+  }
+  return data;
+}
+
+const picture = async path =>
+  sharp(await (await fetch(new URL(path, values.url))).arrayBuffer())
+    .resize(PICTURE, PICTURE, { fit: "contain", background: "white" })
+    .png()
+    .toBuffer();
+
+const layers = [];
+const label = (text, column, row) => {
+  const escaped = text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${CELL}" height="${LABEL}"><text x="${CELL / 2}" y="15" font-family="sans-serif" font-size="12" text-anchor="middle" fill="#444">${escaped}</text></svg>`;
+  layers.push({
+    input: Buffer.from(svg),
+    left: column * CELL,
+    top: row * (CELL + LABEL) + PICTURE,
+  });
+};
+const put = (input, column, row) =>
+  layers.push({ input, left: column * CELL + (CELL - PICTURE) / 2, top: row * (CELL + LABEL) });
+
+for (const [row, id] of items.entries()) {
+  const { item } = await ask(`query ($id: ID!) { item(id: $id) { id image { url } } }`, { id });
+  put(await picture(item.image.url), 0, row);
+  label(item.id, 0, row);
+  for (const [column, userId] of users.entries()) {
+    const { personalizeImage: answer } = await ask(
+      `mutation ($userId: ID!, $itemId: ID!) {
+         personalizeImage(userId: $userId, itemId: $itemId, options: { waitMs: 60000 }) {
+           ... on PersonalizedImagePayload { image { url rankChange { deltaR } } }
+           ... on OriginalImage { reason }
+         } }`,
+      { userId, itemId: id },
+    );
+    if (answer.image) {
+      put(await picture(answer.image.url), column + 1, row);
+    }
+    const deltaR = answer.image?.rankChange?.deltaR;
+    label(
+      `${userId}: ${deltaR === undefined ? (answer.reason ?? "?") : `ΔR ${deltaR.toFixed(3)}`}`,
+      column + 1,
+      row,
+    );
+  }
+}
+await sharp({
+  create: {
+    width: (users.length + 1) * CELL,
+    height: items.length * (CELL + LABEL),
+    channels: 3,
+    background: "white",
+  },
+})
+  .composite(layers)
+  .png({ palette: true })
+  .toFile(values.out);
