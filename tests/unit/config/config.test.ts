@@ -1,6 +1,6 @@
 import { isAbsolute } from "node:path";
-import { AppError } from "../../../src/errors/app-error.js";
 import { loadConfig } from "../../../src/config/config.js";
+import { AppError } from "../../../src/errors/app-error.js";
 
 describe("loadConfig()", () => {
   it("needs nothing", () => {
