@@ -23,7 +23,6 @@ export function createApollo(
     includeStacktraceInErrorResponses: false,
     persistedQueries: false, // clients' documents would fill the cache
     stopOnTerminationSignals: false, // the process stops its parts in order
-    status400ForVariableCoercionErrors: true,
     parseOptions: { maxTokens },
     validationRules: limitRules(),
     formatError: createFormatError(error => {

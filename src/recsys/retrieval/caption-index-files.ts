@@ -7,10 +7,10 @@
 import { createHash, randomUUID } from "node:crypto";
 import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import hnswlib from "hnswlib-node";
 import { z } from "zod";
 import { AppError } from "../../errors/app-error.js";
 import { CaptionIndex, M } from "./caption-index.js";
+import { createNearestGraph, defaultEngine, type Engine, engines } from "./nearest-graph.js";
 
 /** Files no metadata names are younger while another process reads or writes them. */
 const ABANDONED_AFTER_MS = 10 * 60_000;
@@ -24,6 +24,8 @@ const metadataSchema = z.object({
   /** Items that can be found. */
   count: z.number().int().nonnegative(),
   m: z.literal(M),
+  /** What wrote the graph, and alone can read it. */
+  engine: z.enum(engines),
   /** State of the embeddings the index was made from (`EmbeddingsRepository.captionMark`). */
   mark: z.string(),
   graph: fileSchema,
@@ -48,7 +50,7 @@ export async function saveCaptionIndex(
   await mkdir(folder, { recursive: true });
   const { graph, labels } = index.parts();
   const id = randomUUID();
-  const graphName = `${id}.hnsw`;
+  const graphName = `${id}.${index.engine}`;
   const labelsName = `${id}.labels.json`;
   await graph.writeIndex(join(folder, graphName));
   await writeFile(join(folder, labelsName), JSON.stringify(labels));
@@ -57,6 +59,7 @@ export async function saveCaptionIndex(
     dimension: index.dimension,
     count: index.numItems,
     m: M,
+    engine: index.engine,
     mark,
     graph: { name: graphName, sha256: await syncAndHash(join(folder, graphName)) },
     labels: { name: labelsName, sha256: await syncAndHash(join(folder, labelsName)) },
@@ -75,21 +78,25 @@ export async function saveCaptionIndex(
 export async function loadCaptionIndex(
   folder: string,
   { encoder, dimension }: IndexIdentity,
+  engine: Engine = defaultEngine,
 ): Promise<{ index: CaptionIndex; mark: string }> {
   const metadata = await readMetadata(folder);
   if (metadata.encoder !== encoder || metadata.dimension !== dimension) {
     throw new AppError("INDEX_STALE", { found: metadata.encoder, expected: encoder });
   }
+  if (metadata.engine !== engine) {
+    throw new AppError("INDEX_STALE", { found: metadata.engine, expected: engine });
+  }
   try {
     const labelsBytes = await readChecked(folder, metadata.labels);
     await readChecked(folder, metadata.graph); // hnswlib crashes on a damaged file
-    const graph = new hnswlib.HierarchicalNSW("cosine", dimension);
+    const graph = createNearestGraph(engine, dimension);
     await graph.readIndex(join(folder, metadata.graph.name));
     const labels = labelsSchema.parse(JSON.parse(labelsBytes.toString("utf8")));
     if (labels.length !== graph.getCurrentCount()) {
       throw new Error(`${labels.length} labels for ${graph.getCurrentCount()} points`);
     }
-    return { index: new CaptionIndex(dimension, { graph, labels }), mark: metadata.mark };
+    return { index: new CaptionIndex(dimension, { graph, labels }, engine), mark: metadata.mark };
   } catch (error) {
     throw new AppError("INDEX_NOT_BUILT", {}, { cause: error });
   }

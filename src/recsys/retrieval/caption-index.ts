@@ -7,9 +7,14 @@
  * hnswlib knows integer labels, a fixed capacity and distances; this knows items, grows, and gives similarities. A changed
  * item gets a new label and its old one is marked deleted; when most labels are deleted the graph is made anew.
  */
-import hnswlib from "hnswlib-node";
 import { cosine } from "../../ml/nn/cosine.js";
 import { topK } from "../../ml/nn/top-k.js";
+import {
+  createNearestGraph,
+  defaultEngine,
+  type Engine,
+  type NearestGraph,
+} from "./nearest-graph.js";
 
 /** Edges of a node (the paper's M), and candidates looked at when inserting and when searching. */
 export const M = 16;
@@ -22,8 +27,6 @@ const MIN_CAPACITY = 1_024;
 const SLICE_MS = 10;
 /** With fewer deleted labels a graph is not worth making anew. */
 const MIN_DELETED = 1_000;
-
-type Graph = hnswlib.HierarchicalNSW;
 
 export interface IndexedItem {
   itemId: string;
@@ -48,22 +51,23 @@ export interface SearchOptions {
 
 /** What an index is made of: stored by `caption-index-files.ts`. */
 export interface IndexParts {
-  graph: Graph;
+  graph: NearestGraph;
   /** Item of each label in the graph, null for a deleted one. */
   labels: readonly (readonly [itemId: string, sourceHash: string] | null)[];
 }
 
 /** Changes must not run at the same time; searches may run while one waits. */
 export class CaptionIndex {
-  private graph: Graph;
+  private graph: NearestGraph;
   private itemOf: (string | null)[] = [];
   private entryOf = new Map<string, { label: number; sourceHash: string }>();
 
   constructor(
     readonly dimension: number,
     parts?: IndexParts,
+    readonly engine: Engine = defaultEngine,
   ) {
-    this.graph = parts?.graph ?? createGraph(dimension, MIN_CAPACITY);
+    this.graph = parts?.graph ?? this.createGraph(MIN_CAPACITY);
     parts?.labels.forEach((entry, label) => {
       this.itemOf.push(entry?.[0] ?? null);
       if (entry) {
@@ -175,6 +179,12 @@ export class CaptionIndex {
     }));
   }
 
+  private createGraph(capacity: number): NearestGraph {
+    const graph = createNearestGraph(this.engine, this.dimension);
+    graph.initIndex(capacity, M, EF_CONSTRUCTION);
+    return graph;
+  }
+
   private async makeRoom(numNew: number): Promise<void> {
     const numDeleted = this.itemOf.length - this.numItems;
     if (numDeleted > Math.max(MIN_DELETED, this.numItems)) {
@@ -187,7 +197,7 @@ export class CaptionIndex {
   }
 
   private async compact(): Promise<void> {
-    const graph = createGraph(this.dimension, Math.max(MIN_CAPACITY, this.numItems));
+    const graph = this.createGraph(Math.max(MIN_CAPACITY, this.numItems));
     const entries = [...this.entryOf];
     await inSlices([...entries.entries()], undefined, ([newLabel, [, { label }]]) => {
       graph.addPoint(this.graph.getPoint(label), newLabel);
@@ -198,12 +208,6 @@ export class CaptionIndex {
       entries.map(([itemId, { sourceHash }], label) => [itemId, { label, sourceHash }]),
     );
   }
-}
-
-function createGraph(dimension: number, capacity: number): Graph {
-  const graph = new hnswlib.HierarchicalNSW("cosine", dimension);
-  graph.initIndex(capacity, M, EF_CONSTRUCTION);
-  return graph;
 }
 
 /** Does something with each value, giving way to the event loop every {@link SLICE_MS}. */

@@ -1,13 +1,17 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import hnswlib from "hnswlib-node";
 import { Random } from "../../../../src/ml/nn/random.js";
 import {
   loadCaptionIndex,
   saveCaptionIndex,
 } from "../../../../src/recsys/retrieval/caption-index-files.js";
 import { CaptionIndex, type IndexedItem } from "../../../../src/recsys/retrieval/caption-index.js";
+import {
+  defaultEngine,
+  type Engine,
+  engines,
+} from "../../../../src/recsys/retrieval/nearest-graph.js";
 
 const D = 32;
 
@@ -22,30 +26,36 @@ function clustered(numItems: number, seed = 1): IndexedItem[] {
   }));
 }
 
-/** The exact answer, by hnswlib's own exhaustive search. */
+/** The exact answer, in double precision. */
 function exactly(items: readonly IndexedItem[], vector: Float32Array, k: number) {
-  const oracle = new hnswlib.BruteforceSearch("cosine", D);
-  oracle.initIndex(items.length);
-  items.forEach((item, label) => {
-    oracle.addPoint(Array.from(item.vector), label);
-  });
-  const { neighbors, distances } = oracle.searchKnn(Array.from(vector), k);
-  return neighbors.map((label, n) => ({
-    itemId: items[label].itemId,
-    similarity: 1 - distances[n],
-  }));
+  const norm = (v: Float32Array) => Math.sqrt(v.reduce((sum, x) => sum + x * x, 0));
+  return items
+    .map(item => ({
+      itemId: item.itemId,
+      similarity:
+        item.vector.reduce((sum, x, d) => sum + x * vector[d], 0) /
+        (norm(item.vector) * norm(vector)),
+    }))
+    .sort((a, b) => b.similarity - a.similarity)
+    .slice(0, k);
 }
 
-async function indexOf(items: readonly IndexedItem[]): Promise<CaptionIndex> {
-  const index = new CaptionIndex(D);
+/** hnswlib is optional: without it only the exact search is there to be tested. */
+const testedEngines = engines.filter(engine => engine === "exact" || defaultEngine === "hnsw");
+
+async function indexOf(
+  items: readonly IndexedItem[],
+  engine: Engine = defaultEngine,
+): Promise<CaptionIndex> {
+  const index = new CaptionIndex(D, undefined, engine);
   await index.add(items);
   return index;
 }
 
-describe("CaptionIndex", () => {
+describe.each(testedEngines)("CaptionIndex (%s)", engine => {
   it("finds what the exact search finds", async () => {
     const items = clustered(2_000); // more than the first capacity
-    const index = await indexOf(items);
+    const index = await indexOf(items, engine);
     let numFound = 0;
     for (const { vector } of clustered(50, 2)) {
       const exact = exactly(items, vector, 10);
@@ -59,7 +69,7 @@ describe("CaptionIndex", () => {
 
   it("gives similarities, best first, 1 for the item itself", async () => {
     const items = clustered(100);
-    const found = (await indexOf(items)).search(items[7].vector, 100);
+    const found = (await indexOf(items, engine)).search(items[7].vector, 100);
     expect(found).toHaveLength(100);
     expect(found[0].itemId).toBe("item 7");
     expect(found[0].similarity).toBeCloseTo(1, 5);
@@ -69,7 +79,7 @@ describe("CaptionIndex", () => {
 
   it("never gives a removed item, and gives a changed one in its new place only", async () => {
     const items = clustered(300);
-    const index = await indexOf(items);
+    const index = await indexOf(items, engine);
     index.remove(["item 3", "item 4", "nothing"]);
     await index.add([{ itemId: "item 5", sourceHash: "new", vector: items[6].vector }]);
     const ids = index.search(items[6].vector, 300).map(({ itemId }) => itemId);
@@ -83,7 +93,7 @@ describe("CaptionIndex", () => {
 
   it("leaves out what is excluded, and finds what a narrow filter lets through", async () => {
     const items = clustered(2_000);
-    const index = await indexOf(items);
+    const index = await indexOf(items, engine);
     const wanted = new Set(["item 17", "item 1200", "item 1999"]);
     const found = index.search(items[0].vector, 3, { filter: itemId => wanted.has(itemId) });
     expect(new Set(found.map(({ itemId }) => itemId))).toEqual(wanted);
@@ -105,7 +115,7 @@ describe("CaptionIndex", () => {
   });
 
   it("is empty at first, and refuses what is no embedding", async () => {
-    const index = new CaptionIndex(D);
+    const index = new CaptionIndex(D, undefined, engine);
     expect(index.search(new Float32Array(D).fill(1), 5)).toEqual([]);
     const bad = { itemId: "bad", sourceHash: "", vector: new Float32Array(D).fill(NaN) };
     await expect(index.add([bad])).rejects.toThrow("'bad' must have 32 finite values");
@@ -120,7 +130,7 @@ describe("CaptionIndex", () => {
       longest = Math.max(longest, performance.now() - last);
       last = performance.now();
     }, 1);
-    await indexOf(items);
+    await indexOf(items, engine);
     clearInterval(timer);
     expect(longest).toBeLessThan(500); // far above the 10 ms slices, for a busy machine; whole, it takes longer
   });
@@ -135,12 +145,12 @@ describe("the index on disk", () => {
   });
   afterEach(() => rm(folder, { recursive: true }));
 
-  it("is the same when it is loaded, deletions included, and can grow", async () => {
+  it.each(testedEngines)("is the same when it is loaded, and can grow (%s)", async engine => {
     const items = clustered(1_500);
-    const index = await indexOf(items);
+    const index = await indexOf(items, engine);
     index.remove(["item 1", "item 2"]);
     await saveCaptionIndex(folder, index, { encoder, mark: "m" });
-    const loaded = await loadCaptionIndex(folder, { encoder, dimension: D });
+    const loaded = await loadCaptionIndex(folder, { encoder, dimension: D }, engine);
     expect(loaded.mark).toBe("m");
     expect(loaded.index.numItems).toBe(1_498);
     for (const { vector } of clustered(20, 3)) {
@@ -148,6 +158,14 @@ describe("the index on disk", () => {
     }
     await loaded.index.add(clustered(4_000, 4).slice(1_500));
     expect(loaded.index.numItems).toBe(3_998);
+  });
+
+  it("is refused when another engine wrote it", async () => {
+    const index = await indexOf(clustered(5), "exact");
+    await saveCaptionIndex(folder, index, { encoder, mark: "m" });
+    await expect(loadCaptionIndex(folder, { encoder, dimension: D }, "hnsw")).rejects.toMatchObject(
+      { code: "INDEX_STALE" },
+    );
   });
 
   it("is refused when another encoder made it", async () => {
@@ -160,7 +178,7 @@ describe("the index on disk", () => {
     }
   });
 
-  it.each([".hnsw", ".labels.json", "metadata.json"])(
+  it.each([`.${defaultEngine}`, ".labels.json", "metadata.json"])(
     "is refused when its %s is damaged or gone",
     async ending => {
       await saveCaptionIndex(folder, await indexOf(clustered(50)), { encoder, mark: "m" });

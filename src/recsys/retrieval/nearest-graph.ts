@@ -1,0 +1,140 @@
+/**
+ * @file What the caption index searches in: the graph of hnswlib where its native part could be compiled, else all points one
+ * by one, which gives the exact answer and needs no compiler. Up to some tens of thousands of items both are quick.
+ */
+import { readFile, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import type * as Hnswlib from "hnswlib-node";
+import { dot } from "../../ml/nn/cosine.js";
+import { topK } from "../../ml/nn/top-k.js";
+
+export const engines = ["hnsw", "exact"] as const;
+export type Engine = (typeof engines)[number];
+
+/** The part of hnswlib's `HierarchicalNSW` in cosine space that is used here; distances are `1 - cosine`. */
+export interface NearestGraph {
+  initIndex(capacity: number, m: number, efConstruction: number): void;
+  addPoint(point: number[], label: number): void;
+  /** Of unit length. */
+  getPoint(label: number): number[];
+  markDelete(label: number): void;
+  setEf(ef: number): void;
+  searchKnn(
+    point: number[],
+    k: number,
+    mayBeFound: (label: number) => boolean,
+  ): { neighbors: number[]; distances: number[] };
+  resizeIndex(capacity: number): void;
+  getMaxElements(): number;
+  /** Points added, with the deleted ones. */
+  getCurrentCount(): number;
+  readIndex(path: string): Promise<unknown>;
+  writeIndex(path: string): Promise<unknown>;
+}
+
+/** Null where the optional package is missing or was not compiled. */
+const hnswlib = ((): typeof Hnswlib | null => {
+  try {
+    return createRequire(import.meta.url)("hnswlib-node") as typeof Hnswlib;
+  } catch {
+    return null;
+  }
+})();
+
+export const defaultEngine: Engine = hnswlib ? "hnsw" : "exact";
+
+/** An empty graph; `initIndex` or `readIndex` comes next. */
+export function createNearestGraph(engine: Engine, dimension: number): NearestGraph {
+  if (engine === "exact") {
+    return new ExactGraph(dimension);
+  }
+  if (!hnswlib) {
+    throw new Error("createNearestGraph: hnswlib-node is not installed");
+  }
+  return new hnswlib.HierarchicalNSW("cosine", dimension);
+}
+
+/** Every point compared; labels are 0, 1, 2, … in the order of adding. */
+class ExactGraph implements NearestGraph {
+  /** Unit vectors, row by row; `[count, D]`. */
+  private points = new Float32Array(0);
+  private count = 0;
+  private readonly deleted = new Set<number>();
+
+  constructor(private readonly dimension: number) {}
+
+  initIndex(capacity: number): void {
+    this.points = new Float32Array(capacity * this.dimension);
+  }
+
+  addPoint(point: number[], label: number): void {
+    if (label !== this.count || label >= this.getMaxElements()) {
+      throw new Error(`ExactGraph.addPoint: expected label ${this.count}, got ${label}`);
+    }
+    this.points.set(unit(point), label * this.dimension);
+    this.count++;
+  }
+
+  getPoint(label: number): number[] {
+    return Array.from(this.row(label));
+  }
+
+  markDelete(label: number): void {
+    this.deleted.add(label);
+  }
+
+  setEf(): void {
+    // nothing is approximate here
+  }
+
+  searchKnn(point: number[], k: number, mayBeFound: (label: number) => boolean) {
+    const query = Float32Array.from(unit(point));
+    const labels = Array.from({ length: this.count }, (_, label) => label).filter(
+      label => !this.deleted.has(label) && mayBeFound(label),
+    );
+    const similarities = labels.map(label => dot(query, this.row(label)));
+    const best = topK(similarities, k);
+    return {
+      neighbors: best.map(n => labels[n]),
+      distances: best.map(n => 1 - similarities[n]),
+    };
+  }
+
+  resizeIndex(capacity: number): void {
+    const points = new Float32Array(capacity * this.dimension);
+    points.set(this.points);
+    this.points = points;
+  }
+
+  getMaxElements(): number {
+    return this.points.length / this.dimension;
+  }
+
+  getCurrentCount(): number {
+    return this.count;
+  }
+
+  /** Deleted points are known by their labels, which are stored beside the graph. */
+  async writeIndex(path: string): Promise<void> {
+    const used = this.points.subarray(0, this.count * this.dimension);
+    await writeFile(path, new Uint8Array(used.buffer, used.byteOffset, used.byteLength));
+  }
+
+  async readIndex(path: string): Promise<void> {
+    const bytes = new Uint8Array(await readFile(path));
+    this.points = new Float32Array(bytes.buffer, 0, bytes.byteLength / 4);
+    this.count = this.getMaxElements();
+    if (!Number.isInteger(this.count)) {
+      throw new Error(`ExactGraph.readIndex: '${path}' does not hold rows of ${this.dimension}`);
+    }
+  }
+
+  private row(label: number): Float32Array {
+    return this.points.subarray(label * this.dimension, (label + 1) * this.dimension);
+  }
+}
+
+function unit(point: readonly number[]): number[] {
+  const norm = Math.hypot(...point);
+  return norm === 0 ? [...point] : point.map(x => x / norm);
+}
