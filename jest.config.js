@@ -10,6 +10,6 @@ export default {
   globalSetup: "<rootDir>/tests/helpers/global-setup.js",
   setupFilesAfterEnv: ["<rootDir>/tests/helpers/setup.ts"],
   reporters: ["default", "<rootDir>/tests/helpers/closing-line-reporter.js"],
-  testTimeout: 60_000,
+  testTimeout: 120_000,
   maxWorkers: 2,
 };

@@ -4,7 +4,7 @@ The "model" is a formula that both sides can compute, so that no weights are nee
 
     output[i] = 0.35 * sample[i] + 0.5 * sin(timestep / 100 + i)
 
-Run: /opt/vitrine-venv/bin/python pretrain/golden_schedulers.py
+Run: python pretrain/golden_schedulers.py
 """
 
 import json

@@ -2,7 +2,7 @@
 and tests/golden/tiny-sd15.json: the pictures that diffusers' own pipelines make of it from the noise in tiny-noise.json,
 which is our `new Random(seedFrom(42, 0)).normals(256)`.
 
-Run: /opt/vitrine-venv/bin/python tests/golden/tiny_pack.py
+Run: python tests/golden/tiny_pack.py
 """
 
 import json
