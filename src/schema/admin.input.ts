@@ -16,7 +16,7 @@ export class StartImportInput {
 
   @Field(() => Int, {
     nullable: true,
-    description: "STICKERS: seed of the simulated shoppers. Default: 0.",
+    description: "STICKERS: seed of the simulated shoppers. Default: 7.",
   })
   seed?: number | null;
 }
@@ -29,7 +29,7 @@ export class StartRankerTrainingInput {
   })
   config?: Record<string, unknown> | null;
 
-  @Field(() => Int, { nullable: true, description: "Seed of all randomness. Default: 0." })
+  @Field(() => Int, { nullable: true, description: "Seed of all randomness. Default: 1." })
   seed?: number | null;
 
   @Field(() => Boolean, {

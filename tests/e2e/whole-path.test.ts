@@ -27,6 +27,13 @@ interface Answer {
   errors?: { message: string; extensions: { code: string } }[];
 }
 
+interface JobAnswer {
+  state: string;
+  progress: number;
+  attempts: number;
+  previewUrl: string | null;
+}
+
 const personalize = `mutation ($userId: ID!, $itemId: ID!, $options: PersonalizeImageOptions) {
   personalizeImage(userId: $userId, itemId: $itemId, options: $options) {
     __typename
@@ -241,6 +248,70 @@ function describeWholePath(kind: "embedded" | "Postgres") {
     expect(JSON.stringify(data)).not.toContain('"count":0');
   });
 
+  it("judges by a new ranking model, and goes back to the one before", async () => {
+    const before = await request(first.userId, first.itemId);
+    const ended = async (id: string) => {
+      for (;;) {
+        const { data } = await ask(`{ job(id: "${id}") { state errorMessage } }`);
+        const { job } = data as unknown as { job: { state: string; errorMessage: string | null } };
+        if (job.state !== "QUEUED" && job.state !== "RUNNING") {
+          return job;
+        }
+        await new Promise(resolve => setTimeout(resolve, 200));
+      }
+    };
+    const startJob = async (mutation: string) => {
+      const { data, errors } = await ask(`mutation { job: ${mutation} { id } }`);
+      expect(errors).toBeUndefined();
+      const { job } = data as unknown as { job: { id: string } };
+      expect(await ended(job.id)).toEqual({ state: "SUCCEEDED", errorMessage: null });
+    };
+    const activeIds = async () => {
+      const { data } = await ask(`{ rankingModels { edges { node { id isActive } } } }`);
+      return (
+        data as unknown as {
+          rankingModels: { edges: { node: { id: string; isActive: boolean } }[] };
+        }
+      ).rankingModels.edges.flatMap(({ node }) => (node.isActive ? node.id : []));
+    };
+    const judgements = async () => {
+      const { data } = await ask(
+        `{ rankChanges(first: 100, filter: { userId: "${first.userId}" }) { edges { node { modelVersion { id } image { id } } } } }`,
+      );
+      return (
+        data as unknown as {
+          rankChanges: {
+            edges: { node: { modelVersion: { id: string }; image: { id: string } } }[];
+          };
+        }
+      ).rankChanges.edges.flatMap(({ node }) =>
+        node.image.id === before.image?.id ? node.modelVersion.id : [],
+      );
+    };
+
+    const [oldVersion] = await activeIds();
+    expect(await judgements()).toEqual([oldVersion]);
+    await startJob(
+      `startRankerTraining(input: { seed: 2, config: { preset: "quick", numEpochs: 2 } })`,
+    );
+    const [newVersion, ...others] = await activeIds();
+    expect(others).toEqual([]);
+    expect(newVersion).not.toBe(oldVersion);
+
+    await startJob("startRerank");
+    expect(new Set(await judgements())).toEqual(new Set([oldVersion, newVersion]));
+    expect((await request(first.userId, first.itemId)).isCached).toBe(false); // another model, another picture
+
+    const { errors } = await ask(`mutation { rollbackRankingModel { id } }`);
+    expect(errors).toBeUndefined();
+    expect(await activeIds()).toEqual([oldVersion]);
+    const again = await request(first.userId, first.itemId);
+    expect({ id: again.image?.id, isCached: again.isCached }).toEqual({
+      id: before.image?.id,
+      isCached: true,
+    });
+  }, 240_000);
+
   it("finishes a picture whose process was killed in the middle", async () => {
     const running = await request("sim-0004", first.itemId, {
       waitMs: 0,
@@ -250,9 +321,8 @@ function describeWholePath(kind: "embedded" | "Postgres") {
     expect(running.__typename).toBe("JobRunning");
     const jobId = running.job!.id;
     const stateOf = async () => {
-      const { data } = await ask(`{ job(id: "${jobId}") { state progress attempts } }`);
-      return (data as unknown as { job: { state: string; progress: number; attempts: number } })
-        .job;
+      const { data } = await ask(`{ job(id: "${jobId}") { state progress attempts previewUrl } }`);
+      return (data as unknown as { job: JobAnswer }).job;
     };
     while ((await stateOf()).progress < 0.05) {
       await new Promise(resolve => setTimeout(resolve, 50));
@@ -265,6 +335,8 @@ function describeWholePath(kind: "embedded" | "Postgres") {
       job = await stateOf();
     }
     expect(job).toMatchObject({ state: "SUCCEEDED", attempts: 2 });
+    const preview = await fetch(new URL(job.previewUrl!, server.url));
+    expect(Buffer.from(await preview.arrayBuffer()).subarray(0, 4)).toEqual(PNG);
     const again = await request("sim-0004", first.itemId, { numSteps: 100, numCandidates: 2 });
     expect(again.isCached).toBe(true);
   }, 240_000);
