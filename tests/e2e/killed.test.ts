@@ -1,5 +1,5 @@
 /** What is killed continues, and what comes of it is what would have come without the kill: byte for byte. */
-import { existsSync, mkdtempSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { runCliJson, runCliUntilKilled } from "../helpers/cli.js";
@@ -7,13 +7,23 @@ import { describeWithMiniPack, miniPackDir } from "../unit/ml/runtime/mini-pack.
 
 const demo = ["demo", "--once", "--concepts", "12", "--shoppers", "30"];
 
+const homes: string[] = [];
+
 function newHome(): NodeJS.ProcessEnv {
+  const home = mkdtempSync(join(tmpdir(), "vitrine-killed-"));
+  homes.push(home);
   return {
-    VITRINE_HOME: mkdtempSync(join(tmpdir(), "vitrine-killed-")),
+    VITRINE_HOME: home,
     VITRINE_PORT: "0",
     VITRINE_MODELS: miniPackDir,
   };
 }
+
+afterAll(() => {
+  homes.forEach(home => {
+    rmSync(home, { recursive: true, force: true });
+  });
+});
 
 describeWithMiniPack("a demo that is killed again and again", () => {
   it("ends with the picture, the ranks and the model of one that was not", async () => {

@@ -1,6 +1,6 @@
 /** From nothing to a personalised picture, through the command line and HTTP alone, on both kinds of database. */
 import { randomUUID } from "node:crypto";
-import { existsSync, mkdtempSync, readFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
@@ -126,6 +126,7 @@ function describeWholePath(kind: "embedded" | "Postgres") {
 
   afterAll(async () => {
     await server.stop();
+    rmSync(env.VITRINE_HOME!, { recursive: true, force: true });
     if (kind === "Postgres") {
       await admin(`DROP DATABASE IF EXISTS ${databaseName} WITH (FORCE)`);
     }
