@@ -146,11 +146,6 @@ export function encodePng(image: RgbImage): Promise<Buffer> {
   return fromRgb(image).png().toBuffer();
 }
 
-/** @param quality 1..100; default 90. */
-export function encodeWebp(image: RgbImage, quality = 90): Promise<Buffer> {
-  return fromRgb(image).webp({ quality }).toBuffer();
-}
-
 /**
  * A stored picture as it is sent: at most `width` pixels wide, never enlarged, in the asked format.
  *

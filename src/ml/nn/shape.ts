@@ -52,16 +52,6 @@ export function assertLength(where: string, values: ArrayLike<unknown>, expected
   }
 }
 
-export function assertShape(
-  where: string,
-  { shape }: Matrix,
-  expected: readonly [rows: number, columns: number],
-): void {
-  if (shape[0] !== expected[0] || shape[1] !== expected[1]) {
-    throw new Error(`${where}: expected shape [${expected}], got [${shape}]`);
-  }
-}
-
 /** `Σ_d a_d b_d`. */
 export function dot(a: Float32Array, b: Float32Array): number {
   let sum = 0;
