@@ -24,40 +24,107 @@ export function csrMatrix(
   entries: readonly Entry[],
   shape: readonly [rows: number, columns: number],
 ): CsrMatrix {
-  const sorted = [...entries].sort((a, b) => a[0] - b[0] || a[1] - b[1]);
-  const rowStarts = new Int32Array(shape[0] + 1);
-  const columns: number[] = [];
-  const values: number[] = [];
-  let previous: Entry | null = null;
-  for (const entry of sorted) {
-    const [row, column, value] = entry;
-    if (!(row >= 0 && row < shape[0] && column >= 0 && column < shape[1])) {
-      throw new Error(`csrMatrix: expected places within [${shape}], got [${row},${column}]`);
+  return csrFromPlaces(
+    {
+      rows: Int32Array.from(entries, ([row]) => row),
+      columns: Int32Array.from(entries, ([, column]) => column),
+      values: Float32Array.from(entries, ([, , value]) => value),
+    },
+    shape,
+  );
+}
+
+/** The same from one array for each part, for millions of entries. */
+export function csrFromPlaces(
+  { rows, columns, values }: { rows: Int32Array; columns: Int32Array; values: Float32Array },
+  shape: readonly [rows: number, columns: number],
+): CsrMatrix {
+  const [R, C] = shape;
+  for (let e = 0; e < rows.length; e++) {
+    if (!(rows[e] >= 0 && rows[e] < R && columns[e] >= 0 && columns[e] < C)) {
+      throw new Error(
+        `csrFromPlaces: expected places within [${shape}], got [${rows[e]},${columns[e]}]`,
+      );
     }
-    if (previous?.[0] === row && previous[1] === column) {
-      values[values.length - 1] += value;
-    } else {
-      columns.push(column);
-      values.push(value);
-      rowStarts[row + 1]++;
-    }
-    previous = entry;
   }
+  // By rows in any order of columns, then turned twice: a counting sort leaves each row's columns rising.
+  const starts = startsOf(rows, R);
+  const next = starts.slice();
+  const unordered = {
+    shape,
+    rowStarts: starts,
+    columns: new Int32Array(rows.length),
+    values: new Float32Array(rows.length),
+  };
+  for (let e = 0; e < rows.length; e++) {
+    const place = next[rows[e]]++;
+    unordered.columns[place] = columns[e];
+    unordered.values[place] = values[e];
+  }
+  return withoutRepeats(transposed(transposed(unordered)));
+}
+
+/** `Σ_p weight_p A_p` of matrices of one shape. */
+export function weightedSum(
+  parts: readonly { matrix: CsrMatrix; weight: number }[],
+  shape: readonly [rows: number, columns: number],
+): CsrMatrix {
+  const length = parts.reduce((sum, { matrix: { values } }) => sum + values.length, 0);
+  const rows = new Int32Array(length);
+  const columns = new Int32Array(length);
+  const values = new Float32Array(length);
+  let at = 0;
+  for (const { matrix: part, weight } of parts) {
+    for (let r = 0; r < shape[0]; r++) {
+      for (let e = part.rowStarts[r]; e < part.rowStarts[r + 1]; e++, at++) {
+        rows[at] = r;
+        columns[at] = part.columns[e];
+        values[at] = weight * part.values[e];
+      }
+    }
+  }
+  return csrFromPlaces({ rows, columns, values }, shape);
+}
+
+/** Where each of `count` buckets begins when `keys` are sorted into them; `[count + 1]`. */
+function startsOf(keys: Int32Array, count: number): Int32Array {
+  const starts = new Int32Array(count + 1);
+  for (let e = 0; e < keys.length; e++) {
+    starts[keys[e] + 1]++;
+  }
+  for (let b = 0; b < count; b++) {
+    starts[b + 1] += starts[b];
+  }
+  return starts;
+}
+
+/** Entries of one place added up, where a row's columns rise. */
+function withoutRepeats({ shape, rowStarts, columns, values }: CsrMatrix): CsrMatrix {
+  const starts = new Int32Array(rowStarts.length);
+  let kept = 0;
   for (let r = 0; r < shape[0]; r++) {
-    rowStarts[r + 1] += rowStarts[r];
+    for (let e = rowStarts[r]; e < rowStarts[r + 1]; e++) {
+      if (kept > starts[r] && columns[kept - 1] === columns[e]) {
+        values[kept - 1] += values[e];
+      } else {
+        columns[kept] = columns[e];
+        values[kept] = values[e];
+        kept++;
+      }
+    }
+    starts[r + 1] = kept;
   }
-  return { shape, rowStarts, columns: Int32Array.from(columns), values: Float32Array.from(values) };
+  return {
+    shape,
+    rowStarts: starts,
+    columns: columns.slice(0, kept),
+    values: values.slice(0, kept),
+  };
 }
 
 /** `Aᵀ`. */
 export function transposed({ shape: [R, C], rowStarts, columns, values }: CsrMatrix): CsrMatrix {
-  const starts = new Int32Array(C + 1);
-  for (const column of columns) {
-    starts[column + 1]++;
-  }
-  for (let c = 0; c < C; c++) {
-    starts[c + 1] += starts[c];
-  }
+  const starts = startsOf(columns, C);
   const next = starts.slice();
   const rows = new Int32Array(columns.length);
   const moved = new Float32Array(values.length);

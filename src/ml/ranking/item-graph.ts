@@ -24,7 +24,7 @@ import {
   row,
   rowRange,
 } from "../nn/shape.js";
-import { type CsrMatrix, csrMatrix, type Entry } from "../nn/sparse.js";
+import { type CsrMatrix, csrFromPlaces, weightedSum } from "../nn/sparse.js";
 import type { DenseKernels } from "./dense-kernels.js";
 
 /** Similarities held at once: 16 MB. */
@@ -48,17 +48,27 @@ export async function itemGraph(
   const directions = normalizedRows(features);
   const k = Math.min(numNeighbours, N);
   const tileRows = Math.max(1, Math.floor(TILE_VALUES / N));
-  const entries: Entry[] = [];
+  const rows = new Int32Array(N * k);
+  const columns = new Int32Array(N * k);
+  const values = new Float32Array(N * k);
+  let count = 0;
   for (let start = 0; start < N; start += tileRows) {
     const tile = rowRange(directions, start, Math.min(start + tileRows, N));
     const { indices, similarities } = await kernels.nearest(tile, directions, k);
     for (let place = 0; place < indices.length; place++) {
       if (similarities[place] > 0) {
-        entries.push([start + Math.floor(place / k), indices[place], similarities[place]]);
+        rows[count] = start + Math.floor(place / k);
+        columns[count] = indices[place];
+        values[count++] = similarities[place];
       }
     }
   }
-  return normalizedGraph(csrMatrix(entries, [N, N]));
+  const places = {
+    rows: rows.subarray(0, count),
+    columns: columns.subarray(0, count),
+    values: values.subarray(0, count),
+  };
+  return normalizedGraph(csrFromPlaces(places, [N, N]));
 }
 
 /** `d_i^(-1/2) s_ij d_j^(-1/2)` with row degrees. */
@@ -87,23 +97,13 @@ export function inverseRoot(degree: number): number {
 
 /** `(1 - λ) learned + λ raw`, the graph of a modality; `rawWeight` is λ. */
 export function mixedGraph(learned: CsrMatrix, raw: CsrMatrix, rawWeight: number): CsrMatrix {
-  return csrMatrix(
-    [...scaledEntries(learned, 1 - rawWeight), ...scaledEntries(raw, rawWeight)],
+  return weightedSum(
+    [
+      { matrix: learned, weight: 1 - rawWeight },
+      { matrix: raw, weight: rawWeight },
+    ],
     raw.shape,
   );
-}
-
-function scaledEntries(
-  { shape: [N], rowStarts, columns, values }: CsrMatrix,
-  scale: number,
-): Entry[] {
-  const entries: Entry[] = [];
-  for (let i = 0; i < N; i++) {
-    for (let e = rowStarts[i]; e < rowStarts[i + 1]; e++) {
-      entries.push([i, columns[e], scale * values[e]]);
-    }
-  }
-  return entries;
 }
 
 /**

@@ -7,7 +7,7 @@
  * Notation: A is the adjacency `[V, V]` of V = M + N nodes, users first; D its diagonal of degrees; K layers.
  */
 import { addScaled, type Matrix, matrix } from "../nn/shape.js";
-import { type CsrMatrix, csrMatrix, type Entry, sparseProduct } from "../nn/sparse.js";
+import { type CsrMatrix, csrFromPlaces, sparseProduct } from "../nn/sparse.js";
 
 export type AdjacencyKind = "random-walk" | "symmetric";
 
@@ -30,14 +30,19 @@ export function randomWalkAdjacency(
   itemsOfUser: readonly Int32Array[],
   numItems: number,
 ): CsrMatrix {
-  const degrees = nodeDegrees(itemsOfUser, numItems);
-  const entries = edges(itemsOfUser).map(([from, to]): Entry => [
-    from,
-    to,
-    1 / (degrees[from] + 1),
-  ]);
-  degrees.forEach((degree, node) => entries.push([node, node, 1 / (degree + 1)]));
-  return csrMatrix(entries, [degrees.length, degrees.length]);
+  const { from, to } = bothWays(interactions(itemsOfUser), itemsOfUser.length);
+  const V = itemsOfUser.length + numItems;
+  const degrees = nodeDegrees(from, V);
+  const nodes = Int32Array.from({ length: V }, (_, node) => node);
+  const rows = joined(from, nodes);
+  return csrFromPlaces(
+    {
+      rows,
+      columns: joined(to, nodes),
+      values: Float32Array.from(rows, node => 1 / (degrees[node] + 1)),
+    },
+    [V, V],
+  );
 }
 
 /** `D^(-1/2) A D^(-1/2)` (LightGCN, eq. 7). */
@@ -45,30 +50,61 @@ export function symmetricAdjacency(
   itemsOfUser: readonly Int32Array[],
   numItems: number,
 ): CsrMatrix {
-  const degrees = nodeDegrees(itemsOfUser, numItems);
-  const entries = edges(itemsOfUser).map(([from, to]): Entry => [
-    from,
-    to,
-    1 / Math.sqrt(degrees[from] * degrees[to]),
-  ]);
-  return csrMatrix(entries, [degrees.length, degrees.length]);
+  return symmetricAdjacencyOf(interactions(itemsOfUser), itemsOfUser.length, numItems);
 }
 
-/** Each interaction both ways. */
-function edges(itemsOfUser: readonly Int32Array[]): [from: number, to: number][] {
-  const result: [number, number][] = [];
+/** Who chose what; `[E]` each. */
+export interface Interactions {
+  users: Int32Array;
+  items: Int32Array;
+}
+
+/** All interactions by rising user and item. */
+export function interactions(itemsOfUser: readonly Int32Array[]): Interactions {
+  const count = itemsOfUser.reduce((sum, items) => sum + items.length, 0);
+  const result = { users: new Int32Array(count), items: new Int32Array(count) };
+  let at = 0;
   itemsOfUser.forEach((items, user) => {
-    for (const item of items) {
-      result.push([user, itemsOfUser.length + item], [itemsOfUser.length + item, user]);
-    }
+    result.users.fill(user, at, at + items.length);
+    result.items.set(items, at);
+    at += items.length;
   });
   return result;
 }
 
-function nodeDegrees(itemsOfUser: readonly Int32Array[], numItems: number): number[] {
-  const degrees = new Array<number>(itemsOfUser.length + numItems).fill(0);
-  for (const [from] of edges(itemsOfUser)) {
-    degrees[from]++;
+/** `D^(-1/2) A D^(-1/2)` of some interactions, D their own degrees. */
+export function symmetricAdjacencyOf(
+  chosen: Interactions,
+  numUsers: number,
+  numItems: number,
+): CsrMatrix {
+  const { from, to } = bothWays(chosen, numUsers);
+  const V = numUsers + numItems;
+  const degrees = nodeDegrees(from, V);
+  const values = Float32Array.from(
+    from,
+    (node, e) => 1 / Math.sqrt(degrees[node] * degrees[to[e]]),
+  );
+  return csrFromPlaces({ rows: from, columns: to, values }, [V, V]);
+}
+
+/** Each interaction as an edge from the user and one from the item. */
+function bothWays({ users, items }: Interactions, numUsers: number) {
+  const nodes = items.map(item => numUsers + item);
+  return { from: joined(users, nodes), to: joined(nodes, users) };
+}
+
+function joined(a: Int32Array, b: Int32Array): Int32Array {
+  const result = new Int32Array(a.length + b.length);
+  result.set(a);
+  result.set(b, a.length);
+  return result;
+}
+
+function nodeDegrees(from: Int32Array, numNodes: number): Int32Array {
+  const degrees = new Int32Array(numNodes);
+  for (let e = 0; e < from.length; e++) {
+    degrees[from[e]]++;
   }
   return degrees;
 }
