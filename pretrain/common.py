@@ -84,6 +84,11 @@ def stage_arguments(description, minutes):
     return parser
 
 
+def half_precision():
+    """bfloat16 for matrix products and convolutions; twice as fast where the processor has it (AVX512-BF16, AMX)."""
+    return torch.autocast("cpu", dtype=torch.bfloat16)
+
+
 def start(arguments):
     torch.set_num_threads(arguments.threads)
     arguments.work.mkdir(parents=True, exist_ok=True)
@@ -97,13 +102,15 @@ class Trainer:
     kept in the checkpoint, and a restarted stage goes on where it stopped.
     """
 
-    def __init__(self, name, modules, work, minutes, lr, weight_decay=0.01, warmup_steps=100, ema=None, save_every=120):
+    def __init__(self, name, modules, work, minutes, lr, weight_decay=0.01, warmup_steps=100, ema=None, save_every=120, slower=None):
         self.name, self.modules, self.budget, self.lr = name, modules, minutes * 60, lr
         self.warmup_steps, self.save_every, self.work = warmup_steps, save_every, Path(work)
         self.path = self.work / f"{name}.pt"
         self.curve = self.work / f"{name}-curve.csv"
         self.params = [p for m in modules.values() for p in m.parameters() if p.requires_grad]
-        self.optimizer = torch.optim.AdamW(self.params, lr=lr, betas=(0.9, 0.99), weight_decay=weight_decay)
+        # `slower`: the share of the rate that a module which starts from trained weights gets.
+        groups = [{"params": [p for p in m.parameters() if p.requires_grad], "share": (slower or {}).get(key, 1.0)} for key, m in modules.items()]
+        self.optimizer = torch.optim.AdamW(groups, lr=lr, betas=(0.9, 0.99), weight_decay=weight_decay)
         self.ema_decay = ema
         self.ema = {k: {n: t.clone() for n, t in m.state_dict().items()} for k, m in modules.items()} if ema else None
         self.step, self.spent, self.sums, self.count = 0, 0.0, {}, 0
@@ -128,7 +135,7 @@ class Trainer:
     def update(self, loss, clip=1.0, **figures):
         rate = self.lr * min(1, (self.step + 1) / self.warmup_steps) * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * self.progress)))
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["share"]
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.params, clip)

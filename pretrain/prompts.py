@@ -22,6 +22,10 @@ def prompt(row, rng, style=True, colors=True):
     """One random text that says what `row` shows and, if asked, its colours and its style."""
     title, palette, words = row["title"], row["colors"] if colors else [], style_words(row["style"])
     form = rng.random()
+    if form < 0.25:  # the plain title first: what most callers ask with
+        parts = [title, *([join_and(palette)] if palette else []), *([words] if style else [])]
+        return ", ".join(parts)
+    form = (form - 0.25) / 0.75
     if form < 0.2:  # the catalogue's own caption, cut to what is asked for
         subject = row["caption"].split(",")[0]
         parts = [subject, *([join_and(palette)] if palette else []), *([f"in {words}"] if style else [])]

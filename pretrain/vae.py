@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from diffusers import AutoencoderKL
 
-from common import Trainer, load_module, load_stickers, stage_arguments, start
+from common import Trainer, half_precision, load_module, load_stickers, stage_arguments, start
 
 LATENT_CHANNELS = 12
 PATCH = 2
@@ -59,20 +59,24 @@ def crops(pixels, rows, size, rng):
 
 
 def main():
-    arguments = stage_arguments(__doc__, 24).parse_args()
+    parser = stage_arguments(__doc__, 24)
+    parser.add_argument("--rate", type=float, default=2e-3)
+    arguments = parser.parse_args()
     start(arguments)
     stickers = load_stickers(arguments.stickers, arguments.work)
     vae = build_vae().train()
-    trainer = Trainer("vae", {"vae": vae}, arguments.work, arguments.minutes, lr=2e-3, weight_decay=1e-4, ema=0.995)
+    trainer = Trainer("vae", {"vae": vae}, arguments.work, arguments.minutes, lr=arguments.rate, weight_decay=1e-4, ema=0.995)
     rng = np.random.default_rng(trainer.step + 1)
     while not trainer.done:
-        whole = trainer.progress > 0.9
-        rows = rng.choice(stickers.train, 4 if whole else 8)
+        whole = trainer.progress > 0.85
+        rows = rng.choice(stickers.train, 4 if whole else 16)
         images = crops(stickers.pixels, rows, 128 if whole else 64, rng)
-        posterior = vae.encode(images).latent_dist
-        latents = posterior.sample() if rng.random() < 0.5 else posterior.mode()
-        loss, mse = reconstruction_loss(vae.decode(latents).sample, images)
-        kl = posterior.kl().mean() / posterior.mean[0].numel()
+        with half_precision():
+            posterior = vae.encode(images).latent_dist
+            latents = posterior.sample() if rng.random() < 0.5 else posterior.mode()
+            made = vae.decode(latents).sample.float()
+        loss, mse = reconstruction_loss(made, images)
+        kl = posterior.kl().float().mean() / posterior.mean[0].numel()
         trainer.update(loss + 5e-4 * kl, mse=mse, kl=kl)
     trainer.save()
 
