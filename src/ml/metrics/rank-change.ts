@@ -1,5 +1,6 @@
 /** @file How far an item moved in a user's ranking when its picture changed. */
 import { Random } from "../nn/random.js";
+import { bootstrapInterval, mean, percentile } from "./bootstrap.js";
 
 /**
  * ΔR: `(rankBefore - rankAfter) / (1 + rankBefore)` with ranks from 1, so positive is better. It is below 1, and has no
@@ -59,22 +60,6 @@ export function summarizeRankChanges(
   };
 }
 
-/** The 2.5th and 97.5th percentile of the means of resamples with replacement. */
-export function bootstrapInterval(
-  values: readonly number[],
-  numResamples: number,
-  random: Random,
-): [low: number, high: number] {
-  const means = new Float64Array(numResamples);
-  for (let resample = 0; resample < numResamples; resample++) {
-    let sum = 0;
-    values.forEach(() => (sum += values[random.int(values.length)])); // as many draws as values
-    means[resample] = sum / values.length;
-  }
-  means.sort();
-  return [percentile(means, 0.025), percentile(means, 0.975)];
-}
-
 // Finer around 0, where most fall; below -1 an item fell to more than twice its rank.
 const edges = [-4, -2, -1, -0.5, -0.25, -0.1, 0, 0.1, 0.25, 0.5, 0.75, 1] as const;
 
@@ -86,16 +71,4 @@ function histogram(changes: readonly number[]): HistogramBin[] {
       change >= (low ?? -Infinity) && (change < high || (isLast && change <= high));
     return { low, high, count: changes.filter(isInside).length };
   });
-}
-
-function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
-}
-
-/** Linear between the two nearest of the sorted values. */
-function percentile(sorted: ArrayLike<number>, fraction: number): number {
-  const place = fraction * (sorted.length - 1);
-  const below = Math.floor(place);
-  const above = Math.ceil(place);
-  return sorted[below] + (place - below) * (sorted[above] - sorted[below]);
 }

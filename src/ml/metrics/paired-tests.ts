@@ -1,0 +1,179 @@
+/**
+ * @file Whether one model is better than another on the same users, or only seems so.
+ *
+ * All take each user's value under both models, in the same order, and look at the differences `a - b`. The p-values are
+ * two-sided: the probability of a difference at least as large, either way, if the models were alike.
+ */
+import type { Random } from "../nn/random.js";
+import { bootstrapMeans, DEFAULT_RESAMPLES, type Interval, mean, percentile } from "./bootstrap.js";
+
+export interface PairedDifference {
+  /** Mean of `a - b`. */
+  difference: number;
+  /** 95 % bootstrap interval of the mean difference. */
+  interval: Interval;
+  pValue: number;
+}
+
+/**
+ * Resamples users. p is the part of the resampled means, shifted to a mean of 0 as if the models were alike, that lie as
+ * far out as the one observed, the observed one among them (Efron and Tibshirani 1993, section 16.4).
+ */
+export function pairedBootstrap(
+  a: readonly number[],
+  b: readonly number[],
+  random: Random,
+  numResamples = DEFAULT_RESAMPLES,
+): PairedDifference {
+  const differences = pairedDifferences(a, b);
+  const difference = mean(differences);
+  const means = bootstrapMeans(differences, numResamples, random).sort();
+  const isAsFar = (value: number) =>
+    Math.abs(value - difference) >= Math.abs(difference) * (1 - ROUNDING);
+  return {
+    difference,
+    interval: [percentile(means, 0.025), percentile(means, 0.975)],
+    pValue: (1 + means.filter(isAsFar).length) / (numResamples + 1),
+  };
+}
+
+/** Pairs up to which all 2^n signs are tried. */
+const MAX_EXACT_SIGNS = 16;
+/** Equal sums of different order differ by this much of their size. */
+const ROUNDING = 1e-9;
+
+/**
+ * Fisher's randomization test of a mean difference of 0: were the models alike, each difference could as well have the
+ * other sign. Exact for few pairs, else by random signs (R. A. Fisher, "The Design of Experiments", 1935, section 21).
+ */
+export function signFlipPValue(
+  a: readonly number[],
+  b: readonly number[],
+  random: Random,
+  numDraws = 10_000,
+): number {
+  const differences = pairedDifferences(a, b).filter(difference => difference !== 0);
+  const n = differences.length;
+  const observed = Math.abs(differences.reduce((sum, value) => sum + value, 0));
+  const isAsFar = (sum: number) => Math.abs(sum) >= observed * (1 - ROUNDING);
+  let numAsFar = 0;
+  if (n <= MAX_EXACT_SIGNS) {
+    for (let signs = 0; signs < 2 ** n; signs++) {
+      const sum = differences.reduce((s, value, i) => s + ((signs >> i) & 1 ? value : -value), 0);
+      numAsFar += isAsFar(sum) ? 1 : 0;
+    }
+    return numAsFar / 2 ** n;
+  }
+  for (let draw = 0; draw < numDraws; draw++) {
+    const sum = differences.reduce((s, value) => s + (random.uniform() < 0.5 ? value : -value), 0);
+    numAsFar += isAsFar(sum) ? 1 : 0;
+  }
+  return (1 + numAsFar) / (numDraws + 1);
+}
+
+/** Pairs up to which the distribution of the rank sum is computed instead of approximated. */
+const MAX_EXACT_RANKS = 50;
+
+export interface SignedRankTest {
+  /** The sum of the ranks of the positive differences. */
+  positiveRankSum: number;
+  pValue: number;
+}
+
+/**
+ * Wilcoxon's signed-rank test: pairs without a difference are left out, ties take their mid-rank. Exact up to
+ * `maxExact` pairs (the distribution given the ties), else normal with the tie and continuity corrections.
+ */
+export function wilcoxonSignedRank(
+  a: readonly number[],
+  b: readonly number[],
+  maxExact = MAX_EXACT_RANKS,
+): SignedRankTest {
+  const differences = pairedDifferences(a, b).filter(difference => difference !== 0);
+  const n = differences.length;
+  const ranks = midRanks(differences.map(Math.abs));
+  const positiveRankSum = ranks.reduce((sum, r, i) => (differences[i] > 0 ? sum + r : sum), 0);
+  if (n === 0) {
+    return { positiveRankSum, pValue: 1 };
+  }
+  const expected = (n * (n + 1)) / 4;
+  const distance = Math.abs(positiveRankSum - expected);
+  if (n <= maxExact) {
+    return { positiveRankSum, pValue: exactRankSumPValue(ranks, distance) };
+  }
+  const variance = ranks.reduce((sum, r) => sum + r * r, 0) / 4; // with mid-ranks this is the tie correction
+  const z = Math.max(0, distance - 0.5) / Math.sqrt(variance);
+  return { positiveRankSum, pValue: Math.min(1, 2 * normalTail(z)) };
+}
+
+/** Part of all 2^n sign choices whose rank sum lies at least `distance` from its mean; over doubled ranks, which are whole. */
+function exactRankSumPValue(ranks: readonly number[], distance: number): number {
+  const doubled = ranks.map(r => Math.round(2 * r));
+  const total = doubled.reduce((sum, r) => sum + r, 0);
+  const probability = new Float64Array(total + 1);
+  probability[0] = 1;
+  let reach = 0;
+  for (const r of doubled) {
+    reach += r;
+    for (let sum = reach; sum >= 0; sum--) {
+      probability[sum] = (probability[sum] + (sum >= r ? probability[sum - r] : 0)) / 2;
+    }
+  }
+  return probability.reduce(
+    (p, mass, sum) => (Math.abs(sum - total / 2) >= 2 * distance - ROUNDING ? p + mass : p),
+    0,
+  );
+}
+
+/** Ranks from 1 of values by size; equal ones share the mean of theirs. */
+function midRanks(values: readonly number[]): number[] {
+  const order = values.map((_, index) => index).sort((i, j) => values[i] - values[j]);
+  const ranks = new Array<number>(values.length);
+  for (let start = 0; start < order.length;) {
+    let end = start;
+    while (end < order.length && values[order[end]] === values[order[start]]) {
+      end++;
+    }
+    for (let place = start; place < end; place++) {
+      ranks[order[place]] = (start + 1 + end) / 2;
+    }
+    start = end;
+  }
+  return ranks;
+}
+
+/**
+ * `P(Z > z)` for z >= 0, to a relative 1.2e-7 (Press et al., "Numerical Recipes", section 6.2: erfc by Chebyshev fit).
+ */
+function normalTail(z: number): number {
+  const x = z / Math.SQRT2;
+  const t = 1 / (1 + x / 2);
+  const coefficients = [
+    -1.26551223, 1.00002368, 0.37409196, 0.09678418, -0.18628806, 0.27886807, -1.13520398,
+    1.48851587, -0.82215223, 0.17087277,
+  ];
+  const polynomial = coefficients.reduceRight((sum, coefficient) => sum * t + coefficient, 0);
+  return (t * Math.exp(-x * x + polynomial)) / 2;
+}
+
+/**
+ * Holm's step-down correction of the p-values of several comparisons made at once: rejecting those below α errs at all
+ * with a probability of at most α (S. Holm, 1979). In the order given.
+ */
+export function holmAdjusted(pValues: readonly number[]): number[] {
+  const order = pValues.map((_, index) => index).sort((i, j) => pValues[i] - pValues[j]);
+  const adjusted = new Array<number>(pValues.length);
+  let largest = 0;
+  order.forEach((index, place) => {
+    largest = Math.max(largest, Math.min(1, (pValues.length - place) * pValues[index]));
+    adjusted[index] = largest;
+  });
+  return adjusted;
+}
+
+function pairedDifferences(a: readonly number[], b: readonly number[]): number[] {
+  if (a.length !== b.length || a.length === 0) {
+    throw new Error(`paired test: expected as many values twice, got ${a.length} and ${b.length}`);
+  }
+  return a.map((value, index) => value - b[index]);
+}
