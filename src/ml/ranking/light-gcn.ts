@@ -15,7 +15,7 @@ import { setImmediate as yieldToEventLoop } from "node:timers/promises";
 import { AppError } from "../../errors/app-error.js";
 import { Random } from "../nn/random.js";
 import { loadSafetensors, saveSafetensors, writeAtomically } from "../nn/safetensors.js";
-import { type Matrix, matrix, row, rowRange, stackRows } from "../nn/shape.js";
+import { matrix, row, rowRange, stackRows } from "../nn/shape.js";
 import { transposed } from "../nn/sparse.js";
 import { Adam, type NamedArrays } from "./adam.js";
 import { bprLoss } from "./bpr-loss.js";
@@ -26,12 +26,12 @@ import {
   type LossTerms,
   type RankingData,
   type Recommender,
-  type ScoredItem,
 } from "./recommender.js";
 import { drawTriples, numBatches } from "./training-batches.js";
 import { fitEpochs, type Trainee, trainingFingerprint } from "./training-loop.js";
 import { propagated, userItemGraph } from "./user-item-graph.js";
-import { bestItems, foldInVector, itemScores, nearestItems } from "./vector-scores.js";
+import { type UserItemVectors, VectorRecommender } from "./vector-recommender.js";
+import { itemScores } from "./vector-scores.js";
 
 export const LIGHT_GCN_ALGORITHM = "LightGCN";
 export const BPR_MF_ALGORITHM = "BPR-MF";
@@ -69,31 +69,17 @@ export const defaultLightGcnConfig: LightGcnConfig = {
   seed: 123,
 };
 
-interface Vectors {
-  /** `[M, D]`. */
-  users: Matrix;
-  /** `[N, D]`. */
-  items: Matrix;
-}
-
-export class LightGcn implements Recommender {
+export class LightGcn extends VectorRecommender implements Recommender {
   readonly config: LightGcnConfig;
-  private vectors: Vectors | null = null;
+  private vectors: UserItemVectors | null = null;
 
   constructor(config: Partial<LightGcnConfig> = {}) {
+    super();
     this.config = { ...defaultLightGcnConfig, ...config };
   }
 
   get algorithm(): string {
     return this.config.numLayers === 0 ? BPR_MF_ALGORITHM : LIGHT_GCN_ALGORITHM;
-  }
-
-  get numUsers(): number {
-    return this.trained.users.shape[0];
-  }
-
-  get numItems(): number {
-    return this.trained.items.shape[0];
   }
 
   async fit(data: RankingData, options: FitOptions = {}): Promise<FitReport> {
@@ -105,34 +91,11 @@ export class LightGcn implements Recommender {
     return report;
   }
 
-  score(userIndex: number): Float32Array {
-    const { users, items } = this.trained;
-    if (!(userIndex >= 0 && userIndex < users.shape[0])) {
-      throw new Error(
-        `${this.algorithm}: expected a user index below ${users.shape[0]}, got ${userIndex}`,
-      );
-    }
-    return itemScores(row(users, userIndex), items);
-  }
-
-  scoreHistory(itemIndices: readonly number[]): Float32Array {
-    const { items } = this.trained;
-    return itemScores(foldInVector(itemIndices, items), items);
-  }
-
-  recommend(userIndex: number, k: number, exclude?: ReadonlySet<number>): ScoredItem[] {
-    return bestItems(this.score(userIndex), k, exclude && (item => exclude.has(item)));
-  }
-
-  similarItems(itemIndex: number, k: number): ScoredItem[] {
-    return nearestItems(itemIndex, k, this.trained.items);
-  }
-
   async save(directory: string): Promise<void> {
     await mkdir(directory, { recursive: true });
     const { algorithm, config, trained } = this;
     await saveSafetensors(join(directory, "weights.safetensors"), {
-      tensors: { users: trained.users, items: trained.items },
+      tensors: { users: trained.userVectors, items: trained.itemVectors },
       metadata: { algorithm, seed: String(config.seed), config: JSON.stringify(config) },
     });
     const content = JSON.stringify({ algorithm, config }, null, 2);
@@ -150,7 +113,7 @@ export class LightGcn implements Recommender {
     const model = new LightGcn(JSON.parse(metadata.config) as LightGcnConfig); // written by save
     const read = ({ shape: [rows, columns], values }: (typeof tensors)[string]) =>
       matrix([rows, columns], values as Float32Array);
-    model.vectors = { users: read(tensors.users), items: read(tensors.items) };
+    model.vectors = { userVectors: read(tensors.users), itemVectors: read(tensors.items) };
     return model;
   }
 
@@ -158,7 +121,7 @@ export class LightGcn implements Recommender {
     this.vectors = null;
   }
 
-  private get trained(): Vectors {
+  protected get trained(): UserItemVectors {
     if (!this.vectors) {
       throw new Error("LightGcn: expected a trained model; call fit or load first");
     }
@@ -170,7 +133,7 @@ function createTraining(
   { numUsers, numItems, train }: RankingData,
   config: LightGcnConfig,
   algorithm: string,
-): Trainee & { vectors(): Vectors } {
+): Trainee & { vectors(): UserItemVectors } {
   const { batchSize, embeddingSize: D, learningRate, l2Weight, numLayers } = config;
   const random = new Random(config.seed);
   const normal = (length: number, label: string) =>
@@ -185,15 +148,15 @@ function createTraining(
   const optimizer = new Adam(parameters);
   const adjacency = userItemGraph("symmetric", train, numItems);
   const backwards = transposed(adjacency);
-  const forward = (): Vectors => {
+  const forward = (): UserItemVectors => {
     const nodes = stackRows(
       matrix([numUsers, D], parameters.users),
       matrix([numItems, D], parameters.items),
     );
     const smoothed = propagated(adjacency, nodes, numLayers);
     return {
-      users: rowRange(smoothed, 0, numUsers),
-      items: rowRange(smoothed, numUsers, numUsers + numItems),
+      userVectors: rowRange(smoothed, 0, numUsers),
+      itemVectors: rowRange(smoothed, numUsers, numUsers + numItems),
     };
   };
   let current = forward();
@@ -202,7 +165,7 @@ function createTraining(
     parameters,
     optimizer,
     vectors: () => current,
-    score: userIndex => itemScores(row(current.users, userIndex), current.items),
+    score: userIndex => itemScores(row(current.userVectors, userIndex), current.itemVectors),
     async refresh() {
       current = forward();
     },
@@ -211,7 +174,7 @@ function createTraining(
       const count = numBatches(train, batchSize);
       const sums = { total: 0, bpr: 0, l2: 0 };
       for (let batch = 0; batch < count; batch++) {
-        const { users, items } = forward();
+        const { userVectors: users, itemVectors: items } = forward();
         const triples = drawTriples(train, numItems, batchSize, draws);
         const { bpr, l2, dUsers, dItems } = bprLoss(users, items, triples, l2Weight);
         const { values } = propagated(backwards, stackRows(dUsers, dItems), numLayers);

@@ -96,9 +96,10 @@ export class MicroNetwork {
     return { raw, learned: { graph, features }, mixed, mixedTransposed: transposed(mixed) };
   }
 
-  /** W of a modality `[F, D]`. */
-  projection(modality: number): Matrix {
-    return featureProjection(this.shape, this.parameters, modality).weight;
+  /** W `[F, D]` and b `[D]` of a modality. */
+  projection(modality: number): { weight: Matrix; bias: Float32Array } {
+    const { weight, bias } = featureProjection(this.shape, this.parameters, modality);
+    return { weight, bias };
   }
 
   /** `F W + b`, the features that the learned graph compares; zeros for an item without the modality; `[N, D]`. */

@@ -33,6 +33,8 @@ export interface ModalityState {
     degrees: Float32Array;
     /** W `[F, D]`. */
     weight: Matrix;
+    /** b `[D]`. */
+    bias: Float32Array;
   } | null;
 }
 
@@ -76,6 +78,7 @@ export async function saveMicroState(
       tensors[`${name}.learned.features`] = learned.features;
       tensors[`${name}.learned.degrees`] = vector(learned.degrees);
       tensors[`${name}.learned.weight`] = learned.weight;
+      tensors[`${name}.learned.bias`] = vector(learned.bias);
     }
   }
   await saveSafetensors(join(directory, WEIGHTS_FILE), {
@@ -129,6 +132,7 @@ export async function loadMicroState(
               features: read(`${name}.learned.features`),
               degrees: values(`${name}.learned.degrees`),
               weight: read(`${name}.learned.weight`),
+              bias: values(`${name}.learned.bias`),
             },
     })),
   };

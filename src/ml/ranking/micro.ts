@@ -17,23 +17,24 @@ import {
   assertRankingData,
   type FitOptions,
   type FitReport,
+  type InductiveRecommender,
+  type ItemFeatures,
   type LossTerms,
   type RankingData,
-  type Recommender,
-  type ScoredItem,
+  type Viewer,
 } from "./recommender.js";
 import { drawTriples, numBatches } from "./training-batches.js";
 import { fitEpochs, trainingFingerprint } from "./training-loop.js";
 import { userItemGraph } from "./user-item-graph.js";
-import { bestItems, foldInVector, itemScores, nearestItems } from "./vector-scores.js";
-import { exactWhatIfVectors, type WhatIfTarget, whatIfVectors } from "./what-if.js";
+import { VectorRecommender } from "./vector-recommender.js";
+import { itemScores } from "./vector-scores.js";
+import { exactWhatIfVectors, newItemVector, type WhatIfTarget, whatIfVectors } from "./what-if.js";
+
+export type { Viewer } from "./recommender.js";
 
 export const MICRO_ALGORITHM = "MICRO";
 
-/** Whose score is asked: a user of the training, or anyone with these items (fold-in). */
-export type Viewer = { userIndex: number } | { history: readonly number[] };
-
-export class Micro implements Recommender {
+export class Micro extends VectorRecommender implements InductiveRecommender {
   readonly algorithm = MICRO_ALGORITHM;
   readonly config: MicroConfig;
   private state: MicroState | null = null;
@@ -44,15 +45,8 @@ export class Micro implements Recommender {
     config: Partial<MicroConfig> = {},
     private readonly createKernels: () => Promise<DenseKernels> = createOnnxKernels,
   ) {
+    super();
     this.config = { ...defaultMicroConfig, ...config };
-  }
-
-  get numUsers(): number {
-    return this.trained.userVectors.shape[0];
-  }
-
-  get numItems(): number {
-    return this.trained.itemVectors.shape[0];
   }
 
   async fit(data: RankingData, options: FitOptions = {}): Promise<FitReport> {
@@ -72,27 +66,15 @@ export class Micro implements Recommender {
     return report;
   }
 
-  score(userIndex: number): Float32Array {
-    return itemScores(this.vectorOf({ userIndex }), this.trained.itemVectors);
-  }
-
-  scoreHistory(itemIndices: readonly number[]): Float32Array {
-    return itemScores(this.vectorOf({ history: itemIndices }), this.trained.itemVectors);
-  }
-
-  recommend(userIndex: number, k: number, exclude?: ReadonlySet<number>): ScoredItem[] {
-    return bestItems(this.score(userIndex), k, exclude && (item => exclude.has(item)));
-  }
-
-  similarItems(itemIndex: number, k: number): ScoredItem[] {
-    return nearestItems(itemIndex, k, this.trained.itemVectors);
-  }
-
   /** The item's score with each of the features `[F]` in place of its own, the rest as trained; see `what-if.ts`. */
   whatIf(viewer: Viewer, target: WhatIfTarget, candidates: readonly Float32Array[]): number[] {
-    const user = this.vectorOf(viewer);
+    const user = this.userVectorOf(viewer);
     const vectors = whatIfVectors(this.trained, this.config, target, candidates);
     return vectors.map(vector => dot(user, vector));
+  }
+
+  itemVectorOf(features: ItemFeatures): Float32Array {
+    return newItemVector(this.trained, this.config, features);
   }
 
   /** Scores of all items after a full rebuild with the feature replaced: the yardstick of {@link whatIf}; `[N]`. */
@@ -102,7 +84,7 @@ export class Micro implements Recommender {
   ): Promise<Float32Array> {
     this.kernels ??= await this.createKernels();
     const vectors = await exactWhatIfVectors(this.trained, this.config, target, this.kernels);
-    return itemScores(this.vectorOf(viewer), vectors);
+    return itemScores(this.userVectorOf(viewer), vectors);
   }
 
   async save(directory: string): Promise<void> {
@@ -124,19 +106,7 @@ export class Micro implements Recommender {
     void kernels?.dispose();
   }
 
-  private vectorOf(viewer: Viewer): Float32Array {
-    if ("history" in viewer) {
-      return foldInVector(viewer.history, this.trained.itemVectors);
-    }
-    const { userVectors } = this.trained;
-    if (!(viewer.userIndex >= 0 && viewer.userIndex < userVectors.shape[0])) {
-      const [M] = userVectors.shape;
-      throw new Error(`Micro: expected a user index below ${M}, got ${viewer.userIndex}`);
-    }
-    return row(userVectors, viewer.userIndex);
-  }
-
-  private get trained(): MicroState {
+  protected get trained(): MicroState {
     if (!this.state) {
       throw new Error("Micro: expected a trained model; call fit or load first");
     }
@@ -232,7 +202,7 @@ class MicroTraining {
           learned: learned && {
             features: learned.features,
             degrees: learned.graph.degrees,
-            weight: this.network.projection(m),
+            ...this.network.projection(m),
           },
         };
       }),

@@ -93,6 +93,25 @@ export interface Recommender {
   dispose(): void;
 }
 
+/** Whose score is asked: a user of the training, or anyone with these items (fold-in). */
+export type Viewer = { userIndex: number } | { history: readonly number[] };
+
+/** Raw features of one item `[F]` by the names of the modalities; one that is left out counts as absent. */
+export type ItemFeatures = Readonly<Record<string, Float32Array>>;
+
+/** A ranking model that also places items that were not there when it was trained, by their features, without retraining. */
+export interface InductiveRecommender extends Recommender {
+  /** `[D]`; its dot product with an item's vector is the score. */
+  userVectorOf(viewer: Viewer): Float32Array;
+
+  /** The vector of an item that was not there in training; `[D]`. Zeros when no modality is given. */
+  itemVectorOf(features: ItemFeatures): Float32Array;
+}
+
+export function isInductive(model: Recommender): model is InductiveRecommender {
+  return "itemVectorOf" in model && "userVectorOf" in model;
+}
+
 /** @throws Error when the parts of `data` do not fit together. */
 export function assertRankingData(where: string, data: RankingData): void {
   const { numUsers, numItems, train, validation, modalities = [] } = data;

@@ -14,17 +14,19 @@
  * Raw features are trained on, so the learned graph sees `f + Δ_N`; the correction Δ_N stays with the item. Its projection
  * is linear: `z' = z + (f' - f) W`, so with the item's own feature the score is the trained one.
  *
+ * The same rows place an item that was not there in training at all ({@link newItemVector}).
+ *
  * Shapes: N items, D embedding size, F length of a raw feature.
  */
 import { addScaled, dot, type Matrix, matrix, normalizedRows, row } from "../nn/shape.js";
 import { sparseProduct } from "../nn/sparse.js";
-import { topK } from "../nn/top-k.js";
 import type { DenseKernels } from "./dense-kernels.js";
+import { featureNeighbours, type Neighbour } from "./feature-neighbours.js";
 import { inverseRoot, itemGraph, mixedGraph } from "./item-graph.js";
 import type { MicroConfig } from "./micro-config.js";
 import type { MicroState, ModalityState } from "./micro-state.js";
 import { fusion, softmaxInPlace } from "./modality-fusion.js";
-import { itemScores } from "./vector-scores.js";
+import type { ItemFeatures } from "./recommender.js";
 
 /** The item whose feature is replaced, in which modality. */
 export interface WhatIfTarget {
@@ -32,9 +34,6 @@ export interface WhatIfTarget {
   /** Name of the modality, as it was trained. */
   modality: string;
 }
-
-/** Unit rows of features, made once for each matrix: they cost as much as a candidate. */
-const directions = new WeakMap<Matrix, Matrix>();
 
 /** i_N with each of the candidate features `[F]` in turn; one vector `[D]` for each. */
 export function whatIfVectors(
@@ -44,66 +43,140 @@ export function whatIfVectors(
   candidates: readonly Float32Array[],
 ): Float32Array[] {
   const modality = modalityOf(state, target.modality);
-  const F = modality.features.shape[1];
-  return candidates.map(candidate => {
+  const { itemIndex } = target;
+  assertFeatures(modality, candidates);
+  const learned = modality.learned
+    ? replacedFeatures(modality, modality.learned, itemIndex, candidates)
+    : [];
+  const views = viewRows(state, config, modality, { itemIndex, raw: candidates, learned });
+  return views.map(view =>
+    itemVector(
+      state,
+      row(state.baseItems, itemIndex),
+      state.modalities.map(other => (other === modality ? view : row(other.views, itemIndex))),
+    ),
+  );
+}
+
+/**
+ * The vector of an item that was not there in training, `h / ||h||` with
+ * `E_m = Σ_j [(1 - λ) A_j^learned + λ A_j^raw] X_j` over its neighbours: it has neither an embedding nor interactions yet.
+ */
+export function newItemVector(
+  state: MicroState,
+  config: MicroConfig,
+  features: ItemFeatures,
+): Float32Array {
+  const D = state.items.shape[1];
+  for (const name of Object.keys(features)) {
+    modalityOf(state, name);
+  }
+  const views = state.modalities.map(modality => {
+    const feature = features[modality.name] as Float32Array | undefined;
+    if (!feature) {
+      return new Float32Array(D);
+    }
+    assertFeatures(modality, [feature]);
+    const learned = modality.learned ? [projected(modality.learned, feature)] : [];
+    const row = { itemIndex: -1, raw: [feature], learned };
+    return viewRows(state, config, modality, row)[0];
+  });
+  return itemVector(state, new Float32Array(D), views);
+}
+
+function assertFeatures({ features }: ModalityState, candidates: readonly Float32Array[]): void {
+  const F = features.shape[1];
+  for (const candidate of candidates) {
     if (candidate.length !== F) {
       throw new Error(`whatIfVectors: expected features of length ${F}, got ${candidate.length}`);
     }
-    const view = viewRow(state, config, modality, { ...target, candidate });
-    const views = state.modalities.map(other =>
-      other === modality ? view : row(other.views, target.itemIndex),
-    );
-    return itemVector(state, target.itemIndex, views);
-  });
+  }
 }
 
-/** E_m,N for a new feature `[F]`. */
-function viewRow(
-  { items }: MicroState,
-  { numNeighbours, rawWeight }: MicroConfig,
-  { features, rawDegrees, learned }: ModalityState,
-  { itemIndex, candidate }: { itemIndex: number; candidate: Float32Array },
-): Float32Array {
-  const view = new Float32Array(items.shape[1]);
-  const isPresent = candidate.some(value => value !== 0);
-  if (!isPresent) {
-    return view;
-  }
-  const place = { itemIndex, numNeighbours, items };
-  addGraphRow(view, { features, degrees: rawDegrees }, candidate, {
-    ...place,
-    weight: learned ? rawWeight : 1,
-  });
-  if (learned) {
+type LearnedGraph = NonNullable<ModalityState["learned"]>;
+
+/** `z + (f' - f) W` for each candidate f'. */
+function replacedFeatures(
+  { features }: ModalityState,
+  learned: LearnedGraph,
+  itemIndex: number,
+  candidates: readonly Float32Array[],
+): Float32Array[] {
+  const before = row(features, itemIndex);
+  return candidates.map(candidate => {
     const feature = row(learned.features, itemIndex).slice();
-    const before = row(features, itemIndex);
     for (let f = 0; f < candidate.length; f++) {
       addScaled(feature, row(learned.weight, f), candidate[f] - before[f]);
     }
-    addGraphRow(view, learned, feature, { ...place, weight: 1 - rawWeight });
+    return feature;
+  });
+}
+
+/** `f W + b`. */
+function projected({ weight, bias }: LearnedGraph, feature: Float32Array): Float32Array {
+  const result = bias.slice();
+  for (let f = 0; f < feature.length; f++) {
+    addScaled(result, row(weight, f), feature[f]);
   }
-  return view;
+  return result;
+}
+
+/** The features of one item by which its row of a graph is made, one for each candidate. */
+interface GraphRows {
+  /** -1: an item that is not in the graph, and has no embedding. */
+  itemIndex: number;
+  raw: readonly Float32Array[];
+  /** As the learned graph sees them; none when graphs are frozen. */
+  learned: readonly Float32Array[];
+}
+
+/** E_m,N for each candidate. */
+function viewRows(
+  { items }: MicroState,
+  { numNeighbours, rawWeight }: MicroConfig,
+  { features, rawDegrees, learned }: ModalityState,
+  rows: GraphRows,
+): Float32Array[] {
+  const views = rows.raw.map(() => new Float32Array(items.shape[1]));
+  const { itemIndex } = rows;
+  const isPresent = rows.raw.map(feature => feature.some(value => value !== 0));
+  const add = (graph: Graph, candidates: readonly Float32Array[], weight: number) => {
+    featureNeighbours(candidates, graph.features, numNeighbours - 1, itemIndex).forEach(
+      (neighbours, c) => {
+        if (isPresent[c]) {
+          addGraphRow(views[c], { neighbours, degrees: graph.degrees, itemIndex, items }, weight);
+        }
+      },
+    );
+  };
+  add({ features, degrees: rawDegrees }, rows.raw, learned ? rawWeight : 1);
+  if (learned) {
+    add(learned, rows.learned, 1 - rawWeight);
+  }
+  return views;
+}
+
+interface Graph {
+  features: Matrix;
+  degrees: Float32Array;
 }
 
 /** Adds `weight · Σ_j A_Nj X_j`. */
 function addGraphRow(
   target: Float32Array,
-  { features, degrees }: { features: Matrix; degrees: Float32Array },
-  candidate: Float32Array,
-  place: { itemIndex: number; numNeighbours: number; items: Matrix; weight: number },
+  {
+    neighbours,
+    degrees,
+    itemIndex,
+    items,
+  }: { neighbours: Neighbour[]; degrees: Float32Array; itemIndex: number; items: Matrix },
+  weight: number,
 ): void {
-  const { itemIndex, numNeighbours, items, weight } = place;
-  const length = Math.sqrt(dot(candidate, candidate));
-  const similarities = itemScores(candidate, directionsOf(features));
-  const others = topK(
-    similarities,
-    numNeighbours - 1,
-    index => index === itemIndex || similarities[index] <= 0,
-  );
-  const neighbours = others.map(index => ({ index, similarity: similarities[index] / length }));
   const degree = neighbours.reduce((sum, { similarity }) => sum + similarity, 1);
   const root = inverseRoot(degree);
-  addScaled(target, row(items, itemIndex), weight * root * root); // N itself, at similarity 1
+  if (itemIndex >= 0) {
+    addScaled(target, row(items, itemIndex), weight * root * root); // N itself, at similarity 1
+  }
   for (const { index, similarity } of neighbours) {
     const normalized = root * similarity * inverseRoot(degrees[index]);
     addScaled(target, row(items, index), weight * normalized);
@@ -112,8 +185,8 @@ function addGraphRow(
 
 /** `Ī_N + h_N / ||h_N||` of the item's row in every modality. */
 function itemVector(
-  { baseItems, fusion: { weight, bias, query } }: MicroState,
-  itemIndex: number,
+  { fusion: { weight, bias, query } }: MicroState,
+  baseItem: Float32Array,
   views: readonly Float32Array[],
 ): Float32Array {
   const attention = Float32Array.from(views, view => {
@@ -122,9 +195,9 @@ function itemVector(
     return dot(hidden.map(Math.tanh), query);
   });
   softmaxInPlace(attention);
-  const fused = matrix([1, baseItems.shape[1]]);
+  const fused = matrix([1, baseItem.length]);
   views.forEach((view, m) => addScaled(fused.values, view, attention[m]));
-  const vector = row(baseItems, itemIndex).slice();
+  const vector = baseItem.slice();
   addScaled(vector, normalizedRows(fused).values, 1);
   return vector;
 }
@@ -176,13 +249,4 @@ function modalityOf({ modalities }: MicroState, name: string): ModalityState {
     throw new Error(`whatIfVectors: expected a modality of ${known}, got '${name}'`);
   }
   return modality;
-}
-
-function directionsOf(features: Matrix): Matrix {
-  let result = directions.get(features);
-  if (!result) {
-    result = normalizedRows(features);
-    directions.set(features, result);
-  }
-  return result;
 }

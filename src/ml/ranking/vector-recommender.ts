@@ -1,0 +1,62 @@
+/** @file What every ranking model has in common that ends in one vector per user and per item: `ρ = u · i`. */
+import { type Matrix, row } from "../nn/shape.js";
+import type { ScoredItem, Viewer } from "./recommender.js";
+import { bestItems, foldInVector, itemScores, nearestItems } from "./vector-scores.js";
+
+export interface UserItemVectors {
+  /** `[M, D]`. */
+  userVectors: Matrix;
+  /** `[N, D]`. */
+  itemVectors: Matrix;
+}
+
+export abstract class VectorRecommender {
+  abstract readonly algorithm: string;
+
+  /** @throws Error before `fit` or `load`. */
+  protected abstract get trained(): UserItemVectors;
+
+  get numUsers(): number {
+    return this.trained.userVectors.shape[0];
+  }
+
+  get numItems(): number {
+    return this.trained.itemVectors.shape[0];
+  }
+
+  /** All of them, for scoring many users at once; shared, not copied. */
+  get allVectors(): UserItemVectors {
+    return this.trained;
+  }
+
+  score(userIndex: number): Float32Array {
+    return itemScores(this.userVectorOf({ userIndex }), this.trained.itemVectors);
+  }
+
+  scoreHistory(itemIndices: readonly number[]): Float32Array {
+    return itemScores(this.userVectorOf({ history: itemIndices }), this.trained.itemVectors);
+  }
+
+  recommend(userIndex: number, k: number, exclude?: ReadonlySet<number>): ScoredItem[] {
+    return bestItems(this.score(userIndex), k, exclude && (item => exclude.has(item)));
+  }
+
+  similarItems(itemIndex: number, k: number): ScoredItem[] {
+    return nearestItems(itemIndex, k, this.trained.itemVectors);
+  }
+
+  /** The vector whose dot product with an item's is the score; `[D]`. */
+  userVectorOf(viewer: Viewer): Float32Array {
+    const { userVectors, itemVectors } = this.trained;
+    if ("history" in viewer) {
+      return foldInVector(viewer.history, itemVectors);
+    }
+    const [M] = userVectors.shape;
+    if (!(viewer.userIndex >= 0 && viewer.userIndex < M)) {
+      throw new Error(
+        `${this.algorithm}: expected a user index below ${M}, got ${viewer.userIndex}`,
+      );
+    }
+    return row(userVectors, viewer.userIndex);
+  }
+}
