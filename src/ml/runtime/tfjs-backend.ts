@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { dirname, sep } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
+import { installWasmKernels } from "./wasm-kernels.js";
 
 /** From the fastest to the one that is always there. */
 export const tfjsBackendNames = ["tfjs-node-gpu", "tfjs-node", "wasm", "cpu"] as const;
@@ -16,7 +17,8 @@ const loading = new Map<readonly TfjsBackendName[], Promise<TfjsBackendName>>();
  * Makes the first backend that loads the current one, once a process; later calls give the same answer.
  *
  * - `tfjs-node-gpu`, `tfjs-node`: optional packages; left out by npm where libtensorflow cannot be fetched.
- * - `wasm`: one thread, and it lacks `Conv2DBackpropFilter`, `UnsortedSegmentSum`, `Einsum` and others.
+ * - `wasm`: one thread, and it lacks `Conv2DBackpropFilter`, `Einsum` and others; what training transformers takes is
+ *   there, see `wasm-kernels.ts`.
  * - `cpu`: complete, and about 50 times slower at matrix products; for tests and as the last resort.
  *
  * @param order The backends to try, in this order. Default: {@link tfjsBackendNames}.
@@ -51,10 +53,15 @@ async function load(name: TfjsBackendName): Promise<boolean> {
       return (await loadNative(`@tensorflow/${name}`)) && tf.setBackend("tensorflow");
     case "wasm":
       setWasmPaths(dirname(require.resolve("@tensorflow/tfjs-backend-wasm")) + sep);
-      return tf.setBackend("wasm");
+      return (await tf.setBackend("wasm")) && installed();
     case "cpu":
       return tf.setBackend("cpu");
   }
+}
+
+function installed(): boolean {
+  installWasmKernels();
+  return true;
 }
 
 /** Importing the package registers its backend. False where it is absent or its native library is. */
