@@ -4,12 +4,14 @@
  * Eight bytes of header length (little-endian), a JSON header `{name: {dtype, shape, data_offsets}, __metadata__}`, then the
  * values. https://huggingface.co/docs/safetensors
  */
+import { existsSync } from "node:fs";
 import { open, readFile, rename } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { AppError } from "../../errors/app-error.js";
 import { fromFloat16 } from "../runtime/float16.js";
 
-/** Bytes of one value; F16 is read, not written. */
-const valueBytes = { F32: 4, F16: 2, I32: 4 } as const;
+/** Bytes of one value; F16 and BF16 are read, not written. */
+const valueBytes = { F32: 4, F16: 2, BF16: 2, I32: 4 } as const;
 
 type ValueType = keyof typeof valueBytes;
 
@@ -61,7 +63,7 @@ export function encodeSafetensors({ tensors, metadata }: Safetensors): Uint8Arra
   return bytes;
 }
 
-/** The tensors in `bytes`; F16 becomes 32-bit. @throws AppError FILE_MALFORMED, naming `path` and the fault. */
+/** The tensors in `bytes`; F16 and BF16 become 32-bit. @throws AppError FILE_MALFORMED, naming `path` and the fault. */
 export function decodeSafetensors(bytes: Uint8Array, path: string): Safetensors {
   const malformed = (reason: string) =>
     new AppError("FILE_MALFORMED", { path, expected: "a safetensors file", reason });
@@ -135,7 +137,14 @@ function decodeValues(dtype: ValueType, buffer: ArrayBufferLike): Float32Array |
       return new Int32Array(buffer);
     case "F16":
       return fromFloat16(new Uint16Array(buffer));
+    case "BF16":
+      return fromBfloat16(new Uint16Array(buffer));
   }
+}
+
+/** bfloat16 is the upper half of a 32-bit number. */
+function fromBfloat16(words: Uint16Array): Float32Array {
+  return new Float32Array(Uint32Array.from(words, word => word << 16).buffer);
 }
 
 /** Writes beside `path`, then renames: a reader never sees half a file, a killed process leaves the old one. */
@@ -149,6 +158,55 @@ export async function loadSafetensors(path: string): Promise<Safetensors> {
     throw error.code === "ENOENT" ? new AppError("FILE_NOT_FOUND", { path }) : error;
   });
   return decodeSafetensors(bytes, path);
+}
+
+/**
+ * The weights of a Hugging Face folder: `model.safetensors`, or the parts that `model.safetensors.index.json` lists.
+ *
+ * @throws AppError FILE_NOT_FOUND for the file or a part, FILE_MALFORMED.
+ */
+export async function loadModelSafetensors(directory: string): Promise<Safetensors> {
+  const path = join(directory, "model.safetensors");
+  const index = `${path}.index.json`;
+  if (existsSync(path) || !existsSync(index)) {
+    return loadSafetensors(path);
+  }
+  const malformed = (reason: string) =>
+    new AppError("FILE_MALFORMED", { path: index, expected: "an index of safetensors", reason });
+  const weightMap = parseWeightMap(await readFile(index, "utf8"), malformed);
+  const tensors: Record<string, StoredTensor> = {};
+  for (const part of [...new Set(Object.values(weightMap))].sort()) {
+    if (part !== basename(part)) {
+      throw malformed(`'${part}' is not a file beside it`);
+    }
+    Object.assign(tensors, (await loadSafetensors(join(directory, part))).tensors);
+  }
+  const missing = Object.keys(weightMap).find(name => !Object.hasOwn(tensors, name));
+  if (missing !== undefined) {
+    throw malformed(`'${weightMap[missing]}' does not have the tensor '${missing}'`);
+  }
+  return { tensors, metadata: {} };
+}
+
+function parseWeightMap(
+  text: string,
+  malformed: (reason: string) => AppError,
+): Record<string, string> {
+  let index: { weight_map?: unknown } | null;
+  try {
+    index = JSON.parse(text) as { weight_map?: unknown } | null;
+  } catch {
+    throw malformed("it is not JSON");
+  }
+  const weightMap = index?.weight_map;
+  if (
+    typeof weightMap !== "object" ||
+    weightMap === null ||
+    !Object.values(weightMap).every(part => typeof part === "string")
+  ) {
+    throw malformed("it has no 'weight_map' from tensors to files");
+  }
+  return weightMap as Record<string, string>;
 }
 
 /** Replaces a file whole or not at all. */

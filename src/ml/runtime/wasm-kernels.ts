@@ -32,13 +32,7 @@ interface KernelArguments {
   attrs?: tf.NamedAttrMap;
 }
 
-type MatMul = (
-  left: number,
-  leftShape: Uint8Array,
-  leftRank: number,
-  right: number,
-  ...rest: unknown[]
-) => void;
+type MatMul = (...parameters: unknown[]) => void;
 
 /** Rows and columns turned at a time: two blocks of 16 lines stay in the fastest cache. */
 const BLOCK = 16;

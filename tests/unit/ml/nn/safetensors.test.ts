@@ -1,10 +1,12 @@
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
   decodeSafetensors,
   encodeSafetensors,
+  loadModelSafetensors,
   loadSafetensors,
+  type Safetensors,
   saveSafetensors,
 } from "../../../../src/ml/nn/safetensors.js";
 
@@ -60,6 +62,15 @@ describe("safetensors", () => {
     expect([...decodeSafetensors(file, "x").tensors.w.values]).toEqual([1, -2, 65504]);
   });
 
+  it("reads bfloat16", () => {
+    // The upper halves of 1 (0x3f800000), -2.5 (0xc0200000) and infinity (0x7f800000).
+    const file = fileOf(
+      { w: { dtype: "BF16", shape: [3], data_offsets: [0, 6] } },
+      Uint8Array.of(0x80, 0x3f, 0x20, 0xc0, 0x80, 0x7f),
+    );
+    expect([...decodeSafetensors(file, "x").tensors.w.values]).toEqual([1, -2.5, Infinity]);
+  });
+
   it.each<[string, Uint8Array, string]>([
     ["too short", Uint8Array.of(1, 2), "it has 2 bytes"],
     ["cut in the header", fileOf({}).subarray(0, 9), "header of 2 bytes is cut off"],
@@ -73,7 +84,7 @@ describe("safetensors", () => {
     [
       "of an unknown type",
       fileOf({ w: { dtype: "F8", shape: [1], data_offsets: [0, 1] } }, 1),
-      "tensor 'w' has values of type F8; F32, F16, I32 are known",
+      "tensor 'w' has values of type F8; F32, F16, BF16, I32 are known",
     ],
     [
       "of a wrong length",
@@ -109,5 +120,55 @@ describe("safetensors", () => {
     await expect(loadSafetensors("/nowhere/w.safetensors")).rejects.toMatchObject({
       code: "FILE_NOT_FOUND",
     });
+  });
+});
+
+describe("loadModelSafetensors()", () => {
+  const part = (name: string, value: number): Safetensors => ({
+    tensors: { [name]: { shape: [1], values: Float32Array.of(value) } },
+    metadata: {},
+  });
+  let directory: string;
+
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), "sharded-"));
+    await saveSafetensors(join(directory, "model-00001-of-00002.safetensors"), part("a", 1));
+    await saveSafetensors(join(directory, "model-00002-of-00002.safetensors"), part("b", 2));
+  });
+
+  afterEach(() => rm(directory, { recursive: true }));
+
+  const writeIndex = (index: unknown) =>
+    writeFile(join(directory, "model.safetensors.index.json"), JSON.stringify(index));
+
+  it("puts the parts of an index together", async () => {
+    await writeIndex({
+      weight_map: {
+        a: "model-00001-of-00002.safetensors",
+        b: "model-00002-of-00002.safetensors",
+      },
+    });
+    const { tensors } = await loadModelSafetensors(directory);
+    expect([tensors.a.values[0], tensors.b.values[0]]).toEqual([1, 2]);
+  });
+
+  it.each([
+    [{ weight_map: { a: "gone.safetensors" } }, "FILE_NOT_FOUND", "gone.safetensors"],
+    [
+      { weight_map: { c: "model-00001-of-00002.safetensors" } },
+      "FILE_MALFORMED",
+      "does not have the tensor 'c'",
+    ],
+    [{ weight_map: { a: "../x.safetensors" } }, "FILE_MALFORMED", "not a file beside it"],
+    [{}, "FILE_MALFORMED", "no 'weight_map'"],
+  ])("refuses an index of %j", async (index, code, reason) => {
+    await writeIndex(index);
+    const loading = loadModelSafetensors(directory);
+    await expect(loading).rejects.toMatchObject({ code });
+    await expect(loading).rejects.toThrow(reason);
+  });
+
+  it("names model.safetensors where there is neither", async () => {
+    await expect(loadModelSafetensors(directory)).rejects.toThrow("model.safetensors");
   });
 });

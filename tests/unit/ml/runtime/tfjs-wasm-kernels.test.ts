@@ -93,7 +93,7 @@ describe("BatchMatMul on WASM", () => {
           .arraySync(),
       );
     };
-    expect(await compute("wasm")).toBeAllclose((await compute("cpu")) as number[][], {
+    expect(await compute("wasm")).toBeAllclose(await compute("cpu"), {
       rtol: 1e-4,
       atol: 1e-4,
     });
@@ -192,8 +192,7 @@ describe("what a transformer and Adam compute on WASM", () => {
     [
       "fused dense",
       [[4, 6], [6, 3], [3]],
-      (x, w, b) =>
-        tf.fused.matMul({ a: x as tf.Tensor2D, b: w as tf.Tensor2D, bias: b, activation: "relu" }),
+      (x, w, b) => tf.fused.matMul({ a: x, b: w, bias: b, activation: "relu" }),
     ],
   ])("%s", async (_, shapes, f) => {
     await expectSame(shapes, f);

@@ -1,0 +1,129 @@
+/** @file What is trained of a language model, in files that the Python library peft reads and writes. */
+import { existsSync } from "node:fs";
+import { mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type * as tf from "@tensorflow/tfjs";
+import { z } from "zod";
+import { AppError } from "../../errors/app-error.js";
+import { type LoraConfig } from "../nn/lora.js";
+import {
+  loadSafetensors,
+  saveSafetensors,
+  type StoredTensor,
+  writeAtomically,
+} from "../nn/safetensors.js";
+
+/** The name of the image tokens' embeddings. peft has no such thing, so they have a file of their own. */
+export const IMAGE_TOKENS = "base_model.model.model.embed_tokens.image_tokens.weight";
+
+const ADAPTER_FILE = "adapter_model.safetensors";
+const IMAGE_TOKENS_FILE = "image_tokens.safetensors";
+const CONFIG_FILE = "adapter_config.json";
+
+const configSchema = z.looseObject({
+  peft_type: z.literal("LORA"),
+  r: z.number().int().positive(),
+  lora_alpha: z.number(),
+});
+
+/** peft's name of a factor of the map at `path` (`model.layers.0.self_attn.q_proj`). */
+export function adapterName(path: string, factor: "lora_A" | "lora_B"): string {
+  return `base_model.model.${path}.${factor}.weight`;
+}
+
+export async function saveAdapterFiles(
+  directory: string,
+  trainable: Readonly<Record<string, tf.Variable>>,
+  lora: LoraConfig | null,
+): Promise<void> {
+  await mkdir(directory, { recursive: true });
+  for (const [file, names] of filesOf(trainable)) {
+    const tensors = Object.fromEntries(
+      names.map((name): [string, StoredTensor] => {
+        const { shape } = trainable[name];
+        return [name, { shape, values: trainable[name].dataSync<"float32">() }];
+      }),
+    );
+    await saveSafetensors(join(directory, file), { tensors, metadata: { format: "pt" } });
+  }
+  if (lora) {
+    const config = {
+      peft_type: "LORA",
+      task_type: "CAUSAL_LM",
+      base_model_name_or_path: null,
+      bias: "none",
+      inference_mode: true,
+      lora_alpha: lora.alpha,
+      lora_dropout: 0,
+      r: lora.loraRank,
+      target_modules: [...lora.targets],
+    };
+    await writeAtomically(join(directory, CONFIG_FILE), `${JSON.stringify(config, null, 2)}\n`);
+  }
+}
+
+/** The tensors of the files, checked against the variables they are for. */
+export async function loadAdapterFiles(
+  directory: string,
+  trainable: Readonly<Record<string, tf.Variable>>,
+  lora: LoraConfig | null,
+): Promise<Record<string, StoredTensor>> {
+  if (lora) {
+    await checkConfig(join(directory, CONFIG_FILE), lora);
+  }
+  const result: Record<string, StoredTensor> = {};
+  for (const [file, names] of filesOf(trainable)) {
+    const path = join(directory, file);
+    const { tensors } = await loadSafetensors(path);
+    const malformed = (reason: string) =>
+      new AppError("FILE_MALFORMED", { path, expected: "an adapter of this model", reason });
+    const strange = Object.keys(tensors).find(name => !names.includes(name));
+    if (strange !== undefined) {
+      throw malformed(`'${strange}' is not among what is trained`);
+    }
+    for (const name of names) {
+      const stored = Object.hasOwn(tensors, name) ? tensors[name] : null;
+      if (stored?.shape.join() !== trainable[name].shape.join()) {
+        throw malformed(
+          `'${name}' is ${stored ? `[${stored.shape}]` : "absent"}, but [${trainable[name].shape}] is needed`,
+        );
+      }
+      result[name] = stored!;
+    }
+  }
+  return result;
+}
+
+/** Which variables are in which file; only files with any. */
+function filesOf(trainable: Readonly<Record<string, unknown>>): [file: string, names: string[]][] {
+  const names = Object.keys(trainable);
+  const files: [string, string[]][] = [
+    [ADAPTER_FILE, names.filter(name => name !== IMAGE_TOKENS)],
+    [IMAGE_TOKENS_FILE, names.filter(name => name === IMAGE_TOKENS)],
+  ];
+  return files.filter(([, ofFile]) => ofFile.length > 0);
+}
+
+async function checkConfig(path: string, { alpha, loraRank }: LoraConfig): Promise<void> {
+  if (!existsSync(path)) {
+    throw new AppError("FILE_NOT_FOUND", { path });
+  }
+  const malformed = (reason: string) =>
+    new AppError("FILE_MALFORMED", { path, expected: "the adapter_config.json of LoRA", reason });
+  let json: unknown;
+  try {
+    json = JSON.parse(await readFile(path, "utf8"));
+  } catch {
+    throw malformed("it is not JSON");
+  }
+  const result = configSchema.safeParse(json);
+  if (!result.success) {
+    throw malformed(z.prettifyError(result.error));
+  }
+  const { r, lora_alpha: storedAlpha } = result.data;
+  if (r !== loraRank || storedAlpha !== alpha) {
+    throw malformed(
+      `it has rank ${r} and alpha ${storedAlpha}, but ${loraRank} and ${alpha} are configured`,
+    );
+  }
+}

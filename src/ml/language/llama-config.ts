@@ -1,0 +1,114 @@
+/** @file The configuration of a LLaMA-style decoder, from the `config.json` that Hugging Face's transformers writes. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { AppError } from "../../errors/app-error.js";
+
+export interface LlamaConfig {
+  /** D, the width of the hidden states. */
+  readonly hiddenSize: number;
+  /** Width inside the feed-forward block. */
+  readonly intermediateSize: number;
+  readonly numLayers: number;
+  /** H. */
+  readonly numHeads: number;
+  /** G; fewer than heads where groups of these share keys and values. */
+  readonly numKeyValueHeads: number;
+  /** d. */
+  readonly headSize: number;
+  /** V, without image tokens. */
+  readonly vocabSize: number;
+  /** The longest sequence it was trained for, in tokens. */
+  readonly maxPositions: number;
+  /** ε of the RMS norms. */
+  readonly normEpsilon: number;
+  /** θ of the rotary position embedding. */
+  readonly ropeTheta: number;
+  /** True when the output map is the embedding table. */
+  readonly hasTiedEmbeddings: boolean;
+  /** Tokens that end a text; none in some base models. */
+  readonly endTokenIds: readonly number[];
+}
+
+const size = z.number().int().positive();
+const rope = z.looseObject({
+  rope_type: z.string().optional(),
+  type: z.string().optional(),
+  rope_theta: z.number().positive().optional(),
+});
+
+const fileSchema = z.looseObject({
+  model_type: z.literal("llama"),
+  hidden_act: z.literal("silu").default("silu"),
+  hidden_size: size,
+  intermediate_size: size,
+  num_hidden_layers: size,
+  num_attention_heads: size,
+  num_key_value_heads: size.nullish(),
+  head_dim: size.nullish(),
+  vocab_size: size,
+  max_position_embeddings: size.default(2048),
+  rms_norm_eps: z.number().positive().default(1e-6),
+  /** transformers 4; version 5 has it in `rope_parameters`. */
+  rope_theta: z.number().positive().optional(),
+  rope_parameters: rope.nullish(),
+  rope_scaling: rope.nullish(),
+  tie_word_embeddings: z.boolean().default(false),
+  attention_bias: z.literal(false).default(false),
+  mlp_bias: z.literal(false).default(false),
+  eos_token_id: z.union([z.number().int(), z.array(z.number().int())]).nullish(),
+});
+
+/**
+ * Reads `config.json` of a folder.
+ *
+ * @throws AppError `FILE_NOT_FOUND`; `FILE_MALFORMED` with every fault, among them what this decoder does not do:
+ * another architecture, biases, another activation, scaled positions.
+ */
+export async function loadLlamaConfig(directory: string): Promise<LlamaConfig> {
+  const path = join(directory, "config.json");
+  const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
+    throw error.code === "ENOENT" ? new AppError("FILE_NOT_FOUND", { path }) : error;
+  });
+  const malformed = (reason: string) =>
+    new AppError("FILE_MALFORMED", { path, expected: "the config.json of a LLaMA model", reason });
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    throw malformed("it is not JSON");
+  }
+  const result = fileSchema.safeParse(json);
+  if (!result.success) {
+    throw malformed(z.prettifyError(result.error));
+  }
+  const file = result.data;
+  const scaling = file.rope_scaling ?? file.rope_parameters;
+  const ropeType = scaling?.rope_type ?? scaling?.type ?? "default";
+  if (ropeType !== "default") {
+    throw malformed(`positions scaled by '${ropeType}' are not supported`);
+  }
+  const config: LlamaConfig = {
+    hiddenSize: file.hidden_size,
+    intermediateSize: file.intermediate_size,
+    numLayers: file.num_hidden_layers,
+    numHeads: file.num_attention_heads,
+    numKeyValueHeads: file.num_key_value_heads ?? file.num_attention_heads,
+    headSize: file.head_dim ?? file.hidden_size / file.num_attention_heads,
+    vocabSize: file.vocab_size,
+    maxPositions: file.max_position_embeddings,
+    normEpsilon: file.rms_norm_eps,
+    ropeTheta: file.rope_parameters?.rope_theta ?? file.rope_theta ?? 10_000,
+    hasTiedEmbeddings: file.tie_word_embeddings,
+    endTokenIds: [file.eos_token_id ?? []].flat(),
+  };
+  if (config.headSize % 2 !== 0) {
+    throw malformed(`heads of size ${config.headSize} have no pairs to rotate`);
+  }
+  if (config.numHeads % config.numKeyValueHeads !== 0) {
+    throw malformed(
+      `${config.numHeads} heads cannot share ${config.numKeyValueHeads} heads of keys and values`,
+    );
+  }
+  return config;
+}

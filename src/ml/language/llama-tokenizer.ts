@@ -1,0 +1,69 @@
+/** @file The tokenizer of a language model, from the `tokenizer.json` of a Hugging Face folder. Nothing is fetched. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { PreTrainedTokenizer } from "@huggingface/transformers";
+import { AppError } from "../../errors/app-error.js";
+
+export class LlamaTokenizer {
+  /** Tokens it knows, special ones among them. */
+  readonly size: number;
+
+  private constructor(private readonly tokenizer: PreTrainedTokenizer) {
+    this.size = tokenizer.get_vocab().size;
+  }
+
+  /**
+   * Reads `tokenizer.json` and `tokenizer_config.json`.
+   *
+   * @throws AppError `FILE_NOT_FOUND`, `FILE_MALFORMED`.
+   */
+  static async load(directory: string): Promise<LlamaTokenizer> {
+    const json = await readObject(join(directory, "tokenizer.json"));
+    const config = await readObject(join(directory, "tokenizer_config.json"));
+    try {
+      return new LlamaTokenizer(new PreTrainedTokenizer(json, config));
+    } catch (error) {
+      throw malformed(join(directory, "tokenizer.json"), String(error), error);
+    }
+  }
+
+  /** Token ids of a text, with the start token where the tokenizer's own rules put one. */
+  encode(text: string): number[] {
+    return this.tokenizer.encode(text);
+  }
+
+  /** The text of token ids, without special tokens; ids it does not know, such as image tokens, are left out. */
+  decode(ids: readonly number[]): string {
+    const known = ids.filter(id => id < this.size);
+    return known.length === 0
+      ? ""
+      : this.tokenizer.decode(known, {
+          skip_special_tokens: true,
+          clean_up_tokenization_spaces: false,
+        });
+  }
+}
+
+async function readObject(path: string): Promise<object> {
+  const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
+    throw error.code === "ENOENT" ? new AppError("FILE_NOT_FOUND", { path }) : error;
+  });
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw malformed(path, "it is not JSON", error);
+  }
+  if (typeof json !== "object" || json === null) {
+    throw malformed(path, "it is not an object");
+  }
+  return json;
+}
+
+function malformed(path: string, reason: string, cause?: unknown): AppError {
+  return new AppError(
+    "FILE_MALFORMED",
+    { path, expected: "a tokenizer's file", reason },
+    { cause },
+  );
+}

@@ -1,0 +1,311 @@
+/**
+ * @file A LLaMA-style decoder that reads Hugging Face's files: frozen, with trainable low-rank adapters and image tokens.
+ *
+ * It is both of RAGAR's language models: LLM_k writes keywords ({@link Llama.generate}), LLM_g gives the hidden states over
+ * `p_g(w', [IMG1..L])` (Eq. 7; {@link Llama.hiddenStates}). The image tokens are those of J. Y. Koh et al., "Generating
+ * Images with Multimodal Language Models", NeurIPS 2023. https://arxiv.org/abs/2305.17216
+ *
+ * Shapes: B sequences, T tokens, D hidden size, V vocabulary, L image tokens.
+ */
+import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
+import * as tf from "@tensorflow/tfjs";
+import { AppError } from "../../errors/app-error.js";
+import { MASKED } from "../nn/attention.js";
+import { createLoraFactors, defaultLoraConfig, type LoraConfig } from "../nn/lora.js";
+import { Random } from "../nn/random.js";
+import { rotation } from "../nn/rope.js";
+import { loadModelSafetensors, type StoredTensor } from "../nn/safetensors.js";
+import { csrMatrix, type Entry, sparseMatMul } from "../nn/sparse.js";
+import { adapterName, IMAGE_TOKENS, loadAdapterFiles, saveAdapterFiles } from "./llama-adapter.js";
+import { type LlamaConfig, loadLlamaConfig } from "./llama-config.js";
+import { causalBias, type KeysAndValues, type LayerFactors, runStack } from "./llama-layers.js";
+import {
+  createLlamaWeights,
+  type LlamaWeights,
+  type ProjectionName,
+  projectionNames,
+  projectionPath,
+  projectionShape,
+  weightTensors,
+} from "./llama-weights.js";
+import { sampledToken, type SamplingOptions } from "./sampling.js";
+
+export interface LlamaOptions {
+  /** Low-rank adapters to train. Default: none. */
+  readonly lora?: Partial<LoraConfig>;
+  /** L. Default: 0. */
+  readonly numImageTokens?: number;
+  /** Of the adapters' and the image tokens' first values. Default: 0. */
+  readonly seed?: number;
+}
+
+export interface GenerateOptions extends SamplingOptions {
+  /** New tokens, at most. It also ends where the model's positions do. */
+  readonly maxTokens: number;
+  /** Default: 0. */
+  readonly seed?: number;
+  /** The tokens that end the text and are not part of it. Default: the model's own. */
+  readonly stopIds?: readonly number[];
+  readonly signal?: AbortSignal;
+}
+
+export class Llama {
+  /** Ids of [IMG1..L], which follow the vocabulary. */
+  readonly imageTokenIds: readonly number[];
+  /** The adapters' factors and the image tokens' embeddings `[L, D]`, by peft's names; all that can learn. */
+  readonly trainable: Readonly<Record<string, tf.Variable>>;
+
+  private constructor(
+    readonly config: LlamaConfig,
+    private readonly weights: LlamaWeights,
+    private readonly adapters: { lora: LoraConfig | null; factors: readonly LayerFactors[] },
+    private readonly imageEmbeddings: tf.Variable<tf.Rank.R2> | null,
+  ) {
+    const numImageTokens = imageEmbeddings?.shape[0] ?? 0;
+    this.imageTokenIds = Array.from({ length: numImageTokens }, (_, i) => config.vocabSize + i);
+    const trainable: Record<string, tf.Variable> = {};
+    adapters.factors.forEach((ofLayer, layer) => {
+      for (const [name, { a, b }] of Object.entries(ofLayer)) {
+        const path = projectionPath(layer, name as ProjectionName);
+        trainable[adapterName(path, "lora_A")] = a;
+        trainable[adapterName(path, "lora_B")] = b;
+      }
+    });
+    if (imageEmbeddings) {
+      trainable[IMAGE_TOKENS] = imageEmbeddings;
+    }
+    this.trainable = trainable;
+  }
+
+  /**
+   * Reads `config.json` and `model.safetensors` (or `model.safetensors.index.json` and its parts; F32, F16, BF16).
+   *
+   * @throws AppError `FILE_NOT_FOUND`; `FILE_MALFORMED` for a damaged file, another architecture or weights that do not fit
+   * the configuration; `INVALID_ARGUMENT` for an unknown LoRA target.
+   */
+  static async load(directory: string, options: LlamaOptions = {}): Promise<Llama> {
+    const config = await loadLlamaConfig(directory);
+    const { tensors } = await loadModelSafetensors(directory);
+    return Llama.create(config, tensors, {
+      ...options,
+      path: join(directory, "model.safetensors"),
+    });
+  }
+
+  /** From tensors by the names of `LlamaForCausalLM`; `path` is for messages. @throws as {@link load} does. */
+  static create(
+    config: LlamaConfig,
+    tensors: Readonly<Record<string, StoredTensor>>,
+    { lora, numImageTokens = 0, seed = 0, path = "weights" }: LlamaOptions & { path?: string } = {},
+  ): Llama {
+    const loraConfig = lora ? { ...defaultLoraConfig, ...lora } : null;
+    const random = new Random(seed).fork("llama");
+    const factors = createFactors(config, loraConfig, random.fork("lora"));
+    const weights = createLlamaWeights(config, tensors, path);
+    const images =
+      numImageTokens > 0
+        ? createImageEmbeddings(config, weights.embeddings, numImageTokens, random.fork("images"))
+        : null;
+    return new Llama(config, weights, { lora: loraConfig, factors }, images);
+  }
+
+  /**
+   * The hidden states after the final norm; `[B, T], [B, T] -> [B, T, D]`. Differentiable in {@link trainable} only.
+   *
+   * @param ids Tokens, image tokens among them. @param mask 1 for a token, 0 for padding, left or right. What comes out
+   * at padding means nothing.
+   */
+  hiddenStates(ids: tf.Tensor2D, mask: tf.Tensor2D): tf.Tensor3D {
+    if (ids.shape.join() !== mask.shape.join()) {
+      throw new Error(`Llama.hiddenStates: expected a mask of [${ids.shape}], got [${mask.shape}]`);
+    }
+    const [B, T] = ids.shape;
+    const maskValues = mask.dataSync();
+    const positions = new Int32Array(B * T);
+    for (let b = 0; b < B; b++) {
+      for (let t = 1; t < T; t++) {
+        const at = b * T + t;
+        positions[at] = positions[at - 1] + (maskValues[at - 1] === 0 ? 0 : 1);
+      }
+    }
+    return tf.tidy(() => {
+      const { hidden } = runStack(this.stack(), {
+        embedded: this.embed(ids.dataSync(), [B, T]),
+        rotation: this.rotationOf(positions, [B, T]),
+        bias: causalBias(maskValues, [B, T], MASKED),
+      });
+      return hidden;
+    });
+  }
+
+  /** Scores of the vocabulary, without image tokens; `[B, T, D] -> [B, T, V]`. */
+  logits(hidden: tf.Tensor3D): tf.Tensor3D {
+    const [B, T, D] = hidden.shape;
+    return tf.tidy(() => {
+      const rows = tf.matMul(tf.reshape<tf.Rank.R2>(hidden, [B * T, D]), this.weights.outputMap);
+      return tf.reshape(rows, [B, T, this.config.vocabSize]);
+    });
+  }
+
+  /**
+   * Tokens that continue the prompt, each computed once with the keys and values of those before kept. The likeliest ones;
+   * with a temperature, drawn by chance: the same seed gives the same tokens.
+   *
+   * @throws the signal's reason between two tokens.
+   */
+  async generate(promptIds: readonly number[], options: GenerateOptions): Promise<number[]> {
+    const { maxTokens, seed = 0, stopIds = this.config.endTokenIds, signal } = options;
+    const { maxPositions } = this.config;
+    if (promptIds.length === 0 || promptIds.length > maxPositions) {
+      throw new Error(
+        `Llama.generate: expected 1 to ${maxPositions} tokens, got ${promptIds.length}`,
+      );
+    }
+    const random = new Random(seed).fork("generate");
+    const room = Math.min(maxTokens, maxPositions - promptIds.length);
+    const result: number[] = [];
+    let past: KeysAndValues[] | undefined;
+    try {
+      for (let next = promptIds; result.length < room; next = result.slice(-1)) {
+        signal?.throwIfAborted();
+        const step = this.advance(next, past);
+        past = step.present;
+        const token = sampledToken(step.logits, options, random);
+        if (stopIds.includes(token)) {
+          break;
+        }
+        result.push(token);
+        await setImmediate(); // let the process answer, and the signal arrive
+      }
+    } finally {
+      tf.dispose(past as unknown as tf.TensorContainer);
+    }
+    return result;
+  }
+
+  /** Writes what was trained: peft's `adapter_model.safetensors` and `adapter_config.json`, and `image_tokens.safetensors`. */
+  async saveAdapter(directory: string): Promise<void> {
+    await saveAdapterFiles(directory, this.trainable, this.adapters.lora);
+  }
+
+  /**
+   * Takes over what {@link saveAdapter}, or peft, wrote.
+   *
+   * @throws AppError `FILE_NOT_FOUND`; `FILE_MALFORMED` where names, shapes or the scaling are not this model's.
+   */
+  async loadAdapter(directory: string): Promise<void> {
+    const values = await loadAdapterFiles(directory, this.trainable, this.adapters.lora);
+    for (const [name, { shape, values: stored }] of Object.entries(values)) {
+      tf.tidy(() => this.trainable[name].assign(tf.tensor(stored, [...shape])));
+    }
+  }
+
+  dispose(): void {
+    tf.dispose([...weightTensors(this.weights), ...Object.values(this.trainable)]);
+  }
+
+  /** The logits after the last of `ids`, and all keys and values; disposes of `past`. */
+  private advance(
+    ids: readonly number[],
+    past: readonly KeysAndValues[] | undefined,
+  ): { logits: Float32Array; present: KeysAndValues[] } {
+    const T = ids.length;
+    const start = past?.[0].k.shape[2] ?? 0;
+    const { last, present } = tf.tidy(() => {
+      const { hidden, present: kept } = runStack(this.stack(), {
+        embedded: this.embed(ids, [1, T]),
+        rotation: this.rotationOf(
+          ids.map((_, t) => start + t),
+          [1, T],
+        ),
+        // The prompt is the only step of several tokens, and nothing comes before it.
+        bias: T > 1 ? causalBias(new Int32Array(T).fill(1), [1, T], MASKED) : null,
+        past,
+      });
+      const final = tf.slice(hidden, [0, T - 1, 0], [1, 1, this.config.hiddenSize]);
+      return { last: this.logits(final), present: kept } as unknown as tf.TensorContainerObject;
+    }) as unknown as { last: tf.Tensor3D; present: KeysAndValues[] };
+    tf.dispose(past as unknown as tf.TensorContainer);
+    const logits = last.dataSync<"float32">();
+    last.dispose();
+    return { logits, present };
+  }
+
+  private stack() {
+    const { config, weights } = this;
+    const { factors, lora } = this.adapters;
+    return { config, weights, factors, loraScaling: lora ? lora.alpha / lora.loraRank : 0 };
+  }
+
+  private rotationOf(positions: ArrayLike<number>, shape: readonly [number, number]) {
+    return rotation(positions, shape, this.config.headSize, this.config.ropeTheta);
+  }
+
+  /** The tokens' embeddings; `[B, T, D]`. Only those of image tokens have a gradient. */
+  private embed(ids: ArrayLike<number>, [B, T]: readonly [B: number, T: number]): tf.Tensor3D {
+    const { hiddenSize: D, vocabSize: V } = this.config;
+    const numImageTokens = this.imageTokenIds.length;
+    const rows = new Float32Array(B * T * D);
+    const imagePlaces: Entry[] = [];
+    for (let t = 0; t < B * T; t++) {
+      const id = ids[t];
+      if (!(id >= 0 && id < V + numImageTokens)) {
+        throw new Error(`Llama: expected tokens below ${V + numImageTokens}, got ${id}`);
+      }
+      if (id < V) {
+        rows.set(this.weights.embeddings.subarray(id * D, (id + 1) * D), t * D);
+      } else {
+        imagePlaces.push([t, id - V, 1]);
+      }
+    }
+    const words = tf.tensor2d(rows, [B * T, D]);
+    const embedded =
+      this.imageEmbeddings && imagePlaces.length > 0
+        ? tf.add(
+            words,
+            sparseMatMul(csrMatrix(imagePlaces, [B * T, numImageTokens]), this.imageEmbeddings),
+          )
+        : words;
+    return tf.reshape(embedded, [B, T, D]);
+  }
+}
+
+function createFactors(
+  config: LlamaConfig,
+  lora: LoraConfig | null,
+  random: Random,
+): LayerFactors[] {
+  const targets = lora?.targets ?? [];
+  const unknown = targets.find(name => !projectionNames.includes(name as ProjectionName));
+  if (unknown !== undefined) {
+    throw new AppError("INVALID_ARGUMENT", {
+      argument: "lora.targets",
+      problem: `has '${unknown}'; ${projectionNames.join(", ")} are known`,
+    });
+  }
+  return Array.from({ length: config.numLayers }, (_, layer) =>
+    Object.fromEntries(
+      (targets as ProjectionName[]).map(name => [
+        name,
+        createLoraFactors(
+          projectionShape(config, name),
+          lora!.loraRank,
+          random.fork(projectionPath(layer, name)),
+        ),
+      ]),
+    ),
+  );
+}
+
+/** Normal, with the spread of the vocabulary's embeddings, so that they begin like words. */
+function createImageEmbeddings(
+  { hiddenSize: D }: LlamaConfig,
+  embeddings: Float32Array,
+  numImageTokens: number,
+  random: Random,
+): tf.Variable<tf.Rank.R2> {
+  const meanSquare = embeddings.reduce((sum, x) => sum + x * x, 0) / embeddings.length;
+  const values = random.normals(numImageTokens * D).map(x => x * Math.sqrt(meanSquare));
+  return tf.tidy(() => tf.variable(tf.tensor2d(values, [numImageTokens, D])));
+}
