@@ -16,7 +16,8 @@ export interface DenoiserInput {
   /** x_t; `[B, C, h, w]`. */
   latents: Float32Array;
   timestep: number;
-  conditional: Conditioning;
+  /** One for each picture, or one for all. */
+  conditional: readonly Conditioning[];
   /** As many tokens as `conditional`. Not read when `guidanceScale` is 1. */
   unconditional: Conditioning;
   /** 1 is no guidance, and half the work. */
@@ -65,17 +66,18 @@ export class Denoiser {
   async predict(input: DenoiserInput): Promise<Float32Array> {
     const { latents, guidanceScale, conditional, unconditional } = input;
     if (guidanceScale === 1) {
-      return this.evaluate(latents, input.timestep, [conditional]);
+      return this.evaluate(latents, input.timestep, conditional);
     }
-    if (unconditional.numTokens !== conditional.numTokens) {
+    if (unconditional.numTokens !== conditional[0].numTokens) {
       throw new Error(
-        `Denoiser.predict: expected ${conditional.numTokens} unconditional tokens, got ${unconditional.numTokens}`,
+        `Denoiser.predict: expected ${conditional[0].numTokens} unconditional tokens, got ${unconditional.numTokens}`,
       );
     }
     const twice = new Float32Array(2 * latents.length);
     twice.set(latents);
     twice.set(latents, latents.length);
-    const outputs = await this.evaluate(twice, input.timestep, [unconditional, conditional]);
+    const both = [...conditional.map(() => unconditional), ...conditional];
+    const outputs = await this.evaluate(twice, input.timestep, both);
     return guided(
       outputs.subarray(0, latents.length),
       outputs.subarray(latents.length),

@@ -14,6 +14,13 @@ export interface GenerateRequest {
   imageWeight?: number;
   /** More tokens to attend to, after those of text and image (P^gen); `[T, D]`, row by row. */
   extraTokens?: Float32Array;
+  /**
+   * All that each picture attends to, in place of prompt, image and extra tokens (a + z_t around P^gen, Eq. 12): one for
+   * each picture, or one for all; `[T, D]`, row by row, of one length.
+   */
+  conditions?: readonly Float32Array[];
+  /** Whether all pictures start from the noise of picture 0, so that they differ by their conditions alone. Default: false. */
+  sharesNoise?: boolean;
   /** The picture to start from, of exactly the pack's size. Without it the run starts from noise. */
   initImage?: RgbImage;
   /** How far from `initImage` the run starts, above 0 up to 1. Default: {@link DEFAULT_STRENGTH}. */
@@ -41,7 +48,10 @@ export const MAX_NUM_IMAGES = 64;
 /** A request with its defaults filled in. */
 export type CompleteRequest = GenerateRequest &
   Required<
-    Pick<GenerateRequest, "negativePrompt" | "imageWeight" | "strength" | "numSteps" | "scheduler">
+    Pick<
+      GenerateRequest,
+      "negativePrompt" | "imageWeight" | "sharesNoise" | "strength" | "numSteps" | "scheduler"
+    >
   >;
 
 /**
@@ -54,16 +64,25 @@ export function completeRequest(request: GenerateRequest): CompleteRequest {
     ...request,
     negativePrompt: request.negativePrompt ?? "",
     imageWeight: request.imageWeight ?? 1,
+    sharesNoise: request.sharesNoise ?? false,
     strength: request.strength ?? DEFAULT_STRENGTH,
     numSteps: request.numSteps ?? DEFAULT_NUM_STEPS,
     scheduler: request.scheduler ?? "dpm++",
   };
-  const { guidanceScale, imageWeight, numImages, scheduler, seed } = complete;
+  const { conditions, guidanceScale, imageWeight, numImages, scheduler, seed } = complete;
   check("numImages", numImages, isWhole(numImages, 1, MAX_NUM_IMAGES), `1 … ${MAX_NUM_IMAGES}`);
   check("guidanceScale", guidanceScale, Number.isFinite(guidanceScale), "a finite number");
   check("imageWeight", imageWeight, imageWeight >= 0 && imageWeight <= 1, "between 0 and 1");
   check("seed", seed, Number.isSafeInteger(seed), "a whole number");
   check("scheduler", scheduler, schedulerNames.includes(scheduler), schedulerNames.join(" or "));
+  if (conditions && conditions.length !== 1 && conditions.length !== numImages) {
+    check(
+      "conditions",
+      `${conditions.length} of them`,
+      false,
+      `one, or one for each of ${numImages} pictures`,
+    );
+  }
   return complete;
 }
 

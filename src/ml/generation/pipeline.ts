@@ -4,13 +4,14 @@
  * R. Rombach et al., "High-Resolution Image Synthesis with Latent Diffusion Models", 2022. https://arxiv.org/abs/2112.10752
  * C. Meng et al., "SDEdit", 2022 (starting from a picture, `initImage`). https://arxiv.org/abs/2108.01073
  *
- * 1. Conditioning: [text tokens; image tokens; extra tokens]; unconditional: [tokens of the negative prompt; zeros].
+ * 1. Conditioning: [text tokens; image tokens; extra tokens], or each picture's own; unconditional: [tokens of the
+ *    negative prompt; zeros].
  * 2. x_T: noise of the picture's own seed, or the noised latents of `initImage` at the timestep that strength gives.
  * 3. For each timestep: guided U-Net output, then one step of the sampler.
  * 4. The autoencoder decodes x_0.
  *
  * The same request gives the same bytes on the same machine and thread count. Picture j does not depend on `numImages`:
- * its noise comes from `seedFrom(seed, j)`. Pictures share U-Net runs, and a run of another batch size may add in another
+ * its noise comes from `seedFrom(seed, j)`, or for all from `seedFrom(seed, 0)`. Pictures share U-Net runs, and a run of another batch size may add in another
  * order, which changes the last bits of a latent and at most the last bit of a pixel.
  *
  * Shapes: B pictures, C x h x w latents, T tokens of width D.
@@ -57,7 +58,8 @@ export interface PipelineOptions extends OnnxOptions {
 }
 
 interface Guidance {
-  conditional: Conditioning;
+  /** One for each picture, or one for all. */
+  conditional: readonly Conditioning[];
   unconditional: Conditioning;
 }
 
@@ -142,17 +144,20 @@ export class DiffusionPipeline {
       request.prompt,
     ]);
     const { dimension } = positive;
+    if (request.conditions) {
+      return ownGuidance(request.conditions, negative);
+    }
     const more: Conditioning[] = [];
     if (request.imageEmbedding && this.parts.image) {
       const tokens = await this.parts.image.project(request.imageEmbedding);
       more.push(scaledConditioning(tokens, request.imageWeight));
     }
     if (request.extraTokens) {
-      more.push(extraConditioning(request.extraTokens, dimension));
+      more.push(rowsOf("extraTokens", request.extraTokens, dimension));
     }
     const silent = more.map(({ numTokens }) => zeroConditioning(numTokens, dimension));
     return {
-      conditional: concatConditioning([positive, ...more]),
+      conditional: [concatConditioning([positive, ...more])],
       unconditional: concatConditioning([negative, ...silent]),
     };
   }
@@ -167,7 +172,7 @@ export class DiffusionPipeline {
       hooks: GenerateHooks;
     },
   ): Promise<Float32Array> {
-    const { guidanceScale, numImages, numSteps, seed, strength } = request;
+    const { guidanceScale, numImages, numSteps, seed, sharesNoise, strength } = request;
     const { batch, hooks, original } = run;
     const scheduler = createScheduler(request.scheduler, this.config.schedule, numSteps);
     const first = original ? firstStep(numSteps, strength) : 0;
@@ -179,9 +184,13 @@ export class DiffusionPipeline {
     const noise = new Float32Array((batch.end - batch.start) * size);
     const originals = original && new Float32Array(noise.length);
     for (let j = batch.start; j < batch.end; j++) {
-      noise.set(new Random(seedFrom(seed, j)).normals(size), (j - batch.start) * size);
+      const own = new Random(seedFrom(seed, sharesNoise ? 0 : j));
+      noise.set(own.normals(size), (j - batch.start) * size);
       originals?.set(original!, (j - batch.start) * size); // originals is null where original is
     }
+    const { conditional, unconditional } = guidance;
+    const attended =
+      conditional.length > 1 ? conditional.slice(batch.start, batch.end) : conditional;
     let latents = originals ? scheduler.addNoise(originals, noise, first) : noise;
 
     for (let i = 0; i < numMade; i++) {
@@ -191,7 +200,8 @@ export class DiffusionPipeline {
         latents,
         timestep,
         guidanceScale,
-        ...guidance,
+        conditional: attended,
+        unconditional,
       });
       const made = scheduler.step(output, first + i, latents);
       latents = made.latents;
@@ -218,11 +228,25 @@ export class DiffusionPipeline {
   }
 }
 
+/** The pictures' own conditions; the unconditional pass has the negative prompt, then silence, to the same length. */
+function ownGuidance(conditions: readonly Float32Array[], negative: Conditioning): Guidance {
+  const { dimension } = negative;
+  const conditional = conditions.map(tokens => rowsOf("conditions", tokens, dimension));
+  const [{ numTokens }] = conditional;
+  if (conditional.some(condition => condition.numTokens !== numTokens)) {
+    const problem = "must all have the same number of tokens";
+    throw new AppError("INVALID_ARGUMENT", { argument: "conditions", problem });
+  }
+  const unconditional = new Float32Array(numTokens * dimension);
+  unconditional.set(negative.tokens.subarray(0, unconditional.length));
+  return { conditional, unconditional: { tokens: unconditional, numTokens, dimension } };
+}
+
 /** @throws AppError `INVALID_ARGUMENT` when the tokens are not whole rows of width D. */
-function extraConditioning(tokens: Float32Array, dimension: number): Conditioning {
+function rowsOf(argument: string, tokens: Float32Array, dimension: number): Conditioning {
   if (tokens.length === 0 || tokens.length % dimension !== 0) {
     throw new AppError("INVALID_ARGUMENT", {
-      argument: "extraTokens",
+      argument,
       problem: `must be rows of ${dimension} numbers, but got ${tokens.length} numbers`,
     });
   }

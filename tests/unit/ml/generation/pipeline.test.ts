@@ -4,6 +4,7 @@ import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ClipTokenizer } from "../../../../src/ml/clip/clip-tokenizer.js";
+import { ConditionEncoder } from "../../../../src/ml/generation/condition-encoder.js";
 import { type GenerateRequest } from "../../../../src/ml/generation/generate-request.js";
 import { DiffusionPipeline } from "../../../../src/ml/generation/pipeline.js";
 import { type SchedulerName } from "../../../../src/ml/generation/scheduler.js";
@@ -51,6 +52,49 @@ describe("ClipTokenizer", () => {
     const tokenizer = await ClipTokenizer.load(await openModelPack(TINY), "tokenizer");
     expect(tokenizer.maxLength).toBe(77);
     expect(tokenizer.encode(golden.texts, 77)).toEqual(golden.inputIds);
+  });
+});
+
+describe("DiffusionPipeline.generate() with conditions", () => {
+  const condition = (value: number) => new Float32Array(80 * 16).fill(value);
+  const own: GenerateRequest = { ...request, numImages: 2, sharesNoise: true };
+
+  it("draws each picture under its own, as it would alone", async () => {
+    const pictures = await pipeline.generate({
+      ...own,
+      conditions: [condition(0.1), condition(1)],
+    });
+    const [first] = await pipeline.generate({ ...own, numImages: 1, conditions: [condition(0.1)] });
+    const [second] = await pipeline.generate({ ...own, numImages: 1, conditions: [condition(1)] });
+    expect(pictures).toEqual([first, second]);
+    expect(first).not.toEqual(second);
+  });
+
+  it("starts them from one noise, or each from its own", async () => {
+    const conditions = [condition(0.5)];
+    const [a, b] = await pipeline.generate({ ...own, conditions });
+    expect(a).toEqual(b);
+    const [c, d] = await pipeline.generate({ ...own, conditions, sharesNoise: false });
+    expect(c).toEqual(a);
+    expect(d).not.toEqual(c);
+  });
+
+  it("sees what the prompt's own tokens would have been", async () => {
+    const pack = await openModelPack(TINY);
+    const encoder = await ConditionEncoder.load(pack, { numThreads: 1 });
+    const [{ tokens }] = await encoder.encodeTexts([request.prompt]);
+    await encoder.dispose();
+    expect(await pipeline.generate({ ...request, prompt: "", conditions: [tokens] })).toEqual(
+      await pipeline.generate(request),
+    );
+  });
+
+  it.each([
+    [[condition(1), condition(1), condition(1)], "conditions must be one, or one for each of 2"],
+    [[condition(1), new Float32Array(16)], "conditions must all have the same number of tokens"],
+    [[new Float32Array(17)], "conditions must be rows of 16 numbers"],
+  ])("refuses others", async (conditions, message) => {
+    await expect(pipeline.generate({ ...own, conditions })).rejects.toThrow(message);
   });
 });
 
