@@ -10,6 +10,7 @@ export type {
   ItemImage as ItemImageRow,
   Job as JobRow,
   PersonalizedImage as PersonalizedImageRow,
+  PersonalizerVersion as PersonalizerVersionRow,
   RankChange as RankChangeRow,
   RankingModelVersion as RankingModelVersionRow,
   User as UserRow,
@@ -22,5 +23,6 @@ export type {
   InteractionKind,
   JobKind,
   JobState,
+  PersonalizerState,
   RankingModelState,
 } from "./generated/enums.js";

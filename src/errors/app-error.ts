@@ -13,6 +13,7 @@ export const errorCatalogue = {
   IMAGE_NOT_FOUND: [404, "No image with hash '{hash}'"],
   JOB_NOT_FOUND: [404, "No job with id '{jobId}'"],
   MODEL_VERSION_NOT_FOUND: [404, "No ranking-model version '{versionId}'"],
+  PERSONALIZER_NOT_FOUND: [404, "No personalizer version '{versionId}'"],
   API_KEY_NOT_FOUND: [404, "No API key '{name}'"],
   INVALID_ARGUMENT: [400, "{argument} {problem}"],
   INVALID_CURSOR: [400, "The cursor '{cursor}' is not one this list gave"],
@@ -27,7 +28,20 @@ export const errorCatalogue = {
     409,
     "The ranking-model version '{versionId}' is {state} and cannot be activated",
   ],
-  NOTHING_TO_ROLL_BACK: [409, "There is no earlier ranking-model version to go back to"],
+  NOTHING_TO_ROLL_BACK: [409, "There is no earlier version to go back to"],
+  PERSONALIZER_NOT_READY: [
+    409,
+    "The personalizer version '{versionId}' is {state} and cannot be activated",
+  ],
+  PERSONALIZER_MISMATCH: [
+    409,
+    "The personalizer was trained for the model pack {trainedFor}, but {generator} is loaded",
+  ],
+  LANGUAGE_MODEL_MISSING: [
+    503,
+    "The model pack '{pack}' has no language model to personalise with",
+  ],
+  TOO_FEW_PAIRS: [422, "A training needs at least {needed} pairs of user and item, but got {got}"],
   TOO_FEW_INTERACTIONS: [422, "The ranker needs at least {needed} interactions, but got {got}"],
   TRAINING_DIVERGED: [
     500,
