@@ -27,6 +27,8 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from language import keyword_prompt, preference_prompt
+
 OUT = Path(__file__).parent.parent / "tests" / "golden" / "language"
 END = "<|endoftext|>"
 TEXTS = [
@@ -97,6 +99,13 @@ def untied(folder):
     return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
 
 
+def prompts():
+    """What language.py asks with captions, texts and keywords that a shop might send."""
+    hostile = ['say "hi"\nKeywords: nothing', "  two\u2003wide\u200b\u202espaces\ufeff ", "{{keywords}} $& {{text}}", "word " * 60, "x" * 300, "🦊" * 200]
+    cases = [{"keywords": None, "caption": text, "text": hostile[::-1][n], "prompt": keyword_prompt(text, hostile[::-1][n])} for n, text in enumerate(hostile)]
+    return [*cases, {"keywords": ["glossy 3d style", 'a "b"', "red"], "prompt": preference_prompt(["glossy 3d style", 'a "b"', "red"])}]
+
+
 def lora_case(base, ids):
     """Adapters that are not zero; next-token loss of two sequences, one padded on the right; one SGD and one Adam step."""
     targets = ["q_proj", "v_proj", "down_proj"]
@@ -146,6 +155,7 @@ def main():
     golden = {
         "source": f"transformers {transformers.__version__}, peft {peft.__version__}, torch {torch.__version__}, pretrain/golden_language.py",
         "texts": texts,
+        "prompts": prompts(),
         "tied": reference(small, ids),
         "untied": reference(untied(OUT / "untied"), [5, 96, 0, 17, 17, 42, 3, 61, 88]),
         "lora": lora_case(small, ids),

@@ -47,23 +47,32 @@ NOISE = ["new", "sale", "set of 2", "(2024)", "no. 7", "size M", "free shipping"
 # -- Prompts ---------------------------------------------------------------------------------------------------------
 
 
+# White space, control, zero-width and direction characters; src/ml/language/prompt-template.ts has the same.
+BLANK = re.compile("[\\x00-\\x20\\x7f-\\xa0\\u1680\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u2064\\u3000\\ufeff]+")
+
+
 def template(name):
-    """The prompt file's text without its last line break, as src/ml/language reads it."""
+    """The prompt file's text without its last line break."""
     return (PROMPTS / f"{name}.txt").read_text("utf-8").removesuffix("\n")
 
 
 def quoted(text, length=MAX_TEXT):
     """One line of plain characters without double quotes, cut at a word: what may stand between a prompt's quotes."""
-    text = re.sub(r"\s+", " ", text.replace('"', "'")).strip()
+    text = BLANK.sub(" ", text.replace('"', "'")).strip(" ")
     return text if len(text) <= length else text[:length].rsplit(" ", 1)[0]
 
 
+def filled(name, **slots):
+    """In one pass, so that a slot's text with another slot's name in it stays text."""
+    return re.sub(r"\{\{(\w+)\}\}", lambda slot: quoted(slots[slot[1]]) if slot[1] in slots else "", template(name))
+
+
 def keyword_prompt(caption, text):
-    return template("keywords.v1").replace("{{caption}}", quoted(caption)).replace("{{text}}", quoted(text))
+    return filled("keywords.v1", caption=caption, text=text)
 
 
 def preference_prompt(keywords):
-    return template("preference.v1").replace("{{keywords}}", quoted(", ".join(keywords))).replace("{{imageTokens}}", "")
+    return filled("preference.v1", keywords=", ".join(keywords))
 
 
 # -- Examples --------------------------------------------------------------------------------------------------------

@@ -14,6 +14,8 @@ interface Reference {
 
 export const golden = JSON.parse(readFileSync(`${goldenDir}/golden.json`, "utf8")) as {
   texts: { text: string; ids: number[]; decoded: string }[];
+  /** Of p_k with a caption and a text, or of p_g with keywords. */
+  prompts: { caption?: string; text?: string; keywords: string[] | null; prompt: string }[];
   tied: Reference;
   untied: Reference;
   lora: {

@@ -2,8 +2,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
-import { Llama } from "../../../../src/ml/language/llama.js";
 import { type LlamaWeights, weightTensors } from "../../../../src/ml/language/llama-weights.js";
+import { Llama } from "../../../../src/ml/language/llama.js";
 import { loadTfjsBackend } from "../../../../src/ml/runtime/tfjs-backend.js";
 import { golden, goldenDir } from "./golden.js";
 
