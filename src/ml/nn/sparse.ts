@@ -89,8 +89,8 @@ export function weightedSum(
 /** Where each of `count` buckets begins when `keys` are sorted into them; `[count + 1]`. */
 function startsOf(keys: Int32Array, count: number): Int32Array {
   const starts = new Int32Array(count + 1);
-  for (let e = 0; e < keys.length; e++) {
-    starts[keys[e] + 1]++;
+  for (const key of keys) {
+    starts[key + 1]++;
   }
   for (let b = 0; b < count; b++) {
     starts[b + 1] += starts[b];

@@ -6,8 +6,21 @@
  * Notation (name here -> symbol): first -> m_t, second -> v_t, numSteps -> t.
  */
 
+import type { Matrix } from "../nn/shape.js";
+
 /** Arrays by name. */
 export type NamedArrays = Record<string, Float32Array>;
+
+/** The gradient of some rows of a matrix `[N, D]`, which is zero elsewhere. */
+export interface RowGradient {
+  /** Without repeats; `[B]`. */
+  rows: Int32Array;
+  /** `[B, D]`. */
+  values: Matrix;
+}
+
+/** By the name of the parameter. */
+export type Gradients = Record<string, Float32Array | RowGradient>;
 
 const BETA_1 = 0.9;
 const BETA_2 = 0.999;
@@ -22,25 +35,29 @@ interface Moments {
 /**
  * Updates parameters in place. Each has its own step count: one without a gradient in a step is left as it was, as
  * PyTorch does with gradients of `None`.
+ *
+ * Where a gradient is of some rows, rows that never had one are skipped: their moments are zero, so the step of dense Adam
+ * would not move them. Rows that had one go on moving by their moments, as in dense Adam.
  */
 export class Adam {
   private readonly moments = new Map<string, Moments>();
 
   constructor(private readonly parameters: NamedArrays) {}
 
-  step(gradients: NamedArrays, learningRate: number): void {
+  step(gradients: Gradients, learningRate: number): void {
     for (const [name, gradient] of Object.entries(gradients)) {
       const values = this.parameters[name];
       const moments = this.momentsOf(name, values.length);
       moments.numSteps++;
-      const { first, second, numSteps } = moments;
-      const rate = learningRate / (1 - BETA_1 ** numSteps);
-      const correction = 1 / (1 - BETA_2 ** numSteps);
-      for (let i = 0; i < values.length; i++) {
-        const g = gradient[i];
-        first[i] = BETA_1 * first[i] + (1 - BETA_1) * g;
-        second[i] = BETA_2 * second[i] + (1 - BETA_2) * g * g;
-        values[i] -= (rate * first[i]) / (Math.sqrt(second[i] * correction) + EPSILON);
+      const { numSteps } = moments;
+      const step: AdamStep = {
+        rate: learningRate / (1 - BETA_1 ** numSteps),
+        correction: 1 / (1 - BETA_2 ** numSteps),
+      };
+      if (gradient instanceof Float32Array) {
+        update(values, moments, gradient, step);
+      } else {
+        updateRows(values, moments, gradient, step);
       }
     }
   }
@@ -78,3 +95,47 @@ export class Adam {
     return moments;
   }
 }
+
+interface AdamStep {
+  /** `α / (1 - β1^t)`. */
+  rate: number;
+  /** `1 / (1 - β2^t)`. */
+  correction: number;
+}
+
+function update(
+  values: Float32Array,
+  { first, second }: Moments,
+  gradient: Float32Array,
+  { rate, correction }: AdamStep,
+): void {
+  for (let i = 0; i < values.length; i++) {
+    const g = gradient[i];
+    first[i] = BETA_1 * first[i] + (1 - BETA_1) * g;
+    second[i] = BETA_2 * second[i] + (1 - BETA_2) * g * g;
+    values[i] -= (rate * first[i]) / (Math.sqrt(second[i] * correction) + EPSILON);
+  }
+}
+
+function updateRows(
+  values: Float32Array,
+  { first, second }: Moments,
+  gradient: RowGradient,
+  step: AdamStep,
+): void {
+  const D = gradient.values.shape[1];
+  const zeros = new Float32Array(D);
+  const place = new Int32Array(values.length / D).fill(-1);
+  gradient.rows.forEach((row, at) => (place[row] = at));
+  place.forEach((at, row) => {
+    const start = row * D;
+    const end = start + D;
+    const moments = { first: first.subarray(start, end), second: second.subarray(start, end) };
+    if (at >= 0 || moments.first.some(isNotZero) || moments.second.some(isNotZero)) {
+      const g = at >= 0 ? gradient.values.values.subarray(at * D, (at + 1) * D) : zeros;
+      update(values.subarray(start, end), { ...moments, numSteps: 0 }, g, step);
+    }
+  });
+}
+
+const isNotZero = (value: number) => value !== 0;

@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { AppError } from "../../errors/app-error.js";
+import { Freedom, FREEDOM_ALGORITHM } from "./freedom.js";
 import { BPR_MF_ALGORITHM, LIGHT_GCN_ALGORITHM, LightGcn } from "./light-gcn.js";
 import { Micro, MICRO_ALGORITHM } from "./micro.js";
 import { Popularity, POPULARITY_ALGORITHM } from "./popularity.js";
@@ -9,6 +10,7 @@ import type { Recommender } from "./recommender.js";
 
 const loaders: Readonly<Record<string, (directory: string) => Promise<Recommender>>> = {
   [MICRO_ALGORITHM]: directory => Micro.load(directory),
+  [FREEDOM_ALGORITHM]: directory => Freedom.load(directory),
   [LIGHT_GCN_ALGORITHM]: directory => LightGcn.load(directory),
   [BPR_MF_ALGORITHM]: directory => LightGcn.load(directory),
   [POPULARITY_ALGORITHM]: directory => Popularity.load(directory),

@@ -11,7 +11,7 @@ import { type Matrix, matrix } from "../nn/shape.js";
 import type { NamedArrays } from "./adam.js";
 import type { MicroConfig } from "./micro-config.js";
 import type { FusionParameters } from "./modality-fusion.js";
-import type { RankingData } from "./recommender.js";
+import type { Modality, RankingData } from "./recommender.js";
 
 export interface ModalityShape {
   name: string;
@@ -46,33 +46,58 @@ export function microShape(
   };
 }
 
-/** Parameters to start from. */
+/** Parameters of MICRO to start from. */
 export function initialParameters(
   shape: MicroShape,
   { graphs }: MicroConfig,
   { modalities = [] }: RankingData,
   random: Random,
 ): NamedArrays {
-  const { numUsers, numItems, embeddingSize: D } = shape;
-  const xavier = (rows: number) => Math.sqrt(6 / (rows + D));
-  // PyTorch's default for linear layers: uniform within 1 / sqrt(inputs), weights and biases alike.
-  const linear = (inputs: number) => 1 / Math.sqrt(inputs);
-  const parameters: NamedArrays = {
-    users: uniform(numUsers * D, xavier(numUsers), random.fork("users")),
-    items: uniform(numItems * D, xavier(numItems), random.fork("items")),
+  const D = shape.embeddingSize;
+  return {
+    ...embeddingParameters(shape, random),
     "fusion.weight": uniform(D * D, linear(D), random.fork("fusion.weight")),
     "fusion.bias": uniform(D, linear(D), random.fork("fusion.bias")),
     "fusion.query": uniform(D, linear(D), random.fork("fusion.query")),
+    ...(graphs === "rebuilt" ? projectionParameters(modalities, D, random) : {}),
   };
-  if (graphs === "rebuilt") {
-    for (const { name, features } of modalities) {
-      const F = features.shape[1];
-      parameters[`${name}.features`] = features.values.slice();
-      parameters[`${name}.weight`] = uniform(F * D, linear(F), random.fork(`${name}.weight`));
-      parameters[`${name}.bias`] = uniform(D, linear(F), random.fork(`${name}.bias`));
-    }
+}
+
+/** `users` and `items` to start from. */
+export function embeddingParameters(
+  { numUsers, numItems, embeddingSize: D }: MicroShape,
+  random: Random,
+): NamedArrays {
+  const xavier = (rows: number) => Math.sqrt(6 / (rows + D));
+  return {
+    users: uniform(numUsers * D, xavier(numUsers), random.fork("users")),
+    items: uniform(numItems * D, xavier(numItems), random.fork("items")),
+  };
+}
+
+/** Features of the modalities, as they are, and projections of them to start from. */
+export function projectionParameters(
+  modalities: readonly Modality[],
+  embeddingSize: number,
+  random: Random,
+): NamedArrays {
+  const parameters: NamedArrays = {};
+  for (const { name, features } of modalities) {
+    const F = features.shape[1];
+    parameters[`${name}.features`] = features.values.slice();
+    parameters[`${name}.weight`] = uniform(
+      F * embeddingSize,
+      linear(F),
+      random.fork(`${name}.weight`),
+    );
+    parameters[`${name}.bias`] = uniform(embeddingSize, linear(F), random.fork(`${name}.bias`));
   }
   return parameters;
+}
+
+/** PyTorch's default for linear layers: uniform within 1 / sqrt(inputs), weights and biases alike. */
+function linear(inputs: number): number {
+  return 1 / Math.sqrt(inputs);
 }
 
 function uniform(length: number, bound: number, random: Random): Float32Array {

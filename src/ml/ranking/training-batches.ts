@@ -1,6 +1,7 @@
-/** @file Which users, chosen items and other items an epoch of BPR looks at, as the official MICRO draws them. */
+/** @file Which users, chosen items and other items an epoch of BPR looks at, as the official codes draw them. */
 import type { Random } from "../nn/random.js";
 import type { Triples } from "./bpr-loss.js";
+import { interactions } from "./user-item-graph.js";
 
 /** `⌊n / batchSize⌋ + 1` batches for n interactions. */
 export function numBatches(itemsOfUser: readonly Int32Array[], batchSize: number): number {
@@ -37,14 +38,7 @@ export function drawTriples(
       users,
       user => itemsOfUser[user][random.int(itemsOfUser[user].length)],
     ),
-    negatives: Int32Array.from(users, user => {
-      for (;;) {
-        const item = random.int(numItems);
-        if (!includesSorted(itemsOfUser[user], item)) {
-          return item;
-        }
-      }
-    }),
+    negatives: Int32Array.from(users, user => drawOther(itemsOfUser[user], numItems, random)),
   };
 }
 
@@ -61,4 +55,56 @@ export function includesSorted(values: Int32Array, value: number): boolean {
     }
   }
   return low < values.length && values[low] === value;
+}
+
+/** How many batches {@link epochTriples} gives. */
+export function numEpochBatches(
+  itemsOfUser: readonly Int32Array[],
+  numItems: number,
+  batchSize: number,
+): number {
+  const n = itemsOfUser.reduce((sum, a) => sum + (a.length < numItems ? a.length : 0), 0);
+  if (n === 0) {
+    throw new Error("epochTriples: expected a user with some but not all items, got none");
+  }
+  return Math.ceil(n / batchSize);
+}
+
+/**
+ * One epoch over all interactions in random order, `batchSize` at a time, with one item for each that its user did not
+ * choose (MMRec). Those of users who chose everything are left out.
+ */
+export function* epochTriples(
+  itemsOfUser: readonly Int32Array[],
+  numItems: number,
+  batchSize: number,
+  random: Random,
+): Generator<Triples> {
+  const { users, items } = interactions(itemsOfUser.map(a => (a.length < numItems ? a : none)));
+  const order = Int32Array.from(users, (_, e) => e);
+  for (let e = order.length - 1; e > 0; e--) {
+    const other = random.int(e + 1);
+    [order[e], order[other]] = [order[other], order[e]];
+  }
+  for (let start = 0; start < order.length; start += batchSize) {
+    const batch = order.subarray(start, start + batchSize);
+    const ofBatch = batch.map(e => users[e]);
+    yield {
+      users: ofBatch,
+      positives: batch.map(e => items[e]),
+      negatives: ofBatch.map(user => drawOther(itemsOfUser[user], numItems, random)),
+    };
+  }
+}
+
+const none = new Int32Array(0);
+
+/** An item that is not among `items`, uniform. */
+function drawOther(items: Int32Array, numItems: number, random: Random): number {
+  for (;;) {
+    const item = random.int(numItems);
+    if (!includesSorted(items, item)) {
+      return item;
+    }
+  }
 }

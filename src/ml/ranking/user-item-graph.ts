@@ -103,8 +103,8 @@ function joined(a: Int32Array, b: Int32Array): Int32Array {
 
 function nodeDegrees(from: Int32Array, numNodes: number): Int32Array {
   const degrees = new Int32Array(numNodes);
-  for (let e = 0; e < from.length; e++) {
-    degrees[from[e]]++;
+  for (const node of from) {
+    degrees[node]++;
   }
   return degrees;
 }

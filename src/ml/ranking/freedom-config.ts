@@ -1,0 +1,55 @@
+/** @file The hyper-parameters of FREEDOM. */
+
+/** Defaults in brackets are those of MMRec, the authors' code. */
+export interface FreedomConfig {
+  /** Length of a user's and an item's vector [64]. */
+  embeddingSize: number;
+  /** Neighbours of an item in an item graph, itself among them [10]. */
+  numNeighbours: number;
+  /**
+   * How much each modality's graph counts, by name; those present are scaled to sum to 1, one without an entry counts as
+   * {@link UNNAMED_WEIGHT} [`visual` 0.1, `textual` 0.9].
+   */
+  modalityWeights: Readonly<Record<string, number>>;
+  /** Layers of propagation over the item graph [1]. */
+  numItemLayers: number;
+  /** Layers of propagation over the user-item graph [2]. */
+  numLayers: number;
+  /** Share of interactions left out of the graph in an epoch, 0 .. 1; it drops those of popular users and items first [0.8]. */
+  pruning: number;
+  /** λ, the weight of each modality's own BPR loss [1e-3; MMRec searches 0, 1e-5, 1e-4, 1e-3]. */
+  modalityLossWeight: number;
+  /** Whether the raw features themselves are trained on beside their projection [true]. */
+  trainFeatures: boolean;
+  /** Adam's step [1e-3]. */
+  learningRate: number;
+  /** Interactions in a batch [2048]. */
+  batchSize: number;
+  /** At most [1000]. */
+  numEpochs: number;
+  /** Epochs from one validation to the next [1]. */
+  validateEvery: number;
+  /** Validations without a better recall after which training stops [20]. */
+  patience: number;
+  /** Of every random choice [999]. Default: 123, as all models here. */
+  seed: number;
+}
+
+export const UNNAMED_WEIGHT = 0.5;
+
+export const defaultFreedomConfig: FreedomConfig = {
+  embeddingSize: 64,
+  numNeighbours: 10,
+  modalityWeights: { visual: 0.1, textual: 0.9 },
+  numItemLayers: 1,
+  numLayers: 2,
+  pruning: 0.8,
+  modalityLossWeight: 1e-3,
+  trainFeatures: true,
+  learningRate: 1e-3,
+  batchSize: 2048,
+  numEpochs: 1000,
+  validateEvery: 1,
+  patience: 20,
+  seed: 123,
+};
