@@ -23,6 +23,8 @@ export const errorRemedies: Readonly<Record<ErrorCode, string>> = {
   INDEX_STALE: "Run `vitrine index`: the model pack was changed since the index was built.",
   RANKER_NOT_TRAINED: "Run `vitrine train ranker`, or call `startRankerTraining`.",
   RANKER_NOT_READY: "Wait until it is trained, or choose a version whose state is READY.",
+  RANKER_DATA_CHANGED:
+    "Train a version on the data as they are now; its metrics as it was trained are in `vitrine rankers list --json`.",
   NOTHING_TO_ROLL_BACK: "Activate a version by its id instead.",
   PERSONALIZER_NOT_READY: "Wait until it is trained, or choose a version whose state is READY.",
   PERSONALIZER_MISMATCH:

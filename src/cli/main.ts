@@ -10,6 +10,7 @@ import { createCliContext } from "./create-cli-context.js";
 import { dbCommand } from "./db.command.js";
 import { demoCommand } from "./demo.command.js";
 import { errorsCommand } from "./errors.command.js";
+import { evaluateCommand } from "./evaluate.command.js";
 import { importCommand } from "./import.command.js";
 import { indexCommand } from "./index.command.js";
 import { keysCommand } from "./keys.command.js";
@@ -19,6 +20,7 @@ import { schemaCommand } from "./schema.command.js";
 import { serveCommand, workerCommand } from "./serve.command.js";
 import { stickersCommand } from "./stickers.command.js";
 import { trainCommand } from "./train.command.js";
+import { tuneCommand } from "./tune.command.js";
 
 const EXIT_FAULT = 1;
 const EXIT_USAGE = 2;
@@ -40,6 +42,8 @@ const program = new Command("vitrine")
   .addCommand(importCommand(context))
   .addCommand(indexCommand(context))
   .addCommand(trainCommand(context))
+  .addCommand(tuneCommand(context))
+  .addCommand(evaluateCommand(context))
   .addCommand(rankersCommand(context))
   .addCommand(keysCommand(context))
   .addCommand(modelsCommand())

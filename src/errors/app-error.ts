@@ -28,6 +28,10 @@ export const errorCatalogue = {
     409,
     "The ranking-model version '{versionId}' is {state} and cannot be activated",
   ],
+  RANKER_DATA_CHANGED: [
+    409,
+    "What the ranking-model version '{versionId}' was trained on has changed; its held-out items cannot be told",
+  ],
   NOTHING_TO_ROLL_BACK: [409, "There is no earlier version to go back to"],
   PERSONALIZER_NOT_READY: [
     409,

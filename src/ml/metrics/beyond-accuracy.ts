@@ -44,7 +44,9 @@ export function giniIndex(counts: ArrayLike<number>): number {
   if (N < 2 || total === 0) {
     return 0;
   }
-  return sorted.reduce((sum, count, j) => sum + (2 * (j + 1) - N - 1) * count, 0) / ((N - 1) * total);
+  return (
+    sorted.reduce((sum, count, j) => sum + (2 * (j + 1) - N - 1) * count, 0) / ((N - 1) * total)
+  );
 }
 
 /**

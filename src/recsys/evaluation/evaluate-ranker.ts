@@ -1,8 +1,30 @@
-/** @file How well a ranking model finds the items that were kept from it. */
-import { ndcgAt, recallAt, type RankingMetric } from "../../ml/metrics/ranking-metrics.js";
+/**
+ * @file How well a ranking model finds the items that were kept from it: full ranking, nothing sampled.
+ *
+ * Users go in blocks: one matrix product gives a block's scores of all items where the model ends in vectors, masked items
+ * become NaN, which `topK` never chooses, and a heap finds the best few without sorting the rest.
+ */
+import {
+  coverage,
+  giniIndex,
+  novelty,
+  recommendationCounts,
+} from "../../ml/metrics/beyond-accuracy.js";
+import {
+  hitAt,
+  mapAt,
+  mrrAt,
+  ndcgAt,
+  ndcgRetrievedAt,
+  precisionAt,
+  recallAt,
+  type RankingMetric,
+} from "../../ml/metrics/ranking-metrics.js";
+import { gatherRows, type Matrix, matrix, row } from "../../ml/nn/shape.js";
 import { topK } from "../../ml/nn/top-k.js";
+import type { DenseKernels } from "../../ml/ranking/dense-kernels.js";
 
-/** By `<metric>@<cut-off>`, such as `recall@20`; fractions 0..1. */
+/** By `<metric>@<cut-off>`, such as `recall@20`; fractions 0..1, but novelty, which is bits. */
 export type RankerMetrics = Record<string, number>;
 
 export interface RankerEvaluation {
@@ -10,8 +32,18 @@ export interface RankerEvaluation {
   metrics: RankerMetrics;
   /** The users with items to find; the others are left out of the means. */
   userIndices: number[];
-  /** Each user's own values, in the order of `userIndices`: what a paired bootstrap needs. */
+  /** Each user's own values, in the order of `userIndices`: what a paired test needs. */
   byUser: RankerMetrics[];
+  /** Each such user's best items as deep as the deepest cut-off, best first. */
+  rankings: number[][];
+}
+
+/** What is evaluated. */
+export interface RankableModel {
+  /** Scores of all items; `[N]`. */
+  score(userIndex: number): Float32Array;
+  /** When scores are dot products of these: `[M, D]` and `[N, D]`. */
+  readonly allVectors?: { userVectors: Matrix; itemVectors: Matrix };
 }
 
 export interface EvaluationOptions {
@@ -19,7 +51,25 @@ export interface EvaluationOptions {
   metrics?: Readonly<Record<string, RankingMetric>>;
   /** Default: 10 and 20. */
   cutoffs?: readonly number[];
+  /** Multiplies a block of users with all items. Default: the model's own `score`, user by user. */
+  kernels?: Pick<DenseKernels, "matMul">;
 }
+
+/** Every metric of one user's ranking; `ndcgRetrieved` is for comparison with the official MICRO's figures only. */
+export const allRankingMetrics = {
+  recall: recallAt,
+  ndcg: ndcgAt,
+  precision: precisionAt,
+  hit: hitAt,
+  mrr: mrrAt,
+  map: mapAt,
+  ndcgRetrieved: ndcgRetrievedAt,
+} satisfies Record<string, RankingMetric>;
+
+export const DEFAULT_CUTOFFS = [10, 20] as const;
+
+/** Scores in memory at once: 16 MB. */
+const MAX_BLOCK_SCORES = 2 ** 22;
 
 /**
  * Ranks all items for every user who has some to find, without those in `masks`.
@@ -27,38 +77,97 @@ export interface EvaluationOptions {
  * @param heldOut Items to find, by user.
  * @param masks Items that do not compete, by user: `[train]` on validation, `[train, validation]` on test.
  */
-export function evaluateRanker(
-  model: { score(userIndex: number): Float32Array },
+export async function evaluateRanker(
+  model: RankableModel,
   heldOut: readonly Int32Array[],
   masks: readonly (readonly Int32Array[])[],
   options: EvaluationOptions = {},
-): RankerEvaluation {
-  const { metrics = { recall: recallAt, ndcg: ndcgAt }, cutoffs = [10, 20] } = options;
-  const deepest = Math.max(...cutoffs);
-  const userIndices: number[] = [];
-  const byUser: RankerMetrics[] = [];
-  heldOut.forEach((items, user) => {
-    if (items.length === 0) {
-      return;
-    }
-    const masked = new Set(masks.flatMap(mask => [...mask[user]]));
-    const ranking = topK(model.score(user), deepest, item => masked.has(item));
-    const relevant = new Set(items);
-    userIndices.push(user);
-    byUser.push(
-      Object.fromEntries(
-        Object.entries(metrics).flatMap(([name, metric]) =>
-          cutoffs.map(k => [`${name}@${k}`, metric(ranking, relevant, k)]),
-        ),
+): Promise<RankerEvaluation> {
+  const { metrics = { recall: recallAt, ndcg: ndcgAt }, cutoffs = DEFAULT_CUTOFFS } = options;
+  const userIndices = [...heldOut.keys()].filter(user => heldOut[user].length > 0);
+  const rankings = await rankingsOf(model, userIndices, masks, {
+    depth: Math.max(...cutoffs),
+    kernels: options.kernels,
+  });
+  const byUser = userIndices.map((user, place): RankerMetrics => {
+    const relevant = new Set(heldOut[user]);
+    return Object.fromEntries(
+      Object.entries(metrics).flatMap(([name, metric]) =>
+        cutoffs.map(k => [`${name}@${k}`, metric(rankings[place], relevant, k)]),
       ),
     );
   });
   const names = Object.keys(metrics).flatMap(name => cutoffs.map(k => `${name}@${k}`));
+  return { metrics: meanMetrics(byUser, names), userIndices, byUser, rankings };
+}
+
+/** The mean of each named metric; 0 without users. */
+export function meanMetrics(
+  byUser: readonly RankerMetrics[],
+  names: readonly string[],
+): RankerMetrics {
   const mean = (name: string) =>
     byUser.length === 0 ? 0 : byUser.reduce((sum, own) => sum + own[name], 0) / byUser.length;
-  return {
-    metrics: Object.fromEntries(names.map(name => [name, mean(name)])),
-    userIndices,
-    byUser,
-  };
+  return Object.fromEntries(names.map(name => [name, mean(name)]));
+}
+
+/** Coverage, Gini index and novelty of rankings, by the metric's name and cut-off. */
+export function beyondAccuracy(
+  rankings: readonly (readonly number[])[],
+  { train, numItems }: { train: readonly Int32Array[]; numItems: number },
+  cutoffs: readonly number[] = DEFAULT_CUTOFFS,
+): RankerMetrics {
+  const chosen = new Int32Array(numItems);
+  train.forEach(items => items.forEach(item => chosen[item]++));
+  return Object.fromEntries(
+    cutoffs.flatMap(k => {
+      const counts = recommendationCounts(rankings, numItems, k);
+      return [
+        [`coverage@${k}`, coverage(counts)],
+        [`gini@${k}`, giniIndex(counts)],
+        [`novelty@${k}`, novelty(counts, chosen, train.length)],
+      ];
+    }),
+  );
+}
+
+async function rankingsOf(
+  model: RankableModel,
+  userIndices: readonly number[],
+  masks: readonly (readonly Int32Array[])[],
+  { depth, kernels }: { depth: number; kernels?: Pick<DenseKernels, "matMul"> },
+): Promise<number[][]> {
+  const rankings: number[][] = [];
+  for (let start = 0; start < userIndices.length;) {
+    const block = await blockScores(model, userIndices.slice(start), kernels);
+    const [size] = block.shape;
+    for (let place = 0; place < size; place++) {
+      const scores = row(block, place);
+      for (const mask of masks) {
+        for (const item of mask[userIndices[start + place]]) {
+          scores[item] = NaN;
+        }
+      }
+      rankings.push(topK(scores, depth));
+    }
+    start += size;
+  }
+  return rankings;
+}
+
+/** Scores of as many of the users as fit into a block, at least one; its own memory. */
+async function blockScores(
+  model: RankableModel,
+  users: readonly number[],
+  kernels: Pick<DenseKernels, "matMul"> | undefined,
+): Promise<Matrix> {
+  const { allVectors } = model;
+  if (!kernels || !allVectors) {
+    const scores = model.score(users[0]).slice();
+    return matrix([1, scores.length], scores);
+  }
+  const { userVectors, itemVectors } = allVectors;
+  const size = Math.max(1, Math.floor(MAX_BLOCK_SCORES / itemVectors.shape[0]));
+  const block = gatherRows(userVectors, users.slice(0, size));
+  return kernels.matMul(block, itemVectors, { b: true });
 }

@@ -1,8 +1,11 @@
 /** @file How a version of the ranking model is trained: what a client may set, and what the rest becomes. */
 import { z } from "zod";
 import { AppError } from "../../errors/app-error.js";
+import { defaultFreedomConfig, type FreedomConfig } from "../../ml/ranking/freedom-config.js";
+import { Freedom, FREEDOM_ALGORITHM } from "../../ml/ranking/freedom.js";
 import {
   BPR_MF_ALGORITHM,
+  defaultLightGcnConfig,
   LIGHT_GCN_ALGORITHM,
   LightGcn,
   type LightGcnConfig,
@@ -13,6 +16,19 @@ import { Popularity, POPULARITY_ALGORITHM } from "../../ml/ranking/popularity.js
 import type { Recommender } from "../../ml/ranking/recommender.js";
 import { DEFAULT_MIN_RATING } from "./ranking-dataset.js";
 
+const algorithms = [
+  MICRO_ALGORITHM,
+  FREEDOM_ALGORITHM,
+  LIGHT_GCN_ALGORITHM,
+  BPR_MF_ALGORITHM,
+  POPULARITY_ALGORITHM,
+] as const;
+
+export type RankerAlgorithm = (typeof algorithms)[number];
+
+/** Hyper-parameters by name, but for the seed, which is the version's. */
+type ModelOptions = Omit<MicroConfig & FreedomConfig & LightGcnConfig, "seed">;
+
 const count = z.int().min(1);
 
 const contrast = z.discriminatedUnion("kind", [
@@ -21,8 +37,8 @@ const contrast = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("inBatch") }),
 ]);
 
-/** Hyper-parameters of MICRO but for its seed, which is the version's; the other models take those that they have. */
-const microOptions = {
+/** Every hyper-parameter of any model; a model takes those that it has. */
+const modelOptions = {
   embeddingSize: count,
   numNeighbours: count,
   rawWeight: z.number().min(0).max(1),
@@ -38,13 +54,16 @@ const microOptions = {
   contrast,
   graphs: z.enum(["rebuilt", "frozen"]),
   adjacency: z.enum(["random-walk", "symmetric"]),
-} satisfies { [Name in keyof Omit<MicroConfig, "seed">]: z.ZodType<MicroConfig[Name]> };
+  modalityWeights: z.record(z.string(), z.number().min(0)),
+  numItemLayers: count,
+  pruning: z.number().min(0).lt(1),
+  modalityLossWeight: z.number().min(0),
+  trainFeatures: z.boolean(),
+} satisfies { [Name in keyof ModelOptions]: z.ZodType<ModelOptions[Name]> };
 
 const schema = z.strictObject({
-  /** Default: MICRO. */
-  algorithm: z
-    .enum([MICRO_ALGORITHM, LIGHT_GCN_ALGORITHM, BPR_MF_ALGORITHM, POPULARITY_ALGORITHM])
-    .default(MICRO_ALGORITHM),
+  /** In any case (`micro`, `MICRO`). Default: MICRO. */
+  algorithm: z.preprocess(inOurCase, z.enum(algorithms)).default(MICRO_ALGORITHM),
   /** Hyper-parameters to start from: the authors', or those that train a small shop in half a minute. Default: `authors`. */
   preset: z.enum(["authors", "quick"]).default("authors"),
   /** How items are held out for validation and test. Default: by time, 8 : 1 : 1. */
@@ -54,12 +73,18 @@ const schema = z.strictObject({
   /** Users and items with fewer choices are left out. Default: 1. */
   coreSize: count.default(1),
   /** Changes to the preset. */
-  model: z.strictObject(microOptions).partial().default({}),
+  model: z.strictObject(modelOptions).partial().default({}),
 });
 
-/** What a version stores as its `config`: complete, so that it can be trained again. */
+function inOurCase(name: unknown): unknown {
+  const isSame = (algorithm: string) =>
+    typeof name === "string" && algorithm.toLowerCase() === name.toLowerCase();
+  return algorithms.find(isSame) ?? name;
+}
+
+/** What a version stores as its `config`: complete for its algorithm, so that it can be trained again. */
 export type RankerConfig = Omit<z.infer<typeof schema>, "model"> & {
-  model: Omit<MicroConfig, "seed">;
+  model: Partial<ModelOptions>;
 };
 
 /**
@@ -67,8 +92,7 @@ export type RankerConfig = Omit<z.infer<typeof schema>, "model"> & {
  * 400 users, 12,000 choices) validation recall@20 is 0.12 after 5 epochs at this rate and falls from there, 2 to 3 CPU
  * seconds an epoch on cores shared with a dozen other processes; the authors' rate needs many times as many.
  */
-export const quickMicroConfig: MicroConfig = {
-  ...defaultMicroConfig,
+const quickOptions: Partial<ModelOptions> = {
   learningRate: 1e-2,
   numEpochs: 6,
   validateEvery: 2,
@@ -77,8 +101,21 @@ export const quickMicroConfig: MicroConfig = {
   graphs: "frozen",
 };
 
+const bprMfOptions: Partial<LightGcnConfig> = { ...defaultLightGcnConfig };
+delete bprMfOptions.numLayers;
+
+/** Each model's hyper-parameters as their authors set them; the names here are those that the model takes. */
+const authorsOptions: Readonly<Record<RankerAlgorithm, Partial<ModelOptions>>> = {
+  [MICRO_ALGORITHM]: defaultMicroConfig,
+  [FREEDOM_ALGORITHM]: defaultFreedomConfig,
+  [LIGHT_GCN_ALGORITHM]: defaultLightGcnConfig,
+  [BPR_MF_ALGORITHM]: bprMfOptions,
+  [POPULARITY_ALGORITHM]: {},
+};
+
 /**
- * A complete configuration. Hyper-parameters may also stand beside `algorithm` instead of under `model`.
+ * A complete configuration. Hyper-parameters may also stand beside `algorithm` instead of under `model`; those that the
+ * algorithm does not have are left out.
  *
  * @throws AppError INVALID_ARGUMENT, naming every fault.
  */
@@ -89,10 +126,13 @@ export function rankerConfig(given: Readonly<Record<string, unknown>>): RankerCo
     const problem = z.prettifyError(parsed.error).replace(/\s*\n\s*/g, " ");
     throw new AppError("INVALID_ARGUMENT", { argument: "config", problem });
   }
-  const preset = parsed.data.preset === "quick" ? quickMicroConfig : defaultMicroConfig;
-  const model: Partial<MicroConfig> = { ...preset, ...parsed.data.model };
-  delete model.seed;
-  return { ...parsed.data, model: model as Omit<MicroConfig, "seed"> }; // the preset is complete
+  const { algorithm, preset, model: changes } = parsed.data;
+  const defaults = authorsOptions[algorithm];
+  const all = { ...defaults, ...(preset === "quick" ? quickOptions : {}), ...changes };
+  const model = Object.fromEntries(
+    Object.entries(all).filter(([name]) => name !== "seed" && Object.hasOwn(defaults, name)),
+  );
+  return { ...parsed.data, model };
 }
 
 function separated(given: Readonly<Record<string, unknown>>) {
@@ -100,7 +140,7 @@ function separated(given: Readonly<Record<string, unknown>>) {
   const outer: Record<string, unknown> = {};
   const inner: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(rest)) {
-    (Object.hasOwn(microOptions, name) ? inner : outer)[name] = value;
+    (Object.hasOwn(modelOptions, name) ? inner : outer)[name] = value;
   }
   return { outer, inner: typeof model === "object" ? { ...inner, ...model } : model };
 }
@@ -110,18 +150,13 @@ export function createRanker({ algorithm, model }: RankerConfig, seed: number): 
   switch (algorithm) {
     case "MICRO":
       return new Micro({ ...model, seed });
+    case "FREEDOM":
+      return new Freedom({ ...model, seed });
     case "LightGCN":
-      return new LightGcn({ ...sharedOptions(model), seed });
+      return new LightGcn({ ...model, seed });
     case "BPR-MF":
-      return new LightGcn({ ...sharedOptions(model), numLayers: 0, seed });
+      return new LightGcn({ ...model, numLayers: 0, seed });
     case "popularity":
       return new Popularity();
   }
-}
-
-function sharedOptions(model: RankerConfig["model"]): Omit<LightGcnConfig, "seed"> {
-  const { embeddingSize, numLayers, l2Weight, learningRate } = model;
-  const { batchSize, numEpochs, validateEvery, patience } = model;
-  const size = { embeddingSize, numLayers, l2Weight, learningRate };
-  return { ...size, batchSize, numEpochs, validateEvery, patience };
 }

@@ -125,8 +125,7 @@ export class RankerTrainingService<Version extends VersionRow> {
   ): Promise<Version> {
     const { versionId, config, seed } = version;
     onProgress?.({ fraction: 0, stage: "reading interactions and embeddings" });
-    const dataset = await this.readDataset(config);
-    const split = splitOf(dataset, config.split, seed);
+    const { dataset, split } = await this.read(config, seed);
     const artefactPath = join("rankers", versionId);
     const directory = join(this.deps.home, artefactPath);
     const checkpoint = { directory: join(directory, "checkpoint") };
@@ -142,7 +141,7 @@ export class RankerTrainingService<Version extends VersionRow> {
         onEpoch: report => onProgress?.(progressOf(report)),
       });
       const metrics: VersionMetrics = {
-        ...evaluation(model, split),
+        ...(await evaluation(model, split)),
         epoch: fitted.epoch,
         trainingSeconds: (performance.now() - startMs) / 1_000,
         numUsers: dataset.userIds.length,
@@ -163,6 +162,15 @@ export class RankerTrainingService<Version extends VersionRow> {
     } finally {
       model.dispose();
     }
+  }
+
+  /** What a version of this configuration and seed learns from and is judged on, as the data are now. */
+  async read(
+    config: RankerConfig,
+    seed: number,
+  ): Promise<{ dataset: RankingDataset; split: Split }> {
+    const dataset = await this.readDataset(config);
+    return { dataset, split: splitOf(dataset, config.split, seed) };
   }
 
   private async readDataset({ minRating, coreSize }: RankerConfig): Promise<RankingDataset> {
@@ -201,10 +209,10 @@ function rankingData(
   return { numUsers: userIds.length, numItems: itemIds.length, train, validation, modalities };
 }
 
-function evaluation(model: Recommender, { train, validation, test }: Split) {
+async function evaluation(model: Recommender, { train, validation, test }: Split) {
   return {
-    validation: evaluateRanker(model, validation, [train]).metrics,
-    test: evaluateRanker(model, test, [train, validation]).metrics,
+    validation: (await evaluateRanker(model, validation, [train])).metrics,
+    test: (await evaluateRanker(model, test, [train, validation])).metrics,
   };
 }
 

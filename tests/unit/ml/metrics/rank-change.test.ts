@@ -1,8 +1,5 @@
-import {
-  bootstrapInterval,
-  rankChange,
-  summarizeRankChanges,
-} from "../../../../src/ml/metrics/rank-change.js";
+import { bootstrapInterval } from "../../../../src/ml/metrics/bootstrap.js";
+import { rankChange, summarizeRankChanges } from "../../../../src/ml/metrics/rank-change.js";
 import { Random } from "../../../../src/ml/nn/random.js";
 
 describe("rankChange()", () => {

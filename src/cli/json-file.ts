@@ -1,0 +1,30 @@
+/** @file Files of JSON that a command is given. */
+import { readFile } from "node:fs/promises";
+import { z } from "zod";
+import { AppError } from "../errors/app-error.js";
+
+/** @throws AppError FILE_NOT_FOUND, FILE_MALFORMED, naming every fault. */
+export async function readJsonFile<T>(
+  path: string,
+  expected: string,
+  schema: z.ZodType<T>,
+): Promise<T> {
+  const text = await readFile(path, "utf8").catch((error: unknown) => {
+    throw new AppError("FILE_NOT_FOUND", { path }, { cause: error });
+  });
+  let content: unknown;
+  try {
+    content = JSON.parse(text);
+  } catch (error) {
+    throw new AppError("FILE_MALFORMED", { path, expected: "JSON", reason: String(error) });
+  }
+  const parsed = schema.safeParse(content);
+  if (!parsed.success) {
+    const reason = z.prettifyError(parsed.error).replace(/\s*\n\s*/g, " ");
+    throw new AppError("FILE_MALFORMED", { path, expected, reason });
+  }
+  return parsed.data;
+}
+
+/** Any object: a configuration whose reader checks it. */
+export const jsonObject = z.record(z.string(), z.unknown());

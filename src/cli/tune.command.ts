@@ -1,0 +1,150 @@
+/** @file `vitrine tune`: random search for a ranker's hyper-parameters on validation; the test part is not even read. */
+import { existsSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import { dirname } from "node:path";
+import { Command } from "commander";
+import { z } from "zod";
+import { writeAtomically } from "../ml/nn/safetensors.js";
+import { createServices } from "../plugin/create-services.js";
+import type { TrainingView } from "../recsys/evaluation/fit-and-evaluate.js";
+import {
+  readPreparedData,
+  type SplitKind,
+  splitKinds,
+} from "../recsys/evaluation/prepared-data.js";
+import {
+  type SearchSpace,
+  searchSpaceSchema,
+  type Trial,
+  tuneRanker,
+} from "../recsys/evaluation/tune-ranker.js";
+import { rankerConfig } from "../recsys/ranking/ranker-config.js";
+import type { CliContext } from "./cli-context.js";
+import { oneOf } from "./evaluate.command.js";
+import { wholeNumber } from "./import.command.js";
+import { readJsonFile } from "./json-file.js";
+import { createProgress } from "./progress.js";
+
+interface TuneFlags {
+  space: string;
+  out: string;
+  trials: number;
+  seed: number;
+  metric: string;
+  data?: string;
+  split: SplitKind;
+  json?: boolean;
+}
+
+/** What a search keeps beside its outcome, so that the same command goes on where it was stopped. */
+const trialsFile = z.strictObject({
+  seed: z.int(),
+  metric: z.string(),
+  trials: z.array(
+    z.strictObject({
+      trial: z.int(),
+      drawn: z.record(z.string(), z.unknown()),
+      validation: z.record(z.string(), z.number()).nullable(),
+      epoch: z.int(),
+      trainingSeconds: z.number(),
+    }),
+  ),
+});
+
+export function tuneCommand(context: CliContext): Command {
+  return new Command("tune")
+    .description("search hyper-parameters of a ranker on validation; the test part is never read")
+    .requiredOption("--space <file>", "what is fixed and what is searched, as JSON")
+    .requiredOption("--out <file>", "where the best configuration goes, for `train` and `evaluate`")
+    .option("--trials <number>", "configurations to try", wholeNumber, 10)
+    .option("--seed <number>", "seed of the search and of every training", wholeNumber, 1)
+    .option("--metric <name>", "what is best: recall@K or ndcg@K on validation", "ndcg@10")
+    .option("--data <folder>", "a prepared data set instead of the database")
+    .option(
+      "--split <kind>",
+      "split of prepared data: " + splitKinds.join(", "),
+      oneOf(splitKinds),
+      "official",
+    )
+    .option("--json", "print one JSON line")
+    .action((flags: TuneFlags) => tune(context, flags));
+}
+
+async function tune(context: CliContext, flags: TuneFlags): Promise<void> {
+  const space = await readJsonFile(flags.space, "a search space", searchSpaceSchema);
+  const { view, signal, close } = await trainingView(context, space, flags);
+  const progress = createProgress("tune");
+  try {
+    const { seed, metric, trials: numTrials } = flags;
+    const path = `${flags.out.replace(/\.json$/, "")}.trials.json`;
+    const before = existsSync(path) ? await readJsonFile(path, "trials", trialsFile) : null;
+    const trials: Trial[] = before?.seed === seed && before.metric === metric ? before.trials : [];
+    await mkdir(dirname(flags.out), { recursive: true });
+    const outcome = await tuneRanker(space, view, {
+      numTrials,
+      seed,
+      metric,
+      done: [...trials],
+      signal,
+      onEpoch: (trial, { epoch, numEpochs }) => {
+        progress.update(
+          (trial + epoch / numEpochs) / numTrials,
+          `trial ${trial + 1}, epoch ${epoch}`,
+        );
+      },
+      onTrial: async trial => {
+        trials.push(trial);
+        await writeAtomically(path, `${JSON.stringify({ seed, metric, trials }, null, 2)}\n`);
+      },
+    });
+    progress.stop();
+    await writeAtomically(flags.out, `${JSON.stringify(outcome.config, null, 2)}\n`);
+    console.log(
+      flags.json ? JSON.stringify(outcome) : described(outcome.trials, outcome.best, metric),
+    );
+  } finally {
+    progress.stop();
+    await close();
+  }
+}
+
+function described(trials: readonly Trial[], best: Trial, metric: string): string {
+  const line = ({ trial, drawn, validation, epoch, trainingSeconds }: Trial) =>
+    [
+      trial === best.trial ? "*" : " ",
+      validation ? validation[metric].toFixed(4) : "diverged",
+      `epoch ${epoch}, ${trainingSeconds.toFixed(0)} s`,
+      JSON.stringify(drawn),
+    ].join("  ");
+  return trials.map(line).join("\n");
+}
+
+async function trainingView(
+  context: CliContext,
+  space: SearchSpace,
+  { data, split: kind, seed }: TuneFlags,
+): Promise<{ view: TrainingView; signal?: AbortSignal; close: () => Promise<void> }> {
+  if (data !== undefined) {
+    const prepared = await readPreparedData(data);
+    const { numUsers, numItems, modalities } = prepared;
+    const split = await prepared.tuningSplit(kind, seed);
+    return { view: { numUsers, numItems, modalities, split }, close: () => Promise.resolve() };
+  }
+  const opened = await context.open();
+  const services = await createServices(opened);
+  const { dataset, split } = await services.rankerTraining.read(rankerConfig(space.fixed), seed);
+  const { train, validation } = split;
+  return {
+    view: {
+      numUsers: dataset.userIds.length,
+      numItems: dataset.itemIds.length,
+      modalities: dataset.modalities,
+      split: { train, validation },
+    },
+    signal: opened.signal,
+    close: async () => {
+      await services.close();
+      await opened.close();
+    },
+  };
+}

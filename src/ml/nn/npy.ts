@@ -1,0 +1,40 @@
+/**
+ * @file NumPy's `.npy` files of two-dimensional half and single floats, by rows.
+ *
+ * https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
+ */
+import { readFile } from "node:fs/promises";
+import { AppError } from "../../errors/app-error.js";
+import { fromFloat16 } from "../runtime/float16.js";
+import { type Matrix, matrix } from "./shape.js";
+
+const MAGIC = "\x93NUMPY";
+
+/** @throws AppError FILE_NOT_FOUND, FILE_MALFORMED */
+export async function loadNpy(path: string): Promise<Matrix> {
+  const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
+    throw error.code === "ENOENT" ? new AppError("FILE_NOT_FOUND", { path }) : error;
+  });
+  const malformed = (reason: string) =>
+    new AppError("FILE_MALFORMED", { path, expected: "a .npy file of float16 or float32", reason });
+  if (bytes.length < 12 || bytes.toString("latin1", 0, MAGIC.length) !== MAGIC) {
+    throw malformed("it does not begin like one");
+  }
+  // The header's length has 2 bytes in version 1 and 4 since.
+  const [length, at] = bytes[6] === 1 ? [bytes.readUInt16LE(8), 10] : [bytes.readUInt32LE(8), 12];
+  const header = bytes.toString("latin1", at, at + length);
+  const [, type] = /'descr': '([^']*)'/.exec(header) ?? [];
+  const [, rows, columns] = /'shape': \((\d+), (\d+)\)/.exec(header) ?? [];
+  if (!["<f2", "<f4"].includes(type) || !columns || !header.includes("'fortran_order': False")) {
+    throw malformed(`its header is ${header.trim()}`);
+  }
+  const size = Number(rows) * Number(columns);
+  const body = bytes.subarray(at + length);
+  const width = type === "<f2" ? 2 : 4;
+  if (body.length !== size * width) {
+    throw malformed(`its header promises ${size * width} bytes, but ${body.length} follow`);
+  }
+  const own = new Uint8Array(body).buffer; // a copy: a file's buffer need not begin at a multiple of 4
+  const values = width === 2 ? fromFloat16(new Uint16Array(own)) : new Float32Array(own);
+  return matrix([Number(rows), Number(columns)], values);
+}

@@ -1,0 +1,48 @@
+/** @file How sure the figures of evaluated models are, and whether their differences are more than chance. */
+import { bootstrapInterval, DEFAULT_RESAMPLES, type Interval } from "../../ml/metrics/bootstrap.js";
+import {
+  holmAdjusted,
+  type PairedDifference,
+  pairedBootstrap,
+  wilcoxonSignedRank,
+} from "../../ml/metrics/paired-tests.js";
+import { Random, seedFrom } from "../../ml/nn/random.js";
+
+/** One model's values of one metric, one for each user, in an order that all models share. */
+export interface UserValues {
+  name: string;
+  values: readonly number[];
+}
+
+export interface Comparison extends PairedDifference {
+  better: string;
+  worse: string;
+  /** p of the paired bootstrap after Holm's correction for all comparisons made together. */
+  holmPValue: number;
+  /** p of Wilcoxon's signed-rank test, uncorrected. */
+  wilcoxonPValue: number;
+}
+
+/** 95 % bootstrap interval of the mean over users. */
+export function userInterval({ name, values }: UserValues, seed: number): Interval {
+  return bootstrapInterval(values, DEFAULT_RESAMPLES, new Random(seedFrom("interval", name, seed)));
+}
+
+/** Every pair of models on the same users, each with the one of the higher mean first. */
+export function comparePairs(models: readonly UserValues[], seed: number): Comparison[] {
+  const mean = ({ values }: UserValues) => values.reduce((sum, v) => sum + v, 0) / values.length;
+  const ordered = [...models].sort((a, b) => mean(b) - mean(a));
+  const pairs = ordered.flatMap((a, place) =>
+    ordered.slice(place + 1).map(b => {
+      const random = new Random(seedFrom("pair", a.name, b.name, seed));
+      return {
+        better: a.name,
+        worse: b.name,
+        ...pairedBootstrap(a.values, b.values, random),
+        wilcoxonPValue: wilcoxonSignedRank(a.values, b.values).pValue,
+      };
+    }),
+  );
+  const adjusted = holmAdjusted(pairs.map(({ pValue }) => pValue));
+  return pairs.map((pair, place) => ({ ...pair, holmPValue: adjusted[place] }));
+}
