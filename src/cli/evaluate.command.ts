@@ -16,6 +16,7 @@ import {
   splitKinds,
 } from "../recsys/evaluation/prepared-data.js";
 import {
+  type Experiment,
   experimentSchema,
   type RankerRun,
   runExperiment,
@@ -237,12 +238,26 @@ function assertSameUsers(evaluated: readonly Evaluated[]): void {
   }
 }
 
+async function readExperiment(path: string): Promise<Experiment> {
+  const { rankers, ...experiment } = await readJsonFile(path, "an experiment", experimentSchema);
+  const read = (config: (typeof rankers)[number]["config"]) =>
+    typeof config === "string"
+      ? readJsonFile(join(dirname(path), config), "a configuration", jsonObject)
+      : config;
+  return {
+    ...experiment,
+    rankers: await Promise.all(
+      rankers.map(async ({ name, config }) => ({ name, config: await read(config) })),
+    ),
+  };
+}
+
 interface ResultsFile {
   runs: RankerRun[];
 }
 
 async function experiment(path: string, { data: folder, out, json }: EvaluateFlags): Promise<void> {
-  const config = await readJsonFile(path, "an experiment", experimentSchema);
+  const config = await readExperiment(path);
   if (folder === undefined) {
     const problem = "is needed by an experiment: the folder of the prepared data";
     throw new AppError("INVALID_ARGUMENT", { argument: "--data", problem });

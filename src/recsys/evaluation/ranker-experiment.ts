@@ -24,11 +24,19 @@ export const experimentSchema = z.strictObject({
   seeds: z.array(z.int()).min(1),
   cutoffs: z.array(z.int().min(1)).min(1).default([10, 20]),
   rankers: z
-    .array(z.strictObject({ name: z.string(), config: z.record(z.string(), z.unknown()) }))
+    .array(
+      z.strictObject({
+        name: z.string(),
+        /** What `vitrine train ranker` takes, or the path of a file of it, from the experiment's own. */
+        config: z.union([z.string(), z.record(z.string(), z.unknown())]),
+      }),
+    )
     .min(1),
 });
 
-export type Experiment = z.infer<typeof experimentSchema>;
+export type Experiment = Omit<z.infer<typeof experimentSchema>, "rankers"> & {
+  rankers: readonly { name: string; config: Readonly<Record<string, unknown>> }[];
+};
 
 /** What came of one ranker with one seed. */
 export interface RankerRun {
