@@ -5,15 +5,17 @@ import type { EmbeddingKind } from "./rows.js";
 export class RankingQueries {
   constructor(private readonly pool: Pick<Pool, "query">) {}
 
-  /** All items' embeddings of one kind by one encoder, in the order of item ids. */
+  /** Embeddings of one kind by one encoder, of all items but those of `except`, in the order of item ids. */
   async findEmbeddings(
     kind: EmbeddingKind,
     encoder: string,
+    except: readonly string[] = [],
   ): Promise<{ itemId: string; vector: Float32Array }[]> {
     const { rows } = await this.pool.query<{ itemId: string; vector: Buffer }>(
       `SELECT item_id AS "itemId", vector FROM embeddings
-       WHERE kind = $1::embedding_kind AND encoder = $2 ORDER BY item_id COLLATE "C"`,
-      [kind, encoder],
+       WHERE kind = $1::embedding_kind AND encoder = $2 AND item_id <> ALL($3::text[])
+       ORDER BY item_id COLLATE "C"`,
+      [kind, encoder, except],
     );
     return rows.map(({ itemId, vector }) => {
       const bytes = new Uint8Array(vector); // a copy: a row's buffer need not begin at a multiple of 4

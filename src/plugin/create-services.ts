@@ -8,7 +8,7 @@ import { CaptionsRepository } from "../db/captions.repository.js";
 import { CatalogQueries } from "../db/catalog-queries.js";
 import type { Database } from "../db/database.js";
 import { EmbeddingsRepository } from "../db/embeddings.repository.js";
-import { decodeRgb, encodePng, resizeForServing } from "../db/image-codec.js";
+import { decodeRgb, encodeGeneratedPng, encodePng, resizeForServing } from "../db/image-codec.js";
 import { InteractionsRepository } from "../db/interactions.repository.js";
 import { ItemsRepository } from "../db/items.repository.js";
 import { JobQueue } from "../db/job-queue.js";
@@ -22,6 +22,7 @@ import { UsersRepository } from "../db/users.repository.js";
 import type { ClipEncoder } from "../ml/clip/clip-encoder.js";
 import { qualityVerdict } from "../ml/generation/quality-gate.js";
 import { summarizeRankChanges } from "../ml/metrics/rank-change.js";
+import type { RgbImage } from "../ml/nn/rgb-image.js";
 import { AccessService } from "../recsys/access/access.service.js";
 import { ShopperTokens } from "../recsys/access/shopper-tokens.js";
 import { CatalogueImportService } from "../recsys/datasets/catalogue-import.service.js";
@@ -32,6 +33,8 @@ import { PictureStore } from "../recsys/generation/picture-store.js";
 import { InteractionRecordingService } from "../recsys/interactions/interaction-recording.service.js";
 import { JobEvents } from "../recsys/jobs/job-events.js";
 import { JobService } from "../recsys/jobs/job.service.js";
+import { ContentLikeness } from "../recsys/ranking/content-likeness.js";
+import { NewItems } from "../recsys/ranking/new-items.js";
 import { RankerRegistry } from "../recsys/ranking/ranker-registry.service.js";
 import { RankerTrainingService } from "../recsys/ranking/ranker-training.service.js";
 import { RecommendationService } from "../recsys/ranking/recommendation.service.js";
@@ -42,6 +45,7 @@ import { PROMPT_VERSION } from "../recsys/retrieval/prompt.js";
 import { RetrievalService } from "../recsys/retrieval/retrieval.service.js";
 import { SimilarItemsService } from "../recsys/retrieval/similar-items.service.js";
 import { createModels } from "./create-models.js";
+import { createPersonalizers } from "./create-personalizers.js";
 import { lazy } from "./lazy.js";
 
 /** Denoising steps between two previews. */
@@ -127,6 +131,12 @@ export async function createServices({ db, config, logger }: ServicesOptions) {
       findPopularItems: () => rankingQueries.findPopularItems(),
     },
     items: { filter: (ids, filter) => rankingQueries.filterItems(ids, filter) },
+    content: new ContentLikeness(index),
+    newItems: new NewItems({
+      embeddings: {
+        findExcept: (kind, ids) => rankingQueries.findEmbeddings(kind, encoder, ids),
+      },
+    }),
   });
   const rankerTraining = new RankerTrainingService({
     interactions,
@@ -137,6 +147,26 @@ export async function createServices({ db, config, logger }: ServicesOptions) {
   });
 
   // ── generation ──
+  const generatedCodec = {
+    ...codec,
+    encode: (image: RgbImage) => encodeGeneratedPng(image, models.generator),
+  };
+  const pictures = new PictureStore(generatedCodec, models.pipelineConfig);
+  const clip: Pick<ClipEncoder, "encodeImages"> = {
+    encodeImages: async batch => (await models.clip()).encodeImages(batch),
+  };
+  const personalizing = createPersonalizers({
+    db,
+    home,
+    models,
+    encoder,
+    embeddings,
+    interactions,
+    versions,
+    rankers,
+    pictures,
+    clip,
+  });
   const planner = new GenerationPlanner({
     users,
     items: {
@@ -145,13 +175,10 @@ export async function createServices({ db, config, logger }: ServicesOptions) {
     },
     retrieval,
     rankers,
+    personalizers: personalizing.personalizers,
     ...generator,
   });
   const personalization = new PersonalizationService({ planner, images, jobs });
-  const pictures = new PictureStore(codec, models.pipelineConfig);
-  const clip: Pick<ClipEncoder, "encodeImages"> = {
-    encodeImages: async batch => (await models.clip()).encodeImages(batch),
-  };
   const generation = new ImageGenerationService({
     planner,
     pictures,
@@ -165,6 +192,7 @@ export async function createServices({ db, config, logger }: ServicesOptions) {
     clip,
     ranking: recommendations,
     gate: qualityVerdict,
+    conditioner: personalizing.conditioner,
     images,
     ...generator,
   });
@@ -177,6 +205,7 @@ export async function createServices({ db, config, logger }: ServicesOptions) {
   });
 
   return {
+    ...personalizing,
     access: new AccessService({
       apiKeys: new ApiKeysRepository(prisma),
       tokens: new ShopperTokens(config.tokenSecret ?? loadTokenSecret(home)),
@@ -190,7 +219,16 @@ export async function createServices({ db, config, logger }: ServicesOptions) {
     importsFolder: join(home, "imports"),
     index,
     indexing,
-    interactions: new InteractionRecordingService({ users, items, interactions }),
+    interactions: new InteractionRecordingService({
+      users,
+      items,
+      interactions,
+      onRecorded: userIds => {
+        recommendations.refresh(userIds).catch((error: unknown) => {
+          logger.warn({ err: error }, "rankings could not be made anew; the next request will");
+        });
+      },
+    }),
     jobs,
     judging,
     models,

@@ -65,7 +65,9 @@ export class RecommendationResolver {
     @Args(() => RecommendationArgs) args: RecommendationArgs,
     @Ctx() context: RequestContext,
   ): Promise<
-    RankedPage<ItemEdge & { score: number; rank: number }> & { source: RecommendationSource }
+    RankedPage<ItemEdge & { score: number; rank: number; isNew: boolean }> & {
+      source: RecommendationSource;
+    }
   > {
     assertActsFor(requireViewer(context), userId);
     const page = recommendationList.request(args);

@@ -1,11 +1,13 @@
 /** @file What the API needs of the services below it: the methods its resolvers call, and nothing more. */
 import type { CatalogQueries } from "../db/catalog-queries.js";
+import type { PersonalizerVersionsRepository } from "../db/personalizer-versions.repository.js";
 import type { RankChangesRepository } from "../db/rank-changes.repository.js";
 import type {
   InteractionKind,
   JobKind,
   JobRow,
   PersonalizedImageRow,
+  PersonalizerVersionRow,
   RankingModelVersionRow,
 } from "../db/rows.js";
 import type { RankChangeSummary, SummaryOptions } from "../ml/metrics/rank-change.js";
@@ -58,7 +60,7 @@ export interface ApiServices {
         onlyAvailable?: boolean;
       },
     ): Promise<{
-      items: readonly { itemId: string; score: number; rank: number }[];
+      items: readonly { itemId: string; score: number; rank: number; isNew: boolean }[];
       source: RecommendationSource;
     }>;
   };
@@ -72,6 +74,11 @@ export interface ApiServices {
     activate(id: string): Promise<RankingModelVersionRow>;
     rollback(): Promise<RankingModelVersionRow>;
   };
+  personalizers: {
+    activate(id: string): Promise<PersonalizerVersionRow>;
+    rollback(): Promise<PersonalizerVersionRow>;
+  };
+  personalizerVersions: Pick<PersonalizerVersionsRepository, "findPage">;
   interactions: {
     record(
       rows: readonly {

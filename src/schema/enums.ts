@@ -7,6 +7,7 @@ import type {
   InteractionKind as InteractionKindRow,
   JobKind as JobKindRow,
   JobState as JobStateRow,
+  PersonalizerState as PersonalizerStateRow,
   RankingModelState as RankingModelStateRow,
 } from "../db/rows.js";
 
@@ -56,6 +57,8 @@ export const JobKind = {
   IMPORT: "IMPORT",
   INDEX: "INDEX",
   TRAIN_RANKER: "TRAIN_RANKER",
+  TRAIN_PERSONALIZER: "TRAIN_PERSONALIZER",
+  JUDGE: "JUDGE",
   RERANK: "RERANK",
 } as const satisfies { [Kind in JobKindRow]: Kind };
 registerEnumType(JobKind, {
@@ -66,7 +69,11 @@ registerEnumType(JobKind, {
     IMPORT: { description: "Reads a catalogue into the database." },
     INDEX: { description: "Captions and embeds items, and updates the caption index." },
     TRAIN_RANKER: { description: "Trains a new version of the ranking model." },
-    RERANK: { description: "Computes the rank changes of all pictures by one ranking model." },
+    TRAIN_PERSONALIZER: { description: "Trains a new version of the personalizer." },
+    JUDGE: { description: "Computes the rank changes of all pictures by one ranking model." },
+    RERANK: {
+      description: "Makes pictures for many shoppers and trains the ranking model again on them.",
+    },
   },
 });
 
@@ -90,6 +97,16 @@ export const RankingModelState = {
 registerEnumType(RankingModelState, {
   name: "RankingModelState",
   description: "How far a version of the ranking model is.",
+});
+
+export const PersonalizerState = {
+  TRAINING: "TRAINING",
+  READY: "READY",
+  FAILED: "FAILED",
+} as const satisfies { [State in PersonalizerStateRow]: State };
+registerEnumType(PersonalizerState, {
+  name: "PersonalizerState",
+  description: "How far a version of the personalizer is.",
 });
 
 export const ImageFormat = { WEBP: "WEBP", AVIF: "AVIF", PNG: "PNG", JPEG: "JPEG" } as const;
@@ -121,6 +138,7 @@ export const OriginalReason = {
   HISTORY_NOT_INDEXED: "HISTORY_NOT_INDEXED",
   ITEM_NOT_INDEXED: "ITEM_NOT_INDEXED",
   BELOW_QUALITY_FLOOR: "BELOW_QUALITY_FLOOR",
+  RANKED_LOWER: "RANKED_LOWER",
   GENERATION_FAILED: "GENERATION_FAILED",
 } as const;
 export type OriginalReason = keyof typeof OriginalReason;
@@ -133,6 +151,7 @@ registerEnumType(OriginalReason, {
     HISTORY_NOT_INDEXED: { description: "None of the shopper's items is indexed yet." },
     ITEM_NOT_INDEXED: { description: "The item is not indexed yet." },
     BELOW_QUALITY_FLOOR: { description: "No picture made was close enough to the item." },
+    RANKED_LOWER: { description: "The item ranks lower with every picture made." },
     GENERATION_FAILED: { description: "The picture could not be made; the log says why." },
   },
 });
@@ -151,6 +170,7 @@ registerEnumType(SortDirection, { name: "SortDirection", description: "Lowest or
 export const RecommendationSource = {
   RANKER: "RANKER",
   FOLD_IN: "FOLD_IN",
+  CONTENT: "CONTENT",
   POPULARITY: "POPULARITY",
 } as const;
 export type RecommendationSource = keyof typeof RecommendationSource;
@@ -159,7 +179,14 @@ registerEnumType(RecommendationSource, {
   description: "What ranked the recommended items.",
   valuesConfig: {
     RANKER: { description: "The active ranking model, which was trained on this shopper." },
-    FOLD_IN: { description: "The active ranking model; the shopper came after its training." },
+    FOLD_IN: {
+      description:
+        "The active ranking model, given what the shopper chose until now: they came, or chose more, after its training.",
+    },
+    CONTENT: {
+      description:
+        "Likeness to the captions of what the shopper chose: no ranking model knows any of it.",
+    },
     POPULARITY: { description: "What most shoppers chose: nothing is known of this one." },
   },
 });

@@ -31,6 +31,12 @@ export class RecommendationEdge {
 
   @Field(() => Int, { description: "Place in the shopper's recommendations; 1 is best." })
   rank!: number;
+
+  @Field(() => Boolean, {
+    description:
+      "Whether the item came after the ranking model was trained, so that its score is made from its picture and caption alone.",
+  })
+  isNew!: boolean;
 }
 
 @ObjectType({ description: "A page of a shopper's recommendations, best first." })

@@ -11,6 +11,8 @@ interface Dependencies {
   interactions: { insertMany(rows: readonly NewInteraction[]): Promise<number> };
   /** Default: the clock. */
   now?: () => Date;
+  /** Told which users did something new; returns at once. */
+  onRecorded?: (userIds: readonly string[]) => void;
 }
 
 export interface RecordingOutcome {
@@ -48,6 +50,9 @@ export class InteractionRecordingService {
     const userIds = [...new Set(good.map(({ userId }) => userId))];
     await users.upsertMany(userIds.map(id => ({ id, isSimulated: false })));
     const accepted = await interactions.insertMany(good);
+    if (accepted > 0) {
+      this.deps.onRecorded?.(userIds);
+    }
     return { accepted, duplicates: good.length - accepted, rejected };
   }
 }

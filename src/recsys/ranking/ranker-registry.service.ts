@@ -40,7 +40,9 @@ export class RankerRegistry<Version extends VersionRow> extends VersionRegistry<
 
   /** @throws AppError MODEL_VERSION_NOT_FOUND */
   async find(versionId: string): Promise<Version> {
-    const version = z.uuid().safeParse(versionId).success ? await this.versions.findById(versionId) : null;
+    const version = z.uuid().safeParse(versionId).success
+      ? await this.versions.findById(versionId)
+      : null;
     if (!version) {
       throw new AppError("MODEL_VERSION_NOT_FOUND", { versionId });
     }

@@ -190,7 +190,11 @@ export class RankerTrainingService<Version extends VersionRow> {
   }
 }
 
-function splitOf({ timelines }: RankingDataset, kind: RankerConfig["split"], seed: number): Split {
+export function splitOf(
+  { timelines }: Pick<RankingDataset, "timelines">,
+  kind: RankerConfig["split"],
+  seed: number,
+): Split {
   switch (kind) {
     case "ratio":
       return ratioSplit(timelines);

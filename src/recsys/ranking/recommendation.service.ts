@@ -2,8 +2,12 @@
 import { AppError } from "../../errors/app-error.js";
 import { rankChange } from "../../ml/metrics/rank-change.js";
 import { midRank } from "../../ml/metrics/ranking-metrics.js";
+import { dot } from "../../ml/nn/shape.js";
 import { topK } from "../../ml/nn/top-k.js";
 import { Micro, type Viewer } from "../../ml/ranking/micro.js";
+import { isInductive } from "../../ml/ranking/recommender.js";
+import type { NewItem } from "./new-items.js";
+import { type RankedList, RankedLists } from "./ranked-lists.js";
 import type { LoadedRanker } from "./ranker-artefact.js";
 import { isChoice } from "./ranking-dataset.js";
 
@@ -11,6 +15,8 @@ import { isChoice } from "./ranking-dataset.js";
 const MAX_HISTORY = 10_000;
 /** How long the list of popular items is believed. */
 const POPULARITY_AGE_MS = 60_000;
+/** Items like a user's that are looked at where no model knows the user. */
+const MAX_LIKE = 1_000;
 /** Items whose category and availability are asked for at once, at first. */
 const FIRST_PAGE = 200;
 
@@ -19,9 +25,10 @@ export const PICTURE_MODALITY = "visual";
 
 /**
  * What ranked: the model, trained on this user; the model, given the user's items as they are now (fold-in), for one it
- * does not know or who has chosen more since; or what most users chose, for one of whom nothing is known.
+ * does not know or who has chosen more since; likeness to what the user chose, where no model knows any of it; or what most
+ * users chose, for one of whom nothing is known.
  */
-export type RecommendationSource = "RANKER" | "FOLD_IN" | "POPULARITY";
+export type RecommendationSource = "RANKER" | "FOLD_IN" | "CONTENT" | "POPULARITY";
 
 interface Dependencies {
   rankers: { active(): Promise<LoadedRanker | null> };
@@ -33,6 +40,12 @@ interface Dependencies {
     ): Promise<readonly { itemId: string; kind: string; weight: number }[]>;
     /** Every item that anyone interacted with, by falling number of users. */
     findPopularItems(): Promise<readonly { itemId: string; numUsers: number }[]>;
+  };
+  /** Items that the model was not trained on. Default: none. */
+  newItems?: { of(ranker: LoadedRanker): Promise<readonly NewItem[]> };
+  /** Items whose captions are like those of the given ones, most like first; none if these are not indexed. Default: none. */
+  content?: {
+    likeThese(itemIds: readonly string[], k: number): readonly { itemId: string; score: number }[];
   };
   items: {
     /** Those of `ids` that are in the catalogue and pass the filter. */
@@ -53,7 +66,13 @@ export interface RecommendOptions {
 }
 
 export interface Recommendations {
-  items: { itemId: string; score: number; rank: number }[];
+  items: {
+    itemId: string;
+    score: number;
+    rank: number;
+    /** Whether the item came after the model, so that its score is made from its picture and caption alone. */
+    isNew: boolean;
+  }[];
   source: RecommendationSource;
 }
 
@@ -63,7 +82,7 @@ export interface ItemRank {
   rank: number;
   /** Items ranked. */
   numRanked: number;
-  source: Exclude<RecommendationSource, "POPULARITY">;
+  source: "RANKER" | "FOLD_IN";
 }
 
 export interface WhatIfOutcome {
@@ -78,6 +97,15 @@ export interface WhatIfOutcome {
   candidates: { score: number; rank: number; deltaR: number }[];
 }
 
+/** Items in the order in which they may be recommended. */
+interface Ranked {
+  ids: readonly string[];
+  scoreOf: (itemId: string) => number;
+  source: RecommendationSource;
+  /** Default: none is. */
+  isNew?: (itemId: string) => boolean;
+}
+
 /** A user as the active model sees them. */
 interface KnownViewer {
   ranker: LoadedRanker;
@@ -88,6 +116,7 @@ interface KnownViewer {
 }
 
 export class RecommendationService {
+  private readonly lists = new RankedLists();
   private popular: { items: readonly { itemId: string; numUsers: number }[]; atMs: number } | null =
     null;
 
@@ -105,14 +134,31 @@ export class RecommendationService {
     const history = await this.deps.interactions.historyOf(userId, MAX_HISTORY);
     const seenIds = new Set(excludeSeen ? history.map(({ itemId }) => itemId) : []);
     const known = await this.viewerOf(userId, history);
-    const { ids, scores } = known ? rankedByModel(known) : await this.rankedByPopularity();
+    const { ids, scoreOf, source, isNew } = known
+      ? await this.rankedByModel(userId, known)
+      : (this.rankedByContent(history) ?? (await this.rankedByPopularity()));
     const passing = (itemIds: readonly string[]) =>
       this.deps.items.filter(itemIds, { category, onlyAvailable });
     const best = await firstPassing(ids, k, itemId => !seenIds.has(itemId), passing);
     return {
-      items: best.map((itemId, place) => ({ itemId, score: scores.get(itemId)!, rank: place + 1 })),
-      source: known?.source ?? "POPULARITY",
+      items: best.map((itemId, place) => ({
+        itemId,
+        score: scoreOf(itemId),
+        rank: place + 1,
+        isNew: isNew?.(itemId) ?? false,
+      })),
+      source,
     };
+  }
+
+  /** Ranks anew, in the background, for those of the users who were recommended to lately. */
+  refresh(userIds: readonly string[]): Promise<void> {
+    return this.lists.refresh(userIds, async userId => {
+      const known = await this.viewerOfHistory(userId);
+      if (known) {
+        await this.rankedByModel(userId, known);
+      }
+    });
   }
 
   /** The item's place for the user; null when no model is active, or it knows nothing of the item or the user. */
@@ -193,16 +239,50 @@ export class RecommendationService {
       : { ranker, viewer: { history: [...chosen] }, source: "FOLD_IN", seen };
   }
 
-  private async rankedByPopularity(): Promise<{ ids: string[]; scores: Map<string, number> }> {
+  private async rankedByModel(userId: string, known: KnownViewer): Promise<Ranked> {
+    const newItems = (await this.deps.newItems?.of(known.ranker)) ?? [];
+    const { viewer, ranker, source } = known;
+    const madeFrom = [ranker.versionId, JSON.stringify(viewer), newItems.length].join(" ");
+    const list = this.lists.get(userId, madeFrom, () => rankedList(known, newItems));
+    const numTrained = ranker.itemIds.length;
+    const placeOf = (itemId: string) =>
+      ranker.itemIndexOf.get(itemId) ?? list.itemIds.indexOf(itemId, numTrained);
+    return {
+      ids: Array.from(list.order, place => list.itemIds[place]),
+      scoreOf: itemId => list.scores[placeOf(itemId)],
+      source,
+      isNew: itemId => !ranker.itemIndexOf.has(itemId),
+    };
+  }
+
+  /** Null when nothing of what the user chose is indexed. */
+  private rankedByContent(
+    history: readonly { itemId: string; kind: string; weight: number }[],
+  ): Ranked | null {
+    const chosen = history.filter(entry => isChoice(entry)).map(({ itemId }) => itemId);
+    const found = chosen.length === 0 ? [] : this.deps.content?.likeThese(chosen, MAX_LIKE);
+    if (!found?.length) {
+      return null;
+    }
+    const scores = new Map(found.map(({ itemId, score }) => [itemId, score]));
+    return {
+      ids: [...scores.keys()],
+      scoreOf: itemId => scores.get(itemId)!, // an id of `ids`
+      source: "CONTENT",
+    };
+  }
+
+  private async rankedByPopularity(): Promise<Ranked> {
     const nowMs = performance.now();
     if (!this.popular || nowMs - this.popular.atMs >= POPULARITY_AGE_MS) {
       const items = await this.deps.interactions.findPopularItems();
       this.popular = { items, atMs: nowMs };
     }
-    const { items } = this.popular;
+    const scores = new Map(this.popular.items.map(({ itemId, numUsers }) => [itemId, numUsers]));
     return {
-      ids: items.map(({ itemId }) => itemId),
-      scores: new Map(items.map(({ itemId, numUsers }) => [itemId, numUsers])),
+      ids: [...scores.keys()],
+      scoreOf: itemId => scores.get(itemId)!, // an id of `ids`
+      source: "POPULARITY",
     };
   }
 }
@@ -216,13 +296,20 @@ function numRanked({ ranker: { itemIds }, seen }: KnownViewer, item: number): nu
   return itemIds.length - seen.size + (seen.has(item) ? 1 : 0);
 }
 
-function rankedByModel(known: KnownViewer): { ids: string[]; scores: Map<string, number> } {
-  const { itemIds } = known.ranker;
-  const scores = scoresOf(known);
-  const order = topK(scores, scores.length);
+/** The model's items and those that came after it, in one ranking. */
+function rankedList(known: KnownViewer, newItems: readonly NewItem[]): RankedList {
+  const { ranker, viewer } = known;
+  const trained = scoresOf(known);
+  const scores = new Float32Array(trained.length + newItems.length);
+  scores.set(trained);
+  if (newItems.length > 0 && isInductive(ranker.model)) {
+    const user = ranker.model.userVectorOf(viewer);
+    newItems.forEach(({ vector }, place) => (scores[trained.length + place] = dot(user, vector)));
+  }
   return {
-    ids: order.map(index => itemIds[index]),
-    scores: new Map(order.map(index => [itemIds[index], scores[index]])),
+    itemIds: [...ranker.itemIds, ...newItems.map(({ itemId }) => itemId)],
+    order: Int32Array.from(topK(scores, scores.length)),
+    scores,
   };
 }
 

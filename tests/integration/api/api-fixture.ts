@@ -14,6 +14,7 @@ import { InteractionsRepository } from "../../../src/db/interactions.repository.
 import { ItemsRepository } from "../../../src/db/items.repository.js";
 import { JobsRepository } from "../../../src/db/jobs.repository.js";
 import { PersonalizedImagesRepository } from "../../../src/db/personalized-images.repository.js";
+import { PersonalizerVersionsRepository } from "../../../src/db/personalizer-versions.repository.js";
 import { RankChangesRepository } from "../../../src/db/rank-changes.repository.js";
 import type { ApiKeyRole, ItemRow } from "../../../src/db/rows.js";
 import { UsersRepository } from "../../../src/db/users.repository.js";
@@ -123,6 +124,7 @@ export class Api {
             itemId: itemId(place),
             score: -place,
             rank: place + 1,
+            isNew: false,
           })),
           source: "RANKER",
         }),
@@ -138,6 +140,11 @@ export class Api {
         activate: versionId =>
           Promise.reject(new AppError("MODEL_VERSION_NOT_FOUND", { versionId })),
         rollback: () => Promise.reject(new Error("the password of the database is hunter2")),
+      },
+      personalizerVersions: new PersonalizerVersionsRepository(prisma),
+      personalizers: {
+        activate: versionId => Promise.reject(new AppError("PERSONALIZER_NOT_FOUND", { versionId })),
+        rollback: () => Promise.reject(new AppError("NOTHING_TO_ROLL_BACK")),
       },
       interactions: new InteractionRecordingService({
         users: new UsersRepository(prisma),
@@ -296,7 +303,7 @@ export class Api {
         options: { seed, strength: 0.7, guidanceScale: 2, numSteps: 12, numCandidates: 1 },
         chosenCandidate: 0,
         candidates: [
-          { score: 1, rank: 2, captionSimilarity: 0.3, imageSimilarity: 0.8, fault: null },
+          { score: 1, rank: 2, captionSimilarity: 0.3, imageSimilarity: 0.8, faults: [] },
         ],
       },
       captionSimilarity: 0.3,

@@ -59,8 +59,8 @@ describe("RecommendationService", () => {
   it("falls back on popularity, and says so, for a user of whom nothing is known", async () => {
     expect(await shop.recommendations.recommend("user-new", 2)).toEqual({
       items: [
-        { itemId: itemId(3), score: 9, rank: 1 },
-        { itemId: itemId(4), score: 5, rank: 2 },
+        { itemId: itemId(3), score: 9, rank: 1, isNew: false },
+        { itemId: itemId(4), score: 5, rank: 2, isNew: false },
       ],
       source: "POPULARITY",
     });
@@ -69,11 +69,58 @@ describe("RecommendationService", () => {
   it("falls back on popularity where no model is active", async () => {
     const empty = await createShop();
     expect(await empty.recommendations.recommend(userId(5), 5)).toEqual({
-      items: [{ itemId: itemId(4), score: 5, rank: 1 }], // 3 and 1 were seen
+      items: [{ itemId: itemId(4), score: 5, rank: 1, isNew: false }], // 3 and 1 were seen
       source: "POPULARITY",
     });
     expect(await empty.recommendations.whatIf(userId(1), itemId(2), [])).toBeNull();
     await empty.remove();
+  });
+
+  it("falls back on likeness, and says so, where no model knows what the user chose", async () => {
+    const { recommendations } = shop.withContent(ids => {
+      expect(ids).toEqual(["item-99"]);
+      return [
+        { itemId: itemId(7), score: 0.9 },
+        { itemId: "item-99", score: 0.8 }, // was seen
+        { itemId: itemId(2), score: 0.7 },
+      ];
+    });
+    withRows({ ...like("user-new", 0), itemId: "item-99" });
+    expect(await recommendations.recommend("user-new", 5)).toEqual({
+      items: [
+        { itemId: itemId(7), score: 0.9, rank: 1, isNew: false },
+        { itemId: itemId(2), score: 0.7, rank: 2, isNew: false },
+      ],
+      source: "CONTENT",
+    });
+  });
+
+  it("places items that came after the training by their features", async () => {
+    const { recommendations } = shop.withNewItems([
+      { itemId: "item-20", index: 20 },
+      { itemId: "item-21", index: 21 },
+    ]);
+    const ranked = async (user: string) => {
+      const { items } = await recommendations.recommend(user, 20, { excludeSeen: false });
+      return items.filter(({ isNew }) => isNew).map(item => [item.itemId, item.rank] as const);
+    };
+    const [[bestOfEven], [worstOfEven, lastRank]] = await ranked(userId(0));
+    expect([bestOfEven, worstOfEven]).toEqual(["item-20", "item-21"]);
+    expect(lastRank).toBeGreaterThan(NUM_ITEMS / 2); // behind all that is even
+    expect((await ranked(userId(1))).map(([id]) => id)).toEqual(["item-21", "item-20"]);
+  });
+
+  it("ranks anew in the background for a user who did something", async () => {
+    await shop.recommendations.recommend("user-9", 1);
+    withRows(like("user-9", 9), like("user-9", 2), like("user-9", 4));
+    await shop.recommendations.refresh(["user-9", "user-3"]);
+    shop.numScorings = 0;
+    const after = await shop.recommendations.recommend("user-9", 1);
+    expect(after.source).toBe("FOLD_IN");
+    expect(shop.numScorings).toBe(0); // was made by the refresh
+    withRows(like("user-9", 6));
+    await shop.recommendations.recommend("user-9", 1);
+    expect(shop.numScorings).toBe(1);
   });
 
   it("recommends of one category", async () => {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { RankingModelVersionsRepository } from "../../../../src/db/ranking-model-versions.repository.js";
 import type { RankingModelVersionRow } from "../../../../src/db/rows.js";
 import { Random } from "../../../../src/ml/nn/random.js";
+import { NewItems } from "../../../../src/recsys/ranking/new-items.js";
 import { RankerRegistry } from "../../../../src/recsys/ranking/ranker-registry.service.js";
 import { RankerTrainingService } from "../../../../src/recsys/ranking/ranker-training.service.js";
 import type { InteractionEntry } from "../../../../src/recsys/ranking/ranking-dataset.js";
@@ -150,8 +151,23 @@ export async function createShop(rows: InteractionEntry[] = choices()) {
     registry,
     home,
   });
-  const recommendations = new RecommendationService({
-    rankers: registry,
+  let numScorings = 0;
+  const counted = new WeakSet<object>();
+  const serving: ConstructorParameters<typeof RecommendationService>[0] = {
+    rankers: {
+      async active() {
+        const ranker = await registry.active();
+        if (ranker && !counted.has(ranker.model)) {
+          counted.add(ranker.model);
+          const scoreHistory = ranker.model.scoreHistory.bind(ranker.model);
+          ranker.model.scoreHistory = items => {
+            numScorings++;
+            return scoreHistory(items);
+          };
+        }
+        return ranker;
+      },
+    },
     users: { findById: async id => (id.startsWith("user-") ? { id } : null) },
     interactions: {
       historyOf: async id => rows.filter(row => row.userId === id),
@@ -167,14 +183,39 @@ export async function createShop(rows: InteractionEntry[] = choices()) {
           ids.filter(id => category === null || Number(id.slice(5)) % 3 === Number(category)),
         ),
     },
-  });
+  };
   return {
+    /** Rankings made of a history so far. */
+    get numScorings() {
+      return numScorings;
+    },
+    set numScorings(count: number) {
+      numScorings = count;
+    },
+    withContent: (likeThese: NonNullable<typeof serving.content>["likeThese"]) => ({
+      recommendations: new RecommendationService({ ...serving, content: { likeThese } }),
+    }),
+    /** With items that were not there in training, whose features are of these indices. */
+    withNewItems: (items: readonly { itemId: string; index: number }[]) => ({
+      recommendations: new RecommendationService({
+        ...serving,
+        newItems: new NewItems({
+          embeddings: {
+            findExcept: async kind =>
+              items.map(({ itemId: id, index }) => ({
+                itemId: id,
+                vector: embedding(kind, index),
+              })),
+          },
+        }),
+      }),
+    }),
     home,
     rows,
     versions,
     registry,
     training,
-    recommendations,
+    recommendations: new RecommendationService(serving),
     /** Lets time pass, so that another process's changes are seen. */
     wait: (durationMs: number) => (nowMs += durationMs),
     train: (versionId: string, config: Record<string, unknown> = {}, activate = true) =>

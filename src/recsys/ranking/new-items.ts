@@ -1,0 +1,81 @@
+/** @file Items that came after the active model was trained: it places them by what they look like and are said to be. */
+import { isInductive } from "../../ml/ranking/recommender.js";
+import type { LoadedRanker } from "./ranker-artefact.js";
+import type { EmbeddingEntry } from "./ranking-dataset.js";
+
+/** How long the list is believed; what comes later is served from then on. */
+const MAX_AGE_MS = 30_000;
+
+export interface NewItem {
+  itemId: string;
+  /** Its dot product with a user's vector is the score; `[D]`. */
+  vector: Float32Array;
+}
+
+interface Dependencies {
+  embeddings: {
+    /** Embeddings of one kind by the current encoder, of all items but these. */
+    findExcept(
+      kind: "IMAGE" | "CAPTION",
+      itemIds: readonly string[],
+    ): Promise<readonly EmbeddingEntry[]>;
+  };
+  /** Default: `performance.now`. */
+  nowMs?: () => number;
+}
+
+export class NewItems {
+  private known: { versionId: string; items: readonly NewItem[]; atMs: number } | null = null;
+  private refreshing: Promise<readonly NewItem[]> | null = null;
+
+  constructor(private readonly deps: Dependencies) {}
+
+  /** None for a model that cannot place them. After the first time a list that is too old is renewed in the background. */
+  async of(ranker: LoadedRanker): Promise<readonly NewItem[]> {
+    if (!isInductive(ranker.model)) {
+      return [];
+    }
+    if (this.known?.versionId !== ranker.versionId) {
+      return this.refresh(ranker);
+    }
+    if (this.nowMs() - this.known.atMs >= MAX_AGE_MS && !this.refreshing) {
+      this.refresh(ranker).catch(() => undefined); // asked again by the next request
+    }
+    return this.known.items;
+  }
+
+  private async refresh(ranker: LoadedRanker): Promise<readonly NewItem[]> {
+    const running = this.read(ranker);
+    this.refreshing = running;
+    try {
+      const items = await running;
+      this.known = { versionId: ranker.versionId, items, atMs: this.nowMs() };
+      return items;
+    } finally {
+      this.refreshing = null;
+    }
+  }
+
+  private async read({ model, itemIds }: LoadedRanker): Promise<readonly NewItem[]> {
+    if (!isInductive(model)) {
+      return [];
+    }
+    const { embeddings } = this.deps;
+    const visual = await embeddings.findExcept("IMAGE", itemIds);
+    const textual = await embeddings.findExcept("CAPTION", itemIds);
+    const features = new Map<string, Record<string, Float32Array>>();
+    for (const [name, entries] of [
+      ["visual", visual],
+      ["textual", textual],
+    ] as const) {
+      for (const { itemId, vector } of entries) {
+        features.set(itemId, { ...features.get(itemId), [name]: vector });
+      }
+    }
+    return [...features].map(([itemId, own]) => ({ itemId, vector: model.itemVectorOf(own) }));
+  }
+
+  private nowMs(): number {
+    return (this.deps.nowMs ?? performance.now.bind(performance))();
+  }
+}
