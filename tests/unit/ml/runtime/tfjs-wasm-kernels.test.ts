@@ -60,19 +60,22 @@ const product = (transposeA: boolean, transposeB: boolean) => (a: tf.Tensor, b: 
 
 describe("BatchMatMul on WASM", () => {
   it.each([
-    [[7, 33], [33, 18], false, false],
-    [[33, 7], [33, 18], true, false],
-    [[7, 33], [18, 33], false, true],
-    [[33, 7], [18, 33], true, true],
-    [[4, 17, 19], [4, 19, 23], false, false],
-    [[4, 19, 17], [4, 19, 23], true, false],
-    [[4, 17, 19], [4, 23, 19], false, true],
-    [[4, 19, 17], [4, 23, 19], true, true],
-    [[2, 3, 17, 9], [2, 3, 9, 21], false, false],
-    [[2, 3, 17, 9], [2, 3, 21, 9], false, true],
+    [[19, 33], [33, 18], false, false],
+    [[33, 19], [33, 18], true, false],
+    [[19, 33], [18, 33], false, true],
+    [[33, 19], [18, 33], true, true],
+    [[4, 27, 19], [4, 19, 23], false, false],
+    [[4, 19, 27], [4, 19, 23], true, false],
+    [[4, 27, 19], [4, 23, 19], false, true],
+    [[4, 19, 27], [4, 23, 19], true, true],
+    [[2, 3, 27, 19], [2, 3, 19, 21], false, false],
+    [[2, 3, 27, 19], [2, 3, 21, 19], false, true],
+    [[3, 40, 32], [3, 40, 17], true, false],
+    [[40, 32], [40, 17], true, false],
+    [[3, 5, 64], [3, 40, 64], false, true], // too few rows
     [[5, 2, 3], [5, 3, 2], false, false], // too small to take apart
     [[5, 2, 3], [5, 2, 3], false, true],
-    [[1, 17, 19], [1, 19, 23], false, false],
+    [[1, 27, 19], [1, 19, 23], false, false],
     [[3, 1, 64], [3, 64, 40], false, false],
   ])("of %j and %j, transposed %p %p", async (a, b, transposeA, transposeB) => {
     await expectSame([a, b], product(transposeA, transposeB));
@@ -80,10 +83,10 @@ describe("BatchMatMul on WASM", () => {
 
   // TensorFlow.js's own gradient does not sum over a broadcast batch, so only values are compared here.
   it.each([
-    [[4, 17, 19], [1, 19, 23], false, false],
-    [[1, 17, 19], [4, 19, 23], false, false],
-    [[1, 19, 17], [4, 23, 19], true, true],
-    [[4, 19, 17], [1, 23, 19], true, true],
+    [[4, 27, 19], [1, 19, 23], false, false],
+    [[1, 27, 19], [4, 19, 23], false, false],
+    [[1, 19, 27], [4, 23, 19], true, true],
+    [[4, 19, 27], [1, 23, 19], true, true],
   ])("of %j and %j, one for all of a batch", async (a, b, transposeA, transposeB) => {
     const compute = async (backend: string) => {
       await tf.setBackend(backend);
