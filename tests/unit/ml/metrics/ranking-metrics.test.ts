@@ -43,6 +43,12 @@ describe("ranking metrics at 5", () => {
     expect(ndcgAt(ranking, relevant, 5)).toBeAllclose(1.0616063 / 2.5616063, { rtol: 1e-6 });
   });
 
+  it("NDCG is gorse's 0.6766372989 for the odd items below 8 in the order of all ten", () => {
+    // https://github.com/gorse-io/gorse, model/ranking/evaluator_test.go
+    const tenItems = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
+    expect(ndcgAt(tenItems, new Set([1, 3, 5, 7]), 10)).toBeAllclose(0.6766372989, { rtol: 1e-9 });
+  });
+
   it("the official MICRO's NDCG divides by two hits on top, and so comes out higher", () => {
     // 1.06161 / (1 + 0.63093)
     expect(ndcgRetrievedAt(ranking, relevant, 5)).toBeAllclose(1.0616063 / 1.6309298, {

@@ -112,6 +112,38 @@ describe("RankerTrainingService", () => {
     expect(epochs[1]).toMatch(/^epoch 1 /);
   });
 
+  it.each(["MICRO", "FREEDOM", "LightGCN", "popularity"])(
+    "trains %s to the same bytes when the test items are dealt to other users",
+    async algorithm => {
+      const trained = async (id: string) => {
+        const { metrics, dataHash } = await shop.train(id, { algorithm });
+        const weights = join(shop.home, "rankers", id, "weights.safetensors");
+        return { metrics, dataHash, weights: await readFile(weights) };
+      };
+      const before = await trained("v1");
+      // By time each user's last item is for test: 10 of every even user, 11 of every odd one.
+      const last = [itemId(10), itemId(11)];
+      shop.rows.forEach((row, place) => {
+        if (last.includes(row.itemId)) {
+          const other = last.find(id => id !== row.itemId)!;
+          shop.rows[place] = { ...row, itemId: other };
+        }
+      });
+      const after = await trained("v2");
+      expect(after.dataHash).not.toBe(before.dataHash);
+      expect(after.weights.equals(before.weights)).toBe(true);
+    },
+  );
+
+  it("takes an algorithm's name in any case, and keeps the hyper-parameters it has", async () => {
+    const version = await shop.train("v1", { algorithm: "freedom", pruning: 0.5 });
+    expect(version.config).toMatchObject({
+      algorithm: "FREEDOM",
+      model: { pruning: 0.5, embeddingSize: 8, numItemLayers: 1 },
+    });
+    expect(Object.keys((version.config as { model: object }).model)).not.toContain("contrast");
+  });
+
   it("trains a ready version not again", async () => {
     const first = await shop.train("v1");
     expect(await shop.train("v1")).toMatchObject({ metrics: first.metrics, state: "READY" });
