@@ -8,6 +8,7 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { type Matrix, matrix } from "./shape.js";
+import { simdSparseProduct } from "./simd-kernels.js";
 
 /** Row `r` holds the entries `rowStarts[r]` up to `rowStarts[r + 1]` of `columns` and `values`, by rising column. */
 export interface CsrMatrix {
@@ -146,6 +147,9 @@ export function sparseProduct(a: CsrMatrix, x: Matrix): Matrix {
     throw new Error(`sparseProduct: A is [${a.shape}], so x must have ${C} rows, got [${x.shape}]`);
   }
   const result = matrix([R, D]);
+  if (simdSparseProduct(a, x, result.values)) {
+    return result;
+  }
   const { rowStarts, columns, values } = a;
   const source = x.values;
   const target = result.values;

@@ -1,5 +1,6 @@
 /** @file Which items a feature that is in no graph is nearest to: of another picture, or of a new item. */
 import { dot, type Matrix, normalizedRows } from "../nn/shape.js";
+import { DotTable } from "../nn/simd-kernels.js";
 import { topK } from "../nn/top-k.js";
 import { itemScores } from "./vector-scores.js";
 
@@ -9,8 +10,11 @@ export interface Neighbour {
   similarity: number;
 }
 
-/** Unit rows of features, made once for each matrix: they cost as much as a search. */
-const directions = new WeakMap<Matrix, Matrix>();
+/** Dot products of candidates `[F]` with all rows; `[N]` each. */
+type Products = (candidates: readonly Float32Array[]) => Float32Array[];
+
+/** With unit rows of features, made once for each matrix: they cost as much as a search. */
+const tables = new WeakMap<Matrix, Products>();
 
 /**
  * For each feature `[F]` the rows of `features` `[N, F]` with the highest positive cosines, nearest first.
@@ -24,10 +28,8 @@ export function featureNeighbours(
   count: number,
   except = -1,
 ): Neighbour[][] {
-  const units = directionsOf(features);
-  return candidates.map(candidate => {
-    const products = itemScores(candidate, units);
-    const length = Math.sqrt(dot(candidate, candidate));
+  return productsWith(features)(candidates).map((products, c) => {
+    const length = Math.sqrt(dot(candidates[c], candidates[c]));
     return topK(products, count, index => index === except || products[index] <= 0).map(index => ({
       index,
       similarity: products[index] / length,
@@ -35,11 +37,14 @@ export function featureNeighbours(
   });
 }
 
-function directionsOf(features: Matrix): Matrix {
-  let result = directions.get(features);
-  if (!result) {
-    result = normalizedRows(features);
-    directions.set(features, result);
+function productsWith(features: Matrix): Products {
+  let products = tables.get(features);
+  if (!products) {
+    const units = normalizedRows(features);
+    const table = DotTable.fits(units) ? new DotTable(units) : null;
+    products = candidates =>
+      table?.dots(candidates) ?? candidates.map(candidate => itemScores(candidate, units));
+    tables.set(features, products);
   }
-  return result;
+  return products;
 }
