@@ -12,13 +12,13 @@ import torch.nn as nn
 import torch.nn.functional as F
 from transformers import CLIPConfig, CLIPModel
 
-from common import Trainer, load_module, load_stickers, stage_arguments, start
+from common import Trainer, half_precision, load_module, load_stickers, stage_arguments, start
 from prompts import prompt
 from tokenizer import MAX_LENGTH, VOCABULARY, clip_tokenizer
 
 WIDTH = 192
 EMBEDDING = 128
-BATCH = 64
+BATCH = 96
 MEAN, STD = 0.5, 0.5  # the pictures come in [-1, 1] to every model of the pack
 
 
@@ -71,7 +71,9 @@ def contrastive_loss(images, texts, scale, positives):
 
 
 def main():
-    arguments = stage_arguments(__doc__, 31).parse_args()
+    parser = stage_arguments(__doc__, 31)
+    parser.add_argument("--rate", type=float, default=1e-3)
+    arguments = parser.parse_args()
     start(arguments)
     stickers = load_stickers(arguments.stickers, arguments.work)
     tokenizer = clip_tokenizer(stickers, arguments.work)
@@ -81,7 +83,7 @@ def main():
     concept_of = torch.tensor([concepts[row["concept"]] for row in stickers.rows])
     style_of = torch.tensor([styles[row["style"]] for row in stickers.rows])
     heads = nn.ModuleDict({"concept": nn.Linear(EMBEDDING, len(concepts)), "style": nn.Linear(EMBEDDING, len(styles))})
-    trainer = Trainer("clip", {"clip": clip, "heads": heads}, arguments.work, arguments.minutes, lr=1e-3, weight_decay=0.05, ema=0.995)
+    trainer = Trainer("clip", {"clip": clip, "heads": heads}, arguments.work, arguments.minutes, lr=arguments.rate, weight_decay=0.05, ema=0.995)
     rng, numbers = random.Random(trainer.step), np.random.default_rng(trainer.step)
     noise = torch.Generator().manual_seed(trainer.step)
     queue, hands = [], {}
@@ -95,7 +97,7 @@ def main():
         rows, queue = queue[: BATCH // 2], queue[BATCH // 2 :]
         while len(rows) < BATCH:
             rows = list(dict.fromkeys(rows + hands[rng.choice(things)]))[:BATCH]
-        images = image_embeddings(clip, augment(stickers.float_pixels(rows), noise))
+        pixels = augment(stickers.float_pixels(rows), noise)
         told = torch.tensor([rng.random() < 0.65 for _ in rows])
         texts = [prompt(stickers.rows[r], rng, style=bool(t), colors=rng.random() < 0.5) for r, t in zip(rows, told)]
         encoded = tokenizer.encode_batch(texts)
@@ -104,7 +106,10 @@ def main():
         concept, style = concept_of[rows], style_of[rows]
         positives = (concept[:, None] == concept) & (~told[None] | (style[:, None] == style))
         scale = clip.logit_scale.clamp(max=4.0).exp()
-        contrast = contrastive_loss(images, text_embeddings(clip, ids), scale, positives)
+        with half_precision():
+            images, described = image_embeddings(clip, pixels), text_embeddings(clip, ids)
+        images, described = images.float(), described.float()
+        contrast = contrastive_loss(images, described, scale, positives)
         by_concept = F.cross_entropy(16 * F.linear(images, F.normalize(heads["concept"].weight, dim=-1)), concept)
         by_style = F.cross_entropy(8 * heads["style"](images), style)
         trainer.update(contrast + 0.5 * by_concept + by_style, contrast=contrast, concept=by_concept, style=by_style)

@@ -23,7 +23,7 @@ from clip import EMBEDDING, WIDTH, trained_clip
 from common import hold_out, load_module, load_stickers
 from prompts import STYLE_WORDS, style_words
 from tokenizer import MAX_LENGTH, caption_tokenizer, clip_tokenizer, write_caption_tokenizer, write_clip_tokenizer
-from unet import IMAGE_TOKENS, SCHEDULE, NormalisedImageProjection, build_unet
+from unet import IMAGE_TOKENS, SCHEDULE, NormalisedImageProjection, build_unet, trained_text_encoder
 from vae import LATENT_CHANNELS, PATCH, trained_vae
 
 OPSET = 17
@@ -274,7 +274,7 @@ def export_denoiser(work, out):
     to_onnx(Unet(unet), (torch.zeros(2, LATENT_CHANNELS, 16, 16), torch.zeros(2, dtype=torch.int64), torch.zeros(2, 36, WIDTH)),
             ["sample", "timestep", "encoder_hidden_states"], ["out_sample"],
             {"sample": {0: "batch"}, "timestep": {0: "batch"}, "encoder_hidden_states": {0: "batch", 1: "tokens"}, "out_sample": {0: "batch"}},
-            out / "unet" / "model.onnx")
+            out / "unet" / "model.onnx", "int8")
     write_json(out / "image_projection" / "config.json", {
         "_class_name": "ImageProjection", "image_embed_dim": EMBEDDING, "cross_attention_dim": WIDTH,
         "num_image_text_embeds": IMAGE_TOKENS, "normalize_input": True, "input_scale": EMBEDDING**0.5})
@@ -283,14 +283,19 @@ def export_denoiser(work, out):
     write_json(out / "scheduler" / "scheduler_config.json", {"_class_name": "DDIMScheduler", **SCHEDULE, "trained_betas": None, "thresholding": False, "rescale_betas_zero_snr": False})
 
 
-def export_clip(clip, tokenizer, out):
+def export_text_encoder(clip, tokenizer, out):
     text = clip.config.text_config.to_dict()
     write_json(out / "text_encoder" / "config.json", {**text, "architectures": ["CLIPTextModel"], "model_type": "clip_text_model"})
     ids = torch.tensor([tokenizer.encode("a cat").ids])
-    axes = {"input_ids": {0: "batch", 1: "length"}}
     to_onnx(TextEncoder(clip), ids, ["input_ids"], ["last_hidden_state", "pooler_output"],
-            {**axes, "last_hidden_state": {0: "batch", 1: "length"}, "pooler_output": {0: "batch"}}, out / "text_encoder" / "model.onnx", "int8")
+            {"input_ids": {0: "batch", 1: "length"}, "last_hidden_state": {0: "batch", 1: "length"}, "pooler_output": {0: "batch"}},
+            out / "text_encoder" / "model.onnx")
     write_clip_tokenizer(tokenizer, out / "tokenizer")
+
+
+def export_clip(clip, tokenizer, out):
+    ids = torch.tensor([tokenizer.encode("a cat").ids])
+    axes = {"input_ids": {0: "batch", 1: "length"}}
     folder = out / "clip"
     write_clip_tokenizer(tokenizer, folder)
     config = clip.config.to_dict()
@@ -352,6 +357,7 @@ def main():
     export_autoencoder(work, scale, out)
     export_denoiser(work, out)
     export_clip(clip, tokenizer, out)
+    export_text_encoder(trained_text_encoder(trained_clip(stickers, work), work), tokenizer, out)
     export_captioner(clip, trained_decoder(stickers, work), caption_tokenizer(stickers, work), out)
     write_json(out / "styles.json", {s: style_words(s) for s in dict.fromkeys([*STYLE_WORDS, *stickers.styles])})
     write_json(out / "model_index.json", {

@@ -59,6 +59,12 @@ class NormalisedImageProjection(nn.Module):
         return self.projection(F.normalize(image_embeds, dim=-1) * EMBEDDING**0.5)
 
 
+def trained_text_encoder(clip, work):
+    """`clip` with the text tower that learnt with the U-Net: what its condition is made of."""
+    load_module(clip.text_model, work, "unet", "text")
+    return clip
+
+
 @torch.no_grad()
 def encode_stickers(stickers, work):
     """Latent means of every sticker and of its mirror image [2, N, C, 16, 16], scaled to unit variance, and the scale."""
