@@ -5,7 +5,7 @@
  */
 import { join } from "node:path";
 import { Command } from "commander";
-import type { ItemRow } from "../db/rows.js";
+import type { ItemRow, PersonalizedImageRow } from "../db/rows.js";
 import { AppError } from "../errors/app-error.js";
 import { createPlugin, type Plugin } from "../plugin/create-plugin.js";
 import { StickersSource } from "../recsys/datasets/stickers.js";
@@ -38,6 +38,8 @@ interface DemoPicture {
 const demoKeyName = "demo";
 /** Fixed, so that a ranker trained for another picture of the shop is not taken for another seed's luck. */
 const rankerSeed = 1;
+/** Items tried until a picture is one that the shop would show. */
+const maxReferences = 6;
 const maxWaitMs = 60_000;
 
 export function demoCommand(context: CliContext): Command {
@@ -162,31 +164,41 @@ async function personalize(
   { services }: Plugin,
   userId: string,
 ): Promise<Omit<DemoPicture, "seconds">> {
-  const reference = await findReference(db.prisma, userId);
-  const outcome = await services.personalization.request(userId, reference.id, {
-    waitMs: maxWaitMs,
-  });
-  if (outcome.kind !== "picture") {
-    const cause = outcome.kind === "original" ? outcome.reason : `job ${outcome.job.id} still runs`;
-    throw new AppError("GENERATION_FAILED", {}, { cause });
+  let cause: unknown = "no item to make a picture of";
+  for (const reference of await findReferences(db.prisma, userId)) {
+    const outcome = await services.personalization.request(userId, reference.id, {
+      waitMs: maxWaitMs,
+    });
+    if (outcome.kind === "picture") {
+      return shownPicture(services, home, outcome.image);
+    }
+    cause = outcome.kind === "original" ? outcome.reason : `job ${outcome.job.id} still runs`;
   }
-  const { blobHash, id } = outcome.image;
+  throw new AppError("GENERATION_FAILED", {}, { cause });
+}
+
+async function shownPicture(
+  services: Plugin["services"],
+  home: string,
+  { blobHash, id, itemId, userId }: PersonalizedImageRow,
+): Promise<Omit<DemoPicture, "seconds">> {
   const change = (await services.rankChanges.findCurrent([id])).get(id);
   return {
     url: `/images/${blobHash}`,
     file: join(home, "blobs", blobHash.slice(0, 2), blobHash),
     userId,
-    itemId: reference.id,
+    itemId,
     deltaR: change?.deltaR ?? null,
     rankBefore: change?.rankBefore ?? null,
     rankAfter: change?.rankAfter ?? null,
   };
 }
 
-async function findReference(
+/** The first of them is the most telling; others follow, for the shop shows no picture with which an item ranks lower. */
+async function findReferences(
   prisma: OpenedContext["db"]["prisma"],
   userId: string,
-): Promise<ItemRow> {
+): Promise<ItemRow[]> {
   const liked = await prisma.item.findMany({ where: { interactions: { some: { userId } } } });
   if (liked.length === 0) {
     throw new AppError("USER_NOT_FOUND", { userId });
@@ -202,12 +214,13 @@ async function findReference(
     { ...isNew, ...isOfOtherStyle },
     isNew,
   ]) {
-    const reference = await prisma.item.findFirst({
+    const references = await prisma.item.findMany({
       where,
       orderBy: [{ interactions: { _count: "desc" } }, { id: "asc" }],
+      take: maxReferences,
     });
-    if (reference) {
-      return reference;
+    if (references.length > 0) {
+      return references;
     }
   }
   throw new AppError("ITEM_NOT_FOUND", { itemId: `that ${userId} has not liked` });

@@ -16,6 +16,7 @@ import type {
   JobKind,
   JobState,
   PersonalizedImageRow,
+  PersonalizerVersionRow,
   RankingModelVersionRow,
   UserRow,
 } from "./rows.js";
@@ -74,6 +75,10 @@ export class CatalogQueries {
     return this.prisma.rankingModelVersion.findMany({ where: { id: { in: [...ids] } } });
   }
 
+  findPersonalizerVersions(ids: readonly string[]): Promise<PersonalizerVersionRow[]> {
+    return this.prisma.personalizerVersion.findMany({ where: { id: { in: [...ids] } } });
+  }
+
   // ── lists ──
 
   /** Oldest first. */
@@ -112,7 +117,7 @@ export class CatalogQueries {
 
   // ── lists of many parents at once ──
 
-  /** The pictures made from each item, newest first. */
+  /** The pictures made from each item that are shown, newest first. */
   async findImagesOfItems(
     itemIds: readonly string[],
     { limit, after }: PageRequest<Date>,
@@ -123,7 +128,7 @@ export class CatalogQueries {
       FROM unnest(${itemIds}::text[]) AS parent(id)
       CROSS JOIN LATERAL (
         SELECT id FROM personalized_images
-        WHERE item_id = parent.id
+        WHERE item_id = parent.id AND is_served
           AND ${scope === null ? Prisma.sql`true` : Prisma.sql`user_id = ${scope}`}
           AND ${after ? Prisma.sql`(created_at < ${after.value} OR (created_at = ${after.value} AND id > ${after.id}::uuid))` : Prisma.sql`true`}
         ORDER BY created_at DESC, id

@@ -191,6 +191,18 @@ export class EmbeddingsRepository {
     return rows.map(row => ({ ...withEmbeddings(row), occurredAt: row.occurredAt }));
   }
 
+  /** Every item with its embeddings and its picture's content hash, in the order of ids. */
+  async findAllItems(
+    encoder: string,
+  ): Promise<(ItemWithEmbeddings & { blobHash: string | null })[]> {
+    const { rows } = await this.pool.query<VectorRow & { blobHash: string | null }>(
+      `SELECT ${DESCRIBED}, item_images.blob_hash AS "blobHash" FROM items ${WITH_EMBEDDINGS}
+       LEFT JOIN item_images ON item_images.item_id = items.id ORDER BY items.id COLLATE "C"`,
+      [encoder],
+    );
+    return rows.map(row => ({ ...withEmbeddings(row), blobHash: row.blobHash }));
+  }
+
   /** Those of `itemIds` that can be bought now. */
   async findAvailable(itemIds: readonly string[]): Promise<Set<string>> {
     const { rows } = await this.pool.query<{ id: string }>(

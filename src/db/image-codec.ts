@@ -2,7 +2,8 @@
  * @file Picture files in and out (sharp): what may enter, what the models see, what is served.
  *
  * A picture that enters is judged by its content, never by its name, and decoded to its last row. It leaves as sRGB,
- * upright and without metadata (place, camera, author), as the type it came in; an SVG becomes a PNG.
+ * upright and without metadata (place, camera, author), as the type it came in; an SVG becomes a PNG. A picture that a
+ * model made says so in its XMP, in every size and format it is served in.
  */
 import sharp, { type FitEnum, type Metadata, type Sharp } from "sharp";
 import { AppError } from "../errors/app-error.js";
@@ -146,6 +147,29 @@ export function encodePng(image: RgbImage): Promise<Buffer> {
   return fromRgb(image).png().toBuffer();
 }
 
+/** Where IPTC says what "made by a trained model" is; https://cv.iptc.org/newscodes/digitalsourcetype/ */
+export const TRAINED_ALGORITHMIC_MEDIA =
+  "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia";
+
+/** A picture that a model made, and that says so in its XMP: IPTC's digital source type, and which model. */
+export function encodeGeneratedPng(image: RgbImage, generator: string): Promise<Buffer> {
+  const tool = `Vitrine ${generator}`.replace(/[^\p{L}\p{N} .@_/-]/gu, ""); // nothing that XML would read
+  return fromRgb(image)
+    .png()
+    .withXmp(
+      `<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
+<x:xmpmeta xmlns:x="adobe:ns:meta/">
+ <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+  <rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
+   xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmp:CreatorTool="${tool}"
+   Iptc4xmpExt:DigitalSourceType="${TRAINED_ALGORITHMIC_MEDIA}"/>
+ </rdf:RDF>
+</x:xmpmeta>
+<?xpacket end="w"?>`,
+    )
+    .toBuffer();
+}
+
 /**
  * A stored picture as it is sent: at most `width` pixels wide, never enlarged, in the asked format.
  *
@@ -164,6 +188,7 @@ export async function resizeForServing(
   }
   return picture
     .toFormat(format)
+    .keepXmp() // only pictures made here have any: that they were made by a model
     .toBuffer()
     .catch((error: unknown) => {
       throw unreadable(error);

@@ -35,14 +35,17 @@ export class RankChangesRepository {
     });
   }
 
-  /** ΔR of what the filter lets through, at most `limit` of them, in no order. */
-  async findDeltas(filter: RankChangeFilter, limit: number): Promise<number[]> {
+  /** ΔR of what the filter lets through, and whether its picture is shown; at most `limit` of them, in no order. */
+  async findDeltas(
+    filter: RankChangeFilter,
+    limit: number,
+  ): Promise<{ deltaR: number; isServed: boolean }[]> {
     const rows = await this.prisma.rankChange.findMany({
       where: where(filter),
-      select: { deltaR: true },
+      select: { deltaR: true, personalizedImage: { select: { isServed: true } } },
       take: limit,
     });
-    return rows.map(({ deltaR }) => deltaR);
+    return rows.map(({ deltaR, personalizedImage: { isServed } }) => ({ deltaR, isServed }));
   }
 
   /** The change of each picture by the active ranking model; without one by the newest that judged it. */

@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { Config } from "../config/config.js";
 import { Captioner } from "../ml/captioning/captioner.js";
 import { ClipEncoder } from "../ml/clip/clip-encoder.js";
+import { ConditionEncoder } from "../ml/generation/condition-encoder.js";
 import { loadPipelineConfig, type PipelineConfig } from "../ml/generation/pipeline-config.js";
 import { RenderPool } from "../ml/generation/render-pool.js";
 import { type ModelPack, openModelPack } from "../ml/runtime/model-pack.js";
@@ -18,6 +19,8 @@ export interface Models {
   encoder: { name: string; version: string; dimension: number };
   clip: () => Promise<ClipEncoder>;
   captioner: () => Promise<Captioner>;
+  /** Text encoder and image projection of the generator, for personalizers. */
+  conditionEncoder: () => Promise<ConditionEncoder>;
   renderPool: () => Promise<RenderPool>;
   close(): Promise<void>;
 }
@@ -30,6 +33,7 @@ export async function createModels(
   const { onnxThreads, renderThreads: numThreads } = config;
   const clip = lazy(() => ClipEncoder.load(pack, { numThreads: onnxThreads }));
   const captioner = lazy(() => Captioner.load(pack, { numThreads: onnxThreads }));
+  const conditionEncoder = lazy(() => ConditionEncoder.load(pack, { numThreads: onnxThreads }));
   const renderPool = lazy(() => RenderPool.create({ packDir: pack.dir, numThreads, onnxThreads }));
   const clipConfig = z.object({ projection_dim: z.number().int().positive() });
   const { projection_dim } = await pack.readJson("clip/config.json", clipConfig);
@@ -40,10 +44,12 @@ export async function createModels(
     encoder: { name: `${pack.name}/clip`, version: pack.version, dimension: projection_dim },
     clip,
     captioner,
+    conditionEncoder,
     renderPool,
     async close() {
       await (await renderPool.peek())?.close();
       await (await captioner.peek())?.dispose();
+      await (await conditionEncoder.peek())?.dispose();
       await (await clip.peek())?.dispose();
     },
   };

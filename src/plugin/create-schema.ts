@@ -16,6 +16,7 @@ import {
   PersonalizedImageResolver,
   RetrievedItemResolver,
 } from "../resolvers/personalized-image.resolver.js";
+import { PersonalizerResolver } from "../resolvers/personalizer.resolver.js";
 import { PictureResolver } from "../resolvers/picture.resolver.js";
 import { RankChangeResolver } from "../resolvers/rank-change.resolver.js";
 import { RankingModelResolver } from "../resolvers/ranking-model.resolver.js";
@@ -52,6 +53,7 @@ export async function createSchema(services: ApiServices): Promise<GraphQLSchema
     new PersonalizedImagePayloadResolver(),
     new PersonalizedImageResolver(publicUrl),
     new PersonalizeImageResolver(personalization),
+    new PersonalizerResolver(services),
     new PictureResolver(publicUrl),
     new RankChangeResolver(services),
     new RankingModelResolver(services),

@@ -152,8 +152,9 @@ export async function createServices({ db, config, logger }: ServicesOptions) {
     encode: (image: RgbImage) => encodeGeneratedPng(image, models.generator),
   };
   const pictures = new PictureStore(generatedCodec, models.pipelineConfig);
-  const clip: Pick<ClipEncoder, "encodeImages"> = {
+  const clip: Pick<ClipEncoder, "encodeImages" | "encodeTexts"> = {
     encodeImages: async batch => (await models.clip()).encodeImages(batch),
+    encodeTexts: async texts => (await models.clip()).encodeTexts(texts),
   };
   const personalizing = createPersonalizers({
     db,

@@ -9,7 +9,17 @@ import type { Services } from "./create-services.js";
 type Payloads = StartedJobPayloads & { PERSONALIZE_IMAGE: PersonalizeImagePayload };
 
 export function createWorker(services: Services, logger: Logger): Worker<Payloads> {
-  const { events, generation, imports, indexing, judging, queue, rankerTraining } = services;
+  const {
+    events,
+    generation,
+    imports,
+    indexing,
+    judging,
+    personalizerTraining,
+    queue,
+    rankerTraining,
+    reranking,
+  } = services;
   return new Worker<Payloads>({
     queue,
     events,
@@ -41,7 +51,21 @@ export function createWorker(services: Services, logger: Logger): Worker<Payload
         return { versionId: id, metrics };
       },
 
-      RERANK: (_job, { signal, report }) =>
+      TRAIN_PERSONALIZER: async ({ payload }, { signal, report }) => {
+        const { id, metrics } = await personalizerTraining.train(payload, {
+          signal,
+          onProgress: ({ fraction, stage }) => void report(fraction, stage),
+        });
+        return { versionId: id, metrics };
+      },
+
+      RERANK: ({ payload }, { signal, report }) =>
+        reranking.run(payload, {
+          signal,
+          onProgress: ({ fraction, stage }) => void report(fraction, stage),
+        }),
+
+      JUDGE: (_job, { signal, report }) =>
         judging.judgeAll({ signal, report: (progress, stage) => report(progress, stage) }),
     },
   });

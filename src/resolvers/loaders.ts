@@ -8,6 +8,7 @@ import type {
   InteractionRow,
   ItemRow,
   PersonalizedImageRow,
+  PersonalizerVersionRow,
   RankChangeRow,
   RankingModelVersionRow,
   UserRow,
@@ -33,6 +34,7 @@ export interface Loaders {
   caption: Lookup<CaptionRow>;
   personalizedImage: Lookup<PersonalizedImageRow>;
   rankingModelVersion: Lookup<RankingModelVersionRow>;
+  personalizerVersion: Lookup<PersonalizerVersionRow>;
   /** By picture: the change by the active ranking model, else by the newest that judged it. */
   currentRankChange: Lookup<RankChangeRow>;
   /** By job. */
@@ -75,6 +77,10 @@ export function createLoaders(
     ),
     rankingModelVersion: lookup(
       ids => catalog.findRankingModelVersions(ids),
+      ({ id }) => id,
+    ),
+    personalizerVersion: lookup(
+      ids => catalog.findPersonalizerVersions(ids),
       ({ id }) => id,
     ),
     currentRankChange: mapLookup(ids => rankChanges.findCurrent(ids)),

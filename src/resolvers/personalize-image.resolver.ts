@@ -128,6 +128,7 @@ const messages: Record<OriginalReason, string> = {
   HISTORY_NOT_INDEXED: "The shopper's items are not indexed yet",
   ITEM_NOT_INDEXED: "The item is not indexed yet",
   BELOW_QUALITY_FLOOR: "No picture came close enough to the item",
+  RANKED_LOWER: "The item would rank lower with every picture made",
   GENERATION_FAILED: "The picture could not be made",
 };
 

@@ -1,12 +1,14 @@
 import { Args, Ctx, FieldResolver, Resolver, Root } from "type-graphql";
-import type { BlobRow, ItemRow, PersonalizedImageRow, RankChangeRow, UserRow } from "../db/rows.js";
-import type { Provenance } from "../recsys/generation/image-generation.service.js";
+import type { BlobRow, ItemRow, PersonalizedImageRow, PersonalizerVersionRow, RankChangeRow, UserRow } from "../db/rows.js";
+import type { Provenance } from "../recsys/generation/provenance.js";
+import { KEYWORD_EXTRACTOR } from "../recsys/retrieval/keywords.js";
 import { Item } from "../schema/item.type.js";
 import {
   Explanation,
   PersonalizedImage,
   RetrievedItem,
 } from "../schema/personalized-image.type.js";
+import { PersonalizerVersion } from "../schema/personalizer-version.type.js";
 import { Picture, PictureUrlArgs } from "../schema/picture.type.js";
 import { RankChange } from "../schema/rank-change.type.js";
 import { User } from "../schema/user.type.js";
@@ -14,6 +16,15 @@ import { type RequestContext } from "./context.js";
 import { imageUrl } from "./image-urls.js";
 
 type ExplanationSource = Provenance & Provenance["options"];
+
+/** What pictures of earlier releases do not say. */
+const unsaid = {
+  keywordExtractor: KEYWORD_EXTRACTOR,
+  weightEntropy: 0,
+  scoreBefore: null,
+  rankBefore: null,
+  captionFloor: 0,
+};
 
 @Resolver(() => PersonalizedImage)
 export class PersonalizedImageResolver {
@@ -66,10 +77,23 @@ export class PersonalizedImageResolver {
     return loaders.currentRankChange.load(id);
   }
 
+  @FieldResolver(() => PersonalizerVersion, {
+    nullable: true,
+    description: "The personalizer that conditioned it; null if the condition was the plain one.",
+  })
+  async personalizer(
+    @Root() { personalizerVersionId }: PersonalizedImageRow,
+    @Ctx() { loaders }: RequestContext,
+  ): Promise<PersonalizerVersionRow | null> {
+    return personalizerVersionId === null
+      ? null
+      : loaders.personalizerVersion.load(personalizerVersionId);
+  }
+
   @FieldResolver(() => Explanation, { description: "Why it looks like this." })
   explanation(@Root() image: PersonalizedImageRow): ExplanationSource {
     const provenance = image.provenance as unknown as Provenance; // ImageGenerationService alone writes it
-    return { ...provenance, ...provenance.options };
+    return { ...unsaid, ...provenance, ...provenance.options };
   }
 }
 

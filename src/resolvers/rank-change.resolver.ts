@@ -103,30 +103,23 @@ export class RankChangeResolver {
       });
     }
     const numResamples = Math.min(1_000, Math.ceil(maxDraws / Math.max(1, changes.length)));
-    const summary = this.deps.summarizeRankChanges(changes, { seed, numResamples });
-    if (!summary) {
-      return {
-        count: 0,
-        mean: null,
-        median: null,
-        winRate: null,
-        interval95: null,
-        histogram: [],
-      };
-    }
-    const { count, mean, median, winRate, meanInterval, histogram } = summary;
-    const [low, high] = meanInterval;
+    const summarize = (deltas: readonly number[]) =>
+      this.deps.summarizeRankChanges(deltas, { seed, numResamples });
+    const summary = summarize(changes.map(({ deltaR }) => deltaR));
+    const served = summarize(changes.map(({ deltaR, isServed }) => (isServed ? deltaR : 0)));
+    const numFallbacks = changes.filter(({ isServed }) => !isServed).length;
     return {
-      count,
-      mean,
-      median,
-      winRate,
-      interval95: { low, high },
-      histogram: histogram.map(bin => ({
+      count: changes.length,
+      ...figuresOf(summary),
+      histogram: (summary?.histogram ?? []).map(bin => ({
         from: Number.isFinite(bin.low) ? bin.low : null, // GraphQL has no infinity
         to: bin.high,
         count: bin.count,
       })),
+      withFallback: {
+        fallbackRate: changes.length === 0 ? null : numFallbacks / changes.length,
+        ...figuresOf(served),
+      },
     };
   }
 
@@ -145,6 +138,15 @@ export class RankChangeResolver {
   ): Promise<PersonalizedImageRow | null> {
     return loaders.personalizedImage.load(personalizedImageId);
   }
+}
+
+function figuresOf(summary: ReturnType<ApiServices["summarizeRankChanges"]>) {
+  if (!summary) {
+    return { mean: null, median: null, winRate: null, interval95: null };
+  }
+  const { mean, median, winRate, meanInterval } = summary;
+  const [low, high] = meanInterval;
+  return { mean, median, winRate, interval95: { low, high } };
 }
 
 /** @throws AppError `MODEL_VERSION_NOT_FOUND` if the version's id is none that Postgres could compare */

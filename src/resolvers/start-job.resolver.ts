@@ -3,7 +3,12 @@ import { Arg, Authorized, Mutation, Resolver } from "type-graphql";
 import type { JobRow } from "../db/rows.js";
 import { findSubfolder } from "../db/subfolder.js";
 import { AppError } from "../errors/app-error.js";
-import { StartImportInput, StartRankerTrainingInput } from "../schema/admin.input.js";
+import {
+  StartImportInput,
+  StartPersonalizerTrainingInput,
+  StartRankerTrainingInput,
+  StartRerankInput,
+} from "../schema/admin.input.js";
 import { Job } from "../schema/job.type.js";
 import type { ApiServices } from "./services.js";
 
@@ -22,7 +27,14 @@ export interface StartedJobPayloads {
     config: Record<string, unknown>;
     activate: boolean;
   };
-  RERANK: Record<string, never>;
+  TRAIN_PERSONALIZER: {
+    versionId: string;
+    seed: number;
+    config: Record<string, unknown>;
+    activate: boolean;
+  };
+  JUDGE: Record<string, never>;
+  RERANK: { runId: string; config: Record<string, unknown>; activate: boolean };
 }
 
 @Resolver()
@@ -88,8 +100,50 @@ export class StartJobResolver {
     description:
       "Computes the rank changes of all personalised pictures by the active ranking model, where they are missing.",
   })
-  startRerank(): Promise<JobRow> {
-    return this.start("RERANK", {}, "rerank");
+  startJudging(): Promise<JobRow> {
+    return this.start("JUDGE", {}, "judge");
+  }
+
+  @Authorized("RECOMMENDER")
+  @Mutation(() => Job, {
+    description:
+      "Trains a new version of the personalizer by the active ranking model's judgement of the pictures it makes.",
+  })
+  startPersonalizerTraining(
+    @Arg("input", () => StartPersonalizerTrainingInput, {
+      nullable: true,
+      description: "How to train; default as documented.",
+    })
+    input?: StartPersonalizerTrainingInput | null,
+  ): Promise<JobRow> {
+    const { config, seed, activate } = input ?? {};
+    return this.start("TRAIN_PERSONALIZER", {
+      versionId: randomUUID(),
+      seed: seed ?? 1,
+      config: config ?? {},
+      activate: activate ?? true,
+    });
+  }
+
+  @Authorized("RECOMMENDER")
+  @Mutation(() => Job, {
+    description:
+      "Makes pictures of items for the shoppers who chose them, turns them into item features and trains the ranking " +
+      "model again on these; the new version serves if it is better on the validation split, or if told to.",
+  })
+  startRerank(
+    @Arg("input", () => StartRerankInput, {
+      nullable: true,
+      description: "How much, and how; default as documented.",
+    })
+    input?: StartRerankInput | null,
+  ): Promise<JobRow> {
+    const { config, activate } = input ?? {};
+    return this.start(
+      "RERANK",
+      { runId: randomUUID(), config: config ?? {}, activate: activate ?? false },
+      "rerank",
+    );
   }
 
   private start<Kind extends keyof StartedJobPayloads>(

@@ -39,6 +39,39 @@ export class StartRankerTrainingInput {
   activate!: boolean;
 }
 
+@InputType({ description: "A personalizer to train." })
+export class StartPersonalizerTrainingInput {
+  @Field(() => JsonObject, {
+    nullable: true,
+    description: "Hyper-parameters to change; the others take their defaults.",
+  })
+  config?: Record<string, unknown> | null;
+
+  @Field(() => Int, { nullable: true, description: "Seed of all randomness. Default: 1." })
+  seed?: number | null;
+
+  @Field(() => Boolean, {
+    defaultValue: true,
+    description: "Whether the new version becomes the active one when it is ready.",
+  })
+  activate!: boolean;
+}
+
+@InputType({ description: "A re-ranking: pictures to make, and a ranking model to train on them." })
+export class StartRerankInput {
+  @Field(() => JsonObject, {
+    nullable: true,
+    description: "Users, items, pictures, protocol and seeds; what is left out takes its default.",
+  })
+  config?: Record<string, unknown> | null;
+
+  @Field(() => Boolean, {
+    defaultValue: false,
+    description: "Whether the new version serves even if it is not better on the validation split.",
+  })
+  activate!: boolean;
+}
+
 @InputType({ description: "A picture to make." })
 export class GenerationPairInput {
   @Field(() => ID, { description: "The shopper it is for." })

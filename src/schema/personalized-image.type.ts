@@ -13,6 +13,7 @@ export class PersonalizedImage implements Pick<
   | "captionSimilarity"
   | "imageSimilarity"
   | "generationSeconds"
+  | "isServed"
   | "createdAt"
 > {
   @Field(() => ID, { description: "A UUID." })
@@ -39,6 +40,12 @@ export class PersonalizedImage implements Pick<
   })
   imageSimilarity!: number;
 
+  @Field(() => Boolean, {
+    description:
+      "Whether its shopper is shown it; false if the item ranks lower with it, and keeps its catalogue picture.",
+  })
+  isServed!: boolean;
+
   @Field(() => Float, {
     description: "Time from the start of the job to the stored file, seconds.",
   })
@@ -64,21 +71,56 @@ export class CandidateImage {
   })
   rank!: number | null;
 
+  @Field(() => Float, {
+    nullable: true,
+    description: "Its rank change, `(rankBefore - rank) / (1 + rankBefore)`; null likewise.",
+  })
+  deltaR!: number | null;
+
   @Field(() => Float, { description: "CLIP cosine with the item's caption, -1 to 1." })
   captionSimilarity!: number;
 
   @Field(() => Float, { description: "CLIP cosine with the item's catalogue picture, -1 to 1." })
   imageSimilarity!: number;
 
-  @Field(() => String, {
-    nullable: true,
-    description: "Why it could not be shown; null if it could.",
+  @Field(() => [String], {
+    description:
+      "Why it could not be shown: `BLANK`, `NOISE`, `UNLIKE_REFERENCE`, `OFF_CAPTION`; empty if it could.",
   })
-  fault!: string | null;
+  faults!: string[];
 }
 
 @ObjectType({ description: "What a personalised picture was made from and how." })
 export class Explanation {
+  @Field(() => String, {
+    description:
+      "What found the keywords: a language model by its name, or `words-1`, which needs none.",
+  })
+  keywordExtractor!: string;
+
+  @Field(() => Float, {
+    description: "Entropy of the retrieved items' weights, in nats: ln n when n weigh alike.",
+  })
+  weightEntropy!: number;
+
+  @Field(() => Float, {
+    nullable: true,
+    description:
+      "The ranking model's score of the item with its catalogue picture; null without one.",
+  })
+  scoreBefore!: number | null;
+
+  @Field(() => Float, {
+    nullable: true,
+    description: "The item's place with its catalogue picture; null likewise.",
+  })
+  rankBefore!: number | null;
+
+  @Field(() => Float, {
+    description: "The least CLIP cosine with the item's caption that a picture had to have.",
+  })
+  captionFloor!: number;
+
   @Field(() => [String], { description: "Preference words of the item itself." })
   referenceKeywords!: string[];
 

@@ -97,7 +97,36 @@ export class RankChangeBin {
   count!: number;
 }
 
-@ObjectType({ description: "The distribution of `deltaR` over rank changes." })
+@ObjectType({ description: "What shoppers got: a picture that would rank lower is not shown." })
+export class ServedRankChanges {
+  @Field(() => Float, {
+    nullable: true,
+    description: "Fraction of pictures not shown because the item ranks lower with them; null if there are none.",
+  })
+  fallbackRate!: number | null;
+
+  @Field(() => Float, { nullable: true, description: "Mean; null if there are none." })
+  mean!: number | null;
+
+  @Field(() => Float, { nullable: true, description: "Median; null if there are none." })
+  median!: number | null;
+
+  @Field(() => Float, {
+    nullable: true,
+    description: "Fraction above 0, those equal to 0 counting half; null if there are none.",
+  })
+  winRate!: number | null;
+
+  @Field(() => Interval, {
+    nullable: true,
+    description: "95 % interval of the mean, as of the summary.",
+  })
+  interval95!: Interval | null;
+}
+
+@ObjectType({
+  description: "The distribution of `deltaR` over rank changes, of all pictures made, shown or not.",
+})
 export class RankChangeSummary {
   @Field(() => Int, { description: "Rank changes summarised." })
   count!: number;
@@ -122,4 +151,9 @@ export class RankChangeSummary {
 
   @Field(() => [RankChangeBin], { description: "How many fall where; empty if there are none." })
   histogram!: RankChangeBin[];
+
+  @Field(() => ServedRankChanges, {
+    description: "The same with the catalogue picture, hence `deltaR` 0, where the picture is not shown.",
+  })
+  withFallback!: ServedRankChanges;
 }

@@ -299,7 +299,7 @@ function describeWholePath(kind: "embedded" | "Postgres") {
     expect(others).toEqual([]);
     expect(newVersion).not.toBe(oldVersion);
 
-    await startJob("startRerank");
+    await startJob("startJudging");
     expect(new Set(await judgements())).toEqual(new Set([oldVersion, newVersion]));
     expect((await request(first.userId, first.itemId)).isCached).toBe(false); // another model, another picture
 

@@ -16,6 +16,7 @@ export type OriginalReason =
   | "HISTORY_NOT_INDEXED"
   | "ITEM_NOT_INDEXED"
   | "BELOW_QUALITY_FLOOR"
+  | "RANKED_LOWER"
   | "GENERATION_FAILED";
 
 /** A history item that was retrieved for the reference (Eq. 3), with its normalised weight s' (Eq. 5). */
@@ -41,6 +42,8 @@ export interface RetrievalResult {
   referenceCaptionEmbedding: Float32Array | null;
   /** The reference's picture embedding, null when it is not indexed. */
   referenceImageEmbedding: Float32Array | null;
+  /** What made the keywords: the language model of the pack, or the deterministic extractor. */
+  keywordExtractor: string;
   referenceKeywords: readonly string[];
   /** w', the preference keywords of the retrieved items. */
   preferenceKeywords: readonly string[];
@@ -60,6 +63,8 @@ export interface GenerationPlan {
   };
   options: GenerationOptions;
   rankingModelVersionId: string | null;
+  /** The active personalizer; null when the generator gets the plain condition. */
+  personalizerVersionId: string | null;
   /** SHA-256 over everything above and the versions of generator and prompt. */
   requestKey: string;
 }
@@ -72,6 +77,7 @@ export interface PlanDependencies {
   };
   retrieval: { retrieve(userId: string, itemId: string): Promise<RetrievalResult> };
   rankers: { activeVersionId(): Promise<string | null> };
+  personalizers: { activeVersionId(): Promise<string | null> };
   /** Name and version of the model pack, and of the prompt. */
   generator: string;
   promptVersion: string;
@@ -89,7 +95,7 @@ export class GenerationPlanner {
     itemId: string,
     options: GenerationOptions,
   ): Promise<{ item: ItemRow; outcome: GenerationPlan | OriginalReason }> {
-    const { users, items, retrieval, rankers, generator, promptVersion } = this.deps;
+    const { users, items, retrieval, rankers, personalizers, generator, promptVersion } = this.deps;
     const [user, item, sourceBlobHash] = await Promise.all([
       users.findById(userId),
       items.findById(itemId),
@@ -104,9 +110,10 @@ export class GenerationPlanner {
     if (sourceBlobHash === null) {
       return { item, outcome: "NO_PICTURE" };
     }
-    const [result, rankingModelVersionId] = await Promise.all([
+    const [result, rankingModelVersionId, personalizerVersionId] = await Promise.all([
       retrieval.retrieve(userId, itemId),
       rankers.activeVersionId(),
+      personalizers.activeVersionId(),
     ]);
     const { preferenceEmbedding, referenceCaptionEmbedding, referenceImageEmbedding } = result;
     if (result.historyItemIds.length === 0) {
@@ -129,6 +136,7 @@ export class GenerationPlanner {
         promptVersion,
         generator,
         rankingModelVersionId,
+        personalizerVersionId,
         options: Object.entries(options).sort(), // a job's options come back in another order
       }),
     );
@@ -146,6 +154,7 @@ export class GenerationPlanner {
         },
         options,
         rankingModelVersionId,
+        personalizerVersionId,
         requestKey,
       },
     };

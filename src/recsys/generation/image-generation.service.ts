@@ -1,8 +1,8 @@
 /**
  * @file Makes one personalised picture: condition -> candidates -> judgement -> file and rows.
  *
- * Until the trained preference P^gen (Eq. 9) exists, the generator is conditioned on the words of the reference and of
- * the history, E^key, and on the retrieved preference P^ret (Eq. 5), and starts from the reference's own picture.
+ * The generator starts from the reference's own picture, under the trained preference P^gen (Eq. 9) of the active
+ * personalizer; without one, under the words of reference and history, E^key, and the retrieved preference P^ret (Eq. 5).
  */
 import type {
   NewPersonalizedImage,
@@ -10,16 +10,21 @@ import type {
 } from "../../db/personalized-images.repository.js";
 import type { BlobRow, PersonalizedImageRow } from "../../db/rows.js";
 import { AppError } from "../../errors/app-error.js";
-import { dot } from "../../ml/nn/cosine.js";
 import type { RgbImage } from "../../ml/nn/rgb-image.js";
-import type { GenerationOptions } from "./generation-options.js";
+import { type Gate, type Judgement, judgement, rankChange, type WhatIf } from "./candidates.js";
+import type { ConditionService } from "./condition.service.js";
 import type { GenerationPlan, GenerationPlanner } from "./generation-plan.js";
 import type { PersonalizeImagePayload, PersonalizeImageResult } from "./personalization.service.js";
+import { provenance } from "./provenance.js";
 
 /** What the generator is asked for; see `DiffusionPipeline`. */
 export interface RenderRequest {
   prompt: string;
-  imageEmbedding: Float32Array;
+  imageEmbedding?: Float32Array;
+  /** In place of both: what each picture attends to. */
+  conditions?: readonly Float32Array[];
+  /** Whether pictures differ by their conditions alone. */
+  sharesNoise?: boolean;
   initImage: RgbImage;
   strength: number;
   guidanceScale: number;
@@ -33,21 +38,6 @@ export interface RenderProgress {
   numSteps: number;
   /** How the first candidate looks so far. */
   preview?: RgbImage;
-}
-
-/** What the ranking model says of an item's candidates; `null` when it does not know the item. */
-export interface WhatIf {
-  rankingModelVersionId: string;
-  scoreBefore: number;
-  rankBefore: number;
-  numRanked: number;
-  candidates: readonly { score: number; rank: number; deltaR: number }[];
-}
-
-/** CLIP image embeddings of a picture and of the reference's. */
-interface ComparedEmbeddings {
-  generated: Float32Array;
-  reference: Float32Array;
 }
 
 interface Dependencies {
@@ -74,10 +64,8 @@ interface Dependencies {
     ): Promise<WhatIf | null>;
   };
   /** Whether a picture may be shown at all, and every reason against it, such as `BLANK`. */
-  gate: (
-    image: RgbImage,
-    embeddings: ComparedEmbeddings,
-  ) => { passes: boolean; faults: readonly string[] };
+  gate: Gate;
+  conditioner: Pick<ConditionService, "condition">;
   images: {
     findByRequestKey(requestKey: string): Promise<PersonalizedImageRow | null>;
     save(
@@ -98,17 +86,6 @@ export interface GenerationReport {
   report: (progress: number, stage: string, previewHash?: string) => Promise<void> | void;
 }
 
-interface Candidate {
-  image: RgbImage;
-  /** CLIP cosine to the item's caption and to its picture. */
-  captionSimilarity: number;
-  imageSimilarity: number;
-  passes: boolean;
-  faults: readonly string[];
-  /** Position among the what-if's answers. */
-  index: number;
-}
-
 export class ImageGenerationService {
   constructor(private readonly deps: Dependencies) {}
 
@@ -125,19 +102,20 @@ export class ImageGenerationService {
     }
     const earlier = await images.findByRequestKey(plan.requestKey);
     if (earlier) {
-      return { imageId: earlier.id };
+      return earlier.isServed ? { imageId: earlier.id } : { originalReason: "RANKED_LOWER" };
     }
     await report(0.02, "drawing");
     const drawn = await this.draw(plan, { signal, report });
     signal.throwIfAborted();
     await report(0.92, "judging");
-    const best = await this.judge(plan, drawn);
-    if (!best) {
+    const judged = await this.judge(plan, drawn);
+    if (judged.chosen === null) {
       return { originalReason: "BELOW_QUALITY_FLOOR" };
     }
     await report(0.97, "storing");
     const seconds = (performance.now() - startedAt) / 1_000;
-    return { imageId: (await this.store(plan, best, seconds)).id };
+    const { id, isServed } = await this.store(plan, judged, seconds);
+    return isServed ? { imageId: id } : { originalReason: "RANKED_LOWER" };
   }
 
   /** The candidates, with previews on the way. */
@@ -145,7 +123,7 @@ export class ImageGenerationService {
     plan: GenerationPlan,
     { signal, report }: GenerationReport,
   ): Promise<RgbImage[]> {
-    const { pictures, renderer, images } = this.deps;
+    const { conditioner, pictures, renderer, images } = this.deps;
     const { numCandidates, ...knobs } = plan.options;
     const previews: string[] = [];
     let reporting = Promise.resolve();
@@ -164,8 +142,7 @@ export class ImageGenerationService {
       return await renderer.render(
         {
           ...knobs,
-          prompt: plan.retrieval.prompt,
-          imageEmbedding: plan.retrieval.preferenceEmbedding,
+          ...(await conditioner.condition(plan, numCandidates)),
           initImage: await pictures.load(plan.sourceBlobHash),
           numImages: numCandidates,
         },
@@ -186,40 +163,21 @@ export class ImageGenerationService {
     }
   }
 
-  /** The candidate with the best score ρ (Eq. 13) among those that may be shown; null when none may. */
-  private async judge(
-    plan: GenerationPlan,
-    drawn: readonly RgbImage[],
-  ): Promise<{ candidate: Candidate; candidates: Candidate[]; whatIf: WhatIf | null } | null> {
+  private async judge(plan: GenerationPlan, drawn: readonly RgbImage[]): Promise<Judgement> {
     const { clip, ranking, gate } = this.deps;
-    const { referenceCaptionEmbedding, referenceImageEmbedding } = plan.retrieval;
     const embeddings = await clip.encodeImages(drawn);
     const whatIf = await ranking.whatIf(plan.userId, plan.itemId, embeddings);
-    const candidates = drawn.map((image, index): Candidate => {
-      const generated = embeddings[index];
-      return {
-        image,
-        index,
-        imageSimilarity: dot(generated, referenceImageEmbedding),
-        captionSimilarity: dot(generated, referenceCaptionEmbedding),
-        ...gate(image, { generated, reference: referenceImageEmbedding }),
-      };
-    });
-    const merit = ({ index, captionSimilarity }: Candidate) =>
-      whatIf ? whatIf.candidates[index].score : captionSimilarity;
-    const [candidate] = candidates
-      .filter(({ passes }) => passes)
-      .sort((a, b) => merit(b) - merit(a) || a.index - b.index);
-    return candidate ? { candidate, candidates, whatIf } : null;
+    return judgement(plan.retrieval, drawn, { embeddings, whatIf, gate });
   }
 
   private async store(
     plan: GenerationPlan,
-    best: { candidate: Candidate; candidates: Candidate[]; whatIf: WhatIf | null },
+    judged: Judgement,
     generationSeconds: number,
   ): Promise<PersonalizedImageRow> {
     const { pictures, images, generator, promptVersion } = this.deps;
-    const { candidate, candidates, whatIf } = best;
+    const { candidates, chosen, isServed, whatIf } = judged;
+    const candidate = candidates[chosen!]; // pictures that may not be shown at all are not stored
     const blob = await pictures.store(candidate.image);
     return images.save(
       {
@@ -231,69 +189,15 @@ export class ImageGenerationService {
         seed: plan.options.seed,
         generator,
         promptVersion,
-        provenance: provenance(plan, candidates, candidate.index, whatIf),
+        personalizerVersionId: plan.personalizerVersionId,
+        isServed,
+        provenance: provenance(plan, judged),
         captionSimilarity: candidate.captionSimilarity,
         imageSimilarity: candidate.imageSimilarity,
         generationSeconds,
       },
       blob,
-      whatIf && rankChange(whatIf, candidate.index),
+      whatIf && rankChange(whatIf, chosen!),
     );
   }
-}
-
-/** The rank change of one candidate, as it is stored. */
-export function rankChange(whatIf: WhatIf, index: number): NewRankChange {
-  const { score, rank, deltaR } = whatIf.candidates[index];
-  return {
-    rankingModelVersionId: whatIf.rankingModelVersionId,
-    rankBefore: whatIf.rankBefore,
-    rankAfter: rank,
-    scoreBefore: whatIf.scoreBefore,
-    scoreAfter: score,
-    numRanked: whatIf.numRanked,
-    deltaR,
-  };
-}
-
-/** What a picture's explanation says: enough to make it again, and to tell the shopper why it looks like this. */
-export interface Provenance {
-  retrieved: { itemId: string; similarity: number; weight: number }[];
-  weightEntropy: number;
-  referenceKeywords: string[];
-  preferenceKeywords: string[];
-  prompt: string;
-  options: { [Name in keyof GenerationOptions]: number };
-  chosenCandidate: number;
-  candidates: {
-    score: number | null;
-    rank: number | null;
-    captionSimilarity: number;
-    imageSimilarity: number;
-    faults: string[];
-  }[];
-}
-
-function provenance(
-  { retrieval, options }: GenerationPlan,
-  candidates: readonly Candidate[],
-  chosenCandidate: number,
-  whatIf: WhatIf | null,
-) {
-  return {
-    retrieved: retrieval.retrieved.map(item => ({ ...item })),
-    weightEntropy: retrieval.weightEntropy,
-    referenceKeywords: [...retrieval.referenceKeywords],
-    preferenceKeywords: [...retrieval.preferenceKeywords],
-    prompt: retrieval.prompt,
-    options: { ...options },
-    chosenCandidate,
-    candidates: candidates.map(({ index, captionSimilarity, imageSimilarity, faults }) => ({
-      score: whatIf?.candidates[index].score ?? null,
-      rank: whatIf?.candidates[index].rank ?? null,
-      captionSimilarity,
-      imageSimilarity,
-      faults: [...faults],
-    })),
-  } satisfies Provenance;
 }

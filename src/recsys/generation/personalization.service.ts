@@ -74,7 +74,9 @@ export class PersonalizationService {
     }
     const image = await images.findByRequestKey(plan.requestKey);
     if (image) {
-      return { kind: "picture", image, cached: true };
+      return image.isServed
+        ? { kind: "picture", image, cached: true }
+        : { kind: "original", item, reason: "RANKED_LOWER" };
     }
     const refused = await jobs.findSucceeded(plan.requestKey);
     if (refused) {

@@ -1,7 +1,7 @@
-/** @file Judges stored pictures by the active ranking model: what the `RERANK` job does after a new model was trained. */
+/** @file Judges stored pictures by the active ranking model: what the `JUDGE` job does after a new model was trained. */
 import type { NewRankChange, UnjudgedImage } from "../../db/personalized-images.repository.js";
 import type { RgbImage } from "../../ml/nn/rgb-image.js";
-import { rankChange, type WhatIf } from "../generation/image-generation.service.js";
+import { rankChange, type WhatIf } from "../generation/candidates.js";
 
 /** Pictures encoded at once. */
 const BATCH_SIZE = 32;

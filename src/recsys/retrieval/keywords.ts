@@ -7,6 +7,8 @@
  */
 import { eng, removeStopwords } from "stopword";
 
+/** Names this extractor where a picture explains itself. */
+export const KEYWORD_EXTRACTOR = "words-1";
 /** The paper's n: preference keywords kept. */
 export const DEFAULT_NUM_KEYWORDS = 8;
 /** A keyword of one item in so many is chance, not taste. */

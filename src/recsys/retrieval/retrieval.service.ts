@@ -13,7 +13,7 @@ import {
   weightEntropy,
   type Weighting,
 } from "./fusion-unit.js";
-import { itemKeywords, preferenceKeywords } from "./keywords.js";
+import { itemKeywords, KEYWORD_EXTRACTOR, preferenceKeywords } from "./keywords.js";
 import { generatorPrompt } from "./prompt.js";
 
 /** Items of the history looked at, as in the paper. */
@@ -77,40 +77,50 @@ export class RetrievalService {
     if (!reference) {
       throw new AppError("ITEM_NOT_FOUND", { itemId });
     }
-    const indexed = history.filter(
-      (item): item is IndexedItem => item.captionEmbedding !== null && item.imageEmbedding !== null,
-    );
-    const correlated = reference.captionEmbedding
-      ? correlate(indexed, reference.captionEmbedding, k) // Eq. 3
-      : [];
-    const similarities = correlated.map(({ similarity }) => similarity);
-    const weights = fusionWeights(similarities, weighting);
-    const referenceKeywords = itemKeywords(reference);
-    const preference = preferenceKeywords(
-      correlated.map(item => ({ keywords: itemKeywords(item), similarity: item.similarity })),
-    ); // Eq. 6
-    return {
-      history,
-      historyItemIds: history.map(item => item.itemId),
-      numNotIndexed: history.length - indexed.length,
-      retrieved: correlated.map((item, n) => ({
-        itemId: item.itemId,
-        similarity: item.similarity,
-        weight: weights[n],
-      })),
-      preferenceEmbedding:
-        correlated.length > 0
-          ? preferenceEmbedding(
-              correlated.map(item => item.imageEmbedding),
-              weights,
-            ) // Eq. 5
-          : null,
-      weightEntropy: weightEntropy(weights),
-      referenceCaptionEmbedding: reference.captionEmbedding,
-      referenceImageEmbedding: reference.imageEmbedding,
-      referenceKeywords,
-      preferenceKeywords: preference,
-      prompt: generatorPrompt(referenceKeywords, preference, reference.title),
-    };
+    return retrieved(reference, history, { k, weighting });
   }
+}
+
+/** What a history, in the order of time, says about an item that is not in it (Eq. 3-6): with k = 0, nothing but keywords. */
+export function retrieved(
+  reference: ItemWithEmbeddings,
+  history: readonly HistoryItem[],
+  { k = DEFAULT_K, weighting }: Pick<RetrievalOptions, "k" | "weighting"> = {},
+): Retrieval {
+  const indexed = history.filter(
+    (item): item is IndexedItem => item.captionEmbedding !== null && item.imageEmbedding !== null,
+  );
+  const correlated = reference.captionEmbedding
+    ? correlate(indexed, reference.captionEmbedding, k) // Eq. 3
+    : [];
+  const similarities = correlated.map(({ similarity }) => similarity);
+  const weights = fusionWeights(similarities, weighting);
+  const referenceKeywords = itemKeywords(reference);
+  const preference = preferenceKeywords(
+    correlated.map(item => ({ keywords: itemKeywords(item), similarity: item.similarity })),
+  ); // Eq. 6
+  return {
+    history,
+    historyItemIds: history.map(item => item.itemId),
+    numNotIndexed: history.length - indexed.length,
+    retrieved: correlated.map((item, n) => ({
+      itemId: item.itemId,
+      similarity: item.similarity,
+      weight: weights[n],
+    })),
+    preferenceEmbedding:
+      correlated.length > 0
+        ? preferenceEmbedding(
+            correlated.map(item => item.imageEmbedding),
+            weights,
+          ) // Eq. 5
+        : null,
+    weightEntropy: weightEntropy(weights),
+    keywordExtractor: KEYWORD_EXTRACTOR,
+    referenceCaptionEmbedding: reference.captionEmbedding,
+    referenceImageEmbedding: reference.imageEmbedding,
+    referenceKeywords,
+    preferenceKeywords: preference,
+    prompt: generatorPrompt(referenceKeywords, preference, reference.title),
+  };
 }

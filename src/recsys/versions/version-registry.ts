@@ -21,9 +21,9 @@ export interface VersionStore<Version extends VersionRow> {
 interface Dependencies<Version extends VersionRow, Loaded> {
   versions: VersionStore<Version>;
   /** Reads a ready version from disk. */
-  load(version: Version): Promise<Loaded>;
+  load: (version: Version) => Promise<Loaded>;
   /** Frees a version that no longer serves. Default: nothing to free. */
-  unload?(loaded: Loaded): void;
+  unload?: (loaded: Loaded) => void;
   /** What an unknown version and one that is not ready are called. */
   codes: { notFound: ErrorCode; notReady: ErrorCode };
   /** How long the answer to "which is active" is believed; another process may change it. Default: 1000. */

@@ -200,16 +200,20 @@ describeOnEveryDatabase("mutations", open => {
     for (const query of [
       "mutation { startIndexing { kind state } }",
       "mutation { startRankerTraining(input: { config: { numEpochs: 3 }, seed: 7 }) { kind state } }",
-      "mutation { startRerank { kind state } }",
+      "mutation { startJudging { kind state } }",
+      "mutation { startPersonalizerTraining(input: { config: { numPairs: 10 } }) { kind state } }",
+      "mutation { startRerank(input: { config: { numUsers: 5 } }) { kind state } }",
     ]) {
       expect((await execute(query, { as: "RECOMMENDER" })).errors).toEqual([]);
     }
     const { data } = await execute<{ jobs: { edges: { node: { kind: string } }[] } }>(
-      "{ jobs(first: 3, state: QUEUED) { edges { node { kind queuePosition } } } }",
+      "{ jobs(first: 5, state: QUEUED) { edges { node { kind queuePosition } } } }",
       { as: "RECOMMENDER" },
     );
     expect(data!.jobs.edges).toEqual([
       { node: { kind: "RERANK", queuePosition: 1 } },
+      { node: { kind: "TRAIN_PERSONALIZER", queuePosition: 1 } },
+      { node: { kind: "JUDGE", queuePosition: 1 } },
       { node: { kind: "TRAIN_RANKER", queuePosition: 1 } },
       { node: { kind: "INDEX", queuePosition: 1 } },
     ]);

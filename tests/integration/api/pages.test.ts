@@ -182,7 +182,7 @@ describeOnEveryDatabase("pages", open => {
 
   it("summarises rank changes", async () => {
     const query = `query ($filter: RankChangeFilterInput) {
-      rankChangeSummary(filter: $filter) { count mean median winRate interval95 { low high } histogram { from to count } }
+      rankChangeSummary(filter: $filter) { count mean median winRate interval95 { low high } histogram { from to count } withFallback { fallbackRate mean median winRate interval95 { low high } } }
     }`;
     interface Data {
       rankChangeSummary: {
@@ -190,16 +190,18 @@ describeOnEveryDatabase("pages", open => {
         mean: number;
         interval95: { low: number; high: number };
         histogram: { from: number | null; count: number }[];
+        withFallback: { fallbackRate: number; mean: number; interval95: { low: number; high: number } };
       };
     }
     const { data, errors } = await execute<Data>(query, { as: "RECOMMENDER" });
     expect(errors).toEqual([]);
-    const { count, mean, interval95, histogram } = data!.rankChangeSummary;
+    const { count, mean, interval95, histogram, withFallback } = data!.rankChangeSummary;
     expect(count).toBe(numItems * 4);
     expect(interval95.low).toBeLessThan(mean);
     expect(interval95.high).toBeGreaterThan(mean);
     expect(histogram.reduce((sum, bin) => sum + bin.count, 0)).toBe(count);
     expect(histogram[0].from).toBeNull();
+    expect(withFallback).toMatchObject({ fallbackRate: 0, mean, interval95 }); // all are shown
     const none = await execute(query, {
       as: "RECOMMENDER",
       variables: { filter: { to: "2001-01-01T00:00:00Z" } },
@@ -212,8 +214,44 @@ describeOnEveryDatabase("pages", open => {
         winRate: null,
         interval95: null,
         histogram: [],
+        withFallback: {
+          fallbackRate: null,
+          mean: null,
+          median: null,
+          winRate: null,
+          interval95: null,
+        },
       },
     });
+  });
+
+  it("counts a picture that is not shown as no change, and leaves it out of the item's pictures", async () => {
+    const { prisma } = api.db;
+    const worst = await prisma.rankChange.findFirstOrThrow({
+      orderBy: { deltaR: "asc" },
+      include: { personalizedImage: true },
+    });
+    const { id, itemId } = worst.personalizedImage;
+    await prisma.personalizedImage.update({ where: { id }, data: { isServed: false } });
+    try {
+      const { data } = await execute<{
+        rankChangeSummary: { count: number; mean: number; withFallback: { fallbackRate: number; mean: number } };
+        item: { images: { edges: { node: { id: string } }[] } };
+      }>(
+        `query Q($itemId: ID!) {
+          rankChangeSummary(filter: { itemId: $itemId }) { count mean withFallback { fallbackRate mean } }
+          item(id: $itemId) { images { edges { node { id } } } }
+        }`,
+        { as: "RECOMMENDER", variables: { itemId } },
+      );
+      const { count, mean, withFallback } = data!.rankChangeSummary;
+      const changes = await prisma.rankChange.count({ where: { personalizedImageId: id } });
+      expect(withFallback.fallbackRate).toBeCloseTo(changes / count);
+      expect(withFallback.mean).toBeGreaterThan(mean);
+      expect(data!.item.images.edges.map(({ node }) => node.id)).not.toContain(id);
+    } finally {
+      await prisma.personalizedImage.update({ where: { id }, data: { isServed: true } });
+    }
   });
 
   it.each([

@@ -16,6 +16,7 @@ const retrieval: RetrievalResult = {
   weightEntropy: 0,
   referenceCaptionEmbedding: unit,
   referenceImageEmbedding: unit,
+  keywordExtractor: "words-1",
   referenceKeywords: ["cat"],
   preferenceKeywords: ["flat"],
   prompt: "cat, flat",
@@ -26,6 +27,7 @@ function planner(changes: {
   retrieval?: Partial<RetrievalResult>;
   picture?: string | null;
   activeVersionId?: string;
+  personalizerVersionId?: string;
   deps?: Partial<PlanDependencies>;
 }) {
   return new GenerationPlanner({
@@ -36,6 +38,7 @@ function planner(changes: {
     },
     retrieval: { retrieve: async () => ({ ...retrieval, ...changes.retrieval }) },
     rankers: { activeVersionId: async () => changes.activeVersionId ?? null },
+    personalizers: { activeVersionId: async () => changes.personalizerVersionId ?? null },
     generator: "mini@1",
     promptVersion: "1",
     ...changes.deps,
@@ -59,6 +62,7 @@ describe("GenerationPlanner", () => {
   it.each([
     ["the history", { retrieval: { historyItemIds: ["i1", "i2", "i3"] } }],
     ["the catalogue picture", { picture: "cd" }],
+    ["the personalizer", { personalizerVersionId: "p2" }],
     ["the ranking model", { activeVersionId: "v2" }],
     ["the generator", { deps: { generator: "mini@2" } }],
     ["the prompt template", { deps: { promptVersion: "2" } }],

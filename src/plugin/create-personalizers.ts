@@ -1,0 +1,112 @@
+/** @file The personalizer's services: versions, training, what conditions pictures; and what runs on many pictures. */
+import { join } from "node:path";
+import type { Database } from "../db/database.js";
+import type { EmbeddingsRepository } from "../db/embeddings.repository.js";
+import { decodeRgb, encodePng } from "../db/image-codec.js";
+import type { InteractionsRepository } from "../db/interactions.repository.js";
+import { PersonalizerVersionsRepository } from "../db/personalizer-versions.repository.js";
+import type { RankingModelVersionsRepository } from "../db/ranking-model-versions.repository.js";
+import type { PersonalizerVersionRow, RankingModelVersionRow } from "../db/rows.js";
+import { AppError } from "../errors/app-error.js";
+import type { ClipEncoder } from "../ml/clip/clip-encoder.js";
+import type { RgbImage } from "../ml/nn/rgb-image.js";
+import { PictureExperimentService } from "../recsys/experiments/picture-experiment.service.js";
+import {
+  ConditionService,
+  type LoadedPersonalizer,
+} from "../recsys/generation/condition.service.js";
+import type { RankerRegistry } from "../recsys/ranking/ranker-registry.service.js";
+import { PersonalizerTrainingService } from "../recsys/reflection/personalizer-training.service.js";
+import { PictureStudio } from "../recsys/reflection/picture-studio.js";
+import { readShopSnapshot } from "../recsys/reflection/shop-snapshot.js";
+import { ItemPictureArtist } from "../recsys/reranking/item-picture-artist.js";
+import { RerankService } from "../recsys/reranking/rerank.service.js";
+import { VersionRegistry } from "../recsys/versions/version-registry.js";
+import type { Models } from "./create-models.js";
+import { createPersonalizer, loadPersonalizer } from "./create-personalizer.js";
+
+interface Parts {
+  db: Database;
+  home: string;
+  models: Models;
+  /** Name and version of the encoder of captions and pictures. */
+  encoder: string;
+  embeddings: EmbeddingsRepository;
+  interactions: InteractionsRepository;
+  versions: RankingModelVersionsRepository;
+  rankers: RankerRegistry<RankingModelVersionRow>;
+  /** At the generator's size. */
+  pictures: { load(blobHash: string): Promise<RgbImage> };
+  clip: Pick<ClipEncoder, "encodeImages" | "encodeTexts">;
+}
+
+export function createPersonalizers(parts: Parts) {
+  const { clip, db, embeddings, encoder, home, interactions, models, pictures, rankers, versions } =
+    parts;
+  const { conditionEncoder, generator, pack } = models;
+  const personalizerVersions = new PersonalizerVersionsRepository(db.prisma);
+  const personalizers = new VersionRegistry<PersonalizerVersionRow, LoadedPersonalizer>({
+    versions: personalizerVersions,
+    codes: { notFound: "PERSONALIZER_NOT_FOUND", notReady: "PERSONALIZER_NOT_READY" },
+    load: async ({ artefactPath, generator: trainedFor, id }) => {
+      if (trainedFor !== generator) {
+        throw new AppError("PERSONALIZER_MISMATCH", { trainedFor, generator });
+      }
+      // A ready version has one: the database checks it.
+      return { versionId: id, model: await loadPersonalizer(pack, join(home, artefactPath!)) };
+    },
+    unload: ({ model }) => {
+      model.dispose();
+    },
+  });
+  const shop = () =>
+    readShopSnapshot({
+      rankers,
+      versions,
+      interactions,
+      items: { findAll: () => embeddings.findAllItems(encoder) },
+    });
+  const studio = new PictureStudio({
+    pictures,
+    renderer: {
+      render: async (request, hooks) => (await models.renderPool()).render(request, hooks),
+    },
+    clip,
+    codec: { encode: encodePng, decode: bytes => decodeRgb(bytes) },
+    generator,
+    home,
+  });
+  const personalizerTraining = new PersonalizerTrainingService({
+    shop,
+    studio,
+    encoder: conditionEncoder,
+    create: (config, seed) => createPersonalizer(pack, config, seed),
+    versions: personalizerVersions,
+    registry: personalizers,
+    generator,
+    home,
+  });
+  return {
+    personalizers,
+    personalizerVersions,
+    personalizerTraining,
+    conditioner: new ConditionService({ personalizers, encoder: conditionEncoder }),
+    pictureExperiments: new PictureExperimentService({
+      shop,
+      studio,
+      encoder: conditionEncoder,
+      clip,
+      training: personalizerTraining,
+      load: artefactPath => loadPersonalizer(pack, join(home, artefactPath)),
+      generator,
+      home,
+    }),
+    reranking: new RerankService({
+      shop,
+      artist: new ItemPictureArtist({ studio, personalizers, encoder: conditionEncoder }),
+      versions,
+      registry: rankers,
+      home,
+    }),
+  };
+}

@@ -1,0 +1,117 @@
+/**
+ * @file (User, reference item) pairs to learn from and to be judged on, without leaks: users are parted by their ids, so a
+ * person is in one part for every seed and every data set; learners' references are train items and their histories the train
+ * items before them; judges' references are held-out items and their histories the user's train items.
+ */
+import { AppError } from "../../errors/app-error.js";
+import { Random, seedFrom } from "../../ml/nn/random.js";
+import type { HistoryItem, Retrieval } from "../retrieval/retrieval.service.js";
+import { retrieved } from "../retrieval/retrieval.service.js";
+import type { ShopSnapshot } from "./shop-snapshot.js";
+
+export type UserPart = "train" | "validation" | "test";
+
+/** Of 100 users 70 teach, 10 decide when to stop, 20 are kept for judging. */
+export function userPartOf(userId: string): UserPart {
+  const place = (seedFrom("personalizer users", userId) >>> 0) % 100;
+  return place < 70 ? "train" : place < 80 ? "validation" : "test";
+}
+
+export interface Pair {
+  userIndex: number;
+  userId: string;
+  itemIndex: number;
+  itemId: string;
+  /** In the order of time. */
+  historyItemIds: readonly string[];
+  /** Content hash of the reference's picture. */
+  blobHash: string;
+}
+
+/** Fewer items say little of a taste. */
+const MIN_HISTORY = 3;
+
+/** Pairs of the users who teach, in random order, `numPairs` of them or all; no user has more than their share twice over. */
+export function teachingPairs(
+  shop: ShopSnapshot,
+  { numPairs, seed }: { numPairs: number; seed: number },
+): Pair[] {
+  const random = new Random(seedFrom("teaching pairs", seed));
+  const users = usersOf(shop, "train");
+  const perUser = Math.max(1, Math.ceil((2 * numPairs) / Math.max(1, users.length)));
+  const pairs = users.flatMap(user => {
+    const train = trainTimeline(shop, user);
+    const all = train.flatMap(
+      (item, place) => pairOf(shop, user, item, train.slice(0, place)) ?? [],
+    );
+    return random.shuffled(all).slice(0, perUser);
+  });
+  return random.shuffled(pairs).slice(0, numPairs);
+}
+
+/** Pairs of users who do not teach, whose references the ranking model did not learn from. */
+export function judgingPairs(
+  shop: ShopSnapshot,
+  part: "validation" | "test",
+  { numPairs, seed }: { numPairs: number; seed: number },
+): Pair[] {
+  const random = new Random(seedFrom("judging pairs", part, seed));
+  const pairs = usersOf(shop, part).flatMap(user => {
+    const train = trainTimeline(shop, user);
+    const heldOut = random.shuffled([...shop.split[part][user]]);
+    return heldOut.flatMap(item => pairOf(shop, user, item, train) ?? []).slice(0, 1);
+  });
+  return random.shuffled(pairs).slice(0, numPairs);
+}
+
+/** @throws AppError `TOO_FEW_PAIRS` */
+export function assertEnough(pairs: readonly Pair[], needed: number): void {
+  if (pairs.length < needed) {
+    throw new AppError("TOO_FEW_PAIRS", { needed, got: pairs.length });
+  }
+}
+
+/** What a pair's history says of its reference (Eq. 1-6); nothing else of the user is looked at. */
+export function pairRetrieval(
+  { items }: Pick<ShopSnapshot, "items">,
+  { historyItemIds, itemId }: Pick<Pair, "historyItemIds" | "itemId">,
+  { k, historyLimit }: { k: number; historyLimit: number },
+): Retrieval {
+  const history = historyItemIds.slice(-historyLimit).flatMap((id, place): HistoryItem[] => {
+    const item = items.get(id);
+    return item ? [{ ...item, occurredAt: new Date(place) }] : []; // only their order counts
+  });
+  return retrieved(items.get(itemId)!, history, { k });
+}
+
+/** The user's train items in the order of time. */
+export function trainTimeline({ split, timelines }: ShopSnapshot, user: number): number[] {
+  const train = new Set(split.train[user]);
+  return timelines[user].filter(item => train.has(item));
+}
+
+/** Null when the reference or the whole history cannot be compared. */
+export function pairOf(
+  { items, ranker, userIds }: ShopSnapshot,
+  userIndex: number,
+  itemIndex: number,
+  history: readonly number[],
+): Pair | null {
+  const itemId = ranker.itemIds[itemIndex];
+  const reference = items.get(itemId);
+  if (!reference?.captionEmbedding || !reference.imageEmbedding || !reference.blobHash) {
+    return null;
+  }
+  const historyItemIds = history
+    .map(item => ranker.itemIds[item])
+    .filter(id => items.get(id)?.captionEmbedding && items.get(id)?.imageEmbedding);
+  if (historyItemIds.length < MIN_HISTORY) {
+    return null;
+  }
+  const { blobHash } = reference;
+  return { userIndex, userId: userIds[userIndex], itemIndex, itemId, historyItemIds, blobHash };
+}
+
+function usersOf({ userIds }: ShopSnapshot, part: UserPart): number[] {
+  return [...userIds.keys()].filter(index => userPartOf(userIds[index]) === part);
+}

@@ -1,0 +1,55 @@
+/** @file How a version of the personalizer is trained: what may be set, its default and the reason for it. */
+import { z } from "zod";
+import { AppError } from "../../errors/app-error.js";
+import { rewardModes } from "../../ml/reflection/rank-reward.js";
+
+const count = z.int().min(1);
+
+export const personalizerConfigSchema = z.strictObject({
+  /** (user, reference) pairs learned from; default 1,000, the scale at which two cores need an hour or so. */
+  numPairs: count.default(1_000),
+  /** Passes over the pairs; default 1: a fresh pair teaches more than one seen before. */
+  numEpochs: count.default(1),
+  /** Pairs of a gradient step; default 8: fewer make the leave-one-out advantages too noisy. */
+  batchSize: count.default(8),
+  /** Pictures of a pair and step, r; default 3, the paper's. The advantage needs at least two. */
+  numRollouts: z.int().min(2).max(16).default(3),
+  /** Items retrieved, k; default 5, the best of the paper's Fig. 4. 0: without retrieval. */
+  k: z.int().min(0).max(100).default(5),
+  /** Latest items of a history that are looked at; default 20, the paper's. */
+  historyLimit: count.default(20),
+  /** What a picture earns; default `marginCost`, which stops paying once both others are beaten. */
+  rewardMode: z.enum(rewardModes).default("marginCost"),
+  /** δ, the margin, in standard deviations of the user's scores over all items; default 0.05. */
+  delta: z.number().min(0).default(0.05),
+  /** How rollouts are drawn. Steps over the whole schedule: default 6, of which strength 0.5 makes 3. */
+  numSteps: count.max(100).default(6),
+  /** Default 0.5, as pictures are served. */
+  strength: z.number().gt(0).max(1).default(0.5),
+  /** Default 3, as pictures are served. */
+  guidanceScale: z.number().min(1).default(3),
+  /** Pairs of other users that decide when to stop; default 64, each with one picture. */
+  numValidationPairs: z.int().min(0).default(64),
+  /** Gradient steps between two looks at them, which are also the checkpoints; default 20. */
+  validateEvery: count.default(20),
+  /** Looks without a better median ΔR until training stops; default 4. */
+  patience: count.default(4),
+  /** A version must keep this part of the keyword pictures' mean CS; default 0.9: taste may not cost the item. */
+  captionFloorShare: z.number().min(0).max(1).default(0.9),
+  /** Changes to the model's own configuration (α, β, γ, σ, L, LoRA, learning rate, …). */
+  model: z.record(z.string(), z.unknown()).default({}),
+});
+
+export type PersonalizerTrainingConfig = z.infer<typeof personalizerConfigSchema>;
+
+/** A complete configuration. @throws AppError INVALID_ARGUMENT, naming every fault. */
+export function personalizerConfig(
+  given: Readonly<Record<string, unknown>>,
+): PersonalizerTrainingConfig {
+  const parsed = personalizerConfigSchema.safeParse(given);
+  if (!parsed.success) {
+    const problem = z.prettifyError(parsed.error).replace(/\s*\n\s*/g, " ");
+    throw new AppError("INVALID_ARGUMENT", { argument: "config", problem });
+  }
+  return parsed.data;
+}

@@ -1,0 +1,230 @@
+/** @file Trains versions of the personalizer by the active ranking model's judgement, and registers them. */
+import { createHash } from "node:crypto";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { ConditionEncoder } from "../../ml/generation/condition-encoder.js";
+import type { PersonalizerModel } from "../generation/personalizer-model.js";
+import { assertEnough, judgingPairs, type Pair, teachingPairs } from "./pairs.js";
+import { personalizerConfig, type PersonalizerTrainingConfig } from "./personalizer-config.js";
+import {
+  type PersonalizerTrainingResult,
+  removePersonalizerCheckpoint,
+  type StepReport,
+  trainPersonalizer,
+  type ValidationLook,
+} from "./personalizer-training.js";
+import { PictureJudge } from "./picture-judge.js";
+import type { PictureStudio } from "./picture-studio.js";
+import type { ShopSnapshot } from "./shop-snapshot.js";
+
+/** Fewer would be noise. */
+const MIN_PAIRS = 2;
+
+/** What a ready version stores as its `metrics`; a type and not an interface, so that it passes as JSON. */
+export type PersonalizerMetrics = Readonly<{
+  numPairs: number;
+  numValidationPairs: number;
+  numSteps: number;
+  /** The look whose weights were kept, and all of them. */
+  best: ValidationLook | null;
+  looks: readonly ValidationLook[];
+  /** Means over all steps: losses, reward, ρ over the reference's and over the keyword picture's. */
+  means: Readonly<Record<string, number>>;
+  trainingSeconds: number;
+  /** Most memory the process held, in MiB. */
+  peakMemoryMib: number;
+}>;
+
+interface VersionRow {
+  id: string;
+  state: string;
+  config: unknown;
+  seed: number;
+  rankingModelVersionId: string;
+}
+
+interface Dependencies<Version extends VersionRow> {
+  shop(): Promise<ShopSnapshot>;
+  studio: PictureStudio;
+  encoder: () => Promise<Pick<ConditionEncoder, "encodeTexts" | "projectImage">>;
+  /** An untrained model. @throws AppError `LANGUAGE_MODEL_MISSING` */
+  create: (config: Readonly<Record<string, unknown>>, seed: number) => Promise<PersonalizerModel>;
+  versions: {
+    findById(id: string): Promise<Version | null>;
+    begin(version: {
+      id: string;
+      config: object;
+      seed: number;
+      generator: string;
+      rankingModelVersionId: string;
+    }): Promise<Version>;
+    complete(
+      id: string,
+      outcome: { metrics: object; dataHash: string; artefactPath: string },
+    ): Promise<Version>;
+    fail(id: string, failure: string): Promise<void>;
+  };
+  registry: { activate(id: string): Promise<Version> };
+  /** Name and version of the model pack. */
+  generator: string;
+  /** Folder of the installation; artefacts go to `personalizers/<versionId>` below it. */
+  home: string;
+}
+
+export interface TrainPersonalizerRequest {
+  /** A new version's id; or that of one whose training was interrupted, which goes on from its checkpoint. */
+  versionId: string;
+  seed: number;
+  /** What to change of the default; see `personalizer-config.ts`. An interrupted version keeps its own. */
+  config: Readonly<Record<string, unknown>>;
+  /** Whether the version serves when it is ready. */
+  activate: boolean;
+}
+
+export interface TrainPersonalizerHooks {
+  signal?: AbortSignal;
+  onProgress?: (progress: { fraction: number; stage: string }) => void;
+}
+
+export class PersonalizerTrainingService<Version extends VersionRow> {
+  constructor(private readonly deps: Dependencies<Version>) {}
+
+  /**
+   * Trains a version to the end. Stopped by its signal or with the process, it stays `TRAINING` and can be resumed; any
+   * other failure is recorded.
+   *
+   * @throws AppError INVALID_ARGUMENT, RANKER_NOT_TRAINED, LANGUAGE_MODEL_MISSING, TOO_FEW_PAIRS, TRAINING_DIVERGED
+   */
+  async train(
+    request: TrainPersonalizerRequest,
+    hooks: TrainPersonalizerHooks = {},
+  ): Promise<Version> {
+    const { registry, versions } = this.deps;
+    const existing = await versions.findById(request.versionId);
+    const version =
+      existing?.state === "READY" ? existing : await this.run(request, existing, hooks);
+    return request.activate ? registry.activate(request.versionId) : version;
+  }
+
+  private async run(
+    { versionId, ...request }: TrainPersonalizerRequest,
+    existing: Version | null,
+    hooks: TrainPersonalizerHooks,
+  ): Promise<Version> {
+    const { generator, versions } = this.deps;
+    const config = personalizerConfig(
+      (existing?.config ?? request.config) as Record<string, unknown>,
+    );
+    const seed = existing?.seed ?? request.seed;
+    hooks.onProgress?.({ fraction: 0, stage: "reading the shop" });
+    const shop = await this.deps.shop();
+    const rankingModelVersionId = shop.ranker.versionId;
+    const version = { id: versionId, config, seed, generator, rankingModelVersionId };
+    await versions.begin(version);
+    try {
+      return await this.fit({ versionId, config, seed, shop }, hooks);
+    } catch (error) {
+      if (!hooks.signal?.aborted) {
+        await versions.fail(versionId, error instanceof Error ? error.message : String(error));
+      }
+      throw error;
+    }
+  }
+
+  private async fit(
+    version: {
+      versionId: string;
+      config: PersonalizerTrainingConfig;
+      seed: number;
+      shop: ShopSnapshot;
+    },
+    { onProgress, signal }: TrainPersonalizerHooks,
+  ): Promise<Version> {
+    const { create, encoder, generator, home, studio, versions } = this.deps;
+    const { config, seed, shop, versionId } = version;
+    const train = teachingPairs(shop, { numPairs: config.numPairs, seed });
+    assertEnough(train, MIN_PAIRS);
+    const numPairs = config.numValidationPairs;
+    const validation = judgingPairs(shop, "validation", { numPairs, seed: 0 }); // the same for every seed
+    const dataHash = hashOf(shop, [...train, ...validation]);
+    const artefactPath = join("personalizers", versionId);
+    const directory = join(home, artefactPath);
+    const checkpoint = join(directory, "checkpoint");
+    await mkdir(checkpoint, { recursive: true });
+    const model = await create(config.model, seed);
+    try {
+      const startMs = performance.now();
+      const judge = new PictureJudge(shop);
+      const parts = { shop, judge, studio, encoder: await encoder(), config, seed, signal };
+      const result = await trainPersonalizer({
+        parts,
+        model,
+        train,
+        validation,
+        directory: checkpoint,
+        fingerprint: fingerprintOf({ config, seed, dataHash, generator }),
+        onStep: report => onProgress?.(progressOf(report)),
+      });
+      const lineage = {
+        versionId,
+        seed,
+        config,
+        dataHash,
+        generator,
+        rankingModelVersionId: shop.ranker.versionId,
+        best: result.best,
+      };
+      await model.save(directory, lineage);
+      const trainingSeconds = (performance.now() - startMs) / 1_000;
+      const metrics = metricsOf(result, { train, validation, trainingSeconds });
+      const completed = await versions.complete(versionId, { metrics, dataHash, artefactPath });
+      await removePersonalizerCheckpoint(checkpoint);
+      return completed;
+    } finally {
+      model.dispose();
+    }
+  }
+}
+
+function metricsOf(
+  { best, looks, means, numSteps }: PersonalizerTrainingResult,
+  about: { train: readonly Pair[]; validation: readonly Pair[]; trainingSeconds: number },
+): PersonalizerMetrics {
+  return {
+    numPairs: about.train.length,
+    numValidationPairs: about.validation.length,
+    numSteps,
+    best,
+    looks,
+    means,
+    trainingSeconds: about.trainingSeconds,
+    peakMemoryMib: process.resourceUsage().maxRSS / 1024, // Linux and Node give KiB
+  };
+}
+
+function hashOf({ items, ranker }: ShopSnapshot, pairs: readonly Pair[]): string {
+  const hash = createHash("sha256").update(JSON.stringify([ranker.versionId, pairs]));
+  for (const itemId of new Set(pairs.flatMap(pair => [pair.itemId, ...pair.historyItemIds]))) {
+    const { captionEmbedding, imageEmbedding, ...described } = items.get(itemId)!;
+    hash.update(JSON.stringify(described));
+    hash.update(captionEmbedding!).update(imageEmbedding!); // pairs have none without
+  }
+  return hash.digest("hex");
+}
+
+function fingerprintOf(parts: object): string {
+  return createHash("sha256").update(JSON.stringify(parts)).digest("hex");
+}
+
+function progressOf({ look, losses, numSteps, overKey, overReference, step }: StepReport) {
+  const terms = Object.entries(losses).map(([name, value]) => `${name} ${value.toFixed(3)}`);
+  const validation =
+    look &&
+    `; validation: median ΔR ${look.medianDeltaR.toFixed(3)}, win rate ${look.winRate.toFixed(2)}, CS ${(100 * look.captionSimilarity).toFixed(1)} (keywords ${(100 * look.keyCaptionSimilarity).toFixed(1)})`;
+  return {
+    fraction: step / numSteps,
+    stage:
+      `step ${step} of ${numSteps}: ${terms.join(", ")}, ρ over reference ${overReference.toFixed(3)}, ` +
+      `over keywords ${overKey.toFixed(3)}${validation ?? ""}`,
+  };
+}

@@ -1,0 +1,252 @@
+/**
+ * @file The training loop of the personalizer (RAGAR, Eq. 17): rollouts, rewards, a gradient step, now and then a look at
+ * other users.
+ *
+ * The pictures of the next batch are drawn, in the render threads, while this one's gradient step runs here: their conditions
+ * come from the weights before that step, one step behind. At a look the pipeline is empty, so a checkpoint needs no pictures,
+ * and a training that was killed goes on to the same bytes.
+ */
+import { mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { setImmediate as yieldToEventLoop } from "node:timers/promises";
+import { AppError } from "../../errors/app-error.js";
+import { mean, percentile } from "../../ml/metrics/bootstrap.js";
+import { Random, seedFrom } from "../../ml/nn/random.js";
+import { writeAtomically } from "../../ml/nn/safetensors.js";
+import type { PersonalizerModel } from "../generation/personalizer-model.js";
+import type { Pair } from "./pairs.js";
+import {
+  beginRollouts,
+  judgedMeans,
+  type PendingRollouts,
+  type PreparedPair,
+  preparedPairs,
+  type RolloutParts,
+  scoredRollouts,
+} from "./rollouts.js";
+
+/** What the policy's mean does for users who do not teach. */
+export interface ValidationLook {
+  /** Gradient steps made before it. */
+  step: number;
+  medianDeltaR: number;
+  meanDeltaR: number;
+  /** Fraction with ΔR > 0; those that did not move count half. */
+  winRate: number;
+  /** Mean CS / 100, and that of the keyword pictures. */
+  captionSimilarity: number;
+  keyCaptionSimilarity: number;
+  /** Whether the CS floor is kept. */
+  isEligible: boolean;
+}
+
+export interface StepReport {
+  step: number;
+  numSteps: number;
+  losses: Readonly<Record<string, number>>;
+  overReference: number;
+  overKey: number;
+  reward: number;
+  look: ValidationLook | null;
+}
+
+export interface PersonalizerTrainingOptions {
+  parts: RolloutParts;
+  model: PersonalizerModel;
+  train: readonly Pair[];
+  validation: readonly Pair[];
+  /** Folder of the checkpoint. */
+  directory: string;
+  /** Tells trainings apart: a checkpoint of another one is not gone on from. */
+  fingerprint: string;
+  onStep?: (report: StepReport) => void;
+}
+
+interface Progress {
+  fingerprint: string;
+  /** Steps made. */
+  step: number;
+  looks: ValidationLook[];
+  /** Place of the best look. */
+  best: number;
+  /** Sums of each step's report since the beginning, by name. */
+  sums: Record<string, number>;
+}
+
+export interface PersonalizerTrainingResult {
+  numSteps: number;
+  looks: readonly ValidationLook[];
+  /** The look whose weights the model has; null without validation pairs. */
+  best: ValidationLook | null;
+  /** Means over all steps. */
+  means: Readonly<Record<string, number>>;
+}
+
+const BEST_FOLDER = "best";
+const LATEST_FOLDER = "latest";
+const PROGRESS_FILE = "progress.json";
+
+/** Trains to the end; the model then has the weights of the best look. */
+export async function trainPersonalizer(
+  options: PersonalizerTrainingOptions,
+): Promise<PersonalizerTrainingResult> {
+  const { directory, model, parts, train, validation } = options;
+  const { config, seed, signal } = parts;
+  const batches = batchesOf(train, config, seed);
+  const progress = await restored(options);
+  const judges = await preparedPairs(parts, model, validation);
+  if (progress.step === 0 && progress.looks.length === 0) {
+    await lookAndKeep(options, progress, judges);
+  }
+  const begun = (prepared: readonly PreparedPair[], step: number): Batch => {
+    const random = new Random(seedFrom("rollouts", seed, step));
+    return { prepared, pending: beginRollouts(parts, model, prepared, random) };
+  };
+  let drawn: Batch | null = null;
+  while (progress.step < batches.length && !isPatienceOver(progress, config.patience)) {
+    signal?.throwIfAborted();
+    const { step } = progress;
+    const next = step + 1;
+    const isLook = next % config.validateEvery === 0 || next === batches.length;
+    const batch: Batch = drawn ?? begun(await preparedPairs(parts, model, batches[step]), step);
+    const preparing = isLook ? null : preparedPairs(parts, model, batches[next]); // v^key, drawn after this batch
+    preparing?.catch(() => undefined);
+    const { rollouts, ...means } = await scoredRollouts(parts, batch.prepared, batch.pending);
+    drawn = preparing && begun(await preparing, next); // before the step, always: a rerun does the same
+    await yieldToEventLoop(); // the render threads get their work before this thread is busy
+    const losses = model.trainStep(rollouts);
+    if (!Object.values(losses).every(Number.isFinite)) {
+      throw new AppError("TRAINING_DIVERGED", { model: "personalizer" });
+    }
+    progress.step = next;
+    for (const [name, value] of Object.entries({ ...losses, ...means })) {
+      progress.sums[name] = (progress.sums[name] ?? 0) + value;
+    }
+    const look = isLook ? await lookAndKeep(options, progress, judges) : null;
+    options.onStep?.({ step: next, numSteps: batches.length, losses, ...means, look });
+  }
+  if (validation.length > 0) {
+    await model.restore(join(directory, BEST_FOLDER));
+  }
+  const means = Object.entries(progress.sums).map(([name, sum]) => [name, sum / progress.step]);
+  return {
+    numSteps: progress.step,
+    looks: progress.looks,
+    best: validation.length > 0 ? progress.looks[progress.best] : null,
+    means: Object.fromEntries(means) as Record<string, number>,
+  };
+}
+
+export async function removePersonalizerCheckpoint(directory: string): Promise<void> {
+  await rm(directory, { recursive: true, force: true });
+}
+
+interface Batch {
+  prepared: readonly PreparedPair[];
+  pending: PendingRollouts;
+}
+
+/** Every epoch in an order of its own; the last batch of an epoch may be short. */
+function batchesOf(
+  pairs: readonly Pair[],
+  { batchSize, numEpochs }: RolloutParts["config"],
+  seed: number,
+): Pair[][] {
+  const random = new Random(seedFrom("batches", seed));
+  const batches: Pair[][] = [];
+  for (let epoch = 0; epoch < numEpochs; epoch++) {
+    const order = random.shuffled(pairs);
+    for (let start = 0; start < order.length; start += batchSize) {
+      batches.push(order.slice(start, start + batchSize));
+    }
+  }
+  return batches;
+}
+
+/** A look at the judges, then the checkpoint, and the best weights if these are they. */
+async function lookAndKeep(
+  options: PersonalizerTrainingOptions,
+  progress: Progress,
+  judges: readonly PreparedPair[],
+): Promise<ValidationLook | null> {
+  const { directory, model } = options;
+  let look: ValidationLook | null = null;
+  if (judges.length > 0) {
+    look = await validationLook(options.parts, model, judges, progress.step);
+    progress.looks.push(look);
+    const best = progress.looks[progress.best];
+    if (look === best || isBetter(look, best)) {
+      progress.best = progress.looks.length - 1;
+      await saved(model, join(directory, BEST_FOLDER));
+    }
+  }
+  const name = `${LATEST_FOLDER}-${progress.step}`;
+  await saved(model, join(directory, name));
+  await writeAtomically(join(directory, PROGRESS_FILE), JSON.stringify(progress));
+  for (const folder of await readdir(directory)) {
+    if (folder.startsWith(LATEST_FOLDER) && folder !== name) {
+      await rm(join(directory, folder), { recursive: true });
+    }
+  }
+  return look;
+}
+
+async function saved(model: PersonalizerModel, directory: string): Promise<void> {
+  await mkdir(directory, { recursive: true });
+  await model.saveTrainingState(directory);
+}
+
+async function validationLook(
+  parts: RolloutParts,
+  model: PersonalizerModel,
+  judges: readonly PreparedPair[],
+  step: number,
+): Promise<ValidationLook> {
+  const judged = await judgedMeans(parts, model, judges);
+  const deltas = judged.map(({ pair }) => pair.pictures[0].deltaR);
+  const captionSimilarity = mean(judged.map(({ captionSimilarities: [own] }) => own));
+  const keyCaptionSimilarity = mean(judges.map(judge => judge.keyCaptionSimilarity));
+  const wins = deltas.map(delta => (delta > 0 ? 1 : delta === 0 ? 0.5 : 0));
+  return {
+    step,
+    medianDeltaR: percentile(
+      [...deltas].sort((a, b) => a - b),
+      0.5,
+    ),
+    meanDeltaR: mean(deltas),
+    winRate: mean(wins),
+    captionSimilarity,
+    keyCaptionSimilarity,
+    isEligible: captionSimilarity >= parts.config.captionFloorShare * keyCaptionSimilarity,
+  };
+}
+
+/** By eligibility, then median ΔR, then the win rate, for medians are often equal. */
+function isBetter(a: ValidationLook, b: ValidationLook): boolean {
+  if (a.isEligible !== b.isEligible) {
+    return a.isEligible;
+  }
+  return a.medianDeltaR !== b.medianDeltaR
+    ? a.medianDeltaR > b.medianDeltaR
+    : a.winRate > b.winRate;
+}
+
+function isPatienceOver({ best, looks }: Progress, patience: number): boolean {
+  return looks.length - 1 - best >= patience;
+}
+
+/** Where an interrupted training stood, its weights in the model; else the beginning. */
+async function restored({
+  directory,
+  fingerprint,
+  model,
+}: PersonalizerTrainingOptions): Promise<Progress> {
+  const text = await readFile(join(directory, PROGRESS_FILE), "utf8").catch(() => null);
+  const progress = text === null ? null : (JSON.parse(text) as Progress); // written whole by this file alone
+  if (progress?.fingerprint !== fingerprint) {
+    await rm(directory, { recursive: true, force: true });
+    return { fingerprint, step: 0, looks: [], best: 0, sums: {} };
+  }
+  await model.restore(join(directory, `${LATEST_FOLDER}-${progress.step}`));
+  return progress;
+}

@@ -1,0 +1,74 @@
+/**
+ * @file RM(S_u, v) of a pair (Eq. 13): score and rank of an item with another picture, for a user as the ranking model was
+ * trained on them. Train items are masked, ties go by mid-rank (METHOD.md section 6).
+ */
+import { AppError } from "../../errors/app-error.js";
+import { rankChange } from "../../ml/metrics/rank-change.js";
+import { midRank } from "../../ml/metrics/ranking-metrics.js";
+import type { Micro } from "../../ml/ranking/micro.js";
+import type { Recommender } from "../../ml/ranking/recommender.js";
+import { PICTURE_MODALITY } from "../ranking/recommendation.service.js";
+import type { Pair } from "./pairs.js";
+import type { ShopSnapshot } from "./shop-snapshot.js";
+
+/** A ranking model that can tell what another picture would do. */
+type PictureRanker = Recommender & Pick<Micro, "whatIf">;
+
+export interface JudgedPicture {
+  /** ρ. */
+  score: number;
+  rank: number;
+  deltaR: number;
+}
+
+export interface JudgedPair {
+  /** With the catalogue picture. */
+  reference: { score: number; rank: number };
+  /** With each picture. */
+  pictures: JudgedPicture[];
+  /** Standard deviation of the user's scores over all items: in its units, a margin means the same for every user. */
+  scale: number;
+}
+
+export class PictureJudge {
+  private readonly model: PictureRanker;
+
+  /** @throws AppError `INVALID_ARGUMENT` when the ranking model does not look at pictures. */
+  constructor(private readonly shop: Pick<ShopSnapshot, "ranker" | "split">) {
+    const { model } = shop.ranker;
+    if (!("whatIf" in model)) {
+      const problem = `must look at pictures, as MICRO does, but is ${model.algorithm}`;
+      throw new AppError("INVALID_ARGUMENT", { argument: "the active ranking model", problem });
+    }
+    this.model = model as PictureRanker;
+  }
+
+  /** @param embeddings CLIP image embeddings of the pictures, `[E]` each. */
+  judge(
+    { itemIndex, userIndex }: Pick<Pair, "itemIndex" | "userIndex">,
+    embeddings: readonly Float32Array[],
+  ): JudgedPair {
+    const scores = this.model.score(userIndex);
+    const train = new Set(this.shop.split.train[userIndex]);
+    const isMasked = (index: number) => index === itemIndex || train.has(index);
+    const own = scores[itemIndex];
+    const rank = midRank(own, scores, isMasked);
+    const target = { itemIndex, modality: PICTURE_MODALITY };
+    const changed =
+      embeddings.length === 0 ? [] : this.model.whatIf({ userIndex }, target, embeddings);
+    return {
+      reference: { score: own, rank },
+      pictures: changed.map(score => {
+        const rankAfter = midRank(score, scores, isMasked);
+        return { score, rank: rankAfter, deltaR: rankChange(rank, rankAfter) };
+      }),
+      scale: standardDeviation(scores),
+    };
+  }
+}
+
+function standardDeviation(values: Float32Array): number {
+  const mean = values.reduce((sum, x) => sum + x, 0) / values.length;
+  const variance = values.reduce((sum, x) => sum + (x - mean) ** 2, 0) / values.length;
+  return Math.sqrt(variance) || 1; // equal scores are equal in any unit
+}

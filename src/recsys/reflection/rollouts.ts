@@ -1,0 +1,187 @@
+/**
+ * @file Rollouts: pictures around P^gen for a batch of pairs, scored by the ranking model and turned into rewards (RAGAR,
+ * Eq. 11-14).
+ *
+ * v^ref is the catalogue picture, whose score is the trained one; v^key is drawn from the reference's own keywords, once for
+ * a pair; all pictures of a pair start from the same noise, so that they differ by their conditions alone.
+ */
+import type { ConditionEncoder } from "../../ml/generation/condition-encoder.js";
+import { dot } from "../../ml/nn/cosine.js";
+import { type Random, seedFrom } from "../../ml/nn/random.js";
+import { rewards } from "../../ml/reflection/rank-reward.js";
+import {
+  explored,
+  type PersonalizerInput,
+  personalizerInputs,
+  type PersonalizerModel,
+  type Policy,
+  type Rollout,
+} from "../generation/personalizer-model.js";
+import { generatorPrompt } from "../retrieval/prompt.js";
+import { type Pair, pairRetrieval } from "./pairs.js";
+import type { PersonalizerTrainingConfig } from "./personalizer-config.js";
+import type { JudgedPair, PictureJudge } from "./picture-judge.js";
+import type { PictureStudio, StudioRequest } from "./picture-studio.js";
+import type { ShopSnapshot } from "./shop-snapshot.js";
+
+export interface RolloutParts {
+  shop: ShopSnapshot;
+  judge: PictureJudge;
+  studio: Pick<PictureStudio, "draw">;
+  encoder: Pick<ConditionEncoder, "encodeTexts" | "projectImage">;
+  config: PersonalizerTrainingConfig;
+  /** Of the pictures' noise. */
+  seed: number;
+  signal?: AbortSignal;
+}
+
+/** What does not change while the personalizer learns: made once for a pair. */
+export interface PreparedPair {
+  pair: Pair;
+  input: PersonalizerInput;
+  /** ρ^ref, ρ^key in standard deviations of the user's scores, CS / 100 of v^key. */
+  reference: number;
+  key: number;
+  keyCaptionSimilarity: number;
+}
+
+/** A batch whose pictures are being drawn. */
+export interface PendingRollouts {
+  noises: Float32Array[][];
+  judged: Promise<{ pair: JudgedPair; captionSimilarities: number[] }[]>;
+}
+
+export interface ScoredRollouts {
+  rollouts: Rollout[];
+  /** Means over the batch of ρ - ρ^ref and ρ - ρ^key, in standard deviations, and of the reward. */
+  overReference: number;
+  overKey: number;
+  reward: number;
+}
+
+type RenderKnobs = Pick<
+  StudioRequest,
+  "blobHash" | "guidanceScale" | "numSteps" | "seed" | "strength"
+>;
+
+/** How a pair's pictures are drawn, whatever they attend to. */
+export function renderKnobs(
+  { config, seed }: Pick<RolloutParts, "config" | "seed">,
+  pair: Pair,
+): RenderKnobs {
+  const { guidanceScale, numSteps, strength } = config;
+  const own = seedFrom("pair", seed, pair.userId, pair.itemId);
+  return { blobHash: pair.blobHash, guidanceScale, numSteps, seed: own, strength };
+}
+
+/** Inputs, v^key and its score for each pair. */
+export async function preparedPairs(
+  parts: RolloutParts,
+  model: Pick<PersonalizerModel, "promptIds">,
+  pairs: readonly Pair[],
+): Promise<PreparedPair[]> {
+  const { config, encoder, judge, shop, signal, studio } = parts;
+  const contexts = pairs.map(pair => pairRetrieval(shop, pair, config));
+  const inputs = await personalizerInputs(model, encoder, contexts);
+  return Promise.all(
+    pairs.map(async (pair, index): Promise<PreparedPair> => {
+      const { referenceCaptionEmbedding, referenceKeywords } = contexts[index];
+      const prompt = generatorPrompt(referenceKeywords, [], shop.items.get(pair.itemId)!.title);
+      const request = { ...renderKnobs(parts, pair), prompt, numImages: 1 };
+      const [{ embedding }] = await studio.draw(request, { signal });
+      const { pictures, reference, scale } = judge.judge(pair, [embedding]);
+      return {
+        pair,
+        input: inputs[index],
+        reference: reference.score / scale,
+        key: pictures[0].score / scale,
+        keyCaptionSimilarity: dot(embedding, referenceCaptionEmbedding!),
+      };
+    }),
+  );
+}
+
+/** Draws r noises for each pair and begins to render; nothing of the model is looked at after this returns. */
+export function beginRollouts(
+  parts: RolloutParts,
+  model: Pick<PersonalizerModel, "policy">,
+  prepared: readonly PreparedPair[],
+  random: Random,
+): PendingRollouts {
+  const policies = model.policy(prepared.map(({ input }) => input));
+  const noises = policies.map(({ mean }) =>
+    Array.from({ length: parts.config.numRollouts }, () => random.normals(mean.length)),
+  );
+  const conditions = policies.map((policy, index) =>
+    noises[index].map(noise => explored(policy, noise)),
+  );
+  const judged = judgedPictures(parts, prepared, conditions);
+  judged.catch(() => undefined); // whoever waits for it hears of the fault
+  return { noises, judged };
+}
+
+/** The rewards of what was drawn (Eq. 14). */
+export async function scoredRollouts(
+  { config }: Pick<RolloutParts, "config">,
+  prepared: readonly PreparedPair[],
+  { judged, noises }: PendingRollouts,
+): Promise<ScoredRollouts> {
+  const rollouts: Rollout[] = [];
+  const sums = { overReference: 0, overKey: 0, reward: 0 };
+  for (const [index, { pair }] of (await judged).entries()) {
+    const { input, key, reference } = prepared[index];
+    const generated = pair.pictures.map(({ score }) => score / pair.scale);
+    const earned = rewards(config.rewardMode, { reference, key, generated }, config.delta);
+    rollouts.push({ input, noises: noises[index], rewards: earned });
+    const share = 1 / (generated.length * prepared.length);
+    generated.forEach((score, t) => {
+      sums.overReference += share * (score - reference);
+      sums.overKey += share * (score - key);
+      sums.reward += share * earned[t];
+    });
+  }
+  return { rollouts, ...sums };
+}
+
+/** The picture of each pair's policy mean, judged: what the personalizer is worth without exploration. */
+export function judgedMeans(
+  parts: RolloutParts,
+  model: Pick<PersonalizerModel, "policy">,
+  prepared: readonly PreparedPair[],
+): ReturnType<typeof judgedPictures> {
+  const policies: Policy[] = model.policy(prepared.map(({ input }) => input));
+  return judgedPictures(
+    parts,
+    prepared,
+    policies.map(({ mean }) => [mean]),
+  );
+}
+
+async function judgedPictures(
+  parts: RolloutParts,
+  prepared: readonly PreparedPair[],
+  conditions: readonly Float32Array[][],
+): Promise<{ pair: JudgedPair; captionSimilarities: number[] }[]> {
+  const { judge, shop, signal, studio } = parts;
+  return Promise.all(
+    prepared.map(async ({ pair }, index) => {
+      const own = conditions[index];
+      const drawn = await studio.draw(
+        {
+          ...renderKnobs(parts, pair),
+          prompt: "",
+          conditions: own,
+          sharesNoise: true,
+          numImages: own.length,
+        },
+        { signal, keep: false },
+      );
+      const embeddings = drawn.map(({ embedding }) => embedding);
+      const caption = shop.items.get(pair.itemId)!.captionEmbedding!;
+      return {
+        pair: judge.judge(pair, embeddings),
+        captionSimilarities: embeddings.map(embedding => dot(embedding, caption)),
+      };
+    }),
+  );
+}

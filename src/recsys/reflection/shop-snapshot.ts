@@ -1,0 +1,75 @@
+/**
+ * @file The shop as the active ranking model saw it in training: the same users, items and split, and what retrieval knows of
+ * the items. Everything that learns from rewards or is measured by rank changes starts here, so that one split holds for all.
+ *
+ * What came after the ranking model's training is cut off: of every user, the earliest items, as many as they had then.
+ */
+import type { ItemWithEmbeddings } from "../../db/embeddings.repository.js";
+import { AppError } from "../../errors/app-error.js";
+import type { Split } from "../evaluation/splits.js";
+import type { LoadedRanker } from "../ranking/ranker-artefact.js";
+import { rankerConfig, type RankerConfig } from "../ranking/ranker-config.js";
+import { splitOf } from "../ranking/ranker-training.service.js";
+import { type InteractionEntry, rankingDataset } from "../ranking/ranking-dataset.js";
+
+export interface ShopItem extends ItemWithEmbeddings {
+  /** Content hash of the catalogue picture; null if it has none. */
+  blobHash: string | null;
+}
+
+export interface ShopSnapshot {
+  ranker: LoadedRanker;
+  config: RankerConfig;
+  /** Of the ranking model, and of its split. */
+  seed: number;
+  /** By the ranking model's user index. */
+  userIds: readonly string[];
+  /** By the ranking model's user index: item indices in the order of time. */
+  timelines: readonly (readonly number[])[];
+  split: Split;
+  items: ReadonlyMap<string, ShopItem>;
+}
+
+interface Dependencies {
+  rankers: { active(): Promise<LoadedRanker | null> };
+  versions: { findById(id: string): Promise<{ config: unknown; seed: number } | null> };
+  interactions: { streamAll(): AsyncIterable<readonly InteractionEntry[]> };
+  /** Every item with its embeddings by the current encoder and its picture. */
+  items: { findAll(): Promise<readonly ShopItem[]> };
+}
+
+/** @throws AppError `RANKER_NOT_TRAINED` */
+export async function readShopSnapshot(deps: Dependencies): Promise<ShopSnapshot> {
+  const ranker = await deps.rankers.active();
+  const version = ranker && (await deps.versions.findById(ranker.versionId));
+  if (!ranker || !version) {
+    throw new AppError("RANKER_NOT_TRAINED");
+  }
+  const config = rankerConfig(version.config as Record<string, unknown>);
+  const rows: InteractionEntry[] = [];
+  for await (const batch of deps.interactions.streamAll()) {
+    rows.push(...batch);
+  }
+  const items = new Map((await deps.items.findAll()).map(item => [item.itemId, item]));
+  const userIds = [...ranker.userIndexOf.keys()]; // in the order of the indices
+  const timelines = timelinesOf(ranker, rows, config.minRating);
+  const split = splitOf({ timelines }, config.split, version.seed);
+  return { ranker, config, seed: version.seed, userIds, timelines, split, items };
+}
+
+function timelinesOf(
+  { itemIndexOf, numChosen, userIndexOf }: LoadedRanker,
+  rows: readonly InteractionEntry[],
+  minRating: number,
+): number[][] {
+  const now = rankingDataset(rows, {}, { minRating });
+  const timelines = Array.from(userIndexOf, (): number[] => []);
+  now.userIds.forEach((userId, index) => {
+    const user = userIndexOf.get(userId);
+    if (user !== undefined) {
+      const known = now.timelines[index].flatMap(item => itemIndexOf.get(now.itemIds[item]) ?? []);
+      timelines[user] = known.slice(0, numChosen[user]);
+    }
+  });
+  return timelines;
+}
