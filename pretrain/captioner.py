@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from clip import WIDTH, trained_clip
-from common import Trainer, load_module, load_stickers, stage_arguments, start
+from common import Trainer, half_precision, load_module, load_stickers, stage_arguments, start
 from tokenizer import END, caption_tokenizer
 
 MAX_TOKENS = 40
@@ -62,7 +62,8 @@ def main():
             ids[n, : len(captions[r])] = labels[n, : len(captions[r])] = torch.tensor(captions[r])
         seen = states[rows].float()
         seen = seen + 0.1 * seen.std() * torch.randn_like(seen)
-        logits = decoder(input_ids=ids, encoder_hidden_states=seen).logits
+        with half_precision():
+            logits = decoder(input_ids=ids, encoder_hidden_states=seen).logits.float()
         loss = F.cross_entropy(logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten(), ignore_index=-100)
         trainer.update(loss)
     trainer.save()

@@ -15,9 +15,8 @@ tags: [text-to-image, image-to-image, clip, stickers]
 # mini
 
 The smallest real base models of Vitrine: CLIP, an autoencoder, a conditional diffusion U-Net with an image projection
-(IP-Adapter style), a captioner. Trained from scratch on {trained_on} emoji stickers in six open styles, on two CPU
-cores shared with other work, in about an hour and a half, so that the whole path runs for real from a fresh clone. It knows emoji and nothing
-else.
+(IP-Adapter style), a captioner, a language model. Trained from scratch on {trained_on} emoji stickers in six open styles, on two CPU
+cores shared with other work, so that the whole path runs for real from a fresh clone. It knows emoji and nothing else.
 
 ## What is in it
 
@@ -25,13 +24,15 @@ else.
 |---|---|
 | `clip/onnx/text_model.onnx` | `input_ids` int64 [B, T<=32] -> `text_embeds` f32 [B, 128], not normalised |
 | `clip/onnx/vision_model.onnx` | `pixel_values` f32 [B, 3, 128, 128] in [-1, 1] -> `image_embeds` f32 [B, 128], not normalised |
-| `text_encoder/model.onnx` | `input_ids` int64 [B, T<=32] -> `last_hidden_state` f32 [B, T, 192], `pooler_output` f32 [B, 192]; CLIP's own text tower |
+| `text_encoder/model.onnx` | `input_ids` int64 [B, T<=32] -> `last_hidden_state` f32 [B, T, 192], `pooler_output` f32 [B, 192]; began as CLIP's text tower and learnt on with the U-Net |
 | `image_projection/model.onnx` | `image_embeds` f32 [B, 128] (any length, normalised inside) -> `image_tokens` f32 [B, 4, 192] |
 | `unet/model.onnx` | `sample` f32 [B, 12, 16, 16], `timestep` int64 [B], `encoder_hidden_states` f32 [B, T, 192] -> `out_sample` f32 [B, 12, 16, 16] |
 | `vae_encoder/model.onnx` | `sample` f32 [B, 3, 128, 128] in [-1, 1] -> `latent_sample` f32 [B, 12, 16, 16], the mean; multiply by `scaling_factor` |
 | `vae_decoder/model.onnx` | `latent_sample` f32 [B, 12, 16, 16], divided by `scaling_factor` -> `sample` f32 [B, 3, 128, 128] |
 | `captioner/onnx/encoder_model.onnx` | `pixel_values` -> `last_hidden_state` f32 [B, 65, 192] |
 | `captioner/onnx/decoder_model_merged.onnx` | `input_ids` int64 [B, n], `encoder_hidden_states`, `past_key_values.{{0,1}}.{{key,value}}` f32 [B, 3, past, 64] (past may be 0) -> `logits`, `present.*` |
+| `llm/model.safetensors` | `LlamaForCausalLM`, float16: keywords of an item (`prompts/keywords.v1.txt`), the look a person prefers (`prompts/preference.v1.txt`) |
+| `heldout.json` | the `style:thing` pairs that nothing here was trained on |
 
 - Pictures are 128x128 RGB on white; lay transparent ones on white first.
 - **Condition** [B, 36, 192]: the states of the text padded to 32 tokens with `<|endoftext|>`, then 4 image tokens: the
@@ -40,7 +41,7 @@ else.
 - Prediction: `v_prediction`, 1,000 timesteps, `scaled_linear` 0.00085-0.012, leading spacing, steps_offset 1.
 - `patch_size: 2` in the autoencoder's config means that the graphs fold 2x2 pixels into channels first. Its Python class
   is diffusers' AutoencoderKL behind a pixel_unshuffle; the ONNX files take and give plain RGB.
-- Weights are stored as float16, those of the CLIP towers and the captioner as int8 with a scale a channel; inputs,
+- Weights are stored as float16, those of the U-Net, the CLIP towers and the captioner as int8 with a scale a channel; inputs,
   outputs and arithmetic are float32.
 
 ## Image-to-image
@@ -105,6 +106,7 @@ def figures_of(m):
     rows = [("autoencoder PSNR, mean (10th percentile)", f"{m['autoencoder']['psnr_db_mean']:.1f} ({m['autoencoder']['psnr_db_p10']:.1f}) dB"),
             (f"CLIP image -> caption among {c['among']}: R@1, R@5", f"{c['image_to_caption_r1']:.2f}, {c['image_to_caption_r5']:.2f}"),
             ("CLIP zero-shot style by words", f"{c['style_by_words_accuracy']:.2f}"),
+            ("language model: F1 of the keywords, from caption and title / from a caption that names another thing", "{captionAndTitle:.2f} / {wrongThingInCaption:.2f}".format(**m["language"]["keywordF1"])),
             ("captioner: word F1, whole title right", f"{m['captioner']['word_f1']:.2f}, {m['captioner']['title_exact']:.2f}")]
     lines = ["| redrawn in the held-out style | judged to be in it | CLIP cosine to the real drawing | to the reference | PSNR to the reference |", "|---|--:|--:|--:|--:|"]
     lines.append(f"| reference itself | {r['reference_itself']['judged_wanted_style']:.2f} | {r['reference_itself']['clip_to_target']:.2f} | 1.00 | |")

@@ -22,6 +22,7 @@ from captioner import MAX_TOKENS, trained_decoder
 from clip import EMBEDDING, WIDTH, trained_clip
 from common import hold_out, load_module, load_stickers
 from prompts import STYLE_WORDS, style_words
+from language import export_language
 from tokenizer import MAX_LENGTH, caption_tokenizer, clip_tokenizer, write_caption_tokenizer, write_clip_tokenizer
 from unet import IMAGE_TOKENS, SCHEDULE, NormalisedImageProjection, build_unet, trained_text_encoder
 from vae import LATENT_CHANNELS, PATCH, trained_vae
@@ -359,10 +360,11 @@ def main():
     export_clip(clip, tokenizer, out)
     export_text_encoder(trained_text_encoder(trained_clip(stickers, work), work), tokenizer, out)
     export_captioner(clip, trained_decoder(stickers, work), caption_tokenizer(stickers, work), out)
+    export_language(stickers, work, out / "llm")
     write_json(out / "styles.json", {s: style_words(s) for s in dict.fromkeys([*STYLE_WORDS, *stickers.styles])})
     write_json(out / "model_index.json", {
         "_class_name": "StableDiffusionImg2ImgPipeline", "_diffusers_version": "0.42.1",
-        "image_projection": ["diffusers", "ImageProjection"], "scheduler": ["diffusers", "DDIMScheduler"],
+        "image_projection": ["diffusers", "ImageProjection"], "llm": ["transformers", "LlamaForCausalLM"], "scheduler": ["diffusers", "DDIMScheduler"],
         "text_encoder": ["transformers", "CLIPTextModel"], "tokenizer": ["transformers", "CLIPTokenizer"],
         "unet": ["diffusers", "UNet2DConditionModel"], "vae_decoder": ["diffusers", "AutoencoderKL"], "vae_encoder": ["diffusers", "AutoencoderKL"]})
     for name in ("README.md", "metrics.json"):  # the card and the figures outlive a new export; measure.py renews them
@@ -371,7 +373,7 @@ def main():
                 shutil.copy(source, out / name)
     write_json(work / "parity.json", PARITY)
     pairs = [f"{style}:{concept}" for concept, style in sorted(hold_out(stickers.rows))]
-    write_json(Path(__file__).parent / "heldout.json", pairs)
+    write_json(out / "heldout.json", pairs)  # the pictures that no model here was trained on
     total = write_manifest(out)
     final.parent.mkdir(parents=True, exist_ok=True)
     old = final.with_name(f".{final.name}.old")

@@ -327,6 +327,9 @@ def main():
         metrics["captioner"], metrics["caption_samples"] = measure_captioner(pack, rows, images)
     if "redraw" in parts:
         metrics["redraw"] = measure_redraw(pack, stickers, arguments.count, arguments.work)
+    language = arguments.work / "language-metrics.json"  # language.py measures its own model, as it ends
+    if language.exists():
+        metrics["language"] = {k: v for k, v in json.loads(language.read_text()).items() if k != "examples"}
     metrics["training"] = training_record(arguments.work)
     if (arguments.work / "parity.json").exists():
         metrics["parity"] = json.loads((arguments.work / "parity.json").read_text())

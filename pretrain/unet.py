@@ -31,6 +31,7 @@ from tokenizer import clip_tokenizer
 from vae import LATENT_CHANNELS, build_vae
 
 IMAGE_TOKENS = 4
+NOISY_SHARE, NOISY_FROM = 0.65, 650  # of the plain examples: where words, not the latents, say what is to be seen
 ALIGNED = 0.6  # from this likeness on, two drawings of a thing share their outlines
 SCHEDULE = {
     "num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear",
@@ -179,7 +180,9 @@ def main():
         tokens = projection(embeds) * pictured.view(-1, 1, 1)
         t = (torch.rand(size, generator=noise_rng) * (start_at + 1)).long()
         same = (reference == target).flatten(1).all(1)
-        t = torch.where(same, (torch.rand(size, generator=noise_rng) * 1000).long(), t)
+        anywhere = torch.rand(size, generator=noise_rng)
+        noisy = torch.rand(size, generator=noise_rng) < NOISY_SHARE
+        t = torch.where(same, torch.where(noisy, 999 - anywhere * (999 - NOISY_FROM), anywhere * 1000).long(), t)
         a, s = column(cumulative[t].sqrt()), column((1 - cumulative[t]).sqrt())
         ratio = column((cumulative[start_at] / (1 - cumulative[start_at])).sqrt())
         noise = torch.randn(target.shape, generator=noise_rng) + ratio * (reference - target)
