@@ -1,7 +1,14 @@
 /** @file The dense kernels of the rankers in plain loops, summed in 64 bits: the oracle of the fast ones. */
 import { type Matrix, matrix } from "../../src/ml/nn/shape.js";
 import { topK } from "../../src/ml/nn/top-k.js";
-import type { ContrastTile, DenseKernels, Neighbours } from "../../src/ml/ranking/dense-kernels.js";
+import type {
+  Attention,
+  AttentionGradient,
+  AttentionParameters,
+  ContrastTile,
+  DenseKernels,
+  Neighbours,
+} from "../../src/ml/ranking/dense-kernels.js";
 
 const at = ({ shape, values }: Matrix, isTransposed: boolean, r: number, c: number) =>
   isTransposed ? values[c * shape[1] + r] : values[r * shape[1] + c];
@@ -77,6 +84,43 @@ export class PlainKernels implements DenseKernels {
     }
     tile.columnProduct.values.set(sums);
     return tile;
+  }
+
+  async attention(view: Matrix, { weight, bias, query }: AttentionParameters): Promise<Attention> {
+    const D = bias.length;
+    const hidden = await this.matMul(view, weight);
+    const scores = new Float32Array(view.shape[0]);
+    for (let at = 0; at < hidden.values.length; at++) {
+      hidden.values[at] = Math.tanh(hidden.values[at] + bias[at % D]);
+      scores[Math.floor(at / D)] += hidden.values[at] * query[at % D];
+    }
+    return { hidden, scores };
+  }
+
+  async attentionGradient(
+    view: Matrix,
+    { weight, query }: AttentionParameters,
+    hidden: Matrix,
+    dScores: Float32Array,
+  ): Promise<AttentionGradient> {
+    const D = query.length;
+    const dBefore = matrix(view.shape);
+    const bias = new Float32Array(D);
+    const dQuery = new Float32Array(D);
+    for (let at = 0; at < dBefore.values.length; at++) {
+      const d = at % D;
+      const dScore = dScores[Math.floor(at / D)];
+      const value = dScore * query[d] * (1 - hidden.values[at] ** 2);
+      dBefore.values[at] = value;
+      bias[d] += value;
+      dQuery[d] += dScore * hidden.values[at];
+    }
+    return {
+      view: await this.matMul(dBefore, weight, { b: true }),
+      weight: await this.matMul(view, dBefore, { a: true }),
+      bias,
+      query: dQuery,
+    };
   }
 
   async dispose(): Promise<void> {

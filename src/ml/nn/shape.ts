@@ -71,8 +71,14 @@ export function addScaled(target: Float32Array, source: Float32Array, scale: num
 // The loops below go by offsets: making a view of every row costs more than the arithmetic on it.
 
 /** Each row divided by its Euclidean length; a row of zeros stays zero. */
-export function normalizedRows({ shape, values }: Matrix): Matrix {
-  const result = matrix(shape);
+export function normalizedRows(source: Matrix): Matrix {
+  const result = matrix(source.shape);
+  normalizeRowsInto(source, result.values);
+  return result;
+}
+
+/** {@link normalizedRows} written to `target`. */
+export function normalizeRowsInto({ shape, values }: Matrix, target: Float32Array): void {
   const [N, D] = shape;
   for (let i = 0, start = 0; i < N; i++, start += D) {
     let squared = 0;
@@ -81,20 +87,22 @@ export function normalizedRows({ shape, values }: Matrix): Matrix {
     }
     const scale = squared > 0 ? 1 / Math.sqrt(squared) : 0;
     for (let at = start; at < start + D; at++) {
-      result.values[at] = values[at] * scale;
+      target[at] = values[at] * scale;
     }
   }
-  return result;
 }
 
 /**
- * Adds to `dx` what `dn`, the gradient at `n = x / ||x||`, asks of `x`: `(dn - n (n · dn)) / ||x||`; nothing for a row
- * of zeros, which has no direction to change.
+ * Adds to `dx` what `scale · dn`, the gradient at `n = x / ||x||`, asks of `x`: `scale (dn - n (n · dn)) / ||x||`; nothing
+ * for a row of zeros, which has no direction to change.
+ *
+ * @param scale Default: 1.
  */
 export function addNormalizedRowsGradient(
   { shape, values }: Matrix,
   { values: gradient }: Matrix,
   { values: target }: Matrix,
+  scale = 1,
 ): void {
   const [N, D] = shape;
   for (let i = 0, start = 0; i < N; i++, start += D) {
@@ -105,7 +113,7 @@ export function addNormalizedRowsGradient(
       along += values[at] * gradient[at];
     }
     if (squared > 0) {
-      const inverse = 1 / Math.sqrt(squared);
+      const inverse = scale / Math.sqrt(squared);
       along /= squared;
       for (let at = start; at < start + D; at++) {
         target[at] += (gradient[at] - values[at] * along) * inverse;

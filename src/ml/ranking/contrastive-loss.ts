@@ -17,49 +17,72 @@ import {
   gatherRows,
   type Matrix,
   matrix,
-  normalizedRows,
+  normalizeRowsInto,
   row,
   rowRange,
-  stackRows,
 } from "../nn/shape.js";
 import type { DenseKernels } from "./dense-kernels.js";
 
 /** Similarities held at once: 16 MB. */
 const TILE_VALUES = 4_194_304;
 
-export interface ContrastiveLoss {
-  /** C(z1, z2). */
-  loss: number;
-  /** At z1 and z2; `[N, D]` each. */
-  dFirst: Matrix;
-  dSecond: Matrix;
-}
-
-/** The views to compare, and how. */
+/** The views to compare with the fused one, and how. */
 export interface Contrast {
-  /** z1 `[N, D]`. */
-  first: Matrix;
+  /** z1 of each modality `[N, D]`. */
+  views: readonly Matrix[];
   /** z2 `[N, D]`. */
-  second: Matrix;
+  fused: Matrix;
   /** τ. */
   temperature: number;
   /** The items `i`, without repeats. */
   anchors: ArrayLike<number>;
 }
 
+export interface ContrastiveLoss {
+  /** Σ_m C(z1_m, z2). */
+  loss: number;
+  /** At z1 of each modality; `[N, D]` each. */
+  dViews: Matrix[];
+  /** At z2; `[N, D]`. */
+  dFused: Matrix;
+}
+
 /** The loss and its gradient, which share their products. */
 export async function contrastiveLoss(
-  { first, second, temperature, anchors }: Contrast,
+  { views, fused, temperature, anchors }: Contrast,
   kernels: DenseKernels,
 ): Promise<ContrastiveLoss> {
-  const [N, D] = first.shape;
+  const [N, D] = fused.shape;
+  const scale = 1 / (anchors.length * temperature);
+  const keys = matrix([2 * N, D]); // z1 / ||z1|| above z2 / ||z2||
+  normalizeRowsInto(fused, keys.values.subarray(N * D));
+  const dUnit = matrix([N, D]); // at z2 / ||z2||, before the scale
+  const result: ContrastiveLoss = { loss: 0, dViews: [], dFused: matrix([N, D]) };
+  for (const view of views) {
+    normalizeRowsInto(view, keys.values.subarray(0, N * D));
+    const { loss, dKeys } = await compared(keys, { temperature, anchors }, kernels);
+    result.loss += loss;
+    const dView = matrix([N, D]);
+    addNormalizedRowsGradient(view, rowRange(dKeys, 0, N), dView, scale);
+    result.dViews.push(dView);
+    addScaled(dUnit.values, dKeys.values.subarray(N * D), 1);
+  }
+  addNormalizedRowsGradient(fused, dUnit, result.dFused, scale);
+  return result;
+}
+
+/** C of unit rows, and its gradient at them times Mτ; `[2N, D]`. */
+async function compared(
+  keys: Matrix,
+  { temperature, anchors }: Pick<Contrast, "temperature" | "anchors">,
+  kernels: DenseKernels,
+): Promise<{ loss: number; dKeys: Matrix }> {
+  const N = keys.shape[0] / 2;
   const M = anchors.length;
-  const keys = stackRows(normalizedRows(first), normalizedRows(second)); // [2N, D]
-  const dKeys = matrix([2 * N, D]);
-  const scale = 1 / (M * temperature);
-  let loss = 0;
   const tileRows = Math.max(1, Math.floor(TILE_VALUES / (2 * N)));
   const chosen = gatherRows(keys, anchors);
+  let loss = 0;
+  let dKeys: Matrix | null = null;
   for (let start = 0; start < M; start += tileRows) {
     const end = Math.min(start + tileRows, M);
     const tile = rowRange(chosen, start, end);
@@ -68,7 +91,11 @@ export async function contrastiveLoss(
       keys,
       temperature,
     );
-    addScaled(dKeys.values, columnProduct.values, scale);
+    if (dKeys) {
+      addScaled(dKeys.values, columnProduct.values, 1);
+    } else {
+      dKeys = columnProduct;
+    }
     for (let t = 0; t < end - start; t++) {
       const i = anchors[start + t];
       const z1 = row(keys, i);
@@ -76,41 +103,37 @@ export async function contrastiveLoss(
       const own = Math.exp(dot(z1, z1) / temperature) / denominators[t];
       loss += Math.log(denominators[t]) - dot(z1, z2) / temperature;
       const dFirst = row(dKeys, i);
-      addScaled(dFirst, row(rowProduct, t), scale / denominators[t]);
-      addScaled(dFirst, z1, -2 * scale * own); // e^{cos(z1ᵢ,z1ᵢ)} is in both products, not in the loss
-      addScaled(dFirst, z2, -scale);
-      addScaled(row(dKeys, N + i), z1, -scale);
+      addScaled(dFirst, row(rowProduct, t), 1 / denominators[t]);
+      addScaled(dFirst, z1, -2 * own); // e^{cos(z1ᵢ,z1ᵢ)} is in both products, not in the loss
+      addScaled(dFirst, z2, -1);
+      addScaled(row(dKeys, N + i), z1, -1);
     }
   }
-  const result = { loss: loss / M, dFirst: matrix([N, D]), dSecond: matrix([N, D]) };
-  addNormalizedRowsGradient(first, rowRange(dKeys, 0, N), result.dFirst);
-  addNormalizedRowsGradient(second, rowRange(dKeys, N, 2 * N), result.dSecond);
-  return result;
+  return { loss: loss / M, dKeys: dKeys ?? matrix(keys.shape) };
 }
 
 /** The same with only `items` in the sums: `i` and `j` both run over them (`inBatch`). */
 export async function contrastiveLossWithin(
   items: ArrayLike<number>,
-  contrast: Omit<Contrast, "anchors">,
+  { views, fused, temperature }: Omit<Contrast, "anchors">,
   kernels: DenseKernels,
 ): Promise<ContrastiveLoss> {
   const within = await contrastiveLoss(
     {
-      ...contrast,
-      first: gatherRows(contrast.first, items),
-      second: gatherRows(contrast.second, items),
+      views: views.map(view => gatherRows(view, items)),
+      fused: gatherRows(fused, items),
+      temperature,
       anchors: Array.from({ length: items.length }, (_, i) => i),
     },
     kernels,
   );
-  const result = {
-    loss: within.loss,
-    dFirst: matrix(contrast.first.shape),
-    dSecond: matrix(contrast.second.shape),
+  const scattered = (source: Matrix) => {
+    const result = matrix(fused.shape);
+    for (let i = 0; i < items.length; i++) {
+      row(result, items[i]).set(row(source, i));
+    }
+    return result;
   };
-  for (let i = 0; i < items.length; i++) {
-    row(result.dFirst, items[i]).set(row(within.dFirst, i));
-    row(result.dSecond, items[i]).set(row(within.dSecond, i));
-  }
-  return result;
+  const { loss, dViews, dFused } = within;
+  return { loss, dViews: dViews.map(scattered), dFused: scattered(dFused) };
 }

@@ -1,5 +1,5 @@
 /**
- * @file The three dense operations in which MICRO spends its time, so that whoever computes them fastest can.
+ * @file The dense operations in which MICRO spends its time, so that whoever computes them fastest can.
  *
  * `onnx-kernels.ts` is the default: ONNX Runtime multiplies matrices three times as fast as TensorFlow.js's WASM backend.
  * `tfjs-kernels.ts` is the same on whatever TensorFlow.js runs on, a GPU included.
@@ -24,6 +24,28 @@ export interface ContrastTile {
   columnProduct: Matrix;
 }
 
+/** The attention's linear map, and what its output is multiplied with. */
+export interface AttentionParameters {
+  /** W `[D, D]`. */
+  weight: Matrix;
+  /** b `[D]`. */
+  bias: Float32Array;
+  /** v `[D]`. */
+  query: Float32Array;
+}
+
+export interface Attention {
+  /** t = tanh(E W + b) `[N, D]`. */
+  hidden: Matrix;
+  /** t · v `[N]`. */
+  scores: Float32Array;
+}
+
+export interface AttentionGradient extends AttentionParameters {
+  /** At E `[N, D]`. */
+  view: Matrix;
+}
+
 export interface DenseKernels {
   readonly name: string;
 
@@ -38,6 +60,17 @@ export interface DenseKernels {
    * the loss's two views stacked, unit rows or zeros; `[T, D], [K, D]`.
    */
   contrast(anchors: Matrix, keys: Matrix, temperature: number): Promise<ContrastTile>;
+
+  /** How much one view E `[N, D]` counts in each item's fusion, before the softmax. */
+  attention(view: Matrix, parameters: AttentionParameters): Promise<Attention>;
+
+  /** The gradients of {@link attention} given those at its scores `[N]`. */
+  attentionGradient(
+    view: Matrix,
+    parameters: AttentionParameters,
+    hidden: Matrix,
+    dScores: Float32Array,
+  ): Promise<AttentionGradient>;
 
   dispose(): Promise<void>;
 }

@@ -141,7 +141,7 @@ export class MicroNetwork {
     graphs: MicroGraphs,
     batch: MicroBatch,
   ): Promise<{ losses: LossTerms; gradients: NamedArrays }> {
-    const { l2Weight, numLayers } = this.config;
+    const { contrastWeight, l2Weight, numLayers } = this.config;
     const forward = await this.forward(graphs);
     const { views, userVectors, itemVectors } = forward;
 
@@ -154,7 +154,12 @@ export class MicroNetwork {
     // 2. Back through the fusion: h -> E_m, W, b, v.
     const query = fusionParameters(this.shape, this.parameters);
     const fused = await fusionGradient(views, query, { ...forward.fusion, dFused }, this.kernels);
-    dViews.forEach((dView, m) => addScaled(dView.values, fused.views[m].values, 1));
+    dViews.forEach((dView, m) => {
+      const ofFusion = fused.views[m].values;
+      for (let at = 0; at < ofFusion.length; at++) {
+        dView.values[at] = contrastWeight * dView.values[at] + ofFusion[at];
+      }
+    });
 
     // 3. Back through the graphs: Ū, Ī -> U, X and E_m -> X.
     const dNodes = propagated(graphs.userItemTransposed, stackRows(dUsers, dItems), numLayers);
@@ -175,26 +180,19 @@ export class MicroNetwork {
     return { losses: { total: bpr + contrastive + l2, bpr, contrastive, l2 }, gradients };
   }
 
-  /** The contrastive terms of all modalities, weighted; adds their gradient at h to `dFused`. */
+  /** The contrastive terms of all modalities; adds their weighted gradient at h to `dFused`; `dViews` is not weighted yet. */
   private async contrast(
     { views, fusion: { fused } }: MicroForward,
     { anchors, triples }: MicroBatch,
     dFused: Matrix,
   ): Promise<{ contrastive: number; dViews: Matrix[] }> {
     const { contrastWeight, temperature } = this.config;
-    let contrastive = 0;
-    const dViews: Matrix[] = [];
-    for (const view of views) {
-      const pair = { first: view, second: fused, temperature };
-      const { loss, dFirst, dSecond } = anchors
-        ? await contrastiveLoss({ ...pair, anchors }, this.kernels)
-        : await contrastiveLossWithin(batchItems(triples), pair, this.kernels);
-      contrastive += contrastWeight * loss;
-      addScaled(dFused.values, dSecond.values, contrastWeight);
-      dViews.push(matrix(view.shape));
-      addScaled(dViews[dViews.length - 1].values, dFirst.values, contrastWeight);
-    }
-    return { contrastive, dViews };
+    const contrast = { views, fused, temperature };
+    const result = anchors
+      ? await contrastiveLoss({ ...contrast, anchors }, this.kernels)
+      : await contrastiveLossWithin(batchItems(triples), contrast, this.kernels);
+    addScaled(dFused.values, result.dFused.values, contrastWeight);
+    return { contrastive: contrastWeight * result.loss, dViews: result.dViews };
   }
 
   /** Back through the learned graph: E_m -> features and their projection. */

@@ -9,18 +9,11 @@
  *
  * Shapes: N items, D embedding size, m modalities.
  */
-import { addScaled, type Matrix, matrix, row } from "../nn/shape.js";
-import type { DenseKernels } from "./dense-kernels.js";
+import { addScaled, type Matrix, matrix } from "../nn/shape.js";
+import type { AttentionParameters, DenseKernels } from "./dense-kernels.js";
 
 /** The query of the attention, shared by the modalities. */
-export interface FusionParameters {
-  /** W `[D, D]`. */
-  weight: Matrix;
-  /** b `[D]`. */
-  bias: Float32Array;
-  /** v `[D]`. */
-  query: Float32Array;
-}
+export type FusionParameters = AttentionParameters;
 
 export interface Fusion {
   /** h `[N, D]`. */
@@ -33,30 +26,21 @@ export interface Fusion {
 
 export async function fusion(
   views: readonly Matrix[],
-  { weight, bias, query }: FusionParameters,
+  parameters: FusionParameters,
   kernels: DenseKernels,
 ): Promise<Fusion> {
   const [N, D] = views[0].shape;
   const hidden: Matrix[] = [];
   const weights = matrix([N, views.length]);
   for (const [m, view] of views.entries()) {
-    const t = await kernels.matMul(view, weight);
-    const { values } = t;
-    for (let i = 0, at = 0; i < N; i++) {
-      let score = 0;
-      for (let d = 0; d < D; d++, at++) {
-        const value = Math.tanh(values[at] + bias[d]);
-        values[at] = value;
-        score += value * query[d];
-      }
-      weights.values[i * views.length + m] = score;
+    const attention = await kernels.attention(view, parameters);
+    for (let i = 0; i < N; i++) {
+      weights.values[i * views.length + m] = attention.scores[i];
     }
-    hidden.push(t);
+    hidden.push(attention.hidden);
   }
+  softmaxRowsInPlace(weights);
   const fused = matrix([N, D]);
-  for (let i = 0; i < N; i++) {
-    softmaxInPlace(row(weights, i));
-  }
   views.forEach((view, m) => addWeighted(fused, view, weights, m));
   return { fused, weights, hidden };
 }
@@ -69,7 +53,7 @@ export interface FusionGradient extends FusionParameters {
 /** The gradients of {@link fusion}, given the one at h. */
 export async function fusionGradient(
   views: readonly Matrix[],
-  { weight, query }: FusionParameters,
+  parameters: FusionParameters,
   { weights, hidden, dFused }: Fusion & { dFused: Matrix },
   kernels: DenseKernels,
 ): Promise<FusionGradient> {
@@ -82,22 +66,16 @@ export async function fusionGradient(
   };
   const dScores = scoreGradients(views, weights, dFused);
   for (const [m, view] of views.entries()) {
-    const dBeforeTanh = matrix([N, D]);
-    const t = hidden[m].values;
-    for (let i = 0, at = 0; i < N; i++) {
-      const dScore = dScores.values[i * views.length + m];
-      for (let d = 0; d < D; d++, at++) {
-        const value = dScore * query[d] * (1 - t[at] * t[at]);
-        dBeforeTanh.values[at] = value;
-        result.bias[d] += value;
-        result.query[d] += dScore * t[at];
-      }
+    const ofView = new Float32Array(N);
+    for (let i = 0; i < N; i++) {
+      ofView[i] = dScores.values[i * views.length + m];
     }
-    const dWeight = await kernels.matMul(view, dBeforeTanh, { a: true });
-    addScaled(result.weight.values, dWeight.values, 1);
-    const dView = await kernels.matMul(dBeforeTanh, weight, { b: true });
-    addWeighted(dView, dFused, weights, m);
-    result.views.push(dView);
+    const gradient = await kernels.attentionGradient(view, parameters, hidden[m], ofView);
+    addScaled(result.weight.values, gradient.weight.values, 1);
+    addScaled(result.bias, gradient.bias, 1);
+    addScaled(result.query, gradient.query, 1);
+    addWeighted(gradient.view, dFused, weights, m);
+    result.views.push(gradient.view);
   }
   return result;
 }
@@ -140,15 +118,20 @@ function scoreGradients(views: readonly Matrix[], weights: Matrix, dFused: Matri
   return result;
 }
 
-/** `e^x / Σ e^x`, safe for large scores. */
-export function softmaxInPlace(scores: Float32Array): void {
-  const highest = scores.reduce((a, b) => Math.max(a, b), -Infinity);
-  let sum = 0;
-  for (let m = 0; m < scores.length; m++) {
-    scores[m] = Math.exp(scores[m] - highest);
-    sum += scores[m];
-  }
-  for (let m = 0; m < scores.length; m++) {
-    scores[m] /= sum;
+/** `e^x / Σ e^x` in every row, safe for large scores. */
+export function softmaxRowsInPlace({ shape: [rows, columns], values }: Matrix): void {
+  for (let start = 0; start < rows * columns; start += columns) {
+    let highest = -Infinity;
+    for (let at = start; at < start + columns; at++) {
+      highest = Math.max(highest, values[at]);
+    }
+    let sum = 0;
+    for (let at = start; at < start + columns; at++) {
+      values[at] = Math.exp(values[at] - highest);
+      sum += values[at];
+    }
+    for (let at = start; at < start + columns; at++) {
+      values[at] /= sum;
+    }
   }
 }

@@ -1,8 +1,15 @@
-/** @file The dense kernels of the rankers on ONNX Runtime: three small models, written in memory. */
+/** @file The dense kernels of the rankers on ONNX Runtime: small models, written in memory. */
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { type Matrix, matrix } from "../nn/shape.js";
 import { type OnnxOptions, onnxSessionOptions } from "../runtime/onnx-session.js";
-import type { ContrastTile, DenseKernels, Neighbours } from "./dense-kernels.js";
+import type {
+  Attention,
+  AttentionGradient,
+  AttentionParameters,
+  ContrastTile,
+  DenseKernels,
+  Neighbours,
+} from "./dense-kernels.js";
 import { onnxModel, type OnnxNode } from "./onnx-graph.js";
 
 const transposes = [
@@ -71,6 +78,57 @@ function contrastModel(): Uint8Array {
   );
 }
 
+/** See `DenseKernels.attention`. */
+function attentionModel(): Uint8Array {
+  return onnxModel(
+    [
+      { op: "Gemm", inputs: ["view", "weight", "bias"], outputs: ["before"] },
+      { op: "Tanh", inputs: ["before"], outputs: ["hidden"] },
+      { op: "MatMul", inputs: ["hidden", "query"], outputs: ["scores"] },
+    ],
+    [
+      { name: "view", dimensions: ["N", "D"] },
+      { name: "weight", dimensions: ["D", "D"] },
+      { name: "bias", dimensions: ["D"] },
+      { name: "query", dimensions: ["D", "1"] },
+    ],
+    [
+      { name: "hidden", dimensions: ["N", "D"] },
+      { name: "scores", dimensions: ["N", "1"] },
+    ],
+  );
+}
+
+/** See `DenseKernels.attentionGradient`: `dBefore = dScores vᵀ (1 - t²)`. */
+function attentionGradientModel(): Uint8Array {
+  return onnxModel(
+    [
+      { op: "MatMul", inputs: ["dScores", "query"], outputs: ["dHidden"] },
+      { op: "Mul", inputs: ["hidden", "hidden"], outputs: ["squares"] },
+      { op: "Mul", inputs: ["dHidden", "squares"], outputs: ["lost"] },
+      { op: "Sub", inputs: ["dHidden", "lost"], outputs: ["dBefore"] },
+      { op: "Gemm", inputs: ["view", "dBefore"], outputs: ["dWeight"], ints: { transA: 1 } },
+      { op: "Gemm", inputs: ["dBefore", "weight"], outputs: ["dView"], ints: { transB: 1 } },
+      { op: "ReduceSum", inputs: ["dBefore", "axes"], outputs: ["dBias"], ints: { keepdims: 0 } },
+      { op: "Gemm", inputs: ["hidden", "dScores"], outputs: ["dQuery"], ints: { transA: 1 } },
+    ],
+    [
+      { name: "view", dimensions: ["N", "D"] },
+      { name: "hidden", dimensions: ["N", "D"] },
+      { name: "weight", dimensions: ["D", "D"] },
+      { name: "query", dimensions: ["1", "D"] },
+      { name: "dScores", dimensions: ["N", "1"] },
+      { name: "axes", type: "int64", dimensions: ["1"] },
+    ],
+    [
+      { name: "dWeight", dimensions: ["D", "D"] },
+      { name: "dView", dimensions: ["N", "D"] },
+      { name: "dBias", dimensions: ["D"] },
+      { name: "dQuery", dimensions: ["D", "1"] },
+    ],
+  );
+}
+
 const toTensor = ({ shape, values }: Matrix) => new Tensor("float32", values, shape);
 
 /** Made by {@link createOnnxKernels}. */
@@ -79,8 +137,9 @@ class OnnxKernels implements DenseKernels {
 
   constructor(
     private readonly products: readonly InferenceSession[],
-    private readonly neighbours: InferenceSession,
-    private readonly contrasts: InferenceSession,
+    private readonly sessions: Readonly<
+      Record<"nearest" | "contrast" | "attention" | "attentionGradient", InferenceSession>
+    >,
   ) {}
 
   async matMul(
@@ -97,14 +156,14 @@ class OnnxKernels implements DenseKernels {
   }
 
   async nearest(queries: Matrix, keys: Matrix, k: number): Promise<Neighbours> {
-    const { indices, similarities } = await this.neighbours.run({
+    const { indices, similarities } = await this.sessions.nearest.run({
       queries: toTensor(queries),
       keys: toTensor(keys),
       k: new Tensor("int64", BigInt64Array.of(BigInt(k)), [1]),
     });
     return {
       indices: indices.data as Int32Array, // declared int32 in the model above
-      similarities: similarities.data as Float32Array,
+      similarities: toValues(similarities),
     };
   }
 
@@ -120,7 +179,7 @@ class OnnxKernels implements DenseKernels {
       }
       own.values[t] = Math.exp(squared);
     }
-    const { denominators, rowProduct, columnProduct } = await this.contrasts.run({
+    const { denominators, rowProduct, columnProduct } = await this.sessions.contrast.run({
       anchors: toTensor(anchors),
       scaled: toTensor(scaled),
       own: toTensor(own),
@@ -128,24 +187,68 @@ class OnnxKernels implements DenseKernels {
       ones: new Tensor("float32", new Float32Array(keys.shape[0]).fill(1), [keys.shape[0], 1]),
     });
     return {
-      denominators: denominators.data as Float32Array, // every output is float32 in the model above
+      denominators: toValues(denominators),
       rowProduct: toMatrix(rowProduct),
       columnProduct: toMatrix(columnProduct),
     };
   }
 
+  async attention(view: Matrix, parameters: AttentionParameters): Promise<Attention> {
+    const { weight, bias, query } = parameters;
+    const D = bias.length;
+    const { hidden, scores } = await this.sessions.attention.run({
+      view: toTensor(view),
+      weight: toTensor(weight),
+      bias: new Tensor("float32", bias, [D]),
+      query: new Tensor("float32", query, [D, 1]),
+    });
+    return { hidden: toMatrix(hidden), scores: toValues(scores) };
+  }
+
+  async attentionGradient(
+    view: Matrix,
+    { weight, query }: AttentionParameters,
+    hidden: Matrix,
+    dScores: Float32Array,
+  ): Promise<AttentionGradient> {
+    const { dWeight, dView, dBias, dQuery } = await this.sessions.attentionGradient.run({
+      view: toTensor(view),
+      hidden: toTensor(hidden),
+      weight: toTensor(weight),
+      query: new Tensor("float32", query, [1, query.length]),
+      dScores: new Tensor("float32", dScores, [dScores.length, 1]),
+      axes: new Tensor("int64", BigInt64Array.of(0n), [1]),
+    });
+    return {
+      view: toMatrix(dView),
+      weight: toMatrix(dWeight),
+      bias: toValues(dBias),
+      query: toValues(dQuery),
+    };
+  }
+
   async dispose(): Promise<void> {
-    await Promise.all([...this.products, this.neighbours, this.contrasts].map(s => s.release()));
+    const sessions = [...this.products, ...Object.values(this.sessions)];
+    await Promise.all(sessions.map(session => session.release()));
   }
 }
 
-function toMatrix({ data, dims }: Tensor): Matrix {
-  return matrix([dims[0], dims[1]], data as Float32Array); // every output is float32
+function toMatrix(tensor: Tensor): Matrix {
+  return matrix([tensor.dims[0], tensor.dims[1]], toValues(tensor));
+}
+
+function toValues({ data }: Tensor): Float32Array {
+  return data as Float32Array; // as the models above declare their outputs
 }
 
 /** Kernels of their own sessions; `options.numThreads` changes the speed and the last bits of results. */
 export async function createOnnxKernels(options: OnnxOptions = {}): Promise<DenseKernels> {
   const create = (model: Uint8Array) => InferenceSession.create(model, onnxSessionOptions(options));
   const products = await Promise.all(transposes.map(transpose => create(matMulModel(transpose))));
-  return new OnnxKernels(products, await create(nearestModel()), await create(contrastModel()));
+  return new OnnxKernels(products, {
+    nearest: await create(nearestModel()),
+    contrast: await create(contrastModel()),
+    attention: await create(attentionModel()),
+    attentionGradient: await create(attentionGradientModel()),
+  });
 }

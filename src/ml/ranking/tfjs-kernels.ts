@@ -2,7 +2,14 @@
 import * as tf from "@tensorflow/tfjs";
 import { type Matrix, matrix } from "../nn/shape.js";
 import { topK } from "../nn/top-k.js";
-import type { ContrastTile, DenseKernels, Neighbours } from "./dense-kernels.js";
+import type {
+  Attention,
+  AttentionGradient,
+  AttentionParameters,
+  ContrastTile,
+  DenseKernels,
+  Neighbours,
+} from "./dense-kernels.js";
 
 // matMul's own transposes are slow on the WASM backend, so operands are turned first.
 const toTensor = ({ shape, values }: Matrix) => tf.tensor2d(values, [shape[0], shape[1]]);
@@ -63,6 +70,35 @@ export class TfjsKernels implements DenseKernels {
         denominators: denominators.dataSync<"float32">(),
         rowProduct: toMatrix(tf.matMul(exponentials, z)),
         columnProduct: toMatrix(columns as tf.Tensor2D),
+      };
+    });
+  }
+
+  async attention(view: Matrix, { weight, bias, query }: AttentionParameters): Promise<Attention> {
+    return tidied(() => {
+      const before = tf.add(tf.matMul(toTensor(view), toTensor(weight)), tf.tensor1d(bias));
+      const hidden = tf.tanh(before) as tf.Tensor2D;
+      const scores = tf.matMul(hidden, tf.tensor2d(query, [query.length, 1]));
+      return { hidden: toMatrix(hidden), scores: scores.dataSync<"float32">() };
+    });
+  }
+
+  async attentionGradient(
+    view: Matrix,
+    { weight, query }: AttentionParameters,
+    hidden: Matrix,
+    dScores: Float32Array,
+  ): Promise<AttentionGradient> {
+    return tidied(() => {
+      const t = toTensor(hidden);
+      const scores = tf.tensor2d(dScores, [dScores.length, 1]);
+      const dHidden = tf.matMul(scores, tf.tensor2d(query, [1, query.length]));
+      const dBefore = tf.mul<tf.Tensor2D>(dHidden, tf.sub(1, tf.square(t)));
+      return {
+        view: toMatrix(tf.matMul(dBefore, tf.transpose(toTensor(weight)))),
+        weight: toMatrix(tf.matMul(tf.transpose(toTensor(view)), dBefore)),
+        bias: tf.sum(dBefore, 0).dataSync<"float32">(),
+        query: tf.matMul(tf.transpose(t), scores).dataSync<"float32">(),
       };
     });
   }

@@ -1,8 +1,9 @@
 import { Random } from "../../../../src/ml/nn/random.js";
-import { matrix } from "../../../../src/ml/nn/shape.js";
+import { type Matrix, matrix } from "../../../../src/ml/nn/shape.js";
 import {
-  contrastiveLoss,
-  contrastiveLossWithin,
+  type Contrast,
+  contrastiveLoss as contrastiveLosses,
+  contrastiveLossWithin as contrastiveLossesWithin,
 } from "../../../../src/ml/ranking/contrastive-loss.js";
 import { centralDifferences, relativeError } from "../../../helpers/gradient.js";
 import { PlainKernels } from "../../../helpers/plain-kernels.js";
@@ -11,6 +12,35 @@ const kernels = new PlainKernels();
 const N = 7;
 const D = 5;
 const TEMPERATURE = 0.5;
+
+interface Pair {
+  first: Matrix;
+  second: Matrix;
+  temperature: number;
+  anchors: ArrayLike<number>;
+}
+
+const contrastOf = <P extends Omit<Pair, "anchors">>({ first, second, ...rest }: P) => ({
+  ...rest,
+  views: [first],
+  fused: second,
+});
+
+/** Of one modality. */
+async function contrastiveLoss(pair: Pair, engine: PlainKernels) {
+  const contrast: Contrast = contrastOf(pair);
+  const { loss, dViews, dFused } = await contrastiveLosses(contrast, engine);
+  return { loss, dFirst: dViews[0], dSecond: dFused };
+}
+
+async function contrastiveLossWithin(
+  items: number[],
+  pair: Omit<Pair, "anchors">,
+  engine: PlainKernels,
+) {
+  const { loss, dViews, dFused } = await contrastiveLossesWithin(items, contrastOf(pair), engine);
+  return { loss, dFirst: dViews[0], dSecond: dFused };
+}
 
 function views(seed: number) {
   const random = new Random(seed);
@@ -85,6 +115,23 @@ describe("contrastiveLoss()", () => {
     const expectedSecond = await centralDifferences(loss, second.values, 1e-3);
     expect(relativeError(dFirst.values, expectedFirst)).toBeLessThan(1e-4);
     expect(relativeError(dSecond.values, expectedSecond)).toBeLessThan(1e-4);
+  });
+
+  it("adds up the modalities", async () => {
+    const a = views(6);
+    const b = views(7);
+    const shared = { temperature: TEMPERATURE, anchors: [1, 2, 5] };
+    const both = await contrastiveLosses(
+      { views: [a.first, b.first], fused: a.second, ...shared },
+      kernels,
+    );
+    const first = await contrastiveLoss({ ...a, ...shared }, kernels);
+    const second = await contrastiveLoss({ first: b.first, second: a.second, ...shared }, kernels);
+    expect(both.loss).toBeAllclose(first.loss + second.loss);
+    expect(both.dViews[0]).toBeAllclose(first.dFirst);
+    expect(both.dViews[1]).toBeAllclose(second.dFirst);
+    const sum = first.dSecond.values.map((value, at) => value + second.dSecond.values[at]);
+    expect(both.dFused).toBeAllclose(sum, { atol: 1e-7 });
   });
 
   it("leaves a view without content alone, and stays finite", async () => {

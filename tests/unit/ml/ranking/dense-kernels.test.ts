@@ -63,12 +63,36 @@ describe.each(subjects)("the kernels of %s", (_, create) => {
     expect(tile.columnProduct).toBeAllclose(expected.columnProduct, { rtol: 1e-3, atol: 1e-5 });
   });
 
+  it("attend as plain loops do, forwards and back", async () => {
+    const view = random(21, 8, 7);
+    const parameters = {
+      weight: random(8, 8, 8),
+      bias: new Random(9).normals(8),
+      query: new Random(10).normals(8),
+    };
+    const found = await kernels.attention(view, parameters);
+    const expected = await plain.attention(view, parameters);
+    expect(found.hidden).toBeAllclose(expected.hidden, { atol: 1e-5 });
+    expect(found.scores).toBeAllclose(expected.scores, { atol: 1e-5 });
+    const dScores = new Random(11).normals(21);
+    const { hidden } = expected;
+    const gradient = await kernels.attentionGradient(view, parameters, hidden, dScores);
+    const exact = await plain.attentionGradient(view, parameters, hidden, dScores);
+    expect(gradient.view).toBeAllclose(exact.view, { atol: 1e-4 });
+    expect(gradient.weight).toBeAllclose(exact.weight, { atol: 1e-4 });
+    expect(gradient.bias).toBeAllclose(exact.bias, { atol: 1e-4 });
+    expect(gradient.query).toBeAllclose(exact.query, { atol: 1e-4 });
+  });
+
   it("leave no tensor behind", async () => {
     const before = tf.memory().numTensors;
     const [a, b] = [random(4, 4, 1), random(4, 4, 2)];
     await kernels.matMul(a, b, { b: true });
     await kernels.nearest(a, b, 2);
     await kernels.contrast(a, b, 0.5);
+    const parameters = { weight: b, bias: new Float32Array(4), query: new Float32Array(4) };
+    const { hidden, scores } = await kernels.attention(a, parameters);
+    await kernels.attentionGradient(a, parameters, hidden, scores);
     expect(tf.memory().numTensors).toBe(before);
   });
 });
