@@ -2,6 +2,8 @@
  * The LLaMA decoder on TensorFlow.js: tokens a second of a prompt and of generation with kept keys and values, and seconds
  * of a LoRA training step; on WASM as it comes and with our kernels (src/ml/runtime/wasm-kernels.ts), in the same run.
  *
+ * Time is the process's own on its processors (WASM has one thread), so that other work on the machine does not count.
+ *
  * Random weights of two shapes: the bundled model's, and the transformer of 4 layers, d 256, 8 x 128 tokens by which
  * backends are compared elsewhere. `--model DIR` measures a folder's weights instead; `--plain 0` leaves the backend as it
  * comes out, which takes a minute. Needs `npm run build`.
@@ -69,17 +71,18 @@ function randomModel(config, options) {
   return Llama.create(config, tensors, options);
 }
 
-/** Seconds of the fastest of `runs`, after one that is not counted. */
+/** Processor seconds of the fastest of `runs`, after one that is not counted. */
 async function seconds(runs, work) {
   let best = Infinity;
   for (let run = 0; run <= runs; run++) {
-    const startMs = performance.now();
+    const start = process.cpuUsage();
     await work();
     if (run > 0 || runs === 0) {
-      best = Math.min(best, performance.now() - startMs);
+      const { user, system } = process.cpuUsage(start);
+      best = Math.min(best, (user + system) / 1e6);
     }
   }
-  return best / 1e3;
+  return best;
 }
 
 /** One Adam step of the adapters and image tokens on the mean square of the hidden states. */

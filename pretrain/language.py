@@ -316,7 +316,11 @@ def measure(model, tokenizer, stickers):
         figures["colorRecall"][kind] = float(np.mean([c in s for r, s in zip(held_out, said) for c in r["colors"]]))
         figures["styleRecall"][kind] = float(np.mean([style_words(r["style"]) in s for r, s in zip(held_out, said)]))
     tastes = Examples(held_out, random.Random(SEED + 2))
-    pairs = [tastes.of_preference() for _ in range(200)]
+    pairs = []
+    while len(pairs) < 200:  # a taste without one style has no right answer
+        question, answer = tastes.of_preference()
+        if sum(style_words(s) in question for s in tastes.by_style) == 1:
+            pairs.append((question, answer))
     said = answers(model, tokenizer, [q for q, _ in pairs])
     first = lambda text: text.strip().split(",")[0]
     figures["preferenceStyle"] = float(np.mean([first(a) == first(s) for (_, a), s in zip(pairs, said)]))

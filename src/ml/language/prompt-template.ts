@@ -19,9 +19,7 @@ const SLOT = /\{\{(\w+)\}\}/g;
 /** Characters of one slot: two long sentences; the bundled model has room for 256 tokens. */
 const MAX_LENGTH = 160;
 /** White space, control, zero-width and direction characters; pretrain/language.py has the same. */
-const BLANK =
-   
-  /[\x00-\x20\x7f-\xa0\u1680\u2000-\u200f\u2028-\u202f\u205f-\u2064\u3000\ufeff]+/g;
+const BLANK = /[\x00-\x20\x7f-\xa0\u1680\u2000-\u200f\u2028-\u202f\u205f-\u2064\u3000\ufeff]+/g;
 
 export class PromptTemplate {
   /** SHA-256 of the file's text, hexadecimal: part of a picture's provenance. */
