@@ -1,0 +1,91 @@
+/**
+ * @file The generated preference P^gen (Eq. 8 and 9), from the language model's states to the row of tokens that the U-Net
+ * attends to.
+ *
+ * "RAGAR: Retrieval Augment Personalized Image Generation Guided by Recommendation", section 4.4; what is read into it and
+ * where it is left is in docs/adr/0008.
+ *
+ * Notation (name here -> symbol): keyStates -> E^key, retrieved -> P^ret, semantic -> E^sem_N, multiModal -> E^m,
+ * imageTokens -> T(P^ret), the generator's own projection of P^ret.
+ *
+ * Shapes: B pairs, K tokens of E^key, Q of T(P^ret), T of E^txt, D width of the condition, E of the embeddings.
+ */
+import * as tf from "@tensorflow/tfjs";
+import { linear, linearValues } from "../nn/linear.js";
+import { attentionValues } from "../nn/multi-head-attention.js";
+import { named, type NamedValues, type Parameters, within } from "../nn/parameters.js";
+import { type Random } from "../nn/random.js";
+import { type MaskedTokens } from "../nn/token-distance.js";
+import { crossAttention } from "./cross-attention.js";
+import { type LlmFeatures } from "./image-token-llm.js";
+import { modalMapper, modalMapperValues } from "./modal-mapper.js";
+import { type PersonalizerConfig } from "./personalizer-config.js";
+
+/** What a batch of pairs brings beside the language model's states; constants. */
+export interface ConditionTensors {
+  /** E^key; `[B, K, D]`. */
+  keyStates: tf.Tensor3D;
+  /** T(P^ret); `[B, Q, D]`. */
+  imageTokens: tf.Tensor3D;
+}
+
+export interface GeneratedPreference {
+  /** E^m; `[B, T + Q, D]`. */
+  multiModal: MaskedTokens;
+  /** P^gen, the preference's tokens before those of E^key; `[B, N, D]`. */
+  tokens: MaskedTokens;
+  /** How many of the N are before E^key; a pair's own padding counts. */
+  numPreferenceTokens: number;
+}
+
+/** First values of all that is trained beside the language model. @param hiddenSize Its width. */
+export function preferenceValues(
+  config: PersonalizerConfig,
+  hiddenSize: number,
+  random: Random,
+): NamedValues {
+  const { conditionSize: D, embeddingSize: E, form, mapper, numPreferenceTokens } = config;
+  const sizes = { inputSize: hiddenSize, numQueries: numPreferenceTokens, outputSize: D };
+  return {
+    ...named("text", linearValues(hiddenSize, D, random.fork("text"))),
+    ...named("mapper", modalMapperValues(sizes, mapper, random.fork("mapper"))),
+    ...named("attention", attentionValues(D, random.fork("attention"), form === "slots")),
+    ...named("calibrator", linearValues(E, D, random.fork("calibrator"))),
+    ...named("semantic", linearValues(D, E, random.fork("semantic"))),
+  };
+}
+
+/** E^m and P^gen; differentiable in the parameters and in the language model's states. */
+export function generatedPreference(
+  { text, textMask, image }: LlmFeatures,
+  { keyStates, imageTokens }: ConditionTensors,
+  parameters: Parameters,
+  config: PersonalizerConfig,
+): GeneratedPreference {
+  const [B, K] = keyStates.shape;
+  const mapped = modalMapper(image, within(parameters, "mapper"), config.mapper);
+  const Q = mapped.shape[1];
+  const multiModal: MaskedTokens = {
+    tokens: tf.concat([linear(text, within(parameters, "text")), mapped], 1), // Eq. 8
+    mask: tf.concat([textMask, tf.ones([B, Q])], 1),
+  };
+  const memory = {
+    tokens: config.memory === "key" ? keyStates : tf.concat([keyStates, imageTokens], 1),
+    mask: null,
+  };
+  const attend = (queries: tf.Tensor3D) =>
+    crossAttention(queries, memory, within(parameters, "attention"));
+  // Without the text's rows: they would give tokens that no slot of the generator is for.
+  const preference: MaskedTokens =
+    config.form === "slots"
+      ? { tokens: tf.add(imageTokens, attend(mapped)), mask: tf.ones([B, Q]) }
+      : { tokens: attend(multiModal.tokens), mask: multiModal.mask };
+  return {
+    multiModal,
+    tokens: {
+      tokens: tf.concat([preference.tokens, keyStates], 1), // Eq. 9
+      mask: tf.concat([preference.mask, tf.ones([B, K])], 1),
+    },
+    numPreferenceTokens: preference.tokens.shape[1],
+  };
+}

@@ -1,0 +1,148 @@
+/** @file Every hyper-parameter of the trained preference and its reward, with the reason for each default. */
+import { z } from "zod";
+import { type RewardMode, rewardModes } from "../reflection/rank-reward.js";
+import { type SemanticMode, semanticModes } from "../reflection/semantic-loss.js";
+import { type CalibratorMode, calibratorModes } from "./balance-calibrator.js";
+
+/**
+ * `slots`: the generator's image tokens of P^ret, corrected by the attention's output for the mapper's tokens, which begins at
+ * zero: an untrained personaliser gives the condition that the generator learned with. `paper`: the attention's output for all
+ * of E^m, as Eq. 9 has it. docs/adr/0008 has the figures.
+ */
+export const preferenceForms = ["slots", "paper"] as const;
+/** What the cross-attention reads: E^key alone, as in Eq. 9, or the image tokens of P^ret beside it. */
+export const memoryKinds = ["keyAndRetrieved", "key"] as const;
+/** Which tokens of P^gen the policy moves: those before E^key, or all, as Eq. 12 has it. */
+export const explorations = ["preference", "all"] as const;
+
+export interface PersonalizerConfig {
+  // Sizes: the pack's.
+  /** D, width of the condition: the U-Net's `cross_attention_dim`. */
+  conditionSize: number;
+  /** E, width of the CLIP embeddings P^ret and E^sem. */
+  embeddingSize: number;
+  /** Q, image tokens of P^ret in the condition, hence queries of the mapper: the generator's. Default: 4. */
+  numPreferenceTokens: number;
+  /** The Modal Mapper's. Default: GILL's, 512 wide, 4 + 4 layers, 4 heads, 2048 inside. A small pack takes a small one. */
+  mapper: { width: number; numLayers: number; numHeads: number; feedForwardSize: number };
+
+  // The form.
+  /** Default: `slots`: with `paper` the generator sees tokens of a kind that it never learned. */
+  form: (typeof preferenceForms)[number];
+  /** Default: `keyAndRetrieved`: a correction of the retrieved preference must see it. */
+  memory: (typeof memoryKinds)[number];
+  /** Default: `preference`: noise on the words' states tells little of taste, and r samples teach less of more dimensions. */
+  exploration: (typeof explorations)[number];
+
+  // The paper's own.
+  /** k, history items retrieved. Default: 5, the paper's best (Fig. 4a). */
+  numRetrieved: number;
+  /** n, keywords of w'. Not in the paper. Default: 8, what a small text encoder has room for. */
+  numKeywords: number;
+  /** L, image tokens of LLM_g. Not in the paper. Default: 4, as GILL's smallest; 8 is its usual. */
+  numImageTokens: number;
+  /** r, rollouts of a pair. Default: 3, as in the paper's text; 5 is best in its Fig. 4b. */
+  numRollouts: number;
+  /** σ as a fraction of the root mean square of the tokens it moves. Not in the paper. Default: 0.1: a tenth is a small step. */
+  sigma: number;
+  /** Default: `marginCost`: it stops where both other pictures are beaten, so the semantics need not suffer further. */
+  rewardMode: RewardMode;
+  /** δ, in units of the ranking model's score. Not in the paper. Default: 0.1. */
+  delta: number;
+  /** Whether the advantages of a batch are divided by their root mean square. Default: true: a score's unit is arbitrary. */
+  scalesAdvantages: boolean;
+  /** α, weight of L_cal. Not in the paper. Default: 0.1: a rein, not a goal. */
+  alpha: number;
+  /** β, weight of L_rank. Not in the paper. Default: 1. 0 is the paper's "w/o". */
+  beta: number;
+  /** γ, weight of L_sem. Not in the paper. Default: 0.1: it touches E^m only, from where the condition is far. */
+  gamma: number;
+  /** Default: `tokens`: the condition stays near what the generator knows. */
+  calibrator: CalibratorMode;
+  /** Default: `pooled`: only a mean of tokens can be one vector without all tokens becoming equal. */
+  semantic: SemanticMode;
+
+  // The optimiser.
+  /** Adam's. The paper's 1e-5 is for an LLM of 7 billion. Default: 3e-4. */
+  learningRate: number;
+  /** The gradient's greatest length; a longer one is scaled down to it. Default: 1. */
+  maxGradientNorm: number;
+}
+
+/** All but the pack's sizes. */
+export const defaultPersonalizerConfig: Omit<
+  PersonalizerConfig,
+  "conditionSize" | "embeddingSize"
+> = {
+  numPreferenceTokens: 4,
+  mapper: { width: 512, numLayers: 4, numHeads: 4, feedForwardSize: 2048 },
+  form: "slots",
+  memory: "keyAndRetrieved",
+  exploration: "preference",
+  numRetrieved: 5,
+  numKeywords: 8,
+  numImageTokens: 4,
+  numRollouts: 3,
+  sigma: 0.1,
+  rewardMode: "marginCost",
+  delta: 0.1,
+  scalesAdvantages: true,
+  alpha: 0.1,
+  beta: 1,
+  gamma: 0.1,
+  calibrator: "tokens",
+  semantic: "pooled",
+  learningRate: 3e-4,
+  maxGradientNorm: 1,
+};
+
+/** What the paper says, letter for letter where it says it; METHOD's resolutions elsewhere. For comparisons. */
+export const paperForm = {
+  form: "paper",
+  memory: "key",
+  exploration: "all",
+  calibrator: "pooled",
+  scalesAdvantages: false,
+} as const satisfies Partial<PersonalizerConfig>;
+
+const size = z.number().int().positive();
+const weight = z.number().nonnegative();
+
+/** Of a configuration in a file. */
+export const personalizerConfigSchema: z.ZodType<PersonalizerConfig> = z
+  .strictObject({
+    conditionSize: size,
+    embeddingSize: size,
+    numPreferenceTokens: size,
+    mapper: z.strictObject({
+      width: size,
+      numLayers: size,
+      numHeads: size,
+      feedForwardSize: size,
+    }),
+    form: z.enum(preferenceForms),
+    memory: z.enum(memoryKinds),
+    exploration: z.enum(explorations),
+    numRetrieved: z.number().int().nonnegative(),
+    numKeywords: size,
+    numImageTokens: size,
+    numRollouts: size,
+    sigma: z.number().positive(),
+    rewardMode: z.enum(rewardModes),
+    delta: z.number(),
+    scalesAdvantages: z.boolean(),
+    alpha: weight,
+    beta: weight,
+    gamma: weight,
+    calibrator: z.enum(calibratorModes),
+    semantic: z.enum(semanticModes),
+    learningRate: z.number().positive(),
+    maxGradientNorm: z.number().positive(),
+  })
+  .refine(({ mapper }) => mapper.width % mapper.numHeads === 0, {
+    message: "mapper.width must be a multiple of mapper.numHeads",
+  })
+  .refine(({ form, calibrator }) => form === "slots" || calibrator !== "tokens", {
+    message:
+      "the calibrator 'tokens' compares the image tokens of P^ret, which the form 'paper' does not have",
+  });
