@@ -22,7 +22,7 @@ import { rankerConfig } from "../recsys/ranking/ranker-config.js";
 import type { CliContext } from "./cli-context.js";
 import { oneOf } from "./evaluate.command.js";
 import { wholeNumber } from "./import.command.js";
-import { readJsonFile } from "./json-file.js";
+import { jsonObject, readJsonFile } from "./json-file.js";
 import { createProgress } from "./progress.js";
 
 interface TuneFlags {
@@ -38,6 +38,8 @@ interface TuneFlags {
 
 /** What a search keeps beside its outcome, so that the same command goes on where it was stopped. */
 const trialsFile = z.strictObject({
+  /** Of the search space: trials of another one are not reused. */
+  fixed: jsonObject,
   seed: z.int(),
   metric: z.string(),
   trials: z.array(
@@ -78,7 +80,10 @@ async function tune(context: CliContext, flags: TuneFlags): Promise<void> {
     const { seed, metric, trials: numTrials } = flags;
     const path = `${flags.out.replace(/\.json$/, "")}.trials.json`;
     const before = existsSync(path) ? await readJsonFile(path, "trials", trialsFile) : null;
-    const trials: Trial[] = before?.seed === seed && before.metric === metric ? before.trials : [];
+    const { fixed } = space;
+    const key = JSON.stringify({ fixed, seed, metric });
+    const { trials: made, ...rest } = before ?? { trials: [] };
+    const trials: Trial[] = JSON.stringify(rest) === key ? made : [];
     await mkdir(dirname(flags.out), { recursive: true });
     const outcome = await tuneRanker(space, view, {
       numTrials,
@@ -94,7 +99,7 @@ async function tune(context: CliContext, flags: TuneFlags): Promise<void> {
       },
       onTrial: async trial => {
         trials.push(trial);
-        await writeAtomically(path, `${JSON.stringify({ seed, metric, trials }, null, 2)}\n`);
+        await writeAtomically(path, `${JSON.stringify({ fixed, seed, metric, trials }, null, 2)}\n`);
       },
     });
     progress.stop();

@@ -1,0 +1,123 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { runCli, runCliJson } from "../../helpers/cli.js";
+import { writePreparedData } from "../../unit/recsys/evaluation/prepared.js";
+
+const quick = { embeddingSize: 8, learningRate: 0.03, batchSize: 32, numEpochs: 6 };
+
+interface Evaluated {
+  models: {
+    ranker: string;
+    metrics: Record<string, number>;
+    intervals: Record<string, number[]>;
+  }[];
+  comparisons: { better: string; pValue: number }[];
+}
+
+describe("vitrine evaluate and tune", () => {
+  let home: string;
+  let data: string;
+  const path = (name: string) => join(home, name);
+  const write = (name: string, content: unknown) => writeFile(path(name), JSON.stringify(content));
+
+  beforeAll(async () => {
+    home = await mkdtemp(join(tmpdir(), "evaluate-"));
+    data = await writePreparedData();
+    await write("popularity.json", { algorithm: "popularity" });
+    await write("light-gcn.json", { algorithm: "lightgcn", model: quick });
+  });
+
+  afterAll(() => Promise.all([home, data].map(folder => rm(folder, { recursive: true }))));
+
+  const env = () => ({ VITRINE_HOME: path("shop") });
+
+  it("compares two configurations on prepared data", async () => {
+    const configs = [path("popularity.json"), path("light-gcn.json")];
+    const { models, comparisons } = await runCliJson<Evaluated>(
+      ["evaluate", ...configs, "--data", data, "--at", "5"],
+      env(),
+    );
+    expect(models.map(({ ranker }) => ranker)).toEqual(configs);
+    expect(models[1].metrics["ndcg@5"]).toBeGreaterThan(models[0].metrics["ndcg@5"]);
+    const [low, high] = models[1].intervals["ndcg@5"];
+    expect(low).toBeLessThanOrEqual(models[1].metrics["ndcg@5"]);
+    expect(high).toBeGreaterThanOrEqual(models[1].metrics["ndcg@5"]);
+    expect(comparisons).toMatchObject([{ better: path("light-gcn.json") }]);
+  });
+
+  it("tunes, and runs an experiment with what was found, once", async () => {
+    await write("space.json", {
+      fixed: { algorithm: "BPR-MF", model: quick },
+      search: { l2Weight: { logUniform: [1e-4, 1e-1] } },
+    });
+    const found = path("found.json");
+    const tuning = ["tune", "--space", path("space.json"), "--out", found, "--data", data];
+    await runCliJson([...tuning, "--trials", "2"], env());
+    const { model } = JSON.parse(await readFile(found, "utf8")) as { model: object };
+    expect(Object.keys(model)).toContain("l2Weight");
+    await write("experiment.json", {
+      name: "small",
+      split: "official",
+      seeds: [1, 2],
+      rankers: [
+        { name: "popularity", config: "popularity.json" },
+        { name: "BPR-MF", config: "found.json" },
+      ],
+    });
+    const results = path("results.json");
+    const args = [
+      "evaluate",
+      "--experiment",
+      path("experiment.json"),
+      "--data",
+      data,
+      "--out",
+      results,
+    ];
+    const first = await runCli(args, env());
+    expect(first.stderr).toContain("small 100%");
+    expect(first.stdout.split("\n").filter(line => line.startsWith("| popularity"))).toHaveLength(
+      1,
+    );
+    const kept = await readFile(results, "utf8");
+    const runs = (JSON.parse(kept) as { runs: { recall10: number; epochSeconds: number }[] }).runs;
+    expect(runs).toHaveLength(4);
+    const second = await runCli(args, env());
+    expect(second.stdout).toBe(first.stdout); // nothing was trained again
+    expect(await readFile(results, "utf8")).toBe(kept);
+  });
+
+  it("judges versions of the database, and refuses when their data changed", async () => {
+    const items = Array.from({ length: 12 }, (_, i) => `i${i},Item ${i}`);
+    const liked = (user: number, count: number) =>
+      Array.from({ length: count }, (_, place) => {
+        const time = new Date(Date.UTC(2026, 0, 1 + place)).toISOString();
+        return `u${user},i${(user % 2) + 2 * place},LIKE,1,${time}`;
+      });
+    const save = async (count: number) => {
+      await writeFile(path("items.csv"), ["id,title", ...items].join("\n") + "\n");
+      const rows = Array.from({ length: 10 }, (_, user) => liked(user, count)).flat();
+      const header = "userId,itemId,kind,weight,occurredAt";
+      await writeFile(path("interactions.csv"), [header, ...rows].join("\n") + "\n");
+      const files = ["--items", path("items.csv"), "--interactions", path("interactions.csv")];
+      return runCli(["import", "catalogue", ...files], env());
+    };
+    expect(await save(5)).toMatchObject({ code: 0 });
+    const train = (config: string) =>
+      runCliJson<{ id: string }>(["train", "ranker", "--config", path(config)], env());
+    const popular = await train("popularity.json");
+    const active = await train("light-gcn.json");
+    const one = await runCliJson<Evaluated>(["evaluate"], env());
+    expect(one.models.map(({ ranker }) => ranker)).toEqual([active.id]);
+    const two = await runCliJson<Evaluated>(["evaluate", popular.id, active.id], env());
+    expect(two.models[1].metrics).toEqual(one.models[0].metrics);
+    expect(two.comparisons).toHaveLength(1);
+    expect(await save(6)).toMatchObject({ code: 0 });
+    const changed = await runCli(["evaluate", active.id], env());
+    expect(changed.code).toBe(1);
+    expect(changed.stderr).toContain("RANKER_DATA_CHANGED");
+    const unknown = await runCli(["evaluate", "no-such-version"], env());
+    expect(unknown.stderr).toContain("MODEL_VERSION_NOT_FOUND");
+  }, 300_000); // nine processes
+});
