@@ -11,11 +11,14 @@ import { dbCommand } from "./db.command.js";
 import { demoCommand } from "./demo.command.js";
 import { errorsCommand } from "./errors.command.js";
 import { evaluateCommand } from "./evaluate.command.js";
+import { experimentCommand } from "./experiment.command.js";
 import { importCommand } from "./import.command.js";
 import { indexCommand } from "./index.command.js";
 import { keysCommand } from "./keys.command.js";
 import { modelsCommand } from "./models.command.js";
+import { personalizersCommand } from "./personalizers.command.js";
 import { rankersCommand } from "./rankers.command.js";
+import { rerankCommand } from "./rerank.command.js";
 import { schemaCommand } from "./schema.command.js";
 import { serveCommand, workerCommand } from "./serve.command.js";
 import { stickersCommand } from "./stickers.command.js";
@@ -45,6 +48,9 @@ const program = new Command("vitrine")
   .addCommand(tuneCommand(context))
   .addCommand(evaluateCommand(context))
   .addCommand(rankersCommand(context))
+  .addCommand(personalizersCommand(context))
+  .addCommand(rerankCommand(context))
+  .addCommand(experimentCommand(context))
   .addCommand(keysCommand(context))
   .addCommand(modelsCommand())
   .addCommand(stickersCommand())

@@ -6,6 +6,7 @@ import { AppError } from "../errors/app-error.js";
 import { createServices } from "../plugin/create-services.js";
 import { type CliContext } from "./cli-context.js";
 import { createProgress } from "./progress.js";
+import { trainPersonalizerCommand } from "./train-personalizer.command.js";
 
 interface TrainOptions {
   config?: string;
@@ -70,5 +71,6 @@ export function trainCommand(context: CliContext): Command {
         await opened.close();
       }
     });
+  train.addCommand(trainPersonalizerCommand(context));
   return train;
 }

@@ -1,30 +1,121 @@
-/** @file A personalizer of a model pack: untrained, or from the folder of a version. */
+/** @file A personalizer of a model pack with its language model: untrained, or from the folder of a version. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { z } from "zod";
 import { AppError } from "../errors/app-error.js";
+import {
+  defaultPersonalizerConfig,
+  type PersonalizerConfig,
+} from "../ml/generation/personalizer-config.js";
+import { readMetadata } from "../ml/generation/personalizer-files.js";
+import { Personalizer } from "../ml/generation/personalizer.js";
+import { LlamaTokenizer } from "../ml/language/llama-tokenizer.js";
+import { Llama } from "../ml/language/llama.js";
+import { PromptTemplate } from "../ml/language/prompt-template.js";
+import { loadSafetensors } from "../ml/nn/safetensors.js";
 import type { ModelPack } from "../ml/runtime/model-pack.js";
+import { loadTfjsBackend } from "../ml/runtime/tfjs-backend.js";
 import type { PersonalizerModel } from "../recsys/generation/personalizer-model.js";
+
+const WEIGHTS_FILE = "personalizer.safetensors";
+/** From this width of the language model on, the Modal Mapper is GILL's. */
+const GILL_WIDTH = 512;
+/** For a language model of some millions of parameters. */
+const smallMapper = { width: 128, numLayers: 2, numHeads: 4, feedForwardSize: 512 };
 
 /** @throws AppError `LANGUAGE_MODEL_MISSING`, `INVALID_ARGUMENT` */
 export async function createPersonalizer(
   pack: ModelPack,
-  _config: Readonly<Record<string, unknown>>,
-  _seed: number,
+  given: Readonly<Record<string, unknown>>,
+  seed: number,
 ): Promise<PersonalizerModel> {
-  throw missing(pack);
+  const { numImageTokens } = { ...defaultPersonalizerConfig, ...given } as PersonalizerConfig; // checked by create
+  const language = await loadLanguage(pack, numImageTokens, seed);
+  const { hiddenSize } = language.llm.config;
+  const config = {
+    ...defaultPersonalizerConfig,
+    ...(hiddenSize < GILL_WIDTH && { mapper: smallMapper }),
+    ...(await sizesOf(pack)),
+    ...given,
+  };
+  return modelOf(Personalizer.create(config, language.llm, seed), language);
 }
 
 /** @throws AppError `LANGUAGE_MODEL_MISSING`, `FILE_NOT_FOUND`, `FILE_MALFORMED` */
 export async function loadPersonalizer(
   pack: ModelPack,
-  _directory: string,
+  directory: string,
 ): Promise<PersonalizerModel> {
-  throw missing(pack);
+  const path = join(directory, WEIGHTS_FILE);
+  const { config } = readMetadata((await loadSafetensors(path)).metadata, path);
+  const language = await loadLanguage(pack, config.numImageTokens, 0);
+  return modelOf(await Personalizer.load(directory, language.llm), language);
 }
 
-function missing(pack: ModelPack): AppError {
-  const hasModel = existsSync(join(pack.dir, "llm"));
-  return new AppError("LANGUAGE_MODEL_MISSING", {
-    pack: hasModel ? `${pack.name} (unread)` : pack.name,
-  });
+interface Language {
+  llm: Llama;
+  tokenizer: LlamaTokenizer;
+  prompt: PromptTemplate;
+}
+
+async function loadLanguage(
+  pack: ModelPack,
+  numImageTokens: number,
+  seed: number,
+): Promise<Language> {
+  const folder = join(pack.dir, "llm");
+  if (!existsSync(folder)) {
+    throw new AppError("LANGUAGE_MODEL_MISSING", { pack: pack.name });
+  }
+  await loadTfjsBackend();
+  const [llm, tokenizer, prompt] = await Promise.all([
+    Llama.load(folder, { lora: {}, numImageTokens, seed }),
+    LlamaTokenizer.load(folder),
+    PromptTemplate.load("preference.v1"),
+  ]);
+  return { llm, tokenizer, prompt };
+}
+
+function modelOf(
+  personalizer: Personalizer,
+  { llm, prompt, tokenizer }: Language,
+): PersonalizerModel {
+  const { exploration, form } = personalizer.config;
+  return {
+    explore: samples => {
+      if (form === "slots" && exploration === "preference") {
+        // No more directions than samples, less one for their mean.
+        personalizer.explore(samples, { count: Math.min(32, samples.shape[0] - 1) });
+      }
+    },
+    policy: inputs => personalizer.policy(inputs),
+    trainStep: rollouts => personalizer.trainStep(rollouts),
+    save: (directory, lineage) => personalizer.save(directory, lineage),
+    saveTrainingState: directory => personalizer.saveTrainingState(directory),
+    restore: directory => personalizer.restore(directory),
+    promptIds: keywords =>
+      prompt.encode(tokenizer, { keywords: keywords.join(", ") }, llm.imageTokenIds),
+    dispose: () => {
+      personalizer.dispose();
+      llm.dispose();
+    },
+  };
+}
+
+/** Widths of the condition and of CLIP's space, and how many tokens a picture's embedding becomes. */
+async function sizesOf(pack: ModelPack) {
+  const unet = await pack.readJson(
+    "unet/config.json",
+    z.looseObject({ cross_attention_dim: z.int() }),
+  );
+  const clip = await pack.readJson("clip/config.json", z.looseObject({ projection_dim: z.int() }));
+  const image = await pack.readJson(
+    "image_projection/config.json",
+    z.looseObject({ num_image_text_embeds: z.int() }),
+  );
+  return {
+    conditionSize: unet.cross_attention_dim,
+    embeddingSize: clip.projection_dim,
+    numPreferenceTokens: image.num_image_text_embeds,
+  };
 }

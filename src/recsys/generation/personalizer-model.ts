@@ -5,39 +5,21 @@
  * Shapes: T tokens of E^key, D width of the condition, E of CLIP's space.
  */
 import type { ConditionEncoder } from "../../ml/generation/condition-encoder.js";
+import {
+  explored,
+  type PersonalizerInput,
+  type Policy,
+  type Rollout,
+} from "../../ml/generation/personalizer.js";
 import { type Matrix, matrix } from "../../ml/nn/shape.js";
 import type { RetrievalResult } from "./generation-plan.js";
 
-export interface PersonalizerInput {
-  /** Tokens of p_g(w', [IMG1..L]) (Eq. 7). */
-  llmIds: readonly number[];
-  /** E^key; `[T, D]`. */
-  keyStates: Matrix;
-  /** P^ret; `[E]`. */
-  retrieved: Float32Array;
-  /** E^sem_N; `[E]`. */
-  semantic: Float32Array;
-  /** P^ret as the image projection's tokens; `[Timg, D]`. */
-  imageTokens: Matrix;
-}
-
-/** P^gen of one (user, reference) pair: a normal distribution of standard deviation σ around its mean. */
-export interface Policy {
-  mean: Float32Array;
-  shape: readonly [tokens: number, D: number];
-  sigma: number;
-}
-
-export interface Rollout {
-  input: PersonalizerInput;
-  /** ε_t of each picture, as long as the policy's mean. */
-  noises: Float32Array[];
-  /** R_t of each picture. */
-  rewards: number[];
-}
+export { explored, type PersonalizerInput, type Policy, type Rollout };
 
 /** P^gen as a policy: what conditions the generator, and what learns from the rewards of rollouts. */
 export interface PersonalizerModel {
+  /** Restricts exploration to the directions in which image tokens differ; rows of Q D numbers. Nothing where it cannot be. */
+  explore(samples: Matrix): void;
   /** P^gen of each input (Eq. 9), with the σ of its exploration. */
   policy(inputs: readonly PersonalizerInput[]): Policy[];
   /** One step down the gradient of Eq. 17; the terms of the loss. */
@@ -72,21 +54,19 @@ export async function personalizerInputs(
     }
     const retrieved = context.preferenceEmbedding ?? new Float32Array(semantic.length);
     const image = await encoder.projectImage(retrieved);
+    if (!image) {
+      throw new Error("personalizerInputs: expected a model pack that takes image embeddings");
+    }
     const { dimension, numTokens, tokens } = keys[index];
     inputs.push({
       llmIds: model.promptIds(preferenceKeywords),
       keyStates: matrix([numTokens, dimension], tokens),
       retrieved,
       semantic,
-      imageTokens: image
+      imageTokens: context.preferenceEmbedding
         ? matrix([image.numTokens, image.dimension], image.tokens)
-        : matrix([0, dimension]),
+        : matrix([image.numTokens, image.dimension]), // silence, as in the unconditional pass
     });
   }
   return inputs;
-}
-
-/** `μ + σ ε`, what a rollout's picture attends to (Eq. 11 and 12). */
-export function explored({ mean, sigma }: Policy, noise: Float32Array): Float32Array {
-  return mean.map((value, i) => value + sigma * noise[i]);
 }

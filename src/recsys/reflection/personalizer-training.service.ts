@@ -3,6 +3,8 @@ import { createHash } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { ConditionEncoder } from "../../ml/generation/condition-encoder.js";
+import { Random } from "../../ml/nn/random.js";
+import { type Matrix, matrix, row } from "../../ml/nn/shape.js";
 import type { PersonalizerModel } from "../generation/personalizer-model.js";
 import { assertEnough, judgingPairs, type Pair, teachingPairs } from "./pairs.js";
 import { personalizerConfig, type PersonalizerTrainingConfig } from "./personalizer-config.js";
@@ -17,6 +19,8 @@ import { PictureJudge } from "./picture-judge.js";
 import type { PictureStudio } from "./picture-studio.js";
 import type { ShopSnapshot } from "./shop-snapshot.js";
 
+/** Pictures whose image tokens say in which directions there is anything to explore. */
+const NUM_TOKEN_SAMPLES = 512;
 /** Fewer would be noise. */
 const MIN_PAIRS = 2;
 
@@ -151,10 +155,13 @@ export class PersonalizerTrainingService<Version extends VersionRow> {
     const directory = join(home, artefactPath);
     const checkpoint = join(directory, "checkpoint");
     await mkdir(checkpoint, { recursive: true });
-    const model = await create(config.model, seed);
+    const { delta, k: numRetrieved, numRollouts, rewardMode } = config;
+    const shared = { delta, numRetrieved, numRollouts, rewardMode };
+    const model = await create({ ...config.model, ...shared }, seed);
     try {
       const startMs = performance.now();
       const judge = new PictureJudge(shop);
+      model.explore(await imageTokenSamples(shop, await encoder()));
       const parts = { shop, judge, studio, encoder: await encoder(), config, seed, signal };
       const result = await trainPersonalizer({
         parts,
@@ -184,6 +191,22 @@ export class PersonalizerTrainingService<Version extends VersionRow> {
       model.dispose();
     }
   }
+}
+
+/** Image tokens of catalogue pictures: what the generator has learned to attend to; rows of Q D numbers. */
+async function imageTokenSamples(
+  { items }: ShopSnapshot,
+  encoder: Pick<ConditionEncoder, "projectImage">,
+): Promise<Matrix> {
+  const embedded = [...items.values()].flatMap(({ imageEmbedding }) => imageEmbedding ?? []);
+  const chosen = new Random(0).shuffled(embedded).slice(0, NUM_TOKEN_SAMPLES);
+  const rows: Float32Array[] = [];
+  for (const embedding of chosen) {
+    rows.push((await encoder.projectImage(embedding))?.tokens ?? new Float32Array(0));
+  }
+  const samples = matrix([rows.length, rows[0]?.length ?? 0]);
+  rows.forEach((values, index) => row(samples, index).set(values));
+  return samples;
 }
 
 function metricsOf(

@@ -48,6 +48,8 @@ export interface PreparedPair {
 /** A batch whose pictures are being drawn. */
 export interface PendingRollouts {
   noises: Float32Array[][];
+  /** The conditions drawn, and σ. */
+  rendered: { actions: Float32Array[]; sigma: number }[];
   judged: Promise<{ pair: JudgedPair; captionSimilarities: number[] }[]>;
 }
 
@@ -117,14 +119,15 @@ export function beginRollouts(
   );
   const judged = judgedPictures(parts, prepared, conditions);
   judged.catch(() => undefined); // whoever waits for it hears of the fault
-  return { noises, judged };
+  const rendered = conditions.map((actions, index) => ({ actions, sigma: policies[index].sigma }));
+  return { noises, rendered, judged };
 }
 
 /** The rewards of what was drawn (Eq. 14). */
 export async function scoredRollouts(
   { config }: Pick<RolloutParts, "config">,
   prepared: readonly PreparedPair[],
-  { judged, noises }: PendingRollouts,
+  { judged, noises, rendered }: PendingRollouts,
 ): Promise<ScoredRollouts> {
   const rollouts: Rollout[] = [];
   const sums = { overReference: 0, overKey: 0, reward: 0 };
@@ -132,7 +135,12 @@ export async function scoredRollouts(
     const { input, key, reference } = prepared[index];
     const generated = pair.pictures.map(({ score }) => score / pair.scale);
     const earned = rewards(config.rewardMode, { reference, key, generated }, config.delta);
-    rollouts.push({ input, noises: noises[index], rewards: earned });
+    rollouts.push({
+      input,
+      noises: noises[index],
+      rewards: earned,
+      rendered: rendered[index],
+    });
     const share = 1 / (generated.length * prepared.length);
     generated.forEach((score, t) => {
       sums.overReference += share * (score - reference);

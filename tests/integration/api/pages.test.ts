@@ -236,11 +236,11 @@ describeOnEveryDatabase("pages", open => {
     try {
       const { data } = await execute<{
         rankChangeSummary: { count: number; mean: number; withFallback: { fallbackRate: number; mean: number } };
-        item: { images: { edges: { node: { id: string } }[] } };
+        item: { personalizedImages: { edges: { node: { id: string } }[] } };
       }>(
         `query Q($itemId: ID!) {
           rankChangeSummary(filter: { itemId: $itemId }) { count mean withFallback { fallbackRate mean } }
-          item(id: $itemId) { images { edges { node { id } } } }
+          item(id: $itemId) { personalizedImages { edges { node { id } } } }
         }`,
         { as: "RECOMMENDER", variables: { itemId } },
       );
@@ -248,7 +248,7 @@ describeOnEveryDatabase("pages", open => {
       const changes = await prisma.rankChange.count({ where: { personalizedImageId: id } });
       expect(withFallback.fallbackRate).toBeCloseTo(changes / count);
       expect(withFallback.mean).toBeGreaterThan(mean);
-      expect(data!.item.images.edges.map(({ node }) => node.id)).not.toContain(id);
+      expect(data!.item.personalizedImages.edges.map(({ node }) => node.id)).not.toContain(id);
     } finally {
       await prisma.personalizedImage.update({ where: { id }, data: { isServed: true } });
     }

@@ -1,0 +1,115 @@
+/** @file `vitrine rerank`: pictures into item features, the ranking model trained again on them, and what that is worth. */
+import { randomUUID } from "node:crypto";
+import { mkdir } from "node:fs/promises";
+import { dirname } from "node:path";
+import { Command } from "commander";
+import { writeAtomically } from "../ml/nn/safetensors.js";
+import { createServices } from "../plugin/create-services.js";
+import type { RerankReport } from "../recsys/reranking/rerank-report.js";
+import { type CliContext } from "./cli-context.js";
+import { wholeNumber } from "./import.command.js";
+import { jsonObject, readJsonFile } from "./json-file.js";
+import { createProgress } from "./progress.js";
+
+interface Options {
+  config?: string;
+  users?: number;
+  items?: number;
+  pictures?: number;
+  protocol?: string;
+  seeds?: string;
+  run?: string;
+  activate?: boolean;
+  output?: string;
+  json?: boolean;
+}
+
+export function rerankCommand(context: CliContext): Command {
+  return new Command("rerank")
+    .description(
+      "make pictures, turn them into item features, and train the ranking model on these",
+    )
+    .option("--config <file>", "everything below and more, as JSON")
+    .option("--users <number>", "shoppers that pictures are made for (default all)", wholeNumber)
+    .option(
+      "--items <number>",
+      "items that are drawn, the most chosen first (default all)",
+      wholeNumber,
+    )
+    .option("--pictures <number>", "pictures of an item, each for another shopper", wholeNumber)
+    .option("--protocol <name>", "leakFree or paper")
+    .option("--seeds <list>", "seeds of the ranking models, such as 1,2,3")
+    .option("--run <id>", "UUID of the run; the same one again writes the same report and version")
+    .option("--activate", "keep the new version even if it is not better on the validation split")
+    .option("--output <file>", "write the report as JSON")
+    .option("--json", "print one JSON line")
+    .action(async ({ activate = false, config, json, output, run, ...options }: Options) => {
+      const given =
+        config === undefined ? {} : await readJsonFile(config, "a configuration", jsonObject);
+      const opened = await context.open();
+      const progress = createProgress("rerank");
+      try {
+        const services = await createServices(opened);
+        const report = await services.reranking.run(
+          { runId: run ?? randomUUID(), config: { ...given, ...named(options) }, activate },
+          {
+            signal: opened.signal,
+            onProgress: ({ fraction, stage }) => {
+              progress.update(fraction, stage);
+            },
+          },
+        );
+        progress.stop();
+        if (output !== undefined) {
+          await mkdir(dirname(output), { recursive: true });
+          await writeAtomically(output, `${JSON.stringify(report, null, 2)}\n`);
+        }
+        console.log(json ? JSON.stringify(report) : described(report));
+        await services.close();
+      } finally {
+        progress.stop();
+        await opened.close();
+      }
+    });
+}
+
+/** The options that were given, by their names in the configuration. */
+function named({
+  items: numItems,
+  pictures: picturesPerItem,
+  protocol,
+  seeds,
+  users: numUsers,
+}: Pick<Options, "items" | "pictures" | "protocol" | "seeds" | "users">): Record<string, unknown> {
+  const all = {
+    numItems,
+    numUsers,
+    picturesPerItem,
+    protocol,
+    seeds: seeds?.split(",").map(Number),
+  };
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
+}
+
+function described(report: RerankReport): string {
+  const { arms, comparisons, drawnShare, numPictures, protocol, versionId } = report;
+  const figure = (value: number) => value.toFixed(4);
+  const lines = [
+    `${protocol}: ${numPictures} pictures of ${(100 * drawnShare).toFixed(1)} % of the items; test, means over seeds, 95 % intervals over users`,
+    ...arms.map(({ name, test }) =>
+      [
+        name.padEnd(6),
+        ...Object.entries(test).map(
+          ([metric, { interval, mean }]) =>
+            `${metric} ${figure(mean)} [${interval.map(figure).join(", ")}]`,
+        ),
+      ].join("  "),
+    ),
+    ...Object.entries(comparisons).map(
+      ([metric, { better, difference, interval, pValue, wilcoxonPValue, worse }]) =>
+        `${metric}: ${better} over ${worse} by ${figure(difference)} [${interval.map(figure).join(", ")}], paired bootstrap p ${pValue.toFixed(3)}, Wilcoxon p ${wilcoxonPValue.toFixed(3)}`,
+    ),
+    versionId === null ? "the active version stays" : `version ${versionId} is active`,
+  ];
+  return lines.join("\n");
+}

@@ -1,0 +1,63 @@
+/** @file `vitrine train personalizer`: trains a new version of the personalizer and, if it is to serve, activates it. */
+import { randomUUID } from "node:crypto";
+import { Command } from "commander";
+import { createServices } from "../plugin/create-services.js";
+import { type CliContext } from "./cli-context.js";
+import { jsonObject, readJsonFile } from "./json-file.js";
+import { createProgress } from "./progress.js";
+
+interface Options {
+  config?: string;
+  pairs?: string;
+  seed: string;
+  activate: boolean;
+  resume?: string;
+  json?: boolean;
+}
+
+export function trainPersonalizerCommand(context: CliContext): Command {
+  return new Command("personalizer")
+    .description("train a new version of the personalizer by the active ranking model's judgement")
+    .option("--config <file>", "hyper-parameters as JSON; what it leaves out takes its default")
+    .option("--pairs <number>", "pairs of user and item to learn from")
+    .option("--seed <number>", "seed of weights, pairs and pictures", "1")
+    .option("--no-activate", "keep the active version serving")
+    .option("--resume <versionId>", "continue a version whose training was interrupted")
+    .option("--json", "print one JSON line")
+    .action(async ({ activate, config, json, pairs, resume, seed }: Options) => {
+      const overrides =
+        config === undefined ? {} : await readJsonFile(config, "a configuration", jsonObject);
+      const versionId = resume ?? randomUUID();
+      const opened = await context.open();
+      const progress = createProgress("train");
+      try {
+        const services = await createServices(opened);
+        console.error(`version ${versionId}; if it is interrupted: --resume ${versionId}`);
+        const version = await services.personalizerTraining.train(
+          {
+            versionId,
+            seed: Number(seed),
+            config: pairs === undefined ? overrides : { ...overrides, numPairs: Number(pairs) },
+            activate,
+          },
+          {
+            signal: opened.signal,
+            onProgress: ({ fraction, stage }) => {
+              progress.update(fraction, stage);
+            },
+          },
+        );
+        progress.stop();
+        const { id, isActive, metrics } = version;
+        console.log(
+          json
+            ? JSON.stringify({ id, isActive, metrics })
+            : `version ${id} (${isActive ? "active" : "not active"})\n${JSON.stringify(metrics, null, 2)}`,
+        );
+        await services.close();
+      } finally {
+        progress.stop();
+        await opened.close();
+      }
+    });
+}
