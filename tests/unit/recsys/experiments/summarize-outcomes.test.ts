@@ -1,0 +1,62 @@
+import type { ArmOutcomes } from "../../../../src/recsys/experiments/picture-experiment.service.js";
+import { summarizeOutcomes } from "../../../../src/recsys/experiments/summarize-outcomes.js";
+
+const run = (arm: string, seed: number, deltas: readonly number[]): ArmOutcomes => ({
+  arm,
+  seed,
+  versionId: null,
+  outcomes: deltas.map((deltaR, pair) => ({
+    userId: `u${pair}`,
+    itemId: "i",
+    deltaR,
+    rankBefore: 10,
+    rankAfter: 10 - 11 * deltaR,
+    cs: 20,
+    cis: 80,
+    cps: 10,
+    cpis: 50,
+  })),
+});
+
+describe("summarizeOutcomes()", () => {
+  const { arms, comparisons } = summarizeOutcomes([
+    run(
+      "ORI",
+      1,
+      Array.from({ length: 20 }, () => 0),
+    ),
+    run(
+      "RAGAR",
+      1,
+      Array.from({ length: 20 }, (_, pair) => (pair < 16 ? 0.4 : -0.2)),
+    ),
+    run(
+      "RAGAR",
+      2,
+      Array.from({ length: 20 }, (_, pair) => (pair < 16 ? 0.2 : 0)),
+    ),
+  ]);
+
+  it("gives each arm's figures over pairs and seeds", () => {
+    // RAGAR: 16 of 0.4, 4 of -0.2, 16 of 0.2, 4 of 0: mean 8.8 / 40; 32 wins and 4 halves of 40; 4 of 40 not shown
+    const ragar = arms.find(({ arm }) => arm === "RAGAR")!;
+    expect(ragar.meanDeltaR.value).toBeCloseTo(0.22);
+    expect(ragar.medianDeltaR.value).toBeCloseTo(0.2);
+    expect(ragar.winRate.value).toBeCloseTo(34 / 40);
+    expect(ragar.withFallback.fallbackRate).toBeCloseTo(0.1);
+    expect(ragar.withFallback.meanDeltaR).toBeCloseTo(9.6 / 40);
+    expect(ragar).toMatchObject({
+      numPairs: 20,
+      numSeeds: 2,
+      cs: { value: 20, interval: [20, 20] },
+    });
+    expect(ragar.meanDeltaR.interval[0]).toBeLessThan(0.22);
+    expect(ragar.meanDeltaR.interval[1]).toBeGreaterThan(0.22);
+  });
+
+  it("says which arm is better, and that it is no chance", () => {
+    expect(comparisons).toMatchObject([{ better: "RAGAR", worse: "ORI" }]);
+    expect(comparisons[0].pValue).toBeLessThan(0.01);
+    expect(comparisons[0].wilcoxonPValue).toBeLessThan(0.01);
+  });
+});
