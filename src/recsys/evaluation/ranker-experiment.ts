@@ -23,6 +23,8 @@ export const experimentSchema = z.strictObject({
   /** Of initial weights and batches. */
   seeds: z.array(z.int()).min(1),
   cutoffs: z.array(z.int().min(1)).min(1).default([10, 20]),
+  /** Hyper-parameters of all rankers, over their own: such as more epochs than a search could afford. */
+  shared: z.record(z.string(), z.unknown()).default({}),
   rankers: z
     .array(
       z.strictObject({
@@ -78,7 +80,10 @@ export async function runExperiment(
   const dataHash = hashOf([data.dataHash, ...Object.values(split).flat().map(String)]);
   const configs = experiment.rankers.map(({ name, config }) => ({
     name,
-    config: rankerConfig(config),
+    config: rankerConfig({
+      ...config,
+      model: { ...(config.model as object), ...experiment.shared },
+    }),
   }));
   const runs: RankerRun[] = [];
   for (const { name, config } of configs) {

@@ -151,6 +151,7 @@ describe("prepared data", () => {
       splitSeed: 1,
       seeds: [1, 2],
       cutoffs: [5],
+      shared: { numEpochs: 9 },
       rankers: [
         { name: "popularity", config: { algorithm: "popularity" } },
         { name: "LightGCN", config: { algorithm: "LightGCN", model: quick } },
@@ -176,6 +177,7 @@ describe("prepared data", () => {
       expect(runs[2].ndcg10).toBe(runs[2].test["ndcg@10"]);
       expect(runs[2].testByUser.ndcg10.split(" ")).toHaveLength(NUM_USERS);
       expect(runs[2].epochSeconds).toBeGreaterThan(0);
+      expect(runs[2].numEpochs).toBe(9); // what all share goes over their own
     });
 
     it("makes a run again only when something of it changed", async () => {
