@@ -1,8 +1,12 @@
-"""Writes tests/golden/schedulers.json: trajectories of diffusers' own DDIM and DPM-Solver++ schedulers.
+"""Writes tests/golden/schedulers.json: trajectories of diffusers' own DDIM, DPM-Solver++ and LCM schedulers.
 
 The "model" is a formula that both sides can compute, so that no weights are needed:
 
     output[i] = 0.35 * sample[i] + 0.5 * sin(timestep / 100 + i)
+
+and so is the noise that LCM adds after its k-th step, in place of random numbers:
+
+    noise[i] = cos(3 k + i)
 
 Run: python pretrain/golden_schedulers.py
 """
@@ -13,7 +17,8 @@ from pathlib import Path
 
 import diffusers
 import torch
-from diffusers import DDIMScheduler, DPMSolverMultistepScheduler
+from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, LCMScheduler
+from diffusers.schedulers import scheduling_lcm
 
 STABLE_DIFFUSION = {
     "num_train_timesteps": 1000,
@@ -49,9 +54,18 @@ CASES = [
     ("dpm++", {**STABLE_DIFFUSION, "final_sigmas_type": "sigma_min"}, 20, 1.0),
     ("dpm++", {**STABLE_DIFFUSION, "final_sigmas_type": "sigma_min"}, 8, 1.0),
     ("dpm++", SHORT, 1, 1.0),
+    ("ddim", {**STABLE_DIFFUSION, "prediction_type": "v_prediction"}, 12, 1.0),
+    ("dpm++", {**STABLE_DIFFUSION, "prediction_type": "v_prediction"}, 12, 1.0),
+    ("dpm++", {**STABLE_DIFFUSION, "prediction_type": "v_prediction"}, 12, 0.6),
+    ("lcm", {"_class_name": "LCMScheduler"}, 4, 1.0),
+    ("lcm", STABLE_DIFFUSION, 8, 1.0),
+    ("lcm", {**STABLE_DIFFUSION, "prediction_type": "v_prediction"}, 7, 1.0),
+    ("lcm", {**STABLE_DIFFUSION, "prediction_type": "sample", "clip_sample": True, "clip_sample_range": 0.8}, 3, 1.0),
+    ("lcm", {**STABLE_DIFFUSION, "original_inference_steps": 25, "timestep_scaling": 0.01}, 6, 0.6),
+    ("lcm", {**STABLE_DIFFUSION, "rescale_betas_zero_snr": True, "prediction_type": "v_prediction"}, 1, 1.0),
 ]
 
-CLASSES = {"ddim": DDIMScheduler, "dpm++": DPMSolverMultistepScheduler}
+CLASSES = {"ddim": DDIMScheduler, "dpm++": DPMSolverMultistepScheduler, "lcm": LCMScheduler}
 SAMPLE = [1.2, -0.7, 0.05, -2.1]
 NOISE = [0.4, -1.1, 0.9, 0.2]
 
@@ -74,7 +88,8 @@ def run(name, config, num_steps, strength):
     noise = torch.tensor(NOISE)
     noised = scheduler.add_noise(sample[None], noise[None], timesteps[:1])[0]
     trajectory = []
-    for timestep in timesteps:
+    for k, timestep in enumerate(timesteps):
+        scheduling_lcm.randn_tensor = lambda shape, **_: torch.cos(3.0 * k + torch.arange(shape[-1]))[None]
         output = model(sample, timestep.item())
         sample = scheduler.step(output[None], timestep, sample[None]).prev_sample[0]
         trajectory.append([round(value, 6) for value in sample.tolist()])

@@ -2,19 +2,31 @@
 import { AppError } from "../../errors/app-error.js";
 import { DdimScheduler } from "./ddim-scheduler.js";
 import { DpmSolverScheduler } from "./dpm-solver-scheduler.js";
+import { LcmScheduler } from "./lcm-scheduler.js";
 import { type ScheduleConfig } from "./schedule.js";
-import { type Scheduler, type SchedulerName } from "./scheduler.js";
+import { type NoiseSource, type Scheduler, type SchedulerName } from "./scheduler.js";
+
+/**
+ * The sampler that a pack asks for. Models distilled for consistency need theirs; to all others any sampler will do, as
+ * in diffusers, where `from_config` makes one of another's configuration (SD-1.5 names PNDM), and DPM-Solver++ is best
+ * for the steps it takes.
+ */
+export function schedulerOf({ _class_name: className }: ScheduleConfig): SchedulerName {
+  return className === "LCMScheduler" ? "lcm" : "dpm++";
+}
 
 /**
  * A sampler for one run.
  *
  * @param numSteps Steps over the whole schedule, 1 … the schedule's training timesteps.
+ * @param drawNoise Needed by samplers that add noise between steps, which is LCM.
  * @throws AppError `INVALID_ARGUMENT` when `numSteps` is out of range.
  */
 export function createScheduler(
   name: SchedulerName,
   config: ScheduleConfig,
   numSteps: number,
+  drawNoise?: NoiseSource,
 ): Scheduler {
   const max = config.num_train_timesteps;
   if (!Number.isInteger(numSteps) || numSteps < 1 || numSteps > max) {
@@ -28,5 +40,10 @@ export function createScheduler(
       return new DdimScheduler(config, numSteps);
     case "dpm++":
       return new DpmSolverScheduler(config, numSteps);
+    case "lcm":
+      if (!drawNoise) {
+        throw new Error("createScheduler: expected a source of noise for lcm, got none");
+      }
+      return new LcmScheduler(config, numSteps, drawNoise);
   }
 }

@@ -4,6 +4,9 @@
  * J. Ho, T. Salimans, "Classifier-Free Diffusion Guidance", 2022, eq. (6), with guidanceScale = 1 + w.
  * https://arxiv.org/abs/2207.12598
  *
+ * A U-Net distilled with guidance takes the scale as an input, `timestep_cond`, and needs no unconditional pass: C. Meng et
+ * al., "On Distillation of Guided Diffusion Models", 2023, and the LCM paper (lcm-scheduler.ts), section 4.2.
+ *
  * Shapes: B pictures, C x h x w latents, T tokens of width D.
  */
 import { AppError } from "../../errors/app-error.js";
@@ -25,10 +28,15 @@ export interface DenoiserInput {
 }
 
 const INPUTS = ["sample", "timestep", "encoder_hidden_states"];
+const GUIDANCE_INPUT = "timestep_cond";
+/** The `time_cond_proj_dim` of published LCMs, where the file leaves it free. */
+const GUIDANCE_DIMENSION = 256;
 
 export class Denoiser {
   /** Latents evaluated so far: with guidance two for a picture and step, without one. */
   numEvaluations = 0;
+  /** Runs of the model so far, whatever their batch: with or without guidance one for a step. */
+  numRuns = 0;
   /** Time spent in the U-Net so far. */
   elapsedMs = 0;
 
@@ -46,7 +54,9 @@ export class Denoiser {
     const path = pack.path("unet/model.onnx");
     const session = await OnnxSession.load(path, options);
     INPUTS.forEach(name => session.input(name));
-    const unknown = [...session.inputs.keys()].filter(name => !INPUTS.includes(name));
+    const unknown = [...session.inputs.keys()].filter(
+      name => !INPUTS.includes(name) && name !== GUIDANCE_INPUT,
+    );
     if (unknown.length > 0) {
       throw new AppError("MODEL_PACK_INVALID", {
         path,
@@ -65,8 +75,8 @@ export class Denoiser {
   /** The guided output, in the schedule's prediction type; `[B, C, h, w]`. */
   async predict(input: DenoiserInput): Promise<Float32Array> {
     const { latents, guidanceScale, conditional, unconditional } = input;
-    if (guidanceScale === 1) {
-      return this.evaluate(latents, input.timestep, conditional);
+    if (guidanceScale === 1 || this.session.inputs.has(GUIDANCE_INPUT)) {
+      return this.evaluate(input, latents, conditional);
     }
     if (unconditional.numTokens !== conditional[0].numTokens) {
       throw new Error(
@@ -77,7 +87,7 @@ export class Denoiser {
     twice.set(latents);
     twice.set(latents, latents.length);
     const both = [...conditional.map(() => unconditional), ...conditional];
-    const outputs = await this.evaluate(twice, input.timestep, both);
+    const outputs = await this.evaluate(input, twice, both);
     return guided(
       outputs.subarray(0, latents.length),
       outputs.subarray(latents.length),
@@ -91,8 +101,8 @@ export class Denoiser {
 
   /** One run; the batch is split evenly among the conditionings, in their order. */
   private async evaluate(
+    { guidanceScale, timestep }: DenoiserInput,
     latents: Float32Array,
-    timestep: number,
     conditionings: readonly Conditioning[],
   ): Promise<Float32Array> {
     const { latentChannels, latentHeight, latentWidth } = this.config;
@@ -109,11 +119,13 @@ export class Denoiser {
         sample: { data: latents, dims: [batch, latentChannels, latentHeight, latentWidth] },
         timestep: timestepInput(this.session, timestep, batch),
         encoder_hidden_states: { data: states, dims: [batch, numTokens, dimension] },
+        ...guidanceInput(this.session, guidanceScale, batch),
       },
       [this.session.outputName("out_sample")],
     );
     this.elapsedMs += performance.now() - startedMs;
     this.numEvaluations += batch;
+    this.numRuns++;
     return output.data;
   }
 }
@@ -133,6 +145,25 @@ function timestepInput(session: OnnxSession, timestep: number, batch: number) {
   const isPerLatent = shape.length === 1 && isSameAxis(shape[0], session.input("sample"));
   const data = new Array<number>(isPerLatent ? batch : 1).fill(timestep);
   return { data, dims: shape.length === 0 ? [] : [data.length] };
+}
+
+/** The guidance scale of each latent, as a distilled U-Net takes it; nothing for others. */
+function guidanceInput(session: OnnxSession, guidanceScale: number, batch: number) {
+  if (!session.inputs.has(GUIDANCE_INPUT)) {
+    return {};
+  }
+  const width = session.input(GUIDANCE_INPUT).shape[1];
+  const dimension = typeof width === "number" ? width : GUIDANCE_DIMENSION;
+  const row = guidanceEmbedding(guidanceScale - 1, dimension);
+  const data = Float32Array.from({ length: batch * dimension }, (_, i) => row[i % dimension]);
+  return { [GUIDANCE_INPUT]: { data, dims: [batch, dimension] } };
+}
+
+/** Sines, then cosines, of `1000 w` at falling frequencies, as diffusers' `get_guidance_scale_embedding`; `[D]`, D even. */
+export function guidanceEmbedding(w: number, dimension: number): Float32Array {
+  const half = dimension / 2;
+  const angles = Array.from({ length: half }, (_, i) => 1000 * w * 10_000 ** (-i / (half - 1)));
+  return Float32Array.from([...angles.map(Math.sin), ...angles.map(Math.cos)]);
 }
 
 function isSameAxis(axis: number | string, sample: OnnxSlot): boolean {

@@ -32,7 +32,7 @@ export interface GenerateRequest {
   /** Picture j has noise of its own from `seed` and j. */
   seed: number;
   numImages: number;
-  /** Default: `"dpm++"`. */
+  /** Default: the pack's own choice (`schedulerOf`), which is `"dpm++"` unless it was distilled for another. */
   scheduler?: SchedulerName;
 }
 
@@ -59,7 +59,10 @@ export type CompleteRequest = GenerateRequest &
  *
  * @throws AppError `INVALID_ARGUMENT`.
  */
-export function completeRequest(request: GenerateRequest): CompleteRequest {
+export function completeRequest(
+  request: GenerateRequest,
+  defaultScheduler: SchedulerName,
+): CompleteRequest {
   const complete = {
     ...request,
     negativePrompt: request.negativePrompt ?? "",
@@ -67,7 +70,7 @@ export function completeRequest(request: GenerateRequest): CompleteRequest {
     sharesNoise: request.sharesNoise ?? false,
     strength: request.strength ?? DEFAULT_STRENGTH,
     numSteps: request.numSteps ?? DEFAULT_NUM_STEPS,
-    scheduler: request.scheduler ?? "dpm++",
+    scheduler: request.scheduler ?? defaultScheduler,
   };
   const { conditions, guidanceScale, imageWeight, numImages, scheduler, seed } = complete;
   check("numImages", numImages, isWhole(numImages, 1, MAX_NUM_IMAGES), `1 … ${MAX_NUM_IMAGES}`);

@@ -28,7 +28,7 @@ import {
   scaledConditioning,
   zeroConditioning,
 } from "./conditioning.js";
-import { createScheduler } from "./create-scheduler.js";
+import { createScheduler, schedulerOf } from "./create-scheduler.js";
 import { Denoiser } from "./denoiser.js";
 import { type CompleteRequest, completeRequest, type GenerateRequest } from "./generate-request.js";
 import { ImageProjection } from "./image-projection.js";
@@ -96,6 +96,11 @@ export class DiffusionPipeline {
     return this.parts.denoiser.numEvaluations;
   }
 
+  /** U-Net runs since loading, whatever their batch. */
+  get runs(): number {
+    return this.parts.denoiser.numRuns;
+  }
+
   /** Time inside the U-Net since loading. */
   get denoiserMs(): number {
     return this.parts.denoiser.elapsedMs;
@@ -113,7 +118,7 @@ export class DiffusionPipeline {
    *   gives values that are not numbers.
    */
   async generate(request: GenerateRequest, hooks: GenerateHooks = {}): Promise<RgbImage[]> {
-    const complete = completeRequest(request);
+    const complete = completeRequest(request, schedulerOf(this.config.schedule));
     throwIfCancelled(hooks.signal);
     const guidance = await this.guidance(complete);
     const { initImage, numImages } = complete;
@@ -174,20 +179,21 @@ export class DiffusionPipeline {
   ): Promise<Float32Array> {
     const { guidanceScale, numImages, numSteps, seed, sharesNoise, strength } = request;
     const { batch, hooks, original } = run;
-    const scheduler = createScheduler(request.scheduler, this.config.schedule, numSteps);
+    const size = this.config.latentChannels * this.config.latentHeight * this.config.latentWidth;
+    const own = Array.from({ length: batch.end - batch.start }, (_, j) => {
+      return new Random(seedFrom(seed, sharesNoise ? 0 : batch.start + j));
+    });
+    const drawNoise = () => concatNormals(own, size);
+    const { schedule } = this.config;
+    const scheduler = createScheduler(request.scheduler, schedule, numSteps, drawNoise);
     const first = original ? firstStep(numSteps, strength) : 0;
     const numMade = scheduler.timesteps.length - first;
     const numBefore = (batch.start / this.maxBatchSize) * numMade;
     const numTotal = Math.ceil(numImages / this.maxBatchSize) * numMade;
-    const size = this.config.latentChannels * this.config.latentHeight * this.config.latentWidth;
 
-    const noise = new Float32Array((batch.end - batch.start) * size);
+    const noise = drawNoise();
     const originals = original && new Float32Array(noise.length);
-    for (let j = batch.start; j < batch.end; j++) {
-      const own = new Random(seedFrom(seed, sharesNoise ? 0 : j));
-      noise.set(own.normals(size), (j - batch.start) * size);
-      originals?.set(original!, (j - batch.start) * size); // originals is null where original is
-    }
+    own.forEach((_, j) => originals?.set(original!, j * size)); // originals is null where original is
     const { conditional, unconditional } = guidance;
     const attended =
       conditional.length > 1 ? conditional.slice(batch.start, batch.end) : conditional;
@@ -226,6 +232,15 @@ export class DiffusionPipeline {
     throwIfCancelled(hooks.signal);
     return latents;
   }
+}
+
+/** `size` normal numbers from each source in turn; `[B, size]`. */
+function concatNormals(sources: readonly Random[], size: number): Float32Array {
+  const normals = new Float32Array(sources.length * size);
+  sources.forEach((source, j) => {
+    normals.set(source.normals(size), j * size);
+  });
+  return normals;
 }
 
 /** The pictures' own conditions; the unconditional pass has the negative prompt, then silence, to the same length. */

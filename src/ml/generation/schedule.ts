@@ -15,11 +15,9 @@ import { AppError } from "../../errors/app-error.js";
 import { type ModelPack } from "../runtime/model-pack.js";
 import { roundHalfEven } from "../runtime/rounding.js";
 
-/**
- * `scheduler/scheduler_config.json` as diffusers writes it. An absent field has the default of diffusers; the three
- * whose default depends on the scheduler's class (spacing, clipping) stay undefined here and are decided there.
- */
-export const scheduleConfigSchema = z.object({
+const fieldsSchema = z.object({
+  /** Of the sampler that the pack was published with. */
+  _class_name: z.string().optional(),
   num_train_timesteps: z.number().int().positive().default(1000),
   beta_start: z.number().default(0.0001),
   beta_end: z.number().default(0.02),
@@ -41,7 +39,57 @@ export const scheduleConfigSchema = z.object({
   final_sigmas_type: z.enum(["zero", "sigma_min"]).default("zero"),
   lower_order_final: z.boolean().default(true),
   euler_at_final: z.boolean().default(false),
+  /** LCM only: the steps that distillation knew, and what timesteps are multiplied by in its coefficients. */
+  original_inference_steps: z.number().int().positive().default(50),
+  timestep_scaling: z.number().positive().default(10),
 });
+
+/** Where diffusers' `LCMScheduler` has other defaults. */
+const lcmDefaults = {
+  beta_start: 0.00085,
+  beta_end: 0.012,
+  beta_schedule: "scaled_linear",
+  clip_sample: false,
+};
+
+/** diffusers' `KarrasDiffusionSchedulers`, each of which can be made from another's configuration, and LCM. */
+const supportedClasses = [
+  "DDIMScheduler",
+  "DDPMScheduler",
+  "DEISMultistepScheduler",
+  "DPMSolverMultistepScheduler",
+  "DPMSolverSDEScheduler",
+  "DPMSolverSinglestepScheduler",
+  "EulerAncestralDiscreteScheduler",
+  "EulerDiscreteScheduler",
+  "HeunDiscreteScheduler",
+  "KDPM2AncestralDiscreteScheduler",
+  "KDPM2DiscreteScheduler",
+  "LCMScheduler",
+  "LMSDiscreteScheduler",
+  "PNDMScheduler",
+  "UniPCMultistepScheduler",
+];
+
+/**
+ * `scheduler/scheduler_config.json` as diffusers writes it. An absent field has the default of diffusers; the spacing,
+ * whose default depends on the sampler that reads it, stays undefined here and is decided there.
+ */
+export const scheduleConfigSchema = z
+  .preprocess(fields => (isOfLcm(fields) ? { ...lcmDefaults, ...fields } : fields), fieldsSchema)
+  .refine(({ _class_name: name }) => name === undefined || supportedClasses.includes(name), {
+    path: ["_class_name"],
+    error: `must be one of ${supportedClasses.join(", ")}`,
+  });
+
+function isOfLcm(fields: unknown): fields is object {
+  return (
+    typeof fields === "object" &&
+    fields !== null &&
+    "_class_name" in fields &&
+    fields._class_name === "LCMScheduler"
+  );
+}
 
 export type ScheduleConfig = z.infer<typeof scheduleConfigSchema>;
 

@@ -1,8 +1,11 @@
 /** @file What a sampler can do: walk from noise to a picture along its own timesteps. */
 
-export const schedulerNames = ["ddim", "dpm++"] as const;
+export const schedulerNames = ["ddim", "dpm++", "lcm"] as const;
 
 export type SchedulerName = (typeof schedulerNames)[number];
+
+/** Gives `length` standard normal numbers, new ones each time, from the seeds of the run's pictures. */
+export type NoiseSource = (length: number) => Float32Array;
 
 export interface ScheduledStep {
   /** x_{t-1}, the latents of the next timestep. */

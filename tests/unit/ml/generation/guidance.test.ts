@@ -4,7 +4,7 @@ import {
   scaledConditioning,
   zeroConditioning,
 } from "../../../../src/ml/generation/conditioning.js";
-import { guided } from "../../../../src/ml/generation/denoiser.js";
+import { guidanceEmbedding, guided } from "../../../../src/ml/generation/denoiser.js";
 
 describe("guided()", () => {
   const unconditional = Float32Array.of(1, -2, 0);
@@ -22,6 +22,16 @@ describe("guided()", () => {
 
   it("changes nothing where both agree", () => {
     expect(guided(conditional, conditional, 9)).toEqual(conditional);
+  });
+});
+
+describe("guidanceEmbedding()", () => {
+  // LatentConsistencyModelPipeline.get_guidance_scale_embedding(torch.tensor([0.0075]), 6): angles 7.5, 0.075, 0.00075
+  it("is that of diffusers", () => {
+    const expected = [0.9379999, 0.0749297, 0.00075, 0.3466353, 0.9971888, 0.9999997];
+    Array.from(guidanceEmbedding(0.0075, 6)).forEach((value, i) => {
+      expect(value).toBeCloseTo(expected[i], 6);
+    });
   });
 });
 

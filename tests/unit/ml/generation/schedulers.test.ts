@@ -1,5 +1,7 @@
 import { readFileSync } from "node:fs";
-import { createScheduler } from "../../../../src/ml/generation/create-scheduler.js";
+import { jest } from "@jest/globals";
+import { createScheduler, schedulerOf } from "../../../../src/ml/generation/create-scheduler.js";
+import { boundaryCoefficients } from "../../../../src/ml/generation/lcm-scheduler.js";
 import {
   alphaBar,
   firstStep,
@@ -27,6 +29,16 @@ const golden = JSON.parse(readFileSync("tests/golden/schedulers.json", "utf8")) 
 const model = (sample: Float32Array, timestep: number) =>
   sample.map((x, i) => 0.35 * x + 0.5 * Math.sin(timestep / 100 + i));
 
+/** The noise of LCM's k-th step, as golden_schedulers.py puts it in place of random numbers. */
+const goldenNoise = () => {
+  let k = 0;
+  return (length: number) => {
+    const noise = Float32Array.from({ length }, (_, i) => Math.cos(3 * k + i));
+    k++;
+    return noise;
+  };
+};
+
 const largestDifference = (a: ArrayLike<number>, b: ArrayLike<number>) =>
   Math.max(...Array.from(a, (x, i) => Math.abs(x - b[i])));
 
@@ -46,7 +58,8 @@ describe.each(golden.cases.map(c => [title(c), c] as const))(
   "%s",
   (_, { scheduler: name, config, numSteps, strength, ...expected }) => {
     const first = firstStep(numSteps, strength);
-    const create = () => createScheduler(name, scheduleConfigSchema.parse(config), numSteps);
+    const create = () =>
+      createScheduler(name, scheduleConfigSchema.parse(config), numSteps, goldenNoise());
 
     it("visits the timesteps of diffusers", () => {
       expect(create().timesteps.slice(first)).toEqual(expected.timesteps);
@@ -109,6 +122,54 @@ describe.each(["ddim", "dpm++"] as const)("createScheduler(%s)", name => {
 
   it.each([0, 1.5, 1001])("refuses %d steps", numSteps => {
     expect(() => createScheduler(name, stableDiffusion, numSteps)).toThrow("numSteps must be");
+  });
+});
+
+describe("createScheduler(lcm)", () => {
+  const config = { ...stableDiffusion, original_inference_steps: 4 };
+
+  it("draws noise for every step but the last", () => {
+    const drawNoise = jest.fn((length: number) => new Float32Array(length));
+    const scheduler = createScheduler("lcm", config, 3, drawNoise);
+    scheduler.timesteps.forEach((_, i) =>
+      scheduler.step(Float32Array.of(0.1), i, Float32Array.of(1)),
+    );
+    expect(drawNoise.mock.calls).toEqual([[1], [1]]);
+  });
+
+  it("refuses more steps than the model was distilled on", () => {
+    const create = () => createScheduler("lcm", config, 5, length => new Float32Array(length));
+    expect(create).toThrow("numSteps must be at most 4");
+  });
+
+  it("needs a source of noise", () => {
+    expect(() => createScheduler("lcm", config, 2)).toThrow("expected a source of noise");
+  });
+
+  // Song et al. 2023: f(x, ε) = x. Far from it the picture that the output names counts alone.
+  it("keeps what has no noise, and believes the model where all is noise", () => {
+    expect(boundaryCoefficients(0)).toEqual({ skip: 1, out: 0 });
+    const { skip, out } = boundaryCoefficients(10_000);
+    expect(skip).toBeLessThan(1e-8);
+    expect(out).toBeCloseTo(1, 8);
+  });
+});
+
+describe("schedulerOf()", () => {
+  it.each([
+    ["LCMScheduler", "lcm"],
+    ["PNDMScheduler", "dpm++"],
+    ["DDIMScheduler", "dpm++"],
+    [undefined, "dpm++"],
+  ])("of %s is %s", (_class_name, expected) => {
+    expect(schedulerOf(scheduleConfigSchema.parse({ _class_name }))).toBe(expected);
+  });
+
+  it("is not asked about samplers of another family", () => {
+    const { error } = scheduleConfigSchema.safeParse({
+      _class_name: "FlowMatchEulerDiscreteScheduler",
+    });
+    expect(error?.issues[0].path).toEqual(["_class_name"]);
   });
 });
 
