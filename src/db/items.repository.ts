@@ -83,6 +83,13 @@ export class ItemsRepository {
       WHERE (captions.text, captions.source) IS DISTINCT FROM (excluded.text, excluded.source)`;
   }
 
+  /** Content hash of the item's catalogue picture; null if it has none. */
+  async findImageHash(itemId: string): Promise<string | null> {
+    const select = { blobHash: true };
+    const image = await this.prisma.itemImage.findUnique({ where: { itemId }, select });
+    return image?.blobHash ?? null;
+  }
+
   findById(id: string): Promise<ItemRow | null> {
     return this.prisma.item.findUnique({ where: { id } });
   }

@@ -10,6 +10,7 @@ import type { PersonalizerVersionRow, RankingModelVersionRow } from "../db/rows.
 import { AppError } from "../errors/app-error.js";
 import type { ClipEncoder } from "../ml/clip/clip-encoder.js";
 import type { RgbImage } from "../ml/nn/rgb-image.js";
+import { assertServableReward, type RewardMode } from "../ml/reflection/rank-reward.js";
 import { PictureExperimentService } from "../recsys/experiments/picture-experiment.service.js";
 import {
   ConditionService,
@@ -48,7 +49,8 @@ export function createPersonalizers(parts: Parts) {
   const personalizers = new VersionRegistry<PersonalizerVersionRow, LoadedPersonalizer>({
     versions: personalizerVersions,
     codes: { notFound: "PERSONALIZER_NOT_FOUND", notReady: "PERSONALIZER_NOT_READY" },
-    load: async ({ artefactPath, generator: trainedFor, id }) => {
+    load: async ({ artefactPath, config, generator: trainedFor, id }) => {
+      assertServableReward((config as { rewardMode: RewardMode }).rewardMode); // stored whole by its training
       if (trainedFor !== generator) {
         throw new AppError("PERSONALIZER_MISMATCH", { trainedFor, generator });
       }

@@ -170,10 +170,7 @@ export async function createServices({ db, config, logger }: ServicesOptions) {
   });
   const planner = new GenerationPlanner({
     users,
-    items: {
-      findById: id => items.findById(id),
-      findImageHash: async id => (await catalog.findItemImages([id]))[0]?.blobHash ?? null,
-    },
+    items,
     retrieval,
     rankers,
     personalizers: personalizing.personalizers,

@@ -1,5 +1,12 @@
 import { Args, Ctx, FieldResolver, Resolver, Root } from "type-graphql";
-import type { BlobRow, ItemRow, PersonalizedImageRow, PersonalizerVersionRow, RankChangeRow, UserRow } from "../db/rows.js";
+import type {
+  BlobRow,
+  ItemRow,
+  PersonalizedImageRow,
+  PersonalizerVersionRow,
+  RankChangeRow,
+  UserRow,
+} from "../db/rows.js";
 import type { Provenance } from "../recsys/generation/provenance.js";
 import { KEYWORD_EXTRACTOR } from "../recsys/retrieval/keywords.js";
 import { Item } from "../schema/item.type.js";

@@ -3,7 +3,10 @@ import { z } from "zod";
 import type { PersonalizerVersionRow } from "../db/rows.js";
 import { AppError } from "../errors/app-error.js";
 import { type Connection, PageArgs, pageComplexity } from "../schema/connection.js";
-import { PersonalizerConnection, PersonalizerVersion } from "../schema/personalizer-version.type.js";
+import {
+  PersonalizerConnection,
+  PersonalizerVersion,
+} from "../schema/personalizer-version.type.js";
 import { byCreation, KeysetList } from "./pagination.js";
 import type { ApiServices } from "./services.js";
 
@@ -11,9 +14,7 @@ const versionList = KeysetList.byTime<PersonalizerVersionRow>("personalizers", b
 
 @Resolver(() => PersonalizerVersion)
 export class PersonalizerResolver {
-  constructor(
-    private readonly deps: Pick<ApiServices, "personalizers" | "personalizerVersions">,
-  ) {}
+  constructor(private readonly deps: Pick<ApiServices, "personalizers" | "personalizerVersions">) {}
 
   @Authorized("RECOMMENDER")
   @Query(() => PersonalizerConnection, {

@@ -101,7 +101,8 @@ export class RankChangeBin {
 export class ServedRankChanges {
   @Field(() => Float, {
     nullable: true,
-    description: "Fraction of pictures not shown because the item ranks lower with them; null if there are none.",
+    description:
+      "Fraction of pictures not shown because the item ranks lower with them; null if there are none.",
   })
   fallbackRate!: number | null;
 
@@ -125,7 +126,8 @@ export class ServedRankChanges {
 }
 
 @ObjectType({
-  description: "The distribution of `deltaR` over rank changes, of all pictures made, shown or not.",
+  description:
+    "The distribution of `deltaR` over rank changes, of all pictures made, shown or not.",
 })
 export class RankChangeSummary {
   @Field(() => Int, { description: "Rank changes summarised." })
@@ -153,7 +155,8 @@ export class RankChangeSummary {
   histogram!: RankChangeBin[];
 
   @Field(() => ServedRankChanges, {
-    description: "The same with the catalogue picture, hence `deltaR` 0, where the picture is not shown.",
+    description:
+      "The same with the catalogue picture, hence `deltaR` 0, where the picture is not shown.",
   })
   withFallback!: ServedRankChanges;
 }

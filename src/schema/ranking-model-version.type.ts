@@ -15,6 +15,7 @@ export class RankingModelVersion implements Pick<
   | "state"
   | "isActive"
   | "seed"
+  | "dataHash"
   | "failure"
   | "createdAt"
   | "trainedAt"
@@ -37,6 +38,13 @@ export class RankingModelVersion implements Pick<
 
   @Field(() => Int, { description: "Seed of all randomness in its training." })
   seed!: number;
+
+  @Field(() => String, {
+    nullable: true,
+    description:
+      "SHA-256 of the interactions and features it was trained on: two versions with the same one saw the same data; null until trained.",
+  })
+  dataHash!: string | null;
 
   @Field(() => JsonObject, {
     nullable: true,

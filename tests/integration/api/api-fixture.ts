@@ -143,7 +143,8 @@ export class Api {
       },
       personalizerVersions: new PersonalizerVersionsRepository(prisma),
       personalizers: {
-        activate: versionId => Promise.reject(new AppError("PERSONALIZER_NOT_FOUND", { versionId })),
+        activate: versionId =>
+          Promise.reject(new AppError("PERSONALIZER_NOT_FOUND", { versionId })),
         rollback: () => Promise.reject(new AppError("NOTHING_TO_ROLL_BACK")),
       },
       interactions: new InteractionRecordingService({

@@ -190,7 +190,11 @@ describeOnEveryDatabase("pages", open => {
         mean: number;
         interval95: { low: number; high: number };
         histogram: { from: number | null; count: number }[];
-        withFallback: { fallbackRate: number; mean: number; interval95: { low: number; high: number } };
+        withFallback: {
+          fallbackRate: number;
+          mean: number;
+          interval95: { low: number; high: number };
+        };
       };
     }
     const { data, errors } = await execute<Data>(query, { as: "RECOMMENDER" });
@@ -235,7 +239,11 @@ describeOnEveryDatabase("pages", open => {
     await prisma.personalizedImage.update({ where: { id }, data: { isServed: false } });
     try {
       const { data } = await execute<{
-        rankChangeSummary: { count: number; mean: number; withFallback: { fallbackRate: number; mean: number } };
+        rankChangeSummary: {
+          count: number;
+          mean: number;
+          withFallback: { fallbackRate: number; mean: number };
+        };
         item: { personalizedImages: { edges: { node: { id: string } }[] } };
       }>(
         `query Q($itemId: ID!) {
