@@ -25,6 +25,8 @@ import type { DenseKernels } from "./dense-kernels.js";
 
 /** Similarities held at once: 16 MB. */
 const TILE_VALUES = 4_194_304;
+/** With fewer anchors in a tile, adding up what it gives for all items costs more than the products. */
+const MIN_TILE_ROWS = 64;
 
 /** The views to compare with the fused one, and how. */
 export interface Contrast {
@@ -79,7 +81,7 @@ async function compared(
 ): Promise<{ loss: number; dKeys: Matrix }> {
   const N = keys.shape[0] / 2;
   const M = anchors.length;
-  const tileRows = Math.max(1, Math.floor(TILE_VALUES / (2 * N)));
+  const tileRows = Math.max(MIN_TILE_ROWS, Math.floor(TILE_VALUES / (2 * N)));
   const chosen = gatherRows(keys, anchors);
   let loss = 0;
   let dKeys: Matrix | null = null;

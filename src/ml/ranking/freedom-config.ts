@@ -1,11 +1,15 @@
 /** @file The hyper-parameters of FREEDOM. */
 
+import type { NeighbourSearch } from "./neighbour-search.js";
+
 /** Defaults in brackets are those of MMRec, the authors' code. */
 export interface FreedomConfig {
   /** Length of a user's and an item's vector [64]. */
   embeddingSize: number;
   /** Neighbours of an item in an item graph, itself among them [10]. */
   numNeighbours: number;
+  /** How they are found. Default: `auto`, exactly up to 20,000 items. */
+  neighbourSearch?: NeighbourSearch;
   /**
    * How much each modality's graph counts, by name; those present are scaled to sum to 1, one without an entry counts as
    * {@link UNNAMED_WEIGHT} [`visual` 0.1, `textual` 0.9].

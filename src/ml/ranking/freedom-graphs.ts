@@ -25,14 +25,14 @@ export interface FrozenItemGraph {
  */
 export async function frozenItemGraph(
   modalities: readonly Modality[],
-  { numNeighbours, modalityWeights }: FreedomConfig,
+  config: FreedomConfig,
   kernels: DenseKernels,
 ): Promise<FrozenItemGraph> {
-  const weights = graphWeights(modalities, modalityWeights);
+  const weights = graphWeights(modalities, config.modalityWeights);
   const parts: { matrix: CsrMatrix; weight: number }[] = [];
   const degrees: Float32Array[] = [];
   for (const [m, { features }] of modalities.entries()) {
-    const { similarities } = await itemGraph(features, numNeighbours, kernels);
+    const { similarities } = await itemGraph(features, config, kernels);
     const ones = new Float32Array(similarities.values.length).fill(1);
     const binary = normalizedGraph({ ...similarities, values: ones });
     parts.push({ matrix: binary.normalized, weight: weights[m] });

@@ -22,13 +22,10 @@ import {
   matrix,
   normalizedRows,
   row,
-  rowRange,
 } from "../nn/shape.js";
 import { type CsrMatrix, csrFromPlaces, weightedSum } from "../nn/sparse.js";
 import type { DenseKernels } from "./dense-kernels.js";
-
-/** Similarities held at once: 16 MB. */
-const TILE_VALUES = 4_194_304;
+import { nearestRows, type NeighbourSearch } from "./neighbour-search.js";
 
 /** A k-NN graph before and after normalization; both have the same places. */
 export interface ItemGraph {
@@ -38,29 +35,32 @@ export interface ItemGraph {
   degrees: Float32Array;
 }
 
-/** The nearest items of every item by cosine, exactly, in tiles; `[N, F] -> [N, N]` sparse. */
+/** How an item's neighbours are found. */
+export interface NeighbourOptions {
+  /** Neighbours of an item, itself among them. */
+  numNeighbours: number;
+  /** Default: `auto`. */
+  neighbourSearch?: NeighbourSearch;
+}
+
+/** The nearest items of every item by cosine; `[N, F] -> [N, N]` sparse. */
 export async function itemGraph(
   features: Matrix,
-  numNeighbours: number,
+  { numNeighbours, neighbourSearch = "auto" }: NeighbourOptions,
   kernels: DenseKernels,
 ): Promise<ItemGraph> {
   const [N] = features.shape;
-  const directions = normalizedRows(features);
   const k = Math.min(numNeighbours, N);
-  const tileRows = Math.max(1, Math.floor(TILE_VALUES / N));
+  const found = await nearestRows(normalizedRows(features), k, neighbourSearch, kernels);
   const rows = new Int32Array(N * k);
   const columns = new Int32Array(N * k);
   const values = new Float32Array(N * k);
   let count = 0;
-  for (let start = 0; start < N; start += tileRows) {
-    const tile = rowRange(directions, start, Math.min(start + tileRows, N));
-    const { indices, similarities } = await kernels.nearest(tile, directions, k);
-    for (let place = 0; place < indices.length; place++) {
-      if (similarities[place] > 0) {
-        rows[count] = start + Math.floor(place / k);
-        columns[count] = indices[place];
-        values[count++] = similarities[place];
-      }
+  for (let place = 0; place < found.indices.length; place++) {
+    if (found.similarities[place] > 0) {
+      rows[count] = Math.floor(place / k);
+      columns[count] = found.indices[place];
+      values[count++] = found.similarities[place];
     }
   }
   const places = {

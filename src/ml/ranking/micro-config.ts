@@ -1,4 +1,5 @@
 /** @file The hyper-parameters of MICRO. */
+import type { NeighbourSearch } from "./neighbour-search.js";
 import type { AdjacencyKind } from "./user-item-graph.js";
 
 /**
@@ -20,6 +21,8 @@ export interface MicroConfig {
   embeddingSize: number;
   /** Neighbours of an item in an item graph, itself among them [10]. */
   numNeighbours: number;
+  /** How they are found. Default: `auto`, exactly up to 20,000 items. */
+  neighbourSearch?: NeighbourSearch;
   /** λ, the weight of the raw features' graph beside the learned one, 0..1 [0.9]. */
   rawWeight: number;
   /** Layers of propagation over the user-item graph [2]. */

@@ -85,13 +85,13 @@ export class MicroNetwork {
 
   /** A modality's graph: of the raw features, and unless `frozen` mixed with that of the learned ones. */
   async modalityGraph(modality: number, raw: ItemGraph): Promise<ModalityGraph> {
-    const { graphs, numNeighbours, rawWeight } = this.config;
+    const { graphs, rawWeight } = this.config;
     if (graphs === "frozen") {
       const mixed = raw.normalized;
       return { raw, learned: null, mixed, mixedTransposed: transposed(mixed) };
     }
     const features = await this.learnedFeatures(modality);
-    const graph = await itemGraph(features, numNeighbours, this.kernels);
+    const graph = await itemGraph(features, this.config, this.kernels);
     const mixed = mixedGraph(graph.normalized, raw.normalized, rawWeight);
     return { raw, learned: { graph, features }, mixed, mixedTransposed: transposed(mixed) };
   }

@@ -148,7 +148,7 @@ class MicroTraining {
   ): Promise<MicroTraining> {
     const rawGraphs: ItemGraph[] = [];
     for (const { features } of data.modalities ?? []) {
-      rawGraphs.push(await itemGraph(features, config.numNeighbours, kernels));
+      rawGraphs.push(await itemGraph(features, config, kernels));
     }
     return new MicroTraining(data, config, rawGraphs, kernels);
   }

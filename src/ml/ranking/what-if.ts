@@ -208,7 +208,7 @@ function itemVector(
  */
 export async function exactWhatIfVectors(
   state: MicroState,
-  { numNeighbours, rawWeight }: MicroConfig,
+  config: MicroConfig,
   target: WhatIfTarget & { candidate: Float32Array },
   kernels: DenseKernels,
 ): Promise<Matrix> {
@@ -216,7 +216,7 @@ export async function exactWhatIfVectors(
   const { itemIndex, candidate } = target;
   const before = row(modality.features, itemIndex);
   const features = withRow(modality.features, itemIndex, candidate);
-  const raw = (await itemGraph(features, numNeighbours, kernels)).normalized;
+  const raw = (await itemGraph(features, config, kernels)).normalized;
   let mixed = raw;
   if (modality.learned) {
     const feature = row(modality.learned.features, itemIndex).slice();
@@ -224,8 +224,8 @@ export async function exactWhatIfVectors(
       addScaled(feature, row(modality.learned!.weight, f), value - before[f]);
     });
     const learned = withRow(modality.learned.features, itemIndex, feature);
-    const graph = await itemGraph(learned, numNeighbours, kernels);
-    mixed = mixedGraph(graph.normalized, raw, rawWeight);
+    const graph = await itemGraph(learned, config, kernels);
+    mixed = mixedGraph(graph.normalized, raw, config.rawWeight);
   }
   const views = state.modalities.map(other =>
     other === modality ? sparseProduct(mixed, state.items) : other.views,

@@ -57,7 +57,11 @@ describe("itemGraph()", () => {
   it("keeps the nearest with itself, and normalizes by row degrees", async () => {
     // Angles 0°, 60°, 90°: cosines 1, ½ and 0; √¾ between the last two. k = 2.
     const features = matrix([3, 2], Float32Array.of(2, 0, 0.5, Math.sqrt(0.75), 0, 3));
-    const { similarities, normalized, degrees } = await itemGraph(features, 2, new PlainKernels());
+    const { similarities, normalized, degrees } = await itemGraph(
+      features,
+      { numNeighbours: 2 },
+      new PlainKernels(),
+    );
     const c = Math.sqrt(0.75);
     expect([...similarities.columns]).toEqual([0, 1, 1, 2, 1, 2]);
     expect(similarities.values).toBeAllclose([1, 0.5, 1, c, c, 1]);
@@ -67,7 +71,11 @@ describe("itemGraph()", () => {
 
   it("leaves an item without features alone", async () => {
     const features = matrix([3, 2], Float32Array.of(1, 0, 0, 0, 1, 1));
-    const { similarities, degrees } = await itemGraph(features, 3, new PlainKernels());
+    const { similarities, degrees } = await itemGraph(
+      features,
+      { numNeighbours: 3 },
+      new PlainKernels(),
+    );
     expect([...similarities.columns]).toEqual([0, 2, 0, 2]);
     expect(degrees[1]).toBe(0);
   });

@@ -62,7 +62,7 @@ async function train(kernels: DenseKernels) {
   const optimizer = new Adam(parameters);
   const raw = [];
   for (const { features } of data.modalities!) {
-    raw.push(await itemGraph(features, config.numNeighbours, kernels));
+    raw.push(await itemGraph(features, config, kernels));
   }
   const userItem = userItemGraph("random-walk", data.train, data.numItems);
   const losses = [];

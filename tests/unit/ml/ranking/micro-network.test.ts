@@ -59,7 +59,7 @@ async function create(changes: Partial<MicroConfig> = {}) {
   const network = new MicroNetwork(shape, changed, parameters, kernels);
   const userItem = userItemGraph(changed.adjacency, data.train, N);
   const raw = await Promise.all(
-    data.modalities!.map(modality => itemGraph(modality.features, changed.numNeighbours, kernels)),
+    data.modalities!.map(modality => itemGraph(modality.features, changed, kernels)),
   );
   const graphs = async (): Promise<MicroGraphs> => ({
     userItem,

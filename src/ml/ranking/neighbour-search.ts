@@ -1,0 +1,255 @@
+/**
+ * @file The nearest items of every item: exactly, by clusters, or by HNSW. Memory is linear in the items for all of them.
+ *
+ * - `exact`: tiles of rows against all rows; N² F multiplications, all of them in dense products.
+ * - `clusters`: spherical k-means into C clusters; a row is compared with the members of the clusters nearest to its own.
+ *   About `N (C + probes N / C) F` multiplications, still in dense products: what grows with N² becomes N^(3/2).
+ * - `hnsw`: Y. Malkov, D. Yashunin, "Efficient and robust approximate nearest neighbor search using Hierarchical Navigable
+ *   Small World graphs", TPAMI 2020, by hnswlib-node, an optional package: one point at a time, on one thread.
+ *
+ * Shapes: N items, F feature length.
+ */
+import { createRequire } from "node:module";
+import { setImmediate as yieldToEventLoop } from "node:timers/promises";
+import type * as Hnswlib from "hnswlib-node";
+import {
+  addScaled,
+  gatherRows,
+  type Matrix,
+  matrix,
+  normalizedRows,
+  row,
+  rowRange,
+} from "../nn/shape.js";
+import type { DenseKernels, Neighbours } from "./dense-kernels.js";
+
+/** `auto`: `exact` up to {@link EXACT_UP_TO} items, `clusters` above. */
+export type NeighbourSearch = "auto" | "exact" | "clusters" | "hnsw";
+
+/** Where building by clusters begins to pay; see docs/adr/0007. */
+export const EXACT_UP_TO = 20_000;
+
+/** Similarities held at once: 16 MB. */
+const TILE_VALUES = 4_194_304;
+const KMEANS_ROUNDS = 4;
+/** Rows a cluster that k-means looks at. */
+const SAMPLES_PER_CLUSTER = 64;
+/** Clusters a row is compared with, its own among them. */
+const PROBES = 24;
+const HNSW = { m: 16, efConstruction: 100, ef: 60, yieldEvery: 64 };
+
+/** Null where the optional package is missing or was not compiled. */
+const hnswlib = ((): typeof Hnswlib | null => {
+  try {
+    return createRequire(import.meta.url)("hnswlib-node") as typeof Hnswlib;
+  } catch {
+    return null;
+  }
+})();
+
+export const isHnswInstalled = hnswlib !== null;
+
+/**
+ * The `k` rows with the highest dot products for each of the rows themselves, nearest first; `[N, k]`. Where fewer were
+ * found the index is -1 and the similarity 0.
+ *
+ * @param directions Unit rows or zeros `[N, F]`.
+ * @param search What is not installed is replaced by `clusters`.
+ */
+export async function nearestRows(
+  directions: Matrix,
+  k: number,
+  search: NeighbourSearch,
+  kernels: DenseKernels,
+): Promise<Neighbours> {
+  const [N] = directions.shape;
+  const chosen = search === "auto" ? (N <= EXACT_UP_TO ? "exact" : "clusters") : search;
+  if (chosen === "exact") {
+    return exactly(directions, k, kernels);
+  }
+  if (chosen === "hnsw" && hnswlib) {
+    return byHnsw(directions, k, hnswlib);
+  }
+  return byClusters(directions, k, kernels);
+}
+
+async function exactly(rows: Matrix, k: number, kernels: DenseKernels): Promise<Neighbours> {
+  const [N] = rows.shape;
+  const found = noNeighbours(N, k);
+  const tileRows = Math.max(1, Math.floor(TILE_VALUES / N));
+  for (let start = 0; start < N; start += tileRows) {
+    const tile = rowRange(rows, start, Math.min(start + tileRows, N));
+    const { indices, similarities } = await kernels.nearest(tile, rows, k);
+    found.indices.set(indices, start * k);
+    found.similarities.set(similarities, start * k);
+    await yieldToEventLoop();
+  }
+  return found;
+}
+
+async function byClusters(rows: Matrix, k: number, kernels: DenseKernels): Promise<Neighbours> {
+  const found = noNeighbours(rows.shape[0], k);
+  const present = presentRows(rows);
+  if (present.length === 0) {
+    return found;
+  }
+  const centres = await kMeans(rows, present, kernels);
+  const members = membersOf(
+    await nearestCentres(rows, present, centres, kernels),
+    present,
+    centres,
+  );
+  const probes = Math.min(PROBES, members.length);
+  const near = await nearestOf(centres, centres, probes, kernels);
+  for (let c = 0; c < members.length; c++) {
+    if (members[c].length > 0) {
+      const candidates = concatenated(
+        [...near.subarray(c * probes, (c + 1) * probes)].map(other => members[other]),
+      ).sort(); // by index, so that ties go as in `exact`
+      await compareMembers(rows, { queries: members[c], candidates, k }, found, kernels);
+      await yieldToEventLoop();
+    }
+  }
+  return found;
+}
+
+/** Puts the nearest `candidates` of each query into `found`. */
+async function compareMembers(
+  rows: Matrix,
+  { queries, candidates, k }: { queries: Int32Array; candidates: Int32Array; k: number },
+  found: Neighbours,
+  kernels: DenseKernels,
+): Promise<void> {
+  const keys = gatherRows(rows, candidates);
+  const count = Math.min(k, candidates.length);
+  const tileRows = Math.max(1, Math.floor(TILE_VALUES / candidates.length));
+  for (let start = 0; start < queries.length; start += tileRows) {
+    const tile = queries.subarray(start, start + tileRows);
+    const { indices, similarities } = await kernels.nearest(gatherRows(rows, tile), keys, count);
+    tile.forEach((item, t) => {
+      for (let place = 0; place < count; place++) {
+        found.indices[item * k + place] = candidates[indices[t * count + place]];
+        found.similarities[item * k + place] = similarities[t * count + place];
+      }
+    });
+  }
+}
+
+/** Unit centres `[C, F]` of about 2 √N clusters. */
+async function kMeans(rows: Matrix, present: Int32Array, kernels: DenseKernels): Promise<Matrix> {
+  const C = Math.max(1, Math.round(2 * Math.sqrt(present.length)));
+  const sample = evenly(present, C * SAMPLES_PER_CLUSTER);
+  let centres = gatherRows(rows, evenly(present, C));
+  for (let round = 0; round < KMEANS_ROUNDS; round++) {
+    const nearest = await nearestCentres(rows, sample, centres, kernels);
+    const sums = matrix(centres.shape);
+    sample.forEach((item, at) => addScaled(row(sums, nearest[at]), row(rows, item), 1));
+    const next = normalizedRows(sums);
+    for (let c = 0; c < C; c++) {
+      if (row(next, c).every(value => value === 0)) {
+        row(next, c).set(row(centres, c)); // nobody's: it stays
+      }
+    }
+    centres = next;
+  }
+  return centres;
+}
+
+/** The centre nearest to each of some rows. */
+async function nearestCentres(
+  rows: Matrix,
+  items: Int32Array,
+  centres: Matrix,
+  kernels: DenseKernels,
+): Promise<Int32Array> {
+  const result = new Int32Array(items.length);
+  const tileRows = Math.max(1, Math.floor(TILE_VALUES / centres.shape[0]));
+  for (let start = 0; start < items.length; start += tileRows) {
+    const tile = gatherRows(rows, items.subarray(start, start + tileRows));
+    result.set((await kernels.nearest(tile, centres, 1)).indices, start);
+    await yieldToEventLoop();
+  }
+  return result;
+}
+
+async function nearestOf(
+  queries: Matrix,
+  keys: Matrix,
+  k: number,
+  kernels: DenseKernels,
+): Promise<Int32Array> {
+  const [N] = queries.shape;
+  const result = new Int32Array(N * k);
+  const tileRows = Math.max(1, Math.floor(TILE_VALUES / keys.shape[0]));
+  for (let start = 0; start < N; start += tileRows) {
+    const tile = rowRange(queries, start, Math.min(start + tileRows, N));
+    result.set((await kernels.nearest(tile, keys, k)).indices, start * k);
+  }
+  return result;
+}
+
+function membersOf(nearest: Int32Array, items: Int32Array, centres: Matrix): Int32Array[] {
+  const members: number[][] = Array.from({ length: centres.shape[0] }, () => []);
+  nearest.forEach((c, at) => members[c].push(items[at]));
+  return members.map(list => Int32Array.from(list));
+}
+
+async function byHnsw(rows: Matrix, k: number, library: typeof Hnswlib): Promise<Neighbours> {
+  const [N, F] = rows.shape;
+  const found = noNeighbours(N, k);
+  const present = presentRows(rows);
+  const index = new library.HierarchicalNSW("ip", F);
+  index.initIndex(Math.max(1, present.length), HNSW.m, HNSW.efConstruction);
+  for (const [at, item] of present.entries()) {
+    index.addPoint([...row(rows, item)], item);
+    if (at % HNSW.yieldEvery === 0) {
+      await yieldToEventLoop();
+    }
+  }
+  index.setEf(Math.max(HNSW.ef, k));
+  for (const [at, item] of present.entries()) {
+    const count = Math.min(k, present.length);
+    const { neighbors, distances } = index.searchKnn([...row(rows, item)], count);
+    found.indices.set(neighbors, item * k);
+    found.similarities.set(
+      distances.map(distance => 1 - distance),
+      item * k,
+    );
+    if (at % HNSW.yieldEvery === 0) {
+      await yieldToEventLoop();
+    }
+  }
+  return found;
+}
+
+function noNeighbours(N: number, k: number): Neighbours {
+  return { indices: new Int32Array(N * k).fill(-1), similarities: new Float32Array(N * k) };
+}
+
+/** Rows that are not zeros: the others are near to nothing. */
+function presentRows(rows: Matrix): Int32Array {
+  const present: number[] = [];
+  for (let i = 0; i < rows.shape[0]; i++) {
+    if (row(rows, i).some(value => value !== 0)) {
+      present.push(i);
+    }
+  }
+  return Int32Array.from(present);
+}
+
+/** At most `count` of them, evenly spread. */
+function evenly(items: Int32Array, count: number): Int32Array {
+  return count >= items.length
+    ? items
+    : Int32Array.from({ length: count }, (_, i) => items[Math.floor((i * items.length) / count)]);
+}
+
+function concatenated(parts: readonly Int32Array[]): Int32Array {
+  const result = new Int32Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    result.set(part, at);
+    at += part.length;
+  }
+  return result;
+}
