@@ -11,7 +11,12 @@
  */
 import { AppError } from "../../errors/app-error.js";
 import { type ModelPack } from "../runtime/model-pack.js";
-import { type OnnxOptions, OnnxSession, type OnnxSlot } from "../runtime/onnx-session.js";
+import {
+  type OnnxInput,
+  type OnnxOptions,
+  OnnxSession,
+  type OnnxSlot,
+} from "../runtime/onnx-session.js";
 import { type Conditioning } from "./conditioning.js";
 import { type PipelineConfig } from "./pipeline-config.js";
 
@@ -148,7 +153,11 @@ function timestepInput(session: OnnxSession, timestep: number, batch: number) {
 }
 
 /** The guidance scale of each latent, as a distilled U-Net takes it; nothing for others. */
-function guidanceInput(session: OnnxSession, guidanceScale: number, batch: number) {
+function guidanceInput(
+  session: OnnxSession,
+  guidanceScale: number,
+  batch: number,
+): Record<string, OnnxInput> {
   if (!session.inputs.has(GUIDANCE_INPUT)) {
     return {};
   }
