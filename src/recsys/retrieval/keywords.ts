@@ -5,7 +5,7 @@
  * for the keywords; this is the deterministic extractor, which needs none. The paper gives neither n nor the frequency
  * below which a keyword is cut.
  */
-import { eng, removeStopwords } from "stopword";
+import { eng } from "stopword";
 
 /** Names this extractor where a picture explains itself. */
 export const KEYWORD_EXTRACTOR = "words-1";
@@ -21,6 +21,8 @@ const MAX_LETTERS = 24;
 const MAX_OF_ITEM = 16;
 /** Said of any picture, so they say nothing: captioners begin with them. */
 const ABOUT_PICTURES = ["image", "photo", "photograph", "picture", "shown", "showing"];
+/** A set: a history has hundreds of words, and the list more than a thousand. */
+const SAYING_NOTHING: ReadonlySet<string> = new Set([...eng, ...ABOUT_PICTURES]);
 
 const WORD = /[\p{L}\p{N}]+(?:['’-][\p{L}\p{N}]+)*/gu;
 
@@ -39,7 +41,7 @@ export interface DescribedItem {
 export function itemKeywords({ title, caption, keywords }: DescribedItem): string[] {
   const own = keywords.map(keyword => wordsOf(keyword).join(" "));
   const words = [...wordsOf(title), ...wordsOf(caption ?? "")];
-  const telling = removeStopwords(words, [...eng, ...ABOUT_PICTURES]);
+  const telling = words.filter(word => !SAYING_NOTHING.has(word));
   const usable = [...own, ...telling].filter(
     keyword => keyword.length > 1 && keyword.length <= MAX_LETTERS && /\p{L}/u.test(keyword),
   );
