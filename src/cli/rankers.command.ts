@@ -3,6 +3,12 @@ import { Command } from "commander";
 import { createServices } from "../plugin/create-services.js";
 import { type CliContext } from "./cli-context.js";
 
+/** A version's NDCG@10 on its held-out items, for people. */
+function testNdcg(metrics: unknown): string {
+  const { test } = (metrics ?? {}) as { test?: Record<string, number> }; // as training stored it
+  return test?.["ndcg@10"]?.toFixed(4) ?? "-";
+}
+
 export function rankersCommand(context: CliContext): Command {
   const rankers = new Command("rankers").description("versions of the ranking model");
 
@@ -21,7 +27,7 @@ export function rankersCommand(context: CliContext): Command {
 
   rankers
     .command("list")
-    .description("newest first")
+    .description("newest first, with seed, data snapshot and NDCG@10 on the test part")
     .option("--json", "print one JSON array")
     .action(({ json }: { json?: boolean }) =>
       withServices(async ({ catalog }) => {
@@ -29,8 +35,17 @@ export function rankersCommand(context: CliContext): Command {
         return json
           ? JSON.stringify(versions)
           : versions
-              .map(({ id, algorithm, state, isActive, createdAt }) =>
-                [isActive ? "*" : " ", id, algorithm, state, createdAt.toISOString()].join("  "),
+              .map(({ id, algorithm, state, isActive, createdAt, seed, dataHash, metrics }) =>
+                [
+                  isActive ? "*" : " ",
+                  id,
+                  algorithm.padEnd(10),
+                  state.padEnd(8),
+                  createdAt.toISOString(),
+                  `seed ${seed}`,
+                  `data ${dataHash?.slice(0, 8) ?? "-"}`,
+                  `ndcg@10 ${testNdcg(metrics)}`,
+                ].join("  "),
               )
               .join("\n");
       }),
