@@ -10,7 +10,14 @@ import { parseArgs } from "node:util";
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   strict: false,
-  options: { json: { type: "string" }, help: { type: "boolean" } },
+  options: {
+    ...Object.fromEntries(
+      ["json", "data", "items", "epochs", "threads", "candidates", "length", "anchors"].map(
+        name => [name, { type: "string" }],
+      ),
+    ),
+    help: { type: "boolean" },
+  },
 });
 const names = readdirSync(import.meta.dirname)
   .filter(file => file.endsWith(".js") && file !== "main.js")

@@ -1,108 +1,109 @@
 /**
- * Seconds an epoch of MICRO takes, by what its contrastive term compares and by the number of items; against a plain matrix
- * product in the same run, so that figures of busy machines can be compared.
+ * Seconds an epoch of MICRO takes: on ml-latest-small where it is at hand (`--data FOLDER`), and on synthetic shops of
+ * `--items 1000,2000,…` by what the contrastive term compares, with the exponent by which it grows. Beside each figure the
+ * rate of a plain matrix product measured at the same moment, so that figures of busy machines can be compared, and CPU time.
  *
- * Synthetic items in 30 clusters with two modalities of 256, 500 users with 20 choices each; 10 batches of 1,024 an epoch.
- * Needs `npm run build`.
+ * Synthetic: items in 30 clusters, two modalities of 256, 500 users with 20 choices each; 10 batches of 1,024 an epoch.
+ * `--threads N` of ONNX Runtime (default: all cores). Needs `npm run build`.
  */
-import { Random } from "../dist/ml/nn/random.js";
-import { matrix, row } from "../dist/ml/nn/shape.js";
+import { availableParallelism } from "node:os";
 import { Micro } from "../dist/ml/ranking/micro.js";
 import { createOnnxKernels } from "../dist/ml/ranking/onnx-kernels.js";
+import { clusteredShop } from "./support/clustered-items.js";
+import { cpuMs, growthExponent, matMulRate, rounded } from "./support/measure.js";
+import { DEFAULT_DATA, readMlLatest } from "./support/ml-latest.js";
 
-const NUM_USERS = 500;
-const CHOICES = 20;
-const FEATURE_LENGTH = 256;
-const NUM_CLUSTERS = 30;
-const MATMUL_SIZE = 1024;
+const anchors = { kind: "anchors", count: 1024 };
 
+/** `upTo`: beyond it an epoch takes minutes, so it is skipped and said to be. */
 const modes = [
-  { kind: "full" },
-  { kind: "anchors", count: 1024 },
-  { kind: "anchors", count: 256 },
-  { kind: "inBatch" },
+  { name: "full, rebuilt", contrast: { kind: "full" }, graphs: "rebuilt", upTo: 10_000 },
+  { name: "anchors(1024), rebuilt", contrast: anchors, graphs: "rebuilt", upTo: Infinity },
+  { name: "anchors(1024), frozen", contrast: anchors, graphs: "frozen", upTo: Infinity },
+  { name: "inBatch, frozen", contrast: { kind: "inBatch" }, graphs: "frozen", upTo: Infinity },
 ];
 
-/** @param {number} numItems */
-function clusteredData(numItems) {
-  const random = new Random(1);
-  const features = () => {
-    const centres = Array.from({ length: NUM_CLUSTERS }, () => random.normals(FEATURE_LENGTH));
-    const result = matrix([numItems, FEATURE_LENGTH], random.normals(numItems * FEATURE_LENGTH));
-    for (let item = 0; item < numItems; item++) {
-      const feature = row(result, item);
-      centres[item % NUM_CLUSTERS].forEach((value, f) => (feature[f] += value));
-    }
-    return result;
-  };
-  const choicesOf = user => {
-    const items = new Set();
-    while (items.size < CHOICES) {
-      const cluster = (user + random.int(3)) % NUM_CLUSTERS;
-      items.add(cluster + NUM_CLUSTERS * random.int(Math.floor(numItems / NUM_CLUSTERS)));
-    }
-    return Int32Array.from(items).sort();
-  };
-  return {
-    numUsers: NUM_USERS,
-    numItems,
-    train: Array.from({ length: NUM_USERS }, (_, user) => choicesOf(user)),
-    modalities: ["visual", "textual"].map(name => ({ name, features: features() })),
-  };
-}
-
-/** GFLOP/s of a plain matrix product, the best of three. */
-async function matMulRate() {
-  const kernels = await createOnnxKernels();
-  const a = matrix([MATMUL_SIZE, MATMUL_SIZE], new Random(2).normals(MATMUL_SIZE ** 2));
-  let bestMs = Infinity;
-  for (let run = 0; run < 3; run++) {
-    const startMs = performance.now();
-    await kernels.matMul(a, a);
-    bestMs = Math.min(bestMs, performance.now() - startMs);
-  }
-  await kernels.dispose();
-  return (2 * MATMUL_SIZE ** 3) / bestMs / 1e6;
-}
-
 /** Floating-point operations of the contrastive term in one epoch: three products of anchors and keys a modality. */
-function contrastGflop(contrast, numItems, embeddingSize, numBatches) {
-  const anchors =
-    contrast.kind === "full" ? numItems : Math.min(contrast.count ?? numItems, numItems);
-  return (2 * 3 * 2 * anchors * 2 * numItems * embeddingSize * numBatches) / 1e9;
+function contrastGflop({ kind, count }, numItems, numBatches) {
+  const compared = kind === "full" ? numItems : Math.min(count ?? 0, numItems);
+  return (2 * 3 * 2 * compared * 2 * numItems * 64 * numBatches) / 1e9;
 }
 
-export async function run({ items = "1000,2000,5000", epochs = 2 } = {}) {
-  const gflopsOfMatMul = await matMulRate();
-  console.log(`plain product of ${MATMUL_SIZE}: ${gflopsOfMatMul.toFixed(1)} GFLOP/s`);
+async function measure(data, { contrast, graphs }, { epochs, numThreads, kernels }) {
+  const rate = await matMulRate(kernels);
+  const model = new Micro({ numEpochs: epochs, validateEvery: epochs + 1, contrast, graphs }, () =>
+    createOnnxKernels({ numThreads }),
+  );
+  let before = process.cpuUsage();
+  let best = { wall: Infinity, cpu: Infinity };
+  await model.fit(data, {
+    onEpoch: ({ durationMs }) => {
+      const cpu = cpuMs(before);
+      before = process.cpuUsage();
+      best = { wall: Math.min(best.wall, durationMs), cpu: Math.min(best.cpu, cpu) };
+    },
+  });
+  model.dispose();
+  const n = data.train.reduce((sum, items) => sum + items.length, 0);
+  const gflop = contrastGflop(contrast, data.numItems, Math.floor(n / model.config.batchSize) + 1);
+  const matMul = Math.max(rate, await matMulRate(kernels));
+  return {
+    secondsPerEpoch: rounded(best.wall / 1e3),
+    cpuSeconds: rounded(best.cpu / 1e3),
+    matMulGflops: rounded(matMul, 1),
+    // Of the contrastive term alone, over the whole epoch's time: a lower bound of what the kernels reach.
+    contrastGflops: gflop > 0 ? rounded((gflop * 1e3) / best.wall, 1) : null,
+    ofMatMul: gflop > 0 ? rounded((gflop * 1e3) / best.wall / matMul, 2) : null,
+  };
+}
+
+export async function run({
+  items = "1000,2000,5000,10000,20000,50000",
+  epochs = "2",
+  data = DEFAULT_DATA,
+  threads = String(availableParallelism()),
+}) {
+  const numThreads = Number(threads);
+  const kernels = await createOnnxKernels({ numThreads });
+  const options = { epochs: Number(epochs), numThreads, kernels };
+  const real = readMlLatest(data);
+  const mlLatest = [];
+  if (real) {
+    const { numUsers, numItems, train, modalities } = real;
+    for (const mode of modes) {
+      const shop = { numUsers, numItems, train, modalities };
+      mlLatest.push({ mode: mode.name, ...(await measure(shop, mode, { ...options, epochs: 4 })) });
+    }
+    console.log(`ml-latest-small: ${numUsers} users, ${numItems} items`);
+    console.table(mlLatest);
+  } else {
+    console.log(`ml-latest-small is not at ${data}: skipped`);
+  }
   const rows = [];
   for (const numItems of String(items).split(",").map(Number)) {
-    const data = clusteredData(numItems);
-    for (const contrast of modes) {
-      const model = new Micro({
-        numEpochs: Number(epochs),
-        validateEvery: Number(epochs),
-        contrast,
-      });
-      const durationsMs = [];
-      await model.fit(data, { onEpoch: ({ durationMs }) => durationsMs.push(durationMs) });
-      model.dispose();
-      const seconds = Math.min(...durationsMs) / 1e3;
-      const numBatches = Math.floor((NUM_USERS * CHOICES) / model.config.batchSize) + 1;
-      const gflop = contrastGflop(contrast, numItems, model.config.embeddingSize, numBatches);
-      rows.push({
-        numItems,
-        contrast: contrast.kind === "anchors" ? `anchors(${contrast.count})` : contrast.kind,
-        secondsPerEpoch: Number(seconds.toFixed(3)),
-        // Of the contrastive term alone, over the whole epoch's time: a lower bound of what the kernels reach.
-        contrastGflops: contrast.kind === "inBatch" ? null : Number((gflop / seconds).toFixed(1)),
-      });
+    const shop = clusteredShop(numItems);
+    for (const mode of modes) {
+      const figures = numItems > mode.upTo ? null : await measure(shop, mode, options);
+      rows.push({ numItems, mode: mode.name, ...(figures ?? { secondsPerEpoch: "skipped" }) });
     }
   }
-  for (const line of rows) {
-    const full = rows.find(other => other.numItems === line.numItems && other.contrast === "full");
-    line.ratioToFull = Number((line.secondsPerEpoch / full.secondsPerEpoch).toFixed(2));
-  }
   console.table(rows);
-  return { gflopsOfMatMul: Number(gflopsOfMatMul.toFixed(1)), rows };
+  const exponents = modes.map(({ name }) => {
+    const points = rows.filter(row => row.mode === name && row.secondsPerEpoch !== "skipped");
+    const of = (field, from) => {
+      const chosen = points.filter(({ numItems }) => numItems >= from);
+      return chosen.length > 1
+        ? rounded(growthExponent(chosen.map(row => [row.numItems, row[field]])), 2)
+        : null;
+    };
+    return {
+      mode: name,
+      exponent: of("secondsPerEpoch", 0),
+      exponentFrom5000: of("secondsPerEpoch", 5000),
+      exponentOfCpuFrom5000: of("cpuSeconds", 5000),
+    };
+  });
+  console.table(exponents);
+  await kernels.dispose();
+  return { numThreads, mlLatest, rows, exponents };
 }
