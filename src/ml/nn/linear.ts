@@ -24,5 +24,6 @@ export function affine<T extends tf.Tensor>(x: T, weight: tf.Tensor2D, bias: tf.
   const [O] = weight.shape;
   const rows = tf.reshape<tf.Rank.R2>(x, [x.size / I, I]);
   const y = tf.add(tf.matMul(rows, weight, false, true), bias);
-  return tf.reshape(y, [...x.shape.slice(0, -1), O]) as tf.Tensor as T;
+  const result: tf.Tensor = tf.reshape(y, [...x.shape.slice(0, -1), O]);
+  return result as T; // of x's rank
 }

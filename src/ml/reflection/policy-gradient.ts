@@ -38,7 +38,7 @@ export function leaveOneOutAdvantages(rewardsOfPairs: readonly (readonly number[
 export function scaledAdvantages(advantages: readonly (readonly number[])[]): number[][] {
   const all = advantages.flat();
   const rms = Math.sqrt(all.reduce((sum, a) => sum + a * a, 0) / Math.max(1, all.length));
-  return advantages.map(ofPair => ofPair.map(a => (rms > 0 ? a / rms : 0)));
+  return advantages.map(ofPair => ofPair.map(a => (rms === 0 ? 0 : a / rms)));
 }
 
 /** `log π(a) = -||a - μ||² / (2 σ² M)`, the mean over the M dimensions, without its constant; scalar. */

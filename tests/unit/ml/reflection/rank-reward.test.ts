@@ -1,0 +1,42 @@
+import {
+  assertServableReward,
+  rewardModes,
+  rewards,
+} from "../../../../src/ml/reflection/rank-reward.js";
+
+// ρ^ref = 1, ρ^key = 2; generated: worse than both, between them, better than both, by a lot.
+const scores = { reference: 1, key: 2, generated: [0, 1.5, 2.25, 9] };
+
+describe("rewards()", () => {
+  it("`marginCost` costs what is missing to a margin over both, and saturates", () => {
+    // δ = 0.5: -(1.5 + 2.5), -(0 + 1), -(0 + 0.25), 0.
+    expect(rewards("marginCost", scores, 0.5)).toEqual([-4, -1, -0.25, 0]);
+  });
+
+  it("`flipped` pays what is above both less a margin, without end", () => {
+    expect(rewards("flipped", scores, 0.5)).toEqual([0, 1, 1.75 + 0.75, 8.5 + 7.5]);
+  });
+
+  it("`rank` is minus the place among the three, ties by their mean", () => {
+    expect(rewards("rank", scores, 0.5)).toEqual([-3, -2, -1, -1]);
+    expect(rewards("rank", { reference: 1, key: 1, generated: [1] }, 0)).toEqual([-2]);
+  });
+
+  it("`literal` pays for being worse, as printed", () => {
+    expect(rewards("literal", scores, 0.5)).toEqual([3.5, 1, 0.5, 0.5]);
+  });
+});
+
+describe("assertServableReward()", () => {
+  it("refuses `literal` only", () => {
+    const refused = rewardModes.filter(mode => {
+      try {
+        assertServableReward(mode);
+        return false;
+      } catch {
+        return true;
+      }
+    });
+    expect(refused).toEqual(["literal"]);
+  });
+});
