@@ -2,9 +2,15 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import * as tf from "@tensorflow/tfjs";
 import { Random } from "../../src/ml/nn/random.js";
-import { matrix, row } from "../../src/ml/nn/shape.js";
-import type { EpochReport, RankingData, Recommender } from "../../src/ml/ranking/recommender.js";
+import { dot, matrix, row } from "../../src/ml/nn/shape.js";
+import {
+  type EpochReport,
+  isInductive,
+  type RankingData,
+  type Recommender,
+} from "../../src/ml/ranking/recommender.js";
 
 const SIZE = 20;
 
@@ -46,9 +52,13 @@ interface Subject {
   load: (directory: string) => Promise<Recommender>;
   /** Whether its scores depend on the user. */
   isPersonal: boolean;
+  /** Whether it places items by their features. Default: false. */
+  isInductive?: boolean;
 }
 
-export function describeRecommender(name: string, { create, load, isPersonal }: Subject): void {
+export function describeRecommender(name: string, subject: Subject): void {
+  const { create, load, isPersonal } = subject;
+
   describe(`${name} as a recommender`, () => {
     let model: Recommender;
     const reports: EpochReport[] = [];
@@ -118,10 +128,13 @@ export function describeRecommender(name: string, { create, load, isPersonal }: 
       await rm(directory, { recursive: true });
     });
 
-    it("ends in the same bytes for the same seed", async () => {
+    it("ends in the same bytes for the same seed, whatever the test labels are", async () => {
       const directory = await mkdtemp(join(tmpdir(), "recommender-"));
       const again = create();
-      await again.fit(checkerboard());
+      // A split beside the training data, permuted: nothing may reach for it.
+      const test = new Random(8).shuffled([...itemsLike(0), ...itemsLike(1)]);
+      const data = { ...checkerboard(), test: test.map(item => Int32Array.of(item)) };
+      await again.fit(data);
       await model.save(join(directory, "a"));
       await again.save(join(directory, "b"));
       const [a, b] = await Promise.all(
@@ -131,5 +144,56 @@ export function describeRecommender(name: string, { create, load, isPersonal }: 
       again.dispose();
       await rm(directory, { recursive: true });
     });
+
+    it("stops between two batches by throwing the signal's reason", async () => {
+      const signal = AbortSignal.abort(new Error("enough"));
+      const stopped = create();
+      await expect(stopped.fit(checkerboard(), { signal })).rejects.toThrow("enough");
+      stopped.dispose();
+    });
+
+    it("leaves no tensor behind", async () => {
+      const before = tf.memory().numTensors;
+      const passing = create();
+      await passing.fit(checkerboard());
+      passing.recommend(0, 3);
+      passing.dispose();
+      expect(tf.memory().numTensors).toBe(before);
+    });
+
+    it(`${subject.isInductive ? "places" : "does not claim to place"} new items by their features`, () => {
+      expect(isInductive(model)).toBe(!!subject.isInductive);
+      if (isInductive(model)) {
+        // A new item that looks and reads as the odd ones do.
+        const features = { visual: new Float32Array(6), textual: new Float32Array(4) };
+        features.visual[1] = 1;
+        features.textual[1] = 1;
+        const inductive = model;
+        const vector = inductive.itemVectorOf(features);
+        const ofUser = (userIndex: number) => dot(inductive.userVectorOf({ userIndex }), vector);
+        for (let user = 0; user < SIZE; user += 2) {
+          expect(ofUser(user + 1)).toBeGreaterThan(ofUser(user));
+        }
+        expect([...inductive.itemVectorOf({})].every(value => value === 0)).toBe(true);
+        expect(() => inductive.itemVectorOf({ visual: new Float32Array(7) })).toThrow("expected");
+        expect(() => inductive.itemVectorOf({ audio: new Float32Array(7) })).toThrow("expected");
+      }
+    });
+
+    if (subject.isInductive) {
+      it("scores an item that nobody chose by its features", async () => {
+        const cold = 3;
+        const data = checkerboard();
+        const train = data.train.map(items => items.filter(item => item !== cold));
+        const passing = create();
+        await passing.fit({ ...data, train });
+        for (let user = 1; user < SIZE; user += 2) {
+          const scores = passing.score(user);
+          const even = itemsLike(0).map(item => scores[item]);
+          expect(scores[cold]).toBeGreaterThan(Math.max(...even));
+        }
+        passing.dispose();
+      });
+    }
   });
 }

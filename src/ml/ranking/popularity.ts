@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { loadSafetensors, saveSafetensors, writeAtomically } from "../nn/safetensors.js";
 import {
   assertRankingData,
+  type FitOptions,
   type FitReport,
   type RankingData,
   type Recommender,
@@ -22,7 +23,8 @@ export class Popularity implements Recommender {
     return this.counts.length;
   }
 
-  async fit(data: RankingData): Promise<FitReport> {
+  async fit(data: RankingData, { signal }: FitOptions = {}): Promise<FitReport> {
+    signal?.throwIfAborted();
     assertRankingData("Popularity.fit", data);
     this.numUsers = data.numUsers;
     this.counts = new Float32Array(data.numItems);

@@ -28,12 +28,14 @@ describeRecommender("FREEDOM", {
   create: () => create(),
   load: loadRecommender,
   isPersonal: true,
+  isInductive: true,
 });
 
 describeRecommender("FREEDOM with the whole graph, two item layers and frozen features", {
   create: () => create({ pruning: 0, numItemLayers: 2, trainFeatures: false }),
   load: loadRecommender,
   isPersonal: true,
+  isInductive: true,
 });
 
 describe("Freedom.fit()", () => {

@@ -26,6 +26,7 @@ describeRecommender("MICRO", {
   create: () => create(),
   load: directory => Micro.load(directory),
   isPersonal: true,
+  isInductive: true,
 });
 
 describeRecommender(
@@ -35,6 +36,7 @@ describeRecommender(
       create({ graphs: "frozen", contrast: { kind: "inBatch" }, adjacency: "symmetric" }),
     load: directory => Micro.load(directory),
     isPersonal: true,
+    isInductive: true,
   },
 );
 
