@@ -335,7 +335,7 @@ def export_captioner(clip, decoder, tokenizer, out):
 def write_manifest(out):
     files = sorted(p for p in out.rglob("*") if p.is_file() and p.name != "manifest.json")
     entries = [{"path": p.relative_to(out).as_posix(), "sizeBytes": p.stat().st_size, "sha256": hashlib.sha256(p.read_bytes()).hexdigest()} for p in files]
-    write_json(out / "manifest.json", {"name": "mini", "version": "1", "license": LICENSE, "files": entries, "attribution": ATTRIBUTION})
+    write_json(out / "manifest.json", {"name": "mini", "version": "2", "license": LICENSE, "files": entries, "attribution": ATTRIBUTION})
     return sum(e["sizeBytes"] for e in entries)
 
 

@@ -24,6 +24,7 @@ export const packComponents = [
   "image_projection",
   "clip",
   "captioner",
+  "llm",
 ] as const;
 
 export type PackComponent = (typeof packComponents)[number];
