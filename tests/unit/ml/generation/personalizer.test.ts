@@ -237,7 +237,7 @@ describe("Personalizer.trainStep()", () => {
     const before = bytes(made.personalizer);
     const [rollout] = rolloutsOf(made.personalizer.policy(inputs), 1);
     expect(() => made.personalizer.trainStep([{ ...rollout, rewards: [NaN, 0, 1] }])).toThrow(
-      expect.objectContaining({ code: "TRAINING_DIVERGED" }),
+      expect.objectContaining({ code: "TRAINING_DIVERGED" }) as Error,
     );
     expect(bytes(made.personalizer).equals(before)).toBe(true);
     disposed(made);

@@ -142,15 +142,16 @@ describe("in a world where every user likes one style, for users never seen, tra
 
 // The figures of docs/adr/0008, some minutes: VITRINE_STYLE_WORLD=1.
 const describeTable = process.env.VITRINE_STYLE_WORLD ? describe : describe.skip;
+const forms: [name: string, changes: Partial<PersonalizerConfig>, mode?: RewardMode][] = [
+  ["default", {}],
+  ["advantages unscaled", { scalesAdvantages: false }],
+  ["marginCost", {}, "marginCost"],
+  ["memory E^key alone", { memory: "key" }],
+  ["noise on all tokens", { exploration: "all" }],
+  ["paper", paperForm],
+];
 describeTable("the forms compared", () => {
-  it.each([
-    ["default", {}],
-    ["advantages unscaled", { scalesAdvantages: false }],
-    ["marginCost", {}, "marginCost"],
-    ["memory E^key alone", { memory: "key" }],
-    ["noise on all tokens", { exploration: "all" }],
-    ["paper", paperForm],
-  ] satisfies [string, Partial<PersonalizerConfig>, RewardMode?][])("%s", (name, changes, mode) => {
+  it.each(forms)("%s", (name, changes, mode) => {
     const { before, after } = trained(changes, { mode, numSteps: 120 });
     process.stdout.write(`${name}: ${before.toFixed(3)} -> ${after.toFixed(3)}\n`);
     expect(after).toBeGreaterThan(before);
