@@ -8,7 +8,7 @@ export interface FreedomConfig {
   embeddingSize: number;
   /** Neighbours of an item in an item graph, itself among them [10]. */
   numNeighbours: number;
-  /** How they are found. Default: `auto`, exactly up to 20,000 items. */
+  /** How they are found. Default: `auto`, exactly while that takes some seconds. */
   neighbourSearch?: NeighbourSearch;
   /**
    * How much each modality's graph counts, by name; those present are scaled to sum to 1, one without an entry counts as

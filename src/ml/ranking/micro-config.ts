@@ -21,7 +21,7 @@ export interface MicroConfig {
   embeddingSize: number;
   /** Neighbours of an item in an item graph, itself among them [10]. */
   numNeighbours: number;
-  /** How they are found. Default: `auto`, exactly up to 20,000 items. */
+  /** How they are found. Default: `auto`, exactly while that takes some seconds. */
   neighbourSearch?: NeighbourSearch;
   /** λ, the weight of the raw features' graph beside the learned one, 0..1 [0.9]. */
   rawWeight: number;

@@ -2,8 +2,8 @@
  * @file The nearest items of every item: exactly, by clusters, or by HNSW. Memory is linear in the items for all of them.
  *
  * - `exact`: tiles of rows against all rows; N² F multiplications, all of them in dense products.
- * - `clusters`: spherical k-means into C clusters; a row is compared with the members of the clusters nearest to its own.
- *   About `N (C + probes N / C) F` multiplications, still in dense products: what grows with N² becomes N^(3/2).
+ * - `clusters`: spherical k-means into C ~ √N clusters; a row is compared with the members of the clusters nearest to its own
+ *   (an inverted file). About `N (C + probes N / C) F` multiplications, still in dense products: N² becomes N^(3/2).
  * - `hnsw`: Y. Malkov, D. Yashunin, "Efficient and robust approximate nearest neighbor search using Hierarchical Navigable
  *   Small World graphs", TPAMI 2020, by hnswlib-node, an optional package: one point at a time, on one thread.
  *
@@ -23,11 +23,14 @@ import {
 } from "../nn/shape.js";
 import type { DenseKernels, Neighbours } from "./dense-kernels.js";
 
-/** `auto`: `exact` up to {@link EXACT_UP_TO} items, `clusters` above. */
+/** `auto`: `exact` while that takes at most {@link EXACT_PRODUCTS} multiplications, else `clusters`. */
 export type NeighbourSearch = "auto" | "exact" | "clusters" | "hnsw";
 
-/** Where building by clusters begins to pay; see docs/adr/0007. */
-export const EXACT_UP_TO = 20_000;
+/**
+ * N² F where building by clusters begins to pay: 88,000 items of 64 features or 31,000 of 512, some seconds on one core; see
+ * docs/adr/0007.
+ */
+export const EXACT_PRODUCTS = 5e11;
 
 /** Similarities held at once: 16 MB. */
 const TILE_VALUES = 4_194_304;
@@ -35,7 +38,7 @@ const KMEANS_ROUNDS = 4;
 /** Rows a cluster that k-means looks at. */
 const SAMPLES_PER_CLUSTER = 64;
 /** Clusters a row is compared with, its own among them. */
-const PROBES = 24;
+const PROBES = 128;
 const HNSW = { m: 16, efConstruction: 100, ef: 60, yieldEvery: 64 };
 
 /** Null where the optional package is missing or was not compiled. */
@@ -62,8 +65,9 @@ export async function nearestRows(
   search: NeighbourSearch,
   kernels: DenseKernels,
 ): Promise<Neighbours> {
-  const [N] = directions.shape;
-  const chosen = search === "auto" ? (N <= EXACT_UP_TO ? "exact" : "clusters") : search;
+  const [N, F] = directions.shape;
+  const automatic = N * N * F <= EXACT_PRODUCTS ? "exact" : "clusters";
+  const chosen = search === "auto" ? automatic : search;
   if (chosen === "exact") {
     return exactly(directions, k, kernels);
   }
@@ -135,9 +139,9 @@ async function compareMembers(
   }
 }
 
-/** Unit centres `[C, F]` of about 2 √N clusters. */
+/** Unit centres `[C, F]` of about 4 √N clusters. */
 async function kMeans(rows: Matrix, present: Int32Array, kernels: DenseKernels): Promise<Matrix> {
-  const C = Math.max(1, Math.round(2 * Math.sqrt(present.length)));
+  const C = Math.max(1, Math.round(4 * Math.sqrt(present.length)));
   const sample = evenly(present, C * SAMPLES_PER_CLUSTER);
   let centres = gatherRows(rows, evenly(present, C));
   for (let round = 0; round < KMEANS_ROUNDS; round++) {
