@@ -1,6 +1,6 @@
 /**
  * A sheet of pictures from a running API: each row an item, first its catalogue picture, then the picture for each shopper
- * with its ΔR.
+ * with its ΔR, or the original with the reason.
  *
  *   node scripts/contact-sheet.mjs --url http://127.0.0.1:4000 --key vk_… --items a,b --users u,v --out sheet.png
  */
@@ -60,12 +60,13 @@ for (const [row, id] of items.entries()) {
       `mutation ($userId: ID!, $itemId: ID!) {
          personalizeImage(userId: $userId, itemId: $itemId, options: { waitMs: 60000 }) {
            ... on PersonalizedImagePayload { image { url rankChange { deltaR } } }
-           ... on OriginalImage { reason }
+           ... on OriginalImage { reason picture { url } }
          } }`,
       { userId, itemId: id },
     );
-    if (answer.image) {
-      put(await picture(answer.image.url), column + 1, row);
+    const shown = answer.image ?? answer.picture;
+    if (shown) {
+      put(await picture(shown.url), column + 1, row);
     }
     const deltaR = answer.image?.rankChange?.deltaR;
     label(
