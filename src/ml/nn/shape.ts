@@ -35,15 +35,33 @@ export function gatherRows(source: Matrix, indices: ArrayLike<number>): Matrix {
   return result;
 }
 
-/** `a` above `b`. */
+/** `a` above `b`, to be read: it shares their memory where `b` lies behind `a` (see {@link stackedMatrices}). */
 export function stackRows(a: Matrix, b: Matrix): Matrix {
   if (a.shape[1] !== b.shape[1]) {
     throw new Error(`stackRows: expected equal widths, got [${a.shape}] and [${b.shape}]`);
+  }
+  const { buffer, byteOffset, byteLength } = a.values;
+  if (b.values.buffer === buffer && b.values.byteOffset === byteOffset + byteLength) {
+    const length = a.values.length + b.values.length;
+    return matrix(
+      [a.shape[0] + b.shape[0], a.shape[1]],
+      new Float32Array(buffer, byteOffset, length),
+    );
   }
   const result = matrix([a.shape[0] + b.shape[0], a.shape[1]]);
   result.values.set(a.values);
   result.values.set(b.values, a.values.length);
   return result;
+}
+
+/** Two matrices of zeros of one width, the second behind the first in memory. */
+export function stackedMatrices(
+  firstRows: number,
+  secondRows: number,
+  columns: number,
+): [Matrix, Matrix] {
+  const both = matrix([firstRows + secondRows, columns]);
+  return [rowRange(both, 0, firstRows), rowRange(both, firstRows, firstRows + secondRows)];
 }
 
 export function assertLength(where: string, values: ArrayLike<unknown>, expected: number): void {

@@ -9,7 +9,7 @@
  *
  * Shapes: M users, N items, D embedding size, B triples.
  */
-import { dot, type Matrix, matrix, row } from "../nn/shape.js";
+import { dot, type Matrix, row, stackedMatrices } from "../nn/shape.js";
 
 /** `[B]` each: a user, an item it chose, an item it did not. */
 export interface Triples {
@@ -33,12 +33,8 @@ export interface BprLoss {
 export function bprLoss(users: Matrix, items: Matrix, triples: Triples, l2Weight: number): BprLoss {
   const B = triples.users.length;
   const D = users.shape[1];
-  const result: BprLoss = {
-    bpr: 0,
-    l2: 0,
-    dUsers: matrix(users.shape),
-    dItems: matrix(items.shape),
-  };
+  const [dUsers, dItems] = stackedMatrices(users.shape[0], items.shape[0], D);
+  const result: BprLoss = { bpr: 0, l2: 0, dUsers, dItems };
   const decay = l2Weight / B;
   for (let b = 0; b < B; b++) {
     const u = row(users, triples.users[b]);

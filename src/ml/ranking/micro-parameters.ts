@@ -7,7 +7,7 @@
  *   projection. Absent when item graphs are frozen.
  */
 import type { Random } from "../nn/random.js";
-import { type Matrix, matrix } from "../nn/shape.js";
+import { type Matrix, matrix, stackedMatrices } from "../nn/shape.js";
 import type { NamedArrays } from "./adam.js";
 import type { MicroConfig } from "./micro-config.js";
 import type { FusionParameters } from "./modality-fusion.js";
@@ -69,10 +69,10 @@ export function embeddingParameters(
   random: Random,
 ): NamedArrays {
   const xavier = (rows: number) => Math.sqrt(6 / (rows + D));
-  return {
-    users: uniform(numUsers * D, xavier(numUsers), random.fork("users")),
-    items: uniform(numItems * D, xavier(numItems), random.fork("items")),
-  };
+  const [users, items] = stackedMatrices(numUsers, numItems, D);
+  users.values.set(uniform(numUsers * D, xavier(numUsers), random.fork("users")));
+  items.values.set(uniform(numItems * D, xavier(numItems), random.fork("items")));
+  return { users: users.values, items: items.values };
 }
 
 /** Features of the modalities, as they are, and projections of them to start from. */

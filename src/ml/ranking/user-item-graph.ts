@@ -6,7 +6,7 @@
  *
  * Notation: A is the adjacency `[V, V]` of V = M + N nodes, users first; D its diagonal of degrees; K layers.
  */
-import { addScaled, type Matrix, matrix } from "../nn/shape.js";
+import { type Matrix, matrix } from "../nn/shape.js";
 import { type CsrMatrix, csrFromPlaces, sparseProduct } from "../nn/sparse.js";
 
 export type AdjacencyKind = "random-walk" | "symmetric";
@@ -116,12 +116,13 @@ function nodeDegrees(from: Int32Array, numNodes: number): Int32Array {
 export function propagated(adjacency: CsrMatrix, x: Matrix, numLayers: number): Matrix {
   // Horner's rule: X + Â (X + Â (X + ..)).
   let sum = x;
-  for (let layer = 0; layer < numLayers; layer++) {
+  for (let layer = 1; layer <= numLayers; layer++) {
     const next = sparseProduct(adjacency, sum);
-    addScaled(next.values, x.values, 1);
+    const share = layer === numLayers ? 1 / (numLayers + 1) : 1;
+    for (let at = 0; at < next.values.length; at++) {
+      next.values[at] = share * (next.values[at] + x.values[at]);
+    }
     sum = next;
   }
-  const mean = matrix(x.shape);
-  addScaled(mean.values, sum.values, 1 / (numLayers + 1));
-  return mean;
+  return numLayers === 0 ? matrix(x.shape, x.values.slice()) : sum;
 }
