@@ -43,7 +43,7 @@ export interface PersonalizerConfig {
   numImageTokens: number;
   /** r, rollouts of a pair. Default: 3, as in the paper's text; 5 is best in its Fig. 4b. */
   numRollouts: number;
-  /** σ as a fraction of the root mean square of the tokens it moves. Not in the paper. Default: 0.1: a tenth is a small step. */
+  /** σ as a fraction of the root mean square of P^gen. Not in the paper. Default: 0.1: a tenth is a small step. */
   sigma: number;
   /** Default: `marginCost`: it stops where both other pictures are beaten, so the semantics need not suffer further. */
   rewardMode: RewardMode;

@@ -141,30 +141,26 @@ export class Personalizer {
     this.directions = principalDirections(samples, count, new Random(seed).fork("directions"));
   }
 
-  /** P^gen of each input (Eq. 9) as a policy: σ is a fixed part of the root mean square of the tokens that it moves. */
+  /** P^gen of each input (Eq. 9) as a policy; σ is a fixed part of its root mean square. */
   policy(inputs: readonly PersonalizerInput[]): Policy[] {
     const { conditionSize: D } = this.config;
     if (inputs.length === 0) {
       return [];
     }
-    let numPreference = 0;
-    const [tokens, mask] = tf.tidy(() => {
+    let means: Float32Array[] = [];
+    let moved: Float32Array[] = [];
+    tf.tidy(() => {
       const made = this.condition(inputs);
-      numPreference = made.numPreferenceTokens;
-      return [made.tokens.tokens, made.tokens.mask];
+      means = unpaddedRows(made.tokens);
+      moved = unpaddedRows(made.moved);
     });
-    const values = tokens.dataSync<"float32">();
-    const present = mask.dataSync();
-    tf.dispose([tokens, mask]);
-    const N = present.length / inputs.length;
-    return inputs.map((_, b) => {
-      const padding = present.subarray(b * N, (b + 1) * N).findIndex(isToken => isToken !== 0);
-      const mean = values.slice((b * N + padding) * D, (b + 1) * N * D);
-      const isAll = this.config.exploration === "all";
-      const numMovedTokens = (isAll ? N : numPreference) - padding;
-      const sigma = this.config.sigma * rootMeanSquare(mean.subarray(0, numMovedTokens * D));
-      return { mean, shape: [N - padding, D], sigma, numMovedTokens, directions: this.directions };
-    });
+    return means.map((mean, b) => ({
+      mean,
+      shape: [mean.length / D, D],
+      sigma: this.config.sigma * rootMeanSquare(mean),
+      numMovedTokens: moved[b].length / D,
+      directions: this.directions,
+    }));
   }
 
   /** E^m and P^gen of a batch; differentiable in {@link trainable}. Inside a `tf.tidy`. */
@@ -265,7 +261,7 @@ export class Personalizer {
     };
     return {
       calibration: this.calibration(made, tensors),
-      rank: rankLoss(made.moved.tokens, this.policyBatch(rollouts, made.moved)),
+      rank: rankLoss(made.moved.tokens, this.policyBatch(rollouts, made)),
       semantic: semanticLoss(mapped, tensors.semantic, config.semantic),
     };
   }
@@ -282,21 +278,19 @@ export class Personalizer {
   }
 
   /** The actions as constants: those rendered, else the noise about the present mean. */
-  private policyBatch(rollouts: readonly Rollout[], moved: MaskedTokens) {
+  private policyBatch(rollouts: readonly Rollout[], { moved, tokens }: Condition) {
     const { conditionSize: D, scalesAdvantages, sigma: fraction } = this.config;
     const raw = leaveOneOutAdvantages(rollouts.map(({ rewards }) => rewards));
     const advantages = scalesAdvantages ? scaledAdvantages(raw) : raw;
-    const means = moved.tokens.dataSync<"float32">();
-    const mask = moved.mask.dataSync<"float32">();
-    const N = mask.length / rollouts.length;
+    const rows = unpaddedRows(tokens);
+    const means = unpaddedRows(moved);
     const pairs = rollouts.map(({ noises, rendered }, b) => {
-      const padding = mask.subarray(b * N, (b + 1) * N).findIndex(isToken => isToken !== 0);
-      const mean = means.subarray((b * N + padding) * D, (b + 1) * N * D);
+      const mean = means[b];
       if (rendered) {
         const actions = rendered.actions.map(action => action.subarray(0, mean.length));
         return { actions, advantages: advantages[b], sigma: rendered.sigma };
       }
-      const sigma = fraction * rootMeanSquare(mean);
+      const sigma = fraction * rootMeanSquare(rows[b]);
       const actions = noises.map(noise => {
         const shaped = shapedNoise(noise, mean.length, this.directions);
         return mean.map((value, i) => value + sigma * shaped[i]);
@@ -323,6 +317,17 @@ export class Personalizer {
       directions &&
       matrix([directions.shape[0], directions.shape[1]], Float32Array.from(directions.values));
   }
+}
+
+/** The tokens of each row without its padding, which is on the left; copies. */
+function unpaddedRows({ tokens, mask }: MaskedTokens): Float32Array[] {
+  const [B, N, D] = tokens.shape;
+  const values = tokens.dataSync<"float32">();
+  const isToken = mask.dataSync();
+  return Array.from({ length: B }, (_, b) => {
+    const padding = isToken.subarray(b * N, (b + 1) * N).findIndex(value => value !== 0);
+    return values.slice((b * N + padding) * D, (b + 1) * N * D);
+  });
 }
 
 function rootMeanSquare(values: Float32Array): number {

@@ -62,12 +62,11 @@ describe("Personalizer.policy()", () => {
     disposed(made);
   });
 
-  it("has a σ of a tenth of the root mean square of the tokens it moves", () => {
+  it("has a σ of a tenth of the root mean square of P^gen", () => {
     const made = created();
     const [{ mean, numMovedTokens, sigma }] = made.personalizer.policy(inputs);
-    const moved = mean.subarray(0, 2 * 8);
     expect(numMovedTokens).toBe(2);
-    expect(sigma).toBeCloseTo(0.1 * Math.sqrt(moved.reduce((sum, x) => sum + x * x, 0) / 16), 6);
+    expect(sigma).toBeCloseTo(0.1 * Math.sqrt(mean.reduce((sum, x) => sum + x * x, 0) / 40), 6);
     disposed(made);
   });
 
@@ -100,6 +99,19 @@ describe("Personalizer.policy()", () => {
     expect(() => made.personalizer.policy([without])).toThrow("expected a prompt that ends with");
     const narrow = { ...inputs[0], retrieved: new Float32Array(5) };
     expect(() => made.personalizer.policy([narrow])).toThrow("expected retrieved of [6], got [5]");
+    disposed(made);
+  });
+});
+
+describe("a user without a history", () => {
+  it("explores, and learns, from image tokens that are silent", () => {
+    const made = created();
+    const nothing = { ...inputs[0], retrieved: new Float32Array(6), imageTokens: matrix([2, 8]) };
+    const [policy] = made.personalizer.policy([nothing]);
+    expect(policy.sigma).toBeGreaterThan(0);
+    const noises = [1, 2, 3].map(seed => new Random(seed).normals(policy.mean.length));
+    const { total } = made.personalizer.trainStep([{ input: nothing, noises, rewards: [0, 1, 2] }]);
+    expect(total).toEqual(expect.any(Number));
     disposed(made);
   });
 });

@@ -142,13 +142,13 @@ describe("in a world where every user likes one style, for users never seen, tra
 
 // The figures of docs/adr/0008, some minutes: VITRINE_STYLE_WORLD=1.
 const describeTable = process.env.VITRINE_STYLE_WORLD ? describe : describe.skip;
-const forms: [name: string, changes: Partial<PersonalizerConfig>, mode?: RewardMode][] = [
-  ["default", {}],
-  ["advantages unscaled", { scalesAdvantages: false }],
+const forms: [name: string, changes: Partial<PersonalizerConfig>, mode: RewardMode][] = [
+  ["default", {}, "flipped"],
+  ["advantages unscaled", { scalesAdvantages: false }, "flipped"],
   ["marginCost", {}, "marginCost"],
-  ["memory E^key alone", { memory: "key" }],
-  ["noise on all tokens", { exploration: "all" }],
-  ["paper", paperForm],
+  ["memory E^key alone", { memory: "key" }, "flipped"],
+  ["noise on all tokens", { exploration: "all" }, "flipped"],
+  ["paper", paperForm, "flipped"],
 ];
 describeTable("the forms compared", () => {
   it.each(forms)("%s", (name, changes, mode) => {
