@@ -29,7 +29,7 @@ export class ConditionEncoder {
 
   /** The tokens of a CLIP image embedding such as P^ret; `[Dclip] -> [Timg, D]`. Null with a pack that takes none. */
   async projectImage(embedding: Float32Array): Promise<Conditioning | null> {
-    return this.image && this.image.project(embedding);
+    return this.image?.project(embedding) ?? null;
   }
 
   async dispose(): Promise<void> {
