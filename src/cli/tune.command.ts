@@ -99,7 +99,10 @@ async function tune(context: CliContext, flags: TuneFlags): Promise<void> {
       },
       onTrial: async trial => {
         trials.push(trial);
-        await writeAtomically(path, `${JSON.stringify({ fixed, seed, metric, trials }, null, 2)}\n`);
+        await writeAtomically(
+          path,
+          `${JSON.stringify({ fixed, seed, metric, trials }, null, 2)}\n`,
+        );
       },
     });
     progress.stop();
