@@ -81,8 +81,10 @@ Remake: `python pretrain/make.py --stickers DIR --work DIR --out models/mini`.
   and Fluent flat share their outlines, so a held-out one of the two is easier than it sounds. Nothing here measures
   things never seen.
 - Emoji only: photographs and posters come out as smears, their captions as guesses among emoji.
-- The redrawing is soft and blotchy, the change of style faint (clearest towards `fluent-3d`); the figures say how faint.
-  Text-to-image (strength 1) gives coloured blots.
+- The redrawing is soft and blotchy; the figures say how often another hand is recognised. Text-to-image (strength 1) gives
+  blots in the right colours, seldom the thing: it would take many times this training.
+- The language model's F1 is mostly memory: a held-out sticker shares its thing's keywords with other styles' stickers.
+  Outside the catalogue it invents; the caller checks its words against the input.
 - The captioner rarely names the thing itself (see the figures); it was cut short.
 - The tokenizers saw every caption, and the mean latent by which the U-Net's training tells aligned pairs saw every
   sticker; no gradient came from a held-out one.
