@@ -9,7 +9,7 @@
  *
  * Shapes: M users, N items, D embedding size, B triples.
  */
-import { dot, type Matrix, row, stackedMatrices } from "../nn/shape.js";
+import { type Matrix, stackedMatrices } from "../nn/shape.js";
 
 /** `[B]` each: a user, an item it chose, an item it did not. */
 export interface Triples {
@@ -36,21 +36,32 @@ export function bprLoss(users: Matrix, items: Matrix, triples: Triples, l2Weight
   const [dUsers, dItems] = stackedMatrices(users.shape[0], items.shape[0], D);
   const result: BprLoss = { bpr: 0, l2: 0, dUsers, dItems };
   const decay = l2Weight / B;
+  const U = users.values;
+  const I = items.values;
   for (let b = 0; b < B; b++) {
-    const u = row(users, triples.users[b]);
-    const chosen = row(items, triples.positives[b]);
-    const other = row(items, triples.negatives[b]);
-    const margin = dot(u, chosen) - dot(u, other);
+    // By offsets: six views of rows cost more than the arithmetic on them.
+    const atUser = triples.users[b] * D;
+    const atChosen = triples.positives[b] * D;
+    const atOther = triples.negatives[b] * D;
+    let margin = 0;
+    let squares = 0;
+    for (let d = 0; d < D; d++) {
+      const u = U[atUser + d];
+      const i = I[atChosen + d];
+      const j = I[atOther + d];
+      margin += u * (i - j);
+      squares += u * u + i * i + j * j;
+    }
     const slope = -sigmoid(-margin) / B;
     result.bpr += softplus(-margin) / B;
-    result.l2 += (decay / 2) * (dot(u, u) + dot(chosen, chosen) + dot(other, other));
-    const dUser = row(result.dUsers, triples.users[b]);
-    const dChosen = row(result.dItems, triples.positives[b]);
-    const dOther = row(result.dItems, triples.negatives[b]);
+    result.l2 += (decay / 2) * squares;
     for (let d = 0; d < D; d++) {
-      dUser[d] += slope * (chosen[d] - other[d]) + decay * u[d];
-      dChosen[d] += slope * u[d] + decay * chosen[d];
-      dOther[d] += -slope * u[d] + decay * other[d];
+      const u = U[atUser + d];
+      const i = I[atChosen + d];
+      const j = I[atOther + d];
+      dUsers.values[atUser + d] += slope * (i - j) + decay * u;
+      dItems.values[atChosen + d] += slope * u + decay * i;
+      dItems.values[atOther + d] += decay * j - slope * u;
     }
   }
   return result;

@@ -13,7 +13,6 @@
 import {
   addNormalizedRowsGradient,
   addScaled,
-  dot,
   gatherRows,
   type Matrix,
   matrix,
@@ -38,6 +37,8 @@ export interface Contrast {
   temperature: number;
   /** The items `i`, without repeats. */
   anchors: ArrayLike<number>;
+  /** Anchors compared at once. Default: as many as make 16 MB, at least 64. */
+  tileRows?: number;
 }
 
 export interface ContrastiveLoss {
@@ -51,18 +52,18 @@ export interface ContrastiveLoss {
 
 /** The loss and its gradient, which share their products. */
 export async function contrastiveLoss(
-  { views, fused, temperature, anchors }: Contrast,
+  { views, fused, ...how }: Contrast,
   kernels: DenseKernels,
 ): Promise<ContrastiveLoss> {
   const [N, D] = fused.shape;
-  const scale = 1 / (anchors.length * temperature);
+  const scale = 1 / (how.anchors.length * how.temperature);
   const keys = matrix([2 * N, D]); // z1 / ||z1|| above z2 / ||z2||
   normalizeRowsInto(fused, keys.values.subarray(N * D));
   const dUnit = matrix([N, D]); // at z2 / ||z2||, before the scale
   const result: ContrastiveLoss = { loss: 0, dViews: [], dFused: matrix([N, D]) };
   for (const view of views) {
     normalizeRowsInto(view, keys.values.subarray(0, N * D));
-    const { loss, dKeys } = await compared(keys, { temperature, anchors }, kernels);
+    const { loss, dKeys } = await compared(keys, how, kernels);
     result.loss += loss;
     const dView = matrix([N, D]);
     addNormalizedRowsGradient(view, rowRange(dKeys, 0, N), dView, scale);
@@ -76,12 +77,13 @@ export async function contrastiveLoss(
 /** C of unit rows, and its gradient at them times Mτ; `[2N, D]`. */
 async function compared(
   keys: Matrix,
-  { temperature, anchors }: Pick<Contrast, "temperature" | "anchors">,
+  { temperature, anchors, ...how }: Omit<Contrast, "views" | "fused">,
   kernels: DenseKernels,
 ): Promise<{ loss: number; dKeys: Matrix }> {
   const N = keys.shape[0] / 2;
+  const D = keys.shape[1];
   const M = anchors.length;
-  const tileRows = Math.max(MIN_TILE_ROWS, Math.floor(TILE_VALUES / (2 * N)));
+  const tileRows = how.tileRows ?? Math.max(MIN_TILE_ROWS, Math.floor(TILE_VALUES / (2 * N)));
   const chosen = gatherRows(keys, anchors);
   let loss = 0;
   let dKeys: Matrix | null = null;
@@ -98,17 +100,26 @@ async function compared(
     } else {
       dKeys = columnProduct;
     }
+    const z = keys.values;
+    const dz = dKeys.values;
     for (let t = 0; t < end - start; t++) {
-      const i = anchors[start + t];
-      const z1 = row(keys, i);
-      const z2 = row(keys, N + i);
-      const own = Math.exp(dot(z1, z1) / temperature) / denominators[t];
-      loss += Math.log(denominators[t]) - dot(z1, z2) / temperature;
-      const dFirst = row(dKeys, i);
-      addScaled(dFirst, row(rowProduct, t), 1 / denominators[t]);
-      addScaled(dFirst, z1, -2 * own); // e^{cos(z1ᵢ,z1ᵢ)} is in both products, not in the loss
-      addScaled(dFirst, z2, -1);
-      addScaled(row(dKeys, N + i), z1, -1);
+      const first = anchors[start + t] * D; // z1ᵢ
+      const second = first + N * D; // z2ᵢ
+      let own = 0;
+      let pair = 0;
+      for (let d = 0; d < D; d++) {
+        own += z[first + d] * z[first + d];
+        pair += z[first + d] * z[second + d];
+      }
+      loss += Math.log(denominators[t]) - pair / temperature;
+      const share = 1 / denominators[t];
+      // e^{cos(z1ᵢ,z1ᵢ)} is in both products, not in the loss.
+      const ownShare = 2 * share * Math.exp(own / temperature);
+      for (let d = 0; d < D; d++) {
+        const z1 = z[first + d];
+        dz[first + d] += share * rowProduct.values[t * D + d] - ownShare * z1 - z[second + d];
+        dz[second + d] -= z1;
+      }
     }
   }
   return { loss: loss / M, dKeys: dKeys ?? matrix(keys.shape) };
