@@ -34,7 +34,7 @@ export function zeroConditioning(numTokens: number, dimension: number): Conditio
   return { tokens: new Float32Array(numTokens * dimension), numTokens, dimension };
 }
 
-/** `weight * tokens`; at 0 the same as no tokens at all. */
+/** `weight * tokens`; at 0 the same as {@link zeroConditioning}. */
 export function scaledConditioning(conditioning: Conditioning, weight: number): Conditioning {
   return { ...conditioning, tokens: conditioning.tokens.map(x => weight * x) };
 }

@@ -14,13 +14,21 @@ export class ImageProjection {
     private readonly session: OnnxSession,
     /** Of the embedding. */
     readonly embeddingDimension: number | undefined,
+    /** T: of every embedding, and of none. */
+    readonly numTokens: number,
   ) {}
 
-  /** @throws AppError `MODEL_FILE_MISSING`, `FILE_MALFORMED`. */
+  /** @throws AppError `MODEL_FILE_MISSING`, `FILE_MALFORMED` (also when the file leaves the number of tokens free). */
   static async load(pack: ModelPack, options: OnnxOptions = {}): Promise<ImageProjection> {
-    const session = await OnnxSession.load(pack.path("image_projection/model.onnx"), options);
+    const path = pack.path("image_projection/model.onnx");
+    const session = await OnnxSession.load(path, options);
     const width = session.input("image_embeds").shape[1];
-    return new ImageProjection(session, typeof width === "number" ? width : undefined);
+    const numTokens = session.outputs.get(session.outputName("image_tokens"))!.shape[1]; // outputName looked
+    if (typeof numTokens !== "number") {
+      const reason = "it does not say how many tokens it gives";
+      throw new AppError("FILE_MALFORMED", { path, expected: "an image projection", reason });
+    }
+    return new ImageProjection(session, typeof width === "number" ? width : undefined, numTokens);
   }
 
   /**

@@ -4,8 +4,8 @@
  * R. Rombach et al., "High-Resolution Image Synthesis with Latent Diffusion Models", 2022. https://arxiv.org/abs/2112.10752
  * C. Meng et al., "SDEdit", 2022 (starting from a picture, `initImage`). https://arxiv.org/abs/2108.01073
  *
- * 1. Conditioning: [text tokens; image tokens; extra tokens], or each picture's own; unconditional: [tokens of the
- *    negative prompt; zeros].
+ * 1. Conditioning: [text tokens; image tokens, zeros where no picture is given; extra tokens], or each picture's own;
+ *    unconditional: [tokens of the negative prompt; zeros].
  * 2. x_T: noise of the picture's own seed, or the noised latents of `initImage` at the timestep that strength gives.
  * 3. For each timestep: guided U-Net output, then one step of the sampler.
  * 4. The autoencoder decodes x_0.
@@ -153,9 +153,14 @@ export class DiffusionPipeline {
       return ownGuidance(request.conditions, negative);
     }
     const more: Conditioning[] = [];
-    if (request.imageEmbedding && this.parts.image) {
-      const tokens = await this.parts.image.project(request.imageEmbedding);
-      more.push(scaledConditioning(tokens, request.imageWeight));
+    const { image } = this.parts;
+    if (image) {
+      // Without a picture its tokens are silent but there: the U-Net learned with all of them.
+      more.push(
+        request.imageEmbedding
+          ? scaledConditioning(await image.project(request.imageEmbedding), request.imageWeight)
+          : zeroConditioning(image.numTokens, dimension),
+      );
     }
     if (request.extraTokens) {
       more.push(rowsOf("extraTokens", request.extraTokens, dimension));

@@ -290,6 +290,12 @@ describeWithMiniPack("DiffusionPipeline with image tokens", () => {
     expect(one).toEqual(other);
   });
 
+  it("draws without an embedding as at weight 0: the U-Net learned with silent tokens, not without", async () => {
+    const [one] = await mini.generate(short);
+    const silent = { ...short, imageEmbedding: embedding(1), imageWeight: 0 };
+    expect(await mini.generate(silent)).toEqual([one]);
+  });
+
   it("refuses an embedding of another encoder", async () => {
     const made = mini.generate({ ...short, imageEmbedding: new Float32Array(512) });
     await expect(made).rejects.toThrow("imageEmbedding must have 128 dimensions, but got 512");
