@@ -66,15 +66,13 @@ export async function run({
   const numThreads = Number(threads);
   const kernels = await createOnnxKernels({ numThreads });
   const options = { epochs: Number(epochs), numThreads, kernels };
-  const real = readMlLatest(data);
+  const real = await readMlLatest(data);
   const mlLatest = [];
   if (real) {
-    const { numUsers, numItems, train, modalities } = real;
     for (const mode of modes) {
-      const shop = { numUsers, numItems, train, modalities };
-      mlLatest.push({ mode: mode.name, ...(await measure(shop, mode, { ...options, epochs: 4 })) });
+      mlLatest.push({ mode: mode.name, ...(await measure(real, mode, { ...options, epochs: 4 })) });
     }
-    console.log(`ml-latest-small: ${numUsers} users, ${numItems} items`);
+    console.log(`ml-latest-small: ${real.numUsers} users, ${real.numItems} items`);
     console.table(mlLatest);
   } else {
     console.log(`ml-latest-small is not at ${data}: skipped`);

@@ -62,8 +62,10 @@ export async function run(options) {
     `styles by colours and edges: ${(100 * world.accuracy).toFixed(1)} % of stickers not learned from`,
   );
   const shoppers = await createShoppers(world, parts, seed);
-  const result = { seed, numSteps, classifierAccuracy: world.accuracy, arms: {} };
-  for (const arm of arms.split(",")) {
+  const limits = await measureLimits(world, parts, shoppers);
+  console.log(`judges' own style, without training: ${JSON.stringify(limits)}`);
+  const result = { seed, numSteps, classifierAccuracy: world.accuracy, limits, arms: {} };
+  for (const arm of arms.split(",").filter(name => name !== "none")) {
     result.arms[arm] = await train(arm, { ...parts, ...shoppers, world, numSteps, seed, options });
   }
   return result;
@@ -202,7 +204,43 @@ async function createShoppers({ samples, styles }, { clip, encoder, prompt, toke
   for (let n = 0; n < 48; n++) {
     judges.push(await shopper(false));
   }
-  return { learners, judges, tokens };
+  const styleEmbeddings = styles.map((_, style) => {
+    const sum = new Float32Array(embeddings[0].length);
+    const own = embeddings.filter((_, i) => samples[i].style === style);
+    own.forEach(embedding => embedding.forEach((x, e) => (sum[e] += x / own.length)));
+    return sum;
+  });
+  return { learners, judges, tokens, styleEmbeddings };
+}
+
+/** How far image tokens can move the pictures: those of nothing, of P^ret, of the style itself, of this twice as strong. */
+async function measureLimits(world, { encoder, pipeline }, { judges, styleEmbeddings }) {
+  const kinds = {
+    silent: ({ rest }) => new Float32Array(rest.imageTokens.values.length),
+    retrieved: ({ rest }) => rest.imageTokens.values,
+    style: async ({ style }) => (await encoder.projectImage(styleEmbeddings[style])).tokens,
+    styleTwice: async shopper => (await kinds.style(shopper)).map(x => 2 * x),
+  };
+  const result = {};
+  for (const [name, tokensOf] of Object.entries(kinds)) {
+    const own = [];
+    for (const shopper of judges) {
+      const condition = Float32Array.of(
+        ...(await tokensOf(shopper)),
+        ...shopper.rest.keyStates.values,
+      );
+      own.push(...(await ownStyle(world, pipeline, shopper, [condition])));
+    }
+    result[name] = Number(mean(own).toFixed(4));
+  }
+  return result;
+}
+
+/** The probability of the shopper's style in the picture of each condition, all from the same noise. */
+async function ownStyle(world, pipeline, { initImage, seed, style }, conditions) {
+  const request = { ...RENDER, conditions, numImages: conditions.length, initImage, seed };
+  const images = await pipeline.generate(request);
+  return images.map(image => world.classify(pictureStatistics(image))[style]);
 }
 
 async function train(arm, parts) {
@@ -225,16 +263,7 @@ async function train(arm, parts) {
     personalizer.explore(tokens, { count: 32, seed });
   }
   const inputOf = ({ ids, rest: constants }) => ({ ...constants, llmIds: ids(llm.imageTokenIds) });
-  const styleOf = async (shopper, conditions) => {
-    const images = await pipeline.generate({
-      ...RENDER,
-      conditions,
-      numImages: conditions.length,
-      initImage: shopper.initImage,
-      seed: shopper.seed,
-    });
-    return images.map(image => world.classify(pictureStatistics(image))[shopper.style]);
-  };
+  const styleOf = (shopper, conditions) => ownStyle(world, pipeline, shopper, conditions);
   const judged = async () => {
     const policies = personalizer.policy(judges.map(inputOf));
     const result = [];

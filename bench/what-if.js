@@ -104,12 +104,11 @@ export async function run({
     }
     model.dispose();
   }
-  const real = readMlLatest(data);
+  const real = await readMlLatest(data);
   let agrees = null;
   if (real) {
-    const { test, validation, ...train } = real;
-    const model = await fitted(train, Number(epochs));
-    const { features } = train.modalities[0];
+    const model = await fitted(real, Number(epochs));
+    const { features } = real.modalities[0];
     rows.push({
       catalogue: "ml-latest-small",
       length: 1280,
