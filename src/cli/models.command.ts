@@ -2,6 +2,7 @@
 import { Command } from "commander";
 import { loadConfig } from "../config/config.js";
 import { openModelPack } from "../ml/runtime/model-pack.js";
+import { modelsMeasureCommand } from "./models-measure.command.js";
 
 export function modelsCommand(): Command {
   const models = new Command("models").description("base models");
@@ -19,5 +20,6 @@ export function modelsCommand(): Command {
           : `${answer.name}@${answer.version} is whole (${answer.folder})`,
       );
     });
+  models.addCommand(modelsMeasureCommand());
   return models;
 }

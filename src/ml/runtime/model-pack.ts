@@ -6,12 +6,12 @@
  * Vitrine's own packs add `image_projection/`, `clip/`, `captioner/`, `styles.json` and a `manifest.json` with checksums.
  */
 import { createHash } from "node:crypto";
-import { createReadStream, existsSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { readdir, readFile, stat } from "node:fs/promises";
-import { basename, isAbsolute, join, resolve } from "node:path";
-import { pipeline } from "node:stream/promises";
+import { basename, join, resolve } from "node:path";
 import { z } from "zod";
 import { AppError } from "../../errors/app-error.js";
+import { manifestSchema, type PackManifest, sha256OfFile } from "./pack-manifest.js";
 
 /** The parts a pack may have; {@link ModelPack.has} tells which are there. */
 export const packComponents = [
@@ -30,25 +30,6 @@ export const packComponents = [
 export type PackComponent = (typeof packComponents)[number];
 
 const modelIndexSchema = z.looseObject({ _class_name: z.string() });
-
-const manifestSchema = z.looseObject({
-  name: z.string().min(1),
-  version: z.string().min(1),
-  license: z.string(),
-  files: z
-    .array(
-      z.looseObject({
-        path: z.string().refine(isInside, "must be a relative path inside the pack"),
-        sizeBytes: z.number().int().nonnegative(),
-        sha256: z.string().regex(/^[0-9a-f]{64}$/),
-      }),
-    )
-    .min(1),
-  /** Where the weights and what they learned from came from; shown, not read. */
-  attribution: z.unknown().optional(),
-});
-
-export type PackManifest = z.infer<typeof manifestSchema>;
 
 /**
  * Opens a pack: reads and checks its index and manifest, and that every listed file is there at its size.
@@ -158,12 +139,6 @@ async function readJson<T>(
   return result.data;
 }
 
-async function sha256OfFile(path: string): Promise<string> {
-  const hash = createHash("sha256");
-  await pipeline(createReadStream(path), hash);
-  return hash.digest("hex");
-}
-
 /** SHA-256 of the names of all files, the bytes of the JSON ones and the sizes of the others. */
 async function configHash(root: string): Promise<string> {
   const hash = createHash("sha256");
@@ -179,8 +154,4 @@ async function configHash(root: string): Promise<string> {
     }
   }
   return hash.digest("hex");
-}
-
-function isInside(path: string): boolean {
-  return path !== "" && !isAbsolute(path) && !path.split(/[/\\]/).includes("..");
 }

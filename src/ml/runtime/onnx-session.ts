@@ -1,17 +1,21 @@
 /** @file ONNX Runtime: the only place that knows its session options, execution providers and tensor types. */
 import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { AppError } from "../../errors/app-error.js";
 import { fromFloat16, toFloat16 } from "./float16.js";
+import { withInnerOutputs } from "./inner-outputs.js";
 
 export interface OnnxOptions {
   /** Threads inside one operator. Default: {@link defaultNumThreads}. */
   numThreads?: number;
   /** Default: `["cuda", "cpu"]` where ONNX Runtime's CUDA library is installed, else `["cpu"]`. */
   executionProviders?: readonly string[];
+  /** Values inside the graph to give as outputs too, by name; the model then must not have external data. Default: none. */
+  innerOutputs?: readonly string[];
 }
 
 /** Numbers on the way into a session; they become the type that its input has. */
@@ -92,7 +96,14 @@ export class OnnxSession {
     }
     const sessionOptions = onnxSessionOptions(options);
     try {
-      return new OnnxSession(await InferenceSession.create(path, sessionOptions), path);
+      const { innerOutputs } = options;
+      const session = innerOutputs
+        ? await InferenceSession.create(
+            withInnerOutputs(await readFile(path), innerOutputs),
+            sessionOptions,
+          )
+        : await InferenceSession.create(path, sessionOptions);
+      return new OnnxSession(session, path);
     } catch (error) {
       if (sessionOptions.executionProviders!.length > 1 && !options.executionProviders) {
         return OnnxSession.load(path, { ...options, executionProviders: ["cpu"] });

@@ -1,0 +1,212 @@
+/** @file `vitrine models measure`: what a model pack can do, on pictures it never trained on. */
+import { existsSync } from "node:fs";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { Command, InvalidArgumentError } from "commander";
+import { loadConfig } from "../config/config.js";
+import { openModelPack } from "../ml/runtime/model-pack.js";
+import { writePackFile } from "../ml/runtime/pack-manifest.js";
+import { exportStickers } from "../recsys/datasets/sticker-export.js";
+import { contactSheet } from "../recsys/evaluation/contact-sheet.js";
+import { measurePack, type PackFigures } from "../recsys/evaluation/measure-pack.js";
+import { MeasuredStickers } from "../recsys/evaluation/pack-stickers.js";
+import { defaultGenerationOptions } from "../recsys/generation/generation-options.js";
+import { wholeNumber } from "./import.command.js";
+import { createProgress, type Progress } from "./progress.js";
+
+interface MeasureFlags {
+  stickers?: string;
+  features?: string;
+  lpips?: string;
+  pack?: string;
+  count: number;
+  steps: number;
+  guidance: number;
+  sheet?: string;
+  write?: boolean;
+  json?: boolean;
+}
+
+/** Of the contact sheet: 8 x 8 pictures of 128 pixels. */
+const SHEET = { columns: 8, side: 128, numPictures: 64 };
+
+export function modelsMeasureCommand(): Command {
+  const { guidanceScale, numSteps } = defaultGenerationOptions;
+  return new Command("measure")
+    .description("measure the model pack on stickers that it never trained on")
+    .option("--pack <name or folder>", "the pack to measure (default: the one in use)")
+    .option("--stickers <folder>", "as 'stickers export' wrote it (default: made when needed)")
+    .option("--features <file>", "MobileNetV2 as ONNX, for the judge of what is generated")
+    .option("--lpips <file>", "LPIPS as ONNX, for the autoencoder")
+    .option("--count <number>", "held-out stickers to measure with", wholeNumber, 200)
+    .option("--steps <number>", "denoising steps", wholeNumber, numSteps)
+    .option("--guidance <number>", "guidance scale", decimal, guidanceScale)
+    .option("--sheet <file>", "write 64 of the generated pictures as one PNG")
+    .option("--write", "keep the figures in the pack's metrics.json")
+    .option("--json", "print one JSON line")
+    .action(measure);
+}
+
+async function measure(flags: MeasureFlags): Promise<void> {
+  const config = loadConfig();
+  const pack = await openModelPack(flags.pack ?? config.modelsFolder);
+  const progress = createStages();
+  try {
+    const folder = flags.stickers ?? (await exportedStickers(config.home, progress));
+    const { figures, images } = await measurePack(pack, await MeasuredStickers.load(folder, pack), {
+      featuresPath: flags.features ?? null,
+      lpipsPath: flags.lpips ?? null,
+      count: flags.count,
+      numSteps: flags.steps,
+      guidanceScale: flags.guidance,
+      cacheFolder: join(config.home, "cache", "views"),
+      onnx: { numThreads: config.onnxThreads },
+      onProgress: progress.report,
+    });
+    progress.stop();
+    if (flags.sheet) {
+      const shown = images.slice(0, SHEET.numPictures);
+      await writeFile(flags.sheet, await contactSheet(shown, SHEET));
+    }
+    if (flags.write) {
+      await keepFigures(pack.dir, figures);
+    }
+    console.log(flags.json ? JSON.stringify(figures) : tableOf(figures));
+  } finally {
+    progress.stop();
+  }
+}
+
+/** The stickers below the data folder, exported once. */
+async function exportedStickers(home: string, progress: Stages): Promise<string> {
+  const folder = join(home, "cache", "stickers");
+  const finished = join(folder, "complete");
+  if (!existsSync(finished)) {
+    await exportStickers(folder, {
+      onProgress: done => {
+        progress.report("stickers", done);
+      },
+    });
+    await writeFile(finished, "");
+  }
+  return folder;
+}
+
+/** The figures under the names that the other metrics have, beside those of metrics.json that are not measured here. */
+async function keepFigures(dir: string, figures: PackFigures): Promise<void> {
+  const path = join(dir, "metrics.json");
+  const kept: unknown = existsSync(path) ? JSON.parse(await readFile(path, "utf8")) : {};
+  const { autoencoder, captioner, clip, judge, textToImage } = figures;
+  const measured = { autoencoder, captioner, clip, ...(judge && { judge, textToImage }) };
+  const merged = mergedJson(kept, inSnakeCase(measured));
+  await writePackFile(dir, "metrics.json", `${JSON.stringify(merged, null, 2)}\n`);
+}
+
+/** `addition` over `base`, key by key down to where one of them is no object. */
+export function mergedJson(base: unknown, addition: unknown): unknown {
+  if (!isObject(base) || !isObject(addition)) {
+    return addition;
+  }
+  const entries = Object.entries(addition).map(([key, value]) => [
+    key,
+    mergedJson(base[key], value),
+  ]);
+  return { ...base, ...Object.fromEntries(entries) };
+}
+
+/** Keys as Python writes them, numbers to four places. */
+export function inSnakeCase(value: unknown): unknown {
+  if (typeof value === "number") {
+    return Number(value.toFixed(4));
+  }
+  if (!isObject(value)) {
+    return value;
+  }
+  return Object.fromEntries(
+    Object.entries(value).map(([key, own]) => [
+      key.replace(/(?<=[a-z0-9])[A-Z]/g, letter => `_${letter}`).toLowerCase(),
+      inSnakeCase(own),
+    ]),
+  );
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** One line for each figure. */
+function tableOf(figures: PackFigures): string {
+  const { autoencoder, captioner, clip, judge, textToImage } = figures;
+  const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
+  const of = (shares: { top1: number; top5: number }) =>
+    `${percent(shares.top1)} / ${percent(shares.top5)}`;
+  const judged = (
+    what: NonNullable<typeof textToImage> | NonNullable<typeof judge>["ceilingOnReal"],
+  ) =>
+    `style ${percent(what.styleAccuracy)}; concept top-1 / top-5 ` +
+    `${of({ top1: what.conceptTop1Among, top5: what.conceptTop5Among })} among ${what.numConceptsAmong}, ` +
+    `${of({ top1: what.conceptTop1OfAll, top5: what.conceptTop5OfAll })} of all ${what.numConcepts}`;
+  const lpips =
+    "lpipsMean" in autoencoder
+      ? `${autoencoder.lpipsMean!.toFixed(4)} (${autoencoder.lpipsModel}, ${autoencoder.widthPixels} px)`
+      : "not measured: give --lpips";
+  const rows: [string, string][] = [
+    ["pack", figures.pack],
+    ["pictures never trained on", `${captioner.pictures} of ${figures.heldOutStickers}`],
+    [
+      `CLIP image -> caption, among ${clip.among}`,
+      `R@1 ${percent(clip.imageToCaptionR1)}, R@5 ${percent(clip.imageToCaptionR5)}`,
+    ],
+    ["captioner, F1 of words", captioner.wordF1.toFixed(3)],
+    ["autoencoder PSNR", `${autoencoder.psnrDbMean.toFixed(2)} dB`],
+    ["autoencoder SSIM", autoencoder.ssimMean.toFixed(4)],
+    ["autoencoder LPIPS", lpips],
+  ];
+  if (judge && textToImage) {
+    rows.push(
+      ["judge on real ones", judged(judge.ceilingOnReal)],
+      ["judge on them decoded", judged(judge.ceilingOnDecoded)],
+      ["drawn from text", judged(textToImage)],
+      [
+        "a drawing",
+        `${textToImage.numSteps} steps at guidance ${textToImage.guidanceScale}: ${textToImage.denoiserRuns} U-Net runs, ` +
+          `${textToImage.latentsEvaluated} latents evaluated, ${textToImage.secondsAnImage.toFixed(2)} s`,
+      ],
+    );
+  } else {
+    rows.push(["drawn from text", "not measured: give --features"]);
+  }
+  const width = Math.max(...rows.map(([name]) => name.length));
+  return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join("\n");
+}
+
+interface Stages {
+  report: (stage: string, done: number) => void;
+  stop: () => void;
+}
+
+/** A progress bar for each stage, one after the other. */
+function createStages(): Stages {
+  let current: { stage: string; progress: Progress } | null = null;
+  return {
+    report(stage, done) {
+      if (current?.stage !== stage) {
+        current?.progress.stop();
+        current = { stage, progress: createProgress(stage) };
+      }
+      current.progress.update(done, "");
+    },
+    stop() {
+      current?.progress.stop();
+      current = null;
+    },
+  };
+}
+
+function decimal(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !Number.isFinite(value)) {
+    throw new InvalidArgumentError("must be a number");
+  }
+  return value;
+}

@@ -1,0 +1,103 @@
+/**
+ * @file What MobileNetV2, trained on ImageNet, sees in a picture: what it shows, and of what texture it is.
+ *
+ * M. Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks", CVPR 2018. https://arxiv.org/abs/1801.04381
+ * Statistics of inner layers as a description of style: X. Huang, S. Belongie, "Arbitrary Style Transfer in Real-time with
+ * Adaptive Instance Normalization", ICCV 2017. https://arxiv.org/abs/1703.06868
+ *
+ * The model is an ONNX file that the user names: `image` `[1, 3, 224, 224]` of (value - 128) / 128 to `features`.
+ */
+import { type RgbImage } from "../nn/rgb-image.js";
+import { type OnnxOptions, type OnnxOutput, OnnxSession } from "../runtime/onnx-session.js";
+
+const SIDE = 224;
+/** Ends of blocks at 1/2 to 1/16 of the side: 16, 96, 24, 144, 32, 192 and 64 channels. */
+const TEXTURE_LAYERS = [
+  "Clip_30",
+  "Clip_54",
+  "Clip_100",
+  "Clip_124",
+  "Clip_208",
+  "Clip_232",
+  "Clip_354",
+];
+
+export interface MobilenetView {
+  /** The last features, averaged over space; `[1280]`, 0 … 6. */
+  semantic: Float32Array;
+  /** For each texture layer the means of its channels over space, then their deviations; `[1136]`. */
+  texture: Float32Array;
+}
+
+export class MobilenetFeatures {
+  private constructor(private readonly session: OnnxSession) {}
+
+  /** @throws AppError `FILE_NOT_FOUND`; `FILE_MALFORMED` for a file that is another model. */
+  static async load(path: string, options: OnnxOptions = {}): Promise<MobilenetFeatures> {
+    const session = await OnnxSession.load(path, { ...options, innerOutputs: TEXTURE_LAYERS });
+    session.input("image");
+    session.outputName("features");
+    return new MobilenetFeatures(session);
+  }
+
+  async view(image: RgbImage): Promise<MobilenetView> {
+    const data = resizedPlanes(image, SIDE).map(value => (value - 128) / 128);
+    const outputs = await this.session.run({ image: { data, dims: [1, 3, SIDE, SIDE] } }, [
+      "features",
+      ...TEXTURE_LAYERS,
+    ]);
+    const texture = TEXTURE_LAYERS.flatMap(name => {
+      const { deviations, means } = channelStatistics(outputs[name]);
+      return [...means, ...deviations];
+    });
+    return { semantic: outputs.features.data.slice(), texture: Float32Array.from(texture) };
+  }
+
+  dispose(): Promise<void> {
+    return this.session.dispose();
+  }
+}
+
+/** Mean and standard deviation of each channel over space; `[1, C, h, w] -> 2 x [C]`. */
+function channelStatistics({ data, dims }: OnnxOutput): { means: number[]; deviations: number[] } {
+  const size = dims[2] * dims[3];
+  const means: number[] = [];
+  const deviations: number[] = [];
+  for (let start = 0; start < data.length; start += size) {
+    const plane = data.subarray(start, start + size);
+    const mean = plane.reduce((sum, x) => sum + x, 0) / size;
+    means.push(mean);
+    deviations.push(Math.sqrt(plane.reduce((sum, x) => sum + (x - mean) ** 2, 0) / size));
+  }
+  return { means, deviations };
+}
+
+/** Bilinear, pixel centres at halves; `[H, W, 3] -> [3, side, side]`, 0 … 255. */
+export function resizedPlanes(image: RgbImage, side: number): Float32Array {
+  const { heightPixels, pixels, widthPixels } = image;
+  const [rows, columns] = [taps(heightPixels, side), taps(widthPixels, side)];
+  const planes = new Float32Array(3 * side * side);
+  for (let y = 0; y < side; y++) {
+    const top = rows[y];
+    for (let x = 0; x < side; x++) {
+      const left = columns[x];
+      for (let channel = 0; channel < 3; channel++) {
+        const at = (row: number, column: number) =>
+          pixels[3 * (row * widthPixels + column) + channel];
+        const above = at(top.low, left.low) * (1 - left.part) + at(top.low, left.high) * left.part;
+        const below =
+          at(top.high, left.low) * (1 - left.part) + at(top.high, left.high) * left.part;
+        planes[(channel * side + y) * side + x] = above * (1 - top.part) + below * top.part;
+      }
+    }
+  }
+  return planes;
+}
+
+function taps(size: number, side: number): { low: number; high: number; part: number }[] {
+  return Array.from({ length: side }, (_, i) => {
+    const place = Math.min(Math.max(((i + 0.5) * size) / side - 0.5, 0), size - 1);
+    const low = Math.floor(place);
+    return { low, high: Math.min(low + 1, size - 1), part: place - low };
+  });
+}
