@@ -10,6 +10,7 @@
  *
  * Shapes: N items, D embedding size, M anchors.
  */
+import { setImmediate as yieldToEventLoop } from "node:timers/promises";
 import {
   addNormalizedRowsGradient,
   addScaled,
@@ -90,6 +91,7 @@ async function compared(
   for (let start = 0; start < M; start += tileRows) {
     const end = Math.min(start + tileRows, M);
     const tile = rowRange(chosen, start, end);
+    await yieldToEventLoop(); // a tile is some milliseconds, all of them may be seconds
     const { denominators, rowProduct, columnProduct } = await kernels.contrast(
       tile,
       keys,

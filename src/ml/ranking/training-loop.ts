@@ -69,7 +69,7 @@ export async function fitEpochs(
     let recall: number | null = null;
     if (epoch % schedule.validateEvery === 0 || epoch === schedule.numEpochs) {
       await trainee.refresh();
-      recall = validationRecall(data, user => trainee.score(user));
+      recall = await validationRecall(data, user => trainee.score(user));
     }
     progress = afterEpoch(progress, epoch, recall);
     if (recall !== null && progress.bestEpoch === epoch) {

@@ -1,4 +1,5 @@
 /** @file How a model in training is judged, to know when to stop and which epoch to keep. */
+import { setImmediate as yieldToEventLoop } from "node:timers/promises";
 import { recallAt } from "../metrics/ranking-metrics.js";
 import { topK } from "../nn/top-k.js";
 import type { RankingData } from "./recommender.js";
@@ -6,24 +7,31 @@ import { includesSorted } from "./training-batches.js";
 
 /** The cut-off of the recall that decides. */
 const K = 20;
+/** A process that serves while it trains answers in between. */
+const YIELD_AFTER_MS = 20;
 
 /**
  * Mean Recall@20 over the users with validation items: all items ranked, those of `train` left out. Null without any.
  *
  * @param score Scores of all items for a user.
  */
-export function validationRecall(
+export async function validationRecall(
   { train, validation = [] }: RankingData,
   score: (userIndex: number) => Float32Array,
-): number | null {
+): Promise<number | null> {
   let sum = 0;
   let numUsers = 0;
-  validation.forEach((relevant, user) => {
+  let yieldedAtMs = performance.now();
+  for (const [user, relevant] of validation.entries()) {
+    if (performance.now() - yieldedAtMs > YIELD_AFTER_MS) {
+      await yieldToEventLoop();
+      yieldedAtMs = performance.now();
+    }
     if (relevant.length > 0) {
       const ranking = topK(score(user), K, item => includesSorted(train[user], item));
       sum += recallAt(ranking, new Set(relevant), K);
       numUsers++;
     }
-  });
+  }
   return numUsers === 0 ? null : sum / numUsers;
 }
