@@ -132,6 +132,13 @@ describe("Micro.fit()", () => {
     await expect(create().fit(data)).rejects.toThrow("expected at least one modality");
   });
 
+  it("takes one modality", async () => {
+    const { modalities, ...data } = checkerboard();
+    const model = create({ numEpochs: 2 });
+    await model.fit({ ...data, modalities: modalities!.slice(0, 1) });
+    expect(model.score(0).every(Number.isFinite)).toBe(true);
+  });
+
   it("takes three modalities", async () => {
     const data = checkerboard();
     const audio = { name: "audio", features: matrix([20, 3], new Random(5).normals(60)) };
