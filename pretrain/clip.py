@@ -70,6 +70,12 @@ def contrastive_loss(images, texts, scale, positives):
     return (by_image.mean() + by_text.mean()) / 2
 
 
+def clip_heads(stickers):
+    """What tells concept and style of an image embedding in training, and is dropped after it."""
+    concepts = {row["concept"] for row in stickers.rows}
+    return nn.ModuleDict({"concept": nn.Linear(EMBEDDING, len(concepts)), "style": nn.Linear(EMBEDDING, len(stickers.styles))})
+
+
 def main():
     parser = stage_arguments(__doc__, 31)
     parser.add_argument("--rate", type=float, default=1e-3)
@@ -82,7 +88,7 @@ def main():
     styles = {s: n for n, s in enumerate(stickers.styles)}
     concept_of = torch.tensor([concepts[row["concept"]] for row in stickers.rows])
     style_of = torch.tensor([styles[row["style"]] for row in stickers.rows])
-    heads = nn.ModuleDict({"concept": nn.Linear(EMBEDDING, len(concepts)), "style": nn.Linear(EMBEDDING, len(styles))})
+    heads = clip_heads(stickers)
     trainer = Trainer("clip", {"clip": clip, "heads": heads}, arguments.work, arguments.minutes, lr=arguments.rate, weight_decay=0.05, ema=0.995)
     rng, numbers = random.Random(trainer.step), np.random.default_rng(trainer.step)
     noise = torch.Generator().manual_seed(trainer.step)

@@ -85,8 +85,9 @@ def stage_arguments(description, minutes):
 
 
 def half_precision():
-    """bfloat16 for matrix products and convolutions; twice as fast where the processor has it (AVX512-BF16, AMX)."""
-    return torch.autocast("cpu", dtype=torch.bfloat16)
+    """bfloat16 for matrix products and convolutions where the processor has it (AVX512-BF16, AMX): twice as fast there, and
+    many times slower where it must be emulated."""
+    return torch.autocast("cpu", dtype=torch.bfloat16, enabled=torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def start(arguments):

@@ -8,7 +8,9 @@ import argparse
 import hashlib
 import json
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Callable
 
 import numpy as np
 import onnx
@@ -16,6 +18,7 @@ import onnxruntime
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
+from diffusers.models.attention_processor import AttnProcessor
 from onnx import TensorProto, helper, numpy_helper
 
 from captioner import MAX_TOKENS, trained_decoder
@@ -70,6 +73,12 @@ class Unet(nn.Module):
 
     def forward(self, sample, timestep, encoder_hidden_states):
         return self.unet(sample, timestep, encoder_hidden_states, return_dict=False)[0]
+
+
+def plain_attention(unet):
+    """`unet` with attention as products and softmax, which export to plain nodes."""
+    unet.set_attn_processor(AttnProcessor())
+    return unet
 
 
 class ClipText(nn.Module):
@@ -184,14 +193,70 @@ class CaptionDecoder(nn.Module):
 # -- Files -----------------------------------------------------------------------------------------------------------
 
 
-def to_onnx(module, inputs, names, outputs, axes, path, store="float16"):
+@dataclass(frozen=True)
+class Graph:
+    """How one file of the pack is written: a wrapped module, what it is traced with, and which axes may vary."""
+
+    file: str
+    inputs: Callable  # of the wrapped module
+    names: list
+    outputs: list
+    axes: dict
+    store: str = "float16"
+
+
+BATCH, LENGTH = {0: "batch"}, {0: "batch", 1: "length"}
+IDS = torch.arange(6)[None]
+
+
+def caption_slots(module):
+    return [f"{n}.{kind}" for n in range(module.decoder.config.n_layer) for kind in ("key", "value")]
+
+
+def caption_decoder_graph(module):
+    slots = caption_slots(module)
+    past = [torch.zeros(2, module.heads, 3, WIDTH // module.heads) for _ in slots]
+    return Graph(
+        "captioner/onnx/decoder_model_merged.onnx", lambda _: (torch.zeros(2, 2, dtype=torch.int64), torch.zeros(2, 65, WIDTH), *past),
+        ["input_ids", "encoder_hidden_states", *(f"past_key_values.{s}" for s in slots)], ["logits", *(f"present.{s}" for s in slots)],
+        {"input_ids": LENGTH, "encoder_hidden_states": BATCH, "logits": LENGTH,
+         **{f"past_key_values.{s}": {0: "batch", 2: "past"} for s in slots}, **{f"present.{s}": {0: "batch", 2: "total"} for s in slots}}, "int8")
+
+
+GRAPHS = {
+    "vae_encoder": Graph("vae_encoder/model.onnx", lambda _: torch.zeros(1, 3, 128, 128), ["sample"], ["latent_sample"],
+                         {"sample": BATCH, "latent_sample": BATCH}),
+    "vae_decoder": Graph("vae_decoder/model.onnx", lambda _: torch.zeros(1, LATENT_CHANNELS, 16, 16), ["latent_sample"], ["sample"],
+                         {"sample": BATCH, "latent_sample": BATCH}),
+    "unet": Graph("unet/model.onnx", lambda _: (torch.zeros(2, LATENT_CHANNELS, 16, 16), torch.zeros(2, dtype=torch.int64), torch.zeros(2, 36, WIDTH)),
+                  ["sample", "timestep", "encoder_hidden_states"], ["out_sample"],
+                  {"sample": BATCH, "timestep": BATCH, "encoder_hidden_states": {0: "batch", 1: "tokens"}, "out_sample": BATCH}, "int8"),
+    "image_projection": Graph("image_projection/model.onnx", lambda _: torch.ones(1, EMBEDDING), ["image_embeds"], ["image_tokens"],
+                              {"image_embeds": BATCH, "image_tokens": BATCH}),
+    "text_encoder": Graph("text_encoder/model.onnx", lambda _: IDS, ["input_ids"], ["last_hidden_state", "pooler_output"],
+                          {"input_ids": LENGTH, "last_hidden_state": LENGTH, "pooler_output": BATCH}),
+    "clip_text": Graph("clip/onnx/text_model.onnx", lambda _: IDS, ["input_ids"], ["text_embeds"], {"input_ids": LENGTH, "text_embeds": BATCH}, "int8"),
+    "clip_vision": Graph("clip/onnx/vision_model.onnx", lambda _: torch.zeros(1, 3, 128, 128), ["pixel_values"], ["image_embeds"],
+                         {"pixel_values": BATCH, "image_embeds": BATCH}, "int8"),
+    "caption_encoder": Graph("captioner/onnx/encoder_model.onnx", lambda _: torch.zeros(1, 3, 128, 128), ["pixel_values"], ["last_hidden_state"],
+                             {"pixel_values": BATCH, "last_hidden_state": BATCH}, "int8"),
+}
+
+
+def trace(module, graph, path):
     path.parent.mkdir(parents=True, exist_ok=True)
-    torch.onnx.export(module.eval(), inputs, str(path), input_names=names, output_names=outputs, dynamic_axes=axes,
+    torch.onnx.export(module.eval(), graph.inputs(module), str(path), input_names=graph.names, output_names=graph.outputs, dynamic_axes=graph.axes,
                       opset_version=OPSET, dynamo=False, do_constant_folding=True)
+
+
+def to_onnx(module, graph, out):
+    path = out / graph.file
+    trace(module, graph, path)
     generator = torch.Generator().manual_seed(0)
+    inputs = graph.inputs(module)
     inputs = inputs if isinstance(inputs, tuple) else (inputs,)
     inputs = [torch.rand(x.shape, generator=generator) if x.is_floating_point() else x for x in inputs]
-    feeds = {n: x.numpy() for n, x in zip(names, inputs)}
+    feeds = {n: x.numpy() for n, x in zip(graph.names, inputs)}
     with torch.no_grad():
         wanted = module(*inputs)
     wanted = (wanted if isinstance(wanted, tuple) else (wanted,))[0].numpy()
@@ -199,13 +264,12 @@ def to_onnx(module, inputs, names, outputs, axes, path, store="float16"):
     if graph_gap > 1e-3:
         raise RuntimeError(f"{path}: ONNX must agree with PyTorch within 1e-3, but differs by {graph_gap}")
     model = onnx.load(path)
-    shrink(model.graph, store)
+    shrink(model.graph, graph.store)
     onnx.checker.check_model(model)
     onnx.save(model, path)
     gap = np.abs(answer(path, feeds) - wanted)
-    name = "/".join(path.parts[-3:] if path.parent.name == "onnx" else path.parts[-2:])
-    PARITY[name] = {"graph_max_difference": float(graph_gap), "stored_as": store, "stored_max_difference": float(gap.max()),
-                    "stored_relative_rms": float((np.square(gap).mean() / np.square(wanted).mean()) ** 0.5)}
+    PARITY[graph.file] = {"graph_max_difference": float(graph_gap), "stored_as": graph.store, "stored_max_difference": float(gap.max()),
+                          "stored_relative_rms": float((np.square(gap).mean() / np.square(wanted).mean()) ** 0.5)}
 
 
 def answer(path, feeds):
@@ -261,50 +325,37 @@ def export_autoencoder(work, scale, out):
     config.update(_class_name="AutoencoderKL", patch_size=PATCH, image_size=128, latent_size=16, scaling_factor=scale)
     for part in ("encoder", "decoder"):
         write_json(out / f"vae_{part}" / "config.json", config)
-    to_onnx(VaeEncoder(vae), torch.zeros(1, 3, 128, 128), ["sample"], ["latent_sample"],
-            {"sample": {0: "batch"}, "latent_sample": {0: "batch"}}, out / "vae_encoder" / "model.onnx")
-    to_onnx(VaeDecoder(vae), torch.zeros(1, LATENT_CHANNELS, 16, 16), ["latent_sample"], ["sample"],
-            {"sample": {0: "batch"}, "latent_sample": {0: "batch"}}, out / "vae_decoder" / "model.onnx")
+    to_onnx(VaeEncoder(vae), GRAPHS["vae_encoder"], out)
+    to_onnx(VaeDecoder(vae), GRAPHS["vae_decoder"], out)
 
 
 def export_denoiser(work, out):
     unet = load_module(build_unet(), work, "unet", "unet")
     projection = load_module(NormalisedImageProjection(), work, "unet", "projection")
-    unet.set_attn_processor(__import__("diffusers").models.attention_processor.AttnProcessor())
     write_json(out / "unet" / "config.json", plain_config(unet.config, _class_name="UNet2DConditionModel"))
-    to_onnx(Unet(unet), (torch.zeros(2, LATENT_CHANNELS, 16, 16), torch.zeros(2, dtype=torch.int64), torch.zeros(2, 36, WIDTH)),
-            ["sample", "timestep", "encoder_hidden_states"], ["out_sample"],
-            {"sample": {0: "batch"}, "timestep": {0: "batch"}, "encoder_hidden_states": {0: "batch", 1: "tokens"}, "out_sample": {0: "batch"}},
-            out / "unet" / "model.onnx", "int8")
+    to_onnx(Unet(plain_attention(unet)), GRAPHS["unet"], out)
     write_json(out / "image_projection" / "config.json", {
         "_class_name": "ImageProjection", "image_embed_dim": EMBEDDING, "cross_attention_dim": WIDTH,
         "num_image_text_embeds": IMAGE_TOKENS, "normalize_input": True, "input_scale": EMBEDDING**0.5})
-    to_onnx(projection, torch.ones(1, EMBEDDING), ["image_embeds"], ["image_tokens"],
-            {"image_embeds": {0: "batch"}, "image_tokens": {0: "batch"}}, out / "image_projection" / "model.onnx")
+    to_onnx(projection, GRAPHS["image_projection"], out)
     write_json(out / "scheduler" / "scheduler_config.json", {"_class_name": "DDIMScheduler", **SCHEDULE, "trained_betas": None, "thresholding": False, "rescale_betas_zero_snr": False})
 
 
 def export_text_encoder(clip, tokenizer, out):
     text = clip.config.text_config.to_dict()
     write_json(out / "text_encoder" / "config.json", {**text, "architectures": ["CLIPTextModel"], "model_type": "clip_text_model"})
-    ids = torch.tensor([tokenizer.encode("a cat").ids])
-    to_onnx(TextEncoder(clip), ids, ["input_ids"], ["last_hidden_state", "pooler_output"],
-            {"input_ids": {0: "batch", 1: "length"}, "last_hidden_state": {0: "batch", 1: "length"}, "pooler_output": {0: "batch"}},
-            out / "text_encoder" / "model.onnx")
+    to_onnx(TextEncoder(clip), GRAPHS["text_encoder"], out)
     write_clip_tokenizer(tokenizer, out / "tokenizer")
 
 
 def export_clip(clip, tokenizer, out):
-    ids = torch.tensor([tokenizer.encode("a cat").ids])
-    axes = {"input_ids": {0: "batch", 1: "length"}}
     folder = out / "clip"
     write_clip_tokenizer(tokenizer, folder)
     config = clip.config.to_dict()
     write_json(folder / "config.json", {**config, "architectures": ["CLIPModel"], "model_type": "clip", "logit_scale": clip.logit_scale.item()})
     write_json(folder / "preprocessor_config.json", PREPROCESSOR)
-    to_onnx(TextModel(clip), ids, ["input_ids"], ["text_embeds"], {**axes, "text_embeds": {0: "batch"}}, folder / "onnx" / "text_model.onnx", "int8")
-    to_onnx(VisionModel(clip), torch.zeros(1, 3, 128, 128), ["pixel_values"], ["image_embeds"],
-            {"pixel_values": {0: "batch"}, "image_embeds": {0: "batch"}}, folder / "onnx" / "vision_model.onnx", "int8")
+    to_onnx(TextModel(clip), GRAPHS["clip_text"], out)
+    to_onnx(VisionModel(clip), GRAPHS["clip_vision"], out)
 
 
 def export_captioner(clip, decoder, tokenizer, out):
@@ -320,16 +371,9 @@ def export_captioner(clip, decoder, tokenizer, out):
         "decoder_start_token_id": end, "bos_token_id": end, "eos_token_id": end, "pad_token_id": end,
         "max_length": MAX_TOKENS, "num_beams": 1, "do_sample": False})
     write_json(folder / "preprocessor_config.json", PREPROCESSOR)
-    to_onnx(CaptionEncoder(clip), torch.zeros(1, 3, 128, 128), ["pixel_values"], ["last_hidden_state"],
-            {"pixel_values": {0: "batch"}, "last_hidden_state": {0: "batch"}}, folder / "onnx" / "encoder_model.onnx", "int8")
-    layers, heads = decoder.config.n_layer, decoder.config.n_head
-    slots = [f"{n}.{kind}" for n in range(layers) for kind in ("key", "value")]
-    past = [torch.zeros(2, heads, 3, WIDTH // heads) for _ in slots]
-    axes = {"input_ids": {0: "batch", 1: "length"}, "encoder_hidden_states": {0: "batch"}, "logits": {0: "batch", 1: "length"},
-            **{f"past_key_values.{s}": {0: "batch", 2: "past"} for s in slots}, **{f"present.{s}": {0: "batch", 2: "total"} for s in slots}}
-    to_onnx(CaptionDecoder(decoder), (torch.zeros(2, 2, dtype=torch.int64), torch.zeros(2, 65, WIDTH), *past),
-            ["input_ids", "encoder_hidden_states", *(f"past_key_values.{s}" for s in slots)],
-            ["logits", *(f"present.{s}" for s in slots)], axes, folder / "onnx" / "decoder_model_merged.onnx", "int8")
+    to_onnx(CaptionEncoder(clip), GRAPHS["caption_encoder"], out)
+    module = CaptionDecoder(decoder)
+    to_onnx(module, caption_decoder_graph(module), out)
 
 
 def write_manifest(out):
