@@ -1,4 +1,11 @@
 /** @file Dense matrices as plain typed arrays, and the checks at the door of the functions that take them. */
+import {
+  simdAddNormalizedRowsGradient,
+  simdAddScaled,
+  simdAddWeightedRows,
+  simdNormalizeRows,
+  simdRowDots,
+} from "./simd-loops.js";
 
 /** A dense matrix, row by row. */
 export interface Matrix {
@@ -81,6 +88,9 @@ export function dot(a: Float32Array, b: Float32Array): number {
 
 /** `target += scale · source`, in place. */
 export function addScaled(target: Float32Array, source: Float32Array, scale: number): void {
+  if (simdAddScaled(target, source, scale)) {
+    return;
+  }
   for (let d = 0; d < target.length; d++) {
     target[d] += scale * source[d];
   }
@@ -96,8 +106,14 @@ export function normalizedRows(source: Matrix): Matrix {
 }
 
 /** {@link normalizedRows} written to `target`. */
-export function normalizeRowsInto({ shape, values }: Matrix, target: Float32Array): void {
-  const [N, D] = shape;
+export function normalizeRowsInto(source: Matrix, target: Float32Array): void {
+  if (simdNormalizeRows(source, target)) {
+    return;
+  }
+  const {
+    shape: [N, D],
+    values,
+  } = source;
   for (let i = 0, start = 0; i < N; i++, start += D) {
     let squared = 0;
     for (let at = start; at < start + D; at++) {
@@ -116,13 +132,16 @@ export function normalizeRowsInto({ shape, values }: Matrix, target: Float32Arra
  *
  * @param scale Default: 1.
  */
-export function addNormalizedRowsGradient(
-  { shape, values }: Matrix,
-  { values: gradient }: Matrix,
-  { values: target }: Matrix,
-  scale = 1,
-): void {
-  const [N, D] = shape;
+export function addNormalizedRowsGradient(x: Matrix, dn: Matrix, dx: Matrix, scale = 1): void {
+  if (simdAddNormalizedRowsGradient(x, dn, dx, scale)) {
+    return;
+  }
+  const {
+    shape: [N, D],
+    values,
+  } = x;
+  const gradient = dn.values;
+  const target = dx.values;
   for (let i = 0, start = 0; i < N; i++, start += D) {
     let squared = 0;
     let along = 0;
@@ -136,6 +155,36 @@ export function addNormalizedRowsGradient(
       for (let at = start; at < start + D; at++) {
         target[at] += (gradient[at] - values[at] * along) * inverse;
       }
+    }
+  }
+}
+
+/** `a_i · b_i` of every row; `[N, D], [N, D] -> [N]`. */
+export function rowDots(a: Matrix, b: Matrix): Float32Array {
+  const [N, D] = a.shape;
+  const result = new Float32Array(N);
+  if (simdRowDots(a, b, result)) {
+    return result;
+  }
+  for (let i = 0, at = 0; i < N; i++) {
+    let sum = 0;
+    for (let d = 0; d < D; d++, at++) {
+      sum += a.values[at] * b.values[at];
+    }
+    result[i] = sum;
+  }
+  return result;
+}
+
+/** `target_i += weights_i source_i`, in place; `[N, D], [N, D], [N]`. */
+export function addWeightedRows(target: Matrix, source: Matrix, weights: Float32Array): void {
+  if (simdAddWeightedRows(target, source, weights)) {
+    return;
+  }
+  const [N, D] = target.shape;
+  for (let i = 0, at = 0; i < N; i++) {
+    for (let d = 0; d < D; d++, at++) {
+      target.values[at] += weights[i] * source.values[at];
     }
   }
 }

@@ -9,7 +9,7 @@
  *
  * Shapes: N items, D embedding size, m modalities.
  */
-import { addScaled, type Matrix, matrix } from "../nn/shape.js";
+import { addScaled, addWeightedRows, type Matrix, matrix, rowDots } from "../nn/shape.js";
 import type { AttentionParameters, DenseKernels } from "./dense-kernels.js";
 
 /** The query of the attention, shared by the modalities. */
@@ -34,14 +34,12 @@ export async function fusion(
   const weights = matrix([N, views.length]);
   for (const [m, view] of views.entries()) {
     const attention = await kernels.attention(view, parameters);
-    for (let i = 0; i < N; i++) {
-      weights.values[i * views.length + m] = attention.scores[i];
-    }
+    setColumn(weights, m, attention.scores);
     hidden.push(attention.hidden);
   }
   softmaxRowsInPlace(weights);
   const fused = matrix([N, D]);
-  views.forEach((view, m) => addWeighted(fused, view, weights, m));
+  views.forEach((view, m) => addWeightedRows(fused, view, column(weights, m)));
   return { fused, weights, hidden };
 }
 
@@ -57,7 +55,7 @@ export async function fusionGradient(
   { weights, hidden, dFused }: Fusion & { dFused: Matrix },
   kernels: DenseKernels,
 ): Promise<FusionGradient> {
-  const [N, D] = views[0].shape;
+  const D = views[0].shape[1];
   const result: FusionGradient = {
     views: [],
     weight: matrix([D, D]),
@@ -66,46 +64,30 @@ export async function fusionGradient(
   };
   const dScores = scoreGradients(views, weights, dFused);
   for (const [m, view] of views.entries()) {
-    const ofView = new Float32Array(N);
-    for (let i = 0; i < N; i++) {
-      ofView[i] = dScores.values[i * views.length + m];
-    }
+    const ofView = column(dScores, m);
     const gradient = await kernels.attentionGradient(view, parameters, hidden[m], ofView);
     addScaled(result.weight.values, gradient.weight.values, 1);
     addScaled(result.bias, gradient.bias, 1);
     addScaled(result.query, gradient.query, 1);
-    addWeighted(gradient.view, dFused, weights, m);
+    addWeightedRows(gradient.view, dFused, column(weights, m));
     result.views.push(gradient.view);
   }
   return result;
 }
 
-/** `target_i += α_im source_i`. */
-function addWeighted(target: Matrix, source: Matrix, weights: Matrix, m: number): void {
-  const [N, D] = target.shape;
-  const [, numViews] = weights.shape;
-  for (let i = 0, at = 0; i < N; i++) {
-    const alpha = weights.values[i * numViews + m];
-    for (let d = 0; d < D; d++, at++) {
-      target.values[at] += alpha * source.values[at];
-    }
-  }
+function column({ shape: [rows, columns], values }: Matrix, index: number): Float32Array {
+  return Float32Array.from({ length: rows }, (_, r) => values[r * columns + index]);
+}
+
+function setColumn({ shape: [, columns], values }: Matrix, index: number, source: Float32Array) {
+  source.forEach((value, r) => (values[r * columns + index] = value));
 }
 
 /** `α_m (g_m - Σ_k α_k g_k)` with `g_m = dh · E_m`; `[N, m]`. */
 function scoreGradients(views: readonly Matrix[], weights: Matrix, dFused: Matrix): Matrix {
-  const [N, D] = dFused.shape;
-  const numViews = views.length;
+  const [N, numViews] = weights.shape;
   const result = matrix(weights.shape);
-  views.forEach(({ values }, m) => {
-    for (let i = 0, at = 0; i < N; i++) {
-      let g = 0;
-      for (let d = 0; d < D; d++, at++) {
-        g += dFused.values[at] * values[at];
-      }
-      result.values[i * numViews + m] = g;
-    }
-  });
+  views.forEach((view, m) => setColumn(result, m, rowDots(dFused, view)));
   for (let start = 0; start < N * numViews; start += numViews) {
     let mean = 0;
     for (let at = start; at < start + numViews; at++) {
