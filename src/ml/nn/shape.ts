@@ -42,33 +42,45 @@ export function gatherRows(source: Matrix, indices: ArrayLike<number>): Matrix {
   return result;
 }
 
-/** `a` above `b`, to be read: it shares their memory where `b` lies behind `a` (see {@link stackedMatrices}). */
-export function stackRows(a: Matrix, b: Matrix): Matrix {
-  if (a.shape[1] !== b.shape[1]) {
-    throw new Error(`stackRows: expected equal widths, got [${a.shape}] and [${b.shape}]`);
+/**
+ * The matrices one below the other, to be read: it shares their memory where each lies behind the one before (see
+ * {@link stackedMatrices}).
+ */
+export function stackRows(...parts: readonly Matrix[]): Matrix {
+  const [first] = parts;
+  const D = first.shape[1];
+  const numRows = parts.reduce((sum, { shape }) => sum + shape[0], 0);
+  const { buffer, byteOffset } = first.values;
+  let end = byteOffset;
+  let areBehind = true;
+  for (const { shape, values } of parts) {
+    if (shape[1] !== D) {
+      const shapes = parts.map(part => `[${part.shape}]`).join(", ");
+      throw new Error(`stackRows: expected equal widths, got ${shapes}`);
+    }
+    areBehind &&= values.buffer === buffer && values.byteOffset === end;
+    end += values.byteLength;
   }
-  const { buffer, byteOffset, byteLength } = a.values;
-  if (b.values.buffer === buffer && b.values.byteOffset === byteOffset + byteLength) {
-    const length = a.values.length + b.values.length;
-    return matrix(
-      [a.shape[0] + b.shape[0], a.shape[1]],
-      new Float32Array(buffer, byteOffset, length),
-    );
+  if (areBehind) {
+    return matrix([numRows, D], new Float32Array(buffer, byteOffset, numRows * D));
   }
-  const result = matrix([a.shape[0] + b.shape[0], a.shape[1]]);
-  result.values.set(a.values);
-  result.values.set(b.values, a.values.length);
+  const result = matrix([numRows, D]);
+  let at = 0;
+  for (const { values } of parts) {
+    result.values.set(values, at);
+    at += values.length;
+  }
   return result;
 }
 
-/** Two matrices of zeros of one width, the second behind the first in memory. */
-export function stackedMatrices(
-  firstRows: number,
-  secondRows: number,
-  columns: number,
-): [Matrix, Matrix] {
-  const both = matrix([firstRows + secondRows, columns]);
-  return [rowRange(both, 0, firstRows), rowRange(both, firstRows, firstRows + secondRows)];
+/** Matrices of zeros of one width, one behind the other in memory. */
+export function stackedMatrices(numRows: readonly number[], columns: number): Matrix[] {
+  const all = matrix([numRows.reduce((sum, rows) => sum + rows, 0), columns]);
+  let end = 0;
+  return numRows.map(rows => {
+    end += rows;
+    return rowRange(all, end - rows, end);
+  });
 }
 
 export function assertLength(where: string, values: ArrayLike<unknown>, expected: number): void {
