@@ -1,8 +1,8 @@
 /** @file Dense matrices as plain typed arrays, and the checks at the door of the functions that take them. */
 import {
-  simdAddNormalizedRowsGradient,
   simdAddScaled,
   simdAddWeightedRows,
+  simdNormalizedRowsGradient,
   simdNormalizeRows,
   simdRowDots,
 } from "./simd-loops.js";
@@ -139,34 +139,30 @@ export function normalizeRowsInto(source: Matrix, target: Float32Array): void {
 }
 
 /**
- * Adds to `dx` what `scale · dn`, the gradient at `n = x / ||x||`, asks of `x`: `scale (dn - n (n · dn)) / ||x||`; nothing
- * for a row of zeros, which has no direction to change.
+ * Writes to `dx` what `scale · dn`, the gradient at `n = x / ||x||`, asks of `x`: `scale (dn - n (n · dn)) / ||x||`; zeros for
+ * a row of zeros, which has no direction to change. `dx` may be `dn`.
  *
  * @param scale Default: 1.
  */
-export function addNormalizedRowsGradient(x: Matrix, dn: Matrix, dx: Matrix, scale = 1): void {
-  if (simdAddNormalizedRowsGradient(x, dn, dx, scale)) {
+export function normalizedRowsGradientInto(x: Matrix, dn: Matrix, dx: Matrix, scale = 1): void {
+  if (simdNormalizedRowsGradient(x, dn, dx, scale)) {
     return;
   }
   const {
     shape: [N, D],
     values,
   } = x;
-  const gradient = dn.values;
-  const target = dx.values;
   for (let i = 0, start = 0; i < N; i++, start += D) {
     let squared = 0;
     let along = 0;
     for (let at = start; at < start + D; at++) {
       squared += values[at] * values[at];
-      along += values[at] * gradient[at];
+      along += values[at] * dn.values[at];
     }
-    if (squared > 0) {
-      const inverse = scale / Math.sqrt(squared);
-      along /= squared;
-      for (let at = start; at < start + D; at++) {
-        target[at] += (gradient[at] - values[at] * along) * inverse;
-      }
+    const inverse = squared > 0 ? scale / Math.sqrt(squared) : 0;
+    const share = squared > 0 ? along / squared : 0;
+    for (let at = start; at < start + D; at++) {
+      dx.values[at] = (dn.values[at] - values[at] * share) * inverse;
     }
   }
 }

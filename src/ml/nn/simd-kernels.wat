@@ -196,8 +196,8 @@
         (br $vectors)))
       (br $rows))))
 
-  ;; dx[i] += scale (g[i] - x[i] (x[i] · g[i]) / ||x[i]||^2) / ||x[i]||, nothing where x[i] is zeros; [N, D] each.
-  (func (export "addNormalizedRowsGradient")
+  ;; dx[i] = scale (g[i] - x[i] (x[i] · g[i]) / ||x[i]||^2) / ||x[i]||, zeros where x[i] is zeros; [N, D] each.
+  (func (export "normalizedRowsGradient")
     (param $N i32) (param $D i32) (param $scale f32) (param $x i32) (param $g i32) (param $dx i32)
     (local $end i32) (local $rowEnd i32) (local $width i32) (local $squared f32) (local $along v128) (local $s v128)
     (local.set $width (i32.shl (local.get $D) (i32.const 2)))
@@ -206,22 +206,20 @@
       (br_if $done (i32.ge_u (local.get $x) (local.get $end)))
       (local.set $rowEnd (i32.add (local.get $x) (local.get $width)))
       (local.set $squared (call $dot (local.get $width) (local.get $x) (local.get $x)))
-      (local.set $along (f32x4.splat (f32.div (call $dot (local.get $width) (local.get $x) (local.get $g)) (local.get $squared))))
-      (local.set $s (f32x4.splat (f32.div (local.get $scale) (f32.sqrt (local.get $squared)))))
-      (if (f32.gt (local.get $squared) (f32.const 0))
-        (then
-          (block $rowDone (loop $vectors
-            (br_if $rowDone (i32.ge_u (local.get $x) (local.get $rowEnd)))
-            (v128.store (local.get $dx) (f32x4.add (v128.load (local.get $dx)) (f32x4.mul (local.get $s)
-              (f32x4.sub (v128.load (local.get $g)) (f32x4.mul (local.get $along) (v128.load (local.get $x)))))))
-            (local.set $x (i32.add (local.get $x) (i32.const 16)))
-            (local.set $g (i32.add (local.get $g) (i32.const 16)))
-            (local.set $dx (i32.add (local.get $dx) (i32.const 16)))
-            (br $vectors))))
-        (else
-          (local.set $x (local.get $rowEnd))
-          (local.set $g (i32.add (local.get $g) (local.get $width)))
-          (local.set $dx (i32.add (local.get $dx) (local.get $width)))))
+      (local.set $along (f32x4.splat (select
+        (f32.div (call $dot (local.get $width) (local.get $x) (local.get $g)) (local.get $squared))
+        (f32.const 0) (f32.gt (local.get $squared) (f32.const 0)))))
+      (local.set $s (f32x4.splat (select
+        (f32.div (local.get $scale) (f32.sqrt (local.get $squared)))
+        (f32.const 0) (f32.gt (local.get $squared) (f32.const 0)))))
+      (block $rowDone (loop $vectors
+        (br_if $rowDone (i32.ge_u (local.get $x) (local.get $rowEnd)))
+        (v128.store (local.get $dx) (f32x4.mul (local.get $s)
+          (f32x4.sub (v128.load (local.get $g)) (f32x4.mul (local.get $along) (v128.load (local.get $x))))))
+        (local.set $x (i32.add (local.get $x) (i32.const 16)))
+        (local.set $g (i32.add (local.get $g) (i32.const 16)))
+        (local.set $dx (i32.add (local.get $dx) (i32.const 16)))
+        (br $vectors)))
       (br $rows))))
 
   ;; A step of Adam (see `ranking/adam.ts`); [n] each. In 64 bits, two numbers at a time, so that it is the loop to the bit.

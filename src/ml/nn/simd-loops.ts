@@ -109,17 +109,17 @@ export function simdNormalizeRows(x: Matrix, target: Float32Array): boolean {
   return inRows(x.shape, operands, ({ normalizeRows }, n, at) => normalizeRows(n, D, at[0], at[1]));
 }
 
-/** `dx += scale (dn - n (n · dn)) / ||x||` for the rows `n = x / ||x||`. */
-export function simdAddNormalizedRowsGradient(
+/** `dx = scale (dn - n (n · dn)) / ||x||` for the rows `n = x / ||x||`; `dx` may be `dn`. */
+export function simdNormalizedRowsGradient(
   x: Matrix,
-  gradient: Matrix,
+  dn: Matrix,
   dx: Matrix,
   scale: number,
 ): boolean {
   const D = x.shape[1];
-  const operands = [read(x.values, D), read(gradient.values, D), update(dx.values, D)];
-  return inRows(x.shape, operands, ({ addNormalizedRowsGradient }, n, at) =>
-    addNormalizedRowsGradient(n, D, scale, at[0], at[1], at[2]),
+  const operands = [read(x.values, D), read(dn.values, D), write(dx.values, D)];
+  return inRows(x.shape, operands, ({ normalizedRowsGradient }, n, at) =>
+    normalizedRowsGradient(n, D, scale, at[0], at[1], at[2]),
   );
 }
 

@@ -14,13 +14,7 @@
  *
  * Shapes: N items, F feature length.
  */
-import {
-  addNormalizedRowsGradient,
-  addScaled,
-  type Matrix,
-  matrix,
-  normalizedRows,
-} from "../nn/shape.js";
+import { addScaled, type Matrix, normalizedRows, normalizedRowsGradientInto } from "../nn/shape.js";
 import {
   type CsrMatrix,
   csrFromPlaces,
@@ -148,9 +142,8 @@ export function itemGraphGradient(
   const directions = normalizedRows(features);
   const dDirections = sparseProduct(dGraph, directions);
   addScaled(dDirections.values, sparseProduct(transposed(dGraph), directions).values, 1);
-  const dFeatures = matrix(features.shape);
-  addNormalizedRowsGradient(features, dDirections, dFeatures);
-  return dFeatures;
+  normalizedRowsGradientInto(features, dDirections, dDirections);
+  return dDirections;
 }
 
 /** `a_i · b_j` for every place (i, j) of a sparse matrix. */

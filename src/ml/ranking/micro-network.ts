@@ -17,11 +17,11 @@
  * differentiation has no fast path for sparse products on the backends that run everywhere.
  */
 import {
-  addNormalizedRowsGradient,
   addScaled,
   type Matrix,
   matrix,
   normalizedRows,
+  normalizedRowsGradientInto,
   rowRange,
   stackedMatrices,
   stackRows,
@@ -153,7 +153,7 @@ export class MicroNetwork {
     // 1. BPR at the vectors, the contrastive term at the views.
     const { bpr, l2, dUsers, dItems } = bprLoss(userVectors, itemVectors, batch.triples, l2Weight);
     const dFused = matrix(itemVectors.shape);
-    addNormalizedRowsGradient(forward.fusion.fused, dItems, dFused); // of h / ||h||
+    normalizedRowsGradientInto(forward.fusion.fused, dItems, dFused); // of h / ||h||
     const { contrastive, dViews: dContrast } = await this.contrast(forward, batch, dFused);
 
     // 2. Back through the fusion: h -> E_m, W, b, v.
@@ -171,9 +171,10 @@ export class MicroNetwork {
       "fusion.bias": fused.bias,
       "fusion.query": fused.query,
     };
+    const ofView = matrix(itemVectors.shape);
     for (const [m, graph] of graphs.modalities.entries()) {
       const dView = fused.views[m];
-      addScaled(gradients.items, sparseProduct(graph.mixedTransposed, dView).values, 1);
+      addScaled(gradients.items, sparseProduct(graph.mixedTransposed, dView, ofView).values, 1);
       if (batch.isFirst && graph.learned) {
         Object.assign(gradients, await this.featureGradients(m, graph.learned, dView));
       }
