@@ -16,7 +16,7 @@ import { removeCheckpoint } from "../../ml/ranking/training-loop.js";
 import { evaluatePart, fitRanker } from "../evaluation/fit-and-evaluate.js";
 import { saveRanker } from "../ranking/ranker-artefact.js";
 import { rankerConfig } from "../ranking/ranker-config.js";
-import { PICTURE_MODALITY } from "../ranking/recommendation.service.js";
+import { PICTURE_MODALITY } from "../ranking/ranked-item.js";
 import type { ShopItem, ShopSnapshot } from "../reflection/shop-snapshot.js";
 import type { ItemPictureArtist } from "./item-picture-artist.js";
 import { picturedFeatures, plannedPictures } from "./item-pictures.js";
