@@ -23,9 +23,9 @@ export interface RankedItem {
   /** The catalogue that the model was trained on, without what the user already has; the item itself counts even then. */
   numRanked: number;
   /** The rank with this score: 1 is best, ties by mid-rank. */
-  rankAt(score: number): number;
+  rankAt: (score: number) => number;
   /** The score with each of the picture embeddings in place of its own; null where the model cannot tell. */
-  scoresWith(pictures: readonly Float32Array[]): number[] | null;
+  scoresWith: (pictures: readonly Float32Array[]) => number[] | null;
 }
 
 /** Null when the item is neither one of the training nor one of the new ones. */
