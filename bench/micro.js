@@ -51,6 +51,8 @@ async function measure(data, { contrast, graphs }, { epochs, numThreads, kernels
     secondsPerEpoch: rounded(best.wall / 1e3),
     cpuSeconds: rounded(best.cpu / 1e3),
     matMulGflops: rounded(matMul, 1),
+    // What the contrastive term alone takes at that rate: no epoch is shorter.
+    floorSeconds: gflop > 0 ? rounded(gflop / matMul) : null,
     // Of the contrastive term alone, over the whole epoch's time: a lower bound of what the kernels reach.
     contrastGflops: gflop > 0 ? rounded((gflop * 1e3) / best.wall, 1) : null,
     ofMatMul: gflop > 0 ? rounded((gflop * 1e3) / best.wall / matMul, 2) : null,

@@ -1,4 +1,11 @@
 /** @file Dense matrices as plain typed arrays, and the checks at the door of the functions that take them. */
+import {
+  simdAddScaled,
+  simdAddWeightedRows,
+  simdNormalizedRowsGradient,
+  simdNormalizeRows,
+  simdRowDots,
+} from "./simd-loops.js";
 
 /** A dense matrix, row by row. */
 export interface Matrix {
@@ -35,33 +42,45 @@ export function gatherRows(source: Matrix, indices: ArrayLike<number>): Matrix {
   return result;
 }
 
-/** `a` above `b`, to be read: it shares their memory where `b` lies behind `a` (see {@link stackedMatrices}). */
-export function stackRows(a: Matrix, b: Matrix): Matrix {
-  if (a.shape[1] !== b.shape[1]) {
-    throw new Error(`stackRows: expected equal widths, got [${a.shape}] and [${b.shape}]`);
+/**
+ * The matrices one below the other, to be read: it shares their memory where each lies behind the one before (see
+ * {@link stackedMatrices}).
+ */
+export function stackRows(...parts: readonly Matrix[]): Matrix {
+  const [first] = parts;
+  const D = first.shape[1];
+  const numRows = parts.reduce((sum, { shape }) => sum + shape[0], 0);
+  const { buffer, byteOffset } = first.values;
+  let end = byteOffset;
+  let areBehind = true;
+  for (const { shape, values } of parts) {
+    if (shape[1] !== D) {
+      const shapes = parts.map(part => `[${part.shape}]`).join(", ");
+      throw new Error(`stackRows: expected equal widths, got ${shapes}`);
+    }
+    areBehind &&= values.buffer === buffer && values.byteOffset === end;
+    end += values.byteLength;
   }
-  const { buffer, byteOffset, byteLength } = a.values;
-  if (b.values.buffer === buffer && b.values.byteOffset === byteOffset + byteLength) {
-    const length = a.values.length + b.values.length;
-    return matrix(
-      [a.shape[0] + b.shape[0], a.shape[1]],
-      new Float32Array(buffer, byteOffset, length),
-    );
+  if (areBehind) {
+    return matrix([numRows, D], new Float32Array(buffer, byteOffset, numRows * D));
   }
-  const result = matrix([a.shape[0] + b.shape[0], a.shape[1]]);
-  result.values.set(a.values);
-  result.values.set(b.values, a.values.length);
+  const result = matrix([numRows, D]);
+  let at = 0;
+  for (const { values } of parts) {
+    result.values.set(values, at);
+    at += values.length;
+  }
   return result;
 }
 
-/** Two matrices of zeros of one width, the second behind the first in memory. */
-export function stackedMatrices(
-  firstRows: number,
-  secondRows: number,
-  columns: number,
-): [Matrix, Matrix] {
-  const both = matrix([firstRows + secondRows, columns]);
-  return [rowRange(both, 0, firstRows), rowRange(both, firstRows, firstRows + secondRows)];
+/** Matrices of zeros of one width, one behind the other in memory. */
+export function stackedMatrices(numRows: readonly number[], columns: number): Matrix[] {
+  const all = matrix([numRows.reduce((sum, rows) => sum + rows, 0), columns]);
+  let end = 0;
+  return numRows.map(rows => {
+    end += rows;
+    return rowRange(all, end - rows, end);
+  });
 }
 
 export function assertLength(where: string, values: ArrayLike<unknown>, expected: number): void {
@@ -81,6 +100,9 @@ export function dot(a: Float32Array, b: Float32Array): number {
 
 /** `target += scale · source`, in place. */
 export function addScaled(target: Float32Array, source: Float32Array, scale: number): void {
+  if (simdAddScaled(target, source, scale)) {
+    return;
+  }
   for (let d = 0; d < target.length; d++) {
     target[d] += scale * source[d];
   }
@@ -96,8 +118,14 @@ export function normalizedRows(source: Matrix): Matrix {
 }
 
 /** {@link normalizedRows} written to `target`. */
-export function normalizeRowsInto({ shape, values }: Matrix, target: Float32Array): void {
-  const [N, D] = shape;
+export function normalizeRowsInto(source: Matrix, target: Float32Array): void {
+  if (simdNormalizeRows(source, target)) {
+    return;
+  }
+  const {
+    shape: [N, D],
+    values,
+  } = source;
   for (let i = 0, start = 0; i < N; i++, start += D) {
     let squared = 0;
     for (let at = start; at < start + D; at++) {
@@ -111,31 +139,60 @@ export function normalizeRowsInto({ shape, values }: Matrix, target: Float32Arra
 }
 
 /**
- * Adds to `dx` what `scale · dn`, the gradient at `n = x / ||x||`, asks of `x`: `scale (dn - n (n · dn)) / ||x||`; nothing
- * for a row of zeros, which has no direction to change.
+ * Writes to `dx` what `scale · dn`, the gradient at `n = x / ||x||`, asks of `x`: `scale (dn - n (n · dn)) / ||x||`; zeros for
+ * a row of zeros, which has no direction to change. `dx` may be `dn`.
  *
  * @param scale Default: 1.
  */
-export function addNormalizedRowsGradient(
-  { shape, values }: Matrix,
-  { values: gradient }: Matrix,
-  { values: target }: Matrix,
-  scale = 1,
-): void {
-  const [N, D] = shape;
+export function normalizedRowsGradientInto(x: Matrix, dn: Matrix, dx: Matrix, scale = 1): void {
+  if (simdNormalizedRowsGradient(x, dn, dx, scale)) {
+    return;
+  }
+  const {
+    shape: [N, D],
+    values,
+  } = x;
   for (let i = 0, start = 0; i < N; i++, start += D) {
     let squared = 0;
     let along = 0;
     for (let at = start; at < start + D; at++) {
       squared += values[at] * values[at];
-      along += values[at] * gradient[at];
+      along += values[at] * dn.values[at];
     }
-    if (squared > 0) {
-      const inverse = scale / Math.sqrt(squared);
-      along /= squared;
-      for (let at = start; at < start + D; at++) {
-        target[at] += (gradient[at] - values[at] * along) * inverse;
-      }
+    const inverse = squared > 0 ? scale / Math.sqrt(squared) : 0;
+    const share = squared > 0 ? along / squared : 0;
+    for (let at = start; at < start + D; at++) {
+      dx.values[at] = (dn.values[at] - values[at] * share) * inverse;
+    }
+  }
+}
+
+/** `a_i · b_i` of every row; `[N, D], [N, D] -> [N]`. */
+export function rowDots(a: Matrix, b: Matrix): Float32Array {
+  const [N, D] = a.shape;
+  const result = new Float32Array(N);
+  if (simdRowDots(a, b, result)) {
+    return result;
+  }
+  for (let i = 0, at = 0; i < N; i++) {
+    let sum = 0;
+    for (let d = 0; d < D; d++, at++) {
+      sum += a.values[at] * b.values[at];
+    }
+    result[i] = sum;
+  }
+  return result;
+}
+
+/** `target_i += weights_i source_i`, in place; `[N, D], [N, D], [N]`. */
+export function addWeightedRows(target: Matrix, source: Matrix, weights: Float32Array): void {
+  if (simdAddWeightedRows(target, source, weights)) {
+    return;
+  }
+  const [N, D] = target.shape;
+  for (let i = 0, at = 0; i < N; i++) {
+    for (let d = 0; d < D; d++, at++) {
+      target.values[at] += weights[i] * source.values[at];
     }
   }
 }

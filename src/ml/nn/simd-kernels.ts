@@ -1,7 +1,7 @@
 /**
- * @file WebAssembly SIMD for the two loops that have no place in a dense product: sparse products, and the dot products of a
- * few vectors with a table that is kept. On 68,881 entries and 64 columns 1.1 ms, copies included, where a loop over typed
- * arrays takes 6.3 ms.
+ * @file WebAssembly SIMD for the loops that have no place in a dense product: sparse products, the dot products of a few
+ * vectors with a table that is kept, and what `simd-loops.ts` runs. A sparse product of 68,881 entries and 64 columns takes
+ * 1.1 ms, copies included, where a loop over typed arrays takes 6.3 ms.
  *
  * `simd-kernels.wat` is the text of the module below, which is too small to need a build step.
  */
@@ -10,7 +10,7 @@ import type { CsrMatrix } from "./sparse.js";
 
 /** `simd-kernels.wat`, assembled. */
 export const SIMD_MODULE =
-  "AGFzbQEAAAABEwJgB39/f39/f38AYAV/f39/fwADAwIAAQUDAQABByEDBm1lbW9yeQIADXNwYXJzZVByb2R1Y3QAAARkb3RzAAEKzwcCmQUCCH8JeyABQQJ0IQ0gDUGAf3EhDgJAA0AgByAATw0BIAIgB0ECdGooAgAhCiACIAdBAnRqKAIEIQtBACEIAkADQCAIIA5PDQH9DAAAAAAAAAAAAAAAAAAAAAAhEP0MAAAAAAAAAAAAAAAAAAAAACER/QwAAAAAAAAAAAAAAAAAAAAAIRL9DAAAAAAAAAAAAAAAAAAAAAAhE/0MAAAAAAAAAAAAAAAAAAAAACEU/QwAAAAAAAAAAAAAAAAAAAAAIRX9DAAAAAAAAAAAAAAAAAAAAAAhFv0MAAAAAAAAAAAAAAAAAAAAACEXIAohCQJAA0AgCSALTw0BIAQgCUECdGr9CQIAIQ8gBSAIaiANIAMgCUECdGooAgBsaiEMIBAgDyAM/QAEAP3mAf3kASEQIBEgDyAM/QAEEP3mAf3kASERIBIgDyAM/QAEIP3mAf3kASESIBMgDyAM/QAEMP3mAf3kASETIBQgDyAM/QAEQP3mAf3kASEUIBUgDyAM/QAEUP3mAf3kASEVIBYgDyAM/QAEYP3mAf3kASEWIBcgDyAM/QAEcP3mAf3kASEXIAlBAWohCQwACwsgBiAIaiEMIAwgEP0LBAAgDCAR/QsEECAMIBL9CwQgIAwgE/0LBDAgDCAU/QsEQCAMIBX9CwRQIAwgFv0LBGAgDCAX/QsEcCAIQYABaiEIDAALCwJAA0AgCCANTw0B/QwAAAAAAAAAAAAAAAAAAAAAIRAgCiEJAkADQCAJIAtPDQEgECAEIAlBAnRq/QkCACAFIAhqIA0gAyAJQQJ0aigCAGxq/QAEAP3mAf3kASEQIAlBAWohCQwACwsgBiAIaiAQ/QsEACAIQRBqIQgMAAsLIAYgDWohBiAHQQFqIQcMAAsLC7ECAgV/BHsgAUECdCEHAkADQCAFIABPDQH9DAAAAAAAAAAAAAAAAAAAAAAhCv0MAAAAAAAAAAAAAAAAAAAAACEL/QwAAAAAAAAAAAAAAAAAAAAAIQz9DAAAAAAAAAAAAAAAAAAAAAAhDUEAIQYCQANAIAYgB08NASACIAZqIQggAyAGaiEJIAogCP0ABAAgCf0ABAD95gH95AEhCiALIAj9AAQQIAn9AAQQ/eYB/eQBIQsgDCAI/QAEICAJ/QAEIP3mAf3kASEMIA0gCP0ABDAgCf0ABDD95gH95AEhDSAGQcAAaiEGDAALCyAKIAv95AEgDCAN/eQB/eQBIQogBCAK/R8AIAr9HwGSIAr9HwIgCv0fA5KSOAIAIAMgB2ohAyAEQQRqIQQgBUEBaiEFDAALCws=";
+  "AGFzbQEAAAABQwhgB39/f39/f38AYAV/f39/fwBgBH99f38AYAF7AX1gA39/fwF9YAR/f39/AGAGf399f39/AGAKf3x8fHx8f39/fwADDAsAAQICAwQBAQUGBwUDAQABB4YBCgZtZW1vcnkCAA1zcGFyc2VQcm9kdWN0AAAEZG90cwABCWFkZFNjYWxlZAACCnNoYXJlT2ZTdW0AAwdyb3dEb3RzAAYPYWRkV2VpZ2h0ZWRSb3dzAAcNbm9ybWFsaXplUm93cwAIFm5vcm1hbGl6ZWRSb3dzR3JhZGllbnQACQRhZGFtAAoKvw8LmQUCCH8JeyABQQJ0IQ0gDUGAf3EhDgJAA0AgByAATw0BIAIgB0ECdGooAgAhCiACIAdBAnRqKAIEIQtBACEIAkADQCAIIA5PDQH9DAAAAAAAAAAAAAAAAAAAAAAhEP0MAAAAAAAAAAAAAAAAAAAAACER/QwAAAAAAAAAAAAAAAAAAAAAIRL9DAAAAAAAAAAAAAAAAAAAAAAhE/0MAAAAAAAAAAAAAAAAAAAAACEU/QwAAAAAAAAAAAAAAAAAAAAAIRX9DAAAAAAAAAAAAAAAAAAAAAAhFv0MAAAAAAAAAAAAAAAAAAAAACEXIAohCQJAA0AgCSALTw0BIAQgCUECdGr9CQIAIQ8gBSAIaiANIAMgCUECdGooAgBsaiEMIBAgDyAM/QAEAP3mAf3kASEQIBEgDyAM/QAEEP3mAf3kASERIBIgDyAM/QAEIP3mAf3kASESIBMgDyAM/QAEMP3mAf3kASETIBQgDyAM/QAEQP3mAf3kASEUIBUgDyAM/QAEUP3mAf3kASEVIBYgDyAM/QAEYP3mAf3kASEWIBcgDyAM/QAEcP3mAf3kASEXIAlBAWohCQwACwsgBiAIaiEMIAwgEP0LBAAgDCAR/QsEECAMIBL9CwQgIAwgE/0LBDAgDCAU/QsEQCAMIBX9CwRQIAwgFv0LBGAgDCAX/QsEcCAIQYABaiEIDAALCwJAA0AgCCANTw0B/QwAAAAAAAAAAAAAAAAAAAAAIRAgCiEJAkADQCAJIAtPDQEgECAEIAlBAnRq/QkCACAFIAhqIA0gAyAJQQJ0aigCAGxq/QAEAP3mAf3kASEQIAlBAWohCQwACwsgBiAIaiAQ/QsEACAIQRBqIQgMAAsLIAYgDWohBiAHQQFqIQcMAAsLC7ECAgV/BHsgAUECdCEHAkADQCAFIABPDQH9DAAAAAAAAAAAAAAAAAAAAAAhCv0MAAAAAAAAAAAAAAAAAAAAACEL/QwAAAAAAAAAAAAAAAAAAAAAIQz9DAAAAAAAAAAAAAAAAAAAAAAhDUEAIQYCQANAIAYgB08NASACIAZqIQggAyAGaiEJIAogCP0ABAAgCf0ABAD95gH95AEhCiALIAj9AAQQIAn9AAQQ/eYB/eQBIQsgDCAI/QAEICAJ/QAEIP3mAf3kASEMIA0gCP0ABDAgCf0ABDD95gH95AEhDSAGQcAAaiEGDAALCyAKIAv95AEgDCAN/eQB/eQBIQogBCAK/R8AIAr9HwGSIAr9HwIgCv0fA5KSOAIAIAMgB2ohAyAEQQRqIQQgBUEBaiEFDAALCwtNAgF/AXsgAf0TIQUgAyAAQQJ0aiEEAkADQCADIARPDQEgAyAD/QAEACAFIAL9AAQA/eYB/eQB/QsEACACQRBqIQIgA0EQaiEDDAALCwtNAgF/AXsgAf0TIQUgAyAAQQJ0aiEEAkADQCADIARPDQEgAyAFIAP9AAQAIAL9AAQA/eQB/eYB/QsEACACQRBqIQIgA0EQaiEDDAALCwsZACAA/R8AIAD9HwGSIAD9HwIgAP0fA5KSC0QCAX8BeyABIABqIQMCQANAIAEgA08NASAEIAH9AAQAIAL9AAQA/eYB/eQBIQQgAUEQaiEBIAJBEGohAgwACwsgBBAEC0YBAn8gAUECdCEGIAQgAEECdGohBQJAA0AgBCAFTw0BIAQgBiACIAMQBTgCACACIAZqIQIgAyAGaiEDIARBBGohBAwACwsLcwIDfwF7IAFBAnQhByACIABBAnRqIQUCQANAIAIgBU8NASAC/QkCACEIIAMgB2ohBgJAA0AgAyAGTw0BIAQgBP0ABAAgCCAD/QAEAP3mAf3kAf0LBAAgA0EQaiEDIARBEGohBAwACwsgAkEEaiECDAALCwuCAQMDfwF9AXsgAUECdCEGIAIgACAGbGohBAJAA0AgAiAETw0BIAYgAiACEAUhB0MAAIA/IAeRlUMAAAAAIAdDAAAAAF4b/RMhCCACIAZqIQUCQANAIAIgBU8NASADIAggAv0ABAD95gH9CwQAIAJBEGohAiADQRBqIQMMAAsLDAALCwuxAQMDfwF9AnsgAUECdCEIIAMgACAIbGohBgJAA0AgAyAGTw0BIAMgCGohByAIIAMgAxAFIQkgCCADIAQQBSAJlUMAAAAAIAlDAAAAAF4b/RMhCiACIAmRlUMAAAAAIAlDAAAAAF4b/RMhCwJAA0AgAyAHTw0BIAUgCyAE/QAEACAKIAP9AAQA/eYB/eUB/eYB/QsEACADQRBqIQMgBEEQaiEEIAVBEGohBQwACwsMAAsLC4ECAgF/CnsgAf0UIQ4gAv0UIQ8gBf0UIRAgA/0UIREgBP0UIRJEAAAAAAAA8D8gA6H9FCETRAAAAAAAAPA/IASh/RQhFCAGIABBAnRqIQoCQANAIAYgCk8NASAJ/V0DAP1fIQsgESAH/V0DAP1f/fIBIBMgC/3yAf3wAf1eIQwgEiAI/V0DAP1f/fIBIBQgC/3yASAL/fIB/fAB/V4hDSAHIAz9WwMAACAIIA39WwMAACAGIAb9XQMA/V8gDiAM/V/98gEgECAPIA39X/3yAf3vAf3wAf3zAf3xAf1e/VsDAAAgBkEIaiEGIAdBCGohByAIQQhqIQggCUEIaiEJDAALCws=";
 
 const PAGE_BYTES = 65_536;
 /** Addresses are 32-bit; a quarter of what they reach is left to the rest of the process. */
@@ -27,22 +27,29 @@ interface Memory {
   grow(pages: number): number;
 }
 
-interface Kernels {
-  memory: Memory;
-  /** Row count, width, then addresses: row starts, columns, values, x, y. */
-  sparseProduct(...numbers: number[]): void;
-  /** Row count, width, then addresses: query, keys, result. */
-  dots(...numbers: number[]): void;
-}
+/** The functions of the module, as its text declares them: counts, factors, then addresses. */
+export type SimdKernels = { memory: Memory } & Record<
+  | "sparseProduct"
+  | "dots"
+  | "addScaled"
+  | "shareOfSum"
+  | "rowDots"
+  | "addWeightedRows"
+  | "normalizeRows"
+  | "normalizedRowsGradient"
+  | "adam",
+  (...numbers: number[]) => void
+>;
 
 const compiled = new WebAssembly.Module(Buffer.from(SIMD_MODULE, "base64"));
 
-/** A module with a memory of its own. */
-function instantiate(): Kernels {
-  return new WebAssembly.Instance(compiled).exports as Kernels; // as the text declares them
+/** The module with a memory of its own. */
+export function instantiateKernels(): SimdKernels {
+  return new WebAssembly.Instance(compiled).exports as SimdKernels;
 }
 
-function reserve({ memory }: Kernels, bytes: number): void {
+/** Makes the memory at least so large. What was in it stays; arrays over it are cut off from it. */
+export function reserve({ memory }: SimdKernels, bytes: number): void {
   const missing = bytes - memory.buffer.byteLength;
   if (missing > 0) {
     memory.grow(Math.ceil(missing / PAGE_BYTES));
@@ -52,35 +59,70 @@ function reserve({ memory }: Kernels, bytes: number): void {
 /** The next multiple of 16, so that a load never crosses two cache lines. */
 const aligned = (address: number) => (address + 15) & ~15;
 
-const sparse = instantiate();
+const sparse = instantiateKernels();
 
 /**
  * Writes `A x` into `target`; `[R, C] x [C, D] -> [R, D]`. False, and nothing done, where it cannot: D is not a multiple of 4,
  * values are not 32-bit, or all of it is too large.
  */
 export function simdSparseProduct(a: CsrMatrix, x: Matrix, target: Float32Array): boolean {
-  const D = x.shape[1];
   const parts = [a.rowStarts, a.columns, a.values, x.values];
-  const bytes = parts.reduce((sum, part) => sum + aligned(part.byteLength), target.byteLength);
-  if (D % 4 !== 0 || target.BYTES_PER_ELEMENT !== 4 || bytes > MAX_BYTES) {
+  if (!canHold(x, [...parts, target])) {
     return false;
   }
-  reserve(sparse, bytes);
-  const { buffer } = sparse.memory;
-  let end = 0;
-  const addresses = parts.map(part => {
-    const address = end;
-    const isWhole = part instanceof Int32Array;
-    const place = isWhole
-      ? new Int32Array(buffer, address, part.length)
-      : new Float32Array(buffer, address, part.length);
-    place.set(part);
-    end = aligned(address + part.byteLength);
-    return address;
-  });
-  sparse.sparseProduct(a.shape[0], D, ...addresses, end);
-  target.set(new Float32Array(buffer, end, target.length));
+  const [rowStarts, columns, values, source, result] = placed(parts, target.byteLength);
+  sparse.sparseProduct(a.shape[0], x.shape[1], rowStarts, columns, values, source, result);
+  target.set(new Float32Array(sparse.memory.buffer, result, target.length));
   return true;
+}
+
+/**
+ * Writes the mean of `x, Ax, .., A^K x` into `target`, K at least 1; `[V, V] x [V, D] -> [V, D]`. False as in
+ * {@link simdSparseProduct}.
+ */
+export function simdPropagated(
+  a: CsrMatrix,
+  x: Matrix,
+  numLayers: number,
+  target: Float32Array,
+): boolean {
+  const parts = [a.rowStarts, a.columns, a.values, x.values];
+  if (!canHold(x, [...parts, target, target])) {
+    return false;
+  }
+  const { byteLength, length } = target;
+  const [rowStarts, columns, values, source, one, other] = placed(parts, byteLength, byteLength);
+  // Horner's rule: x + A (x + A (x + ..)).
+  let [sum, next] = [source, one];
+  for (let layer = 1; layer <= numLayers; layer++) {
+    sparse.sparseProduct(a.shape[0], x.shape[1], rowStarts, columns, values, sum, next);
+    sparse.shareOfSum(length, layer === numLayers ? 1 / (numLayers + 1) : 1, source, next);
+    [sum, next] = [next, next === one ? other : one];
+  }
+  target.set(new Float32Array(sparse.memory.buffer, sum, length));
+  return true;
+}
+
+function canHold(x: Matrix, arrays: readonly { byteLength: number }[]): boolean {
+  const bytes = arrays.reduce((sum, { byteLength }) => sum + aligned(byteLength), 0);
+  return x.shape[1] % 4 === 0 && x.values.BYTES_PER_ELEMENT === 4 && bytes <= MAX_BYTES;
+}
+
+/** Copies arrays into the module's memory, leaves room behind them, and gives the addresses of both. */
+function placed(arrays: readonly (Int32Array | Float32Array)[], ...rooms: number[]): number[] {
+  const addresses: number[] = [];
+  let end = 0;
+  for (const byteLength of [...arrays.map(array => array.byteLength), ...rooms]) {
+    addresses.push(end);
+    end = aligned(end + byteLength);
+  }
+  reserve(sparse, end);
+  const { buffer } = sparse.memory;
+  arrays.forEach((array, at) => {
+    const place = array instanceof Int32Array ? Int32Array : Float32Array;
+    new place(buffer, addresses[at], array.length).set(array);
+  });
+  return addresses;
 }
 
 /** Rows that are compared in one go, so that they are read from memory once for all queries. */
@@ -88,7 +130,7 @@ const TILE_BYTES = 262_144;
 
 /** A table of rows `[N, F]`, copied once, and its dot products with single vectors. */
 export class DotTable {
-  private readonly kernels: Kernels;
+  private readonly kernels: SimdKernels;
   /** F up to the next multiple of 16; the rest is zeros. */
   private readonly width: number;
   private readonly length: number;
@@ -101,7 +143,7 @@ export class DotTable {
     if (!DotTable.fits(rows)) {
       throw new RangeError(`DotTable: expected at most ${MAX_BYTES} bytes, got [${rows.shape}]`);
     }
-    this.kernels = instantiate();
+    this.kernels = instantiateKernels();
     reserve(this.kernels, 4 * (this.width * (N + 1) + N));
     const table = new Float32Array(this.kernels.memory.buffer, 0, this.width * N);
     for (let i = 0; i < N; i++) {

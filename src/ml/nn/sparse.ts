@@ -139,14 +139,21 @@ export function transposed({ shape: [R, C], rowStarts, columns, values }: CsrMat
   return { shape: [C, R], rowStarts: starts, columns: rows, values: moved };
 }
 
-/** `A x` on plain arrays; `[R, C] x [C, D] -> [R, D]`. */
-export function sparseProduct(a: CsrMatrix, x: Matrix): Matrix {
+/**
+ * `A x` on plain arrays; `[R, C] x [C, D] -> [R, D]`.
+ *
+ * @param result What it is written to. Default: a new matrix.
+ */
+export function sparseProduct(
+  a: CsrMatrix,
+  x: Matrix,
+  result = matrix([a.shape[0], x.shape[1]]),
+): Matrix {
   const [R, C] = a.shape;
   const D = x.shape[1];
   if (x.shape[0] !== C) {
     throw new Error(`sparseProduct: A is [${a.shape}], so x must have ${C} rows, got [${x.shape}]`);
   }
-  const result = matrix([R, D]);
   if (simdSparseProduct(a, x, result.values)) {
     return result;
   }

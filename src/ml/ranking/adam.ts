@@ -7,6 +7,7 @@
  */
 
 import type { Matrix } from "../nn/shape.js";
+import { simdAdam } from "../nn/simd-loops.js";
 
 /** Arrays by name. */
 export type NamedArrays = Record<string, Float32Array>;
@@ -105,10 +106,15 @@ interface AdamStep {
 
 function update(
   values: Float32Array,
-  { first, second }: Moments,
+  moments: Moments,
   gradient: Float32Array,
   { rate, correction }: AdamStep,
 ): void {
+  const factors = { rate, correction, beta1: BETA_1, beta2: BETA_2, epsilon: EPSILON };
+  if (simdAdam(values, moments, gradient, factors)) {
+    return;
+  }
+  const { first, second } = moments;
   for (let i = 0; i < values.length; i++) {
     const g = gradient[i];
     first[i] = BETA_1 * first[i] + (1 - BETA_1) * g;

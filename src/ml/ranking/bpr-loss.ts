@@ -33,7 +33,7 @@ export interface BprLoss {
 export function bprLoss(users: Matrix, items: Matrix, triples: Triples, l2Weight: number): BprLoss {
   const B = triples.users.length;
   const D = users.shape[1];
-  const [dUsers, dItems] = stackedMatrices(users.shape[0], items.shape[0], D);
+  const [dUsers, dItems] = stackedMatrices([users.shape[0], items.shape[0]], D);
   const result: BprLoss = { bpr: 0, l2: 0, dUsers, dItems };
   const decay = l2Weight / B;
   const U = users.values;

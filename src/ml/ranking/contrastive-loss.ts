@@ -12,11 +12,11 @@
  */
 import { setImmediate as yieldToEventLoop } from "node:timers/promises";
 import {
-  addNormalizedRowsGradient,
   addScaled,
   gatherRows,
   type Matrix,
   matrix,
+  normalizedRowsGradientInto,
   normalizeRowsInto,
   row,
   rowRange,
@@ -60,18 +60,18 @@ export async function contrastiveLoss(
   const scale = 1 / (how.anchors.length * how.temperature);
   const keys = matrix([2 * N, D]); // z1 / ||z1|| above z2 / ||z2||
   normalizeRowsInto(fused, keys.values.subarray(N * D));
-  const dUnit = matrix([N, D]); // at z2 / ||z2||, before the scale
-  const result: ContrastiveLoss = { loss: 0, dViews: [], dFused: matrix([N, D]) };
+  const dFused = matrix([N, D]); // until the end at z2 / ||z2||, before the scale
+  const result: ContrastiveLoss = { loss: 0, dViews: [], dFused };
   for (const view of views) {
     normalizeRowsInto(view, keys.values.subarray(0, N * D));
     const { loss, dKeys } = await compared(keys, how, kernels);
     result.loss += loss;
-    const dView = matrix([N, D]);
-    addNormalizedRowsGradient(view, rowRange(dKeys, 0, N), dView, scale);
+    const dView = rowRange(dKeys, 0, N);
+    normalizedRowsGradientInto(view, dView, dView, scale);
     result.dViews.push(dView);
-    addScaled(dUnit.values, dKeys.values.subarray(N * D), 1);
+    addScaled(dFused.values, dKeys.values.subarray(N * D), 1);
   }
-  addNormalizedRowsGradient(fused, dUnit, result.dFused, scale);
+  normalizedRowsGradientInto(fused, dFused, dFused, scale);
   return result;
 }
 

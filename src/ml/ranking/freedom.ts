@@ -16,6 +16,7 @@ import { addScaled, type Matrix, matrix, row } from "../nn/shape.js";
 import { Adam } from "./adam.js";
 import type { DenseKernels } from "./dense-kernels.js";
 import { featureNeighbours } from "./feature-neighbours.js";
+import { FeatureRecommender, type FeatureTraining } from "./feature-recommender.js";
 import { defaultFreedomConfig, type FreedomConfig } from "./freedom-config.js";
 import {
   type FrozenItemGraph,
@@ -26,20 +27,10 @@ import {
 import { FreedomNetwork, freedomParameters } from "./freedom-network.js";
 import { inverseRoot } from "./item-graph.js";
 import { microShape } from "./micro-parameters.js";
-import { createOnnxKernels } from "./onnx-kernels.js";
-import {
-  assertRankingData,
-  type FitOptions,
-  type FitReport,
-  type InductiveRecommender,
-  type ItemFeatures,
-  type LossTerms,
-  type RankingData,
-} from "./recommender.js";
+import type { ItemFeatures, LossTerms, RankingData } from "./recommender.js";
 import { epochTriples, numEpochBatches } from "./training-batches.js";
-import { fitEpochs, type Trainee, trainingFingerprint } from "./training-loop.js";
 import { interactions, symmetricAdjacency, symmetricAdjacencyOf } from "./user-item-graph.js";
-import { type UserItemVectors, VectorRecommender } from "./vector-recommender.js";
+import type { UserItemVectors } from "./vector-recommender.js";
 import { itemScores } from "./vector-scores.js";
 
 export const FREEDOM_ALGORITHM = "FREEDOM";
@@ -58,42 +49,12 @@ interface FrozenModality {
   degrees: Float32Array;
 }
 
-export class Freedom extends VectorRecommender implements InductiveRecommender {
+export class Freedom extends FeatureRecommender<FreedomConfig, FreedomState> {
   readonly algorithm = FREEDOM_ALGORITHM;
-  readonly config: FreedomConfig;
-  private state: FreedomState | null = null;
-  private kernels: DenseKernels | null = null;
 
   /** @param createKernels What computes dense products in training. Default: ONNX Runtime. */
-  constructor(
-    config: Partial<FreedomConfig> = {},
-    private readonly createKernels: () => Promise<DenseKernels> = createOnnxKernels,
-  ) {
-    super();
-    this.config = { ...defaultFreedomConfig, ...config };
-  }
-
-  async fit(data: RankingData, options: FitOptions = {}): Promise<FitReport> {
-    assertRankingData("Freedom.fit", data);
-    const { modalities = [] } = data;
-    if (modalities.length === 0) {
-      throw new Error("Freedom.fit: expected at least one modality, got none");
-    }
-    this.kernels ??= await this.createKernels();
-    const itemGraph = await frozenItemGraph(modalities, this.config, this.kernels);
-    const training = createTraining(data, this.config, { itemGraph, kernels: this.kernels });
-    const fingerprint = trainingFingerprint(this.config, data);
-    const report = await fitEpochs(training, data, { ...this.config, fingerprint }, options);
-    this.state = {
-      ...training.vectors(),
-      sources: training.sources(),
-      modalities: modalities.map(({ name, features }, m) => ({
-        name,
-        features,
-        degrees: itemGraph.degrees[m],
-      })),
-    };
-    return report;
+  constructor(config: Partial<FreedomConfig> = {}, createKernels?: () => Promise<DenseKernels>) {
+    super({ ...defaultFreedomConfig, ...config }, createKernels);
   }
 
   /** Its row of S times the neighbours: `Σ_m w_m Σ_j (d d_j)^(-1/2) (S^(L-1) X)_j`; it has no embedding of its own yet. */
@@ -175,18 +136,12 @@ export class Freedom extends VectorRecommender implements InductiveRecommender {
     return model;
   }
 
-  dispose(): void {
-    const { kernels } = this;
-    this.state = null;
-    this.kernels = null;
-    void kernels?.dispose();
-  }
-
-  protected get trained(): FreedomState {
-    if (!this.state) {
-      throw new Error("Freedom: expected a trained model; call fit or load first");
-    }
-    return this.state;
+  protected async createTraining(
+    data: RankingData,
+    kernels: DenseKernels,
+  ): Promise<FeatureTraining<FreedomState>> {
+    const itemGraph = await frozenItemGraph(data.modalities ?? [], this.config, kernels);
+    return createTraining(data, this.config, { itemGraph, kernels });
   }
 }
 
@@ -194,8 +149,8 @@ function createTraining(
   data: RankingData,
   config: FreedomConfig,
   { itemGraph, kernels }: { itemGraph: FrozenItemGraph; kernels: DenseKernels },
-): Trainee & { vectors(): UserItemVectors; sources(): Matrix } {
-  const { numUsers, numItems, train } = data;
+): FeatureTraining<FreedomState> {
+  const { numUsers, numItems, train, modalities = [] } = data;
   const random = new Random(config.seed);
   const shape = microShape(data, config.embeddingSize);
   const parameters = freedomParameters(shape, data, random.fork("parameters"));
@@ -212,8 +167,17 @@ function createTraining(
     algorithm: FREEDOM_ALGORITHM,
     parameters,
     optimizer,
-    vectors,
-    sources: () => network.smoothedItems(Math.max(0, config.numItemLayers - 1)),
+    get state() {
+      return {
+        ...vectors(),
+        sources: network.smoothedItems(Math.max(0, config.numItemLayers - 1)),
+        modalities: modalities.map(({ name, features }, m) => ({
+          name,
+          features,
+          degrees: itemGraph.degrees[m],
+        })),
+      };
+    },
     score: userIndex => itemScores(row(vectors().userVectors, userIndex), vectors().itemVectors),
     async refresh() {
       current = network.forward(whole);

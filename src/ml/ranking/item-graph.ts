@@ -14,16 +14,14 @@
  *
  * Shapes: N items, F feature length.
  */
+import { addScaled, type Matrix, normalizedRows, normalizedRowsGradientInto } from "../nn/shape.js";
 import {
-  addNormalizedRowsGradient,
-  addScaled,
-  dot,
-  type Matrix,
-  matrix,
-  normalizedRows,
-  row,
-} from "../nn/shape.js";
-import { type CsrMatrix, csrFromPlaces, weightedSum } from "../nn/sparse.js";
+  type CsrMatrix,
+  csrFromPlaces,
+  sparseProduct,
+  transposed,
+  weightedSum,
+} from "../nn/sparse.js";
 import type { DenseKernels } from "./dense-kernels.js";
 import { nearestRows, type NeighbourSearch } from "./neighbour-search.js";
 
@@ -121,30 +119,45 @@ export function itemGraphGradient(
   dPropagated: Matrix,
 ): Matrix {
   const [N] = features.shape;
-  const { rowStarts, columns, values } = similarities;
+  const { shape, rowStarts, columns, values } = similarities;
   const roots = degrees.map(inverseRoot);
-  const dEdges = new Float32Array(values.length); // at d_i^(-1/2) s_ij d_j^(-1/2)
+  const dEdges = edgeDots(similarities, dPropagated, embeddings); // at d_i^(-1/2) s_ij d_j^(-1/2)
   const dRoots = new Float32Array(N);
   for (let i = 0; i < N; i++) {
     for (let e = rowStarts[i]; e < rowStarts[i + 1]; e++) {
       const j = columns[e];
-      dEdges[e] = dot(row(dPropagated, i), row(embeddings, j));
       dRoots[i] += dEdges[e] * values[e] * roots[j];
       dRoots[j] += dEdges[e] * values[e] * roots[i];
     }
   }
-  const directions = normalizedRows(features);
-  const dDirections = matrix(features.shape);
+  const dSimilarities = new Float32Array(values.length);
   for (let i = 0; i < N; i++) {
     const dDegree = -0.5 * dRoots[i] * roots[i] ** 3;
     for (let e = rowStarts[i]; e < rowStarts[i + 1]; e++) {
-      const j = columns[e];
-      const dSimilarity = dEdges[e] * roots[i] * roots[j] + dDegree;
-      addScaled(row(dDirections, i), row(directions, j), dSimilarity);
-      addScaled(row(dDirections, j), row(directions, i), dSimilarity);
+      dSimilarities[e] = dEdges[e] * roots[i] * roots[columns[e]] + dDegree;
     }
   }
-  const dFeatures = matrix(features.shape);
-  addNormalizedRowsGradient(features, dDirections, dFeatures);
-  return dFeatures;
+  // s_ij = n_i · n_j: each of the two directions gets the other.
+  const dGraph = { shape, rowStarts, columns, values: dSimilarities };
+  const directions = normalizedRows(features);
+  const dDirections = sparseProduct(dGraph, directions);
+  addScaled(dDirections.values, sparseProduct(transposed(dGraph), directions).values, 1);
+  normalizedRowsGradientInto(features, dDirections, dDirections);
+  return dDirections;
+}
+
+/** `a_i · b_j` for every place (i, j) of a sparse matrix. */
+function edgeDots({ shape, rowStarts, columns }: CsrMatrix, a: Matrix, b: Matrix): Float32Array {
+  const D = a.shape[1];
+  const result = new Float32Array(columns.length);
+  for (let i = 0; i < shape[0]; i++) {
+    for (let e = rowStarts[i]; e < rowStarts[i + 1]; e++) {
+      let sum = 0;
+      for (let atA = i * D, atB = columns[e] * D; atA < (i + 1) * D; atA++, atB++) {
+        sum += a.values[atA] * b.values[atB];
+      }
+      result[e] = sum;
+    }
+  }
+  return result;
 }

@@ -17,12 +17,13 @@
  * differentiation has no fast path for sparse products on the backends that run everywhere.
  */
 import {
-  addNormalizedRowsGradient,
   addScaled,
   type Matrix,
   matrix,
   normalizedRows,
+  normalizedRowsGradientInto,
   rowRange,
+  stackedMatrices,
   stackRows,
 } from "../nn/shape.js";
 import { type CsrMatrix, sparseProduct, transposed } from "../nn/sparse.js";
@@ -121,7 +122,11 @@ export class MicroNetwork {
     const { numUsers, numItems } = this.shape;
     const users = parameter(this.shape, this.parameters, "users");
     const items = parameter(this.shape, this.parameters, "items");
-    const views = graphs.modalities.map(({ mixed }) => sparseProduct(mixed, items));
+    const views = stackedMatrices(
+      graphs.modalities.map(() => numItems),
+      items.shape[1],
+    );
+    graphs.modalities.forEach(({ mixed }, m) => sparseProduct(mixed, items, views[m]));
     const fused = await fusion(views, fusionParameters(this.shape, this.parameters), this.kernels);
     const nodes = propagated(graphs.userItem, stackRows(users, items), this.config.numLayers);
     const baseItems = rowRange(nodes, numUsers, numUsers + numItems);
@@ -148,18 +153,13 @@ export class MicroNetwork {
     // 1. BPR at the vectors, the contrastive term at the views.
     const { bpr, l2, dUsers, dItems } = bprLoss(userVectors, itemVectors, batch.triples, l2Weight);
     const dFused = matrix(itemVectors.shape);
-    addNormalizedRowsGradient(forward.fusion.fused, dItems, dFused); // of h / ||h||
-    const { contrastive, dViews } = await this.contrast(forward, batch, dFused);
+    normalizedRowsGradientInto(forward.fusion.fused, dItems, dFused); // of h / ||h||
+    const { contrastive, dViews: dContrast } = await this.contrast(forward, batch, dFused);
 
     // 2. Back through the fusion: h -> E_m, W, b, v.
     const query = fusionParameters(this.shape, this.parameters);
     const fused = await fusionGradient(views, query, { ...forward.fusion, dFused }, this.kernels);
-    dViews.forEach((dView, m) => {
-      const ofFusion = fused.views[m].values;
-      for (let at = 0; at < ofFusion.length; at++) {
-        dView.values[at] = contrastWeight * dView.values[at] + ofFusion[at];
-      }
-    });
+    fused.views.forEach((dView, m) => addScaled(dView.values, dContrast[m].values, contrastWeight));
 
     // 3. Back through the graphs: Ū, Ī -> U, X and E_m -> X.
     const dNodes = propagated(graphs.userItemTransposed, stackRows(dUsers, dItems), numLayers);
@@ -171,10 +171,12 @@ export class MicroNetwork {
       "fusion.bias": fused.bias,
       "fusion.query": fused.query,
     };
+    const ofView = matrix(itemVectors.shape);
     for (const [m, graph] of graphs.modalities.entries()) {
-      addScaled(gradients.items, sparseProduct(graph.mixedTransposed, dViews[m]).values, 1);
+      const dView = fused.views[m];
+      addScaled(gradients.items, sparseProduct(graph.mixedTransposed, dView, ofView).values, 1);
       if (batch.isFirst && graph.learned) {
-        Object.assign(gradients, await this.featureGradients(m, graph.learned, dViews[m]));
+        Object.assign(gradients, await this.featureGradients(m, graph.learned, dView));
       }
     }
     return { losses: { total: bpr + contrastive + l2, bpr, contrastive, l2 }, gradients };

@@ -69,7 +69,7 @@ export function embeddingParameters(
   random: Random,
 ): NamedArrays {
   const xavier = (rows: number) => Math.sqrt(6 / (rows + D));
-  const [users, items] = stackedMatrices(numUsers, numItems, D);
+  const [users, items] = stackedMatrices([numUsers, numItems], D);
   users.values.set(uniform(numUsers * D, xavier(numUsers), random.fork("users")));
   items.values.set(uniform(numItems * D, xavier(numItems), random.fork("items")));
   return { users: users.values, items: items.values };

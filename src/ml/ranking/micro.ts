@@ -7,26 +7,15 @@ import { dot, row } from "../nn/shape.js";
 import { transposed } from "../nn/sparse.js";
 import { Adam } from "./adam.js";
 import type { DenseKernels } from "./dense-kernels.js";
+import { FeatureRecommender, type FeatureTraining } from "./feature-recommender.js";
 import { type ItemGraph, itemGraph } from "./item-graph.js";
 import { defaultMicroConfig, type MicroConfig } from "./micro-config.js";
 import { MicroNetwork, type MicroGraphs } from "./micro-network.js";
 import { fusionParameters, initialParameters, microShape, parameter } from "./micro-parameters.js";
 import { loadMicroState, type MicroState, saveMicroState } from "./micro-state.js";
-import { createOnnxKernels } from "./onnx-kernels.js";
-import {
-  assertRankingData,
-  type FitOptions,
-  type FitReport,
-  type InductiveRecommender,
-  type ItemFeatures,
-  type LossTerms,
-  type RankingData,
-  type Viewer,
-} from "./recommender.js";
+import type { ItemFeatures, LossTerms, RankingData, Viewer } from "./recommender.js";
 import { drawTriples, numBatches } from "./training-batches.js";
-import { fitEpochs, trainingFingerprint } from "./training-loop.js";
 import { userItemGraph } from "./user-item-graph.js";
-import { VectorRecommender } from "./vector-recommender.js";
 import { itemScores } from "./vector-scores.js";
 import { exactWhatIfVectors, newItemVector, type WhatIfTarget, whatIfVectors } from "./what-if.js";
 
@@ -34,36 +23,12 @@ export type { Viewer } from "./recommender.js";
 
 export const MICRO_ALGORITHM = "MICRO";
 
-export class Micro extends VectorRecommender implements InductiveRecommender {
+export class Micro extends FeatureRecommender<MicroConfig, MicroState> {
   readonly algorithm = MICRO_ALGORITHM;
-  readonly config: MicroConfig;
-  private state: MicroState | null = null;
-  private kernels: DenseKernels | null = null;
 
   /** @param createKernels What computes dense products in training. Default: ONNX Runtime. */
-  constructor(
-    config: Partial<MicroConfig> = {},
-    private readonly createKernels: () => Promise<DenseKernels> = createOnnxKernels,
-  ) {
-    super();
-    this.config = { ...defaultMicroConfig, ...config };
-  }
-
-  async fit(data: RankingData, options: FitOptions = {}): Promise<FitReport> {
-    assertRankingData("Micro.fit", data);
-    if (!data.modalities?.length) {
-      throw new Error("Micro.fit: expected at least one modality, got none");
-    }
-    this.kernels ??= await this.createKernels();
-    const training = await MicroTraining.create(data, this.config, this.kernels);
-    const report = await fitEpochs(
-      training,
-      data,
-      { ...this.config, fingerprint: trainingFingerprint(this.config, data) },
-      options,
-    );
-    this.state = training.state;
-    return report;
+  constructor(config: Partial<MicroConfig> = {}, createKernels?: () => Promise<DenseKernels>) {
+    super({ ...defaultMicroConfig, ...config }, createKernels);
   }
 
   /** The item's score with each of the features `[F]` in place of its own, the rest as trained; see `what-if.ts`. */
@@ -82,8 +47,8 @@ export class Micro extends VectorRecommender implements InductiveRecommender {
     viewer: Viewer,
     target: WhatIfTarget & { candidate: Float32Array },
   ): Promise<Float32Array> {
-    this.kernels ??= await this.createKernels();
-    const vectors = await exactWhatIfVectors(this.trained, this.config, target, this.kernels);
+    const kernels = await this.openKernels();
+    const vectors = await exactWhatIfVectors(this.trained, this.config, target, kernels);
     return itemScores(this.userVectorOf(viewer), vectors);
   }
 
@@ -99,23 +64,13 @@ export class Micro extends VectorRecommender implements InductiveRecommender {
     return model;
   }
 
-  dispose(): void {
-    const { kernels } = this;
-    this.state = null;
-    this.kernels = null;
-    void kernels?.dispose();
-  }
-
-  protected get trained(): MicroState {
-    if (!this.state) {
-      throw new Error("Micro: expected a trained model; call fit or load first");
-    }
-    return this.state;
+  protected createTraining(data: RankingData, kernels: DenseKernels): Promise<MicroTraining> {
+    return MicroTraining.create(data, this.config, kernels);
   }
 }
 
 /** One training of MICRO: the parameters, the graphs they are propagated over, and an epoch's batches. */
-class MicroTraining {
+class MicroTraining implements FeatureTraining<MicroState> {
   readonly algorithm = MICRO_ALGORITHM;
   readonly parameters;
   readonly optimizer: Adam;

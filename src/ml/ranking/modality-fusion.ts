@@ -3,13 +3,21 @@
  *
  * Notation (name here -> symbol)
  * - views[m]  -> E_m, the item embeddings propagated over the item graph of modality m
- * - hidden[m] -> t_m = tanh(E_m W + b)
+ * - hidden    -> t_m = tanh(E_m W + b), those of all modalities one below the other
  * - weights   -> α = softmax_m(t_m · v)
  * - fused     -> h = Σ_m α_m E_m
  *
  * Shapes: N items, D embedding size, m modalities.
  */
-import { addScaled, type Matrix, matrix } from "../nn/shape.js";
+import {
+  addWeightedRows,
+  type Matrix,
+  matrix,
+  row,
+  rowDots,
+  rowRange,
+  stackRows,
+} from "../nn/shape.js";
 import type { AttentionParameters, DenseKernels } from "./dense-kernels.js";
 
 /** The query of the attention, shared by the modalities. */
@@ -18,30 +26,24 @@ export type FusionParameters = AttentionParameters;
 export interface Fusion {
   /** h `[N, D]`. */
   fused: Matrix;
-  /** α `[N, m]`. */
+  /** α `[m, N]`. */
   weights: Matrix;
-  /** t_m `[N, D]`. */
-  hidden: readonly Matrix[];
+  /** t_m `[mN, D]`. */
+  hidden: Matrix;
 }
 
+/** The views may share one memory, one behind the other: then nothing is copied. */
 export async function fusion(
   views: readonly Matrix[],
   parameters: FusionParameters,
   kernels: DenseKernels,
 ): Promise<Fusion> {
   const [N, D] = views[0].shape;
-  const hidden: Matrix[] = [];
-  const weights = matrix([N, views.length]);
-  for (const [m, view] of views.entries()) {
-    const attention = await kernels.attention(view, parameters);
-    for (let i = 0; i < N; i++) {
-      weights.values[i * views.length + m] = attention.scores[i];
-    }
-    hidden.push(attention.hidden);
-  }
-  softmaxRowsInPlace(weights);
+  const { hidden, scores } = await kernels.attention(stackRows(...views), parameters);
+  const weights = matrix([views.length, N], scores);
+  softmaxColumnsInPlace(weights);
   const fused = matrix([N, D]);
-  views.forEach((view, m) => addWeighted(fused, view, weights, m));
+  views.forEach((view, m) => addWeightedRows(fused, view, row(weights, m)));
   return { fused, weights, hidden };
 }
 
@@ -57,80 +59,49 @@ export async function fusionGradient(
   { weights, hidden, dFused }: Fusion & { dFused: Matrix },
   kernels: DenseKernels,
 ): Promise<FusionGradient> {
-  const [N, D] = views[0].shape;
-  const result: FusionGradient = {
-    views: [],
-    weight: matrix([D, D]),
-    bias: new Float32Array(D),
-    query: new Float32Array(D),
-  };
+  const [N] = dFused.shape;
   const dScores = scoreGradients(views, weights, dFused);
-  for (const [m, view] of views.entries()) {
-    const ofView = new Float32Array(N);
-    for (let i = 0; i < N; i++) {
-      ofView[i] = dScores.values[i * views.length + m];
-    }
-    const gradient = await kernels.attentionGradient(view, parameters, hidden[m], ofView);
-    addScaled(result.weight.values, gradient.weight.values, 1);
-    addScaled(result.bias, gradient.bias, 1);
-    addScaled(result.query, gradient.query, 1);
-    addWeighted(gradient.view, dFused, weights, m);
-    result.views.push(gradient.view);
-  }
-  return result;
+  const { view: dStacked, ...shared } = await kernels.attentionGradient(
+    stackRows(...views),
+    parameters,
+    hidden,
+    dScores.values,
+  );
+  const dViews = views.map((_, m) => rowRange(dStacked, m * N, (m + 1) * N));
+  dViews.forEach((dView, m) => addWeightedRows(dView, dFused, row(weights, m)));
+  return { ...shared, views: dViews };
 }
 
-/** `target_i += α_im source_i`. */
-function addWeighted(target: Matrix, source: Matrix, weights: Matrix, m: number): void {
-  const [N, D] = target.shape;
-  const [, numViews] = weights.shape;
-  for (let i = 0, at = 0; i < N; i++) {
-    const alpha = weights.values[i * numViews + m];
-    for (let d = 0; d < D; d++, at++) {
-      target.values[at] += alpha * source.values[at];
-    }
-  }
-}
-
-/** `α_m (g_m - Σ_k α_k g_k)` with `g_m = dh · E_m`; `[N, m]`. */
+/** `α_m (g_m - Σ_k α_k g_k)` with `g_m = dh · E_m`; `[m, N]`. */
 function scoreGradients(views: readonly Matrix[], weights: Matrix, dFused: Matrix): Matrix {
-  const [N, D] = dFused.shape;
-  const numViews = views.length;
+  const [numViews, N] = weights.shape;
   const result = matrix(weights.shape);
-  views.forEach(({ values }, m) => {
-    for (let i = 0, at = 0; i < N; i++) {
-      let g = 0;
-      for (let d = 0; d < D; d++, at++) {
-        g += dFused.values[at] * values[at];
-      }
-      result.values[i * numViews + m] = g;
-    }
-  });
-  for (let start = 0; start < N * numViews; start += numViews) {
+  views.forEach((view, m) => row(result, m).set(rowDots(dFused, view)));
+  for (let i = 0; i < N; i++) {
     let mean = 0;
-    for (let at = start; at < start + numViews; at++) {
+    for (let at = i; at < numViews * N; at += N) {
       mean += weights.values[at] * result.values[at];
     }
-    for (let at = start; at < start + numViews; at++) {
+    for (let at = i; at < numViews * N; at += N) {
       result.values[at] = weights.values[at] * (result.values[at] - mean);
     }
   }
   return result;
 }
 
-/** `e^x / Σ e^x` in every row, safe for large scores. */
-export function softmaxRowsInPlace({ shape: [rows, columns], values }: Matrix): void {
-  for (let start = 0; start < rows * columns; start += columns) {
+/** `e^x / Σ e^x` in every column, safe for large scores. */
+export function softmaxColumnsInPlace({ shape: [rows, columns], values }: Matrix): void {
+  for (let c = 0; c < columns; c++) {
     let highest = -Infinity;
-    for (let at = start; at < start + columns; at++) {
+    for (let at = c; at < rows * columns; at += columns) {
       highest = Math.max(highest, values[at]);
     }
     let sum = 0;
-    for (let at = start; at < start + columns; at++) {
+    for (let at = c; at < rows * columns; at += columns) {
       values[at] = Math.exp(values[at] - highest);
       sum += values[at];
     }
-    for (let at = start; at < start + columns; at++) {
+    for (let at = c; at < rows * columns; at += columns) {
       values[at] /= sum;
     }
   }

@@ -50,9 +50,13 @@ function nearestModel(): Uint8Array {
   );
 }
 
-/** See `DenseKernels.contrast`; `scaled` are the anchors over the temperature, `own` the anchors' own terms. */
+/** See `DenseKernels.contrast`; `own` are the anchors' own terms. A product with `ones` is faster than ReduceSum. */
 function contrastModel(): Uint8Array {
   const nodes: OnnxNode[] = [
+    { op: "Div", inputs: ["anchors", "temperature"], outputs: ["scaled"] },
+    { op: "Mul", inputs: ["anchors", "scaled"], outputs: ["squares"] },
+    { op: "ReduceSum", inputs: ["squares", "axes"], outputs: ["ownScores"] },
+    { op: "Exp", inputs: ["ownScores"], outputs: ["own"] },
     { op: "Gemm", inputs: ["scaled", "keys"], outputs: ["s"], ints: { transB: 1 } },
     { op: "Exp", inputs: ["s"], outputs: ["p"] },
     { op: "MatMul", inputs: ["p", "ones"], outputs: ["sums"] },
@@ -65,8 +69,8 @@ function contrastModel(): Uint8Array {
     nodes,
     [
       { name: "anchors", dimensions: ["T", "D"] },
-      { name: "scaled", dimensions: ["T", "D"] },
-      { name: "own", dimensions: ["T", "1"] },
+      { name: "temperature", dimensions: ["1"] },
+      { name: "axes", type: "int64", dimensions: ["1"] },
       { name: "keys", dimensions: ["K", "D"] },
       { name: "ones", dimensions: ["K", "1"] },
     ],
@@ -134,6 +138,8 @@ const toTensor = ({ shape, values }: Matrix) => new Tensor("float32", values, sh
 /** Made by {@link createOnnxKernels}. */
 class OnnxKernels implements DenseKernels {
   readonly name = "onnxruntime";
+  /** As many as there were keys at the last {@link contrast}. */
+  private ones = new Tensor("float32", new Float32Array(0), [0, 1]);
 
   constructor(
     private readonly products: readonly InferenceSession[],
@@ -168,23 +174,16 @@ class OnnxKernels implements DenseKernels {
   }
 
   async contrast(anchors: Matrix, keys: Matrix, temperature: number): Promise<ContrastTile> {
-    const [T, D] = anchors.shape;
-    const scaled = matrix([T, D]);
-    const own = matrix([T, 1]);
-    for (let t = 0; t < T; t++) {
-      let squared = 0;
-      for (let d = t * D; d < (t + 1) * D; d++) {
-        scaled.values[d] = anchors.values[d] / temperature;
-        squared += anchors.values[d] * scaled.values[d];
-      }
-      own.values[t] = Math.exp(squared);
+    const [K] = keys.shape;
+    if (this.ones.size !== K) {
+      this.ones = new Tensor("float32", new Float32Array(K).fill(1), [K, 1]);
     }
     const { denominators, rowProduct, columnProduct } = await this.sessions.contrast.run({
       anchors: toTensor(anchors),
-      scaled: toTensor(scaled),
-      own: toTensor(own),
+      temperature: new Tensor("float32", Float32Array.of(temperature), [1]),
+      axes: new Tensor("int64", BigInt64Array.of(1n), [1]),
       keys: toTensor(keys),
-      ones: new Tensor("float32", new Float32Array(keys.shape[0]).fill(1), [keys.shape[0], 1]),
+      ones: this.ones,
     });
     return {
       denominators: toValues(denominators),

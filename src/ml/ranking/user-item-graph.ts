@@ -7,6 +7,7 @@
  * Notation: A is the adjacency `[V, V]` of V = M + N nodes, users first; D its diagonal of degrees; K layers.
  */
 import { type Matrix, matrix } from "../nn/shape.js";
+import { simdPropagated } from "../nn/simd-kernels.js";
 import { type CsrMatrix, csrFromPlaces, sparseProduct } from "../nn/sparse.js";
 
 export type AdjacencyKind = "random-walk" | "symmetric";
@@ -114,6 +115,13 @@ function nodeDegrees(from: Int32Array, numNodes: number): Int32Array {
  * `Âᵀ` and the gradient at the result.
  */
 export function propagated(adjacency: CsrMatrix, x: Matrix, numLayers: number): Matrix {
+  if (numLayers === 0) {
+    return matrix(x.shape, x.values.slice());
+  }
+  const result = matrix(x.shape);
+  if (simdPropagated(adjacency, x, numLayers, result.values)) {
+    return result;
+  }
   // Horner's rule: X + Â (X + Â (X + ..)).
   let sum = x;
   for (let layer = 1; layer <= numLayers; layer++) {
@@ -124,5 +132,5 @@ export function propagated(adjacency: CsrMatrix, x: Matrix, numLayers: number): 
     }
     sum = next;
   }
-  return numLayers === 0 ? matrix(x.shape, x.values.slice()) : sum;
+  return sum;
 }

@@ -25,7 +25,7 @@ import { featureNeighbours, type Neighbour } from "./feature-neighbours.js";
 import { inverseRoot, itemGraph, mixedGraph } from "./item-graph.js";
 import type { MicroConfig } from "./micro-config.js";
 import type { MicroState, ModalityState } from "./micro-state.js";
-import { fusion, softmaxRowsInPlace } from "./modality-fusion.js";
+import { fusion, softmaxColumnsInPlace } from "./modality-fusion.js";
 import type { ItemFeatures } from "./recommender.js";
 
 /** The item whose feature is replaced, in which modality. */
@@ -194,7 +194,7 @@ function itemVector(
     view.forEach((value, d) => addScaled(hidden, row(weight, d), value));
     return dot(hidden.map(Math.tanh), query);
   });
-  softmaxRowsInPlace(matrix([1, attention.length], attention));
+  softmaxColumnsInPlace(matrix([attention.length, 1], attention));
   const fused = matrix([1, baseItem.length]);
   views.forEach((view, m) => addScaled(fused.values, view, attention[m]));
   const vector = baseItem.slice();

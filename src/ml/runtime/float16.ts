@@ -10,9 +10,17 @@ export function toFloat16(values: ArrayLike<number>): Uint16Array {
   return Uint16Array.from(values, halfFromFloat);
 }
 
+/** The value of every word; made when it is first asked for. */
+let valueOf: Float32Array | null = null;
+
 /** The values of 16-bit words. */
 export function fromFloat16(words: Uint16Array): Float32Array {
-  return Float32Array.from(words, floatFromHalf);
+  valueOf ??= Float32Array.from({ length: 0x10000 }, (_, word) => floatFromHalf(word));
+  const values = new Float32Array(words.length);
+  for (let i = 0; i < words.length; i++) {
+    values[i] = valueOf[words[i]];
+  }
+  return values;
 }
 
 function halfFromFloat(value: number): number {

@@ -1,5 +1,5 @@
 /** @file Items that came after the active model was trained: it places them by what they look like and are said to be. */
-import { isInductive } from "../../ml/ranking/recommender.js";
+import { isInductive, type ItemFeatures } from "../../ml/ranking/recommender.js";
 import type { LoadedRanker } from "./ranker-artefact.js";
 import type { EmbeddingEntry } from "./ranking-dataset.js";
 
@@ -10,6 +10,8 @@ export interface NewItem {
   itemId: string;
   /** Its dot product with a user's vector is the score; `[D]`. */
   vector: Float32Array;
+  /** What it was placed by. */
+  features: ItemFeatures;
 }
 
 interface Dependencies {
@@ -72,7 +74,11 @@ export class NewItems {
         features.set(itemId, { ...features.get(itemId), [name]: vector });
       }
     }
-    return [...features].map(([itemId, own]) => ({ itemId, vector: model.itemVectorOf(own) }));
+    return [...features].map(([itemId, own]) => ({
+      itemId,
+      vector: model.itemVectorOf(own),
+      features: own,
+    }));
   }
 
   private nowMs(): number {

@@ -1,12 +1,11 @@
 /** @file What a user may like, and how that would change with another picture of an item. */
 import { AppError } from "../../errors/app-error.js";
 import { rankChange } from "../../ml/metrics/rank-change.js";
-import { midRank } from "../../ml/metrics/ranking-metrics.js";
 import { dot } from "../../ml/nn/shape.js";
 import { topK } from "../../ml/nn/top-k.js";
-import { Micro, type Viewer } from "../../ml/ranking/micro.js";
 import { isInductive } from "../../ml/ranking/recommender.js";
 import type { NewItem } from "./new-items.js";
+import { type KnownViewer, rankedItem, type RankedItem, scoresOf } from "./ranked-item.js";
 import { type RankedList, RankedLists } from "./ranked-lists.js";
 import type { LoadedRanker } from "./ranker-artefact.js";
 import { isChoice } from "./ranking-dataset.js";
@@ -19,9 +18,6 @@ const POPULARITY_AGE_MS = 60_000;
 const MAX_LIKE = 1_000;
 /** Items whose category and availability are asked for at once, at first. */
 const FIRST_PAGE = 200;
-
-/** The modality whose feature a picture is. */
-export const PICTURE_MODALITY = "visual";
 
 /**
  * What ranked: the model, trained on this user; the model, given the user's items as they are now (fold-in), for one it
@@ -106,15 +102,6 @@ interface Ranked {
   isNew?: (itemId: string) => boolean;
 }
 
-/** A user as the active model sees them. */
-interface KnownViewer {
-  ranker: LoadedRanker;
-  viewer: Viewer;
-  source: ItemRank["source"];
-  /** Indices of the items the user already has. */
-  seen: ReadonlySet<number>;
-}
-
 export class RecommendationService {
   private readonly lists = new RankedLists();
   private popular: { items: readonly { itemId: string; numUsers: number }[]; atMs: number } | null =
@@ -164,18 +151,12 @@ export class RecommendationService {
   /** The item's place for the user; null when no model is active, or it knows nothing of the item or the user. */
   async rankOf(userId: string, itemId: string): Promise<ItemRank | null> {
     const known = await this.viewerOfHistory(userId);
-    const item = known?.ranker.itemIndexOf.get(itemId);
-    if (!known || item === undefined) {
+    const item = known && (await this.rankedItem(known, itemId));
+    if (!item) {
       return null;
     }
-    const scores = scoresOf(known);
-    const isMasked = (index: number) => index === item || known.seen.has(index);
-    return {
-      score: scores[item],
-      rank: midRank(scores[item], scores, isMasked),
-      numRanked: numRanked(known, item),
-      source: known.source,
-    };
+    const { score, numRanked, rankAt } = item;
+    return { score, rank: rankAt(score), numRanked, source: known.source };
   }
 
   /**
@@ -188,27 +169,35 @@ export class RecommendationService {
     candidates: readonly Float32Array[],
   ): Promise<WhatIfOutcome | null> {
     const known = await this.viewerOfHistory(userId);
-    const item = known?.ranker.itemIndexOf.get(itemId);
-    if (!known || item === undefined || !(known.ranker.model instanceof Micro)) {
+    const item = known && (await this.rankedItem(known, itemId));
+    const scores = item?.scoresWith(candidates);
+    if (!item || !scores) {
       return null;
     }
-    const { ranker, viewer, seen, source } = known;
-    const scores = scoresOf(known);
-    const isMasked = (index: number) => index === item || seen.has(index);
-    const rankBefore = midRank(scores[item], scores, isMasked);
-    const target = { itemIndex: item, modality: PICTURE_MODALITY };
+    const rankBefore = item.rankAt(item.score);
     return {
-      rankingModelVersionId: ranker.versionId,
-      scoreBefore: scores[item],
+      rankingModelVersionId: known.ranker.versionId,
+      scoreBefore: item.score,
       rankBefore,
-      numRanked: numRanked(known, item),
-      catalogSize: ranker.itemIds.length,
-      foldedIn: source === "FOLD_IN",
-      candidates: known.ranker.model.whatIf(viewer, target, candidates).map(score => {
-        const rank = midRank(score, scores, isMasked);
+      numRanked: item.numRanked,
+      catalogSize: known.ranker.itemIds.length,
+      foldedIn: known.source === "FOLD_IN",
+      candidates: scores.map(score => {
+        const rank = item.rankAt(score);
         return { score, rank, deltaR: rankChange(rankBefore, rank) };
       }),
     };
+  }
+
+  /** Null for an item that the model was not trained on and cannot place. */
+  private async rankedItem(known: KnownViewer, itemId: string): Promise<RankedItem | null> {
+    const { ranker } = known;
+    const isNew = !ranker.itemIndexOf.has(itemId);
+    return rankedItem(known, itemId, isNew ? await this.newItems(ranker) : []);
+  }
+
+  private async newItems(ranker: LoadedRanker): Promise<readonly NewItem[]> {
+    return (await this.deps.newItems?.of(ranker)) ?? [];
   }
 
   private async viewerOfHistory(userId: string): Promise<KnownViewer | null> {
@@ -240,7 +229,7 @@ export class RecommendationService {
   }
 
   private async rankedByModel(userId: string, known: KnownViewer): Promise<Ranked> {
-    const newItems = (await this.deps.newItems?.of(known.ranker)) ?? [];
+    const newItems = await this.newItems(known.ranker);
     const { viewer, ranker, source } = known;
     const madeFrom = [ranker.versionId, JSON.stringify(viewer), newItems.length].join(" ");
     const list = this.lists.get(userId, madeFrom, () => rankedList(known, newItems));
@@ -285,15 +274,6 @@ export class RecommendationService {
       source: "POPULARITY",
     };
   }
-}
-
-function scoresOf({ ranker: { model }, viewer }: KnownViewer): Float32Array {
-  return "history" in viewer ? model.scoreHistory(viewer.history) : model.score(viewer.userIndex);
-}
-
-/** The catalogue without what the user already has; the item itself counts even then. */
-function numRanked({ ranker: { itemIds }, seen }: KnownViewer, item: number): number {
-  return itemIds.length - seen.size + (seen.has(item) ? 1 : 0);
 }
 
 /** The model's items and those that came after it, in one ranking. */

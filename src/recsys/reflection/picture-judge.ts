@@ -7,7 +7,7 @@ import { rankChange } from "../../ml/metrics/rank-change.js";
 import { midRank } from "../../ml/metrics/ranking-metrics.js";
 import type { Micro } from "../../ml/ranking/micro.js";
 import type { Recommender } from "../../ml/ranking/recommender.js";
-import { PICTURE_MODALITY } from "../ranking/recommendation.service.js";
+import { PICTURE_MODALITY } from "../ranking/ranked-item.js";
 import type { Pair } from "./pairs.js";
 import type { ShopSnapshot } from "./shop-snapshot.js";
 

@@ -3,7 +3,12 @@ import { fileURLToPath } from "node:url";
 import createWabt from "wabt";
 import { Random } from "../../../../src/ml/nn/random.js";
 import { matrix, row } from "../../../../src/ml/nn/shape.js";
-import { DotTable, SIMD_MODULE, simdSparseProduct } from "../../../../src/ml/nn/simd-kernels.js";
+import {
+  DotTable,
+  SIMD_MODULE,
+  simdPropagated,
+  simdSparseProduct,
+} from "../../../../src/ml/nn/simd-kernels.js";
 import { csrMatrix, type Entry } from "../../../../src/ml/nn/sparse.js";
 
 const R = 37;
@@ -43,6 +48,39 @@ describe("simdSparseProduct()", () => {
   it("leaves widths that are not whole vectors to others", () => {
     const target = new Float32Array(R * 6);
     expect(simdSparseProduct(csrMatrix(entries, [R, C]), matrix([C, 6]), target)).toBe(false);
+  });
+});
+
+describe("simdPropagated()", () => {
+  const random = new Random(2);
+  const V = 31;
+  const entries = Array.from({ length: 90 }, (): Entry => [
+    random.int(V),
+    random.int(V),
+    random.normal() / 3,
+  ]);
+
+  it.each([1, 2, 3, 4])("is the mean of the levels, of %i layers", numLayers => {
+    const D = 36;
+    const x = matrix([V, D], random.normals(V * D));
+    let level = Float64Array.from(x.values);
+    const expected = level.slice();
+    for (let layer = 1; layer <= numLayers; layer++) {
+      const next = new Float64Array(V * D);
+      for (const [r, c, value] of entries) {
+        for (let d = 0; d < D; d++) {
+          next[r * D + d] += value * level[c * D + d];
+        }
+      }
+      level = next;
+      level.forEach((value, at) => (expected[at] += value));
+    }
+    const target = new Float32Array(V * D).fill(9);
+    expect(simdPropagated(csrMatrix(entries, [V, V]), x, numLayers, target)).toBe(true);
+    expect(target).toBeAllclose(
+      expected.map(value => value / (numLayers + 1)),
+      { rtol: 1e-5, atol: 1e-5 },
+    );
   });
 });
 

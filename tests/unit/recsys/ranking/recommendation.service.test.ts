@@ -169,6 +169,28 @@ describe("RecommendationService", () => {
     expect(even.deltaR).toBe((outcome!.rankBefore - even.rank) / (1 + outcome!.rankBefore));
   });
 
+  it("ranks an item that came after the training, as it is and with other pictures", async () => {
+    const { recommendations } = shop.withNewItems([{ itemId: "item-21", index: 21 }]);
+    const own = embedding("IMAGE", 21);
+    const outcome = await recommendations.whatIf(userId(0), "item-21", [
+      own,
+      embedding("IMAGE", 2),
+    ]);
+    const before = await recommendations.rankOf(userId(0), "item-21");
+    expect(before).toMatchObject({ numRanked: NUM_ITEMS - 5 + 1, source: "RANKER" });
+    const { items } = await recommendations.recommend(userId(0), 20);
+    expect(items.find(item => item.itemId === "item-21")!.rank).toBe(before!.rank);
+    expect(outcome).toMatchObject({
+      scoreBefore: before!.score,
+      rankBefore: before!.rank,
+      numRanked: before!.numRanked,
+    });
+    const [same, even] = outcome!.candidates;
+    expect(same).toEqual({ score: before!.score, rank: before!.rank, deltaR: 0 });
+    expect(even.score).toBeGreaterThan(same.score);
+    expect(even.rank).toBeLessThan(same.rank);
+  });
+
   it("has no opinion on an item or a user it does not know", async () => {
     expect(await shop.recommendations.whatIf(userId(0), "item-99", [])).toBeNull();
     expect(await shop.recommendations.whatIf("user-new", itemId(1), [])).toBeNull();

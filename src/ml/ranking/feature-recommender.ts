@@ -1,0 +1,74 @@
+/** @file What the rankers that learn from items' features have in common: how they are made, trained and given up. */
+import type { DenseKernels } from "./dense-kernels.js";
+import { createOnnxKernels } from "./onnx-kernels.js";
+import {
+  assertRankingData,
+  type FitOptions,
+  type FitReport,
+  type InductiveRecommender,
+  type ItemFeatures,
+  type RankingData,
+} from "./recommender.js";
+import { fitEpochs, type Schedule, type Trainee, trainingFingerprint } from "./training-loop.js";
+import { type UserItemVectors, VectorRecommender } from "./vector-recommender.js";
+
+/** A training, and what the model keeps of it once it has ended. */
+export type FeatureTraining<State> = Trainee & { readonly state: State };
+
+export abstract class FeatureRecommender<
+  Config extends Omit<Schedule, "fingerprint">,
+  State extends UserItemVectors,
+>
+  extends VectorRecommender
+  implements InductiveRecommender
+{
+  protected state: State | null = null;
+  private kernels: DenseKernels | null = null;
+
+  /** @param createKernels What computes dense products in training. Default: ONNX Runtime. */
+  constructor(
+    readonly config: Config,
+    private readonly createKernels: () => Promise<DenseKernels> = createOnnxKernels,
+  ) {
+    super();
+  }
+
+  protected abstract createTraining(
+    data: RankingData,
+    kernels: DenseKernels,
+  ): Promise<FeatureTraining<State>>;
+
+  abstract itemVectorOf(features: ItemFeatures): Float32Array;
+
+  abstract save(directory: string): Promise<void>;
+
+  async fit(data: RankingData, options: FitOptions = {}): Promise<FitReport> {
+    assertRankingData(`${this.algorithm}.fit`, data);
+    if (!data.modalities?.length) {
+      throw new Error(`${this.algorithm}.fit: expected at least one modality, got none`);
+    }
+    const training = await this.createTraining(data, await this.openKernels());
+    const schedule = { ...this.config, fingerprint: trainingFingerprint(this.config, data) };
+    const report = await fitEpochs(training, data, schedule, options);
+    this.state = training.state;
+    return report;
+  }
+
+  dispose(): void {
+    const { kernels } = this;
+    this.state = null;
+    this.kernels = null;
+    void kernels?.dispose();
+  }
+
+  protected async openKernels(): Promise<DenseKernels> {
+    return (this.kernels ??= await this.createKernels());
+  }
+
+  protected get trained(): State {
+    if (!this.state) {
+      throw new Error(`${this.algorithm}: expected a trained model; call fit or load first`);
+    }
+    return this.state;
+  }
+}

@@ -1,0 +1,87 @@
+/** @file One item in one user's ranking, as it is and with another picture. */
+import { midRank } from "../../ml/metrics/ranking-metrics.js";
+import { dot } from "../../ml/nn/shape.js";
+import { Micro, type Viewer } from "../../ml/ranking/micro.js";
+import { isInductive } from "../../ml/ranking/recommender.js";
+import type { NewItem } from "./new-items.js";
+import type { LoadedRanker } from "./ranker-artefact.js";
+
+/** The modality whose feature a picture is. */
+export const PICTURE_MODALITY = "visual";
+
+/** A user as the active model sees them. */
+export interface KnownViewer {
+  ranker: LoadedRanker;
+  viewer: Viewer;
+  source: "RANKER" | "FOLD_IN";
+  /** Indices of the items the user already has. */
+  seen: ReadonlySet<number>;
+}
+
+export interface RankedItem {
+  score: number;
+  /** The catalogue that the model was trained on, without what the user already has; the item itself counts even then. */
+  numRanked: number;
+  /** The rank with this score: 1 is best, ties by mid-rank. */
+  rankAt: (score: number) => number;
+  /** The score with each of the picture embeddings in place of its own; null where the model cannot tell. */
+  scoresWith: (pictures: readonly Float32Array[]) => number[] | null;
+}
+
+/** Null when the item is neither one of the training nor one of the new ones. */
+export function rankedItem(
+  known: KnownViewer,
+  itemId: string,
+  newItems: readonly NewItem[],
+): RankedItem | null {
+  const { ranker, seen } = known;
+  const scores = scoresOf(known);
+  const itemIndex = ranker.itemIndexOf.get(itemId);
+  const item =
+    itemIndex === undefined
+      ? ofNew(known, newItems, itemId)
+      : { score: scores[itemIndex], scoresWith: ofTrained(known, itemIndex) };
+  const isOneOfThem = itemIndex !== undefined && !seen.has(itemIndex);
+  const isMasked = (index: number) => index === itemIndex || seen.has(index);
+  return (
+    item && {
+      ...item,
+      numRanked: ranker.itemIds.length - seen.size + (isOneOfThem ? 0 : 1),
+      rankAt: score => midRank(score, scores, isMasked),
+    }
+  );
+}
+
+/** An item of the training keeps its place in the graphs (`what-if.ts`). */
+function ofTrained(
+  { ranker: { model }, viewer }: KnownViewer,
+  itemIndex: number,
+): RankedItem["scoresWith"] {
+  const target = { itemIndex, modality: PICTURE_MODALITY };
+  return pictures => (model instanceof Micro ? model.whatIf(viewer, target, pictures) : null);
+}
+
+/** A new item is placed anew with each picture. */
+function ofNew(
+  { ranker: { model }, viewer }: KnownViewer,
+  newItems: readonly NewItem[],
+  itemId: string,
+): Pick<RankedItem, "score" | "scoresWith"> | null {
+  const item = newItems.find(other => other.itemId === itemId);
+  if (!item || !isInductive(model)) {
+    return null;
+  }
+  const user = model.userVectorOf(viewer);
+  return {
+    score: dot(user, item.vector),
+    scoresWith: pictures =>
+      pictures.map(picture =>
+        dot(user, model.itemVectorOf({ ...item.features, [PICTURE_MODALITY]: picture })),
+      ),
+  };
+}
+
+/** The model's scores of all items it was trained on. */
+export function scoresOf({ ranker: { model }, viewer }: KnownViewer): Float32Array {
+  return "history" in viewer ? model.scoreHistory(viewer.history) : model.score(viewer.userIndex);
+}
