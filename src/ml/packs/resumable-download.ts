@@ -5,7 +5,7 @@
  * `Range`) only while the hub still describes the same bytes, and `If-Range` makes a server whose copy changed meanwhile
  * send the whole; a server that knows no ranges sends the whole anyway.
  */
-import { createWriteStream } from "node:fs";
+import { createWriteStream, type WriteStream } from "node:fs";
 import { mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { Transform } from "node:stream";
@@ -147,6 +147,7 @@ async function save(
   try {
     await pipeline(body, counting, disk, { signal: hooks.signal });
   } catch (error) {
+    await closed(disk); // or a write under way would end after the next attempt has looked
     hooks.signal?.throwIfAborted();
     if ((error as NodeJS.ErrnoException).code === "ENOSPC") {
       throw new AppError("DISK_FULL", { path: dirname(path) }, { cause: error });
@@ -156,6 +157,12 @@ async function save(
   if (file.sizeBytes !== null && doneBytes < file.sizeBytes) {
     const reason = `it ended after ${doneBytes} of ${file.sizeBytes} bytes`;
     throw new TransientFault(reason, hasAdvanced());
+  }
+}
+
+async function closed(disk: WriteStream): Promise<void> {
+  if (!disk.closed) {
+    await new Promise<void>(resolve => disk.once("close", resolve));
   }
 }
 
