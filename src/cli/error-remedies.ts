@@ -40,6 +40,8 @@ export const errorRemedies: Readonly<Record<ErrorCode, string>> = {
   IMAGE_TOO_LARGE: "Scale the picture down.",
   IMAGE_TYPE: "Convert the picture to one of the types that are named.",
   GENERATION_FAILED: "Look in the worker's log; the catalogue picture is shown meanwhile.",
+  MODERATION_UNAVAILABLE:
+    "Install the package that is named beside Vitrine (`npm install nsfwjs`), or unset `VITRINE_MODERATION`.",
   FILE_NOT_FOUND:
     "Check the path; for `startImport` put the folder below `<VITRINE_HOME>/imports`.",
   FILE_MALFORMED: "Mend the file at the place that is named.",

@@ -48,6 +48,8 @@ const environment = z.object({
   VITRINE_HUB_TOKEN: z.string().min(1).optional(),
   /** Forbids every fetch from a network, of packs and of catalogue pictures; default 0. */
   VITRINE_OFFLINE: flag.default(false),
+  /** Who says whether a drawn picture may be shown to anybody: `none` or `nsfwjs`; default none. */
+  VITRINE_MODERATION: z.enum(["none", "nsfwjs"]).default("none"),
   /** Threads that render pictures; default 1. */
   VITRINE_RENDER_THREADS: wholeNumber(1, 64).default(1),
   /** Cores one picture may use; default: one less than the machine has. */
@@ -80,6 +82,7 @@ export interface Config {
   readonly hubUrl: string;
   readonly hubToken: string | null;
   readonly isOffline: boolean;
+  readonly moderation: "none" | "nsfwjs";
   readonly renderThreads: number;
   readonly onnxThreads: number;
   readonly runJobs: boolean;
@@ -135,6 +138,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     hubUrl: settings.VITRINE_HUB_URL.replace(/\/+$/, ""),
     hubToken: settings.VITRINE_HUB_TOKEN ?? null,
     isOffline: settings.VITRINE_OFFLINE,
+    moderation: settings.VITRINE_MODERATION,
     renderThreads: settings.VITRINE_RENDER_THREADS,
     onnxThreads: settings.VITRINE_ONNX_THREADS ?? Math.max(1, availableParallelism() - 1),
     runJobs: settings.VITRINE_RUN_JOBS,
