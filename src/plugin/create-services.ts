@@ -45,8 +45,8 @@ import { LiveCaptionIndex } from "../recsys/retrieval/live-caption-index.js";
 import { PROMPT_VERSION } from "../recsys/retrieval/prompt.js";
 import { RetrievalService } from "../recsys/retrieval/retrieval.service.js";
 import { SimilarItemsService } from "../recsys/retrieval/similar-items.service.js";
-import { createModeration } from "./create-moderation.js";
 import { createModels } from "./create-models.js";
+import { createModeration } from "./create-moderation.js";
 import { createPersonalizers } from "./create-personalizers.js";
 import { lazy } from "./lazy.js";
 

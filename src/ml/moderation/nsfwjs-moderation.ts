@@ -48,6 +48,19 @@ export function nsfwjsName(config: NsfwConfig = defaultNsfwConfig): string {
   return `${PACKAGE}:${config.unsafeClasses.join("+")}<${config.maxProbability}`;
 }
 
+/** The package greets when it is loaded, and standard output is for results: until `restore` it greets on standard error. */
+function mutedInfo(): { restore: () => void } {
+  const info = Object.getOwnPropertyDescriptor(console, "info")!;
+  console.info = (...words: unknown[]) => {
+    console.error(...words);
+  };
+  return {
+    restore: () => {
+      Object.defineProperty(console, "info", info);
+    },
+  };
+}
+
 /** Whether the package is installed. */
 export function hasNsfwjs(): boolean {
   try {
@@ -75,8 +88,7 @@ export class NsfwjsModeration implements ModerationStrategy {
       throw new AppError("MODERATION_UNAVAILABLE", { package: PACKAGE, reason: "not installed" });
     }
     await loadTfjsBackend();
-    const { info } = console;
-    console.info = console.error; // it greets, and standard output is for results
+    const greet = mutedInfo();
     try {
       const { load } = (await import(CORE)) as CoreModule;
       const { MobileNetV2Model } = (await import(MODEL)) as { MobileNetV2Model: unknown };
@@ -86,7 +98,7 @@ export class NsfwjsModeration implements ModerationStrategy {
       const reason = error instanceof Error ? error.message : String(error);
       throw new AppError("MODERATION_UNAVAILABLE", { package: PACKAGE, reason }, { cause: error });
     } finally {
-      console.info = info;
+      greet.restore();
     }
   }
 

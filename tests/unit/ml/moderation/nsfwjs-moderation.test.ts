@@ -2,8 +2,8 @@
  * @file Moderation by `nsfwjs`, which is no dependency: what needs it is skipped where it is not installed
  * (`npm install --no-save nsfwjs`).
  */
-import sharp from "sharp";
 import * as tf from "@tensorflow/tfjs";
+import sharp from "sharp";
 import { noModeration } from "../../../../src/ml/moderation/moderation-strategy.js";
 import {
   defaultNsfwConfig,

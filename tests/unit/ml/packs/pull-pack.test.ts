@@ -315,7 +315,7 @@ describe("pullPack()", () => {
 
   it("fetches a changed entry anew, and drops what it no longer has", async () => {
     await pull();
-    const files = tiny.parts[0].files.filter(file => !String(file).startsWith("vae_encoder"));
+    const files = tiny.parts[0].files.slice(0, -2); // without the encoder
     const entry = packOf({
       ...tiny,
       version: "2",
