@@ -38,7 +38,7 @@ interface Classifier {
 }
 
 interface CoreModule {
-  load(name: string, options: { modelDefinitions: unknown[] }): Promise<Classifier>;
+  load: (name: string, options: { modelDefinitions: unknown[] }) => Promise<Classifier>;
 }
 
 const NUM_CLASSES = 5;
@@ -46,19 +46,6 @@ const NUM_CLASSES = 5;
 /** The strategy's name, known before its model is loaded. */
 export function nsfwjsName(config: NsfwConfig = defaultNsfwConfig): string {
   return `${PACKAGE}:${config.unsafeClasses.join("+")}<${config.maxProbability}`;
-}
-
-/** The package greets when it is loaded, and standard output is for results: until `restore` it greets on standard error. */
-function mutedInfo(): { restore: () => void } {
-  const info = Object.getOwnPropertyDescriptor(console, "info")!;
-  console.info = (...words: unknown[]) => {
-    console.error(...words);
-  };
-  return {
-    restore: () => {
-      Object.defineProperty(console, "info", info);
-    },
-  };
 }
 
 /** Whether the package is installed. */
@@ -88,7 +75,8 @@ export class NsfwjsModeration implements ModerationStrategy {
       throw new AppError("MODERATION_UNAVAILABLE", { package: PACKAGE, reason: "not installed" });
     }
     await loadTfjsBackend();
-    const greet = mutedInfo();
+    const info = console.info.bind(console);
+    console.info = console.error.bind(console); // it greets, and standard output is for results
     try {
       const { load } = (await import(CORE)) as CoreModule;
       const { MobileNetV2Model } = (await import(MODEL)) as { MobileNetV2Model: unknown };
@@ -98,7 +86,7 @@ export class NsfwjsModeration implements ModerationStrategy {
       const reason = error instanceof Error ? error.message : String(error);
       throw new AppError("MODERATION_UNAVAILABLE", { package: PACKAGE, reason }, { cause: error });
     } finally {
-      greet.restore();
+      console.info = info;
     }
   }
 
