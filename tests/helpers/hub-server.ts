@@ -38,6 +38,8 @@ export class HubServer {
   cdnEdition = "a";
   /** Answers with this status, by `owner/name/path`. */
   readonly failing = new Map<string, number>();
+  /** What it says is the size of a large file, by `owner/name/path`. */
+  readonly claimedSizes = new Map<string, number>();
   /** Changes the bytes as they are sent, by `owner/name/path`. */
   readonly damaging = new Set<string>();
   /** Breaks the connection after so many bytes of the body, once for each entry, by `owner/name/path`. */
@@ -126,7 +128,7 @@ export class HubServer {
         location: `/cdn${request.url}`,
         "x-repo-commit": commit,
         "x-linked-etag": `"${sha256(bytes)}"`,
-        "x-linked-size": bytes.length,
+        "x-linked-size": this.claimedSizes.get(key) ?? bytes.length,
         etag: `"redirect"`,
       });
       return;

@@ -1,5 +1,4 @@
 /** @file What a pull has finished so far, in a file beside it, so that the next one fetches only the rest. */
-import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
@@ -10,6 +9,7 @@ import {
   findPulledManifest,
   type PulledFile,
   pulledFileSchema,
+  sizeOnDisk,
   writeWhole,
 } from "./pulled-manifest.js";
 
@@ -25,13 +25,13 @@ export class PullJournal {
     const text = await readFile(path, "utf8").catch(() => "[]");
     const manifest = await findPulledManifest(staging); // of a pull that ended just before it took its place
     const known = [...(manifest ? filesFromHub(manifest) : []), ...parsed(text)];
-    const files = known.filter(file => existsSync(join(staging, file.path)));
+    const files: PulledFile[] = [];
+    for (const file of known) {
+      if ((await sizeOnDisk(join(staging, file.path))) === file.sizeBytes) {
+        files.push(file);
+      }
+    }
     return new PullJournal(path, new Map(files.map(file => [file.path, file])));
-  }
-
-  /** Of all that is finished. */
-  get sizeBytes(): number {
-    return [...this.files.values()].reduce((sum, file) => sum + file.sizeBytes, 0);
   }
 
   /** The finished file, if it is still the one that is wanted. */

@@ -24,7 +24,7 @@ import {
   type PulledManifest,
   writeWhole,
 } from "./pulled-manifest.js";
-import { downloadPart, dropPart } from "./resumable-download.js";
+import { downloadPart, dropPart, partSize } from "./resumable-download.js";
 
 export interface PullProgress {
   /** Of the whole pack; those that were there before are done. */
@@ -176,7 +176,7 @@ async function fetchAll(
   await mkdir(staging, { recursive: true });
   const journal = await PullJournal.open(staging);
   const totalBytes = wanted.reduce((sum, { found }) => sum + (found.sizeBytes ?? 0), 0);
-  await checkSpace(staging, totalBytes - journal.sizeBytes);
+  await checkSpace(staging, journal, wanted);
   const pulled: PulledFile[] = [];
   let doneBytes = 0;
   for (const { file, found } of wanted) {
@@ -198,10 +198,20 @@ async function fetchAll(
 }
 
 /** @throws AppError `DISK_FULL` when what is still to come does not fit. */
-async function checkSpace(folder: string, needed: number): Promise<void> {
-  const { bavail, bsize } = await statfs(folder);
+async function checkSpace(
+  staging: string,
+  journal: PullJournal,
+  wanted: readonly Wanted[],
+): Promise<void> {
+  let needed = 0;
+  for (const { file, found } of wanted) {
+    if (!journal.find(file, found)) {
+      needed += (found.sizeBytes ?? 0) - (await partSize(join(staging, file.path)));
+    }
+  }
+  const { bavail, bsize } = await statfs(staging);
   if (bavail * bsize < needed) {
-    throw new AppError("DISK_FULL", { path: folder });
+    throw new AppError("DISK_FULL", { path: staging });
   }
 }
 

@@ -4,7 +4,7 @@
  * It is written once, when the pack is complete, and then is what every later check compares with.
  */
 import { createHash } from "node:crypto";
-import { createReadStream, existsSync } from "node:fs";
+import { createReadStream } from "node:fs";
 import { readFile, rename, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
@@ -66,12 +66,19 @@ export function filesFromHub(manifest: PulledManifest): PulledFile[] {
 /** Whether every file is there at its size. */
 export async function isWhole(folder: string, manifest: PulledManifest): Promise<boolean> {
   for (const { path, sizeBytes } of manifest.files) {
-    const file = join(folder, path);
-    if (!existsSync(file) || (await stat(file)).size !== sizeBytes) {
+    if ((await sizeOnDisk(join(folder, path))) !== sizeBytes) {
       return false;
     }
   }
   return true;
+}
+
+/** Of a file, in bytes; null when it is not there. */
+export function sizeOnDisk(path: string): Promise<number | null> {
+  return stat(path).then(
+    ({ size }) => size,
+    () => null,
+  );
 }
 
 /** Both hashes that a hub may know a file by, from one read. */

@@ -6,13 +6,14 @@
  * send the whole; a server that knows no ranges sends the whole anyway.
  */
 import { createWriteStream, type WriteStream } from "node:fs";
-import { mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { z } from "zod";
 import { AppError } from "../../errors/app-error.js";
 import { faultOf, type Hub, type HubAnswer, type HubFile, textOf, TransientFault } from "./hub.js";
+import { sizeOnDisk } from "./pulled-manifest.js";
 
 const stateSchema = z.object({
   /** Of the file as the hub described it. */
@@ -45,6 +46,11 @@ export async function downloadPart(
   await hub.retrying(file.url, hooks.signal, () => attempt(hub, file, path, hooks));
   await rm(stateOf(path), { force: true });
   return partOf(path);
+}
+
+/** Of what came so far, in bytes. */
+export async function partSize(path: string): Promise<number> {
+  return (await sizeOnDisk(partOf(path))) ?? 0;
 }
 
 /** Removes what came so far. */
@@ -90,10 +96,7 @@ async function resumePoint(
   path: string,
 ): Promise<{ offset: number; state: PartState | null }> {
   const state = await readState(path);
-  const offset = await stat(partOf(path)).then(
-    ({ size }) => size,
-    () => 0,
-  );
+  const offset = await partSize(path);
   const isSame = state !== null && identity !== null && state.identity === identity;
   if (!isSame || offset > (sizeBytes ?? Infinity)) {
     await dropPart(path);

@@ -287,6 +287,12 @@ describe("pullPack()", () => {
     expect(server.seen.filter(({ method }) => method === "GET")).toEqual([]);
   });
 
+  it("fetches nothing of a pack that does not fit on the disk", async () => {
+    server.claimedSizes.set(UNET, 1e16);
+    await expect(pull()).rejects.toMatchObject({ code: "DISK_FULL" });
+    expect(server.seen.filter(({ method }) => method === "GET")).toEqual([]);
+  });
+
   it("refuses a second pull at the same time", async () => {
     const first = pull();
     await expect(pull()).rejects.toMatchObject({
