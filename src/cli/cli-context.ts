@@ -17,4 +17,6 @@ export interface OpenedContext {
 export interface CliContext {
   /** Reads the configuration and opens the database; the caller closes it. */
   open(): Promise<OpenedContext>;
+  /** A signal that SIGINT and SIGTERM raise, for a command that needs no database. */
+  interruptible(): AbortSignal;
 }

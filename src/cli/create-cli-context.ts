@@ -18,13 +18,18 @@ export function createCliContext(): MainContext {
     }
     stopping.abort();
   };
+  const interruptible = () => {
+    process.on("SIGINT", stop);
+    process.on("SIGTERM", stop);
+    return stopping.signal;
+  };
   return {
     get interrupted() {
       return stopping.signal.aborted;
     },
+    interruptible,
     async open() {
-      process.on("SIGINT", stop);
-      process.on("SIGTERM", stop);
+      const signal = interruptible();
       const config = loadConfig();
       const db = await openDatabase({
         databaseUrl: config.databaseUrl,
@@ -35,7 +40,7 @@ export function createCliContext(): MainContext {
         home: config.home,
         config,
         logger: createLogger(config.logLevel),
-        signal: stopping.signal,
+        signal,
         close: () => db.close(),
       };
     },

@@ -40,15 +40,29 @@ export const errorRemedies: Readonly<Record<ErrorCode, string>> = {
   IMAGE_TOO_LARGE: "Scale the picture down.",
   IMAGE_TYPE: "Convert the picture to one of the types that are named.",
   GENERATION_FAILED: "Look in the worker's log; the catalogue picture is shown meanwhile.",
+  MODERATION_UNAVAILABLE:
+    "Install the package that is named beside Vitrine (`npm install nsfwjs`), or unset `VITRINE_MODERATION`.",
   FILE_NOT_FOUND:
     "Check the path; for `startImport` put the folder below `<VITRINE_HOME>/imports`.",
   FILE_MALFORMED: "Mend the file at the place that is named.",
   FETCH_REFUSED: "Use a public http(s) address; private ones are never fetched.",
   FETCH_FAILED: "Try again later, or bring the file in from a folder.",
   IMPORT_SOURCE_CHANGED: "Start the import again with `--restart`.",
-  MODEL_FILE_MISSING: "Install the package again, or check `VITRINE_MODELS`.",
-  MODEL_FILE_DAMAGED: "Fetch the model pack again.",
+  MODEL_FILE_MISSING:
+    "Fetch the pack again with `vitrine models pull NAME`; for the bundled one, install the package again.",
+  MODEL_FILE_DAMAGED:
+    "Fetch the pack again with `vitrine models pull NAME --refresh`; for the bundled one, install the package again. If it comes from the hub like that, the catalogue or the mirror is wrong.",
   MODEL_PACK_INVALID: "Check `VITRINE_MODELS`: it must be the folder of a model pack.",
+  MODEL_PACK_ABSENT:
+    "Fetch it with `vitrine models pull NAME`, or check `VITRINE_MODELS`; `vitrine models list` shows what there is.",
+  MODEL_PACK_UNKNOWN:
+    "Choose one of those that are named, or add yours to a catalogue (`VITRINE_PACKS`, docs/models.md).",
+  MODEL_PULL_RUNNING: "Wait for the process that is named, or stop it and run the command again.",
+  MODEL_DOWNLOAD_FAILED:
+    "Run `vitrine models pull` again: it continues where it stopped. Check `VITRINE_HUB_URL` and the catalogue if it fails alike.",
+  OFFLINE: "Unset `VITRINE_OFFLINE`, or fetch it on another machine and bring the folder.",
+  DISK_FULL:
+    "Make room, or set `VITRINE_MODEL_CACHE` or `VITRINE_HOME` to another disk; then run the command again.",
   CONFIG_INVALID: "Mend every setting that is listed (docs/operations.md).",
   DATABASE_UNREACHABLE: "Check `DATABASE_URL` and that Postgres runs.",
   DATA_FOLDER_LOCKED:

@@ -1,5 +1,6 @@
 /** @file `vitrine import …`: catalogues and interactions into the database; a stopped import continues. */
 import { Command, InvalidArgumentError } from "commander";
+import { loadConfig } from "../config/config.js";
 import { BlobStore } from "../db/blob-store.js";
 import {
   CatalogueImportService,
@@ -52,7 +53,8 @@ export function importCommand(context: CliContext): Command {
     .option("--allow-private", "also fetch pictures from addresses that are not public")
     .addHelpText("after", CATALOGUE_COLUMNS)
     .action(({ items, interactions, images, allowPrivate, ...flags }: CatalogueFlags) => {
-      const remote = { allowPrivate: allowPrivate ?? false };
+      const { isOffline } = loadConfig();
+      const remote = { allowPrivate: allowPrivate ?? false, isOffline };
       const source = new CatalogueSource({ items, interactions, images, remote });
       return runImport(context, source, flags);
     });

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
-import { loadConfig } from "../config/config.js";
+import { loadConfig, modelPackFolder } from "../config/config.js";
 import { openModelPack } from "../ml/runtime/model-pack.js";
 import { writePackFile } from "../ml/runtime/pack-manifest.js";
 import { exportStickers } from "../recsys/datasets/sticker-export.js";
@@ -49,7 +49,9 @@ export function modelsMeasureCommand(): Command {
 
 async function measure(flags: MeasureFlags): Promise<void> {
   const config = loadConfig();
-  const pack = await openModelPack(flags.pack ?? config.modelsFolder);
+  const pack = await openModelPack(
+    flags.pack === undefined ? config.modelsFolder : modelPackFolder(flags.pack, config.modelCache),
+  );
   const progress = createStages();
   try {
     const folder = flags.stickers ?? (await exportedStickers(config.home, progress));

@@ -1,25 +1,49 @@
-/** @file `vitrine models verify`: whether the model pack is whole. */
+/** @file `vitrine models`: the packs of base models, which are here, whether they are whole, and fetching others. */
 import { Command } from "commander";
-import { loadConfig } from "../config/config.js";
+import { loadConfig, modelPackFolder } from "../config/config.js";
 import { openModelPack } from "../ml/runtime/model-pack.js";
+import { type CliContext } from "./cli-context.js";
+import { modelsListCommand } from "./models-list.command.js";
 import { modelsMeasureCommand } from "./models-measure.command.js";
+import { modelsPullCommand } from "./models-pull.command.js";
+import { createProgress } from "./progress.js";
 
-export function modelsCommand(): Command {
-  const models = new Command("models").description("base models");
-  models
-    .command("verify")
-    .description("check every file of the model pack against its checksum")
+export function modelsCommand(context: CliContext): Command {
+  return new Command("models")
+    .description("base models")
+    .addCommand(modelsListCommand())
+    .addCommand(modelsVerifyCommand())
+    .addCommand(modelsPullCommand(context))
+    .addCommand(modelsMeasureCommand());
+}
+
+function modelsVerifyCommand(): Command {
+  return new Command("verify")
+    .description("check every file of a model pack against its checksum")
+    .argument("[pack]", "name or folder (default: the one in use)")
     .option("--json", "print one JSON line")
-    .action(async ({ json }: { json?: boolean }) => {
-      const pack = await openModelPack(loadConfig().modelsFolder);
-      await pack.verify();
-      const answer = { name: pack.name, version: pack.version, folder: pack.dir };
+    .action(async (named: string | undefined, { json }: { json?: boolean }) => {
+      const { modelCache, modelsFolder } = loadConfig();
+      const pack = await openModelPack(
+        named === undefined ? modelsFolder : modelPackFolder(named, modelCache),
+      );
+      const progress = createProgress(pack.name);
+      try {
+        await pack.verify((path, done) => {
+          progress.update(done, path);
+        });
+      } finally {
+        progress.stop();
+      }
+      const { dir: folder, manifest, name, version } = pack;
+      const numFiles = manifest?.files.length ?? 0;
+      const verdict = manifest
+        ? `is whole: ${numFiles} files match their checksums`
+        : "can be opened; it has no manifest.json, so there are no checksums to compare";
       console.log(
         json
-          ? JSON.stringify(answer)
-          : `${answer.name}@${answer.version} is whole (${answer.folder})`,
+          ? JSON.stringify({ name, version, folder, numFiles })
+          : `${name}@${version} ${verdict} (${folder})`,
       );
     });
-  models.addCommand(modelsMeasureCommand());
-  return models;
 }

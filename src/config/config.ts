@@ -1,6 +1,7 @@
 /** @file The environment, read once and validated whole. Nothing else reads `process.env`. */
+import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { z } from "zod";
 import { AppError } from "../errors/app-error.js";
 
@@ -8,6 +9,11 @@ const flag = z
   .enum(["0", "1", "false", "true"])
   .transform(value => value === "1" || value === "true");
 const wholeNumber = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
+
+const BUNDLED_PACK = "mini";
+
+/** The bundled base models, found from this file (`src/config` or `dist/config`). */
+export const bundledModels = resolve(import.meta.dirname, "../../models", BUNDLED_PACK);
 
 const environment = z.object({
   /** A Postgres to use; without it an embedded one lives in `VITRINE_HOME`. */
@@ -30,8 +36,20 @@ const environment = z.object({
     .transform(list => list.split(",").flatMap(origin => origin.trim() || [])),
   /** Secret of the shoppers' tokens (HS256), at least 32 characters; default: made once and kept in `VITRINE_HOME`. */
   VITRINE_TOKEN_SECRET: z.string().min(32, "must have at least 32 characters").optional(),
-  /** Folder of the model pack; default: the bundled `models/mini`. */
-  VITRINE_MODELS: z.string().min(1).optional(),
+  /** The model pack: the bundled one's name, the name of one in the cache, or a folder; default `mini`. */
+  VITRINE_MODELS: z.string().min(1).default(BUNDLED_PACK),
+  /** Folder of the packs that `vitrine models pull` fetches; default `models` in `VITRINE_HOME`. */
+  VITRINE_MODEL_CACHE: z.string().min(1).optional(),
+  /** A file of further packs that can be fetched, in the form of `models/packs.json`; default none. */
+  VITRINE_PACKS: z.string().min(1).optional(),
+  /** Where packs are fetched from; default the Hugging Face hub. */
+  VITRINE_HUB_URL: z.url({ protocol: /^https?$/ }).default("https://huggingface.co"),
+  /** The hub's token, for repositories that need one; default none. */
+  VITRINE_HUB_TOKEN: z.string().min(1).optional(),
+  /** Forbids every fetch from a network, of packs and of catalogue pictures; default 0. */
+  VITRINE_OFFLINE: flag.default(false),
+  /** Who says whether a drawn picture may be shown to anybody: `none` or `nsfwjs`; default none. */
+  VITRINE_MODERATION: z.enum(["none", "nsfwjs"]).default("none"),
   /** Threads that render pictures; default 1. */
   VITRINE_RENDER_THREADS: wholeNumber(1, 64).default(1),
   /** Cores one picture may use; default: one less than the machine has. */
@@ -54,16 +72,37 @@ export interface Config {
   readonly publicUrl: string;
   readonly corsOrigins: readonly string[];
   readonly tokenSecret: string | null;
-  /** Absolute path of the model pack. */
+  /** Absolute path of the model pack in use; it need not be there. */
   readonly modelsFolder: string;
+  /** Absolute path of the folder of fetched packs. */
+  readonly modelCache: string;
+  /** Absolute path. */
+  readonly packsFile: string | null;
+  /** Without a slash at the end. */
+  readonly hubUrl: string;
+  readonly hubToken: string | null;
+  readonly isOffline: boolean;
+  readonly moderation: "none" | "nsfwjs";
   readonly renderThreads: number;
   readonly onnxThreads: number;
   readonly runJobs: boolean;
   readonly logLevel: string;
 }
 
-/** The bundled base models, found from this file (`src/config` or `dist/config`). */
-const bundledModels = resolve(import.meta.dirname, "../../models/mini");
+/**
+ * Where a model pack is: the bundled one, by name; one in the cache, by name; else the folder. A name of neither stands for
+ * the cache, unless there is a folder of that name here.
+ */
+export function modelPackFolder(nameOrFolder: string, modelCache: string): string {
+  if (nameOrFolder === BUNDLED_PACK) {
+    return bundledModels;
+  }
+  const cached = join(modelCache, nameOrFolder);
+  const isName = /^[a-z0-9][a-z0-9-]*$/.test(nameOrFolder);
+  return isName && (existsSync(cached) || !existsSync(nameOrFolder))
+    ? cached
+    : resolve(nameOrFolder);
+}
 
 /**
  * The configuration that the environment asks for, frozen.
@@ -83,15 +122,23 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     throw new AppError("CONFIG_INVALID", { faults: [...faults, ...unknown].join("\n") });
   }
   const settings = parsed.data;
+  const home = resolve(settings.VITRINE_HOME);
+  const modelCache = resolve(settings.VITRINE_MODEL_CACHE ?? join(home, "models"));
   return Object.freeze({
     databaseUrl: settings.DATABASE_URL ?? null,
-    home: resolve(settings.VITRINE_HOME),
+    home,
     host: settings.VITRINE_HOST,
     port: settings.VITRINE_PORT,
     publicUrl: settings.VITRINE_PUBLIC_URL?.replace(/\/+$/, "") ?? "",
     corsOrigins: settings.VITRINE_CORS_ORIGINS,
     tokenSecret: settings.VITRINE_TOKEN_SECRET ?? null,
-    modelsFolder: settings.VITRINE_MODELS ? resolve(settings.VITRINE_MODELS) : bundledModels,
+    modelsFolder: modelPackFolder(settings.VITRINE_MODELS, modelCache),
+    modelCache,
+    packsFile: settings.VITRINE_PACKS ? resolve(settings.VITRINE_PACKS) : null,
+    hubUrl: settings.VITRINE_HUB_URL.replace(/\/+$/, ""),
+    hubToken: settings.VITRINE_HUB_TOKEN ?? null,
+    isOffline: settings.VITRINE_OFFLINE,
+    moderation: settings.VITRINE_MODERATION,
     renderThreads: settings.VITRINE_RENDER_THREADS,
     onnxThreads: settings.VITRINE_ONNX_THREADS ?? Math.max(1, availableParallelism() - 1),
     runJobs: settings.VITRINE_RUN_JOBS,

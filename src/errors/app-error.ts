@@ -59,6 +59,7 @@ export const errorCatalogue = {
   IMAGE_TOO_LARGE: [422, "The picture has {got} {unit}; at most {max} is allowed"],
   IMAGE_TYPE: [422, "The picture is {got}; JPEG, PNG, WebP, AVIF, GIF or SVG is needed"],
   GENERATION_FAILED: [500, "The picture could not be generated"],
+  MODERATION_UNAVAILABLE: [500, "Pictures cannot be moderated by '{package}': {reason}"],
   // ── files and sources ──
   FILE_NOT_FOUND: [404, "No file '{path}'"],
   FILE_MALFORMED: [422, "'{path}' is not {expected}: {reason}"],
@@ -71,7 +72,16 @@ export const errorCatalogue = {
   MODEL_FILE_MISSING: [500, "The model pack '{pack}' has no file '{path}'"],
   MODEL_FILE_DAMAGED: [500, "'{path}' of the model pack '{pack}' does not match its checksum"],
   MODEL_PACK_INVALID: [500, "'{path}' is not a model pack: {reason}"],
+  MODEL_PACK_ABSENT: [500, "There is no model pack at '{path}'"],
+  MODEL_PACK_UNKNOWN: [
+    404,
+    "No model pack is called '{pack}'; those that can be fetched are {known}",
+  ],
+  MODEL_PULL_RUNNING: [409, "Process {pid} is fetching the model pack '{pack}'"],
+  MODEL_DOWNLOAD_FAILED: [502, "'{url}' could not be fetched: {reason}"],
+  OFFLINE: [503, "{what} is not fetched: VITRINE_OFFLINE forbids the network"],
   // ── the process ──
+  DISK_FULL: [507, "There is not enough space left for '{path}'"],
   CONFIG_INVALID: [500, "The configuration has faults:\n{faults}"],
   DATABASE_UNREACHABLE: [503, "The database cannot be reached: {reason}"],
   DATA_FOLDER_LOCKED: [409, "'{path}' is in use by process {pid}"],

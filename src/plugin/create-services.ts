@@ -22,6 +22,7 @@ import { UsersRepository } from "../db/users.repository.js";
 import type { ClipEncoder } from "../ml/clip/clip-encoder.js";
 import { qualityVerdict } from "../ml/generation/quality-gate.js";
 import { summarizeRankChanges } from "../ml/metrics/rank-change.js";
+import type { ModerationStrategy } from "../ml/moderation/moderation-strategy.js";
 import type { RgbImage } from "../ml/nn/rgb-image.js";
 import { AccessService } from "../recsys/access/access.service.js";
 import { ShopperTokens } from "../recsys/access/shopper-tokens.js";
@@ -45,6 +46,7 @@ import { PROMPT_VERSION } from "../recsys/retrieval/prompt.js";
 import { RetrievalService } from "../recsys/retrieval/retrieval.service.js";
 import { SimilarItemsService } from "../recsys/retrieval/similar-items.service.js";
 import { createModels } from "./create-models.js";
+import { createModeration } from "./create-moderation.js";
 import { createPersonalizers } from "./create-personalizers.js";
 import { lazy } from "./lazy.js";
 
@@ -55,12 +57,19 @@ export interface ServicesOptions {
   db: Database;
   config: Config;
   logger: Logger;
+  /** Whether drawn pictures may be shown to anybody; default: as `config.moderation` says. */
+  moderation?: ModerationStrategy;
 }
 
 export type Services = Awaited<ReturnType<typeof createServices>>;
 
-/** @throws AppError when the model pack cannot be opened. */
-export async function createServices({ db, config, logger }: ServicesOptions) {
+/** @throws AppError when the model pack cannot be opened; `MODERATION_UNAVAILABLE`. */
+export async function createServices({
+  db,
+  config,
+  logger,
+  moderation = createModeration(config),
+}: ServicesOptions) {
   const { prisma, pool } = db;
   const { home } = config;
 
@@ -175,6 +184,7 @@ export async function createServices({ db, config, logger }: ServicesOptions) {
     rankers,
     personalizers: personalizing.personalizers,
     ...generator,
+    moderation: moderation.name,
   });
   const personalization = new PersonalizationService({ planner, images, jobs });
   const generation = new ImageGenerationService({
@@ -184,12 +194,14 @@ export async function createServices({ db, config, logger }: ServicesOptions) {
       render: async (request, hooks) =>
         (await models.renderPool()).render(request, {
           ...hooks,
-          previewInterval: PREVIEW_INTERVAL,
+          // A preview is shown before it can be moderated.
+          previewInterval: moderation.name === "" ? PREVIEW_INTERVAL : 0,
         }),
     },
     clip,
     ranking: recommendations,
     gate: qualityVerdict,
+    moderation,
     conditioner: personalizing.conditioner,
     images,
     ...generator,
@@ -217,6 +229,7 @@ export async function createServices({ db, config, logger }: ServicesOptions) {
     importsFolder: join(home, "imports"),
     index,
     indexing,
+    isOffline: config.isOffline,
     interactions: new InteractionRecordingService({
       users,
       items,
@@ -241,6 +254,9 @@ export async function createServices({ db, config, logger }: ServicesOptions) {
     similar,
     summarizeRankChanges,
     /** Frees models and threads; the database is whoever's opened it. */
-    close: () => models.close(),
+    async close() {
+      await moderation.dispose();
+      await models.close();
+    },
   };
 }

@@ -14,6 +14,7 @@ export function createWorker(services: Services, logger: Logger): Worker<Payload
     generation,
     imports,
     indexing,
+    isOffline,
     judging,
     personalizerTraining,
     queue,
@@ -28,7 +29,8 @@ export function createWorker(services: Services, logger: Logger): Worker<Payload
       PERSONALIZE_IMAGE: ({ payload }, control) => generation.generate(payload, control),
 
       IMPORT: async ({ payload: { source, folder, seed } }, { signal, report }) => {
-        const { counts, rejectsPath } = await imports.run(folderSource(source, folder, { seed }), {
+        const rows = folderSource(source, folder, { seed, isOffline });
+        const { counts, rejectsPath } = await imports.run(rows, {
           signal,
           onProgress: ({ part, done, total }) =>
             void report(total ? Math.min(1, done / total) : 0, `${part}: ${done} rows`),

@@ -85,7 +85,7 @@ export class CandidateImage {
 
   @Field(() => [String], {
     description:
-      "Why it could not be shown: `BLANK`, `NOISE`, `UNLIKE_REFERENCE`, `OFF_CAPTION`; empty if it could.",
+      "Why it could not be shown: `BLANK`, `NOISE`, `UNLIKE_REFERENCE`, `OFF_CAPTION`, `UNSAFE`; empty if it could.",
   })
   faults!: string[];
 }

@@ -35,12 +35,12 @@ const modelIndexSchema = z.looseObject({ _class_name: z.string() });
  * Opens a pack: reads and checks its index and manifest, and that every listed file is there at its size.
  * Checksums take a read of every byte, so they are left to {@link ModelPack.verify}.
  *
- * @throws AppError `MODEL_FILE_MISSING`, `MODEL_FILE_DAMAGED` (a wrong size), `MODEL_PACK_INVALID`.
+ * @throws AppError `MODEL_PACK_ABSENT`, `MODEL_FILE_MISSING`, `MODEL_FILE_DAMAGED` (a wrong size), `MODEL_PACK_INVALID`.
  */
 export async function openModelPack(dir: string): Promise<ModelPack> {
   const root = resolve(dir);
   if (!existsSync(root)) {
-    throw new AppError("MODEL_PACK_INVALID", { path: root, reason: "there is no such folder" });
+    throw new AppError("MODEL_PACK_ABSENT", { path: root });
   }
   const name = basename(root);
   await readJson(root, name, "model_index.json", modelIndexSchema);
@@ -104,13 +104,19 @@ export class ModelPack {
   /**
    * Reads every listed file and compares its SHA-256. Without manifest there is nothing to compare.
    *
+   * @param onFile told each file before it is read, and how much of the pack was read until then, 0..1.
    * @throws AppError `MODEL_FILE_MISSING`, `MODEL_FILE_DAMAGED`.
    */
-  async verify(): Promise<void> {
-    for (const { path, sha256 } of this.manifest?.files ?? []) {
+  async verify(onFile?: (path: string, done: number) => void): Promise<void> {
+    const files = this.manifest?.files ?? [];
+    const total = files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+    let doneBytes = 0;
+    for (const { path, sha256, sizeBytes } of files) {
+      onFile?.(path, doneBytes / total);
       if ((await sha256OfFile(this.path(path))) !== sha256) {
         throw new AppError("MODEL_FILE_DAMAGED", { pack: this.name, path });
       }
+      doneBytes += sizeBytes;
     }
   }
 }

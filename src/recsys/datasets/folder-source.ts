@@ -23,7 +23,7 @@ const catalogueFiles = {
 export function folderSource(
   kind: ImportSource["kind"],
   folder: string | null,
-  { seed }: { seed: number | null },
+  { seed, isOffline }: { seed: number | null; isOffline: boolean },
 ): ImportSource {
   if (kind === "stickers") {
     return new StickersSource(seed === null ? {} : { shoppers: { seed } });
@@ -41,5 +41,6 @@ export function folderSource(
   if (items === undefined && interactions === undefined) {
     throw new AppError("FILE_NOT_FOUND", { path: join(folder, catalogueFiles.items[0]) });
   }
-  return new CatalogueSource({ items, interactions, images: find(catalogueFiles.images) });
+  const images = find(catalogueFiles.images);
+  return new CatalogueSource({ items, interactions, images, remote: { isOffline } });
 }

@@ -13,6 +13,8 @@ import { defaultImageLimits } from "../../db/image-codec.js";
 import { AppError } from "../../errors/app-error.js";
 
 export interface RemoteImageOptions {
+  /** Fetch nothing; default false. */
+  isOffline?: boolean;
   /** Allow addresses that are not public, for tests and shops whose pictures are on their own network; default false. */
   allowPrivate?: boolean;
   /** Default 20 MiB. */
@@ -56,6 +58,7 @@ export class RemoteImages {
 
   constructor(options: RemoteImageOptions = {}) {
     this.options = {
+      isOffline: false,
       allowPrivate: false,
       maxBytes: defaultImageLimits.maxBytes,
       timeoutMs: 20_000,
@@ -85,9 +88,12 @@ export class RemoteImages {
   /**
    * The bytes of a picture, not yet looked at.
    *
-   * @throws AppError `FETCH_REFUSED`, `FETCH_FAILED`, `IMAGE_TOO_LARGE`; the signal's reason when aborted.
+   * @throws AppError `OFFLINE`, `FETCH_REFUSED`, `FETCH_FAILED`, `IMAGE_TOO_LARGE`; the signal's reason when aborted.
    */
   async fetch(url: string, signal: AbortSignal): Promise<Buffer> {
+    if (this.options.isOffline) {
+      throw new AppError("OFFLINE", { what: `'${url}'` });
+    }
     try {
       return await pRetry(() => this.attempt(url, signal), {
         retries: this.options.numRetries,

@@ -64,15 +64,22 @@ export const CAPTION_FLOOR_SHARE = 0.5;
 export function judgement(
   { referenceCaptionEmbedding, referenceImageEmbedding }: ReferenceEmbeddings,
   drawn: readonly RgbImage[],
-  given: { embeddings: readonly Float32Array[]; whatIf: WhatIf | null; gate: Gate },
+  given: {
+    embeddings: readonly Float32Array[];
+    whatIf: WhatIf | null;
+    gate: Gate;
+    /** What moderation has against each; default: nothing. */
+    moderated?: readonly (readonly string[])[];
+  },
 ): Judgement {
-  const { embeddings, whatIf, gate } = given;
+  const { embeddings, whatIf, gate, moderated = [] } = given;
   const ownSimilarity = dot(referenceImageEmbedding, referenceCaptionEmbedding);
   const captionFloor = CAPTION_FLOOR_SHARE * Math.max(0, ownSimilarity);
   const candidates = drawn.map((image, index): Candidate => {
     const generated = embeddings[index];
     const captionSimilarity = dot(generated, referenceCaptionEmbedding);
-    const { faults } = gate(image, { generated, reference: referenceImageEmbedding });
+    const { faults: ofQuality } = gate(image, { generated, reference: referenceImageEmbedding });
+    const faults = [...ofQuality, ...(moderated[index] ?? [])];
     return {
       image,
       captionSimilarity,

@@ -81,6 +81,8 @@ export interface PlanDependencies {
   /** Name and version of the model pack, and of the prompt. */
   generator: string;
   promptVersion: string;
+  /** Name of the moderation strategy; empty for none. */
+  moderation: string;
 }
 
 const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
@@ -137,6 +139,7 @@ export class GenerationPlanner {
         generator,
         rankingModelVersionId,
         personalizerVersionId,
+        ...(this.deps.moderation && { moderation: this.deps.moderation }),
         options: Object.entries(options).sort(), // a job's options come back in another order
       }),
     );

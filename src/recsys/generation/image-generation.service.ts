@@ -65,6 +65,8 @@ interface Dependencies {
   };
   /** Whether a picture may be shown at all, and every reason against it, such as `BLANK`. */
   gate: Gate;
+  /** What else is against showing a picture to anybody, such as `UNSAFE`. */
+  moderation: { faultsOf(images: readonly RgbImage[]): Promise<string[][]> };
   conditioner: Pick<ConditionService, "condition">;
   images: {
     findByRequestKey(requestKey: string): Promise<PersonalizedImageRow | null>;
@@ -164,10 +166,11 @@ export class ImageGenerationService {
   }
 
   private async judge(plan: GenerationPlan, drawn: readonly RgbImage[]): Promise<Judgement> {
-    const { clip, ranking, gate } = this.deps;
+    const { clip, ranking, gate, moderation } = this.deps;
+    const moderated = await moderation.faultsOf(drawn);
     const embeddings = await clip.encodeImages(drawn);
     const whatIf = await ranking.whatIf(plan.userId, plan.itemId, embeddings);
-    return judgement(plan.retrieval, drawn, { embeddings, whatIf, gate });
+    return judgement(plan.retrieval, drawn, { embeddings, whatIf, gate, moderated });
   }
 
   private async store(

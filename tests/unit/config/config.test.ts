@@ -1,4 +1,6 @@
-import { isAbsolute } from "node:path";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { isAbsolute, join, resolve } from "node:path";
 import { loadConfig } from "../../../src/config/config.js";
 import { AppError } from "../../../src/errors/app-error.js";
 
@@ -14,6 +16,35 @@ describe("loadConfig()", () => {
     expect(isAbsolute(config.home)).toBe(true);
     expect(config.modelsFolder).toMatch(/models.mini$/);
     expect(Object.isFrozen(config)).toBe(true);
+  });
+
+  it("finds the model pack by name or folder", async () => {
+    const home = await mkdtemp(join(tmpdir(), "vitrine-home-"));
+    const folderOf = (pack: string) =>
+      loadConfig({ VITRINE_HOME: home, VITRINE_MODELS: pack }).modelsFolder;
+    expect(folderOf("mini")).toBe(resolve("models/mini"));
+    expect(folderOf("sd15")).toBe(join(home, "models", "sd15"));
+    expect(folderOf("tests")).toBe(resolve("tests")); // no pack of the cache, but a folder here
+    await mkdir(join(home, "models", "tests"), { recursive: true });
+    expect(folderOf("tests")).toBe(join(home, "models", "tests"));
+    expect(folderOf("./tests")).toBe(resolve("tests"));
+    expect(folderOf(home)).toBe(home);
+    await rm(home, { recursive: true });
+  });
+
+  it("fetches packs from the hub, or where it is told, unless it is offline", () => {
+    expect(loadConfig({})).toMatchObject({
+      hubUrl: "https://huggingface.co",
+      isOffline: false,
+      packsFile: null,
+      moderation: "none",
+    });
+    expect(
+      loadConfig({ VITRINE_HUB_URL: "http://mirror.example/hub/", VITRINE_OFFLINE: "1" }),
+    ).toMatchObject({ hubUrl: "http://mirror.example/hub", isOffline: true });
+    expect(() => loadConfig({ VITRINE_HUB_URL: "ftp://mirror.example" })).toThrow(
+      "VITRINE_HUB_URL",
+    );
   });
 
   it("lists every fault at once", () => {

@@ -52,7 +52,7 @@ describe("openModelPack()", () => {
 
   it("says that there is no such folder", async () => {
     await expect(openModelPack(join(dir, "none"))).rejects.toMatchObject({
-      code: "MODEL_PACK_INVALID",
+      code: "MODEL_PACK_ABSENT",
     });
   });
 

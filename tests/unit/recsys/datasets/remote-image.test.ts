@@ -54,6 +54,17 @@ describe("isPublicAddress()", () => {
   );
 });
 
+describe("RemoteImages, offline", () => {
+  it("fetches nothing", async () => {
+    const images = new RemoteImages({ isOffline: true });
+    await expect(images.fetch("https://a.example/1.png", never)).rejects.toMatchObject({
+      code: "OFFLINE",
+      message: "'https://a.example/1.png' is not fetched: VITRINE_OFFLINE forbids the network",
+    });
+    await images.close();
+  });
+});
+
 describe("RemoteImages", () => {
   let server: Server;
   let requests: string[];

@@ -52,6 +52,22 @@ describe("judgement()", () => {
     expect(judgement(reference, [image], given).isServed).toBe(true);
   });
 
+  it("passes over a better picture that moderation is against", () => {
+    const judged = judgement(reference, [image, image], {
+      embeddings: [like, like],
+      whatIf: whatIf([
+        [9, 1],
+        [2, 4],
+      ]),
+      gate: passing,
+      moderated: [["UNSAFE"], []],
+    });
+    expect(judged).toMatchObject({
+      chosen: 1,
+      candidates: [{ faults: ["UNSAFE"] }, { faults: [] }],
+    });
+  });
+
   it("passes over a better picture that has left its caption, however high it ranks", () => {
     const judged = judgement(reference, [image, image], {
       embeddings: [unlike, like],

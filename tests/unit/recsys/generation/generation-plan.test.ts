@@ -41,6 +41,7 @@ function planner(changes: {
     personalizers: { activeVersionId: async () => changes.personalizerVersionId ?? null },
     generator: "mini@1",
     promptVersion: "1",
+    moderation: "",
     ...changes.deps,
   });
 }
@@ -66,6 +67,7 @@ describe("GenerationPlanner", () => {
     ["the ranking model", { activeVersionId: "v2" }],
     ["the generator", { deps: { generator: "mini@2" } }],
     ["the prompt template", { deps: { promptVersion: "2" } }],
+    ["moderation", { deps: { moderation: "strict" } }],
   ])("gives another key when %s changes", async (_, changes) => {
     expect(await keyOf(changes)).not.toBe(await keyOf());
   });

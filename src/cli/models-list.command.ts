@@ -1,0 +1,55 @@
+/** @file `vitrine models list`: every pack that is here or can be fetched. */
+import { Command } from "commander";
+import { bundledModels, loadConfig } from "../config/config.js";
+import { type KnownPack, listPacks } from "../ml/packs/known-packs.js";
+import { fileSize, loadPackCatalogue } from "./pack-catalogue.js";
+
+const PLACES: Readonly<Record<KnownPack["where"], string>> = {
+  absent: "not present",
+  bundled: "bundled",
+  cached: "cached",
+  folder: "folder",
+};
+
+export function modelsListCommand(): Command {
+  return new Command("list")
+    .description("every pack that is here or can be fetched; * is the one in use")
+    .option("--packs <file>", "a catalogue of further packs (default: VITRINE_PACKS)")
+    .option("--json", "print one JSON array")
+    .action(async ({ json, packs: file }: { json?: boolean; packs?: string }) => {
+      const config = loadConfig();
+      const packs = await listPacks({
+        bundledFolder: bundledModels,
+        cacheFolder: config.modelCache,
+        usedFolder: config.modelsFolder,
+        catalogue: await loadPackCatalogue(config, file),
+      });
+      console.log(json ? JSON.stringify(packs) : tableOf(packs));
+    });
+}
+
+/** A row for each pack, under it what it has and what is wrong with it. */
+function tableOf(packs: readonly KnownPack[]): string {
+  const rows = packs.map(pack => [
+    `${pack.isInUse ? "*" : " "} ${pack.name}`,
+    pack.version ?? "-",
+    PLACES[pack.where],
+    pack.sizeBytes === null ? "size unknown" : fileSize(pack.sizeBytes),
+    pack.licenses.join("; "),
+  ]);
+  const widths = rows[0].map((_, column) => Math.max(...rows.map(row => row[column].length)));
+  return packs
+    .flatMap((pack, i) => [
+      rows[i]
+        .map((cell, column) => cell.padEnd(widths[column]))
+        .join("  ")
+        .trimEnd(),
+      ...(pack.parts.length > 0 ? [`    ${pack.parts.join(", ")}`] : []),
+      ...(pack.folder ? [`    ${pack.folder}`] : []),
+      ...(pack.isOutdated
+        ? [`    the catalogue has changed since: 'vitrine models pull ${pack.name}'`]
+        : []),
+      ...(pack.fault ? [`    ${pack.fault}`] : []),
+    ])
+    .join("\n");
+}

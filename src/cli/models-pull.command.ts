@@ -1,0 +1,87 @@
+/** @file `vitrine models pull`: fetches a pack by its name; a stopped pull continues. */
+import { basename } from "node:path";
+import { Command } from "commander";
+import { bundledModels, type Config, loadConfig } from "../config/config.js";
+import { lockFolder } from "../db/folder-lock.js";
+import { AppError } from "../errors/app-error.js";
+import { Hub } from "../ml/packs/hub.js";
+import { pullPack, type PullResult } from "../ml/packs/pull-pack.js";
+import { openModelPack } from "../ml/runtime/model-pack.js";
+import { type CliContext } from "./cli-context.js";
+import { fileSize, loadPackCatalogue } from "./pack-catalogue.js";
+import { createProgress } from "./progress.js";
+
+interface PullFlags {
+  packs?: string;
+  refresh?: boolean;
+  json?: boolean;
+}
+
+export function modelsPullCommand(context: CliContext): Command {
+  return new Command("pull")
+    .description("fetch a pack into the cache; a stopped pull continues")
+    .argument("<name>", "as 'vitrine models list' shows it")
+    .option("--packs <file>", "a catalogue of further packs (default: VITRINE_PACKS)")
+    .option("--refresh", "ask the hub again and replace what changed or is damaged")
+    .option("--json", "print one JSON line")
+    .action((name: string, flags: PullFlags) => pull(name, flags, context));
+}
+
+async function pull(name: string, flags: PullFlags, context: CliContext): Promise<void> {
+  const config = loadConfig();
+  if (name === basename(bundledModels)) {
+    const pack = await openModelPack(bundledModels);
+    const result = { name, version: pack.version, folder: pack.dir, isNew: false };
+    console.log(flags.json ? JSON.stringify(result) : `${name} is bundled: nothing to fetch`);
+    return;
+  }
+  const catalogue = await loadPackCatalogue(config, flags.packs);
+  const entry = catalogue.get(name);
+  if (!entry) {
+    const known = [...catalogue.keys()].join(", ");
+    throw new AppError("MODEL_PACK_UNKNOWN", { pack: name, known });
+  }
+  const progress = createProgress(name);
+  try {
+    const result = await pullPack(entry, {
+      cacheFolder: config.modelCache,
+      connect: () => connect(config, name),
+      lock: lockFolder,
+      refresh: flags.refresh,
+      signal: context.interruptible(),
+      onProgress: ({ doneBytes, path, totalBytes }) => {
+        const stage = `${fileSize(doneBytes)} of ${fileSize(totalBytes)}  ${path}`;
+        progress.update(totalBytes > 0 ? Math.min(1, doneBytes / totalBytes) : 0, stage);
+      },
+    });
+    progress.stop();
+    const { version } = await openModelPack(result.folder);
+    console.log(
+      flags.json ? JSON.stringify({ name, version, ...result }) : textOf(name, version, result),
+    );
+  } finally {
+    progress.stop();
+  }
+}
+
+function connect({ hubToken, hubUrl, isOffline }: Config, name: string): Hub {
+  if (isOffline) {
+    throw new AppError("OFFLINE", { what: `the model pack '${name}'` });
+  }
+  return new Hub({ baseUrl: hubUrl, token: hubToken });
+}
+
+function textOf(name: string, version: string, result: PullResult): string {
+  const { folder, isNew, sizeBytes, unvouched } = result;
+  const lines = [
+    isNew
+      ? `${name}@${version}: ${fileSize(sizeBytes)} in ${folder}; use it with VITRINE_MODELS=${name}`
+      : `${name}@${version} is there already (${folder})`,
+  ];
+  if (isNew && unvouched.length > 0) {
+    lines.push(
+      `no checksum was known beforehand of ${unvouched.join(", ")}: what came is now recorded`,
+    );
+  }
+  return lines.join("\n");
+}
