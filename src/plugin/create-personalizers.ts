@@ -1,11 +1,11 @@
 /** @file The personalizer's services: versions, training, what conditions pictures; and what runs on many pictures. */
 import { join } from "node:path";
 import type { Database } from "../db/database.js";
-import type { EmbeddingsRepository } from "../db/embeddings.repository.js";
 import { decodeRgb, encodePng } from "../db/image-codec.js";
 import type { InteractionsRepository } from "../db/interactions.repository.js";
 import { PersonalizerVersionsRepository } from "../db/personalizer-versions.repository.js";
 import type { RankingModelVersionsRepository } from "../db/ranking-model-versions.repository.js";
+import type { RetrievalRepository } from "../db/retrieval.repository.js";
 import type { PersonalizerVersionRow, RankingModelVersionRow } from "../db/rows.js";
 import { AppError } from "../errors/app-error.js";
 import type { ClipEncoder } from "../ml/clip/clip-encoder.js";
@@ -32,7 +32,7 @@ interface Parts {
   models: Models;
   /** Name and version of the encoder of captions and pictures. */
   encoder: string;
-  embeddings: EmbeddingsRepository;
+  retrievalRows: RetrievalRepository;
   interactions: InteractionsRepository;
   versions: RankingModelVersionsRepository;
   rankers: RankerRegistry<RankingModelVersionRow>;
@@ -42,8 +42,18 @@ interface Parts {
 }
 
 export function createPersonalizers(parts: Parts) {
-  const { clip, db, embeddings, encoder, home, interactions, models, pictures, rankers, versions } =
-    parts;
+  const {
+    clip,
+    db,
+    encoder,
+    home,
+    interactions,
+    models,
+    pictures,
+    rankers,
+    retrievalRows,
+    versions,
+  } = parts;
   const { conditionEncoder, generator, pack } = models;
   const personalizerVersions = new PersonalizerVersionsRepository(db.prisma);
   const personalizers = new VersionRegistry<PersonalizerVersionRow, LoadedPersonalizer>({
@@ -66,7 +76,7 @@ export function createPersonalizers(parts: Parts) {
       rankers,
       versions,
       interactions,
-      items: { findAll: () => embeddings.findAllItems(encoder) },
+      items: { findAll: () => retrievalRows.findAllItems(encoder) },
     });
   const studio = new PictureStudio({
     pictures,
