@@ -1,7 +1,7 @@
 /** @file The personalizer's services: versions, training, what conditions pictures; and what runs on many pictures. */
 import { join } from "node:path";
 import type { Database } from "../db/database.js";
-import { decodeRgb, encodePng } from "../db/image-codec.js";
+import { decodeRgb, encodeGeneratedPng } from "../db/image-codec.js";
 import type { InteractionsRepository } from "../db/interactions.repository.js";
 import { PersonalizerVersionsRepository } from "../db/personalizer-versions.repository.js";
 import type { RankingModelVersionsRepository } from "../db/ranking-model-versions.repository.js";
@@ -11,6 +11,7 @@ import { AppError } from "../errors/app-error.js";
 import type { ClipEncoder } from "../ml/clip/clip-encoder.js";
 import type { RgbImage } from "../ml/nn/rgb-image.js";
 import { assertServableReward, type RewardMode } from "../ml/reflection/rank-reward.js";
+import { ArmArtist } from "../recsys/experiments/arm-artist.js";
 import { PictureExperimentService } from "../recsys/experiments/picture-experiment.service.js";
 import {
   ConditionService,
@@ -84,7 +85,10 @@ export function createPersonalizers(parts: Parts) {
       render: async (request, hooks) => (await models.renderPool()).render(request, hooks),
     },
     clip,
-    codec: { encode: encodePng, decode: bytes => decodeRgb(bytes) },
+    codec: {
+      encode: image => encodeGeneratedPng(image, generator),
+      decode: bytes => decodeRgb(bytes),
+    },
     generator,
     home,
   });
@@ -105,8 +109,8 @@ export function createPersonalizers(parts: Parts) {
     conditioner: new ConditionService({ personalizers, encoder: conditionEncoder }),
     pictureExperiments: new PictureExperimentService({
       shop,
-      studio,
-      encoder: conditionEncoder,
+      artist: new ArmArtist({ studio, encoder: conditionEncoder }),
+      pictures,
       clip,
       training: personalizerTraining,
       load: artefactPath => loadPersonalizer(pack, join(home, artefactPath)),
