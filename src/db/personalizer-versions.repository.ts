@@ -2,6 +2,7 @@
 import type { Prisma, PrismaClient } from "./generated/client.js";
 import { afterInTime, type PageRequest } from "./keyset.js";
 import type { PersonalizerVersionRow } from "./rows.js";
+import { isUuid } from "./uuid.js";
 
 export class PersonalizerVersionsRepository {
   constructor(private readonly prisma: PrismaClient) {}
@@ -22,8 +23,8 @@ export class PersonalizerVersionsRepository {
     });
   }
 
-  findById(id: string): Promise<PersonalizerVersionRow | null> {
-    return this.prisma.personalizerVersion.findUnique({ where: { id } });
+  async findById(id: string): Promise<PersonalizerVersionRow | null> {
+    return isUuid(id) ? this.prisma.personalizerVersion.findUnique({ where: { id } }) : null;
   }
 
   /** Newest first. */

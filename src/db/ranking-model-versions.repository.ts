@@ -1,6 +1,7 @@
 /** @file Versions of the ranking model: what was trained, how well it did, and which one serves. */
 import type { Prisma, PrismaClient } from "./generated/client.js";
 import type { RankingModelVersionRow } from "./rows.js";
+import { isUuid } from "./uuid.js";
 
 export class RankingModelVersionsRepository {
   constructor(private readonly prisma: PrismaClient) {}
@@ -22,8 +23,8 @@ export class RankingModelVersionsRepository {
     });
   }
 
-  findById(id: string): Promise<RankingModelVersionRow | null> {
-    return this.prisma.rankingModelVersion.findUnique({ where: { id } });
+  async findById(id: string): Promise<RankingModelVersionRow | null> {
+    return isUuid(id) ? this.prisma.rankingModelVersion.findUnique({ where: { id } }) : null;
   }
 
   findActive(): Promise<RankingModelVersionRow | null> {

@@ -13,7 +13,9 @@ const training = z
   .record(z.string(), z.unknown())
   .transform((given, { issues }): Partial<PersonalizerTrainingConfig> => {
     const { data = {}, error } = personalizerConfigSchema.partial().safeParse(given);
-    issues.push(...(error?.issues ?? []).map(issue => ({ ...issue, input: given })));
+    error?.issues.forEach(({ message, path }) => {
+      issues.push({ code: "custom", message, path, input: given });
+    });
     return Object.fromEntries(Object.entries(data).filter(([key]) => key in given));
   });
 

@@ -48,8 +48,8 @@ describe("an experiment's training", () => {
       training,
       arms: [{ name: "a", condition: "personalizer" }],
     });
-    expect(JSON.stringify(error?.issues)).toContain(Object.keys(training)[0]);
-    expect(error?.issues[0].path[0]).toBe("training");
+    expect(JSON.stringify(error!.issues)).toContain(Object.keys(training)[0]);
+    expect(error!.issues[0].path[0]).toBe("training");
   });
 });
 
