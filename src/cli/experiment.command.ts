@@ -59,11 +59,10 @@ export function experimentCommand(context: CliContext): Command {
         const services = await createServices(opened);
         const startMs = performance.now();
         const { encoder, generator } = services.models;
-        const { scales: _, ...asked } = experiment;
         /** After every arm, so that what was found is there whenever the run is stopped. */
         const write = async (runs: readonly ArmOutcomes[]) => {
           const result = {
-            experiment: asked,
+            experiment: { ...experiment, scales: undefined },
             scale: scale ?? null,
             isComplete: runs.length === experiment.arms.length * experiment.seeds.length,
             command,

@@ -149,7 +149,9 @@ export class PictureExperimentService {
         const history = historyItemIds.flatMap(id => shop.items.get(id)?.blobHash ?? []);
         const latest = Array.from({ length: numHistory }, (_, n) => history.at(n - numHistory));
         return Promise.all(
-          [...latest, blobHash].map(hash => (hash === undefined ? null : pictures.load(hash))),
+          [...latest, blobHash].map(hash =>
+            hash === undefined ? Promise.resolve(null) : pictures.load(hash),
+          ),
         );
       }),
     );

@@ -1,5 +1,5 @@
-import type { ArmOutcomes } from "../../../../src/recsys/experiments/picture-experiment.service.js";
 import { pictureExperimentSchema } from "../../../../src/recsys/experiments/experiment-config.js";
+import type { ArmOutcomes } from "../../../../src/recsys/experiments/picture-experiment.service.js";
 import {
   baselineOf,
   summarizeOutcomes,

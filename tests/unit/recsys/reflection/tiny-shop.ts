@@ -181,7 +181,7 @@ export function createTinyModel(
   given: Readonly<Record<string, unknown>> = {},
 ): { model: PersonalizerModel; llm: Llama; personalizer: Personalizer } {
   const llm = tinyLlama();
-  const config = { ...tinyPersonalizerConfig, ...given } as PersonalizerConfig; // checked by create
+  const config = { ...tinyPersonalizerConfig, ...given }; // checked by create
   const personalizer = Personalizer.create(config, llm, seed);
   return { llm, personalizer, model: modelOf(personalizer, llm) };
 }

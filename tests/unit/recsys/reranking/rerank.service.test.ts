@@ -186,8 +186,11 @@ describe("RerankService", () => {
     const first = createProcess();
     const expected = await first.run();
     const again = createProcess();
-    const { runId: _, versionId: __, ...report } = await again.run();
-    expect(expected).toMatchObject(report);
+    const { arms, comparisons } = await again.run();
+    expect({ arms, comparisons }).toEqual({
+      arms: expected.arms,
+      comparisons: expected.comparisons,
+    });
     expect(again.studio.counts.drawn).toBe(0);
     expect(
       (await readdir(join(home, "reranks", "runs"))).filter(f => f.endsWith(".json")),
