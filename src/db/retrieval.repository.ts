@@ -36,7 +36,10 @@ export interface RetrievalState {
   history: readonly (ItemStamp & { occurredAt: Date })[];
 }
 
-/** The transactions that last wrote the rows of an item: every change of one is another transaction. */
+/** How the stamp of an item begins that is not there. */
+const NO_ITEM = ":";
+
+/** The transactions that last wrote the rows of an item, its own first: every change of one is another transaction. */
 function stampOf(itemId: string): string {
   const written = (table: string, more = "") =>
     `(SELECT xmin FROM ${table} AS own WHERE own.item_id = ${itemId}${more})`;
@@ -54,7 +57,6 @@ const STATE = {
       GROUP BY item_id ORDER BY occurred_at DESC, item_id LIMIT $3
     ), wanted AS (SELECT item_id, occurred_at FROM latest UNION ALL SELECT $2, NULL)
     SELECT wanted.item_id AS "itemId", wanted.occurred_at AS "occurredAt", ${stampOf("wanted.item_id")} AS stamp,
-      EXISTS (SELECT FROM items WHERE items.id = wanted.item_id) AS "itemExists",
       EXISTS (SELECT FROM users WHERE users.id = $1) AS "userExists"
     FROM wanted ORDER BY wanted.occurred_at, wanted.item_id DESC`,
 };
@@ -62,7 +64,6 @@ const STATE = {
 interface StateRow extends ItemStamp {
   /** Null for the reference. */
   occurredAt: Date | null;
-  itemExists: boolean;
   userExists: boolean;
 }
 
@@ -101,7 +102,7 @@ export class RetrievalRepository {
     const reference = rows.find(({ occurredAt }) => occurredAt === null)!; // the row that is always there
     return {
       userExists: reference.userExists,
-      reference: reference.itemExists ? { itemId, stamp: reference.stamp } : null,
+      reference: reference.stamp.startsWith(NO_ITEM) ? null : { itemId, stamp: reference.stamp },
       history: rows.flatMap(({ itemId: id, occurredAt, stamp }) =>
         occurredAt === null ? [] : [{ itemId: id, stamp, occurredAt }],
       ),
