@@ -6,8 +6,15 @@ import { promisify } from "node:util";
 import { Command } from "commander";
 import { writeAtomically } from "../ml/nn/safetensors.js";
 import { createServices } from "../plugin/create-services.js";
-import { pictureExperimentSchema } from "../recsys/experiments/experiment-config.js";
+import { contactSheet } from "../recsys/evaluation/contact-sheet.js";
 import {
+  type PictureExperiment,
+  pictureExperimentSchema,
+  scaledExperiment,
+} from "../recsys/experiments/experiment-config.js";
+import type { ArmOutcomes } from "../recsys/experiments/picture-experiment.service.js";
+import {
+  baselineOf,
   type ExperimentResult,
   type Figure,
   summarizeOutcomes,
@@ -17,9 +24,14 @@ import { readJsonFile } from "./json-file.js";
 import { createProgress } from "./progress.js";
 
 interface Options {
+  scale?: string;
   output?: string;
+  sheet?: string;
   json?: boolean;
 }
+
+/** Users of a contact sheet, pictures of each one's history, and pixels of a picture. */
+const SHEET = { numUsers: 8, numHistory: 5, side: 128 };
 
 export function experimentCommand(context: CliContext): Command {
   return new Command("experiment")
@@ -27,36 +39,69 @@ export function experimentCommand(context: CliContext): Command {
       "run arms x seeds of personalised pictures on held-out users; goes on where it stopped",
     )
     .argument("<file>", "an experiment, such as experiments/stickers.json")
+    .option("--scale <name>", "one of the experiment's scales, such as quick")
     .option("--output <file>", "where the results go; default results/<name>.json")
+    .option(
+      "--sheet <file>",
+      "a PNG of eight users: history, reference, keyword-only and personalised picture",
+    )
     .option("--json", "print one JSON line")
-    .action(async (file: string, { json, output }: Options) => {
-      const experiment = await readJsonFile(file, "an experiment", pictureExperimentSchema);
+    .action(async (file: string, { json, output, scale, sheet }: Options) => {
+      const given = await readJsonFile(file, "an experiment", pictureExperimentSchema);
+      const experiment = scaledExperiment(given, scale);
+      const name = scale === undefined ? experiment.name : `${experiment.name}-${scale}`;
+      const path = output ?? join("results", `${name}.json`);
+      const command = `vitrine experiment ${file}${scale === undefined ? "" : ` --scale ${scale}`}`;
+      const commit = await commitOf();
       const opened = await context.open();
       const progress = createProgress("experiment");
       try {
         const services = await createServices(opened);
         const startMs = performance.now();
+        const { encoder, generator } = services.models;
+        /** After every arm, so that what was found is there whenever the run is stopped. */
+        const write = async (runs: readonly ArmOutcomes[]) => {
+          const result = {
+            experiment: { ...experiment, scales: undefined },
+            scale: scale ?? null,
+            isComplete: runs.length === experiment.arms.length * experiment.seeds.length,
+            command,
+            commit,
+            generator,
+            clip: encoder.name,
+            seconds: Math.round((performance.now() - startMs) / 1_000),
+            peakMemoryMib: Math.round(process.resourceUsage().maxRSS / 1_024),
+            ...summarizeOutcomes(runs, { baseline: baselineOf(experiment) }),
+            runs,
+          };
+          await mkdir(dirname(path), { recursive: true });
+          await writeAtomically(path, `${JSON.stringify(result, null, 1)}\n`);
+        };
         const runs = await services.pictureExperiments.run(experiment, {
           signal: opened.signal,
-          onProgress: ({ fraction, stage }) => {
-            progress.update(fraction, stage);
+          onProgress: ({ fraction, secondsLeft, stage }) => {
+            progress.update(fraction, `${stage}${timeLeft(secondsLeft)}`);
           },
+          onArm: write,
         });
         progress.stop();
-        const summary = summarizeOutcomes(runs);
-        const path = output ?? join("results", `${experiment.name}.json`);
-        await mkdir(dirname(path), { recursive: true });
-        const result = {
-          experiment,
-          command: `vitrine experiment ${file}`,
-          commit: await commitOf(),
-          generator: services.models.generator,
-          clip: services.models.encoder.name,
-          seconds: Math.round((performance.now() - startMs) / 1_000),
-          ...summary,
-          runs,
-        };
-        await writeAtomically(path, `${JSON.stringify(result, null, 1)}\n`);
+        if (sheet !== undefined) {
+          const rows = await services.pictureExperiments.sheet(
+            experiment,
+            { arms: shownArms(experiment), ...SHEET },
+            opened.signal,
+          );
+          await mkdir(dirname(sheet), { recursive: true });
+          await writeAtomically(
+            sheet,
+            await contactSheet(rows.flat(), {
+              columns: rows[0].length,
+              generator,
+              side: SHEET.side,
+            }),
+          );
+        }
+        const summary = summarizeOutcomes(runs, { baseline: baselineOf(experiment) });
         console.log(json ? JSON.stringify({ path, ...summary }) : `${tableOf(summary)}\n${path}`);
         await services.close();
       } finally {
@@ -64,6 +109,23 @@ export function experimentCommand(context: CliContext): Command {
         await opened.close();
       }
     });
+}
+
+/** The keyword-only arm, if there is one, and the baseline. */
+function shownArms(experiment: PictureExperiment) {
+  const keywords = experiment.arms.find(({ condition }) => condition === "keywords");
+  const baseline = experiment.arms.find(({ name }) => name === baselineOf(experiment));
+  return [keywords, baseline].filter(arm => arm !== undefined);
+}
+
+/** In words, such as ", 1 h 20 min left". */
+export function timeLeft(seconds: number | null): string {
+  if (seconds === null) {
+    return "";
+  }
+  const minutes = Math.ceil(seconds / 60);
+  const hours = Math.floor(minutes / 60);
+  return `, ${hours > 0 ? `${hours} h ` : ""}${minutes % 60} min left`;
 }
 
 /** Of the working folder; null where there is none. */
@@ -75,7 +137,7 @@ async function commitOf(): Promise<string | null> {
   }
 }
 
-function tableOf({ arms, comparisons }: ExperimentResult): string {
+function tableOf({ arms, comparisons, tests }: ExperimentResult): string {
   const figure = ({ interval, value }: Figure, digits: number) =>
     `${value.toFixed(digits)} [${interval.map(end => end.toFixed(digits)).join(", ")}]`;
   const head = "| arm | ΔR mean | ΔR median | win rate | CPS | CPIS | CS | CIS | not shown |";
@@ -93,17 +155,20 @@ function tableOf({ arms, comparisons }: ExperimentResult): string {
         `${(100 * arm.withFallback.fallbackRate).toFixed(0)} %`,
       ].join(" | ")} |`,
   );
-  const tests = comparisons.map(
-    ({ better, difference, holmPValue, pValue, wilcoxonPValue, worse }) =>
-      `| ${[better, worse, difference.toFixed(3), pValue.toFixed(4), holmPValue.toFixed(4), wilcoxonPValue.toFixed(4)].join(" | ")} |`,
+  const differences = [
+    ...tests.map(test => ({ ...test, better: test.baseline, worse: test.other })),
+    ...comparisons,
+  ].map(
+    ({ better, difference, holmPValue, interval, pValue, wilcoxonPValue, worse }) =>
+      `| ${[better, worse, figure({ interval, value: difference }, 3), pValue.toFixed(4), holmPValue.toFixed(4), wilcoxonPValue.toFixed(4)].join(" | ")} |`,
   );
   return [
     head,
     head.replace(/[^|]+/g, "---"),
     ...rows,
     "",
-    "| better | worse | ΔR mean | bootstrap p | Holm | Wilcoxon p |",
+    "| arm | less | ΔR mean | bootstrap p | Holm | Wilcoxon p |",
     "|---|---|---|---|---|---|",
-    ...tests,
+    ...differences,
   ].join("\n");
 }

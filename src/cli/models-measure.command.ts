@@ -68,7 +68,10 @@ async function measure(flags: MeasureFlags): Promise<void> {
     progress.stop();
     if (flags.sheet) {
       const shown = images.slice(0, SHEET.numPictures);
-      await writeFile(flags.sheet, await contactSheet(shown, SHEET));
+      await writeFile(
+        flags.sheet,
+        await contactSheet(shown, { ...SHEET, generator: `${pack.name}@${pack.version}` }),
+      );
     }
     if (flags.write) {
       await keepFigures(pack.dir, figures);

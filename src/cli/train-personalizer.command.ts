@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { Command } from "commander";
 import { createServices } from "../plugin/create-services.js";
+import type { PersonalizerMetrics } from "../recsys/reflection/personalizer-training.service.js";
 import { type CliContext } from "./cli-context.js";
 import { jsonObject, readJsonFile } from "./json-file.js";
 import { createProgress } from "./progress.js";
@@ -52,7 +53,7 @@ export function trainPersonalizerCommand(context: CliContext): Command {
         console.log(
           json
             ? JSON.stringify({ id, isActive, metrics })
-            : `version ${id} (${isActive ? "active" : "not active"})\n${JSON.stringify(metrics, null, 2)}`,
+            : `version ${id} (${isActive ? "active" : "not active"})\n${speedOf(metrics)}\n${JSON.stringify(metrics, null, 2)}`,
         );
         await services.close();
       } finally {
@@ -60,4 +61,14 @@ export function trainPersonalizerCommand(context: CliContext): Command {
         await opened.close();
       }
     });
+}
+
+/** In words: how fast it was, and what it took. */
+function speedOf(metrics: unknown): string {
+  const { peakMemoryMib, speed } = metrics as PersonalizerMetrics; // as training stored it
+  const { gradients, looks, pictures } = speed.seconds;
+  return (
+    `${speed.pairsPerSecond.toFixed(2)} pairs/s (${pictures.toFixed(0)} s for pictures, ${gradients.toFixed(0)} s for ` +
+    `gradients, ${looks.toFixed(0)} s for validation), peak memory ${peakMemoryMib.toFixed(0)} MiB`
+  );
 }

@@ -1,6 +1,7 @@
-/** @file CLIP embeddings of captions and pictures (Eq. 2 and 4), and items as retrieval reads them: with their embeddings. */
+/** @file CLIP embeddings of captions and pictures (Eq. 2 and 4). */
 import type { Pool } from "pg";
 import type { EmbeddingKind } from "./rows.js";
+import { bytesOf, vectorOf } from "./vectors.js";
 
 /** What wants an embedding: a caption's text, or the hash of a picture. */
 export interface UnencodedItem {
@@ -16,18 +17,6 @@ export interface NewEmbedding {
   /** Unit length; `[D]`. */
   vector: Float32Array;
   sourceHash: string;
-}
-
-/** An item with what retrieval needs of it; embeddings by another encoder count as none. */
-export interface ItemWithEmbeddings {
-  itemId: string;
-  title: string;
-  keywords: string[];
-  caption: string | null;
-  /** E^sem; `[D]`. */
-  captionEmbedding: Float32Array | null;
-  /** E^vis; `[D]`. */
-  imageEmbedding: Float32Array | null;
 }
 
 /** What is encoded for each kind: the table it stands in, its text and its hash. */
@@ -46,20 +35,6 @@ function unencoded(kind: EmbeddingKind): string {
   return `FROM ${table} AS source LEFT JOIN embeddings ON embeddings.item_id = source.item_id AND kind = $1::embedding_kind
     WHERE (encoder, source_hash) IS DISTINCT FROM ($2, ${hash})`;
 }
-
-interface VectorRow extends Omit<ItemWithEmbeddings, "captionEmbedding" | "imageEmbedding"> {
-  captionVector: Buffer | null;
-  imageVector: Buffer | null;
-}
-
-/** Columns and joins of {@link ItemWithEmbeddings}; `$1` is the encoder. */
-const DESCRIBED = `items.id AS "itemId", items.title, items.keywords, captions.text AS caption,
-  of_caption.vector AS "captionVector", of_image.vector AS "imageVector"`;
-const WITH_EMBEDDINGS = `LEFT JOIN captions ON captions.item_id = items.id
-  LEFT JOIN embeddings AS of_caption
-    ON of_caption.item_id = items.id AND of_caption.kind = 'CAPTION' AND of_caption.encoder = $1
-  LEFT JOIN embeddings AS of_image
-    ON of_image.item_id = items.id AND of_image.kind = 'IMAGE' AND of_image.encoder = $1`;
 
 export class EmbeddingsRepository {
   constructor(private readonly pool: Pick<Pool, "query">) {}
@@ -162,47 +137,6 @@ export class EmbeddingsRepository {
     return rows.map(row => ({ ...row, vector: vectorOf(row.vector) }));
   }
 
-  // ── retrieval ──
-
-  async findItem(encoder: string, itemId: string): Promise<ItemWithEmbeddings | null> {
-    const { rows } = await this.pool.query<VectorRow>(
-      `SELECT ${DESCRIBED} FROM items ${WITH_EMBEDDINGS} WHERE items.id = $2`,
-      [encoder, itemId],
-    );
-    return rows.length > 0 ? withEmbeddings(rows[0]) : null;
-  }
-
-  /** The `limit` items the user did something with last, without `exceptItemId`, each once, in the order of time. */
-  async findHistory(
-    encoder: string,
-    { userId, exceptItemId, limit }: { userId: string; exceptItemId: string; limit: number },
-  ): Promise<(ItemWithEmbeddings & { occurredAt: Date })[]> {
-    const { rows } = await this.pool.query<VectorRow & { occurredAt: Date }>(
-      `WITH latest AS (
-         SELECT item_id, max(occurred_at) AS occurred_at FROM interactions
-         WHERE user_id = $2 AND item_id <> $3
-         GROUP BY item_id ORDER BY occurred_at DESC, item_id LIMIT $4
-       )
-       SELECT ${DESCRIBED}, latest.occurred_at AS "occurredAt"
-       FROM latest JOIN items ON items.id = latest.item_id ${WITH_EMBEDDINGS}
-       ORDER BY latest.occurred_at, items.id DESC`,
-      [encoder, userId, exceptItemId, limit],
-    );
-    return rows.map(row => ({ ...withEmbeddings(row), occurredAt: row.occurredAt }));
-  }
-
-  /** Every item with its embeddings and its picture's content hash, in the order of ids. */
-  async findAllItems(
-    encoder: string,
-  ): Promise<(ItemWithEmbeddings & { blobHash: string | null })[]> {
-    const { rows } = await this.pool.query<VectorRow & { blobHash: string | null }>(
-      `SELECT ${DESCRIBED}, item_images.blob_hash AS "blobHash" FROM items ${WITH_EMBEDDINGS}
-       LEFT JOIN item_images ON item_images.item_id = items.id ORDER BY items.id COLLATE "C"`,
-      [encoder],
-    );
-    return rows.map(row => ({ ...withEmbeddings(row), blobHash: row.blobHash }));
-  }
-
   /** Those of `itemIds` that can be bought now. */
   async findAvailable(itemIds: readonly string[]): Promise<Set<string>> {
     const { rows } = await this.pool.query<{ id: string }>(
@@ -211,26 +145,4 @@ export class EmbeddingsRepository {
     );
     return new Set(rows.map(({ id }) => id));
   }
-}
-
-function withEmbeddings({ captionVector, imageVector, ...row }: VectorRow): ItemWithEmbeddings {
-  return {
-    itemId: row.itemId,
-    title: row.title,
-    keywords: row.keywords,
-    caption: row.caption,
-    captionEmbedding: captionVector && vectorOf(captionVector),
-    imageEmbedding: imageVector && vectorOf(imageVector),
-  };
-}
-
-// Node runs on little-endian machines only, so memory already has the order of the column.
-function bytesOf(vector: Float32Array): Buffer {
-  return Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength);
-}
-
-/** A copy: a row's buffer need not begin at a multiple of 4. */
-function vectorOf(bytes: Buffer): Float32Array {
-  const copy = new Uint8Array(bytes);
-  return new Float32Array(copy.buffer, 0, Math.floor(copy.byteLength / 4));
 }

@@ -1,5 +1,6 @@
 /** @file Pictures made for shoppers, stored with their file and their rank change in one transaction. */
 import { randomUUID } from "node:crypto";
+import type { Pool } from "pg";
 import { Prisma, type PrismaClient } from "./generated/client.js";
 import type { BlobRow, PersonalizedImageRow, RankChangeRow } from "./rows.js";
 
@@ -17,15 +18,31 @@ export interface UnjudgedImage {
   blobHash: string;
 }
 
+/** Prisma takes longer to build this one statement than Postgres to answer it, and every stored picture is asked for by it. */
+const BY_REQUEST_KEY = {
+  name: "personalized-image",
+  text: `SELECT id, request_key AS "requestKey", user_id AS "userId", item_id AS "itemId", blob_hash AS "blobHash",
+      source_blob_hash AS "sourceBlobHash", seed, generator, prompt_version AS "promptVersion",
+      personalizer_version_id AS "personalizerVersionId", is_served AS "isServed", provenance,
+      caption_similarity AS "captionSimilarity", image_similarity AS "imageSimilarity",
+      generation_seconds AS "generationSeconds", created_at AS "createdAt"
+    FROM personalized_images WHERE request_key = $1`,
+};
+
 export class PersonalizedImagesRepository {
-  constructor(private readonly prisma: PrismaClient) {}
+  constructor(
+    private readonly prisma: PrismaClient,
+    private readonly pool: Pick<Pool, "query">,
+  ) {}
 
   findById(id: string): Promise<PersonalizedImageRow | null> {
     return this.prisma.personalizedImage.findUnique({ where: { id } });
   }
 
-  findByRequestKey(requestKey: string): Promise<PersonalizedImageRow | null> {
-    return this.prisma.personalizedImage.findUnique({ where: { requestKey } });
+  async findByRequestKey(requestKey: string): Promise<PersonalizedImageRow | null> {
+    const values = [requestKey];
+    const { rows } = await this.pool.query<PersonalizedImageRow>({ ...BY_REQUEST_KEY, values });
+    return rows[0] ?? null;
   }
 
   /**

@@ -2,9 +2,12 @@
 import type { Prisma, PrismaClient } from "./generated/client.js";
 import { afterInTime, type PageRequest } from "./keyset.js";
 import type { PersonalizerVersionRow } from "./rows.js";
+import { VersionsRepository } from "./versions.repository.js";
 
-export class PersonalizerVersionsRepository {
-  constructor(private readonly prisma: PrismaClient) {}
+export class PersonalizerVersionsRepository extends VersionsRepository<PersonalizerVersionRow> {
+  constructor(prisma: PrismaClient) {
+    super(prisma, prisma.personalizerVersion);
+  }
 
   /** Records that training began; a version with this id that is not yet ready begins again. */
   async begin(version: {
@@ -22,10 +25,6 @@ export class PersonalizerVersionsRepository {
     });
   }
 
-  findById(id: string): Promise<PersonalizerVersionRow | null> {
-    return this.prisma.personalizerVersion.findUnique({ where: { id } });
-  }
-
   /** Newest first. */
   findPage({ limit, after }: PageRequest<Date>): Promise<PersonalizerVersionRow[]> {
     return this.prisma.personalizerVersion.findMany({
@@ -33,64 +32,5 @@ export class PersonalizerVersionsRepository {
       orderBy: [{ createdAt: "desc" }, { id: "desc" }],
       take: limit,
     });
-  }
-
-  findActive(): Promise<PersonalizerVersionRow | null> {
-    return this.prisma.personalizerVersion.findFirst({ where: { isActive: true } });
-  }
-
-  /** The version that served before the active one: the ready one activated last among the others. */
-  findPrevious(): Promise<PersonalizerVersionRow | null> {
-    return this.prisma.personalizerVersion.findFirst({
-      where: { isActive: false, state: "READY", activatedAt: { not: null } },
-      orderBy: [{ activatedAt: "desc" }, { id: "desc" }],
-    });
-  }
-
-  async complete(
-    id: string,
-    outcome: { metrics: object; dataHash: string; artefactPath: string },
-  ): Promise<PersonalizerVersionRow> {
-    return this.prisma.personalizerVersion.update({
-      where: { id },
-      data: { ...outcome, state: "READY", failure: null, trainedAt: new Date() },
-    });
-  }
-
-  async fail(id: string, failure: string): Promise<void> {
-    await this.prisma.personalizerVersion.updateMany({
-      where: { id, state: "TRAINING" },
-      data: { state: "FAILED", failure },
-    });
-  }
-
-  /** Makes one ready version the active one, and no other. */
-  async activate(id: string): Promise<PersonalizerVersionRow> {
-    const [, version] = await this.prisma.$transaction([
-      this.prisma.personalizerVersion.updateMany({
-        where: { isActive: true, id: { not: id } },
-        data: { isActive: false },
-      }),
-      this.prisma.personalizerVersion.update({
-        where: { id, state: "READY" },
-        data: { isActive: true, activatedAt: new Date() },
-      }),
-    ]);
-    return version;
-  }
-
-  /** Makes the previous version active again and forgets that the current one was, so the next rollback goes further back. */
-  async rollBack(currentId: string, previousId: string): Promise<PersonalizerVersionRow> {
-    const [, version] = await this.prisma.$transaction([
-      this.prisma.personalizerVersion.update({
-        where: { id: currentId },
-        data: { isActive: false, activatedAt: null },
-      }),
-      this.prisma.personalizerVersion.update({
-        where: { id: previousId, state: "READY" },
-        data: { isActive: true },
-      }),
-    ]);
-    return version;
   }
 }

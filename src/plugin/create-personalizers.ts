@@ -1,16 +1,17 @@
 /** @file The personalizer's services: versions, training, what conditions pictures; and what runs on many pictures. */
 import { join } from "node:path";
 import type { Database } from "../db/database.js";
-import type { EmbeddingsRepository } from "../db/embeddings.repository.js";
-import { decodeRgb, encodePng } from "../db/image-codec.js";
+import { decodeRgb, encodeGeneratedPng } from "../db/image-codec.js";
 import type { InteractionsRepository } from "../db/interactions.repository.js";
 import { PersonalizerVersionsRepository } from "../db/personalizer-versions.repository.js";
 import type { RankingModelVersionsRepository } from "../db/ranking-model-versions.repository.js";
+import type { RetrievalRepository } from "../db/retrieval.repository.js";
 import type { PersonalizerVersionRow, RankingModelVersionRow } from "../db/rows.js";
 import { AppError } from "../errors/app-error.js";
 import type { ClipEncoder } from "../ml/clip/clip-encoder.js";
 import type { RgbImage } from "../ml/nn/rgb-image.js";
 import { assertServableReward, type RewardMode } from "../ml/reflection/rank-reward.js";
+import { ArmArtist } from "../recsys/experiments/arm-artist.js";
 import { PictureExperimentService } from "../recsys/experiments/picture-experiment.service.js";
 import {
   ConditionService,
@@ -32,7 +33,7 @@ interface Parts {
   models: Models;
   /** Name and version of the encoder of captions and pictures. */
   encoder: string;
-  embeddings: EmbeddingsRepository;
+  retrievalRows: RetrievalRepository;
   interactions: InteractionsRepository;
   versions: RankingModelVersionsRepository;
   rankers: RankerRegistry<RankingModelVersionRow>;
@@ -42,8 +43,18 @@ interface Parts {
 }
 
 export function createPersonalizers(parts: Parts) {
-  const { clip, db, embeddings, encoder, home, interactions, models, pictures, rankers, versions } =
-    parts;
+  const {
+    clip,
+    db,
+    encoder,
+    home,
+    interactions,
+    models,
+    pictures,
+    rankers,
+    retrievalRows,
+    versions,
+  } = parts;
   const { conditionEncoder, generator, pack } = models;
   const personalizerVersions = new PersonalizerVersionsRepository(db.prisma);
   const personalizers = new VersionRegistry<PersonalizerVersionRow, LoadedPersonalizer>({
@@ -66,7 +77,7 @@ export function createPersonalizers(parts: Parts) {
       rankers,
       versions,
       interactions,
-      items: { findAll: () => embeddings.findAllItems(encoder) },
+      items: { findAll: () => retrievalRows.findAllItems(encoder) },
     });
   const studio = new PictureStudio({
     pictures,
@@ -74,7 +85,10 @@ export function createPersonalizers(parts: Parts) {
       render: async (request, hooks) => (await models.renderPool()).render(request, hooks),
     },
     clip,
-    codec: { encode: encodePng, decode: bytes => decodeRgb(bytes) },
+    codec: {
+      encode: image => encodeGeneratedPng(image, generator),
+      decode: bytes => decodeRgb(bytes),
+    },
     generator,
     home,
   });
@@ -95,8 +109,8 @@ export function createPersonalizers(parts: Parts) {
     conditioner: new ConditionService({ personalizers, encoder: conditionEncoder }),
     pictureExperiments: new PictureExperimentService({
       shop,
-      studio,
-      encoder: conditionEncoder,
+      artist: new ArmArtist({ studio, encoder: conditionEncoder }),
+      pictures,
       clip,
       training: personalizerTraining,
       load: artefactPath => loadPersonalizer(pack, join(home, artefactPath)),

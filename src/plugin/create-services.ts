@@ -17,6 +17,7 @@ import { PersonalizedImagesRepository } from "../db/personalized-images.reposito
 import { RankChangesRepository } from "../db/rank-changes.repository.js";
 import { RankingModelVersionsRepository } from "../db/ranking-model-versions.repository.js";
 import { RankingQueries } from "../db/ranking-queries.js";
+import { RetrievalRepository } from "../db/retrieval.repository.js";
 import { loadTokenSecret } from "../db/token-secret.js";
 import { UsersRepository } from "../db/users.repository.js";
 import type { ClipEncoder } from "../ml/clip/clip-encoder.js";
@@ -80,7 +81,8 @@ export async function createServices({
   const interactions = new InteractionsRepository(prisma);
   const captions = new CaptionsRepository(pool);
   const embeddings = new EmbeddingsRepository(pool);
-  const images = new PersonalizedImagesRepository(prisma);
+  const retrievalRows = new RetrievalRepository(pool);
+  const images = new PersonalizedImagesRepository(prisma, pool);
   const versions = new RankingModelVersionsRepository(prisma);
   const jobRows = new JobsRepository(pool);
   const catalog = new CatalogQueries(prisma);
@@ -109,7 +111,7 @@ export async function createServices({
     folder: join(home, "index"),
     embeddings,
   });
-  const retrieval = new RetrievalService({ encoder, embeddings });
+  const retrieval = new RetrievalService({ encoder, rows: retrievalRows });
   const similar = new SimilarItemsService({
     index,
     items: {
@@ -170,7 +172,7 @@ export async function createServices({
     home,
     models,
     encoder,
-    embeddings,
+    retrievalRows,
     interactions,
     versions,
     rankers,
@@ -178,15 +180,13 @@ export async function createServices({
     clip,
   });
   const planner = new GenerationPlanner({
-    users,
-    items,
     retrieval,
     rankers,
     personalizers: personalizing.personalizers,
     ...generator,
     moderation: moderation.name,
   });
-  const personalization = new PersonalizationService({ planner, images, jobs });
+  const personalization = new PersonalizationService({ planner, items, images, jobs });
   const generation = new ImageGenerationService({
     planner,
     pictures,

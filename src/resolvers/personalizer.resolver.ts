@@ -1,7 +1,5 @@
 import { Arg, Args, Authorized, ID, Mutation, Query, Resolver } from "type-graphql";
-import { z } from "zod";
 import type { PersonalizerVersionRow } from "../db/rows.js";
-import { AppError } from "../errors/app-error.js";
 import { type Connection, PageArgs, pageComplexity } from "../schema/connection.js";
 import {
   PersonalizerConnection,
@@ -37,9 +35,6 @@ export class PersonalizerResolver {
   activatePersonalizer(
     @Arg("id", () => ID, { description: "The version's UUID." }) id: string,
   ): Promise<PersonalizerVersionRow> {
-    if (!z.uuid().safeParse(id).success) {
-      throw new AppError("PERSONALIZER_NOT_FOUND", { versionId: id });
-    }
     return this.deps.personalizers.activate(id);
   }
 

@@ -1,7 +1,5 @@
 import { Arg, Args, Authorized, ID, Mutation, Query, Resolver } from "type-graphql";
-import { z } from "zod";
 import type { RankingModelVersionRow } from "../db/rows.js";
-import { AppError } from "../errors/app-error.js";
 import { type Connection, PageArgs, pageComplexity } from "../schema/connection.js";
 import {
   RankingModelConnection,
@@ -41,9 +39,6 @@ export class RankingModelResolver {
   activateRankingModel(
     @Arg("id", () => ID, { description: "The version's UUID." }) id: string,
   ): Promise<RankingModelVersionRow> {
-    if (!z.uuid().safeParse(id).success) {
-      throw new AppError("MODEL_VERSION_NOT_FOUND", { versionId: id });
-    }
     return this.deps.rankers.activate(id);
   }
 

@@ -1,29 +1,31 @@
-import { Field, ID, Int, ObjectType } from "type-graphql";
+import { Field, ObjectType } from "type-graphql";
 import type {
   RankingModelState as RankingModelStateRow,
   RankingModelVersionRow,
 } from "../db/rows.js";
 import { connectionType } from "./connection.js";
 import { RankingModelState } from "./enums.js";
-import { DateTime, JsonObject } from "./scalars.js";
+import { JsonObject } from "./scalars.js";
+import { TrainedVersion } from "./trained-version.type.js";
 
 @ObjectType({ description: "A trained ranking model. Versions are kept; at most one is active." })
-export class RankingModelVersion implements Pick<
-  RankingModelVersionRow,
-  | "id"
-  | "algorithm"
-  | "state"
-  | "isActive"
-  | "seed"
-  | "dataHash"
-  | "failure"
-  | "createdAt"
-  | "trainedAt"
-  | "activatedAt"
-> {
-  @Field(() => ID, { description: "A UUID." })
-  id!: string;
-
+export class RankingModelVersion
+  extends TrainedVersion
+  implements
+    Pick<
+      RankingModelVersionRow,
+      | "id"
+      | "algorithm"
+      | "state"
+      | "isActive"
+      | "seed"
+      | "dataHash"
+      | "failure"
+      | "createdAt"
+      | "trainedAt"
+      | "activatedAt"
+    >
+{
   @Field(() => String, { description: "`MICRO`, `popularity`, …" })
   algorithm!: string;
 
@@ -32,12 +34,6 @@ export class RankingModelVersion implements Pick<
 
   @Field(() => Boolean, { description: "Whether recommendations come from it now." })
   isActive!: boolean;
-
-  @Field(() => JsonObject, { description: "Hyper-parameters." })
-  config!: object;
-
-  @Field(() => Int, { description: "Seed of all randomness in its training." })
-  seed!: number;
 
   @Field(() => String, {
     nullable: true,
@@ -52,18 +48,6 @@ export class RankingModelVersion implements Pick<
       "Recall and NDCG by split and cut-off, fractions 0 to 1, and training seconds; null until trained.",
   })
   metrics!: object | null;
-
-  @Field(() => String, { nullable: true, description: "Why its training failed; null otherwise." })
-  failure!: string | null;
-
-  @Field(() => DateTime, { description: "When its training was asked for." })
-  createdAt!: Date;
-
-  @Field(() => DateTime, { nullable: true, description: "When its training ended well." })
-  trainedAt!: Date | null;
-
-  @Field(() => DateTime, { nullable: true, description: "When it last became the active one." })
-  activatedAt!: Date | null;
 }
 
 export const RankingModelConnection = connectionType(RankingModelVersion, "RankingModelVersion");

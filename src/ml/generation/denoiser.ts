@@ -30,6 +30,8 @@ export interface DenoiserInput {
   unconditional: Conditioning;
   /** 1 is no guidance, and half the work. */
   guidanceScale: number;
+  /** Whether all x_t are one, so that one unconditional pass does for all. Default: false. */
+  isOneLatent?: boolean;
 }
 
 const INPUTS = ["sample", "timestep", "encoder_hidden_states"];
@@ -38,7 +40,7 @@ const GUIDANCE_INPUT = "timestep_cond";
 const GUIDANCE_DIMENSION = 256;
 
 export class Denoiser {
-  /** Latents evaluated so far: with guidance two for a picture and step, without one. */
+  /** Latents evaluated so far: with guidance at most two for a picture and step, without one. */
   numEvaluations = 0;
   /** Runs of the model so far, whatever their batch: with or without guidance one for a step. */
   numRuns = 0;
@@ -88,14 +90,22 @@ export class Denoiser {
         `Denoiser.predict: expected ${conditional[0].numTokens} unconditional tokens, got ${unconditional.numTokens}`,
       );
     }
-    const twice = new Float32Array(2 * latents.length);
-    twice.set(latents);
-    twice.set(latents, latents.length);
-    const both = [...conditional.map(() => unconditional), ...conditional];
-    const outputs = await this.evaluate(input, twice, both);
+    const { latentChannels, latentHeight, latentWidth } = this.config;
+    const size = latentChannels * latentHeight * latentWidth;
+    const B = latents.length / size;
+    const numSilent = input.isOneLatent ? 1 : B;
+    const rows = new Float32Array((numSilent + B) * size);
+    rows.set(latents.subarray(0, numSilent * size));
+    rows.set(latents, numSilent * size);
+    const conditionings = Array.from({ length: numSilent + B }, (_, row) =>
+      row < numSilent
+        ? unconditional
+        : conditional[Math.floor(((row - numSilent) * conditional.length) / B)],
+    );
+    const outputs = await this.evaluate(input, rows, conditionings);
     return guided(
-      outputs.subarray(0, latents.length),
-      outputs.subarray(latents.length),
+      outputs.subarray(0, numSilent * size),
+      outputs.subarray(numSilent * size),
       guidanceScale,
     );
   }
@@ -135,13 +145,20 @@ export class Denoiser {
   }
 }
 
-/** `unconditional + guidanceScale (conditional - unconditional)`: Ho & Salimans, eq. (6). */
+/**
+ * `unconditional + guidanceScale (conditional - unconditional)`: Ho & Salimans, eq. (6); the unconditional output may be one
+ * for all pictures.
+ */
 export function guided(
   unconditional: Float32Array,
   conditional: Float32Array,
   guidanceScale: number,
 ): Float32Array {
-  return unconditional.map((u, i) => u + guidanceScale * (conditional[i] - u));
+  const { length } = unconditional;
+  return conditional.map((c, i) => {
+    const u = unconditional[i % length];
+    return u + guidanceScale * (c - u);
+  });
 }
 
 /** Exports differ: a scalar, one value, or one for each latent (then its axis has the name of the batch axis). */

@@ -64,6 +64,8 @@ interface Guidance {
 }
 
 export class DiffusionPipeline {
+  private lastNegative: { prompt: string; conditioning: Conditioning } | null = null;
+
   private constructor(
     readonly config: PipelineConfig,
     private readonly parts: {
@@ -144,14 +146,12 @@ export class DiffusionPipeline {
 
   /** Both rows of tokens, equally long. */
   private async guidance(request: CompleteRequest): Promise<Guidance> {
-    const [negative, positive] = await this.parts.text.encode([
-      request.negativePrompt,
-      request.prompt,
-    ]);
-    const { dimension } = positive;
+    const negative = await this.negative(request.negativePrompt);
     if (request.conditions) {
       return ownGuidance(request.conditions, negative);
     }
+    const [positive] = await this.parts.text.encode([request.prompt]);
+    const { dimension } = positive;
     const more: Conditioning[] = [];
     const { image } = this.parts;
     if (image) {
@@ -170,6 +170,15 @@ export class DiffusionPipeline {
       conditional: [concatConditioning([positive, ...more])],
       unconditional: concatConditioning([negative, ...silent]),
     };
+  }
+
+  /** Encoded once, for it is nearly always the empty one. */
+  private async negative(prompt: string): Promise<Conditioning> {
+    if (this.lastNegative?.prompt !== prompt) {
+      const [conditioning] = await this.parts.text.encode([prompt]);
+      this.lastNegative = { prompt, conditioning };
+    }
+    return this.lastNegative.conditioning;
   }
 
   /** x_0 of the pictures of one batch; `[B, C, h, w]`. */
@@ -213,6 +222,7 @@ export class DiffusionPipeline {
         guidanceScale,
         conditional: attended,
         unconditional,
+        isOneLatent: sharesNoise && i === 0, // from then on each follows its own condition
       });
       const made = scheduler.step(output, first + i, latents);
       latents = made.latents;

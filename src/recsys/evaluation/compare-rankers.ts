@@ -46,3 +46,39 @@ export function comparePairs(models: readonly UserValues[], seed: number): Compa
   const adjusted = holmAdjusted(pairs.map(({ pValue }) => pValue));
   return pairs.map((pair, place) => ({ ...pair, holmPValue: adjusted[place] }));
 }
+
+/** One model against another on the same users, whichever is better. */
+export interface BaselineComparison extends PairedDifference {
+  baseline: string;
+  other: string;
+  /** p of the paired bootstrap after Holm's correction for all comparisons with the baseline. */
+  holmPValue: number;
+  /** p of Wilcoxon's signed-rank test: as it is, and after Holm's correction. */
+  wilcoxonPValue: number;
+  wilcoxonHolmPValue: number;
+}
+
+/** The baseline against each of the others, in their order; differences are the baseline's value less the other's. */
+export function compareWithBaseline(
+  baseline: UserValues,
+  others: readonly UserValues[],
+  seed: number,
+): BaselineComparison[] {
+  const tests = others.map(({ name, values }) => ({
+    baseline: baseline.name,
+    other: name,
+    ...pairedBootstrap(
+      baseline.values,
+      values,
+      new Random(seedFrom("baseline", baseline.name, name, seed)),
+    ),
+    wilcoxonPValue: wilcoxonSignedRank(baseline.values, values).pValue,
+  }));
+  const holm = holmAdjusted(tests.map(({ pValue }) => pValue));
+  const wilcoxonHolm = holmAdjusted(tests.map(({ wilcoxonPValue }) => wilcoxonPValue));
+  return tests.map((test, place) => ({
+    ...test,
+    holmPValue: holm[place],
+    wilcoxonHolmPValue: wilcoxonHolm[place],
+  }));
+}

@@ -1,9 +1,23 @@
 /** @file An experiment on personalised pictures, as a file of `experiments/` says it. */
 import { z } from "zod";
-import { personalizerConfigSchema } from "../reflection/personalizer-config.js";
+import { AppError } from "../../errors/app-error.js";
+import {
+  personalizerConfigSchema,
+  type PersonalizerTrainingConfig,
+} from "../reflection/personalizer-config.js";
 
 const count = z.int().min(1);
-const training = personalizerConfigSchema.partial();
+
+/** What is given and nothing else: `partial()` fills in the defaults, and those of an arm would overrule the experiment's. */
+const training = z
+  .record(z.string(), z.unknown())
+  .transform((given, { issues }): Partial<PersonalizerTrainingConfig> => {
+    const { data = {}, error } = personalizerConfigSchema.partial().safeParse(given);
+    error?.issues.forEach(({ message, path }) => {
+      issues.push({ code: "custom", message, path, input: given });
+    });
+    return Object.fromEntries(Object.entries(data).filter(([key]) => key in given));
+  });
 
 /**
  * What a picture attends to. `original`: none is made, the catalogue picture is judged. `keywords`: E^key alone.
@@ -12,8 +26,21 @@ const training = personalizerConfigSchema.partial();
  */
 export const armConditions = ["original", "keywords", "retrieval", "both", "personalizer"] as const;
 
+const name = z.string().regex(/^[a-z0-9-]+$/);
+
+/** How much is done: what another scale may change of an experiment. The arms are the same. */
+const scale = z.strictObject({
+  seeds: z.array(z.int()).min(1).optional(),
+  /** Held-out users. */
+  numTestPairs: count.optional(),
+  numCandidates: count.max(16).optional(),
+  numSteps: count.max(100).optional(),
+  /** `numPairs`, `numValidationPairs`, `numSteps`, `numRollouts`, …: changes to the experiment's training. */
+  training: training.default({}),
+});
+
 export const pictureExperimentSchema = z.strictObject({
-  name: z.string().regex(/^[a-z0-9-]+$/),
+  name,
   /** What it asks, for people. */
   question: z.string().default(""),
   /** Of trainings and pictures. */
@@ -28,6 +55,10 @@ export const pictureExperimentSchema = z.strictObject({
   guidanceScale: z.number().min(1).default(3),
   /** Changes to the default of every training. */
   training: training.default({}),
+  /** By name: the same experiment with less or more work, for other machines. */
+  scales: z.record(name, scale).default({}),
+  /** The arm that all others are tested against; default: the first with a personalizer, else every two arms are. */
+  baseline: z.string().optional(),
   arms: z
     .array(
       z.strictObject({
@@ -43,3 +74,32 @@ export const pictureExperimentSchema = z.strictObject({
 
 export type PictureExperiment = z.infer<typeof pictureExperimentSchema>;
 export type ExperimentArm = PictureExperiment["arms"][number];
+
+/** The experiment at one of its scales. @throws AppError `INVALID_ARGUMENT` */
+export function scaledExperiment(
+  experiment: PictureExperiment,
+  scaleName: string | undefined,
+): PictureExperiment {
+  if (scaleName === undefined) {
+    return experiment;
+  }
+  const changes = experiment.scales[scaleName];
+  if (!changes) {
+    const names = Object.keys(experiment.scales).join(", ") || "none";
+    const problem = `must be a scale of '${experiment.name}' (${names}), but got '${scaleName}'`;
+    throw new AppError("INVALID_ARGUMENT", { argument: "scale", problem });
+  }
+  return {
+    ...experiment,
+    ...changes,
+    training: mergedTraining(experiment.training, changes.training),
+  };
+}
+
+/** Changes upon changes; those of the model one by one. */
+export function mergedTraining(
+  base: PictureExperiment["training"],
+  own: PictureExperiment["training"],
+): PictureExperiment["training"] {
+  return { ...base, ...own, model: { ...base.model, ...own.model } };
+}

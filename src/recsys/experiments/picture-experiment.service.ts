@@ -8,7 +8,6 @@
 import { createHash } from "node:crypto";
 import { mkdir, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import type { ConditionEncoder } from "../../ml/generation/condition-encoder.js";
 import {
   clipImageScore,
   clipPreferenceImageScore,
@@ -16,23 +15,16 @@ import {
   clipScore,
   preferenceText,
 } from "../../ml/metrics/clip-scores.js";
-import { Random, seedFrom } from "../../ml/nn/random.js";
+import type { RgbImage } from "../../ml/nn/rgb-image.js";
 import { writeAtomically } from "../../ml/nn/safetensors.js";
-import {
-  explored,
-  personalizerInputs,
-  type PersonalizerModel,
-} from "../generation/personalizer-model.js";
+import type { PersonalizerModel } from "../generation/personalizer-model.js";
 import { assertEnough, judgingPairs, type Pair, pairRetrieval } from "../reflection/pairs.js";
-import {
-  personalizerConfig,
-  type PersonalizerTrainingConfig,
-} from "../reflection/personalizer-config.js";
+import { personalizerConfig } from "../reflection/personalizer-config.js";
 import { PictureJudge } from "../reflection/picture-judge.js";
-import type { PictureStudio, StudioRequest } from "../reflection/picture-studio.js";
 import type { ShopSnapshot } from "../reflection/shop-snapshot.js";
-import { generatorPrompt } from "../retrieval/prompt.js";
-import type { ExperimentArm, PictureExperiment } from "./experiment-config.js";
+import type { ArmArtist, Run } from "./arm-artist.js";
+import { type ExperimentArm, mergedTraining, type PictureExperiment } from "./experiment-config.js";
+import { pictureWork, trainingWork, WorkClock } from "./work-clock.js";
 
 /** What one picture did. */
 export interface PictureOutcome {
@@ -58,8 +50,9 @@ export interface ArmOutcomes {
 
 interface Dependencies {
   shop(): Promise<ShopSnapshot>;
-  studio: PictureStudio;
-  encoder(): Promise<Pick<ConditionEncoder, "encodeTexts" | "projectImage">>;
+  artist: Pick<ArmArtist, "draw">;
+  /** Catalogue pictures. */
+  pictures: { load(blobHash: string): Promise<RgbImage> };
   clip: { encodeTexts(texts: readonly string[]): Promise<Float32Array[]> };
   training: {
     train(
@@ -69,7 +62,10 @@ interface Dependencies {
         config: Readonly<Record<string, unknown>>;
         activate: boolean;
       },
-      hooks: ExperimentHooks,
+      hooks: {
+        signal?: AbortSignal;
+        onProgress?: (progress: { fraction: number; stage: string }) => void;
+      },
     ): Promise<{ id: string; artefactPath: string | null }>;
   };
   /** Reads a version's folder below the installation's; the caller disposes of it. */
@@ -78,21 +74,35 @@ interface Dependencies {
   home: string;
 }
 
-export interface ExperimentHooks {
-  signal?: AbortSignal;
-  onProgress?: (progress: { fraction: number; stage: string }) => void;
+export interface ExperimentProgress {
+  fraction: number;
+  /** Null while there is nothing to judge by. */
+  secondsLeft: number | null;
+  stage: string;
 }
 
-/** An arm in one seed: what all of its pictures share. */
-interface Run {
+export interface ExperimentHooks {
+  signal?: AbortSignal;
+  onProgress?: (progress: ExperimentProgress) => void;
+  /** Called with all that is there whenever an arm is done in a seed, and waited for. */
+  onArm?: (results: readonly ArmOutcomes[]) => Promise<void> | void;
+}
+
+/** What all arms share. */
+interface Scene {
   experiment: PictureExperiment;
-  arm: ExperimentArm;
-  config: PersonalizerTrainingConfig;
-  seed: number;
   shop: ShopSnapshot;
   judge: PictureJudge;
-  model: PersonalizerModel | null;
-  signal?: AbortSignal;
+  pairs: readonly Pair[];
+  /** CLIP embeddings of preference texts. */
+  preferences: Map<string, Float32Array>;
+  clock: WorkClock;
+}
+
+/** Where an arm's outcomes and its personalizer are kept. */
+interface Place {
+  path: string;
+  versionId: string;
 }
 
 /** Fewer pairs could not tell any arm from another. */
@@ -103,77 +113,118 @@ export class PictureExperimentService {
 
   /** Runs what is not done yet, arm after arm for each seed. */
   async run(experiment: PictureExperiment, hooks: ExperimentHooks = {}): Promise<ArmOutcomes[]> {
-    hooks.onProgress?.({ fraction: 0, stage: "reading the shop" });
-    const shop = await this.deps.shop();
-    const pairs = judgingPairs(shop, "test", { numPairs: experiment.numTestPairs, seed: 0 });
-    assertEnough(pairs, MIN_TEST_PAIRS);
-    const judge = new PictureJudge(shop);
-    const total = experiment.seeds.length * experiment.arms.length;
+    hooks.onProgress?.({ fraction: 0, secondsLeft: null, stage: "reading the shop" });
+    const scene = await this.scene(experiment);
     const results: ArmOutcomes[] = [];
     for (const seed of experiment.seeds) {
       for (const arm of experiment.arms) {
         hooks.signal?.throwIfAborted();
-        const config = personalizerConfig(mergedTraining(experiment.training, arm.training));
-        const run = { experiment, arm, config, seed, shop, judge };
-        const own = {
-          ...hooks,
-          onProgress: ({ fraction, stage }: { fraction: number; stage: string }) =>
-            hooks.onProgress?.({
-              fraction: (results.length + fraction) / total,
-              stage: `${arm.name}, seed ${seed}: ${stage}`,
-            }),
-        };
-        results.push(await this.outcomesOf(run, pairs, own));
+        results.push(await this.outcomesOf(scene, arm, seed, hooks));
+        await hooks.onArm?.(results);
       }
     }
     return results;
   }
 
+  /**
+   * What some arms show in the experiment's first seed, one row for each of the first users: the latest pictures of the
+   * history (null where it is shorter), the reference's, then each arm's. Nothing is drawn that {@link run} drew.
+   */
+  async sheet(
+    experiment: PictureExperiment,
+    {
+      arms,
+      numHistory,
+      numUsers,
+    }: { arms: readonly ExperimentArm[]; numHistory: number; numUsers: number },
+    signal?: AbortSignal,
+  ): Promise<(RgbImage | null)[][]> {
+    const scene = await this.scene(experiment);
+    const { shop } = scene;
+    const pairs = scene.pairs.slice(0, numUsers);
+    const [seed] = experiment.seeds;
+    const { artist, pictures } = this.deps;
+    const rows: (RgbImage | null)[][] = await Promise.all(
+      pairs.map(({ blobHash, historyItemIds }) => {
+        const history = historyItemIds.flatMap(id => shop.items.get(id)?.blobHash ?? []);
+        const latest = Array.from({ length: numHistory }, (_, n) => history.at(n - numHistory));
+        return Promise.all(
+          [...latest, blobHash].map(hash =>
+            hash === undefined ? Promise.resolve(null) : pictures.load(hash),
+          ),
+        );
+      }),
+    );
+    for (const arm of arms) {
+      const model = await this.trained(scene, arm, seed, { signal });
+      try {
+        for (const [index, pair] of pairs.entries()) {
+          const run = { ...runOf(scene, arm, seed), model, signal };
+          const [shown] = await artist.draw(run, pair);
+          rows[index].push(shown?.image ?? (await pictures.load(pair.blobHash)));
+        }
+      } finally {
+        model?.dispose();
+      }
+    }
+    return rows;
+  }
+
+  private async scene(experiment: PictureExperiment): Promise<Scene> {
+    const { numTestPairs: numPairs } = experiment;
+    const shop = await this.deps.shop();
+    const pairs = judgingPairs(shop, "test", { numPairs, seed: 0 });
+    assertEnough(pairs, MIN_TEST_PAIRS);
+    const work = experiment.arms.map(
+      arm =>
+        trainingWork(arm, configOf(experiment, arm)) + pictureWork(experiment, arm, pairs.length),
+    );
+    const total = experiment.seeds.length * work.reduce((sum, own) => sum + own, 0);
+    const judge = new PictureJudge(shop);
+    return { experiment, shop, judge, pairs, preferences: new Map(), clock: new WorkClock(total) };
+  }
+
+  private placeOf({ experiment, pairs, shop }: Scene, arm: ExperimentArm, seed: number): Place {
+    const { generator, home } = this.deps;
+    const { guidanceScale, numCandidates, numSteps, strength } = experiment;
+    const basis = [generator, shop.ranker.versionId, configOf(experiment, arm), seed];
+    const knobs = { guidanceScale, numCandidates, numSteps, strength };
+    const key = hashOf([basis, arm.condition, knobs, pairs]);
+    return {
+      path: join(home, "experiments", experiment.name, `${key}.json`),
+      versionId: uuidOf(hashOf(["personalizer", ...basis])),
+    };
+  }
+
   private async outcomesOf(
-    run: Omit<Run, "model">,
-    pairs: readonly Pair[],
+    scene: Scene,
+    arm: ExperimentArm,
+    seed: number,
     hooks: ExperimentHooks,
   ): Promise<ArmOutcomes> {
-    const { arm, config, experiment, seed, shop } = run;
-    const { generator, home, load, training } = this.deps;
-    const { guidanceScale, numCandidates, numSteps, strength } = experiment;
-    const trained = arm.condition === "personalizer";
-    const basis = [generator, shop.ranker.versionId, config, seed];
-    const key = hashOf([
-      basis,
-      arm.condition,
-      { guidanceScale, numCandidates, numSteps, strength },
-      pairs,
-    ]);
-    const path = join(home, "experiments", experiment.name, `${key}.json`);
+    const { clock, experiment, pairs } = scene;
+    const { path, versionId } = this.placeOf(scene, arm, seed);
+    const work = pictureWork(experiment, arm, pairs.length);
+    const report = (stage: string) => {
+      const { fraction, secondsLeft } = clock;
+      hooks.onProgress?.({ fraction, secondsLeft, stage: `${arm.name}, seed ${seed}: ${stage}` });
+    };
     const done = await readFile(path, "utf8").catch(() => null);
     if (done !== null) {
+      clock.skip(work + trainingWork(arm, configOf(experiment, arm)));
+      report("done before");
       return { ...(JSON.parse(done) as ArmOutcomes), arm: arm.name };
     }
-    let model: PersonalizerModel | null = null;
-    let versionId: string | null = null;
-    if (trained) {
-      const version = await training.train(
-        { versionId: uuidOf(hashOf(["personalizer", ...basis])), seed, config, activate: false },
-        {
-          ...hooks,
-          onProgress: ({ fraction, stage }) =>
-            hooks.onProgress?.({ fraction: 0.8 * fraction, stage }),
-        },
-      );
-      versionId = version.id;
-      model = await load(version.artefactPath!); // a trained version has one
-    }
+    const model = await this.trained(scene, arm, seed, { signal: hooks.signal, report });
     try {
-      const from = trained ? 0.8 : 0;
+      const run = { ...runOf(scene, arm, seed), model, signal: hooks.signal };
       const outcomes: PictureOutcome[] = [];
       for (const pair of pairs) {
-        outcomes.push(await this.outcomeOf({ ...run, model, signal: hooks.signal }, pair));
-        const done = outcomes.length;
-        const fraction = from + ((1 - from) * done) / pairs.length;
-        hooks.onProgress?.({ fraction, stage: `picture ${done} of ${pairs.length}` });
+        outcomes.push(await this.outcomeOf(scene, run, pair));
+        clock.advance(work / pairs.length);
+        report(`picture ${outcomes.length} of ${pairs.length}`);
       }
-      const result = { arm: arm.name, seed, versionId, outcomes };
+      const result = { arm: arm.name, seed, versionId: model && versionId, outcomes };
       await mkdir(dirname(path), { recursive: true });
       await writeAtomically(path, `${JSON.stringify(result)}\n`);
       return result;
@@ -182,14 +233,52 @@ export class PictureExperimentService {
     }
   }
 
+  /** The arm's personalizer, trained if it was not; null for an arm without. The caller disposes of it. */
+  private async trained(
+    scene: Scene,
+    arm: ExperimentArm,
+    seed: number,
+    { report, signal }: { report?: (stage: string) => void; signal?: AbortSignal },
+  ): Promise<PersonalizerModel | null> {
+    if (arm.condition !== "personalizer") {
+      return null;
+    }
+    const { clock, experiment } = scene;
+    const config = configOf(experiment, arm);
+    const work = trainingWork(arm, config);
+    const { versionId } = this.placeOf(scene, arm, seed);
+    let made: number | null = null; // fraction; what a checkpoint gave, up to the first step, is not this run's work
+    const version = await this.deps.training.train(
+      { versionId, seed, config, activate: false },
+      {
+        signal,
+        onProgress: ({ fraction, stage }) => {
+          if (fraction > 0) {
+            if (made === null) {
+              clock.skip(work * fraction);
+            } else {
+              clock.advance(work * (fraction - made));
+            }
+            made = fraction;
+          }
+          report?.(stage);
+        },
+      },
+    );
+    clock.skip(work * (1 - (made ?? 0))); // found, or stopped early
+    return this.deps.load(version.artefactPath!); // a trained version has one
+  }
+
   /** Draws a pair's picture and measures it. */
-  private async outcomeOf(run: Run, pair: Pair): Promise<PictureOutcome> {
-    const { arm, judge, shop } = run;
+  private async outcomeOf(
+    { judge, preferences, shop }: Scene,
+    run: Run,
+    pair: Pair,
+  ): Promise<PictureOutcome> {
     const reference = shop.items.get(pair.itemId)!;
     const captionEmbedding = reference.captionEmbedding!; // a pair has both
     const imageEmbedding = reference.imageEmbedding!;
-    const drawn = arm.condition === "original" ? [] : await this.draw(run, pair);
-    const embeddings = drawn.map(({ embedding }) => embedding);
+    const embeddings = (await this.deps.artist.draw(run, pair)).map(({ embedding }) => embedding);
     const judged = judge.judge(pair, embeddings);
     const best = judged.pictures.reduce(
       (top, { score }, place) => (score > judged.pictures[top].score ? place : top),
@@ -199,7 +288,9 @@ export class PictureExperimentService {
     const shown = embeddings[best] ?? imageEmbedding;
     // The same words for every arm, so that CPS compares pictures and not keywords.
     const { history, preferenceKeywords } = pairRetrieval(shop, pair, { ...run.config, k: 5 });
-    const [preference] = await this.deps.clip.encodeTexts([preferenceText(preferenceKeywords)]);
+    const text = preferenceText(preferenceKeywords);
+    const preference = preferences.get(text) ?? (await this.deps.clip.encodeTexts([text]))[0];
+    preferences.set(text, preference);
     return {
       userId: pair.userId,
       itemId: pair.itemId,
@@ -215,52 +306,14 @@ export class PictureExperimentService {
       ),
     };
   }
-
-  private async draw({ arm, config, experiment, model, seed, shop, signal }: Run, pair: Pair) {
-    const { guidanceScale, numCandidates, numSteps, strength } = experiment;
-    const context = pairRetrieval(shop, pair, config);
-    const request: Omit<StudioRequest, "prompt"> = {
-      blobHash: pair.blobHash,
-      guidanceScale,
-      numSteps,
-      strength,
-      seed: seedFrom("experiment", seed, pair.userId, pair.itemId),
-      numImages: numCandidates,
-    };
-    const { title } = shop.items.get(pair.itemId)!;
-    const imageEmbedding = context.preferenceEmbedding ?? undefined;
-    switch (arm.condition) {
-      case "original":
-        return [];
-      case "keywords":
-        return this.deps.studio.draw({ ...request, prompt: context.prompt }, { signal });
-      case "both":
-        return this.deps.studio.draw(
-          { ...request, prompt: context.prompt, imageEmbedding },
-          { signal },
-        );
-      case "retrieval": {
-        const prompt = generatorPrompt(context.referenceKeywords, [], title);
-        return this.deps.studio.draw({ ...request, prompt, imageEmbedding }, { signal });
-      }
-      case "personalizer": {
-        const inputs = await personalizerInputs(model!, await this.deps.encoder(), [context]);
-        const [policy] = model!.policy(inputs);
-        const random = new Random(seedFrom("explored", request.seed));
-        const conditions = Array.from({ length: numCandidates }, (_, t) =>
-          t === 0 ? policy.mean : explored(policy, random.normals(policy.mean.length)),
-        );
-        return this.deps.studio.draw({ ...request, prompt: "", conditions }, { signal });
-      }
-    }
-  }
 }
 
-function mergedTraining(
-  base: PictureExperiment["training"],
-  own: ExperimentArm["training"],
-): Record<string, unknown> {
-  return { ...base, ...own, model: { ...base.model, ...own.model } };
+function configOf(experiment: PictureExperiment, arm: ExperimentArm) {
+  return personalizerConfig(mergedTraining(experiment.training, arm.training));
+}
+
+function runOf({ experiment, shop }: Scene, arm: ExperimentArm, seed: number): Omit<Run, "model"> {
+  return { experiment, arm, config: configOf(experiment, arm), seed, shop };
 }
 
 function hashOf(parts: unknown): string {

@@ -1,7 +1,13 @@
 /** @file What an experiment found: each arm's figures with intervals, and which differences are more than chance. */
 import { DEFAULT_RESAMPLES, type Interval, mean, percentile } from "../../ml/metrics/bootstrap.js";
 import { Random, seedFrom } from "../../ml/nn/random.js";
-import { type Comparison, comparePairs } from "../evaluation/compare-rankers.js";
+import {
+  type BaselineComparison,
+  type Comparison,
+  comparePairs,
+  compareWithBaseline,
+} from "../evaluation/compare-rankers.js";
+import type { PictureExperiment } from "./experiment-config.js";
 import type { ArmOutcomes, PictureOutcome } from "./picture-experiment.service.js";
 
 export interface Figure {
@@ -10,26 +16,33 @@ export interface Figure {
   interval: Interval;
 }
 
-export interface ArmSummary {
-  arm: string;
-  numPairs: number;
-  numSeeds: number;
-  /** ΔR of every pair and seed, without the serving fallback. */
+/** ΔR of every pair, without the serving fallback, and CLIP scores x 100. */
+export interface Figures {
   meanDeltaR: Figure;
   medianDeltaR: Figure;
   /** Fraction with ΔR > 0; those that did not move count half. */
   winRate: Figure;
-  /** Mean ΔR and rate of the serving rule, which shows the catalogue picture where the item ranks lower. */
-  withFallback: { meanDeltaR: number; fallbackRate: number };
   cps: Figure;
   cpis: Figure;
   cs: Figure;
   cis: Figure;
 }
 
+export interface ArmSummary extends Figures {
+  arm: string;
+  numPairs: number;
+  numSeeds: number;
+  /** Mean ΔR and rate of the serving rule, which shows the catalogue picture where the item ranks lower. */
+  withFallback: { meanDeltaR: number; fallbackRate: number };
+  /** Each seed by itself. */
+  seeds: ({ seed: number; versionId: string | null } & Figures)[];
+}
+
 export interface ExperimentResult {
   arms: ArmSummary[];
-  /** Every two arms on the same pairs, by each pair's mean ΔR over seeds. */
+  /** By each pair's mean ΔR over seeds: the baseline against every other arm on the same held-out users. */
+  tests: BaselineComparison[];
+  /** Where there is no baseline: every two arms. */
   comparisons: Comparison[];
 }
 
@@ -44,40 +57,64 @@ const winRate: Statistic = values =>
   mean(values.map(value => (value > 0 ? 1 : value === 0 ? 0.5 : 0)));
 
 /** @param runs of one experiment: the same pairs in every arm and seed. */
-export function summarizeOutcomes(runs: readonly ArmOutcomes[], seed = 0): ExperimentResult {
+export function summarizeOutcomes(
+  runs: readonly ArmOutcomes[],
+  { baseline = null, seed = 0 }: { baseline?: string | null; seed?: number } = {},
+): ExperimentResult {
   const names = [...new Set(runs.map(({ arm }) => arm))];
   const byArm = names.map(arm => ({ arm, runs: runs.filter(run => run.arm === arm) }));
   const arms = byArm.map(({ arm, runs: own }): ArmSummary => {
-    const valuesOf = (of: (outcome: PictureOutcome) => number) =>
-      own[0].outcomes.map((_, pair) => own.map(run => of(run.outcomes[pair])));
-    const figure = (of: (outcome: PictureOutcome) => number, statistic: Statistic = mean) =>
-      figureOf(valuesOf(of), statistic, seedFrom(arm, seed));
-    const deltas = valuesOf(({ deltaR }) => deltaR).flat();
+    const deltas = own.flatMap(({ outcomes }) => outcomes.map(({ deltaR }) => deltaR));
     return {
       arm,
       numPairs: own[0].outcomes.length,
       numSeeds: own.length,
-      meanDeltaR: figure(({ deltaR }) => deltaR),
-      medianDeltaR: figure(({ deltaR }) => deltaR, median),
-      winRate: figure(({ deltaR }) => deltaR, winRate),
+      ...figuresOf(own, seedFrom(arm, seed)),
       withFallback: {
         meanDeltaR: mean(deltas.map(delta => Math.max(0, delta))),
         fallbackRate: mean(deltas.map(delta => (delta < 0 ? 1 : 0))),
       },
-      cps: figure(({ cps }) => cps),
-      cpis: figure(({ cpis }) => cpis),
-      cs: figure(({ cs }) => cs),
-      cis: figure(({ cis }) => cis),
+      seeds: own.map(run => ({
+        seed: run.seed,
+        versionId: run.versionId,
+        ...figuresOf([run], seedFrom(arm, seed, run.seed)),
+      })),
     };
   });
-  const comparisons = comparePairs(
-    byArm.map(({ arm, runs: own }) => ({
-      name: arm,
-      values: own[0].outcomes.map((_, pair) => mean(own.map(run => run.outcomes[pair].deltaR))),
-    })),
-    seed,
-  );
-  return { arms, comparisons };
+  const values = byArm.map(({ arm, runs: own }) => ({
+    name: arm,
+    values: own[0].outcomes.map((_, pair) => mean(own.map(run => run.outcomes[pair].deltaR))),
+  }));
+  const base = values.find(({ name }) => name === baseline);
+  const others = values.filter(({ name }) => name !== baseline);
+  return {
+    arms,
+    tests: base ? compareWithBaseline(base, others, seed) : [],
+    comparisons: base ? [] : comparePairs(values, seed),
+  };
+}
+
+/** The arm that the others are tested against; null where every two are compared. */
+export function baselineOf({ arms, baseline }: PictureExperiment): string | null {
+  return baseline ?? arms.find(({ condition }) => condition === "personalizer")?.name ?? null;
+}
+
+function figuresOf(runs: readonly ArmOutcomes[], seed: number): Figures {
+  const figure = (of: (outcome: PictureOutcome) => number, statistic: Statistic = mean) =>
+    figureOf(
+      runs[0].outcomes.map((_, pair) => runs.map(run => of(run.outcomes[pair]))),
+      statistic,
+      seed,
+    );
+  return {
+    meanDeltaR: figure(({ deltaR }) => deltaR),
+    medianDeltaR: figure(({ deltaR }) => deltaR, median),
+    winRate: figure(({ deltaR }) => deltaR, winRate),
+    cps: figure(({ cps }) => cps),
+    cpis: figure(({ cpis }) => cpis),
+    cs: figure(({ cs }) => cs),
+    cis: figure(({ cis }) => cis),
+  };
 }
 
 /** The statistic of all values, and its percentiles when users are drawn again with all their values. */

@@ -5,8 +5,6 @@
  * catalogue picture, another model or another prompt gives another key, so a stored picture is never stale.
  */
 import { createHash } from "node:crypto";
-import type { ItemRow, UserRow } from "../../db/rows.js";
-import { AppError } from "../../errors/app-error.js";
 import type { GenerationOptions } from "./generation-options.js";
 
 /** Why a shopper is shown the catalogue picture. */
@@ -30,6 +28,8 @@ export interface RetrievedItem {
 
 /** What the retrieval module says of a (user, reference item) pair. */
 export interface RetrievalResult {
+  /** Content hash of the reference's catalogue picture; null if it has none. */
+  sourceBlobHash: string | null;
   /** The latest distinct items of the user, without the reference, in time order. */
   historyItemIds: readonly string[];
   /** Top k of the history by similarity to the reference. */
@@ -70,11 +70,7 @@ export interface GenerationPlan {
 }
 
 export interface PlanDependencies {
-  users: { findById(id: string): Promise<UserRow | null> };
-  items: {
-    findById(id: string): Promise<ItemRow | null>;
-    findImageHash(itemId: string): Promise<string | null>;
-  };
+  /** @throws AppError `USER_NOT_FOUND`, `ITEM_NOT_FOUND` */
   retrieval: { retrieve(userId: string, itemId: string): Promise<RetrievalResult> };
   rankers: { activeVersionId(): Promise<string | null> };
   personalizers: { activeVersionId(): Promise<string | null> };
@@ -96,36 +92,26 @@ export class GenerationPlanner {
     userId: string,
     itemId: string,
     options: GenerationOptions,
-  ): Promise<{ item: ItemRow; outcome: GenerationPlan | OriginalReason }> {
-    const { users, items, retrieval, rankers, personalizers, generator, promptVersion } = this.deps;
-    const [user, item, sourceBlobHash] = await Promise.all([
-      users.findById(userId),
-      items.findById(itemId),
-      items.findImageHash(itemId),
-    ]);
-    if (!user) {
-      throw new AppError("USER_NOT_FOUND", { userId });
-    }
-    if (!item) {
-      throw new AppError("ITEM_NOT_FOUND", { itemId });
-    }
-    if (sourceBlobHash === null) {
-      return { item, outcome: "NO_PICTURE" };
-    }
+  ): Promise<GenerationPlan | OriginalReason> {
+    const { retrieval, rankers, personalizers, generator, promptVersion } = this.deps;
     const [result, rankingModelVersionId, personalizerVersionId] = await Promise.all([
       retrieval.retrieve(userId, itemId),
       rankers.activeVersionId(),
       personalizers.activeVersionId(),
     ]);
     const { preferenceEmbedding, referenceCaptionEmbedding, referenceImageEmbedding } = result;
+    const { sourceBlobHash } = result;
+    if (sourceBlobHash === null) {
+      return "NO_PICTURE";
+    }
     if (result.historyItemIds.length === 0) {
-      return { item, outcome: "NO_HISTORY" };
+      return "NO_HISTORY";
     }
     if (!referenceCaptionEmbedding || !referenceImageEmbedding) {
-      return { item, outcome: "ITEM_NOT_INDEXED" };
+      return "ITEM_NOT_INDEXED";
     }
     if (!preferenceEmbedding) {
-      return { item, outcome: "HISTORY_NOT_INDEXED" };
+      return "HISTORY_NOT_INDEXED";
     }
     const requestKey = sha256(
       JSON.stringify({
@@ -144,22 +130,19 @@ export class GenerationPlanner {
       }),
     );
     return {
-      item,
-      outcome: {
-        userId,
-        itemId,
-        sourceBlobHash,
-        retrieval: {
-          ...result,
-          preferenceEmbedding,
-          referenceCaptionEmbedding,
-          referenceImageEmbedding,
-        },
-        options,
-        rankingModelVersionId,
-        personalizerVersionId,
-        requestKey,
+      userId,
+      itemId,
+      sourceBlobHash,
+      retrieval: {
+        ...result,
+        preferenceEmbedding,
+        referenceCaptionEmbedding,
+        referenceImageEmbedding,
       },
+      options,
+      rankingModelVersionId,
+      personalizerVersionId,
+      requestKey,
     };
   }
 }

@@ -98,7 +98,7 @@ export class ImageGenerationService {
   ): Promise<PersonalizeImageResult> {
     const { planner, images } = this.deps;
     const startedAt = performance.now();
-    const { outcome: plan } = await planner.plan(userId, itemId, options);
+    const plan = await planner.plan(userId, itemId, options);
     if (typeof plan === "string") {
       return { originalReason: plan };
     }

@@ -2,6 +2,7 @@
  * @file Answers "this item's picture, for this shopper": at once when it was made before, else as a job.
  */
 import type { ItemRow, JobRow, PersonalizedImageRow } from "../../db/rows.js";
+import { AppError } from "../../errors/app-error.js";
 import { generationOptions } from "./generation-options.js";
 import { type GenerationPlanner, type OriginalReason } from "./generation-plan.js";
 
@@ -36,6 +37,7 @@ export type PersonalizeImageResult = { imageId: string } | { originalReason: Ori
 
 interface Dependencies {
   planner: Pick<GenerationPlanner, "plan">;
+  items: { findById(id: string): Promise<ItemRow | null> };
   images: {
     findById(id: string): Promise<PersonalizedImageRow | null>;
     findByRequestKey(requestKey: string): Promise<PersonalizedImageRow | null>;
@@ -68,19 +70,19 @@ export class PersonalizationService {
   ): Promise<PersonalizeOutcome> {
     const { planner, images, jobs } = this.deps;
     const options = generationOptions(given);
-    const { item, outcome: plan } = await planner.plan(userId, itemId, options);
+    const plan = await planner.plan(userId, itemId, options);
     if (typeof plan === "string") {
-      return { kind: "original", item, reason: plan };
+      return this.original(itemId, plan);
     }
     const image = await images.findByRequestKey(plan.requestKey);
     if (image) {
       return image.isServed
         ? { kind: "picture", image, cached: true }
-        : { kind: "original", item, reason: "RANKED_LOWER" };
+        : this.original(itemId, "RANKED_LOWER");
     }
     const refused = await jobs.findSucceeded(plan.requestKey);
     if (refused) {
-      const outcome = await this.outcomeOf(refused, item);
+      const outcome = await this.outcomeOf(refused, itemId);
       if (outcome) {
         return outcome;
       }
@@ -91,21 +93,29 @@ export class PersonalizationService {
     if (wait > 0) {
       job = await jobs.waitFor(job.id, wait);
     }
-    return (await this.outcomeOf(job, item)) ?? { kind: "running", job };
+    return (await this.outcomeOf(job, itemId)) ?? { kind: "running", job };
   }
 
-  private async outcomeOf(job: JobRow, item: ItemRow): Promise<PersonalizeOutcome | null> {
+  private async outcomeOf(job: JobRow, itemId: string): Promise<PersonalizeOutcome | null> {
     if (job.state === "FAILED" || job.state === "CANCELLED") {
-      return { kind: "original", item, reason: "GENERATION_FAILED" };
+      return this.original(itemId, "GENERATION_FAILED");
     }
     if (job.state !== "SUCCEEDED") {
       return null;
     }
     const result = job.result as unknown as PersonalizeImageResult;
     if ("originalReason" in result) {
-      return { kind: "original", item, reason: result.originalReason };
+      return this.original(itemId, result.originalReason);
     }
     const image = await this.deps.images.findById(result.imageId);
     return image && { kind: "picture", image, cached: false };
+  }
+
+  private async original(itemId: string, reason: OriginalReason): Promise<PersonalizeOutcome> {
+    const item = await this.deps.items.findById(itemId);
+    if (!item) {
+      throw new AppError("ITEM_NOT_FOUND", { itemId });
+    }
+    return { kind: "original", item, reason };
   }
 }

@@ -45,6 +45,9 @@ export async function personalizerInputs(
   encoder: Pick<ConditionEncoder, "encodeTexts" | "projectImage">,
   contexts: readonly PersonalizerContext[],
 ): Promise<PersonalizerInput[]> {
+  if (contexts.length === 0) {
+    return []; // the encoders take no empty batch
+  }
   const keys = await encoder.encodeTexts(contexts.map(({ prompt }) => prompt));
   const inputs: PersonalizerInput[] = [];
   for (const [index, context] of contexts.entries()) {

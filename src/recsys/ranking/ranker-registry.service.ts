@@ -1,7 +1,5 @@
 /** @file Which version of the ranking model serves, and that version in memory. */
 import { join } from "node:path";
-import { z } from "zod";
-import { AppError } from "../../errors/app-error.js";
 import {
   type VersionRow,
   VersionRegistry,
@@ -22,8 +20,6 @@ export class RankerRegistry<Version extends VersionRow> extends VersionRegistry<
   Version,
   LoadedRanker
 > {
-  private readonly versions: Pick<VersionStore<Version>, "findById">;
-
   constructor({ home, ...deps }: Dependencies<Version>) {
     super({
       ...deps,
@@ -35,17 +31,5 @@ export class RankerRegistry<Version extends VersionRow> extends VersionRegistry<
         return loadRanker(join(home, artefactPath));
       },
     });
-    this.versions = deps.versions;
-  }
-
-  /** @throws AppError MODEL_VERSION_NOT_FOUND */
-  async find(versionId: string): Promise<Version> {
-    const version = z.uuid().safeParse(versionId).success
-      ? await this.versions.findById(versionId)
-      : null;
-    if (!version) {
-      throw new AppError("MODEL_VERSION_NOT_FOUND", { versionId });
-    }
-    return version;
   }
 }

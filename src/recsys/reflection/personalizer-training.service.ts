@@ -12,6 +12,7 @@ import {
   type PersonalizerTrainingResult,
   removePersonalizerCheckpoint,
   type StepReport,
+  type TrainingSpeed,
   trainPersonalizer,
   type ValidationLook,
 } from "./personalizer-training.js";
@@ -35,6 +36,7 @@ export type PersonalizerMetrics = Readonly<{
   /** Means over all steps: losses, reward, ρ over the reference's and over the keyword picture's. */
   means: Readonly<Record<string, number>>;
   trainingSeconds: number;
+  speed: TrainingSpeed;
   /** Most memory the process held, in MiB. */
   peakMemoryMib: number;
 }>;
@@ -210,7 +212,7 @@ async function imageTokenSamples(
 }
 
 function metricsOf(
-  { best, looks, means, numSteps }: PersonalizerTrainingResult,
+  { best, looks, means, numSteps, speed }: PersonalizerTrainingResult,
   about: { train: readonly Pair[]; validation: readonly Pair[]; trainingSeconds: number },
 ): PersonalizerMetrics {
   return {
@@ -221,6 +223,7 @@ function metricsOf(
     looks,
     means,
     trainingSeconds: about.trainingSeconds,
+    speed,
     peakMemoryMib: process.resourceUsage().maxRSS / 1024, // Linux and Node give KiB
   };
 }

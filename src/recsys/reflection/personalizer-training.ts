@@ -80,7 +80,16 @@ export interface PersonalizerTrainingResult {
   best: ValidationLook | null;
   /** Means over all steps. */
   means: Readonly<Record<string, number>>;
+  speed: TrainingSpeed;
 }
+
+/** Of this process; what was before an interruption is not in it. A type and not an interface, so that it passes as JSON. */
+export type TrainingSpeed = Readonly<{
+  numPairs: number;
+  pairsPerSecond: number;
+  /** Where the time went: waiting for pictures, gradient steps, looks at the validation users. */
+  seconds: Readonly<{ pictures: number; gradients: number; looks: number }>;
+}>;
 
 const BEST_FOLDER = "best";
 const LATEST_FOLDER = "latest";
@@ -94,9 +103,10 @@ export async function trainPersonalizer(
   const { config, seed, signal } = parts;
   const batches = batchesOf(train, config, seed);
   const progress = await restored(options);
-  const judges = await preparedPairs(parts, model, validation);
+  const watch = new StopWatch();
+  const judges = await watch.timed("looks", () => preparedPairs(parts, model, validation));
   if (progress.step === 0 && progress.looks.length === 0) {
-    await lookAndKeep(options, progress, judges);
+    await watch.timed("looks", () => lookAndKeep(options, progress, judges));
   }
   const begun = (prepared: readonly PreparedPair[], step: number): Batch => {
     const random = new Random(seedFrom("rollouts", seed, step));
@@ -108,13 +118,19 @@ export async function trainPersonalizer(
     const { step } = progress;
     const next = step + 1;
     const isLook = next % config.validateEvery === 0 || next === batches.length;
-    const batch: Batch = drawn ?? begun(await preparedPairs(parts, model, batches[step]), step);
+    const batch: Batch =
+      drawn ??
+      begun(await watch.timed("pictures", () => preparedPairs(parts, model, batches[step])), step);
     const preparing = isLook ? null : preparedPairs(parts, model, batches[next]); // v^key, drawn after this batch
     preparing?.catch(() => undefined);
-    const { rollouts, ...means } = await scoredRollouts(parts, batch.prepared, batch.pending);
-    drawn = preparing && begun(await preparing, next); // before the step, always: a rerun does the same
+    const { rollouts, ...means } = await watch.timed("pictures", () =>
+      scoredRollouts(parts, batch.prepared, batch.pending),
+    );
+    const prepared = preparing && (await watch.timed("pictures", () => preparing));
+    drawn = prepared && begun(prepared, next); // before the step, always: a rerun does the same
     await yieldToEventLoop(); // the render threads get their work before this thread is busy
-    const losses = model.trainStep(rollouts);
+    const losses = await watch.timed("gradients", () => model.trainStep(rollouts));
+    watch.numPairs += rollouts.length;
     if (!Object.values(losses).every(Number.isFinite)) {
       throw new AppError("TRAINING_DIVERGED", { model: "personalizer" });
     }
@@ -122,7 +138,9 @@ export async function trainPersonalizer(
     for (const [name, value] of Object.entries({ ...losses, ...means })) {
       progress.sums[name] = (progress.sums[name] ?? 0) + value;
     }
-    const look = isLook ? await lookAndKeep(options, progress, judges) : null;
+    const look = isLook
+      ? await watch.timed("looks", () => lookAndKeep(options, progress, judges))
+      : null;
     options.onStep?.({ step: next, numSteps: batches.length, losses, ...means, look });
   }
   if (validation.length > 0) {
@@ -134,11 +152,36 @@ export async function trainPersonalizer(
     looks: progress.looks,
     best: validation.length > 0 ? progress.looks[progress.best] : null,
     means: Object.fromEntries(means) as Record<string, number>,
+    speed: watch.speed,
   };
 }
 
 export async function removePersonalizerCheckpoint(directory: string): Promise<void> {
   await rm(directory, { recursive: true, force: true });
+}
+
+class StopWatch {
+  numPairs = 0;
+  private readonly startMs = performance.now();
+  private readonly seconds = { pictures: 0, gradients: 0, looks: 0 };
+
+  async timed<Result>(
+    part: keyof TrainingSpeed["seconds"],
+    run: () => Result | Promise<Result>,
+  ): Promise<Result> {
+    const startMs = performance.now();
+    try {
+      return await run();
+    } finally {
+      this.seconds[part] += (performance.now() - startMs) / 1_000;
+    }
+  }
+
+  get speed(): TrainingSpeed {
+    const total = (performance.now() - this.startMs) / 1_000;
+    const { numPairs, seconds } = this;
+    return { numPairs, pairsPerSecond: numPairs / total, seconds: { ...seconds } };
+  }
 }
 
 interface Batch {
@@ -202,7 +245,7 @@ async function validationLook(
   judges: readonly PreparedPair[],
   step: number,
 ): Promise<ValidationLook> {
-  const judged = await judgedMeans(parts, model, judges);
+  const judged = await judgedMeans(parts, model, judges, step === 0);
   const deltas = judged.map(({ pair }) => pair.pictures[0].deltaR);
   const captionSimilarity = mean(judged.map(({ captionSimilarities: [own] }) => own));
   const keyCaptionSimilarity = mean(judges.map(judge => judge.keyCaptionSimilarity));

@@ -151,17 +151,23 @@ export async function scoredRollouts(
   return { rollouts, ...sums };
 }
 
-/** The picture of each pair's policy mean, judged: what the personalizer is worth without exploration. */
+/**
+ * The picture of each pair's policy mean, judged: what the personalizer is worth without exploration.
+ *
+ * @param isUntrained Whether the pictures are kept: other trainings begin with the same ones.
+ */
 export function judgedMeans(
   parts: RolloutParts,
   model: Pick<PersonalizerModel, "policy">,
   prepared: readonly PreparedPair[],
+  isUntrained: boolean,
 ): ReturnType<typeof judgedPictures> {
   const policies: Policy[] = model.policy(prepared.map(({ input }) => input));
   return judgedPictures(
     parts,
     prepared,
     policies.map(({ mean }) => [mean]),
+    isUntrained,
   );
 }
 
@@ -169,6 +175,7 @@ async function judgedPictures(
   parts: RolloutParts,
   prepared: readonly PreparedPair[],
   conditions: readonly Float32Array[][],
+  keep = false,
 ): Promise<{ pair: JudgedPair; captionSimilarities: number[] }[]> {
   const { judge, shop, signal, studio } = parts;
   return Promise.all(
@@ -182,7 +189,7 @@ async function judgedPictures(
           sharesNoise: true,
           numImages: own.length,
         },
-        { signal, keep: false },
+        { signal, keep },
       );
       const embeddings = drawn.map(({ embedding }) => embedding);
       const caption = shop.items.get(pair.itemId)!.captionEmbedding!;

@@ -4,7 +4,7 @@
  *
  * What came after the ranking model's training is cut off: of every user, the earliest items, as many as they had then.
  */
-import type { ItemWithEmbeddings } from "../../db/embeddings.repository.js";
+import type { ItemWithEmbeddings } from "../../db/retrieval.repository.js";
 import { AppError } from "../../errors/app-error.js";
 import type { Split } from "../evaluation/splits.js";
 import type { LoadedRanker } from "../ranking/ranker-artefact.js";
@@ -12,10 +12,7 @@ import { rankerConfig, type RankerConfig } from "../ranking/ranker-config.js";
 import { splitOf } from "../ranking/ranker-training.service.js";
 import { type InteractionEntry, rankingDataset } from "../ranking/ranking-dataset.js";
 
-export interface ShopItem extends ItemWithEmbeddings {
-  /** Content hash of the catalogue picture; null if it has none. */
-  blobHash: string | null;
-}
+export type ShopItem = ItemWithEmbeddings;
 
 export interface ShopSnapshot {
   ranker: LoadedRanker;

@@ -3,7 +3,11 @@
  *
  * "RAGAR: Retrieval Augment Personalized Image Generation Guided by Recommendation", Eq. 1-6.
  */
-import type { ItemWithEmbeddings } from "../../db/embeddings.repository.js";
+import type {
+  ItemWithEmbeddings,
+  RetrievalState,
+  StampedItem,
+} from "../../db/retrieval.repository.js";
 import { AppError } from "../../errors/app-error.js";
 import type { RetrievalResult } from "../generation/generation-plan.js";
 import { correlate, DEFAULT_K } from "./correlation-unit.js";
@@ -15,6 +19,7 @@ import {
 } from "./fusion-unit.js";
 import { itemKeywords, KEYWORD_EXTRACTOR, preferenceKeywords } from "./keywords.js";
 import { generatorPrompt } from "./prompt.js";
+import { RecentItems } from "./recent-items.js";
 
 /** Items of the history looked at, as in the paper. */
 export const DEFAULT_HISTORY_LIMIT = 20;
@@ -40,12 +45,9 @@ export interface Retrieval extends RetrievalResult {
 interface Dependencies {
   /** Name and version of the encoder whose embeddings are compared, `name@version`. */
   encoder: string;
-  embeddings: {
-    findItem(encoder: string, itemId: string): Promise<ItemWithEmbeddings | null>;
-    findHistory(
-      encoder: string,
-      about: { userId: string; exceptItemId: string; limit: number },
-    ): Promise<HistoryItem[]>;
+  rows: {
+    findState(about: { userId: string; itemId: string; limit: number }): Promise<RetrievalState>;
+    findItems(encoder: string, itemIds: readonly string[]): Promise<StampedItem[]>;
   };
 }
 
@@ -55,13 +57,18 @@ type IndexedItem = HistoryItem & {
 };
 
 export class RetrievalService {
-  constructor(private readonly deps: Dependencies) {}
+  private readonly items: RecentItems;
+
+  constructor(private readonly deps: Dependencies) {
+    const { encoder, rows } = deps;
+    this.items = new RecentItems(itemIds => rows.findItems(encoder, itemIds));
+  }
 
   /**
-   * What the user's history says about an item. Two statements, whatever the length of the history. Nothing is retrieved
-   * for a user without history, or an item that is not indexed.
+   * What the user's history says about an item. Two statements, whatever the length of the history; one, when nothing is new
+   * to this process. Nothing is retrieved for a user without history, or an item that is not indexed.
    *
-   * @throws AppError `ITEM_NOT_FOUND`
+   * @throws AppError `USER_NOT_FOUND`, `ITEM_NOT_FOUND`
    */
   async retrieve(
     userId: string,
@@ -69,14 +76,20 @@ export class RetrievalService {
     options: RetrievalOptions = {},
   ): Promise<Retrieval> {
     const { k = DEFAULT_K, historyLimit = DEFAULT_HISTORY_LIMIT, weighting } = options;
-    const { encoder, embeddings } = this.deps;
-    const [reference, history] = await Promise.all([
-      embeddings.findItem(encoder, itemId),
-      embeddings.findHistory(encoder, { userId, exceptItemId: itemId, limit: historyLimit }),
-    ]);
+    const state = await this.deps.rows.findState({ userId, itemId, limit: historyLimit });
+    if (!state.userExists) {
+      throw new AppError("USER_NOT_FOUND", { userId });
+    }
+    const stamps = [...state.history, ...(state.reference ? [state.reference] : [])];
+    const items = await this.items.find(stamps);
+    const reference = items.get(itemId);
     if (!reference) {
       throw new AppError("ITEM_NOT_FOUND", { itemId });
     }
+    const history = state.history.flatMap(({ itemId: id, occurredAt }): HistoryItem[] => {
+      const item = items.get(id);
+      return item ? [{ ...item, occurredAt }] : []; // deleted meanwhile
+    });
     return retrieved(reference, history, { k, weighting });
   }
 }
@@ -100,6 +113,7 @@ export function retrieved(
     correlated.map(item => ({ keywords: itemKeywords(item), similarity: item.similarity })),
   ); // Eq. 6
   return {
+    sourceBlobHash: reference.blobHash,
     history,
     historyItemIds: history.map(item => item.itemId),
     numNotIndexed: history.length - indexed.length,

@@ -48,6 +48,16 @@ export class VersionRegistry<Version extends VersionRow, Loaded> {
     return version && this.load(version);
   }
 
+  /** @throws AppError not found */
+  async find(versionId: string): Promise<Version> {
+    const { codes, versions } = this.parts;
+    const version = await versions.findById(versionId);
+    if (!version) {
+      throw new AppError(codes.notFound, { versionId });
+    }
+    return version;
+  }
+
   /**
    * Makes a version the one that serves, once its files have been read: a damaged one never serves.
    *
@@ -55,10 +65,7 @@ export class VersionRegistry<Version extends VersionRow, Loaded> {
    */
   async activate(versionId: string): Promise<Version> {
     const { codes, load, versions } = this.parts;
-    const version = await versions.findById(versionId);
-    if (!version) {
-      throw new AppError(codes.notFound, { versionId });
-    }
+    const version = await this.find(versionId);
     if (version.state !== "READY") {
       throw new AppError(codes.notReady, { versionId, state: version.state });
     }

@@ -96,7 +96,7 @@ export class Api {
     const { prisma, pool } = db;
     const jobRows = new JobsRepository(pool);
     const events = new JobEvents();
-    const images = new PersonalizedImagesRepository(prisma);
+    const images = new PersonalizedImagesRepository(prisma, pool);
     const items = new ItemsRepository(prisma);
     const answers: Answers = {
       outcome: async (userId, itemId) => {

@@ -38,6 +38,19 @@ describeOnEveryDatabase("versions of the personalizer", open => {
       maxAgeMs: 0,
     });
 
+  it("finds nothing for an id that is no UUID, as for one that is of none", async () => {
+    const rankers = new RankingModelVersionsRepository(db.prisma);
+    for (const id of ["", "newest", randomUUID(), `${randomUUID()}0`]) {
+      expect(await versions.findById(id)).toBeNull();
+      expect(await rankers.findById(id)).toBeNull();
+    }
+    await expect(createRegistry().activate("newest")).rejects.toMatchObject({
+      code: "PERSONALIZER_NOT_FOUND",
+    });
+    const id = await ready();
+    expect(await versions.findById(id.toUpperCase())).toMatchObject({ id });
+  });
+
   it("serves one at a time, and goes back to the one before", async () => {
     const [first, second] = [await ready(), await ready()];
     const unloaded: string[] = [];

@@ -6,6 +6,7 @@ import { CaptionsRepository } from "../../../src/db/captions.repository.js";
 import { type Database } from "../../../src/db/database.js";
 import { EmbeddingsRepository } from "../../../src/db/embeddings.repository.js";
 import { ItemsRepository } from "../../../src/db/items.repository.js";
+import { RetrievalRepository } from "../../../src/db/retrieval.repository.js";
 import { AppError } from "../../../src/errors/app-error.js";
 import { cosine } from "../../../src/ml/nn/cosine.js";
 import { Random, seedFrom } from "../../../src/ml/nn/random.js";
@@ -130,7 +131,7 @@ describeOnEveryDatabase("indexing", open => {
         findAvailable: ids => embeddings.findAvailable(ids),
       },
     });
-    const retrieval = new RetrievalService({ encoder, embeddings });
+    const retrieval = new RetrievalService({ encoder, rows: new RetrievalRepository(db.pool) });
     return { ...models, index, indexing, similar, retrieval, folder };
   }
 
@@ -342,16 +343,18 @@ describeOnEveryDatabase("indexing", open => {
       expect(result.prompt.startsWith("item i039, thing, drawing")).toBe(true);
     });
 
-    it("sends as many statements for a long history as for a short one", async () => {
+    it("sends as many statements for a long history as for a short one, and one when nothing is new", async () => {
       await addItems(numbered(40));
       await addHistory("long", numbered(39));
       await addHistory("short", ["i000"]);
-      const { indexing, retrieval } = createProcess();
-      await indexing.run();
-      for (const userId of ["long", "short", "nobody"]) {
-        statements.length = 0;
-        await retrieval.retrieve(userId, "i039");
-        expect(statements).toHaveLength(2);
+      await createProcess().indexing.run();
+      for (const userId of ["long", "short"]) {
+        const { retrieval } = createProcess();
+        for (const expected of [2, 1]) {
+          statements.length = 0;
+          await retrieval.retrieve(userId, "i039");
+          expect(statements).toHaveLength(expected);
+        }
       }
     });
 
@@ -361,6 +364,7 @@ describeOnEveryDatabase("indexing", open => {
       await indexing.run();
       await addItems(["late"]);
       await addHistory("u", ["a", "late"]);
+      await addHistory("nobody", []);
       expect(await retrieval.retrieve("nobody", "a")).toMatchObject({
         historyItemIds: [],
         retrieved: [],
@@ -379,6 +383,9 @@ describeOnEveryDatabase("indexing", open => {
       });
       await expect(retrieval.retrieve("u", "nothing")).rejects.toMatchObject({
         code: "ITEM_NOT_FOUND",
+      });
+      await expect(retrieval.retrieve("somebody", "a")).rejects.toMatchObject({
+        code: "USER_NOT_FOUND",
       });
     });
   });

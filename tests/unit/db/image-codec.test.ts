@@ -6,9 +6,11 @@ import sharp, { type Color, type Sharp } from "sharp";
 import {
   decodeRgb,
   defaultImageLimits,
+  encodeGeneratedPng,
   encodePng,
   inspectImage,
   resizeForServing,
+  TRAINED_ALGORITHMIC_MEDIA,
 } from "../../../src/db/image-codec.js";
 import { Random } from "../../../src/ml/nn/random.js";
 
@@ -233,5 +235,52 @@ describe("decodeRgb() and the encoders", () => {
       await resizeForServing(bytes, { width: 900, format: "png" }),
     ).metadata();
     expect(whole.width).toBe(200);
+  });
+});
+
+describe("encodeGeneratedPng()", () => {
+  const image = {
+    widthPixels: 24,
+    heightPixels: 16,
+    pixels: new Uint8Array(24 * 16 * 3).fill(120),
+  };
+  const xmpOf = async (bytes: Uint8Array) => (await sharp(bytes).metadata()).xmp?.toString("utf8");
+
+  it("says in XMP that a model made it, and which", async () => {
+    const bytes = await encodeGeneratedPng(image, "mini@2");
+    const xmp = await xmpOf(bytes);
+    expect(xmp).toContain(`Iptc4xmpExt:DigitalSourceType="${TRAINED_ALGORITHMIC_MEDIA}"`);
+    expect(xmp).toContain('xmp:CreatorTool="Vitrine mini@2"');
+    expect(TRAINED_ALGORITHMIC_MEDIA).toBe(
+      "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia",
+    );
+    // As a program without a PNG library finds it: an iTXt chunk under Adobe's keyword.
+    expect(bytes.includes("XML:com.adobe.xmp")).toBe(true);
+  });
+
+  it("keeps its pixels", async () => {
+    const { pixels } = await decodeRgb(await encodeGeneratedPng(image, "mini@2"));
+    expect(pixels).toEqual(image.pixels);
+  });
+
+  it("lets no name of a model break out of the XMP", async () => {
+    const xmp = await xmpOf(await encodeGeneratedPng(image, 'a"/><evil> & b'));
+    expect(xmp).not.toContain("<evil>");
+    expect(xmp).toContain('xmp:CreatorTool="Vitrine a/evil  b"');
+  });
+
+  it.each(["avif", "jpeg", "png", "webp"] as const)(
+    "still says so when served as %s",
+    async format => {
+      const bytes = await encodeGeneratedPng(image, "mini@2");
+      const served = await resizeForServing(bytes, { width: 12, format });
+      expect(await xmpOf(served)).toContain(TRAINED_ALGORITHMIC_MEDIA);
+    },
+  );
+
+  it("is the only one that says so: what comes from outside loses its claim", async () => {
+    const { bytes } = await inspectImage(await encodeGeneratedPng(image, "mini@2"));
+    expect(await xmpOf(bytes)).toBeUndefined();
+    expect(await xmpOf(await encodePng(image))).toBeUndefined();
   });
 });

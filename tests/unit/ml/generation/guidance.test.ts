@@ -20,6 +20,12 @@ describe("guided()", () => {
     expect(Array.from(guided(unconditional, conditional, 7.5))).toEqual([16, -2, 3.75]);
   });
 
+  it("takes one unconditional output for several pictures", () => {
+    const two = Float32Array.of(...conditional, ...unconditional);
+    const expected = [...guided(unconditional, conditional, 3), ...unconditional];
+    expect(Array.from(guided(unconditional, two, 3))).toEqual(expected);
+  });
+
   it("changes nothing where both agree", () => {
     expect(guided(conditional, conditional, 9)).toEqual(conditional);
   });

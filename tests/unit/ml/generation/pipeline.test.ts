@@ -70,6 +70,19 @@ describe("DiffusionPipeline.generate() with conditions", () => {
     expect(first).not.toEqual(second);
   });
 
+  it("guides pictures of one noise by one unconditional pass at the first step", async () => {
+    const evaluations = async (changes: Partial<GenerateRequest>) => {
+      const before = pipeline.evaluations;
+      await pipeline.generate({ ...own, numImages: 3, ...changes });
+      return pipeline.evaluations - before;
+    };
+    const conditions = [condition(0.1), condition(0.5), condition(1)];
+    // 3 steps of 3 pictures, each with and without its condition; at the first step without it once instead of 3 times
+    expect(await evaluations({ conditions })).toBe(18 - 2);
+    expect(await evaluations({ conditions, sharesNoise: false })).toBe(18);
+    expect(await evaluations({ conditions, guidanceScale: 1 })).toBe(9);
+  });
+
   it("starts them from one noise, or each from its own", async () => {
     const conditions = [condition(0.5)];
     const [a, b] = await pipeline.generate({ ...own, conditions });

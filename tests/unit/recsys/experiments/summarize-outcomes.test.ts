@@ -1,5 +1,9 @@
+import { pictureExperimentSchema } from "../../../../src/recsys/experiments/experiment-config.js";
 import type { ArmOutcomes } from "../../../../src/recsys/experiments/picture-experiment.service.js";
-import { summarizeOutcomes } from "../../../../src/recsys/experiments/summarize-outcomes.js";
+import {
+  baselineOf,
+  summarizeOutcomes,
+} from "../../../../src/recsys/experiments/summarize-outcomes.js";
 
 const run = (arm: string, seed: number, deltas: readonly number[]): ArmOutcomes => ({
   arm,
@@ -19,7 +23,7 @@ const run = (arm: string, seed: number, deltas: readonly number[]): ArmOutcomes 
 });
 
 describe("summarizeOutcomes()", () => {
-  const { arms, comparisons } = summarizeOutcomes([
+  const runs = [
     run(
       "ORI",
       1,
@@ -35,7 +39,8 @@ describe("summarizeOutcomes()", () => {
       2,
       Array.from({ length: 20 }, (_, pair) => (pair < 16 ? 0.2 : 0)),
     ),
-  ]);
+  ];
+  const { arms, comparisons } = summarizeOutcomes(runs);
 
   it("gives each arm's figures over pairs and seeds", () => {
     // RAGAR: 16 of 0.4, 4 of -0.2, 16 of 0.2, 4 of 0: mean 8.8 / 40; 32 wins and 4 halves of 40; 4 of 40 not shown
@@ -58,5 +63,52 @@ describe("summarizeOutcomes()", () => {
     expect(comparisons).toMatchObject([{ better: "RAGAR", worse: "ORI" }]);
     expect(comparisons[0].pValue).toBeLessThan(0.01);
     expect(comparisons[0].wilcoxonPValue).toBeLessThan(0.01);
+  });
+
+  it("gives each seed's figures beside them", () => {
+    const { seeds } = arms.find(({ arm }) => arm === "RAGAR")!;
+    expect(seeds.map(({ seed }) => seed)).toEqual([1, 2]);
+    expect(seeds[0].meanDeltaR.value).toBeCloseTo((16 * 0.4 - 4 * 0.2) / 20);
+    expect(seeds[0].winRate.value).toBeCloseTo(0.8);
+    expect(seeds[1].meanDeltaR.value).toBeCloseTo(0.16);
+    expect(seeds[1].winRate.value).toBeCloseTo(0.9);
+    expect(seeds[1].meanDeltaR.interval[0]).toBeLessThan(0.16);
+  });
+
+  it("tests a baseline against every other arm, with Holm's correction for these alone", () => {
+    const more = [
+      ...runs,
+      run(
+        "like RAGAR",
+        1,
+        runs[1].outcomes.map(({ deltaR }) => deltaR - 0.08),
+      ),
+    ];
+    const { comparisons: none, tests } = summarizeOutcomes(more, { baseline: "RAGAR" });
+    expect(none).toEqual([]);
+    expect(tests.map(({ baseline, other }) => [baseline, other])).toEqual([
+      ["RAGAR", "ORI"],
+      ["RAGAR", "like RAGAR"],
+    ]);
+    const [ori, like] = tests;
+    expect(ori.difference).toBeCloseTo(0.22);
+    expect(ori.holmPValue).toBeCloseTo(2 * ori.pValue); // the smallest of two
+    expect(like.holmPValue).toBeCloseTo(Math.max(like.pValue, ori.holmPValue));
+    expect(ori.wilcoxonHolmPValue).toBeLessThan(0.01);
+  });
+
+  it("takes the first arm with a personalizer for the baseline, unless another is named", () => {
+    const arm = (name: string, condition: "original" | "personalizer") => ({ name, condition });
+    const experiment = (changes: object) =>
+      pictureExperimentSchema.parse({
+        name: "x",
+        seeds: [1],
+        numTestPairs: 2,
+        arms: [arm("ORI", "original"), arm("a", "personalizer"), arm("b", "personalizer")],
+        ...changes,
+      });
+    expect(baselineOf(experiment({}))).toBe("a");
+    expect(baselineOf(experiment({ baseline: "b" }))).toBe("b");
+    expect(baselineOf(experiment({ arms: [arm("ORI", "original")] }))).toBeNull();
   });
 });

@@ -1,0 +1,70 @@
+/** @file What `vitrine rankers` and `vitrine personalizers` share: list the versions of a model, activate one, go back. */
+import { Command } from "commander";
+import { createServices, type Services } from "../plugin/create-services.js";
+import { type CliContext } from "./cli-context.js";
+
+/** Versions listed, the newest. */
+const MAX_LISTED = 100;
+
+interface VersionsOptions<Version> {
+  name: string;
+  /** Of the command, of `list` and of `activate`. */
+  descriptions: { versions: string; list: string; activate: string; rollback: string };
+  find: (services: Services, page: { limit: number; after: null }) => Promise<readonly Version[]>;
+  registry: (services: Services) => {
+    activate(versionId: string): Promise<{ id: string }>;
+    rollback(): Promise<{ id: string }>;
+  };
+  /** The columns of a version after its id, for people. */
+  columns: (version: Version) => string[];
+}
+
+export function versionsCommand<Version extends { id: string; isActive: boolean }>(
+  context: CliContext,
+  { columns, descriptions, find, name, registry }: VersionsOptions<Version>,
+): Command {
+  const command = new Command(name).description(descriptions.versions);
+  const withServices = async (run: (services: Services) => Promise<string>) => {
+    const opened = await context.open();
+    try {
+      const services = await createServices(opened);
+      console.log(await run(services));
+      await services.close();
+    } finally {
+      await opened.close();
+    }
+  };
+  command
+    .command("list")
+    .description(descriptions.list)
+    .option("--json", "print one JSON array")
+    .action(({ json }: { json?: boolean }) =>
+      withServices(async services => {
+        const versions = await find(services, { limit: MAX_LISTED, after: null });
+        return json
+          ? JSON.stringify(versions)
+          : versions
+              .map(version =>
+                [version.isActive ? "*" : " ", version.id, ...columns(version)].join("  "),
+              )
+              .join("\n");
+      }),
+    );
+  command
+    .command("activate <versionId>")
+    .description(descriptions.activate)
+    .action((versionId: string) =>
+      withServices(
+        async services => `version ${(await registry(services).activate(versionId)).id} is active`,
+      ),
+    );
+  command
+    .command("rollback")
+    .description(descriptions.rollback)
+    .action(() =>
+      withServices(
+        async services => `version ${(await registry(services).rollback()).id} is active`,
+      ),
+    );
+  return command;
+}

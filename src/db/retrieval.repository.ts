@@ -1,0 +1,139 @@
+/**
+ * @file Items as retrieval reads them: with their embeddings, or in short, as stamps that say whether they are still what
+ * they were.
+ */
+import type { Pool } from "pg";
+import { vectorOf } from "./vectors.js";
+
+/** An item with what retrieval needs of it; embeddings by another encoder count as none. */
+export interface ItemWithEmbeddings {
+  itemId: string;
+  title: string;
+  keywords: string[];
+  caption: string | null;
+  /** Content hash of the catalogue picture; null if it has none. */
+  blobHash: string | null;
+  /** E^sem; `[D]`. */
+  captionEmbedding: Float32Array | null;
+  /** E^vis; `[D]`. */
+  imageEmbedding: Float32Array | null;
+}
+
+/** Equal stamps, equal items. */
+export interface ItemStamp {
+  itemId: string;
+  stamp: string;
+}
+
+export type StampedItem = ItemWithEmbeddings & ItemStamp;
+
+/** What a retrieval depends on, without the items themselves. */
+export interface RetrievalState {
+  userExists: boolean;
+  /** Null if there is no such item. */
+  reference: ItemStamp | null;
+  /** In the order of time. */
+  history: readonly (ItemStamp & { occurredAt: Date })[];
+}
+
+/** How the stamp of an item begins that is not there. */
+const NO_ITEM = ":";
+
+/** The transactions that last wrote the rows of an item, its own first: every change of one is another transaction. */
+function stampOf(itemId: string): string {
+  const written = (table: string, more = "") =>
+    `(SELECT xmin FROM ${table} AS own WHERE own.item_id = ${itemId}${more})`;
+  return `concat((SELECT xmin FROM items AS own WHERE own.id = ${itemId}), ':', ${written("item_images")}, ':',
+    ${written("captions")}, ':', ${written("embeddings", " AND own.kind = 'CAPTION'")}, ':',
+    ${written("embeddings", " AND own.kind = 'IMAGE'")})`;
+}
+
+// Named, so that Postgres plans it once for a connection: planning takes longer than running it.
+const STATE = {
+  name: "retrieval-state",
+  text: `WITH latest AS (
+      SELECT item_id, max(occurred_at) AS occurred_at FROM interactions
+      WHERE user_id = $1 AND item_id <> $2
+      GROUP BY item_id ORDER BY occurred_at DESC, item_id LIMIT $3
+    ), wanted AS (SELECT item_id, occurred_at FROM latest UNION ALL SELECT $2, NULL)
+    SELECT wanted.item_id AS "itemId", wanted.occurred_at AS "occurredAt", ${stampOf("wanted.item_id")} AS stamp,
+      EXISTS (SELECT FROM users WHERE users.id = $1) AS "userExists"
+    FROM wanted ORDER BY wanted.occurred_at, wanted.item_id DESC`,
+};
+
+interface StateRow extends ItemStamp {
+  /** Null for the reference. */
+  occurredAt: Date | null;
+  userExists: boolean;
+}
+
+interface Vectors {
+  captionVector: Buffer | null;
+  imageVector: Buffer | null;
+}
+
+/**
+ * `$1` is the encoder. It is compared in the columns and not in the joins, so that an item's embeddings are found by their
+ * primary key: without statistics Postgres would rather read those of all items.
+ */
+const DESCRIBED = `items.id AS "itemId", items.title, items.keywords, captions.text AS caption,
+    item_images.blob_hash AS "blobHash",
+    CASE WHEN of_caption.encoder = $1 THEN of_caption.vector END AS "captionVector",
+    CASE WHEN of_image.encoder = $1 THEN of_image.vector END AS "imageVector"`;
+const ITEMS = `items LEFT JOIN captions ON captions.item_id = items.id
+  LEFT JOIN item_images ON item_images.item_id = items.id
+  LEFT JOIN embeddings AS of_caption ON of_caption.item_id = items.id AND of_caption.kind = 'CAPTION'
+  LEFT JOIN embeddings AS of_image ON of_image.item_id = items.id AND of_image.kind = 'IMAGE'`;
+
+export class RetrievalRepository {
+  constructor(private readonly pool: Pick<Pool, "query">) {}
+
+  /** The `limit` items the user did something with last, without the reference, each once; and the reference. */
+  async findState({
+    itemId,
+    limit,
+    userId,
+  }: {
+    userId: string;
+    itemId: string;
+    limit: number;
+  }): Promise<RetrievalState> {
+    const { rows } = await this.pool.query<StateRow>({ ...STATE, values: [userId, itemId, limit] });
+    const reference = rows.find(({ occurredAt }) => occurredAt === null)!; // the row that is always there
+    return {
+      userExists: reference.userExists,
+      reference: reference.stamp.startsWith(NO_ITEM) ? null : { itemId, stamp: reference.stamp },
+      history: rows.flatMap(({ itemId: id, occurredAt, stamp }) =>
+        occurredAt === null ? [] : [{ itemId: id, stamp, occurredAt }],
+      ),
+    };
+  }
+
+  /** Those of `itemIds` that are in the catalogue, in any order. */
+  async findItems(encoder: string, itemIds: readonly string[]): Promise<StampedItem[]> {
+    const { rows } = await this.pool.query<Row & ItemStamp>(
+      `SELECT ${DESCRIBED}, ${stampOf("items.id")} AS stamp FROM ${ITEMS} WHERE items.id = ANY($2::text[])`,
+      [encoder, itemIds],
+    );
+    return rows.map(withEmbeddings);
+  }
+
+  /** Every item, in the order of ids. */
+  async findAllItems(encoder: string): Promise<ItemWithEmbeddings[]> {
+    const { rows } = await this.pool.query<Row>(
+      `SELECT ${DESCRIBED} FROM ${ITEMS} ORDER BY items.id COLLATE "C"`,
+      [encoder],
+    );
+    return rows.map(withEmbeddings);
+  }
+}
+
+type Row = Omit<ItemWithEmbeddings, "captionEmbedding" | "imageEmbedding"> & Vectors;
+
+function withEmbeddings<Item extends Vectors>({ captionVector, imageVector, ...item }: Item) {
+  return {
+    ...item,
+    captionEmbedding: captionVector && vectorOf(captionVector),
+    imageEmbedding: imageVector && vectorOf(imageVector),
+  };
+}

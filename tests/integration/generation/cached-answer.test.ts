@@ -1,0 +1,213 @@
+import { createHash, randomUUID } from "node:crypto";
+import { type Database } from "../../../src/db/database.js";
+import { EmbeddingsRepository } from "../../../src/db/embeddings.repository.js";
+import { ItemsRepository } from "../../../src/db/items.repository.js";
+import { PersonalizedImagesRepository } from "../../../src/db/personalized-images.repository.js";
+import { RetrievalRepository } from "../../../src/db/retrieval.repository.js";
+import type { JobRow } from "../../../src/db/rows.js";
+import { Random, seedFrom } from "../../../src/ml/nn/random.js";
+import { defaultGenerationOptions } from "../../../src/recsys/generation/generation-options.js";
+import { GenerationPlanner } from "../../../src/recsys/generation/generation-plan.js";
+import { PersonalizationService } from "../../../src/recsys/generation/personalization.service.js";
+import { RetrievalService } from "../../../src/recsys/retrieval/retrieval.service.js";
+import { describeOnEveryDatabase } from "../../helpers/databases.js";
+
+const D = 8;
+const encoder = "test/clip@1";
+const hashOf = (text: string) => createHash("sha256").update(text).digest("hex");
+const embeddingOf = (text: string) => new Random(seedFrom(text)).normals(D);
+const minute = (n: number) => new Date(Date.UTC(2026, 0, 1, 0, n));
+
+interface Versions {
+  ranker: string | null;
+  personalizer: string | null;
+  prompt: string;
+}
+
+describeOnEveryDatabase("a stored picture at the second request", open => {
+  let db: Database;
+  let statements = 0;
+
+  beforeAll(async () => {
+    db = await open({ onStatement: () => statements++ });
+    const { pool } = db;
+    const query = pool.query.bind(pool) as (...args: unknown[]) => unknown;
+    pool.query = ((...args: unknown[]) => {
+      statements++;
+      return query(...args);
+    }) as typeof pool.query;
+  });
+
+  beforeEach(async () => {
+    await db.prisma.user.deleteMany();
+    await db.prisma.item.deleteMany();
+    await db.prisma.user.create({ data: { id: "u" } });
+    for (const id of ["cat", "dog", "owl", "fox", "new"]) {
+      await addItem(id);
+    }
+    await like("cat", 1);
+    await like("dog", 2);
+    await like("owl", 3);
+  });
+
+  async function addItem(id: string) {
+    await db.prisma.item.create({ data: { id, title: `a ${id}`, keywords: [id, "animal"] } });
+    await setPicture(id, id);
+    await caption(id, `a drawing of ${id}`);
+    await encode(id, id);
+  }
+
+  async function setPicture(itemId: string, name: string) {
+    const size = { sizeBytes: 1, widthPixels: 1, heightPixels: 1, mediaType: "image/png" };
+    await new ItemsRepository(db.prisma).setImage(itemId, { hash: hashOf(name), ...size }, name);
+  }
+
+  async function caption(itemId: string, text: string) {
+    await new ItemsRepository(db.prisma).setImportedCaptions([{ itemId, text }]);
+  }
+
+  async function encode(itemId: string, text: string) {
+    const embeddings = new EmbeddingsRepository(db.pool);
+    for (const kind of ["CAPTION", "IMAGE"] as const) {
+      const vector = embeddingOf(`${kind} ${text}`);
+      await embeddings.saveMany(kind, encoder, [{ itemId, vector, sourceHash: hashOf(text) }]);
+    }
+  }
+
+  async function like(itemId: string, at: number) {
+    const occurredAt = minute(at);
+    await db.prisma.interaction.create({
+      data: { userId: "u", itemId, kind: "LIKE", occurredAt },
+    });
+  }
+
+  /** The services of one process, and the versions that are active in it. */
+  function createProcess(versions: Versions = { ranker: null, personalizer: null, prompt: "1" }) {
+    const planner = new GenerationPlanner({
+      retrieval: new RetrievalService({ encoder, rows: new RetrievalRepository(db.pool) }),
+      rankers: { activeVersionId: async () => versions.ranker },
+      personalizers: { activeVersionId: async () => versions.personalizer },
+      generator: "mini@1",
+      promptVersion: versions.prompt,
+    });
+    const images = new PersonalizedImagesRepository(db.prisma, db.pool);
+    const personalization = new PersonalizationService({
+      planner,
+      items: new ItemsRepository(db.prisma),
+      images,
+      jobs: {
+        request: async (_kind, _payload, { dedupeKey }) =>
+          ({ state: "QUEUED", dedupeKey }) as JobRow,
+        waitFor: () => Promise.reject(new Error("nothing waits")),
+        findSucceeded: async () => null,
+      },
+    });
+    /** Stores what a worker would have made now. */
+    const make = async () => {
+      const plan = await planner.plan("u", "fox", defaultGenerationOptions);
+      if (typeof plan === "string") {
+        throw new Error(`expected a plan, got ${plan}`);
+      }
+      const { requestKey, sourceBlobHash } = plan;
+      const hash = hashOf(`made ${requestKey}`);
+      return images.save(
+        {
+          requestKey,
+          userId: "u",
+          itemId: "fox",
+          blobHash: hash,
+          sourceBlobHash,
+          seed: 1,
+          generator: "mini@1",
+          promptVersion: versions.prompt,
+          personalizerVersionId: null,
+          isServed: true,
+          provenance: { retrieved: [], weightEntropy: 0.5 },
+          captionSimilarity: 0.25,
+          imageSimilarity: 0.75,
+          generationSeconds: 1.5,
+        },
+        { hash, mediaType: "image/png", sizeBytes: 1, widthPixels: 1, heightPixels: 1 },
+        null,
+      );
+    };
+    return { make, request: () => personalization.request("u", "fox") };
+  }
+
+  it("is answered by two statements", async () => {
+    const { make, request } = createProcess();
+    const stored = await make();
+    await request();
+    statements = 0;
+    expect(await request()).toEqual({ kind: "picture", image: stored, cached: true });
+    expect(statements).toBe(2);
+  });
+
+  it("is read as Prisma reads it", async () => {
+    const { requestKey } = await createProcess().make();
+    const images = new PersonalizedImagesRepository(db.prisma, db.pool);
+    const row = await db.prisma.personalizedImage.findUniqueOrThrow({ where: { requestKey } });
+    expect(await images.findByRequestKey(requestKey)).toEqual(row);
+    expect(await images.findByRequestKey(hashOf("another"))).toBeNull();
+  });
+
+  it.each<[what: string, change: () => Promise<unknown>]>([
+    ["a new interaction", () => like("new", 9)],
+    ["an interaction with a known item that changes the order", () => like("cat", 9)],
+    [
+      "an interaction that is taken back",
+      () => db.prisma.interaction.deleteMany({ where: { itemId: "owl" } }),
+    ],
+    ["another catalogue picture", () => setPicture("fox", "another fox")],
+    ["another title", () => db.prisma.item.update({ where: { id: "fox" }, data: { title: "f" } })],
+    ["another caption of a retrieved item", () => caption("cat", "an oil painting of lilies")],
+    ["another embedding of a retrieved item", () => encode("cat", "something else")],
+    ["an item that leaves the catalogue", () => db.prisma.item.delete({ where: { id: "dog" } })],
+  ])("is not answered after %s", async (_, change) => {
+    const { make, request } = createProcess();
+    await make();
+    expect((await request()).kind).toBe("picture");
+    await change();
+    expect((await request()).kind).toBe("running");
+  });
+
+  it("is not answered for the embeddings of another encoder", async () => {
+    const { make, request } = createProcess();
+    await make();
+    await db.prisma.embedding.updateMany({
+      where: { itemId: "fox" },
+      data: { encoder: "test/clip@2" },
+    });
+    expect(await request()).toMatchObject({ kind: "original", reason: "ITEM_NOT_INDEXED" });
+  });
+
+  it.each<[what: string, change: Partial<Versions>]>([
+    ["ranking model", { ranker: randomUUID() }],
+    ["personalizer", { personalizer: randomUUID() }],
+  ])("is not answered under another %s", async (_, change) => {
+    const versions: Versions = { ranker: null, personalizer: null, prompt: "1" };
+    const { make, request } = createProcess(versions);
+    await make();
+    expect((await request()).kind).toBe("picture");
+    Object.assign(versions, change);
+    expect((await request()).kind).toBe("running");
+  });
+
+  it("is not answered under another prompt", async () => {
+    await createProcess().make();
+    const other = createProcess({ ranker: null, personalizer: null, prompt: "2" });
+    expect((await other.request()).kind).toBe("running");
+  });
+
+  it("is answered by a process that did not make it, and is the same one again after a change is undone", async () => {
+    const first = createProcess();
+    const stored = await first.make();
+    const second = createProcess();
+    expect(await second.request()).toMatchObject({ kind: "picture", image: { id: stored.id } });
+    await like("new", 9);
+    expect((await second.request()).kind).toBe("running");
+    await db.prisma.interaction.deleteMany({ where: { itemId: "new" } });
+    expect(await second.request()).toMatchObject({ kind: "picture", image: { id: stored.id } });
+    expect(await first.request()).toMatchObject({ kind: "picture", image: { id: stored.id } });
+  });
+});
