@@ -89,6 +89,7 @@ describeOnEveryDatabase("a stored picture at the second request", open => {
       personalizers: { activeVersionId: async () => versions.personalizer },
       generator: "mini@1",
       promptVersion: versions.prompt,
+      moderation: "",
     });
     const images = new PersonalizedImagesRepository(db.prisma, db.pool);
     const personalization = new PersonalizationService({
@@ -120,6 +121,7 @@ describeOnEveryDatabase("a stored picture at the second request", open => {
           seed: 1,
           generator: "mini@1",
           promptVersion: versions.prompt,
+      moderation: "",
           personalizerVersionId: null,
           isServed: true,
           provenance: { retrieved: [], weightEntropy: 0.5 },
