@@ -121,7 +121,6 @@ describeOnEveryDatabase("a stored picture at the second request", open => {
           seed: 1,
           generator: "mini@1",
           promptVersion: versions.prompt,
-      moderation: "",
           personalizerVersionId: null,
           isServed: true,
           provenance: { retrieved: [], weightEntropy: 0.5 },
