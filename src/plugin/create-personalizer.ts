@@ -82,10 +82,10 @@ function modelOf(
 ): PersonalizerModel {
   const { exploration, form } = personalizer.config;
   return {
-    explore: samples => {
+    explore: (samples, { count }) => {
       if (form === "slots" && exploration === "preference") {
         // No more directions than samples, less one for their mean.
-        personalizer.explore(samples, { count: Math.min(32, samples.shape[0] - 1) });
+        personalizer.explore(samples, { count: Math.min(count, samples.shape[0] - 1) });
       }
     },
     policy: inputs => personalizer.policy(inputs),

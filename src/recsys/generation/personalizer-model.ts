@@ -19,7 +19,7 @@ export { explored, type PersonalizerInput, type Policy, type Rollout };
 /** P^gen as a policy: what conditions the generator, and what learns from the rewards of rollouts. */
 export interface PersonalizerModel {
   /** Restricts exploration to the directions in which image tokens differ; rows of Q D numbers. Nothing where it cannot be. */
-  explore(samples: Matrix): void;
+  explore(samples: Matrix, options: { count: number }): void;
   /** P^gen of each input (Eq. 9), with the σ of its exploration. */
   policy(inputs: readonly PersonalizerInput[]): Policy[];
   /** One step down the gradient of Eq. 17; the terms of the loss. */

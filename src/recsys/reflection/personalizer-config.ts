@@ -14,6 +14,11 @@ export const personalizerConfigSchema = z.strictObject({
   batchSize: count.default(8),
   /** Pictures of a pair and step, r; default 3, the paper's. The advantage needs at least two. */
   numRollouts: z.int().min(2).max(16).default(3),
+  /**
+   * Principal directions of the catalogue's image tokens that rollouts explore, K; default 32. r pictures a pair tell more of
+   * each direction where there are few of them.
+   */
+  numDirections: count.max(512).default(32),
   /** Items retrieved, k; default 5, the best of the paper's Fig. 4. 0: without retrieval. */
   k: z.int().min(0).max(100).default(5),
   /** Latest items of a history that are looked at; default 20, the paper's. */

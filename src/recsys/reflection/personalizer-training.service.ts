@@ -163,7 +163,8 @@ export class PersonalizerTrainingService<Version extends VersionRow> {
     try {
       const startMs = performance.now();
       const judge = new PictureJudge(shop);
-      model.explore(await imageTokenSamples(shop, await encoder()));
+      const samples = await imageTokenSamples(shop, await encoder());
+      model.explore(samples, { count: config.numDirections });
       const parts = { shop, judge, studio, encoder: await encoder(), config, seed, signal };
       const result = await trainPersonalizer({
         parts,

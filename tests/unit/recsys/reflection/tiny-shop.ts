@@ -47,6 +47,7 @@ export const tinyTraining = {
   numPairs: 8,
   batchSize: 2,
   numRollouts: 2,
+  numDirections: 4,
   numSteps: 2,
   strength: 0.5,
   guidanceScale: 20, // a U-Net of random weights hardly listens to its condition
@@ -193,8 +194,8 @@ export async function loadTinyModel(directory: string): Promise<PersonalizerMode
 
 function modelOf(personalizer: Personalizer, llm: Llama): PersonalizerModel {
   return {
-    explore: samples => {
-      personalizer.explore(samples, { count: 4 });
+    explore: (samples, options) => {
+      personalizer.explore(samples, options);
     },
     policy: inputs => personalizer.policy(inputs),
     trainStep: rollouts => personalizer.trainStep(rollouts),
