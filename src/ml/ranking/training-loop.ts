@@ -8,6 +8,7 @@ import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { stringify } from "safe-stable-stringify";
 import { AppError } from "../../errors/app-error.js";
 import { loadSafetensors, saveSafetensors, type StoredTensor } from "../nn/safetensors.js";
 import type { Adam, NamedArrays } from "./adam.js";
@@ -200,9 +201,9 @@ function copied(arrays: NamedArrays): NamedArrays {
   return Object.fromEntries(Object.entries(arrays).map(([name, values]) => [name, values.slice()]));
 }
 
-/** SHA-256 of a configuration and all that a model learns from. */
+/** SHA-256 of a configuration, in whatever order its fields came, and all that a model learns from. */
 export function trainingFingerprint(config: object, data: RankingData): string {
-  const hash = createHash("sha256").update(JSON.stringify(config));
+  const hash = createHash("sha256").update(stringify(config));
   hash.update(JSON.stringify([data.numUsers, data.numItems, data.validation !== undefined]));
   for (const items of [...data.train, ...(data.validation ?? [])]) {
     hash.update(Int32Array.of(items.length)).update(items);

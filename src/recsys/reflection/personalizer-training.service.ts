@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { stringify } from "safe-stable-stringify";
 import type { ConditionEncoder } from "../../ml/generation/condition-encoder.js";
 import { Random } from "../../ml/nn/random.js";
 import { type Matrix, matrix, row } from "../../ml/nn/shape.js";
@@ -239,8 +240,9 @@ function hashOf({ items, ranker }: ShopSnapshot, pairs: readonly Pair[]): string
   return hash.digest("hex");
 }
 
-function fingerprintOf(parts: object): string {
-  return createHash("sha256").update(JSON.stringify(parts)).digest("hex");
+/** The same whatever the order of fields: a configuration comes back from the database in another. */
+export function fingerprintOf(parts: object): string {
+  return createHash("sha256").update(stringify(parts)).digest("hex");
 }
 
 function progressOf({ look, losses, numSteps, overKey, overReference, step }: StepReport) {
