@@ -60,7 +60,8 @@ the training text.
 
 ## Figures
 
-Printed by `python pretrain/measure.py`, on the {held_out} held-out (thing, style) pairs or a seeded part of them.
+Printed by `vitrine models measure --features … --lpips …` on 200 of the {held_out} held-out (thing, style) pairs (autoencoder, CLIP's
+R@1 and R@5, captioner's F1, the judge, which goes by MobileNetV2's features and colours) and by `python pretrain/measure.py` (the rest).
 
 {figures}
 
@@ -105,11 +106,17 @@ def table(rows):
 
 def figures_of(m):
     c, r = m["clip"], m["redraw"]
-    rows = [("autoencoder PSNR, mean (10th percentile)", f"{m['autoencoder']['psnr_db_mean']:.1f} ({m['autoencoder']['psnr_db_p10']:.1f}) dB"),
+    rows = [("autoencoder PSNR", f"{m['autoencoder']['psnr_db_mean']:.1f} dB"),
             (f"CLIP image -> caption among {c['among']}: R@1, R@5", f"{c['image_to_caption_r1']:.2f}, {c['image_to_caption_r5']:.2f}"),
             ("CLIP zero-shot style by words", f"{c['style_by_words_accuracy']:.2f}"),
             ("language model: F1 of the keywords, from caption and title / from a caption that names another thing", "{captionAndTitle:.2f} / {wrongThingInCaption:.2f}".format(**m["language"]["keywordF1"])),
             ("captioner: word F1, whole title right", f"{m['captioner']['word_f1']:.2f}, {m['captioner']['title_exact']:.2f}")]
+    if "lpips_mean" in m["autoencoder"]:
+        rows.insert(1, ("autoencoder LPIPS (AlexNet), SSIM", f"{m['autoencoder']['lpips_mean']:.3f}, {m['autoencoder']['ssim_mean']:.3f}"))
+    if "text_to_image" in m:
+        judged = [("real ones", m["judge"]["ceiling_on_real"]), ("the same through the autoencoder", m["judge"]["ceiling_on_decoded"]), ("drawn from title and style words", m["text_to_image"])]
+        rows += [(f"independent judge, {v['pictures']} held-out pairs, {name}: style; thing among the first 5 of {v['num_concepts_among']}, of all {v['num_concepts']:,}",
+                  f"{v['style_accuracy']:.2f}; {v['concept_top5_among']:.2f}, {v['concept_top5_of_all']:.2f}") for name, v in judged]
     lines = ["| redrawn in the held-out style | judged to be in it | CLIP cosine to the real drawing | to the reference | PSNR to the reference |", "|---|--:|--:|--:|--:|"]
     lines.append(f"| reference itself | {r['reference_itself']['judged_wanted_style']:.2f} | {r['reference_itself']['clip_to_target']:.2f} | 1.00 | |")
     for key, v in r.items():
