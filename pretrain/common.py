@@ -111,7 +111,7 @@ class Trainer:
         self.params = [p for m in modules.values() for p in m.parameters() if p.requires_grad]
         # `slower`: the share of the rate that a module which starts from trained weights gets.
         groups = [{"params": [p for p in m.parameters() if p.requires_grad], "share": (slower or {}).get(key, 1.0)} for key, m in modules.items()]
-        self.optimizer = torch.optim.AdamW(groups, lr=lr, betas=(0.9, 0.99), weight_decay=weight_decay)
+        self.optimizer = torch.optim.AdamW(groups, lr=lr, betas=(0.9, 0.99), weight_decay=weight_decay, fused=True)
         self.ema_decay = ema
         self.ema = {k: {n: t.clone() for n, t in m.state_dict().items()} for k, m in modules.items()} if ema else None
         self.step, self.spent, self.sums, self.count = 0, 0.0, {}, 0

@@ -18,7 +18,6 @@ import onnxruntime
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
-from diffusers.models.attention_processor import AttnProcessor
 from onnx import TensorProto, helper, numpy_helper
 
 from captioner import MAX_TOKENS, trained_decoder
@@ -27,7 +26,7 @@ from common import hold_out, load_module, load_stickers
 from prompts import STYLE_WORDS, style_words
 from language import export_language
 from tokenizer import MAX_LENGTH, caption_tokenizer, clip_tokenizer, write_caption_tokenizer, write_clip_tokenizer
-from unet import IMAGE_TOKENS, SCHEDULE, NormalisedImageProjection, build_unet, trained_text_encoder
+from unet import IMAGE_TOKENS, SCHEDULE, NormalisedImageProjection, build_unet, plain_attention, trained_text_encoder
 from vae import LATENT_CHANNELS, PATCH, trained_vae
 
 OPSET = 17
@@ -73,12 +72,6 @@ class Unet(nn.Module):
 
     def forward(self, sample, timestep, encoder_hidden_states):
         return self.unet(sample, timestep, encoder_hidden_states, return_dict=False)[0]
-
-
-def plain_attention(unet):
-    """`unet` with attention as products and softmax, which export to plain nodes."""
-    unet.set_attn_processor(AttnProcessor())
-    return unet
 
 
 class ClipText(nn.Module):

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import onnx
 import torch
+from diffusers import UNet2DConditionModel
 from onnx import numpy_helper
 from transformers import LlamaForCausalLM
 
@@ -22,10 +23,10 @@ from captioner import build_decoder
 from clip import build_clip, clip_heads
 from common import load_stickers
 from export import (
-    GRAPHS, CaptionDecoder, TextEncoder, TextModel, Unet, VaeDecoder, VaeEncoder, VisionModel, caption_decoder_graph, plain_attention, trace,
+    GRAPHS, CaptionDecoder, TextEncoder, TextModel, Unet, VaeDecoder, VaeEncoder, VisionModel, caption_decoder_graph, trace,
 )
 from tokenizer import caption_tokenizer, clip_tokenizer
-from unet import NormalisedImageProjection, build_unet
+from unet import NormalisedImageProjection, build_unet, grow, plain_attention
 from vae import build_vae
 
 TOKENIZERS = {"tokenizer": "clip-tokenizer.json", "captioner": "caption-tokenizer.json", "llm": "language-tokenizer.json"}
@@ -93,7 +94,7 @@ def unpack_clip(stickers, work, pack):
 
 
 def unpack_unet(stickers, work, pack):
-    unet, projection = build_unet(), NormalisedImageProjection()
+    unet, projection = UNet2DConditionModel.from_config(UNet2DConditionModel.load_config(pack / "unet")), NormalisedImageProjection()
     clip = build_clip(clip_tokenizer(stickers, work).get_vocab_size())
     return "unet", {"unet": unet, "projection": projection, "text": clip.text_model}, [
         (Unet(plain_attention(unet)), GRAPHS["unet"]), (projection, GRAPHS["image_projection"]), (TextEncoder(clip), GRAPHS["text_encoder"])]
@@ -133,6 +134,8 @@ def main():
         if missing:
             raise SystemExit(f"{name}: {len(missing)} parameters must be in the pack's files, but were not found: {missing[:3]}")
         record = metrics["training"].get(name, {"steps": 0})
+        if name == "unet":
+            modules["unet"] = grow(modules["unet"], build_unet())
         state = {key: module.state_dict() for key, module in modules.items()}
         torch.save({"modules": state, "ema": None, "optimizer": None, "step": record["steps"], "spent": 0.0}, work / f"{name}.pt")
         print(f"{work / name}.pt: {sum(p.numel() for m in modules.values() for p in m.parameters()):,} parameters, {record['steps']:,} steps behind them")

@@ -55,7 +55,7 @@ export class PlainKernels implements DenseKernels {
     const [K] = keys.shape;
     const tile: ContrastTile = {
       denominators: new Float32Array(T),
-      rowProduct: matrix([T, D]),
+      rowGradient: matrix([T, D]),
       columnProduct: matrix([K, D]),
     };
     const product = (a: Matrix, i: number, b: Matrix, j: number) => {
@@ -79,7 +79,8 @@ export class PlainKernels implements DenseKernels {
           rowSum += weights[j] * keys.values[j * D + d];
           sums[j * D + d] += (weights[j] * anchors.values[t * D + d]) / denominator;
         }
-        tile.rowProduct.values[t * D + d] = rowSum;
+        const ownPart = 2 * own * anchors.values[t * D + d];
+        tile.rowGradient.values[t * D + d] = (rowSum - ownPart) / denominator;
       }
     }
     tile.columnProduct.values.set(sums);

@@ -92,7 +92,7 @@ async function compared(
     const end = Math.min(start + tileRows, M);
     const tile = rowRange(chosen, start, end);
     await yieldToEventLoop(); // a tile is some milliseconds, all of them may be seconds
-    const { denominators, rowProduct, columnProduct } = await kernels.contrast(
+    const { denominators, rowGradient, columnProduct } = await kernels.contrast(
       tile,
       keys,
       temperature,
@@ -104,24 +104,19 @@ async function compared(
     }
     const z = keys.values;
     const dz = dKeys.values;
-    for (let t = 0; t < end - start; t++) {
+    const dRow = rowGradient.values;
+    for (let t = 0, at = 0; t < end - start; t++) {
       const first = anchors[start + t] * D; // z1ᵢ
       const second = first + N * D; // z2ᵢ
-      let own = 0;
       let pair = 0;
-      for (let d = 0; d < D; d++) {
-        own += z[first + d] * z[first + d];
-        pair += z[first + d] * z[second + d];
-      }
-      loss += Math.log(denominators[t]) - pair / temperature;
-      const share = 1 / denominators[t];
-      // e^{cos(z1ᵢ,z1ᵢ)} is in both products, not in the loss.
-      const ownShare = 2 * share * Math.exp(own / temperature);
-      for (let d = 0; d < D; d++) {
+      for (let d = 0; d < D; d++, at++) {
         const z1 = z[first + d];
-        dz[first + d] += share * rowProduct.values[t * D + d] - ownShare * z1 - z[second + d];
+        const z2 = z[second + d];
+        pair += z1 * z2;
+        dz[first + d] += dRow[at] - z2;
         dz[second + d] -= z1;
       }
+      loss += Math.log(denominators[t]) - pair / temperature;
     }
   }
   return { loss: loss / M, dKeys: dKeys ?? matrix(keys.shape) };

@@ -18,8 +18,8 @@ export interface Neighbours {
 export interface ContrastTile {
   /** `[T]`: Σ_j e^{s_tj} minus the anchor's own term. */
   denominators: Float32Array;
-  /** `[T, D]`: Σ_j e^{s_tj} keys_j. */
-  rowProduct: Matrix;
+  /** `[T, D]`: (Σ_j e^{s_tj} keys_j - 2 e^{s_tt} anchors_t) / denominator_t. */
+  rowGradient: Matrix;
   /** `[K, D]`: Σ_t e^{s_tj} anchors_t / denominator_t. */
   columnProduct: Matrix;
 }

@@ -61,9 +61,13 @@ function contrastModel(): Uint8Array {
     { op: "Exp", inputs: ["s"], outputs: ["p"] },
     { op: "MatMul", inputs: ["p", "ones"], outputs: ["sums"] },
     { op: "Sub", inputs: ["sums", "own"], outputs: ["denominators"] },
-    { op: "MatMul", inputs: ["p", "keys"], outputs: ["rowProduct"] },
     { op: "Div", inputs: ["anchors", "denominators"], outputs: ["weighted"] },
     { op: "Gemm", inputs: ["p", "weighted"], outputs: ["columnProduct"], ints: { transA: 1 } },
+    { op: "MatMul", inputs: ["p", "keys"], outputs: ["rowProduct"] },
+    { op: "Div", inputs: ["rowProduct", "denominators"], outputs: ["rowMean"] },
+    { op: "Add", inputs: ["own", "own"], outputs: ["twice"] },
+    { op: "Mul", inputs: ["weighted", "twice"], outputs: ["ownPart"] },
+    { op: "Sub", inputs: ["rowMean", "ownPart"], outputs: ["rowGradient"] },
   ];
   return onnxModel(
     nodes,
@@ -76,7 +80,7 @@ function contrastModel(): Uint8Array {
     ],
     [
       { name: "denominators", dimensions: ["T", "1"] },
-      { name: "rowProduct", dimensions: ["T", "D"] },
+      { name: "rowGradient", dimensions: ["T", "D"] },
       { name: "columnProduct", dimensions: ["K", "D"] },
     ],
   );
@@ -178,7 +182,7 @@ class OnnxKernels implements DenseKernels {
     if (this.ones.size !== K) {
       this.ones = new Tensor("float32", new Float32Array(K).fill(1), [K, 1]);
     }
-    const { denominators, rowProduct, columnProduct } = await this.sessions.contrast.run({
+    const { denominators, rowGradient, columnProduct } = await this.sessions.contrast.run({
       anchors: toTensor(anchors),
       temperature: new Tensor("float32", Float32Array.of(temperature), [1]),
       axes: new Tensor("int64", BigInt64Array.of(1n), [1]),
@@ -187,7 +191,7 @@ class OnnxKernels implements DenseKernels {
     });
     return {
       denominators: toValues(denominators),
-      rowProduct: toMatrix(rowProduct),
+      rowGradient: toMatrix(rowGradient),
       columnProduct: toMatrix(columnProduct),
     };
   }

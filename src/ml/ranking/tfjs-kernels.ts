@@ -61,14 +61,15 @@ export class TfjsKernels implements DenseKernels {
       const a = toTensor(anchors);
       const z = toTensor(keys);
       const exponentials = tf.exp(tf.matMul(tf.div(a, temperature), tf.transpose(z))); // [T, K]
-      const own = tf.exp(tf.div(tf.sum(tf.square(a), 1), temperature)); // [T]
-      const denominators = tf.sub(tf.sum(exponentials, 1), own);
-      const scaled = tf.div<tf.Tensor2D>(a, tf.expandDims(denominators, 1));
+      const own = tf.exp(tf.div(tf.sum(tf.square(a), 1, true), temperature)); // [T, 1]
+      const denominators = tf.sub(tf.sum(exponentials, 1, true), own);
+      const scaled = tf.div<tf.Tensor2D>(a, denominators);
+      const rows = tf.div(tf.matMul(exponentials, z), denominators);
       // (scaledᵀ P)ᵀ instead of Pᵀ scaled: turning [D, K] is cheap, turning the tile [T, K] is not.
       const columns = tf.transpose(tf.matMul(tf.transpose(scaled), exponentials as tf.Tensor2D));
       return {
         denominators: denominators.dataSync<"float32">(),
-        rowProduct: toMatrix(tf.matMul(exponentials, z)),
+        rowGradient: toMatrix(tf.sub<tf.Tensor2D>(rows, tf.mul(scaled, tf.mul(own, 2)))),
         columnProduct: toMatrix(columns as tf.Tensor2D),
       };
     });
