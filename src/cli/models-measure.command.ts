@@ -70,7 +70,7 @@ async function measure(flags: MeasureFlags): Promise<void> {
       const shown = images.slice(0, SHEET.numPictures);
       await writeFile(
         flags.sheet,
-        await contactSheet(shown, { ...SHEET, generator: `${pack.name}@${pack.version}` }),
+        await contactSheet(shown, { ...SHEET, generator: `${pack.name}@${pack.versionOf()}` }),
       );
     }
     if (flags.write) {

@@ -13,7 +13,7 @@ export interface Models {
   pack: ModelPack;
   /** Sizes of the generator's pictures. */
   pipelineConfig: PipelineConfig;
-  /** `name@version` of the pack, as pictures record it. */
+  /** `name@version` of the pack's models, as pictures record it. */
   generator: string;
   /** The encoder of captions and pictures, known without loading it. */
   encoder: { name: string; version: string; dimension: number };
@@ -40,8 +40,12 @@ export async function createModels(
   return {
     pack,
     pipelineConfig: await loadPipelineConfig(pack),
-    generator: `${pack.name}@${pack.version}`,
-    encoder: { name: `${pack.name}/clip`, version: pack.version, dimension: projection_dim },
+    generator: `${pack.name}@${pack.versionOf()}`,
+    encoder: {
+      name: `${pack.name}/clip`,
+      version: pack.versionOf("clip"),
+      dimension: projection_dim,
+    },
     clip,
     captioner,
     conditionEncoder,

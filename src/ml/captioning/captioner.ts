@@ -40,7 +40,7 @@ export class Captioner {
       local_files_only: true,
       session_options: onnxSessionOptions(options),
     });
-    return new Captioner(`${pack.name}/captioner`, pack.version, describe);
+    return new Captioner(`${pack.name}/captioner`, pack.versionOf("captioner"), describe);
   }
 
   /** One sentence for each picture, by greedy decoding: the same picture has the same caption. */

@@ -68,7 +68,7 @@ export class ClipEncoder {
     } as const;
     const tokenizer = await ClipTokenizer.load(pack, "clip");
     const positions = config.text_config.max_position_embeddings;
-    return new ClipEncoder(`${pack.name}/clip`, pack.version, config.projection_dim, {
+    return new ClipEncoder(`${pack.name}/clip`, pack.versionOf("clip"), config.projection_dim, {
       tokenizer,
       maxLength: Math.min(tokenizer.maxLength ?? positions, positions),
       text: await CLIPTextModelWithProjection.from_pretrained(folder, from),

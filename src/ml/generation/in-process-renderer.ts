@@ -24,7 +24,7 @@ export class InProcessRenderer implements Renderer {
     private readonly pipeline: DiffusionPipeline,
   ) {
     this.packName = pack.name;
-    this.packVersion = pack.version;
+    this.packVersion = pack.versionOf();
     this.widthPixels = pipeline.config.widthPixels;
     this.heightPixels = pipeline.config.heightPixels;
   }

@@ -78,7 +78,7 @@ export class RenderPool implements Renderer {
   }
 
   get packVersion(): string {
-    return this.pack.version;
+    return this.pack.versionOf();
   }
 
   get widthPixels(): number {

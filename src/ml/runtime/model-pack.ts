@@ -74,6 +74,23 @@ export class ModelPack {
     readonly manifest: PackManifest | null,
   ) {}
 
+  /**
+   * The version of some of its parts, all by default: another when one of their files changes, the same when something else
+   * does, such as another part or the model card. Without manifest: of the whole folder.
+   */
+  versionOf(...components: PackComponent[]): string {
+    if (!this.manifest) {
+      return this.version;
+    }
+    const parts = components.length > 0 ? components : packComponents;
+    const lines = this.manifest.files
+      .filter(({ path }) => parts.some(part => path.startsWith(`${part}/`)))
+      .map(({ path, sha256 }) => `${path} ${sha256}\n`)
+      .sort();
+    const hash = createHash("sha256").update(lines.join("")).digest("hex");
+    return `${this.manifest.version}-${hash.slice(0, 12)}`;
+  }
+
   /** True when the pack has this part. */
   has(component: PackComponent): boolean {
     return existsSync(join(this.dir, component));

@@ -39,7 +39,7 @@ describe.each(renderers)("%s", (_, create) => {
 
   it("knows its pack and the size of its pictures", async () => {
     expect(renderer).toMatchObject({ packName: "tiny-sd15", widthPixels: 16, heightPixels: 16 });
-    expect(renderer.packVersion).toBe((await openModelPack(TINY)).version);
+    expect(renderer.packVersion).toBe((await openModelPack(TINY)).versionOf());
   });
 
   it("makes the pictures asked for, the same each time", async () => {

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
-import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { openModelPack } from "../../../../src/ml/runtime/model-pack.js";
 
 const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
@@ -36,6 +36,27 @@ describe("openModelPack()", () => {
     expect(pack.path("weights.bin")).toBe(join(dir, "weights.bin"));
     expect(pack.has("captioner")).toBe(false);
     await pack.verify();
+  });
+
+  it("gives parts a version that only their own files change", async () => {
+    const file = (path: string, text: string) => ({ path, sizeBytes: 1, sha256: sha256(text) });
+    const packOf = async (...files: ReturnType<typeof file>[]) => {
+      for (const { path } of files) {
+        await mkdir(dirname(join(dir, path)), { recursive: true });
+        await writeFile(join(dir, path), "x");
+      }
+      await writePack({ ...manifest, files });
+      return openModelPack(dir);
+    };
+    const [clip, unet] = [file("clip/a.onnx", "a"), file("unet/b.onnx", "b")];
+    const before = await packOf(clip, unet, file("README.md", "one"));
+    const carded = await packOf(clip, unet, file("README.md", "two"));
+    const redrawn = await packOf(clip, file("unet/b.onnx", "c"), file("README.md", "two"));
+    expect(before.versionOf()).toMatch(/^3-[0-9a-f]{12}$/);
+    expect(carded.versionOf()).toBe(before.versionOf());
+    expect(redrawn.versionOf()).not.toBe(before.versionOf());
+    expect(redrawn.versionOf("clip")).toBe(before.versionOf("clip"));
+    expect(redrawn.versionOf("unet")).not.toBe(before.versionOf("unet"));
   });
 
   it("opens a plain Stable Diffusion folder, whose version follows its configuration", async () => {
