@@ -21,6 +21,7 @@ import {
   row,
   rowRange,
 } from "../nn/shape.js";
+import { Workspace } from "../nn/workspace.js";
 import type { DenseKernels } from "./dense-kernels.js";
 
 /** Similarities held at once: 16 MB. */
@@ -40,6 +41,8 @@ export interface Contrast {
   anchors: ArrayLike<number>;
   /** Anchors compared at once. Default: as many as make 16 MB, at least 64. */
   tileRows?: number;
+  /** What the keys and `dFused` lie in. Default: new memory. */
+  workspace?: Workspace;
 }
 
 export interface ContrastiveLoss {
@@ -53,14 +56,14 @@ export interface ContrastiveLoss {
 
 /** The loss and its gradient, which share their products. */
 export async function contrastiveLoss(
-  { views, fused, ...how }: Contrast,
+  { views, fused, workspace = new Workspace(), ...how }: Contrast,
   kernels: DenseKernels,
 ): Promise<ContrastiveLoss> {
   const [N, D] = fused.shape;
   const scale = 1 / (how.anchors.length * how.temperature);
-  const keys = matrix([2 * N, D]); // z1 / ||z1|| above z2 / ||z2||
+  const keys = workspace.matrix("contrast keys", [2 * N, D]); // z1 / ||z1|| above z2 / ||z2||
   normalizeRowsInto(fused, keys.values.subarray(N * D));
-  const dFused = matrix([N, D]); // until the end at z2 / ||z2||, before the scale
+  const dFused = workspace.zeros("contrast dFused", [N, D]); // until the end at z2 / ||z2||, before the scale
   const result: ContrastiveLoss = { loss: 0, dViews: [], dFused };
   for (const view of views) {
     normalizeRowsInto(view, keys.values.subarray(0, N * D));
@@ -78,7 +81,7 @@ export async function contrastiveLoss(
 /** C of unit rows, and its gradient at them times Mτ; `[2N, D]`. */
 async function compared(
   keys: Matrix,
-  { temperature, anchors, ...how }: Omit<Contrast, "views" | "fused">,
+  { temperature, anchors, ...how }: Omit<Contrast, "views" | "fused" | "workspace">,
   kernels: DenseKernels,
 ): Promise<{ loss: number; dKeys: Matrix }> {
   const N = keys.shape[0] / 2;
@@ -125,7 +128,7 @@ async function compared(
 /** The same with only `items` in the sums: `i` and `j` both run over them (`inBatch`). */
 export async function contrastiveLossWithin(
   items: ArrayLike<number>,
-  { views, fused, temperature }: Omit<Contrast, "anchors">,
+  { views, fused, temperature }: Omit<Contrast, "anchors" | "workspace">,
   kernels: DenseKernels,
 ): Promise<ContrastiveLoss> {
   const within = await contrastiveLoss(

@@ -19,14 +19,13 @@
 import {
   addScaled,
   type Matrix,
-  matrix,
-  normalizedRows,
+  normalizeRowsInto,
   normalizedRowsGradientInto,
   rowRange,
-  stackedMatrices,
   stackRows,
 } from "../nn/shape.js";
 import { type CsrMatrix, sparseProduct, transposed } from "../nn/sparse.js";
+import { Workspace } from "../nn/workspace.js";
 import type { NamedArrays } from "./adam.js";
 import { bprLoss, type Triples } from "./bpr-loss.js";
 import { contrastiveLoss, contrastiveLossWithin } from "./contrastive-loss.js";
@@ -77,6 +76,9 @@ export interface MicroBatch {
 
 /** MICRO's equations for one set of parameters, which it reads and never writes. */
 export class MicroNetwork {
+  /** Of one batch. */
+  private readonly workspace = new Workspace();
+
   constructor(
     private readonly shape: MicroShape,
     private readonly config: MicroConfig,
@@ -117,20 +119,29 @@ export class MicroNetwork {
     return result;
   }
 
-  /** The vectors of all users and items. */
-  async forward(graphs: MicroGraphs): Promise<MicroForward> {
+  /**
+   * The vectors of all users and items.
+   *
+   * @param workspace What they lie in. Default: memory of their own.
+   */
+  async forward(graphs: MicroGraphs, workspace = new Workspace()): Promise<MicroForward> {
     const { numUsers, numItems } = this.shape;
     const users = parameter(this.shape, this.parameters, "users");
     const items = parameter(this.shape, this.parameters, "items");
-    const views = stackedMatrices(
-      graphs.modalities.map(() => numItems),
-      items.shape[1],
+    const D = items.shape[1];
+    const stacked = workspace.matrix("views", [graphs.modalities.length * numItems, D]);
+    const views = graphs.modalities.map(({ mixed }, m) =>
+      sparseProduct(mixed, items, rowRange(stacked, m * numItems, (m + 1) * numItems)),
     );
-    graphs.modalities.forEach(({ mixed }, m) => sparseProduct(mixed, items, views[m]));
-    const fused = await fusion(views, fusionParameters(this.shape, this.parameters), this.kernels);
-    const nodes = propagated(graphs.userItem, stackRows(users, items), this.config.numLayers);
+    const query = fusionParameters(this.shape, this.parameters);
+    const h = workspace.zeros("fused", items.shape);
+    const fused = await fusion(views, query, this.kernels, h);
+    const before = stackRows(users, items);
+    const after = workspace.matrix("nodes", before.shape);
+    const nodes = propagated(graphs.userItem, before, this.config.numLayers, after);
     const baseItems = rowRange(nodes, numUsers, numUsers + numItems);
-    const itemVectors = normalizedRows(fused.fused);
+    const itemVectors = workspace.matrix("item vectors", items.shape);
+    normalizeRowsInto(h, itemVectors.values);
     addScaled(itemVectors.values, baseItems.values, 1);
     return {
       views,
@@ -147,12 +158,13 @@ export class MicroNetwork {
     batch: MicroBatch,
   ): Promise<{ losses: LossTerms; gradients: NamedArrays }> {
     const { contrastWeight, l2Weight, numLayers } = this.config;
-    const forward = await this.forward(graphs);
+    const { workspace } = this;
+    const forward = await this.forward(graphs, workspace);
     const { views, userVectors, itemVectors } = forward;
 
     // 1. BPR at the vectors, the contrastive term at the views.
     const { bpr, l2, dUsers, dItems } = bprLoss(userVectors, itemVectors, batch.triples, l2Weight);
-    const dFused = matrix(itemVectors.shape);
+    const dFused = workspace.matrix("dFused", itemVectors.shape);
     normalizedRowsGradientInto(forward.fusion.fused, dItems, dFused); // of h / ||h||
     const { contrastive, dViews: dContrast } = await this.contrast(forward, batch, dFused);
 
@@ -171,7 +183,7 @@ export class MicroNetwork {
       "fusion.bias": fused.bias,
       "fusion.query": fused.query,
     };
-    const ofView = matrix(itemVectors.shape);
+    const ofView = workspace.matrix("dItems of a view", itemVectors.shape);
     for (const [m, graph] of graphs.modalities.entries()) {
       const dView = fused.views[m];
       addScaled(gradients.items, sparseProduct(graph.mixedTransposed, dView, ofView).values, 1);
@@ -190,8 +202,9 @@ export class MicroNetwork {
   ): Promise<{ contrastive: number; dViews: Matrix[] }> {
     const { contrastWeight, temperature } = this.config;
     const contrast = { views, fused, temperature };
+    const { workspace } = this;
     const result = anchors
-      ? await contrastiveLoss({ ...contrast, anchors }, this.kernels)
+      ? await contrastiveLoss({ ...contrast, anchors, workspace }, this.kernels)
       : await contrastiveLossWithin(batchItems(triples), contrast, this.kernels);
     addScaled(dFused.values, result.dFused.values, contrastWeight);
     return { contrastive: contrastWeight * result.loss, dViews: result.dViews };

@@ -32,17 +32,21 @@ export interface Fusion {
   hidden: Matrix;
 }
 
-/** The views may share one memory, one behind the other: then nothing is copied. */
+/**
+ * The views may share one memory, one behind the other: then nothing is copied.
+ *
+ * @param fused Zeros `[N, D]`, to which h is written. Default: new.
+ */
 export async function fusion(
   views: readonly Matrix[],
   parameters: FusionParameters,
   kernels: DenseKernels,
+  fused = matrix(views[0].shape),
 ): Promise<Fusion> {
-  const [N, D] = views[0].shape;
+  const [N] = views[0].shape;
   const { hidden, scores } = await kernels.attention(stackRows(...views), parameters);
   const weights = matrix([views.length, N], scores);
   softmaxColumnsInPlace(weights);
-  const fused = matrix([N, D]);
   views.forEach((view, m) => addWeightedRows(fused, view, row(weights, m)));
   return { fused, weights, hidden };
 }

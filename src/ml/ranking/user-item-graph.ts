@@ -113,19 +113,26 @@ function nodeDegrees(from: Int32Array, numNodes: number): Int32Array {
 /**
  * The mean of the levels `X, ÂX, .., Â^K X`; `[V, D] -> [V, D]`. It is linear, so its gradient is the same function of
  * `Âᵀ` and the gradient at the result.
+ *
+ * @param result What it is written to, not x. Default: a new matrix.
  */
-export function propagated(adjacency: CsrMatrix, x: Matrix, numLayers: number): Matrix {
+export function propagated(
+  adjacency: CsrMatrix,
+  x: Matrix,
+  numLayers: number,
+  result = matrix(x.shape),
+): Matrix {
   if (numLayers === 0) {
-    return matrix(x.shape, x.values.slice());
+    result.values.set(x.values);
+    return result;
   }
-  const result = matrix(x.shape);
   if (simdPropagated(adjacency, x, numLayers, result.values)) {
     return result;
   }
   // Horner's rule: X + Â (X + Â (X + ..)).
   let sum = x;
   for (let layer = 1; layer <= numLayers; layer++) {
-    const next = sparseProduct(adjacency, sum);
+    const next = sparseProduct(adjacency, sum, layer === numLayers ? result : undefined);
     const share = layer === numLayers ? 1 / (numLayers + 1) : 1;
     for (let at = 0; at < next.values.length; at++) {
       next.values[at] = share * (next.values[at] + x.values[at]);
