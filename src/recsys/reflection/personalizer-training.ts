@@ -278,7 +278,11 @@ function isPatienceOver({ best, looks }: Progress, patience: number): boolean {
   return looks.length - 1 - best >= patience;
 }
 
-/** Where an interrupted training stood, its weights in the model; else the beginning. */
+/**
+ * Where an interrupted training stood, its weights in the model; else the beginning.
+ *
+ * @throws AppError FILE_MALFORMED for a checkpoint of another training, which is left as it is.
+ */
 async function restored({
   directory,
   fingerprint,
@@ -286,7 +290,14 @@ async function restored({
 }: PersonalizerTrainingOptions): Promise<Progress> {
   const text = await readFile(join(directory, PROGRESS_FILE), "utf8").catch(() => null);
   const progress = text === null ? null : (JSON.parse(text) as Progress); // written whole by this file alone
-  if (progress?.fingerprint !== fingerprint) {
+  if (progress && progress.fingerprint !== fingerprint) {
+    throw new AppError("FILE_MALFORMED", {
+      path: directory,
+      expected: "a checkpoint of this training of a personalizer",
+      reason: "it was made from other data, with another configuration or for other models",
+    });
+  }
+  if (!progress) {
     await rm(directory, { recursive: true, force: true });
     return { fingerprint, step: 0, looks: [], best: 0, sums: {} };
   }

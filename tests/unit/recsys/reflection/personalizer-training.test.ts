@@ -125,11 +125,13 @@ describe("trainPersonalizer()", () => {
     },
   );
 
-  it("begins again where the checkpoint is another training's", async () => {
+  it("refuses the checkpoint of another training, which can still go on", async () => {
     const folder = await newFolder();
     await expect(train({ folder, abortAt: 3 })).rejects.toThrow();
-    const { reports } = await train({ folder, config: { delta: 0.1 } });
-    expect(reports[0].step).toBe(1);
+    const other = train({ folder, config: { delta: 0.1 } });
+    await expect(other).rejects.toMatchObject({ code: "FILE_MALFORMED" });
+    const { bytes } = await train({ folder });
+    expect(bytes.equals(whole.bytes)).toBe(true);
   });
 
   it("reports the terms of the loss and the mean ρ over reference and keyword picture", () => {
