@@ -72,7 +72,7 @@ export async function run({
   const mlLatest = [];
   if (real) {
     for (const mode of modes) {
-      mlLatest.push({ mode: mode.name, ...(await measure(real, mode, { ...options, epochs: 4 })) });
+      mlLatest.push({ mode: mode.name, ...(await measure(real, mode, { ...options, epochs: 8 })) });
     }
     console.log(`ml-latest-small: ${real.numUsers} users, ${real.numItems} items`);
     console.table(mlLatest);
