@@ -312,12 +312,15 @@ PREPROCESSOR = {
 }
 
 
-def export_autoencoder(work, scale, out):
-    vae = trained_vae(work)
+def write_autoencoder_configs(vae, scale, out):
+    """`scale`, by which latents have unit variance, belongs to what the denoiser learned on."""
     config = {"_class_name": "AutoencoderKL", **plain_config(vae.config)}
     config.update(_class_name="AutoencoderKL", patch_size=PATCH, image_size=128, latent_size=16, scaling_factor=scale)
     for part in ("encoder", "decoder"):
         write_json(out / f"vae_{part}" / "config.json", config)
+
+
+def export_autoencoder(vae, out):
     to_onnx(VaeEncoder(vae), GRAPHS["vae_encoder"], out)
     to_onnx(VaeDecoder(vae), GRAPHS["vae_decoder"], out)
 
@@ -369,6 +372,9 @@ def export_captioner(clip, decoder, tokenizer, out):
     to_onnx(module, caption_decoder_graph(module), out)
 
 
+PARTS = ("autoencoder", "denoiser", "clip", "captioner", "language")
+
+
 def write_manifest(out):
     files = sorted(p for p in out.rglob("*") if p.is_file() and p.name != "manifest.json")
     entries = [{"path": p.relative_to(out).as_posix(), "sizeBytes": p.stat().st_size, "sha256": hashlib.sha256(p.read_bytes()).hexdigest()} for p in files]
@@ -380,11 +386,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     for name in ("stickers", "work", "out"):
         parser.add_argument(f"--{name}", type=Path, required=True)
+    parser.add_argument("--parts", default=",".join(PARTS), help="what is written anew, the rest staying as --out has it; default: all")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    work, final = arguments.work, arguments.out
+    work, final, parts = arguments.work, arguments.out, arguments.parts.split(",")
     out = final.with_name(f".{final.name}.new")
     shutil.rmtree(out, ignore_errors=True)
+    if set(parts) != set(PARTS):
+        shutil.copytree(final, out)
     stickers = load_stickers(arguments.stickers, work)
     tokenizer = clip_tokenizer(stickers, work)
     tokenizer.no_padding()
@@ -392,12 +401,19 @@ def main():
     tokenizer.no_padding()
     latents = work / "latents.pt"
     scale = torch.load(latents)["scale"] if latents.exists() else 1.0
-    export_autoencoder(work, scale, out)
-    export_denoiser(work, out)
-    export_clip(clip, tokenizer, out)
-    export_text_encoder(trained_text_encoder(trained_clip(stickers, work), work), tokenizer, out)
-    export_captioner(clip, trained_decoder(stickers, work), caption_tokenizer(stickers, work), out)
-    export_language(stickers, work, out / "llm")
+    vae = trained_vae(work)
+    write_autoencoder_configs(vae, scale, out)
+    if "autoencoder" in parts:
+        export_autoencoder(vae, out)
+    if "denoiser" in parts:
+        export_denoiser(work, out)
+        export_text_encoder(trained_text_encoder(trained_clip(stickers, work), work), tokenizer, out)
+    if "clip" in parts:
+        export_clip(clip, tokenizer, out)
+    if "captioner" in parts:
+        export_captioner(clip, trained_decoder(stickers, work), caption_tokenizer(stickers, work), out)
+    if "language" in parts:
+        export_language(stickers, work, out / "llm")
     write_json(out / "styles.json", {s: style_words(s) for s in dict.fromkeys([*STYLE_WORDS, *stickers.styles])})
     write_json(out / "model_index.json", {
         "_class_name": "StableDiffusionImg2ImgPipeline", "_diffusers_version": "0.42.1",
