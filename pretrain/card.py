@@ -82,8 +82,8 @@ Remake: `python pretrain/make.py --stickers DIR --work DIR --out models/mini`.
   and Fluent flat share their outlines, so a held-out one of the two is easier than it sounds. Nothing here measures
   things never seen.
 - Emoji only: photographs and posters come out as smears, their captions as guesses among emoji.
-- The redrawing is soft and blotchy; the figures say how often another hand is recognised. Text-to-image (strength 1) gives
-  blots in the right colours, seldom the thing: it would take many times this training.
+- The redrawing is soft; the figures say how often another hand is recognised. Text-to-image (strength 1) gives the style and
+  the kind of thing (a face, a flag, a vehicle), seldom the thing itself: it would take many times this training.
 - The language model's F1 is mostly memory: a held-out sticker shares its thing's keywords with other styles' stickers.
   Outside the catalogue it invents; the caller checks its words against the input.
 - The captioner rarely names the thing itself (see the figures); it was cut short.
