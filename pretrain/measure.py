@@ -330,7 +330,7 @@ def main():
     language = arguments.work / "language-metrics.json"  # language.py measures its own model, as it ends
     if language.exists():
         metrics["language"] = {k: v for k, v in json.loads(language.read_text()).items() if k != "examples"}
-    metrics["training"] = training_record(arguments.work)
+    metrics["training"] = metrics.get("training", {}) | training_record(arguments.work)  # what was unpacked and not trained on keeps its record
     if (arguments.work / "parity.json").exists():
         metrics["parity"] = json.loads((arguments.work / "parity.json").read_text())
     text = json.dumps(rounded(metrics), indent=2) + "\n"
