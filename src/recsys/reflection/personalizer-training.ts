@@ -290,16 +290,16 @@ async function restored({
 }: PersonalizerTrainingOptions): Promise<Progress> {
   const text = await readFile(join(directory, PROGRESS_FILE), "utf8").catch(() => null);
   const progress = text === null ? null : (JSON.parse(text) as Progress); // written whole by this file alone
-  if (progress && progress.fingerprint !== fingerprint) {
+  if (!progress) {
+    await rm(directory, { recursive: true, force: true });
+    return { fingerprint, step: 0, looks: [], best: 0, sums: {} };
+  }
+  if (progress.fingerprint !== fingerprint) {
     throw new AppError("FILE_MALFORMED", {
       path: directory,
       expected: "a checkpoint of this training of a personalizer",
       reason: "it was made from other data, with another configuration or for other models",
     });
-  }
-  if (!progress) {
-    await rm(directory, { recursive: true, force: true });
-    return { fingerprint, step: 0, looks: [], best: 0, sums: {} };
   }
   await model.restore(join(directory, `${LATEST_FOLDER}-${progress.step}`));
   return progress;
