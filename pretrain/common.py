@@ -21,6 +21,7 @@ from PIL import Image
 
 SEED = 17
 SIZE = 128
+LONGEST_STEP = 60  # seconds; a process that slept longer was suspended, and has not trained
 HELD_OUT_SHARE = 0.05
 MIN_STYLES_TO_HOLD_OUT = 3
 
@@ -151,7 +152,7 @@ class Trainer:
                     else:
                         self.ema[key][name].copy_(value)
         now = time.monotonic()
-        self.spent, self.last_tick = self.spent + now - self.last_tick, now
+        self.spent, self.last_tick = self.spent + min(now - self.last_tick, LONGEST_STEP), now
         self.count += 1
         for key, value in {"loss": loss, **figures}.items():
             self.sums[key] = self.sums.get(key, 0.0) + float(value.detach() if isinstance(value, torch.Tensor) else value)

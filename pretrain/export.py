@@ -221,7 +221,7 @@ GRAPHS = {
                          {"sample": BATCH, "latent_sample": BATCH}),
     "vae_decoder": Graph("vae_decoder/model.onnx", lambda _: torch.zeros(1, LATENT_CHANNELS, 16, 16), ["latent_sample"], ["sample"],
                          {"sample": BATCH, "latent_sample": BATCH}),
-    "unet": Graph("unet/model.onnx", lambda _: (torch.zeros(2, LATENT_CHANNELS, 16, 16), torch.zeros(2, dtype=torch.int64), torch.zeros(2, 36, WIDTH)),
+    "unet": Graph("unet/model.onnx", lambda _: (torch.zeros(2, 2 * LATENT_CHANNELS, 16, 16), torch.zeros(2, dtype=torch.int64), torch.zeros(2, 36, WIDTH)),
                   ["sample", "timestep", "encoder_hidden_states"], ["out_sample"],
                   {"sample": BATCH, "timestep": BATCH, "encoder_hidden_states": {0: "batch", 1: "tokens"}, "out_sample": BATCH}, "int8"),
     "image_projection": Graph("image_projection/model.onnx", lambda _: torch.ones(1, EMBEDDING), ["image_embeds"], ["image_tokens"],
@@ -416,7 +416,7 @@ def main():
         export_language(stickers, work, out / "llm")
     write_json(out / "styles.json", {s: style_words(s) for s in dict.fromkeys([*STYLE_WORDS, *stickers.styles])})
     write_json(out / "model_index.json", {
-        "_class_name": "StableDiffusionImg2ImgPipeline", "_diffusers_version": "0.42.1",
+        "_class_name": "StableDiffusionInstructPix2PixPipeline", "_diffusers_version": "0.42.1",
         "image_projection": ["diffusers", "ImageProjection"], "llm": ["transformers", "LlamaForCausalLM"], "scheduler": ["diffusers", "DDIMScheduler"],
         "text_encoder": ["transformers", "CLIPTextModel"], "tokenizer": ["transformers", "CLIPTokenizer"],
         "unet": ["diffusers", "UNet2DConditionModel"], "vae_decoder": ["diffusers", "AutoencoderKL"], "vae_encoder": ["diffusers", "AutoencoderKL"]})

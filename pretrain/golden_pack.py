@@ -118,8 +118,9 @@ def captioner(pack, size):
     return {"begin": begin, "firstLogits": thinned(wanted, 7), "caption": text}
 
 
-def trajectory(pack, name, shape, condition):
-    """Guided denoising by diffusers' own scheduler from our noise, and the picture."""
+def trajectory(pack, name, shape, condition, reference):
+    """Guided denoising by diffusers' own scheduler from our noise, and the picture; `reference`, where the U-Net sees one,
+    is beside the latents as in diffusers' StableDiffusionInstructPix2PixPipeline with an image guidance of 1."""
     config = pack.json("scheduler/scheduler_config.json")
     scheduler = SCHEDULERS[name].from_config(config)
     scheduler.set_timesteps(STEPS[name])
@@ -130,7 +131,7 @@ def trajectory(pack, name, shape, condition):
     latents = torch.from_numpy(noises[0]).reshape(1, *shape)
     latents = latents * float(scheduler.init_noise_sigma)
     for t in scheduler.timesteps:
-        both = np.repeat(latents.numpy(), 2, 0)
+        both = beside(np.repeat(latents.numpy(), 2, 0), reference)
         out = torch.from_numpy(pack.run("unet/model.onnx", sample=both, timestep=np.full(2, int(t), np.int64), encoder_hidden_states=condition)[0])
         guided = out[:1] + GUIDANCE * (out[1:] - out[:1])
         latents = scheduler.step(guided, t, latents).prev_sample
@@ -141,9 +142,14 @@ def trajectory(pack, name, shape, condition):
             "latents": thinned(latents, 7), "pixels": {"stride": 101, "values": [round(float(v), 2) for v in pixels.reshape(-1)[::101]]}}
 
 
+def beside(latents, reference):
+    """The reference's channels after those of the latents; [B, C, h, w] -> [B, 2 C, h, w]."""
+    return latents if reference is None else np.concatenate([latents, np.repeat(reference, len(latents), 0)], 1)
+
+
 def diffusion(pack, size):
     unet, vae = pack.json("unet/config.json"), pack.json("vae_decoder/config.json")
-    shape = (unet["in_channels"], unet["sample_size"], unet["sample_size"])
+    shape = (vae["latent_channels"], unet["sample_size"], unet["sample_size"])
     tokenizer = AutoTokenizer.from_pretrained(pack.folder / "tokenizer")
     length = pack.json("tokenizer/tokenizer_config.json")["model_max_length"]
     ids = tokenizer([NEGATIVE, PROMPT], padding="max_length", truncation=True, max_length=length, return_tensors="np").input_ids.astype(np.int64)
@@ -152,15 +158,16 @@ def diffusion(pack, size):
     tokens = pack.run("image_projection/model.onnx", image_embeds=embedding[None])[0]
     condition = np.concatenate([states, np.zeros((2, *tokens.shape[1:]), np.float32)], 1)
     sample = wave(int(np.prod(shape)), 0.7).reshape(1, *shape)
-    predicted = pack.run("unet/model.onnx", sample=sample, timestep=np.array([500]), encoder_hidden_states=condition[1:])[0]
-    encoded = pack.run("vae_encoder/model.onnx", sample=planes(drawing(size)))[0] * vae["scaling_factor"]
+    drawn = pack.run("vae_encoder/model.onnx", sample=planes(drawing(size)))[0]
+    reference = drawn if unet["in_channels"] > shape[0] else None
+    predicted = pack.run("unet/model.onnx", sample=beside(sample, reference), timestep=np.array([500]), encoder_hidden_states=condition[1:])[0]
     decoded = pack.run("vae_decoder/model.onnx", latent_sample=(sample / vae["scaling_factor"]).astype(np.float32))[0]
     return {
         "prompt": PROMPT, "negativePrompt": NEGATIVE, "guidanceScale": GUIDANCE, "seed": SEED,
         "textStates": thinned(states[1], 13), "imageTokens": thinned(tokens, 3),
-        "unet": thinned(predicted, 3), "encoded": thinned(encoded, 3),
+        "unet": thinned(predicted, 3), "encoded": thinned(drawn * vae["scaling_factor"], 3), "seesReference": reference is not None,
         "decoded": thinned(np.clip(decoded, -1, 1), 53),
-        "trajectories": [trajectory(pack, name, shape, condition) for name in SCHEDULERS],
+        "trajectories": [trajectory(pack, name, shape, condition, reference) for name in SCHEDULERS],
     }
 
 

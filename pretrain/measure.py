@@ -25,7 +25,7 @@ STOP_WORDS = {"a", "an", "the", "in", "with", "of", "and"}
 
 
 class Pack:
-    """The pack's ONNX files and the img2img loop over them (DDIM, eta 0), as the product runs it."""
+    """The pack's ONNX files and the loop over them that redraws a picture (DDIM, eta 0), as the product runs it."""
 
     def __init__(self, folder, threads=1):
         self.folder = Path(folder)
@@ -80,25 +80,27 @@ class Pack:
         return np.concatenate([states, tokens], 1)
 
     def redraw(self, pixels, condition, strength, steps=20, guidance=2.0, seed=SEED):
-        """Image-to-image: the reference's latents noised to `strength`, denoised under `condition`."""
+        """From the reference's latents noised to `strength`, with them beside the noise, denoised under `condition`."""
         latents = self.encode(pixels)
         noise = np.random.default_rng(seed).standard_normal(latents.shape[1:]).astype(np.float32)
         stride = len(self.cumulative) // steps
         times = (np.arange(steps)[::-1] * stride + self.offset)[steps - min(round(steps * strength), steps) :]
         empty = self.condition([""] * len(pixels))
         a = lambda t: float(self.cumulative[max(t, 0)])
-        z = a(times[0]) ** 0.5 * latents + (1 - a(times[0])) ** 0.5 * noise
+        z = a(times[0]) ** 0.5 * latents + (1 - a(times[0])) ** 0.5 * noise if strength < 1 else np.broadcast_to(noise, latents.shape)
+        reference = latents / self.scale
         for t in times:
             at, before = a(t), a(t - stride)
-            v = self.velocity(z, t, condition)
+            v = self.velocity(z, t, condition, reference)
             if guidance != 1:
-                plain = self.velocity(z, t, empty)
+                plain = self.velocity(z, t, empty, reference)
                 v = plain + guidance * (v - plain)
             clean, noisy = at**0.5 * z - (1 - at) ** 0.5 * v, at**0.5 * v + (1 - at) ** 0.5 * z
             z = before**0.5 * clean + (1 - before) ** 0.5 * noisy
         return np.clip(self.decode(z), -1, 1)
 
-    def velocity(self, z, t, condition, size=16):
+    def velocity(self, z, t, condition, reference, size=16):
+        z = np.concatenate([z, reference], 1)
         return np.concatenate([
             self.run("unet/model.onnx", sample=z[at : at + size].astype(np.float32), timestep=np.full(len(z[at : at + size]), t, np.int64),
                      encoder_hidden_states=condition[at : at + size])[0] for at in range(0, len(z), size)])
@@ -231,7 +233,7 @@ def redraw_cases(stickers, count):
     return cases
 
 
-def measure_redraw(pack, stickers, count, work, strengths=(0.3, 0.45, 0.6, 0.75)):
+def measure_redraw(pack, stickers, count, work, strengths=(0.5, 0.75, 1.0)):
     cases, rng = redraw_cases(stickers, count), random.Random(SEED)
     judge = StyleJudge(pack, stickers, work)
     references = stickers.float_pixels([r for r, _ in cases]).numpy()
@@ -249,7 +251,7 @@ def measure_redraw(pack, stickers, count, work, strengths=(0.3, 0.45, 0.6, 0.75)
               "reference_itself": {"judged_wanted_style": hits(references), "clip_to_target": cosine(reference_embeds, target_embeds)}}
     for name, condition in (("image_tokens", pack.condition([row["title"] for row in rows], embeds)),
                             ("style_words", pack.condition([f"{row['title']}, {style_words(row['style'])}" for row in rows]))):
-        for strength in strengths if name == "image_tokens" else (0.45, 0.75):
+        for strength in strengths if name == "image_tokens" else (0.75, 1.0):
             made = pack.redraw(references, condition, strength)
             made_embeds = pack.embed_images(made)
             result[f"{name}@{strength}"] = {"judged_wanted_style": hits(made), "clip_to_target": cosine(made_embeds, target_embeds),
@@ -257,7 +259,7 @@ def measure_redraw(pack, stickers, count, work, strengths=(0.3, 0.45, 0.6, 0.75)
     return result
 
 
-def draw_sheet(pack, stickers, path, by, strengths=(0.3, 0.45, 0.6, 0.75), things=5):
+def draw_sheet(pack, stickers, path, by, strengths=(0.5, 0.75, 1.0), things=5):
     """One block a thing: the reference, then for each strength a row of that thing in every style."""
     rng = random.Random(SEED + 1)
     cases = rng.sample(redraw_cases(stickers, 60), things)
@@ -318,7 +320,7 @@ def main():
     metrics |= {"held_out": len(rows), "trained_on": len(stickers.train)}
     if "sheets" in parts:
         draw_sheet(pack, stickers, arguments.work / "contact-images.png", "images")
-        draw_sheet(pack, stickers, arguments.work / "contact-words.png", "words", strengths=(0.45,))
+        draw_sheet(pack, stickers, arguments.work / "contact-words.png", "words", strengths=(1.0,))
     if "autoencoder" in parts:
         metrics["autoencoder"] = measure_autoencoder(pack, images)
     if "clip" in parts:

@@ -1,18 +1,25 @@
 """The conditional diffusion U-Net (UNet2DConditionModel), its text encoder and the image projection, trained together.
 
+The U-Net sees the picture to be redrawn beside the noise, as channels of its own (T. Brooks et al., "InstructPix2Pix",
+2023, section 3.2): the latents z_t, then those of the reference, as the autoencoder gives them (zeros: no reference, the
+picture is made from words alone). So the reference tells what is to be seen and where, and the condition in what hand.
+
 Condition [B, 36, D] = 32 states of the text encoder (which starts as the CLIP text tower), then 4 image tokens. In training
 the wanted style is told by words, by the image tokens (from the mean CLIP embedding of 1 to 5 OTHER stickers of that
-style), or by both; a tenth of the conditions is dropped whole (the states of "" and zero tokens).
+style), or by both; a tenth of the conditions is dropped whole (the states of "" and zero tokens), the reference staying.
 
-Two kinds of example, both with v-prediction and one weight for all timesteps (min-SNR weights all but drop the noisiest
-ones for v-prediction, and there it is decided which thing a picture shows):
+Target of every example is a sticker; its reference is one of
 
-  denoise   z_t = a_t z + s_t e, the usual one (about three quarters);
-  redraw    the start is another hand's drawing z_ref of the same thing, noised at T, as image-to-image does; z_t is the
-            point at t <= T of the DDIM path from there to z: z_t = a_t z + s_t (e + (a_T / s_T)(z_ref - z)).
-            The answer asked for is still z, so image-to-image learns to change the hand and to keep the thing.
-            T is in 300..999 where the two drawings share their outlines, else in 650..999: with less noise the
-            answer would be the mean of all drawings z might be, a smear.
+  none      a quarter: the usual text-to-image;
+  another   hand's drawing of the same thing, more often one that shares the target's outlines;
+  recolored the target itself with its colours turned, and now and then blurred: outlines stay, colours come from the condition;
+  itself    a few: what is in the wanted hand already is to stay.
+
+The prediction is v, with one weight for all timesteps (min-SNR weights all but drop the noisiest ones for v-prediction, and
+there it is decided which thing a picture shows). z_t = a_t z + s_t e; but of a share of the examples with a reference the
+start is the noised reference, as image-to-image of a strength below 1 starts: z_t is the point at t <= T of the DDIM path
+from there to z, z_t = a_t z + s_t (e + (a_T / s_T)(z_ref - z)), and the answer asked for is still z. T is in 300..999 where
+the two share their outlines, else in 650..999: with less noise the answer would be the mean of all drawings z might be.
 """
 
 import random
@@ -27,13 +34,15 @@ from diffusers.models.attention_processor import AttnProcessor
 from diffusers.models.embeddings import ImageProjection
 
 from clip import EMBEDDING, WIDTH, image_embeddings, trained_clip
-from common import Trainer, half_precision, load_module, load_stickers, stage_arguments, start
+from common import SEED, Trainer, half_precision, load_module, load_stickers, stage_arguments, start
 from prompts import prompt
 from tokenizer import clip_tokenizer
 from vae import LATENT_CHANNELS, build_vae
 
 IMAGE_TOKENS = 4
-NOISY_SHARE, NOISY_FROM = 0.65, 650  # of the plain examples: where words, not the latents, say what is to be seen
+NOISY_FROM = 650  # from here on the condition and the reference, not the latents, say what is to be seen
+NOISY_SHARE = {"alone": 0.65, "beside a reference": 0.35}  # of the examples, drawn from there more often than by chance
+STARTS_FROM_REFERENCE = 0.3  # of the examples with another's or a recoloured reference
 ALIGNED = 0.6  # from this likeness on, two drawings of a thing share their outlines
 SCHEDULE = {
     "num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear",
@@ -44,7 +53,7 @@ SCHEDULE = {
 
 def build_unet():
     return UNet2DConditionModel(
-        sample_size=16, in_channels=LATENT_CHANNELS, out_channels=LATENT_CHANNELS, block_out_channels=[96, 160, 224],
+        sample_size=16, in_channels=2 * LATENT_CHANNELS, out_channels=LATENT_CHANNELS, block_out_channels=[96, 160, 224],
         down_block_types=["DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"],
         up_block_types=["CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"], layers_per_block=1,
         cross_attention_dim=WIDTH, attention_head_dim=4, norm_num_groups=16, transformer_layers_per_block=[1, 2, 2],
@@ -60,10 +69,13 @@ def plain_attention(unet):
 
 @torch.no_grad()
 def grow(small, unet):
-    """Fills `unet`, which has more layers than `small`, so that it computes the same: what is new adds nothing yet."""
-    missing, unexpected = unet.load_state_dict(small.state_dict(), strict=False)
+    """Fills `unet`, which has more layers or input channels than `small`, so that it computes the same: what is new adds nothing yet."""
+    state = small.state_dict()
+    more = unet.conv_in.in_channels - small.conv_in.in_channels
+    state["conv_in.weight"] = F.pad(state["conv_in.weight"], (0, 0, 0, 0, 0, more))
+    missing, unexpected = unet.load_state_dict(state, strict=False)
     if unexpected:
-        raise SystemExit(f"a U-Net grows by layers only, and has no place for {unexpected[:3]}")
+        raise SystemExit(f"a U-Net grows by layers and input channels only, and has no place for {unexpected[:3]}")
     for name in missing:
         if re.search(r"\.(to_out\.0|ff\.net\.2)\.|^add_embedding\.norm2\.", name):
             unet.get_parameter(name).zero_()
@@ -104,6 +116,37 @@ def encode_stickers(stickers, work):
     return state["latents"], state["scale"]
 
 
+def recolored(images, rng):
+    """`images` [B, 3, 128, 128] with their colours turned about the grey axis and made paler or stronger; some blurred.
+    White, grey and black stay."""
+    grey = torch.full((3, 1), 3**-0.5)
+    cross = torch.tensor([[0.0, -1, 1], [1, 0, -1], [-1, 1, 0]]) * 3**-0.5
+    out = torch.empty_like(images)
+    for n, image in enumerate(images):
+        angle, strength = torch.tensor(rng.uniform(0.5, 2 * np.pi - 0.5)), rng.uniform(0.6, 1.3)
+        turn = angle.cos() * torch.eye(3) + angle.sin() * cross + (1 - angle.cos()) * grey @ grey.T
+        turn = strength * turn + (1 - strength) * grey @ grey.T
+        out[n] = torch.einsum("ij,jhw->ihw", turn, image).clamp(-1, 1)
+        if rng.random() < 0.4:
+            width = rng.choice([3, 5])
+            out[n] = F.avg_pool2d(F.pad(out[n], (width // 2,) * 4, mode="replicate"), width, stride=1)
+    return out
+
+
+@torch.no_grad()
+def encode_recolored(stickers, work, scale):
+    """Latents of every training sticker recoloured once [N, C, 16, 16], scaled as the others; zeros for those held out."""
+    path = work / "recolored.pt"
+    if not path.exists():
+        vae, rng = load_module(build_vae(), work, "vae", "vae"), random.Random(SEED)
+        latents = torch.zeros(len(stickers.rows), LATENT_CHANNELS, 16, 16)
+        for at in range(0, len(stickers.train), 32):
+            rows = stickers.train[at : at + 32]
+            latents[rows] = vae.encode(recolored(stickers.float_pixels(rows), rng)).latent_dist.mode()
+        torch.save(latents * scale, path)
+    return torch.load(path)
+
+
 @torch.no_grad()
 def embed_stickers(clip, stickers, work):
     path = work / "embeddings.pt"
@@ -116,8 +159,8 @@ def embed_stickers(clip, stickers, work):
 class Examples:
     """Draws batches: targets, references, texts and style embeddings."""
 
-    def __init__(self, stickers, latents, embeddings, seed):
-        self.stickers, self.latents, self.embeddings = stickers, latents, embeddings
+    def __init__(self, stickers, latents, recolored, embeddings, seed):
+        self.stickers, self.latents, self.recolored, self.embeddings = stickers, latents, recolored, embeddings
         self.rng = random.Random(seed)
         rows = stickers.rows
         self.of_style, self.of_concept, self.of_color = {}, {}, {}
@@ -143,37 +186,48 @@ class Examples:
         others = others or self.rng.sample(self.of_style[sticker["style"]], 2)
         return F.normalize(self.embeddings[others].mean(0), dim=-1)
 
+    def reference(self, row):
+        """What is to be redrawn so that it becomes `row`: how it came to be, its latents, and whether it is mirrored."""
+        peers = [i for i in self.of_concept[self.stickers.rows[row]["concept"]] if i != row]
+        if row not in self.near:
+            self.near[row] = [i for i in peers if self.likeness(i, row) >= ALIGNED]
+        kind, mirrored = self.rng.random(), int(self.rng.random() < 0.1)
+        if kind < 0.25:
+            return "none", torch.zeros_like(self.latents[0, row]), mirrored
+        if kind < 0.32:
+            return "itself", self.latents[mirrored, row], mirrored
+        if kind < 0.42 or not peers:
+            return "aligned", self.recolored[row], 0
+        near = self.near[row] if self.rng.random() < 0.6 else []
+        peer = self.rng.choice(near or peers)
+        return "aligned" if peer in self.near[row] else "other", self.latents[mirrored, peer], mirrored
+
     def batch(self, size):
+        """Targets and references [B, C, 16, 16]; whether there is one [B]; the timestep [B] from whose noised reference
+        the path to the target starts, 0 where it starts from noise; texts; style embeddings [B, E], shown or not [B]."""
         if len(self.queue) < size:
             order = self.stickers.train.tolist()
             self.rng.shuffle(order)
             self.queue += order
         rows, self.queue = self.queue[:size], self.queue[size:]
-        targets, references, starts, texts, embeds, pictured = [], [], [], [], [], []
+        targets, references, guided, starts, texts, embeds, pictured = [], [], [], [], [], [], []
         for row in rows:
-            mirrored = int(self.rng.random() < 0.1)
             sticker = self.stickers.rows[row]
             dropped = self.rng.random() < 0.1
             told, shown = self.rng.choice([(True, False)] * 4 + [(False, True)] * 2 + [(True, True)] * 2)
-            peers = [i for i in self.of_concept[sticker["concept"]] if i != row]
-            near = self.near.get(row)
-            if near is None:
-                near = self.near[row] = [i for i in peers if self.likeness(i, row) >= ALIGNED]
-            if not dropped and near and self.rng.random() < 0.35:
-                reference, earliest = self.rng.choice(near), 300
-            elif not dropped and peers and self.rng.random() < 0.1:
-                reference, earliest = self.rng.choice(peers), 650
-            else:
-                reference, earliest = row, 0
-            starts.append(self.rng.randint(earliest, 999))
+            kind, reference, mirrored = self.reference(row)
+            is_path = kind in ("aligned", "other") and self.rng.random() < STARTS_FROM_REFERENCE
+            starts.append(self.rng.randint(300 if kind == "aligned" else 650, 999) if is_path else 0)
             text = prompt(sticker, self.rng, style=told, colors=self.rng.random() < 0.35)
             bare = shown and not told and self.rng.random() < 0.15
             targets.append(self.latents[mirrored, row])
-            references.append(self.latents[mirrored, reference])
+            references.append(reference)
+            guided.append(kind != "none")
             texts.append("" if dropped or bare else text)
             pictured.append(shown and not dropped)
             embeds.append(self.style_embedding(row) if pictured[-1] else self.embeddings[row])
-        return torch.stack(targets), torch.stack(references), torch.tensor(starts), texts, torch.stack(embeds), torch.tensor(pictured)
+        return (torch.stack(targets), torch.stack(references), torch.tensor(guided), torch.tensor(starts), texts,
+                torch.stack(embeds), torch.tensor(pictured))
 
 
 def main():
@@ -186,35 +240,36 @@ def main():
     clip = trained_clip(stickers, arguments.work)
     clip.set_attn_implementation("eager")  # the fused one's backward pass takes a third of the time at these sizes
     tokenizer = clip_tokenizer(stickers, arguments.work)
-    latents, _ = encode_stickers(stickers, arguments.work)
+    latents, scale = encode_stickers(stickers, arguments.work)
+    recolored_latents = encode_recolored(stickers, arguments.work, scale)
     embeddings = embed_stickers(clip, stickers, arguments.work)
     unet, projection, text = plain_attention(build_unet()).train(), NormalisedImageProjection().train(), clip.text_model.requires_grad_(True).train()
     modules = {"unet": unet, "projection": projection, "text": text}
     trainer = Trainer("unet", modules, arguments.work, arguments.minutes, lr=arguments.rate, ema=0.999, slower={"text": 0.3})
-    examples = Examples(stickers, latents, embeddings, trainer.step)
+    examples = Examples(stickers, latents, recolored_latents, embeddings, trainer.step)
     cumulative = DDIMScheduler(**SCHEDULE).alphas_cumprod
     noise_rng = torch.Generator().manual_seed(trainer.step)
     column = lambda values: values.view(-1, 1, 1, 1)
+    mean_of = lambda error, chosen: error[chosen].mean().item() if chosen.any() else 0.0
     while not trainer.done:
-        target, reference, start_at, texts, embeds, pictured = examples.batch(arguments.batch)
+        target, reference, guided, start_at, texts, embeds, pictured = examples.batch(arguments.batch)
         size = len(target)
         ids = torch.tensor([e.ids for e in tokenizer.encode_batch(texts)])
         tokens = projection(embeds) * pictured.view(-1, 1, 1)
-        t = (torch.rand(size, generator=noise_rng) * (start_at + 1)).long()
-        same = (reference == target).flatten(1).all(1)
-        anywhere = torch.rand(size, generator=noise_rng)
-        noisy = torch.rand(size, generator=noise_rng) < NOISY_SHARE
-        t = torch.where(same, torch.where(noisy, 999 - anywhere * (999 - NOISY_FROM), anywhere * 1000).long(), t)
+        uniform, anywhere, chance = (torch.rand(size, generator=noise_rng) for _ in range(3))
+        noisy = chance < torch.where(guided, NOISY_SHARE["beside a reference"], NOISY_SHARE["alone"])
+        t = torch.where(noisy, 999 - anywhere * (999 - NOISY_FROM), anywhere * 1000).long()
+        is_path = start_at > 0
+        t = torch.where(is_path, (uniform * (start_at + 1)).long(), t)
         a, s = column(cumulative[t].sqrt()), column((1 - cumulative[t]).sqrt())
-        ratio = column((cumulative[start_at] / (1 - cumulative[start_at])).sqrt())
+        ratio = column(is_path * (cumulative[start_at] / (1 - cumulative[start_at])).sqrt())
         noise = torch.randn(target.shape, generator=noise_rng) + ratio * (reference - target)
         with half_precision():
             states = text(input_ids=ids).last_hidden_state
-            predicted = unet(a * target + s * noise, t, torch.cat([states, tokens], 1)).sample.float()
+            seen = torch.cat([a * target + s * noise, reference / scale], 1)
+            predicted = unet(seen, t, torch.cat([states, tokens], 1)).sample.float()
         error = F.mse_loss(predicted, a * noise - s * target, reduction="none").mean((1, 2, 3))
-        loss = error.mean()
-        plain = error[same].mean().item() if same.any() else 0.0
-        trainer.update(loss, denoise=plain, redraw=error[~same].mean().item() if (~same).any() else 0.0)
+        trainer.update(error.mean(), alone=mean_of(error, ~guided), beside=mean_of(error, guided & ~is_path), path=mean_of(error, is_path))
     trainer.save()
 
 

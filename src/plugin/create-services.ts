@@ -28,6 +28,7 @@ import type { RgbImage } from "../ml/nn/rgb-image.js";
 import { AccessService } from "../recsys/access/access.service.js";
 import { ShopperTokens } from "../recsys/access/shopper-tokens.js";
 import { CatalogueImportService } from "../recsys/datasets/catalogue-import.service.js";
+import { generationDefaults } from "../recsys/generation/generation-options.js";
 import { GenerationPlanner } from "../recsys/generation/generation-plan.js";
 import { ImageGenerationService } from "../recsys/generation/image-generation.service.js";
 import { PersonalizationService } from "../recsys/generation/personalization.service.js";
@@ -186,7 +187,13 @@ export async function createServices({
     ...generator,
     moderation: moderation.name,
   });
-  const personalization = new PersonalizationService({ planner, items, images, jobs });
+  const personalization = new PersonalizationService({
+    planner,
+    items,
+    images,
+    jobs,
+    defaults: generationDefaults(models.pipelineConfig),
+  });
   const generation = new ImageGenerationService({
     planner,
     pictures,

@@ -18,7 +18,7 @@ export class PersonalizeImageOptions {
   @Field(() => Float, {
     nullable: true,
     description:
-      "How far the picture may leave the catalogue picture, 0.05 to 1 (only the words stay). Default: 0.5.",
+      "How far from the catalogue picture the drawing starts, 0.05 to 1 (from noise alone). Default: 1 where the generator sees the catalogue picture all along, as the bundled one does, else 0.5.",
   })
   strength?: number | null;
 

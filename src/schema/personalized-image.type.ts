@@ -137,7 +137,7 @@ export class Explanation {
   guidanceScale!: number;
 
   @Field(() => Float, {
-    description: "How far the picture could leave the catalogue picture: 1 keeps only the words.",
+    description: "How far from the catalogue picture the drawing started: 1 is from noise alone.",
   })
   strength!: number;
 

@@ -1,6 +1,7 @@
 """Writes tests/golden/tiny-sd15/: a random Stable Diffusion 1.x pipeline in its ONNX layout, small enough for git,
 and tests/golden/tiny-sd15.json: the pictures that diffusers' own pipelines make of it from the noise in tiny-noise.json,
-which is our `new Random(seedFrom(42, 0)).normals(256)`.
+which is our `new Random(seedFrom(42, 0)).normals(256)`. tests/golden/tiny-pix2pix/unet/ is a U-Net for the same pack that sees
+the picture to be redrawn beside the noise, as InstructPix2Pix; its picture is in the same JSON file.
 
 Run: python tests/golden/tiny_pack.py
 """
@@ -17,7 +18,7 @@ from diffusers import (
     DDIMScheduler,
     DPMSolverMultistepScheduler,
     PNDMScheduler,
-    StableDiffusionImg2ImgPipeline,
+    StableDiffusionInstructPix2PixPipeline,
     StableDiffusionPipeline,
     UNet2DConditionModel,
 )
@@ -26,7 +27,8 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 torch.manual_seed(7)
 torch.set_num_threads(1)
 HERE = Path(__file__).parent
-PACK = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE / "tiny-sd15"
+OUT = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE
+PACK, PIX2PIX = OUT / "tiny-sd15", OUT / "tiny-pix2pix"
 LATENT = 8
 PIXELS = 16
 
@@ -71,8 +73,8 @@ class Wrapped(torch.nn.Module):
         return self.call(*inputs)
 
 
-def export(name, module, call, inputs, outputs, axes):
-    folder = PACK / name
+def export(name, module, call, inputs, outputs, axes, pack=None):
+    folder = (pack or PACK) / name
     folder.mkdir(parents=True, exist_ok=True)
     wrapped = Wrapped(call)
     wrapped.module = module
@@ -92,23 +94,38 @@ def export(name, module, call, inputs, outputs, axes):
     (folder / "config.json").write_text(json.dumps(config, indent=1, default=str))
 
 
+def build_unet(in_channels):
+    return UNet2DConditionModel(sample_size=LATENT, in_channels=in_channels, block_out_channels=(8, 8), layers_per_block=1,
+                                down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+                                up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"), cross_attention_dim=16,
+                                attention_head_dim=4, norm_num_groups=4).eval()
+
+
+def shake(module):
+    for parameter in module.parameters():
+        if parameter.ndim > 1:
+            torch.nn.init.normal_(parameter, std=1.4 / math.sqrt(parameter[0].numel()))
+
+
+def export_unet(unet, latents, states, pack):
+    export("unet", unet, lambda x, t, s: unet(x, t, s, return_dict=False)[0],
+           {"sample": latents, "timestep": torch.tensor([5]), "encoder_hidden_states": states}, ["out_sample"],
+           {"sample": {0: "batch", 2: "height", 3: "width"}, "timestep": {0: "steps"},
+            "encoder_hidden_states": {0: "batch", 1: "sequence"}}, pack)
+
+
 def main():
     shutil.rmtree(PACK, ignore_errors=True)
     tokenizer = write_tokenizer(PACK / "tokenizer")
     text = CLIPTextModel(CLIPTextConfig(vocab_size=len(tokenizer), hidden_size=16, intermediate_size=16,
                                         num_hidden_layers=1, num_attention_heads=2, max_position_embeddings=77,
                                         bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id)).eval()
-    unet = UNet2DConditionModel(sample_size=LATENT, block_out_channels=(8, 8), layers_per_block=1,
-                                down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
-                                up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"), cross_attention_dim=16,
-                                attention_head_dim=4, norm_num_groups=4).eval()
+    unet = build_unet(4)
     vae = AutoencoderKL(block_out_channels=(4, 8), down_block_types=("DownEncoderBlock2D",) * 2,
                         up_block_types=("UpDecoderBlock2D",) * 2, norm_num_groups=4, layers_per_block=1,
                         latent_channels=4, scaling_factor=0.18215, sample_size=PIXELS).eval()
     for module in (unet, vae, text):
-        for parameter in module.parameters():
-            if parameter.ndim > 1:
-                torch.nn.init.normal_(parameter, std=1.4 / math.sqrt(parameter[0].numel()))
+        shake(module)
     scheduler = PNDMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear",
                               skip_prk_steps=True, steps_offset=1, set_alpha_to_one=False)
     scheduler.save_pretrained(PACK / "scheduler")
@@ -125,10 +142,7 @@ def main():
         export("text_encoder", text, lambda ids: tuple(text(ids)[:2]),
                {"input_ids": torch.zeros(2, 77, dtype=torch.int32)}, ["last_hidden_state", "pooler_output"],
                {"input_ids": {0: "batch", 1: "sequence"}})
-        export("unet", unet, lambda x, t, s: unet(x, t, s, return_dict=False)[0],
-               {"sample": latents, "timestep": torch.tensor([5]), "encoder_hidden_states": states}, ["out_sample"],
-               {"sample": {0: "batch", 2: "height", 3: "width"}, "timestep": {0: "steps"},
-                "encoder_hidden_states": {0: "batch", 1: "sequence"}})
+        export_unet(unet, latents, states, PACK)
         export("vae_encoder", vae, lambda x: vae.encode(x).latent_dist.parameters,
                {"sample": torch.randn(1, 3, PIXELS, PIXELS)}, ["latent_parameters"], {"sample": {0: "batch"}})
         export("vae_decoder", vae, lambda z: vae.decode(z, return_dict=False)[0],
@@ -171,6 +185,16 @@ def main():
             out = (vae.decode(x / vae.config.scaling_factor).sample / 2 + 0.5).clamp(0, 1)[0].permute(1, 2, 0)
             cases.append({"scheduler": name, "numSteps": 6, "strength": 0.5,
                           "pixels": [round(float(value) * 255, 2) for value in out.reshape(-1)]})
+    beside = build_unet(8)
+    shake(beside)
+    shutil.rmtree(PIX2PIX, ignore_errors=True)
+    with torch.no_grad():
+        export_unet(beside, torch.cat([latents, latents], 1), states, PIX2PIX)
+    pipeline = StableDiffusionInstructPix2PixPipeline(scheduler=DDIMScheduler.from_config(config), requires_safety_checker=False,
+                                                      **{**parts, "unet": beside})
+    pipeline.set_progress_bar_config(disable=True)
+    redrawn = picture(pipeline, image=init.permute(2, 0, 1)[None] / 255, latents=start.clone(), num_inference_steps=6,
+                      image_guidance_scale=1.0, **prompts)
     texts = ["The red CAT,  isn't 3 café!", "", "the the cat\n red", "再 Ünï 😀 <|endoftext|> x" + " cat" * 90]
     golden = {
         "seed": 42,
@@ -181,8 +205,9 @@ def main():
         "guidanceScale": 4,
         "initPixels": [int(value) for value in init.reshape(-1)],
         "cases": cases,
+        "redrawn": {"scheduler": "ddim", "numSteps": 6, "pixels": redrawn},
     }
-    (HERE / "tiny-sd15.json").write_text(json.dumps(golden) + "\n")
+    (OUT / "tiny-sd15.json").write_text(json.dumps(golden) + "\n")
 
 
 if __name__ == "__main__":

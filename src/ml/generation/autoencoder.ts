@@ -68,7 +68,6 @@ export class Autoencoder {
   /** The pictures of latents; `[B, C, h, w] -> B` pictures. */
   async decode(latents: Float32Array): Promise<RgbImage[]> {
     const { heightPixels, latentChannels, latentHeight, latentWidth, widthPixels } = this.config;
-    const { scalingFactor, shiftFactor } = this.config;
     const name = this.decoder.outputName("sample");
     const images: RgbImage[] = [];
     // One at a time: the decoder's activations are the largest of the pipeline.
@@ -77,7 +76,7 @@ export class Autoencoder {
       const { [name]: sample } = await this.decoder.run(
         {
           latent_sample: {
-            data: z.map(x => x / scalingFactor + shiftFactor),
+            data: this.unscaled(z),
             dims: [1, latentChannels, latentHeight, latentWidth],
           },
         },
@@ -86,6 +85,12 @@ export class Autoencoder {
       images.push(rgbImage(sample.data, widthPixels, heightPixels));
     }
     return images;
+  }
+
+  /** Latents as the autoencoder knows them; any shape. */
+  unscaled(latents: Float32Array): Float32Array {
+    const { scalingFactor, shiftFactor } = this.config;
+    return latents.map(x => x / scalingFactor + shiftFactor);
   }
 
   async dispose(): Promise<void> {

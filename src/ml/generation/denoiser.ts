@@ -7,6 +7,10 @@
  * A U-Net distilled with guidance takes the scale as an input, `timestep_cond`, and needs no unconditional pass: C. Meng et
  * al., "On Distillation of Guided Diffusion Models", 2023, and the LCM paper (lcm-scheduler.ts), section 4.2.
  *
+ * A U-Net of twice the channels sees a reference's latents after those of x_t: T. Brooks et al., "InstructPix2Pix", 2023,
+ * section 3.2. https://arxiv.org/abs/2211.09800. The reference stays in the unconditional pass, which is that paper's
+ * eq. (3) with an image guidance of 1.
+ *
  * Shapes: B pictures, C x h x w latents, T tokens of width D.
  */
 import { AppError } from "../../errors/app-error.js";
@@ -24,6 +28,11 @@ export interface DenoiserInput {
   /** x_t; `[B, C, h, w]`. */
   latents: Float32Array;
   timestep: number;
+  /**
+   * What all pictures are redrawn from, as the autoencoder gives it, unscaled: `[C, h, w]`; null: nothing, the words alone.
+   * Not read by a U-Net that does not see a reference.
+   */
+  reference: Float32Array | null;
   /** One for each picture, or one for all. */
   conditional: readonly Conditioning[];
   /** As many tokens as `conditional`. Not read when `guidanceScale` is 1. */
@@ -116,11 +125,11 @@ export class Denoiser {
 
   /** One run; the batch is split evenly among the conditionings, in their order. */
   private async evaluate(
-    { guidanceScale, timestep }: DenoiserInput,
+    { guidanceScale, reference, timestep }: DenoiserInput,
     latents: Float32Array,
     conditionings: readonly Conditioning[],
   ): Promise<Float32Array> {
-    const { latentChannels, latentHeight, latentWidth } = this.config;
+    const { latentChannels, latentHeight, latentWidth, seesReference } = this.config;
     const batch = latents.length / (latentChannels * latentHeight * latentWidth);
     const [{ dimension, numTokens }] = conditionings;
     const states = new Float32Array(batch * numTokens * dimension);
@@ -131,7 +140,12 @@ export class Denoiser {
     const startedMs = performance.now();
     const { out_sample: output } = await this.session.run(
       {
-        sample: { data: latents, dims: [batch, latentChannels, latentHeight, latentWidth] },
+        sample: seesReference
+          ? {
+              data: besideReference(latents, reference, batch),
+              dims: [batch, 2 * latentChannels, latentHeight, latentWidth],
+            }
+          : { data: latents, dims: [batch, latentChannels, latentHeight, latentWidth] },
         timestep: timestepInput(this.session, timestep, batch),
         encoder_hidden_states: { data: states, dims: [batch, numTokens, dimension] },
         ...guidanceInput(this.session, guidanceScale, batch),
@@ -159,6 +173,23 @@ export function guided(
     const u = unconditional[i % length];
     return u + guidanceScale * (c - u);
   });
+}
+
+/** Each latent, then the reference's channels, which are zero without one; `[B, C, h, w] -> [B, 2 C, h, w]`. */
+function besideReference(
+  latents: Float32Array,
+  reference: Float32Array | null,
+  batch: number,
+): Float32Array {
+  const size = latents.length / batch;
+  const both = new Float32Array(2 * latents.length);
+  for (let b = 0; b < batch; b++) {
+    both.set(latents.subarray(b * size, (b + 1) * size), 2 * b * size);
+    if (reference) {
+      both.set(reference, (2 * b + 1) * size);
+    }
+  }
+  return both;
 }
 
 /** Exports differ: a scalar, one value, or one for each latent (then its axis has the name of the batch axis). */

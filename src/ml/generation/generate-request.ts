@@ -1,6 +1,8 @@
 /** @file What can be asked of the diffusion pipeline, and what is refused before any work is done. */
 import { AppError } from "../../errors/app-error.js";
 import { type RgbImage } from "../nn/rgb-image.js";
+import { schedulerOf } from "./create-scheduler.js";
+import { type PipelineConfig } from "./pipeline-config.js";
 import { type SchedulerName, schedulerNames } from "./scheduler.js";
 
 /** Plain values only, so that a request can be sent to a thread. */
@@ -23,7 +25,7 @@ export interface GenerateRequest {
   sharesNoise?: boolean;
   /** The picture to start from, of exactly the pack's size. Without it the run starts from noise. */
   initImage?: RgbImage;
-  /** How far from `initImage` the run starts, above 0 up to 1. Default: {@link DEFAULT_STRENGTH}. */
+  /** How far from `initImage` the run starts, above 0 up to 1. Default: {@link defaultStrength} of the pack. */
   strength?: number;
   /** Steps over the whole schedule. Default: {@link DEFAULT_NUM_STEPS}. */
   numSteps?: number;
@@ -39,8 +41,13 @@ export interface GenerateRequest {
 /** DPM-Solver++(2M) is close to converged by then (Lu et al. 2022, figure 3 shows 10 … 15). */
 export const DEFAULT_NUM_STEPS = 12;
 
-/** More than half of the schedule: enough to change style and subject, too little to lose the composition. */
-export const DEFAULT_STRENGTH = 0.6;
+/**
+ * How far a run starts from the picture to be redrawn where nobody says it. A U-Net that sees that picture keeps what it
+ * shows from any start, so it starts afresh; for others half of the schedule changes the style, and more loses the item.
+ */
+export function defaultStrength({ seesReference }: Pick<PipelineConfig, "seesReference">): number {
+  return seesReference ? 1 : 0.5;
+}
 
 /** More than this many pictures from one request is a mistake rather than a wish. */
 export const MAX_NUM_IMAGES = 64;
@@ -55,22 +62,22 @@ export type CompleteRequest = GenerateRequest &
   >;
 
 /**
- * Fills in the defaults. `numSteps` against the schedule and the sizes of tensors are checked where they are known.
+ * Fills in the defaults of a pack. `numSteps` against the schedule and the sizes of tensors are checked where they are known.
  *
  * @throws AppError `INVALID_ARGUMENT`.
  */
 export function completeRequest(
   request: GenerateRequest,
-  defaultScheduler: SchedulerName,
+  config: Pick<PipelineConfig, "schedule" | "seesReference">,
 ): CompleteRequest {
   const complete = {
     ...request,
     negativePrompt: request.negativePrompt ?? "",
     imageWeight: request.imageWeight ?? 1,
     sharesNoise: request.sharesNoise ?? false,
-    strength: request.strength ?? DEFAULT_STRENGTH,
+    strength: request.strength ?? defaultStrength(config),
     numSteps: request.numSteps ?? DEFAULT_NUM_STEPS,
-    scheduler: request.scheduler ?? defaultScheduler,
+    scheduler: request.scheduler ?? schedulerOf(config.schedule),
   };
   const { conditions, guidanceScale, imageWeight, numImages, scheduler, seed } = complete;
   check("numImages", numImages, isWhole(numImages, 1, MAX_NUM_IMAGES), `1 … ${MAX_NUM_IMAGES}`);

@@ -29,6 +29,11 @@ const vaeConfigSchema = z.looseObject({
 export interface PipelineConfig {
   /** C: of the latents. */
   latentChannels: number;
+  /**
+   * Whether the U-Net sees the latents of the picture to be redrawn beside x_t, as channels of its own (InstructPix2Pix,
+   * Brooks et al. 2023, section 3.2). Then the whole schedule can be run and the picture is still that of the reference.
+   */
+  seesReference: boolean;
   /** h, w: of the latents. */
   latentHeight: number;
   latentWidth: number;
@@ -51,10 +56,11 @@ export interface PipelineConfig {
 export async function loadPipelineConfig(pack: ModelPack): Promise<PipelineConfig> {
   const unet = await pack.readJson("unet/config.json", unetConfigSchema);
   const vae = await pack.readJson("vae_decoder/config.json", vaeConfigSchema);
-  if (unet.in_channels !== vae.latent_channels) {
+  const seesReference = unet.in_channels === 2 * vae.latent_channels;
+  if (!seesReference && unet.in_channels !== vae.latent_channels) {
     throw new AppError("MODEL_PACK_INVALID", {
       path: pack.dir,
-      reason: `the U-Net takes ${unet.in_channels} channels, but the autoencoder's latents have ${vae.latent_channels}`,
+      reason: `the U-Net takes ${unet.in_channels} channels, but the autoencoder's latents have ${vae.latent_channels} (twice as many beside a reference's)`,
     });
   }
   const blocks = vae.block_out_channels ?? vae.decoder_block_out_channels;
@@ -69,6 +75,7 @@ export async function loadPipelineConfig(pack: ModelPack): Promise<PipelineConfi
   const downsampleFactor = vae.patch_size * 2 ** (blocks.length - 1);
   return {
     latentChannels: vae.latent_channels,
+    seesReference,
     latentHeight,
     latentWidth,
     downsampleFactor,

@@ -6,7 +6,8 @@
  *
  * 1. Conditioning: [text tokens; image tokens, zeros where no picture is given; extra tokens], or each picture's own;
  *    unconditional: [tokens of the negative prompt; zeros].
- * 2. x_T: noise of the picture's own seed, or the noised latents of `initImage` at the timestep that strength gives.
+ * 2. x_T: noise of the picture's own seed, or the noised latents of `initImage` at the timestep that strength gives; a
+ *    U-Net that sees a reference has those latents beside it at every step.
  * 3. For each timestep: guided U-Net output, then one step of the sampler.
  * 4. The autoencoder decodes x_0.
  *
@@ -28,7 +29,7 @@ import {
   scaledConditioning,
   zeroConditioning,
 } from "./conditioning.js";
-import { createScheduler, schedulerOf } from "./create-scheduler.js";
+import { createScheduler } from "./create-scheduler.js";
 import { Denoiser } from "./denoiser.js";
 import { type CompleteRequest, completeRequest, type GenerateRequest } from "./generate-request.js";
 import { ImageProjection } from "./image-projection.js";
@@ -120,7 +121,7 @@ export class DiffusionPipeline {
    *   gives values that are not numbers.
    */
   async generate(request: GenerateRequest, hooks: GenerateHooks = {}): Promise<RgbImage[]> {
-    const complete = completeRequest(request, schedulerOf(this.config.schedule));
+    const complete = completeRequest(request, this.config);
     throwIfCancelled(hooks.signal);
     const guidance = await this.guidance(complete);
     const { initImage, numImages } = complete;
@@ -211,7 +212,9 @@ export class DiffusionPipeline {
     const { conditional, unconditional } = guidance;
     const attended =
       conditional.length > 1 ? conditional.slice(batch.start, batch.end) : conditional;
-    let latents = originals ? scheduler.addNoise(originals, noise, first) : noise;
+    const reference = original && this.parts.autoencoder.unscaled(original);
+    const startsAfresh = !originals || (this.config.seesReference && strength === 1);
+    let latents = startsAfresh ? noise : scheduler.addNoise(originals, noise, first);
 
     for (let i = 0; i < numMade; i++) {
       throwIfCancelled(hooks.signal);
@@ -219,6 +222,7 @@ export class DiffusionPipeline {
       const output = await this.parts.denoiser.predict({
         latents,
         timestep,
+        reference,
         guidanceScale,
         conditional: attended,
         unconditional,

@@ -51,7 +51,7 @@ export const pictureExperimentSchema = z.strictObject({
   numCandidates: count.max(16).default(1),
   /** How the judged pictures are drawn; default as they are served. */
   numSteps: count.max(100).default(12),
-  strength: z.number().gt(0).max(1).default(0.5),
+  strength: z.number().gt(0).max(1).optional(),
   guidanceScale: z.number().min(1).default(3),
   /** Changes to the default of every training. */
   training: training.default({}),

@@ -9,7 +9,7 @@ import type { ExperimentArm, PictureExperiment } from "./experiment-config.js";
 
 type Knobs = Pick<PictureExperiment, "guidanceScale" | "numSteps" | "strength">;
 
-function evaluationsOf({ guidanceScale, numSteps, strength }: Knobs): number {
+function evaluationsOf({ guidanceScale, numSteps, strength = 1 }: Knobs): number {
   return Math.max(1, Math.round(numSteps * strength)) * (guidanceScale === 1 ? 1 : 2);
 }
 

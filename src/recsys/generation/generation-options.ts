@@ -1,12 +1,15 @@
 /** @file How a picture is made: the knobs a caller may turn, their defaults, and what each is for. */
 import { AppError } from "../../errors/app-error.js";
+import { defaultStrength } from "../../ml/generation/generate-request.js";
+import { type PipelineConfig } from "../../ml/generation/pipeline-config.js";
 
 export interface GenerationOptions {
   /** Fixes the noise: the same seed, history, item and models give the same picture. Default 1. */
   seed: number;
   /**
-   * How far the reference picture is noised before it is drawn again, `(0, 1]`: 1 keeps nothing of it but the words,
-   * 0.3 hardly changes it. Default 0.5: with the bundled models the item stays recognisable, and 0.7 loses it.
+   * How far the reference picture is noised before it is drawn again, `(0, 1]`: 0.3 hardly changes it; 1 starts afresh, and
+   * keeps of it what the denoiser sees beside the noise, or, where it sees nothing, the words alone. Default: the pack's,
+   * `defaultStrength`: 1 for the bundled models, which see it.
    */
   strength: number;
   /** Weight of classifier-free guidance, 1..20; 1 is none. Default 3: the style shows, and 5 overshoots in colour. */
@@ -17,13 +20,18 @@ export interface GenerationOptions {
   numCandidates: number;
 }
 
-export const defaultGenerationOptions: GenerationOptions = {
+/** Those of every pack. */
+export const defaultGenerationOptions: Omit<GenerationOptions, "strength"> = {
   seed: 1,
-  strength: 0.5,
   guidanceScale: 3,
   numSteps: 12,
   numCandidates: 3,
 };
+
+/** The defaults where pictures are made with a pack. */
+export function generationDefaults(pack: Pick<PipelineConfig, "seesReference">): GenerationOptions {
+  return { ...defaultGenerationOptions, strength: defaultStrength(pack) };
+}
 
 const ranges: Record<keyof GenerationOptions, [min: number, max: number, isWhole: boolean]> = {
   seed: [-2_147_483_648, 2_147_483_647, true],
@@ -39,9 +47,10 @@ const ranges: Record<keyof GenerationOptions, [min: number, max: number, isWhole
  * @throws AppError `INVALID_ARGUMENT`, for the first one out of its range.
  */
 export function generationOptions(
-  given: Partial<{ [Name in keyof GenerationOptions]: number | null | undefined }> = {},
+  given: Partial<{ [Name in keyof GenerationOptions]: number | null | undefined }>,
+  defaults: GenerationOptions,
 ): GenerationOptions {
-  const options = { ...defaultGenerationOptions };
+  const options = { ...defaults };
   for (const [name, [min, max, isWhole]] of Object.entries(ranges)) {
     const key = name as keyof GenerationOptions;
     const value = given[key];

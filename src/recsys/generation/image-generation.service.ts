@@ -26,7 +26,8 @@ export interface RenderRequest {
   /** Whether pictures differ by their conditions alone. */
   sharesNoise?: boolean;
   initImage: RgbImage;
-  strength: number;
+  /** Default: the pack's. */
+  strength?: number;
   guidanceScale: number;
   numSteps: number;
   seed: number;

@@ -3,7 +3,7 @@
  */
 import type { ItemRow, JobRow, PersonalizedImageRow } from "../../db/rows.js";
 import { AppError } from "../../errors/app-error.js";
-import { generationOptions } from "./generation-options.js";
+import { type GenerationOptions, generationOptions } from "./generation-options.js";
 import { type GenerationPlanner, type OriginalReason } from "./generation-plan.js";
 
 /** Longest time a request may wait for its picture, in milliseconds. */
@@ -29,7 +29,7 @@ export type PersonalizeOutcome =
 export interface PersonalizeImagePayload {
   userId: string;
   itemId: string;
-  options: ReturnType<typeof generationOptions>;
+  options: GenerationOptions;
 }
 
 /** What came of a `PERSONALIZE_IMAGE` job: a picture, or the reason there is none. */
@@ -52,6 +52,8 @@ interface Dependencies {
     /** The newest job with this key that ended well. */
     findSucceeded(dedupeKey: string): Promise<JobRow | null>;
   };
+  /** What is not asked for. */
+  defaults: GenerationOptions;
 }
 
 export class PersonalizationService {
@@ -68,8 +70,8 @@ export class PersonalizationService {
     itemId: string,
     { waitMs, ...given }: PersonalizeOptions = {},
   ): Promise<PersonalizeOutcome> {
-    const { planner, images, jobs } = this.deps;
-    const options = generationOptions(given);
+    const { defaults, planner, images, jobs } = this.deps;
+    const options = generationOptions(given, defaults);
     const plan = await planner.plan(userId, itemId, options);
     if (typeof plan === "string") {
       return this.original(itemId, plan);

@@ -27,10 +27,10 @@ export const personalizerConfigSchema = z.strictObject({
   rewardMode: z.enum(rewardModes).default("marginCost"),
   /** δ, the margin, in standard deviations of the user's scores over all items; default 0.05. */
   delta: z.number().min(0).default(0.05),
-  /** How rollouts are drawn. Steps over the whole schedule: default 6, of which strength 0.5 makes 3. */
+  /** How rollouts are drawn. Steps over the whole schedule: default 6. */
   numSteps: count.max(100).default(6),
-  /** Default 0.5, as pictures are served. */
-  strength: z.number().gt(0).max(1).default(0.5),
+  /** Default: the pack's, as pictures are served. */
+  strength: z.number().gt(0).max(1).optional(),
   /** Default 3, as pictures are served. */
   guidanceScale: z.number().min(1).default(3),
   /** Pairs of other users that decide when to stop; default 64, each with one picture. */

@@ -27,9 +27,9 @@ export const rerankConfigSchema = z.strictObject({
   condition: z.enum(["RAGAR", "plain"]).nullable().default(null),
   k: z.int().min(0).max(100).default(5),
   historyLimit: count.default(20),
-  /** Default 12, 0.5 and 3, as pictures are served. */
+  /** Default 12, the pack's and 3, as pictures are served. */
   numSteps: count.max(100).default(12),
-  strength: z.number().gt(0).max(1).default(0.5),
+  strength: z.number().gt(0).max(1).optional(),
   guidanceScale: z.number().min(1).default(3),
   /** Seed of the pictures. */
   seed: z.int().default(1),

@@ -6,11 +6,13 @@ import { PersonalizedImagesRepository } from "../../../src/db/personalized-image
 import { RetrievalRepository } from "../../../src/db/retrieval.repository.js";
 import type { JobRow } from "../../../src/db/rows.js";
 import { Random, seedFrom } from "../../../src/ml/nn/random.js";
-import { defaultGenerationOptions } from "../../../src/recsys/generation/generation-options.js";
+import { generationDefaults } from "../../../src/recsys/generation/generation-options.js";
 import { GenerationPlanner } from "../../../src/recsys/generation/generation-plan.js";
 import { PersonalizationService } from "../../../src/recsys/generation/personalization.service.js";
 import { RetrievalService } from "../../../src/recsys/retrieval/retrieval.service.js";
 import { describeOnEveryDatabase } from "../../helpers/databases.js";
+
+const defaults = generationDefaults({ seesReference: true });
 
 const D = 8;
 const encoder = "test/clip@1";
@@ -102,10 +104,11 @@ describeOnEveryDatabase("a stored picture at the second request", open => {
         waitFor: () => Promise.reject(new Error("nothing waits")),
         findSucceeded: async () => null,
       },
+      defaults,
     });
     /** Stores what a worker would have made now. */
     const make = async () => {
-      const plan = await planner.plan("u", "fox", defaultGenerationOptions);
+      const plan = await planner.plan("u", "fox", defaults);
       if (typeof plan === "string") {
         throw new Error(`expected a plan, got ${plan}`);
       }

@@ -25,6 +25,7 @@ const golden = JSON.parse(readFileSync(`${TINY}.json`, "utf8")) as {
   guidanceScale: number;
   initPixels: number[];
   cases: { scheduler: SchedulerName; numSteps: number; strength?: number; pixels: number[] }[];
+  redrawn: { scheduler: SchedulerName; numSteps: number; pixels: number[] };
 };
 const initImage: RgbImage = {
   widthPixels: 16,
@@ -108,6 +109,45 @@ describe("DiffusionPipeline.generate() with conditions", () => {
     [[new Float32Array(17)], "conditions must be rows of 16 numbers"],
   ])("refuses others", async (conditions, message) => {
     await expect(pipeline.generate({ ...own, conditions })).rejects.toThrow(message);
+  });
+});
+
+describe("a U-Net that sees the picture to be redrawn", () => {
+  let folder: string;
+  let redrawing: DiffusionPipeline;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "pix2pix-"));
+    await cp(TINY, folder, { recursive: true });
+    await cp("tests/golden/tiny-pix2pix", folder, { recursive: true });
+    redrawing = await DiffusionPipeline.load(await openModelPack(folder), { numThreads: 1 });
+  });
+
+  afterAll(async () => {
+    await redrawing.dispose();
+    await rm(folder, { recursive: true });
+  });
+
+  it("makes what diffusers' InstructPix2Pix pipeline makes, from noise alone where nothing else is said", async () => {
+    const { guidanceScale, negativePrompt, prompt, redrawn, seed } = golden;
+    const { numSteps, pixels, scheduler } = redrawn;
+    const asked = { prompt, negativePrompt, guidanceScale, seed, numSteps, scheduler };
+    const [image] = await redrawing.generate({ ...asked, numImages: 1, initImage });
+    const differences = pixels.map((value, i) => Math.abs(value - image.pixels[i]));
+    expect(Math.max(...differences)).toBeLessThan(0.5 + 0.1); // rounding to 8 bits, and float32
+  });
+
+  it("makes pictures from words too, and other ones", async () => {
+    const [alone] = await redrawing.generate(request);
+    const [beside] = await redrawing.generate({ ...request, initImage });
+    expect(alone).not.toEqual(beside);
+    expect(await redrawing.generate(request)).toEqual([alone]);
+  });
+
+  it("starts from the noised picture where a strength below 1 is asked for", async () => {
+    const before = redrawing.evaluations;
+    await redrawing.generate({ ...request, numSteps: 10, initImage, strength: 0.35 });
+    expect(redrawing.evaluations - before).toBe(3 * 2);
   });
 });
 

@@ -53,6 +53,7 @@ const golden = JSON.parse(
     unet: Thinned;
     encoded: Thinned;
     decoded: Thinned;
+    seesReference: boolean;
     trajectories: {
       scheduler: SchedulerName;
       numSteps: number;
@@ -180,11 +181,13 @@ describeWithMiniPack("the bundled pack, as Python computes it", () => {
     let conditional: Conditioning;
     let unconditional: Conditioning;
     let size: number;
+    let reference: Float32Array;
 
     beforeAll(async () => {
       denoiser = await Denoiser.load(pack, config, { numThreads });
       autoencoder = await Autoencoder.load(pack, config, { numThreads });
       size = config.latentChannels * config.latentHeight * config.latentWidth;
+      reference = autoencoder.unscaled(await autoencoder.encode(drawing(config.widthPixels)));
       const text = await TextConditioner.load(pack, { numThreads });
       const { negativePrompt, prompt } = expected;
       const [negative, positive] = await text.encode([negativePrompt, prompt]);
@@ -206,6 +209,7 @@ describeWithMiniPack("the bundled pack, as Python computes it", () => {
       const output = await denoiser.predict({
         latents,
         timestep: 500,
+        reference,
         guidanceScale: 1,
         conditional: [conditional],
         unconditional,
@@ -233,6 +237,7 @@ describeWithMiniPack("the bundled pack, as Python computes it", () => {
           const output = await denoiser.predict({
             latents,
             timestep,
+            reference,
             guidanceScale,
             conditional: [conditional],
             unconditional,
@@ -243,7 +248,11 @@ describeWithMiniPack("the bundled pack, as Python computes it", () => {
 
         const pipeline = await DiffusionPipeline.load(pack, { numThreads });
         const request = { prompt, negativePrompt, guidanceScale, seed, numSteps, numImages: 1 };
-        const [image] = await pipeline.generate({ ...request, scheduler: name });
+        const [image] = await pipeline.generate({
+          ...request,
+          scheduler: name,
+          ...(expected.seesReference && { initImage: drawing(config.widthPixels), strength: 1 }),
+        });
         await pipeline.dispose();
         expectClose(image.pixels, pixels, 0.5 + 0.1); // rounding to 8 bits, and float32
       },

@@ -48,6 +48,7 @@ describe("the work of an arm", () => {
       seeds: [1],
       numTestPairs: 10,
       numCandidates: 2,
+      strength: 0.5,
       guidanceScale: 1,
       arms: [arm],
     });

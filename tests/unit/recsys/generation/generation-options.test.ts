@@ -1,14 +1,21 @@
 import {
-  defaultGenerationOptions,
+  generationDefaults,
   generationOptions,
 } from "../../../../src/recsys/generation/generation-options.js";
 
+const defaults = generationDefaults({ seesReference: true });
+
 describe("generationOptions()", () => {
   it("fills in what is left out or null", () => {
-    expect(generationOptions({ seed: 7, strength: null })).toEqual({
-      ...defaultGenerationOptions,
+    expect(generationOptions({ seed: 7, strength: null }, defaults)).toEqual({
+      ...defaults,
       seed: 7,
     });
+  });
+
+  it("starts afresh where the generator sees the catalogue picture, and from that picture elsewhere", () => {
+    expect(generationDefaults({ seesReference: true }).strength).toBe(1);
+    expect(generationDefaults({ seesReference: false }).strength).toBe(0.5);
   });
 
   it.each([
@@ -21,6 +28,6 @@ describe("generationOptions()", () => {
       "seed must be a whole number from -2147483648 to 2147483647, but got 2147483648",
     ],
   ])("refuses %j", (given, message) => {
-    expect(() => generationOptions(given)).toThrow(message);
+    expect(() => generationOptions(given, defaults)).toThrow(message);
   });
 });

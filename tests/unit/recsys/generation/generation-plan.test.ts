@@ -1,9 +1,11 @@
-import { defaultGenerationOptions } from "../../../../src/recsys/generation/generation-options.js";
+import { generationDefaults } from "../../../../src/recsys/generation/generation-options.js";
 import {
   GenerationPlanner,
   type PlanDependencies,
   type RetrievalResult,
 } from "../../../../src/recsys/generation/generation-plan.js";
+
+const defaults = generationDefaults({ seesReference: true });
 
 const unit = new Float32Array([1, 0]);
 const retrieval: RetrievalResult = {
@@ -40,7 +42,7 @@ function planner(changes: {
 
 async function keyOf(
   changes: Parameters<typeof planner>[0] = {},
-  options = defaultGenerationOptions,
+  options = defaults,
 ): Promise<string> {
   const outcome = await planner(changes).plan("u1", "i9", options);
   return typeof outcome === "string" ? outcome : outcome.requestKey;
@@ -65,12 +67,12 @@ describe("GenerationPlanner", () => {
   });
 
   it("does not care in which order the options come, as they do from a stored job", async () => {
-    const reversed = Object.fromEntries(Object.entries(defaultGenerationOptions).reverse());
-    expect(await keyOf({}, reversed as typeof defaultGenerationOptions)).toBe(await keyOf());
+    const reversed = Object.fromEntries(Object.entries(defaults).reverse());
+    expect(await keyOf({}, reversed as typeof defaults)).toBe(await keyOf());
   });
 
   it("gives another key for another seed", async () => {
-    const other = await keyOf({}, { ...defaultGenerationOptions, seed: 2 });
+    const other = await keyOf({}, { ...defaults, seed: 2 });
     expect(other).not.toBe(await keyOf());
   });
 
