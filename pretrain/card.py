@@ -26,30 +26,34 @@ cores shared with other work, so that the whole path runs for real from a fresh 
 | `clip/onnx/vision_model.onnx` | `pixel_values` f32 [B, 3, 128, 128] in [-1, 1] -> `image_embeds` f32 [B, 128], not normalised |
 | `text_encoder/model.onnx` | `input_ids` int64 [B, T<=32] -> `last_hidden_state` f32 [B, T, 192], `pooler_output` f32 [B, 192]; began as CLIP's text tower and learnt on with the U-Net |
 | `image_projection/model.onnx` | `image_embeds` f32 [B, 128] (any length, normalised inside) -> `image_tokens` f32 [B, 4, 192] |
-| `unet/model.onnx` | `sample` f32 [B, 12, 16, 16], `timestep` int64 [B], `encoder_hidden_states` f32 [B, T, 192] -> `out_sample` f32 [B, 12, 16, 16] |
+| `unet/model.onnx` | `sample` f32 [B, 24, 16, 16]: latents with noise, then those of the picture to be redrawn, not scaled (zeros: none); `timestep` int64 [B], `encoder_hidden_states` f32 [B, T, 192] -> `out_sample` f32 [B, 12, 16, 16] |
 | `vae_encoder/model.onnx` | `sample` f32 [B, 3, 128, 128] in [-1, 1] -> `latent_sample` f32 [B, 12, 16, 16], the mean; multiply by `scaling_factor` |
 | `vae_decoder/model.onnx` | `latent_sample` f32 [B, 12, 16, 16], divided by `scaling_factor` -> `sample` f32 [B, 3, 128, 128] |
 | `captioner/onnx/encoder_model.onnx` | `pixel_values` -> `last_hidden_state` f32 [B, 65, 192] |
 | `captioner/onnx/decoder_model_merged.onnx` | `input_ids` int64 [B, n], `encoder_hidden_states`, `past_key_values.{{0,1}}.{{key,value}}` f32 [B, 3, past, 64] (past may be 0) -> `logits`, `present.*` |
 | `llm/model.safetensors` | `LlamaForCausalLM`, float16: keywords of an item (`prompts/keywords.v1.txt`), the look a person prefers (`prompts/preference.v1.txt`) |
+| `memory/memory.safetensors` | of {remembered} things one training drawing each, `latents` int8 [M, 12, 16, 16] with `scales` [12] (not scaled by `scaling_factor`), and CLIP's `embeddings` of their titles, f16 [M, 128]; which they are: `memory/stickers.json` |
 | `heldout.json` | the `style:thing` pairs that nothing here was trained on |
 
 - Pictures are 128x128 RGB on white; lay transparent ones on white first.
 - **Condition** [B, 36, 192]: the states of the text padded to 32 tokens with `<|endoftext|>`, then 4 image tokens: the
   projection of a (weighted) mean of CLIP image embeddings, or literal zeros. **Unconditional**: the states of `""`, then
   four zero tokens.
-- Prediction: `v_prediction`, 1,000 timesteps, `scaled_linear` 0.00085-0.012, leading spacing, steps_offset 1.
+- Prediction: `v_prediction`, 1,000 timesteps, `scaled_linear` 0.00085-0.012, trailing spacing; t = 999 is noise alone.
 - `patch_size: 2` in the autoencoder's config means that the graphs fold 2x2 pixels into channels first. Its Python class
   is diffusers' AutoencoderKL behind a pixel_unshuffle; the ONNX files take and give plain RGB.
 - Weights are stored as float16, those of the U-Net, the CLIP towers and the captioner as int8 with a scale a channel; inputs,
   outputs and arithmetic are float32.
 
-## Image-to-image
+## Redrawing
 
-In part of the U-Net's training the examples start from *another artist's* drawing of the same thing, noised as
-image-to-image does, and ask for this artist's drawing (`pretrain/unet.py`). Use strength 0.3-0.5 (0.6 at most) and
-guidance 2, chosen by looking at contact sheets: there a sticker stays what it is and takes on a little of the other
-hand's colouring; beyond that its outlines dissolve, because this U-Net is small and had little training.
+The U-Net sees the picture to be redrawn beside the noise (the layout of InstructPix2Pix; `StableDiffusionInstructPix2PixPipeline`
+with an image guidance of 1). Start from noise alone and let it run: outlines come from the reference, colours, shading and lines
+from the condition. It learned from references that are the target itself with the hand taken out, or another hand's
+drawing that lies on it (`pretrain/unet.py`). A strength below 1 starts from the noised reference and keeps more of it.
+
+**From words**: the drawing in `memory/` whose title is nearest to the prompt is redrawn, or, with zeros as reference, nothing is:
+then this small U-Net gives the style and the kind of thing, seldom the thing itself.
 
 Style is told by the image tokens or by words (`styles.json`):
 
@@ -82,8 +86,9 @@ Remake: `python pretrain/make.py --stickers DIR --work DIR --out models/mini`.
   and Fluent flat share their outlines, so a held-out one of the two is easier than it sounds. Nothing here measures
   things never seen.
 - Emoji only: photographs and posters come out as smears, their captions as guesses among emoji.
-- The redrawing is soft; the figures say how often another hand is recognised. Text-to-image (strength 1) gives the style and
-  the kind of thing (a face, a flag, a vehicle), seldom the thing itself: it would take many times this training.
+- The figures say how often another hand is recognised. Outlines stay: a hand that draws a thing from another side is met in
+  colours and lines only. Without its memory the U-Net draws from words the style and the kind of thing (a face, a flag, a vehicle),
+  seldom the thing itself: it would take many times this training. What is in the memory is pictures of the training set.
 - The language model's F1 is mostly memory: a held-out sticker shares its thing's keywords with other styles' stickers.
   Outside the catalogue it invents; the caller checks its words against the input.
 - The captioner rarely names the thing itself (see the figures); it was cut short.
@@ -94,7 +99,7 @@ Remake: `python pretrain/make.py --stickers DIR --work DIR --out models/mini`.
 
 ## Licences and attribution
 
-Weights: Apache-2.0. The pictures they were trained on are not in the pack:
+Weights: Apache-2.0. `memory/` holds {remembered} of the pictures that they were trained on, as latents; the others are not in the pack:
 
 {attribution}
 """

@@ -19,6 +19,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 from onnx import TensorProto, helper, numpy_helper
+from safetensors.torch import save_file
 
 from captioner import MAX_TOKENS, trained_decoder
 from clip import EMBEDDING, WIDTH, trained_clip
@@ -30,6 +31,7 @@ from unet import IMAGE_TOKENS, SCHEDULE, NormalisedImageProjection, build_unet, 
 from vae import LATENT_CHANNELS, PATCH, trained_vae
 
 OPSET = 17
+REMEMBERED_HANDS = ["noto", "fluent-flat", "twemoji", "emojione", "fxemoji", "fluent-3d"]  # the fullest drawings first
 PARITY = {}  # by file: how far ONNX is from PyTorch, before and after the weights are stored small
 ATTRIBUTION = [
     {"style": "fluent-3d", "work": "Fluent Emoji 3D", "author": "Microsoft Corporation", "license": "MIT", "url": "https://github.com/microsoft/fluentui-emoji", "package": "@lobehub/fluent-emoji-3d@1.1.0"},
@@ -372,7 +374,31 @@ def export_captioner(clip, decoder, tokenizer, out):
     to_onnx(module, caption_decoder_graph(module), out)
 
 
-PARTS = ("autoencoder", "denoiser", "clip", "captioner", "language")
+def remembered(stickers):
+    """Of every thing one training sticker, by the first hand in REMEMBERED_HANDS that drew it."""
+    chosen = {}
+    for row in stickers.train.tolist():
+        concept, place = stickers.rows[row]["concept"], REMEMBERED_HANDS.index(stickers.rows[row]["style"])
+        if concept not in chosen or place < chosen[concept][0]:
+            chosen[concept] = (place, row)
+    return [row for _, row in chosen.values()]
+
+
+@torch.no_grad()
+def export_memory(stickers, clip, tokenizer, vae, out):
+    """The drawings that a prompt without a picture is redrawn from: src/ml/generation/reference-memory.ts."""
+    rows = remembered(stickers)
+    latents = torch.cat([vae.encode(stickers.float_pixels(rows[at : at + 32])).latent_dist.mode() for at in range(0, len(rows), 32)])
+    scales = latents.abs().amax((0, 2, 3)) / 127
+    model, titles = TextModel(clip).eval(), [stickers.rows[row]["title"] for row in rows]
+    embeddings = torch.cat([model(torch.tensor([tokenizer.encode(title).ids])) for title in titles])
+    (out / "memory").mkdir(parents=True, exist_ok=True)
+    save_file({"embeddings": F.normalize(embeddings, dim=-1).half(), "latents": (latents / scales.view(-1, 1, 1)).round().to(torch.int8), "scales": scales},
+              out / "memory" / "memory.safetensors")
+    write_json(out / "memory" / "stickers.json", [stickers.rows[row]["id"] for row in rows])
+
+
+PARTS = ("autoencoder", "denoiser", "clip", "captioner", "language", "memory")
 
 
 def write_manifest(out):
@@ -412,6 +438,8 @@ def main():
         export_clip(clip, tokenizer, out)
     if "captioner" in parts:
         export_captioner(clip, trained_decoder(stickers, work), caption_tokenizer(stickers, work), out)
+    if "memory" in parts:
+        export_memory(stickers, clip, tokenizer, vae, out)
     if "language" in parts:
         export_language(stickers, work, out / "llm")
     write_json(out / "styles.json", {s: style_words(s) for s in dict.fromkeys([*STYLE_WORDS, *stickers.styles])})

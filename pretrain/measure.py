@@ -42,7 +42,6 @@ class Pack:
         schedule = self.read("scheduler/scheduler_config.json")
         betas = np.linspace(schedule["beta_start"] ** 0.5, schedule["beta_end"] ** 0.5, schedule["num_train_timesteps"]) ** 2
         self.cumulative = np.cumprod(1 - betas)
-        self.offset = schedule["steps_offset"]
 
     def read(self, name):
         return json.loads((self.folder / name).read_text("utf-8"))
@@ -84,7 +83,8 @@ class Pack:
         latents = self.encode(pixels)
         noise = np.random.default_rng(seed).standard_normal(latents.shape[1:]).astype(np.float32)
         stride = len(self.cumulative) // steps
-        times = (np.arange(steps)[::-1] * stride + self.offset)[steps - min(round(steps * strength), steps) :]
+        times = np.arange(len(self.cumulative), 0, -stride)[:steps] - 1  # "trailing"
+        times = times[steps - min(round(steps * strength), steps) :]
         empty = self.condition([""] * len(pixels))
         a = lambda t: float(self.cumulative[max(t, 0)])
         z = a(times[0]) ** 0.5 * latents + (1 - a(times[0])) ** 0.5 * noise if strength < 1 else np.broadcast_to(noise, latents.shape)

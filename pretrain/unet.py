@@ -8,18 +8,21 @@ Condition [B, 36, D] = 32 states of the text encoder (which starts as the CLIP t
 the wanted style is told by words, by the image tokens (from the mean CLIP embedding of 1 to 5 OTHER stickers of that
 style), or by both; a tenth of the conditions is dropped whole (the states of "" and zero tokens), the reference staying.
 
-Target of every example is a sticker; its reference is one of
+Target of every example is a sticker; its reference, which always shares the target's outlines (with others the answer would
+be the mean of all drawings z might be, and references are not read at all), is one of
 
-  none      a quarter: the usual text-to-image;
-  another   hand's drawing of the same thing, more often one that shares the target's outlines;
-  recolored the target itself with its colours turned, and now and then blurred: outlines stay, colours come from the condition;
-  itself    a few: what is in the wanted hand already is to stay.
+  altered   the target itself with the hand taken out: colours turned, shading flattened, outlines blurred, drawn or worn
+            away (`altered`). What the hand adds must come from the condition;
+  another   hand's drawing of the same thing that lies on the target;
+  itself    a few: what is in the wanted hand already is to stay;
+  none      the usual text-to-image.
 
 The prediction is v, with one weight for all timesteps (min-SNR weights all but drop the noisiest ones for v-prediction, and
-there it is decided which thing a picture shows). z_t = a_t z + s_t e; but of a share of the examples with a reference the
-start is the noised reference, as image-to-image of a strength below 1 starts: z_t is the point at t <= T of the DDIM path
-from there to z, z_t = a_t z + s_t (e + (a_T / s_T)(z_ref - z)), and the answer asked for is still z. T is in 300..999 where
-the two share their outlines, else in 650..999: with less noise the answer would be the mean of all drawings z might be.
+there it is decided which thing a picture shows). z_t = a_t z + s_t e; at t = 999 it is noise alone, as where sampling starts
+(the schedule leaves 7 % of the picture there, which would be believed: S. Lin et al., "Common Diffusion Noise Schedules and
+Sample Steps are Flawed", 2024). Of a share of the examples with a reference the start is the noised reference, as
+image-to-image of a strength below 1 starts: z_t is the point at t <= T of the DDIM path from there to z,
+z_t = a_t z + s_t (e + (a_T / s_T)(z_ref - z)), T in 300..998, and the answer asked for is still z.
 """
 
 import random
@@ -29,6 +32,7 @@ import numpy as np
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
+from PIL import Image, ImageFilter, ImageOps
 from diffusers import DDIMScheduler, UNet2DConditionModel
 from diffusers.models.attention_processor import AttnProcessor
 from diffusers.models.embeddings import ImageProjection
@@ -41,13 +45,15 @@ from vae import LATENT_CHANNELS, build_vae
 
 IMAGE_TOKENS = 4
 NOISY_FROM = 650  # from here on the condition and the reference, not the latents, say what is to be seen
-NOISY_SHARE = {"alone": 0.65, "beside a reference": 0.35}  # of the examples, drawn from there more often than by chance
-STARTS_FROM_REFERENCE = 0.3  # of the examples with another's or a recoloured reference
+NOISY_SHARE = 0.4  # of the examples, drawn from there more often than by chance
+NOISE_ALONE = 0.12  # of the examples: t = 999
+STARTS_FROM_REFERENCE = 0.15  # of the examples with another's or an altered reference
+ALTERATIONS = 4  # of each sticker
 ALIGNED = 0.6  # from this likeness on, two drawings of a thing share their outlines
 SCHEDULE = {
     "num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear",
     "prediction_type": "v_prediction", "clip_sample": False, "set_alpha_to_one": False, "steps_offset": 1,
-    "timestep_spacing": "leading",
+    "timestep_spacing": "trailing",
 }
 
 
@@ -116,33 +122,55 @@ def encode_stickers(stickers, work):
     return state["latents"], state["scale"]
 
 
-def recolored(images, rng):
-    """`images` [B, 3, 128, 128] with their colours turned about the grey axis and made paler or stronger; some blurred.
-    White, grey and black stay."""
-    grey = torch.full((3, 1), 3**-0.5)
-    cross = torch.tensor([[0.0, -1, 1], [1, 0, -1], [-1, 1, 0]]) * 3**-0.5
-    out = torch.empty_like(images)
-    for n, image in enumerate(images):
-        angle, strength = torch.tensor(rng.uniform(0.5, 2 * np.pi - 0.5)), rng.uniform(0.6, 1.3)
-        turn = angle.cos() * torch.eye(3) + angle.sin() * cross + (1 - angle.cos()) * grey @ grey.T
-        turn = strength * turn + (1 - strength) * grey @ grey.T
-        out[n] = torch.einsum("ij,jhw->ihw", turn, image).clamp(-1, 1)
-        if rng.random() < 0.4:
-            width = rng.choice([3, 5])
-            out[n] = F.avg_pool2d(F.pad(out[n], (width // 2,) * 4, mode="replicate"), width, stride=1)
-    return out
+def turned(pixels, rng):
+    """`pixels` [H, W, 3] with colours turned about the grey axis and made paler or stronger; white, grey and black stay."""
+    cross = np.array([[0, -1, 1], [1, 0, -1], [-1, 1, 0]]) * 3**-0.5
+    grey = np.full((3, 3), 1 / 3)
+    angle, strength = rng.uniform(0, 2 * np.pi), rng.uniform(0.5, 1.4)
+    turn = np.cos(angle) * np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * grey
+    return ((pixels / 127.5 - 1) @ (strength * turn + (1 - strength) * grey).T).clip(-1, 1) * 127.5 + 127.5
+
+
+def altered(pixels, rng):
+    """One sticker [3, 128, 128] uint8 with the hand taken out: a picture with the same outlines, as another might draw it."""
+    image = Image.fromarray(pixels.transpose(1, 2, 0))
+    paper = ImageOps.invert(image.convert("L")).point(lambda v: 255 if v > 8 else 0)  # where it is drawn on
+    if rng.random() < 0.85:  # flat shades
+        image = image.quantize(rng.randint(3, 8)).convert("RGB")
+    if rng.random() < 0.5:  # thin lines worn away
+        image = image.filter(ImageFilter.MedianFilter(rng.choice([3, 5, 7])))
+    values = np.asarray(image, np.float32)
+    if rng.random() < 0.5:
+        values = turned(values, rng)
+    inside = np.asarray(paper)[..., None] > 0
+    if rng.random() < 0.3:  # shaded from one side
+        slope, place = rng.uniform(0, 2 * np.pi), np.mgrid[-1:1:128j, -1:1:128j]
+        shade = (np.cos(slope) * place[0] + np.sin(slope) * place[1])[..., None]
+        values = np.where(inside, values * (1 + rng.uniform(0.1, 0.35) * shade), values)
+    if rng.random() < 0.3:  # lighter or darker
+        values = np.where(inside, 255 * (values.clip(0, 255) / 255) ** rng.uniform(0.6, 1.6), values)
+    image = Image.fromarray(values.clip(0, 255).astype(np.uint8))
+    if rng.random() < 0.25:  # outlined
+        edges = image.convert("L").filter(ImageFilter.FIND_EDGES).point(lambda v: 255 if v > 40 else 0).filter(ImageFilter.MaxFilter(3))
+        edges = ImageOps.expand(ImageOps.crop(edges, 2), 2, 0)  # the frame is no outline
+        image.paste(tuple(rng.randint(0, 90) for _ in range(3)), mask=edges)
+    if rng.random() < 0.5:
+        image = image.filter(ImageFilter.GaussianBlur(rng.uniform(0.5, 2)))
+    return np.asarray(image).transpose(2, 0, 1)
 
 
 @torch.no_grad()
-def encode_recolored(stickers, work, scale):
-    """Latents of every training sticker recoloured once [N, C, 16, 16], scaled as the others; zeros for those held out."""
-    path = work / "recolored.pt"
+def encode_altered(stickers, work, scale):
+    """Latents of every training sticker, altered so many times [A, N, C, 16, 16], scaled as the others; zeros for those held out."""
+    path = work / "altered.pt"
     if not path.exists():
         vae, rng = load_module(build_vae(), work, "vae", "vae"), random.Random(SEED)
-        latents = torch.zeros(len(stickers.rows), LATENT_CHANNELS, 16, 16)
-        for at in range(0, len(stickers.train), 32):
-            rows = stickers.train[at : at + 32]
-            latents[rows] = vae.encode(recolored(stickers.float_pixels(rows), rng)).latent_dist.mode()
+        latents = torch.zeros(ALTERATIONS, len(stickers.rows), LATENT_CHANNELS, 16, 16)
+        for own in latents:
+            for at in range(0, len(stickers.train), 32):
+                rows = stickers.train[at : at + 32]
+                pixels = np.stack([altered(stickers.pixels[row], rng) for row in rows]).astype(np.float32)
+                own[rows] = vae.encode(torch.from_numpy(pixels / 127.5 - 1)).latent_dist.mode()
         torch.save(latents * scale, path)
     return torch.load(path)
 
@@ -159,8 +187,8 @@ def embed_stickers(clip, stickers, work):
 class Examples:
     """Draws batches: targets, references, texts and style embeddings."""
 
-    def __init__(self, stickers, latents, recolored, embeddings, seed):
-        self.stickers, self.latents, self.recolored, self.embeddings = stickers, latents, recolored, embeddings
+    def __init__(self, stickers, latents, altered_latents, embeddings, seed):
+        self.stickers, self.latents, self.altered, self.embeddings = stickers, latents, altered_latents, embeddings
         self.rng = random.Random(seed)
         rows = stickers.rows
         self.of_style, self.of_concept, self.of_color = {}, {}, {}
@@ -188,19 +216,17 @@ class Examples:
 
     def reference(self, row):
         """What is to be redrawn so that it becomes `row`: how it came to be, its latents, and whether it is mirrored."""
-        peers = [i for i in self.of_concept[self.stickers.rows[row]["concept"]] if i != row]
         if row not in self.near:
+            peers = [i for i in self.of_concept[self.stickers.rows[row]["concept"]] if i != row]
             self.near[row] = [i for i in peers if self.likeness(i, row) >= ALIGNED]
         kind, mirrored = self.rng.random(), int(self.rng.random() < 0.1)
-        if kind < 0.25:
+        if kind < 0.12:
             return "none", torch.zeros_like(self.latents[0, row]), mirrored
-        if kind < 0.32:
+        if kind < 0.17:
             return "itself", self.latents[mirrored, row], mirrored
-        if kind < 0.42 or not peers:
-            return "aligned", self.recolored[row], 0
-        near = self.near[row] if self.rng.random() < 0.6 else []
-        peer = self.rng.choice(near or peers)
-        return "aligned" if peer in self.near[row] else "other", self.latents[mirrored, peer], mirrored
+        if kind < 0.55 and self.near[row]:
+            return "another", self.latents[mirrored, self.rng.choice(self.near[row])], mirrored
+        return "altered", self.altered[self.rng.randrange(len(self.altered)), row], 0
 
     def batch(self, size):
         """Targets and references [B, C, 16, 16]; whether there is one [B]; the timestep [B] from whose noised reference
@@ -216,9 +242,9 @@ class Examples:
             dropped = self.rng.random() < 0.1
             told, shown = self.rng.choice([(True, False)] * 4 + [(False, True)] * 2 + [(True, True)] * 2)
             kind, reference, mirrored = self.reference(row)
-            is_path = kind in ("aligned", "other") and self.rng.random() < STARTS_FROM_REFERENCE
-            starts.append(self.rng.randint(300 if kind == "aligned" else 650, 999) if is_path else 0)
-            text = prompt(sticker, self.rng, style=told, colors=self.rng.random() < 0.35)
+            is_path = kind in ("another", "altered") and self.rng.random() < STARTS_FROM_REFERENCE
+            starts.append(self.rng.randint(300, 998) if is_path else 0)
+            text = prompt(sticker, self.rng, style=told, colors=self.rng.random() < (0.7 if kind == "altered" else 0.35))
             bare = shown and not told and self.rng.random() < 0.15
             targets.append(self.latents[mirrored, row])
             references.append(reference)
@@ -241,12 +267,12 @@ def main():
     clip.set_attn_implementation("eager")  # the fused one's backward pass takes a third of the time at these sizes
     tokenizer = clip_tokenizer(stickers, arguments.work)
     latents, scale = encode_stickers(stickers, arguments.work)
-    recolored_latents = encode_recolored(stickers, arguments.work, scale)
+    altered_latents = encode_altered(stickers, arguments.work, scale)
     embeddings = embed_stickers(clip, stickers, arguments.work)
     unet, projection, text = plain_attention(build_unet()).train(), NormalisedImageProjection().train(), clip.text_model.requires_grad_(True).train()
     modules = {"unet": unet, "projection": projection, "text": text}
     trainer = Trainer("unet", modules, arguments.work, arguments.minutes, lr=arguments.rate, ema=0.999, slower={"text": 0.3})
-    examples = Examples(stickers, latents, recolored_latents, embeddings, trainer.step)
+    examples = Examples(stickers, latents, altered_latents, embeddings, trainer.step)
     cumulative = DDIMScheduler(**SCHEDULE).alphas_cumprod
     noise_rng = torch.Generator().manual_seed(trainer.step)
     column = lambda values: values.view(-1, 1, 1, 1)
@@ -256,17 +282,17 @@ def main():
         size = len(target)
         ids = torch.tensor([e.ids for e in tokenizer.encode_batch(texts)])
         tokens = projection(embeds) * pictured.view(-1, 1, 1)
-        uniform, anywhere, chance = (torch.rand(size, generator=noise_rng) for _ in range(3))
-        noisy = chance < torch.where(guided, NOISY_SHARE["beside a reference"], NOISY_SHARE["alone"])
-        t = torch.where(noisy, 999 - anywhere * (999 - NOISY_FROM), anywhere * 1000).long()
+        anywhere, chance = torch.rand(size, generator=noise_rng), torch.rand(size, generator=noise_rng)
         is_path = start_at > 0
-        t = torch.where(is_path, (uniform * (start_at + 1)).long(), t)
+        t = torch.where(chance < NOISY_SHARE, 999 - anywhere * (999 - NOISY_FROM), anywhere * 999)
+        t = torch.where(is_path, anywhere * (start_at + 1), torch.where(chance > 1 - NOISE_ALONE, 999, t)).long()
         a, s = column(cumulative[t].sqrt()), column((1 - cumulative[t]).sqrt())
         ratio = column(is_path * (cumulative[start_at] / (1 - cumulative[start_at])).sqrt())
         noise = torch.randn(target.shape, generator=noise_rng) + ratio * (reference - target)
         with half_precision():
             states = text(input_ids=ids).last_hidden_state
-            seen = torch.cat([a * target + s * noise, reference / scale], 1)
+            noised = torch.where(column(t) < 999, a * target + s * noise, noise)
+            seen = torch.cat([noised, reference / scale], 1)
             predicted = unet(seen, t, torch.cat([states, tokens], 1)).sample.float()
         error = F.mse_loss(predicted, a * noise - s * target, reduction="none").mean((1, 2, 3))
         trainer.update(error.mean(), alone=mean_of(error, ~guided), beside=mean_of(error, guided & ~is_path), path=mean_of(error, is_path))

@@ -101,8 +101,7 @@ async function exportedStickers(home: string, progress: Stages): Promise<string>
 async function keepFigures(dir: string, figures: PackFigures): Promise<void> {
   const path = join(dir, "metrics.json");
   const kept: unknown = existsSync(path) ? JSON.parse(await readFile(path, "utf8")) : {};
-  const { autoencoder, captioner, clip, judge, textToImage } = figures;
-  const measured = { autoencoder, captioner, clip, ...(judge && { judge, textToImage }) };
+  const { pack, heldOutStickers, ...measured } = figures;
   const merged = mergedJson(kept, inSnakeCase(measured));
   await writePackFile(dir, "metrics.json", `${JSON.stringify(merged, null, 2)}\n`);
 }
@@ -142,6 +141,7 @@ function isObject(value: unknown): value is Record<string, unknown> {
 /** One line for each figure. */
 function tableOf(figures: PackFigures): string {
   const { autoencoder, captioner, clip, judge, textToImage } = figures;
+  const { textToImageFromWordsAlone: fromWordsAlone } = figures;
   const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
   const of = (shares: { top1: number; top5: number }) =>
     `${percent(shares.top1)} / ${percent(shares.top5)}`;
@@ -172,6 +172,7 @@ function tableOf(figures: PackFigures): string {
       ["judge on real ones", judged(judge.ceilingOnReal)],
       ["judge on them decoded", judged(judge.ceilingOnDecoded)],
       ["drawn from text", judged(textToImage)],
+      ...(fromWordsAlone ? [["without its memory", judged(fromWordsAlone)] as [string, string]] : []),
       [
         "a drawing",
         `${textToImage.numSteps} steps at guidance ${textToImage.guidanceScale}: ${textToImage.denoiserRuns} U-Net runs, ` +

@@ -23,8 +23,13 @@ export interface GenerateRequest {
   conditions?: readonly Float32Array[];
   /** Whether all pictures start from the noise of picture 0, so that they differ by their conditions alone. Default: false. */
   sharesNoise?: boolean;
-  /** The picture to start from, of exactly the pack's size. Without it the run starts from noise. */
+  /** The picture to redraw, of exactly the pack's size. Without it the run starts from noise. */
   initImage?: RgbImage;
+  /**
+   * Whether, without `initImage`, the pack's own drawing of the nearest thing is redrawn, where it has a memory of drawings
+   * (`ReferenceMemory`). Default: true.
+   */
+  usesMemory?: boolean;
   /** How far from `initImage` the run starts, above 0 up to 1. Default: {@link defaultStrength} of the pack. */
   strength?: number;
   /** Steps over the whole schedule. Default: {@link DEFAULT_NUM_STEPS}. */
@@ -57,7 +62,13 @@ export type CompleteRequest = GenerateRequest &
   Required<
     Pick<
       GenerateRequest,
-      "negativePrompt" | "imageWeight" | "sharesNoise" | "strength" | "numSteps" | "scheduler"
+      | "negativePrompt"
+      | "imageWeight"
+      | "sharesNoise"
+      | "usesMemory"
+      | "strength"
+      | "numSteps"
+      | "scheduler"
     >
   >;
 
@@ -75,6 +86,7 @@ export function completeRequest(
     negativePrompt: request.negativePrompt ?? "",
     imageWeight: request.imageWeight ?? 1,
     sharesNoise: request.sharesNoise ?? false,
+    usesMemory: request.usesMemory ?? true,
     strength: request.strength ?? defaultStrength(config),
     numSteps: request.numSteps ?? DEFAULT_NUM_STEPS,
     scheduler: request.scheduler ?? schedulerOf(config.schedule),

@@ -8,6 +8,7 @@
  *    unconditional: [tokens of the negative prompt; zeros].
  * 2. x_T: noise of the picture's own seed, or the noised latents of `initImage` at the timestep that strength gives; a
  *    U-Net that sees a reference has those latents beside it at every step.
+ *    A pack with a memory (reference-memory.ts) has for a prompt without `initImage` a drawing of its own there.
  * 3. For each timestep: guided U-Net output, then one step of the sampler.
  * 4. The autoencoder decodes x_0.
  *
@@ -34,6 +35,7 @@ import { Denoiser } from "./denoiser.js";
 import { type CompleteRequest, completeRequest, type GenerateRequest } from "./generate-request.js";
 import { ImageProjection } from "./image-projection.js";
 import { loadPipelineConfig, type PipelineConfig } from "./pipeline-config.js";
+import { ReferenceMemory } from "./reference-memory.js";
 import { firstStep } from "./schedule.js";
 import { TextConditioner } from "./text-conditioner.js";
 
@@ -65,6 +67,7 @@ interface Guidance {
 }
 
 export class DiffusionPipeline {
+  private memory: Promise<ReferenceMemory> | null = null;
   private lastNegative: { prompt: string; conditioning: Conditioning } | null = null;
 
   private constructor(
@@ -76,6 +79,8 @@ export class DiffusionPipeline {
       autoencoder: Autoencoder;
     },
     private readonly maxBatchSize: number,
+    /** Null where the pack has none, or nothing that could see it. */
+    private readonly loadMemory: (() => Promise<ReferenceMemory>) | null,
   ) {}
 
   /**
@@ -91,7 +96,9 @@ export class DiffusionPipeline {
       denoiser: await Denoiser.load(pack, config, options),
       autoencoder: await Autoencoder.load(pack, config, options),
     };
-    return new DiffusionPipeline(config, parts, options.maxBatchSize ?? 4);
+    const hasMemory = config.seesReference && pack.has("memory");
+    const loadMemory = hasMemory ? () => ReferenceMemory.load(pack, config, options) : null;
+    return new DiffusionPipeline(config, parts, options.maxBatchSize ?? 4, loadMemory);
   }
 
   /** U-Net evaluations of single latents since loading: the work done, whatever the machine. */
@@ -114,6 +121,11 @@ export class DiffusionPipeline {
     return this.parts.image !== null;
   }
 
+  /** True when a prompt without `initImage` has a drawing of the pack's own to go by. */
+  get hasMemory(): boolean {
+    return this.loadMemory !== null;
+  }
+
   /**
    * Makes `numImages` pictures.
    *
@@ -126,10 +138,13 @@ export class DiffusionPipeline {
     const guidance = await this.guidance(complete);
     const { initImage, numImages } = complete;
     const original = initImage ? await this.parts.autoencoder.encode(initImage) : null;
+    const reference = original
+      ? this.parts.autoencoder.unscaled(original)
+      : await this.recalled(complete);
     const images: RgbImage[] = [];
     for (let start = 0; start < numImages; start += this.maxBatchSize) {
       const batch = { start, end: Math.min(start + this.maxBatchSize, numImages) };
-      const latents = await this.denoise(complete, guidance, { original, batch, hooks });
+      const latents = await this.denoise(complete, guidance, { original, reference, batch, hooks });
       images.push(...(await this.parts.autoencoder.decode(latents)));
     }
     return images;
@@ -142,7 +157,17 @@ export class DiffusionPipeline {
       image?.dispose(),
       denoiser.dispose(),
       autoencoder.dispose(),
+      this.memory?.then(memory => memory.dispose()),
     ]);
+  }
+
+  /** The pack's own drawing of what the prompt names; null without a memory, without words, or if it is not wanted. */
+  private async recalled({ conditions, prompt, usesMemory }: CompleteRequest) {
+    if (!this.loadMemory || !usesMemory || conditions || prompt.trim() === "") {
+      return null;
+    }
+    this.memory ??= this.loadMemory(); // when first needed: it has a text encoder of its own
+    return (await this.memory).recall(prompt);
   }
 
   /** Both rows of tokens, equally long. */
@@ -187,13 +212,16 @@ export class DiffusionPipeline {
     request: CompleteRequest,
     guidance: Guidance,
     run: {
+      /** What the run starts from; `[C, h, w]`, scaled. */
       original: Float32Array | null;
+      /** What the U-Net sees beside the noise; `[C, h, w]`, unscaled. */
+      reference: Float32Array | null;
       batch: { start: number; end: number };
       hooks: GenerateHooks;
     },
   ): Promise<Float32Array> {
     const { guidanceScale, numImages, numSteps, seed, sharesNoise, strength } = request;
-    const { batch, hooks, original } = run;
+    const { batch, hooks, original, reference } = run;
     const size = this.config.latentChannels * this.config.latentHeight * this.config.latentWidth;
     const own = Array.from({ length: batch.end - batch.start }, (_, j) => {
       return new Random(seedFrom(seed, sharesNoise ? 0 : batch.start + j));
@@ -212,7 +240,6 @@ export class DiffusionPipeline {
     const { conditional, unconditional } = guidance;
     const attended =
       conditional.length > 1 ? conditional.slice(batch.start, batch.end) : conditional;
-    const reference = original && this.parts.autoencoder.unscaled(original);
     const startsAfresh = !originals || (this.config.seesReference && strength === 1);
     let latents = startsAfresh ? noise : scheduler.addNoise(originals, noise, first);
 

@@ -10,8 +10,8 @@ import { basename, join } from "node:path";
 import { AppError } from "../../errors/app-error.js";
 import { fromFloat16 } from "../runtime/float16.js";
 
-/** Bytes of one value; F16 and BF16 are read, not written. */
-const valueBytes = { F32: 4, F16: 2, BF16: 2, I32: 4 } as const;
+/** Bytes of one value; F16, BF16 and I8 are read, not written. */
+const valueBytes = { F32: 4, F16: 2, BF16: 2, I32: 4, I8: 1 } as const;
 
 type ValueType = keyof typeof valueBytes;
 
@@ -63,7 +63,7 @@ export function encodeSafetensors({ tensors, metadata }: Safetensors): Uint8Arra
   return bytes;
 }
 
-/** The tensors in `bytes`; F16 and BF16 become 32-bit. @throws AppError FILE_MALFORMED, naming `path` and the fault. */
+/** The tensors in `bytes`; the shorter ones become 32-bit. @throws AppError FILE_MALFORMED, naming `path` and the fault. */
 export function decodeSafetensors(bytes: Uint8Array, path: string): Safetensors {
   const malformed = (reason: string) =>
     new AppError("FILE_MALFORMED", { path, expected: "a safetensors file", reason });
@@ -137,6 +137,8 @@ function decodeValues(dtype: ValueType, buffer: ArrayBufferLike): Float32Array |
       return new Int32Array(buffer);
     case "F16":
       return fromFloat16(new Uint16Array(buffer));
+    case "I8":
+      return Int32Array.from(new Int8Array(buffer));
     case "BF16":
       return fromBfloat16(new Uint16Array(buffer));
   }

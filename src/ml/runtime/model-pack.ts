@@ -25,6 +25,7 @@ export const packComponents = [
   "clip",
   "captioner",
   "llm",
+  "memory",
 ] as const;
 
 export type PackComponent = (typeof packComponents)[number];

@@ -98,6 +98,7 @@ export async function measurePack(
       captioner: captionerFigures,
       autoencoder: autoencoderFigures,
       ...(drawn && { judge: drawn.judge, textToImage: drawn.textToImage }),
+      ...(drawn?.fromWordsAlone && { textToImageFromWordsAlone: drawn.fromWordsAlone }),
     },
   };
 }
@@ -132,26 +133,28 @@ async function measureDrawings(subject: Subject, featuresPath: string, options: 
   });
   const pipeline = await DiffusionPipeline.load(pack, options.onnx);
   const { guidanceScale, numSteps } = options;
-  const { cost, images } = await drawStickers(
-    pipeline,
-    shown.map(({ sticker }) => sticker),
-    { styleWords: await styleWordsOf(pack), numSteps, guidanceScale },
-    stageHooks("drawing", shown.length, options),
-  );
-  await pipeline.dispose();
-  const textToImage = {
-    ...(await judged("judging the drawn ones", n => images[n])),
-    numSteps,
-    guidanceScale,
-    ...cost,
+  const styleWords = await styleWordsOf(pack);
+  const drawn = async (usesMemory: boolean) => {
+    const stage = usesMemory ? "drawing" : "drawing from words alone";
+    const { cost, images } = await drawStickers(
+      pipeline,
+      shown.map(({ sticker }) => sticker),
+      { styleWords, numSteps, guidanceScale, usesMemory },
+      stageHooks(stage, shown.length, options),
+    );
+    const figures = await judged(`judging the ${stage}`, n => images[n]);
+    return { images, figures: { ...figures, numSteps, guidanceScale, ...cost } };
   };
+  const { figures: textToImage, images } = await drawn(true);
+  const fromWordsAlone = pipeline.hasMemory ? (await drawn(false)).figures : null;
+  await pipeline.dispose();
   await features.dispose();
   const judgeFigures = {
     features: basename(featuresPath),
     ceilingOnReal: real,
     ceilingOnDecoded: decoded,
   };
-  return { images, judge: judgeFigures, textToImage };
+  return { images, judge: judgeFigures, textToImage, fromWordsAlone };
 }
 
 /** The judge, having looked at all training stickers, or at what is kept of that. */

@@ -93,13 +93,15 @@ export interface DrawOptions {
   styleWords: Readonly<Record<string, string>>;
   numSteps: number;
   guidanceScale: number;
+  /** Whether a pack with a memory redraws its own drawing of the thing; else the words are all it has. */
+  usesMemory: boolean;
 }
 
 /** Draws each sticker from its title and its style's words alone, from noise of its own seed. */
 export async function drawStickers(
   pipeline: DiffusionPipeline,
   stickers: readonly MeasuredSticker[],
-  { guidanceScale, numSteps, styleWords }: DrawOptions,
+  { guidanceScale, numSteps, styleWords, usesMemory }: DrawOptions,
   { onPicture, signal }: MeasureHooks = {},
 ) {
   const before = { runs: pipeline.runs, evaluations: pipeline.evaluations };
@@ -112,6 +114,7 @@ export async function drawStickers(
         guidanceScale,
         numSteps,
         numImages: 1,
+        usesMemory,
         seed: seedFrom("measure", id),
       },
       { signal },

@@ -33,6 +33,8 @@ export interface ValidationLook {
   meanDeltaR: number;
   /** Fraction with ΔR > 0; those that did not move count half. */
   winRate: number;
+  /** Mean of ρ - ρ^ref, in standard deviations of the user's scores: it moves where ranks tie. */
+  meanScoreGain: number;
   /** Mean CS / 100, and that of the keyword pictures. */
   captionSimilarity: number;
   keyCaptionSimilarity: number;
@@ -258,20 +260,25 @@ async function validationLook(
     ),
     meanDeltaR: mean(deltas),
     winRate: mean(wins),
+    meanScoreGain: mean(
+      judged.map(({ pair: { pictures, reference, scale } }) => {
+        return (pictures[0].score - reference.score) / scale;
+      }),
+    ),
     captionSimilarity,
     keyCaptionSimilarity,
     isEligible: captionSimilarity >= parts.config.captionFloorShare * keyCaptionSimilarity,
   };
 }
 
-/** By eligibility, then median ΔR, then the win rate, for medians are often equal. */
+/** By eligibility, then median ΔR, then the mean gain of the score: medians are often equal, and few pairs win by chance. */
 function isBetter(a: ValidationLook, b: ValidationLook): boolean {
   if (a.isEligible !== b.isEligible) {
     return a.isEligible;
   }
   return a.medianDeltaR !== b.medianDeltaR
     ? a.medianDeltaR > b.medianDeltaR
-    : a.winRate > b.winRate;
+    : a.meanScoreGain > b.meanScoreGain;
 }
 
 function isPatienceOver({ best, looks }: Progress, patience: number): boolean {

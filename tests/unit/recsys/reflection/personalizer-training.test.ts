@@ -195,10 +195,10 @@ describe("trainPersonalizer()", () => {
   it("has the weights of the best look: by eligibility, then median ΔR, then win rate", () => {
     const { best, looks } = whole.result;
     expect(looks.map(({ step }) => step)).toEqual([0, 2, 4]);
-    const merit = ({ isEligible, medianDeltaR, winRate }: (typeof looks)[number]) => [
+    const merit = ({ isEligible, medianDeltaR, meanScoreGain }: (typeof looks)[number]) => [
       Number(isEligible),
       medianDeltaR,
-      winRate,
+      meanScoreGain,
     ];
     const ordered = [...looks].sort((a, b) => {
       const [x, y] = [merit(a), merit(b)];

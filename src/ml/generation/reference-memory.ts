@@ -1,0 +1,83 @@
+/**
+ * @file What a pack remembers of the pictures that it learned from: one drawing of each thing, found by the words of a prompt,
+ * for a U-Net that redraws a reference. So a picture can be made of words alone by a model too small to know every thing.
+ *
+ * W. Chen et al., "Re-Imagen: Retrieval-Augmented Text-to-Image Generator", 2022, section 3.1; the neighbour is found in
+ * CLIP's space as in S. Sheynin et al., "KNN-Diffusion", 2022. https://arxiv.org/abs/2209.14491,
+ * https://arxiv.org/abs/2204.02849
+ *
+ * `memory/memory.safetensors`: `embeddings` `[M, E]`, CLIP's of the drawings' titles, of unit length; `latents`
+ * `[M, C, h, w]`, whole numbers to be multiplied by their channel's `scales` `[C]`: latents as the autoencoder gives them.
+ *
+ * Shapes: M drawings, E dimension of CLIP's space, C x h x w latents.
+ */
+import { AppError } from "../../errors/app-error.js";
+import { ClipEncoder } from "../clip/clip-encoder.js";
+import { dot } from "../nn/cosine.js";
+import { loadSafetensors, type StoredTensor } from "../nn/safetensors.js";
+import { type ModelPack } from "../runtime/model-pack.js";
+import { type OnnxOptions } from "../runtime/onnx-session.js";
+import { type PipelineConfig } from "./pipeline-config.js";
+
+const FILE = "memory/memory.safetensors";
+
+export class ReferenceMemory {
+  private constructor(
+    private readonly clip: ClipEncoder,
+    private readonly embeddings: StoredTensor,
+    private readonly latents: StoredTensor,
+    private readonly scales: StoredTensor,
+  ) {}
+
+  /** @throws AppError as `ClipEncoder.load`; `FILE_MALFORMED` when the file does not hold what it must. */
+  static async load(
+    pack: ModelPack,
+    config: PipelineConfig,
+    options: OnnxOptions = {},
+  ): Promise<ReferenceMemory> {
+    const path = pack.path(FILE);
+    const { embeddings, latents, scales } = (await loadSafetensors(path)).tensors;
+    const clip = await ClipEncoder.load(pack, options);
+    const { latentChannels, latentHeight, latentWidth } = config;
+    const numDrawings = embeddings?.shape[0] ?? 0;
+    const fits =
+      numDrawings > 0 &&
+      isShaped(embeddings, [numDrawings, clip.dimension]) &&
+      isShaped(latents, [numDrawings, latentChannels, latentHeight, latentWidth]) &&
+      isShaped(scales, [latentChannels]);
+    if (!fits) {
+      await clip.dispose();
+      throw new AppError("FILE_MALFORMED", {
+        path,
+        expected: "embeddings, latents and scales of drawings, of the sizes of the pack",
+        reason: "they are missing, or of other sizes",
+      });
+    }
+    return new ReferenceMemory(clip, embeddings, latents, scales);
+  }
+
+  /** The latents of the drawing whose title is nearest to `prompt`, as the autoencoder gives them; `[C, h, w]`. */
+  async recall(prompt: string): Promise<Float32Array> {
+    const [query] = await this.clip.encodeTexts([prompt]);
+    const [numDrawings, dimension] = this.embeddings.shape;
+    const all = this.embeddings.values as Float32Array;
+    const likeness = Array.from({ length: numDrawings }, (_, m) =>
+      dot(query, all.subarray(m * dimension, (m + 1) * dimension)),
+    );
+    const nearest = likeness.indexOf(Math.max(...likeness));
+    const size = this.latents.values.length / numDrawings;
+    const numScales = this.scales.values.length;
+    return Float32Array.from({ length: size }, (_, i) => {
+      const scale = this.scales.values[Math.floor((i * numScales) / size)];
+      return this.latents.values[nearest * size + i] * scale;
+    });
+  }
+
+  dispose(): Promise<void> {
+    return this.clip.dispose();
+  }
+}
+
+function isShaped(tensor: StoredTensor | undefined, shape: readonly number[]): boolean {
+  return String(tensor?.shape) === String(shape);
+}
