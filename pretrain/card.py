@@ -120,6 +120,8 @@ def figures_of(m):
         rows.insert(1, ("autoencoder LPIPS (AlexNet), SSIM", f"{m['autoencoder']['lpips_mean']:.3f}, {m['autoencoder']['ssim_mean']:.3f}"))
     if "text_to_image" in m:
         judged = [("real ones", m["judge"]["ceiling_on_real"]), ("the same through the autoencoder", m["judge"]["ceiling_on_decoded"]), ("drawn from title and style words", m["text_to_image"])]
+        if "text_to_image_from_words_alone" in m:
+            judged.append(("so, without the memory", m["text_to_image_from_words_alone"]))
         rows += [(f"independent judge, {v['pictures']} held-out pairs, {name}: style; thing among the first 5 of {v['num_concepts_among']}, of all {v['num_concepts']:,}",
                   f"{v['style_accuracy']:.2f}; {v['concept_top5_among']:.2f}, {v['concept_top5_of_all']:.2f}") for name, v in judged]
     lines = ["| redrawn in the held-out style | judged to be in it | CLIP cosine to the real drawing | to the reference | PSNR to the reference |", "|---|--:|--:|--:|--:|"]
@@ -143,7 +145,7 @@ def main():
     training += [f"| {k} | {v['steps']:,} | {v['minutes']:.0f} | {v['last']['loss']:.4g} |" for k, v in m["training"].items()]
     credit = [f"- {a['work']}{' (`' + a['style'] + '`)' if 'style' in a else ''}: {a['author']}, {a['license']}" + (f", <{a['url']}>" if "url" in a else "") + f" (npm: {a['package']})" for a in ATTRIBUTION]
     text = CARD.format(trained_on=f"{m['trained_on']:,}", held_out=m["held_out"], figures=figures_of(m), training="\n".join(training),
-                       judge=m["redraw"]["judge_accuracy_on_real_held_out"], attribution="\n".join(credit),
+                       judge=m["redraw"]["judge_accuracy_on_real_held_out"], remembered=f"{len(json.loads((pack / 'memory' / 'stickers.json').read_text())):,}", attribution="\n".join(credit),
                        styles="\n".join(f"- `{k}`: {v}" for k, v in styles.items()))
     (pack / "README.md").write_text(text, "utf-8")
     print(f"{pack}: {write_manifest(pack) / 2**20:.1f} MiB, {LICENSE}")

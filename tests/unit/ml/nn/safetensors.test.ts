@@ -71,6 +71,14 @@ describe("safetensors", () => {
     expect([...decodeSafetensors(file, "x").tensors.w.values]).toEqual([1, -2.5, Infinity]);
   });
 
+  it("reads bytes with a sign", () => {
+    const file = fileOf(
+      { w: { dtype: "I8", shape: [3], data_offsets: [0, 3] } },
+      Uint8Array.of(1, 0xff, 0x80),
+    );
+    expect([...decodeSafetensors(file, "x").tensors.w.values]).toEqual([1, -1, -128]);
+  });
+
   it.each<[string, Uint8Array, string]>([
     ["too short", Uint8Array.of(1, 2), "it has 2 bytes"],
     ["cut in the header", fileOf({}).subarray(0, 9), "header of 2 bytes is cut off"],
@@ -84,7 +92,7 @@ describe("safetensors", () => {
     [
       "of an unknown type",
       fileOf({ w: { dtype: "F8", shape: [1], data_offsets: [0, 1] } }, 1),
-      "tensor 'w' has values of type F8; F32, F16, BF16, I32 are known",
+      "tensor 'w' has values of type F8; F32, F16, BF16, I32, I8 are known",
     ],
     [
       "of a wrong length",
