@@ -391,7 +391,9 @@ def export_memory(stickers, clip, tokenizer, vae, out):
     latents = torch.cat([vae.encode(stickers.float_pixels(rows[at : at + 32])).latent_dist.mode() for at in range(0, len(rows), 32)])
     scales = latents.abs().amax((0, 2, 3)) / 127
     model, titles = TextModel(clip).eval(), [stickers.rows[row]["title"] for row in rows]
-    embeddings = torch.cat([model(torch.tensor([tokenizer.encode(title).ids])) for title in titles])
+    prompts = [prompt for title in titles for prompt in (title, *(f"{title}, {words}" for words in STYLE_WORDS.values()))]
+    embeddings = torch.cat([model(torch.tensor([tokenizer.encode(prompt).ids])) for prompt in prompts])
+    embeddings = embeddings.view(len(rows), -1, embeddings.shape[1])
     (out / "memory").mkdir(parents=True, exist_ok=True)
     save_file({"embeddings": F.normalize(embeddings, dim=-1).half(), "latents": (latents / scales.view(-1, 1, 1)).round().to(torch.int8), "scales": scales},
               out / "memory" / "memory.safetensors")
@@ -444,7 +446,7 @@ def main():
         export_language(stickers, work, out / "llm")
     write_json(out / "styles.json", {s: style_words(s) for s in dict.fromkeys([*STYLE_WORDS, *stickers.styles])})
     write_json(out / "model_index.json", {
-        "_class_name": "StableDiffusionInstructPix2PixPipeline", "_diffusers_version": "0.42.1",
+        "_class_name": "StableDiffusionInstructPix2PixPipeline", "_diffusers_version": "0.42.1", "default_strength": 0.5,
         "image_projection": ["diffusers", "ImageProjection"], "llm": ["transformers", "LlamaForCausalLM"], "scheduler": ["diffusers", "DDIMScheduler"],
         "text_encoder": ["transformers", "CLIPTextModel"], "tokenizer": ["transformers", "CLIPTokenizer"],
         "unet": ["diffusers", "UNet2DConditionModel"], "vae_decoder": ["diffusers", "AutoencoderKL"], "vae_encoder": ["diffusers", "AutoencoderKL"]})

@@ -18,7 +18,7 @@ export class PersonalizeImageOptions {
   @Field(() => Float, {
     nullable: true,
     description:
-      "How far from the catalogue picture the drawing starts, 0.05 to 1 (from noise alone). Default: 1 where the generator sees the catalogue picture all along, as the bundled one does, else 0.5.",
+      "How far from the catalogue picture the drawing starts, 0.05 to 1 (from noise alone). Default: the model pack's, 0.5 for the bundled one.",
   })
   strength?: number | null;
 

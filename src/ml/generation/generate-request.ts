@@ -30,7 +30,7 @@ export interface GenerateRequest {
    * (`ReferenceMemory`). Default: true.
    */
   usesMemory?: boolean;
-  /** How far from `initImage` the run starts, above 0 up to 1. Default: {@link defaultStrength} of the pack. */
+  /** How far from `initImage` the run starts, above 0 up to 1. Default: the pack's, `PipelineConfig.defaultStrength`. */
   strength?: number;
   /** Steps over the whole schedule. Default: {@link DEFAULT_NUM_STEPS}. */
   numSteps?: number;
@@ -45,14 +45,6 @@ export interface GenerateRequest {
 
 /** DPM-Solver++(2M) is close to converged by then (Lu et al. 2022, figure 3 shows 10 … 15). */
 export const DEFAULT_NUM_STEPS = 12;
-
-/**
- * How far a run starts from the picture to be redrawn where nobody says it. A U-Net that sees that picture keeps what it
- * shows from any start, so it starts afresh; for others half of the schedule changes the style, and more loses the item.
- */
-export function defaultStrength({ seesReference }: Pick<PipelineConfig, "seesReference">): number {
-  return seesReference ? 1 : 0.5;
-}
 
 /** More than this many pictures from one request is a mistake rather than a wish. */
 export const MAX_NUM_IMAGES = 64;
@@ -79,7 +71,7 @@ export type CompleteRequest = GenerateRequest &
  */
 export function completeRequest(
   request: GenerateRequest,
-  config: Pick<PipelineConfig, "schedule" | "seesReference">,
+  config: Pick<PipelineConfig, "defaultStrength" | "schedule">,
 ): CompleteRequest {
   const complete = {
     ...request,
@@ -87,7 +79,7 @@ export function completeRequest(
     imageWeight: request.imageWeight ?? 1,
     sharesNoise: request.sharesNoise ?? false,
     usesMemory: request.usesMemory ?? true,
-    strength: request.strength ?? defaultStrength(config),
+    strength: request.strength ?? config.defaultStrength,
     numSteps: request.numSteps ?? DEFAULT_NUM_STEPS,
     scheduler: request.scheduler ?? schedulerOf(config.schedule),
   };

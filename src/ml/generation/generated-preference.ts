@@ -27,6 +27,8 @@ export interface ConditionTensors {
   keyStates: tf.Tensor3D;
   /** T(P^ret); `[B, Q, D]`. */
   imageTokens: tf.Tensor3D;
+  /** What is added to them for the gain on the taste, `(gain - 1) (T(P^ret) - T(mean picture))`; `[B, Q, D]`. */
+  gained: tf.Tensor3D;
 }
 
 export interface GeneratedPreference {
@@ -58,7 +60,7 @@ export function preferenceValues(
 /** E^m and P^gen; differentiable in the parameters and in the language model's states. */
 export function generatedPreference(
   { text, textMask, image }: LlmFeatures,
-  { keyStates, imageTokens }: ConditionTensors,
+  { keyStates, imageTokens, gained }: ConditionTensors,
   parameters: Parameters,
   config: PersonalizerConfig,
 ): GeneratedPreference {
@@ -78,7 +80,7 @@ export function generatedPreference(
   // Without the text's rows: they would give tokens that no slot of the generator is for.
   const preference: MaskedTokens =
     config.form === "slots"
-      ? { tokens: tf.add(imageTokens, attend(mapped)), mask: tf.ones([B, Q]) }
+      ? { tokens: tf.addN([imageTokens, gained, attend(mapped)]), mask: tf.ones([B, Q]) }
       : { tokens: attend(multiModal.tokens), mask: multiModal.mask };
   return {
     multiModal,

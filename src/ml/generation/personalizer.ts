@@ -21,7 +21,7 @@ import {
 } from "../nn/parameters.js";
 import { Random } from "../nn/random.js";
 import { loadSafetensors, saveSafetensors } from "../nn/safetensors.js";
-import { type Matrix, matrix } from "../nn/shape.js";
+import { addScaled, type Matrix, matrix, row } from "../nn/shape.js";
 import { type MaskedTokens } from "../nn/token-distance.js";
 import { type Policy, principalDirections, shapedNoise } from "../reflection/exploration.js";
 import {
@@ -56,6 +56,8 @@ export { explored, type Policy } from "../reflection/exploration.js";
 const WEIGHTS_FILE = "personalizer.safetensors";
 const TRAINING_FILE = "training.safetensors";
 const DIRECTIONS = "exploration.directions";
+const CENTRE = "taste.centre";
+const GAIN = "taste.gain";
 /** Before the names of what belongs to the language model. */
 const LLM_PREFIX = "llm.";
 
@@ -67,6 +69,8 @@ interface Condition extends GeneratedPreference {
 export class Personalizer {
   /** All that learns, by the names of the file; those of the language model begin with `llm.`. */
   readonly trainable: Readonly<Record<string, tf.Variable>>;
+  /** The gain on the shopper's taste, and the image tokens of the mean picture, from which a taste is told; `[Q D]`. */
+  private readonly taste: { gain: number; centre: Float32Array | null } = { gain: 1, centre: null };
   private readonly parameters: Parameters;
   private readonly optimizer: PersonalizerOptimizer;
 
@@ -125,7 +129,7 @@ export class Personalizer {
   }
 
   /**
-   * Restricts exploration to the directions in which the generator's image tokens differ most.
+   * Restricts exploration to the directions in which the generator's image tokens differ most, and learns the mean picture's.
    *
    * @param samples Image tokens of many pictures, each a row of Q D numbers. @param count Of directions. Default: 32.
    */
@@ -139,6 +143,19 @@ export class Personalizer {
       throw new Error(`Personalizer.explore: expected rows of ${expected}, got [${samples.shape}]`);
     }
     this.directions = principalDirections(samples, count, new Random(seed).fork("directions"));
+    const centre = new Float32Array(expected);
+    for (let s = 0; s < samples.shape[0]; s++) {
+      addScaled(centre, row(samples, s), 1 / samples.shape[0]);
+    }
+    this.taste.centre = centre;
+  }
+
+  /**
+   * From now on P^gen has `T(P^ret) + (gain - 1) (T(P^ret) - T(mean picture))` in place of T(P^ret): what tells a shopper's taste
+   * from any taste, so many times. 1 changes nothing, and nothing changes before {@link explore}.
+   */
+  amplify(gain: number): void {
+    this.taste.gain = gain;
   }
 
   /** P^gen of each input (Eq. 9) as a policy; σ is a fixed part of its root mean square. */
@@ -165,7 +182,7 @@ export class Personalizer {
 
   /** E^m and P^gen of a batch; differentiable in {@link trainable}. Inside a `tf.tidy`. */
   condition(inputs: readonly PersonalizerInput[], tensors?: InputTensors): Condition {
-    const constants = tensors ?? inputTensors(inputs, this.config);
+    const constants = tensors ?? inputTensors(inputs, this.config, this.taste);
     const features = imageTokenFeatures(
       this.llm,
       inputs.map(({ llmIds }) => llmIds),
@@ -253,7 +270,7 @@ export class Personalizer {
   private losses(rollouts: readonly Rollout[]): LossParts<tf.Scalar> {
     const { config } = this;
     const inputs = rollouts.map(({ input }) => input);
-    const tensors = inputTensors(inputs, config);
+    const tensors = inputTensors(inputs, config, this.taste);
     const made = this.condition(inputs, tensors);
     const mapped: MaskedTokens = {
       tokens: linear(made.multiModal.tokens, within(this.parameters, "semantic")),
@@ -301,8 +318,15 @@ export class Personalizer {
   }
 
   private values(): NamedValues {
-    const directions = this.directions && { [DIRECTIONS]: this.directions };
-    return { ...storedValues(this.trainable), ...directions };
+    const { centre, gain } = this.taste;
+    return {
+      ...storedValues(this.trainable),
+      ...(this.directions && { [DIRECTIONS]: this.directions }),
+      ...(centre && {
+        [CENTRE]: { shape: [centre.length], values: centre },
+        [GAIN]: { shape: [1], values: Float32Array.of(gain) },
+      }),
+    };
   }
 
   private assign(stored: NamedValues, path: string): void {
@@ -316,6 +340,9 @@ export class Personalizer {
     this.directions =
       directions &&
       matrix([directions.shape[0], directions.shape[1]], Float32Array.from(directions.values));
+    const centre = Object.hasOwn(stored, CENTRE) ? stored[CENTRE] : null;
+    this.taste.centre = centre && Float32Array.from(centre.values);
+    this.taste.gain = Object.hasOwn(stored, GAIN) ? stored[GAIN].values[0] : 1;
   }
 }
 

@@ -26,6 +26,11 @@ const vaeConfigSchema = z.looseObject({
   shift_factor: z.number().nullish(),
 });
 
+const modelIndexSchema = z.looseObject({
+  /** Ours, of packs that know what is best for them. */
+  default_strength: z.number().gt(0).max(1).optional(),
+});
+
 export interface PipelineConfig {
   /** C: of the latents. */
   latentChannels: number;
@@ -34,6 +39,8 @@ export interface PipelineConfig {
    * Brooks et al. 2023, section 3.2). Then the whole schedule can be run and the picture is still that of the reference.
    */
   seesReference: boolean;
+  /** How far a run starts from the picture to be redrawn where nobody says it; (0, 1]. */
+  defaultStrength: number;
   /** h, w: of the latents. */
   latentHeight: number;
   latentWidth: number;
@@ -56,6 +63,7 @@ export interface PipelineConfig {
 export async function loadPipelineConfig(pack: ModelPack): Promise<PipelineConfig> {
   const unet = await pack.readJson("unet/config.json", unetConfigSchema);
   const vae = await pack.readJson("vae_decoder/config.json", vaeConfigSchema);
+  const index = await pack.readJson("model_index.json", modelIndexSchema);
   const seesReference = unet.in_channels === 2 * vae.latent_channels;
   if (!seesReference && unet.in_channels !== vae.latent_channels) {
     throw new AppError("MODEL_PACK_INVALID", {
@@ -76,6 +84,9 @@ export async function loadPipelineConfig(pack: ModelPack): Promise<PipelineConfi
   return {
     latentChannels: vae.latent_channels,
     seesReference,
+    // A U-Net that sees the picture keeps what it shows from any start, so it starts afresh; for others half of the schedule
+    // changes the style, and more loses the item.
+    defaultStrength: index.default_strength ?? (seesReference ? 1 : 0.5),
     latentHeight,
     latentWidth,
     downsampleFactor,

@@ -6,10 +6,10 @@
  * CLIP's space as in S. Sheynin et al., "KNN-Diffusion", 2022. https://arxiv.org/abs/2209.14491,
  * https://arxiv.org/abs/2204.02849
  *
- * `memory/memory.safetensors`: `embeddings` `[M, E]`, CLIP's of the drawings' titles, of unit length; `latents`
- * `[M, C, h, w]`, whole numbers to be multiplied by their channel's `scales` `[C]`: latents as the autoencoder gives them.
+ * `memory/memory.safetensors`: `embeddings` `[M, P, E]`, CLIP's of prompts for each drawing (its title alone, and with every
+ * style's words: a small CLIP heeds the style as much as the thing), of unit length; `latents` `[M, C, h, w]`, whole numbers to be multiplied by their channel's `scales` `[C]`: latents as the autoencoder gives them.
  *
- * Shapes: M drawings, E dimension of CLIP's space, C x h x w latents.
+ * Shapes: M drawings, P prompts of each, E dimension of CLIP's space, C x h x w latents.
  */
 import { AppError } from "../../errors/app-error.js";
 import { ClipEncoder } from "../clip/clip-encoder.js";
@@ -39,10 +39,10 @@ export class ReferenceMemory {
     const { embeddings, latents, scales } = (await loadSafetensors(path)).tensors;
     const clip = await ClipEncoder.load(pack, options);
     const { latentChannels, latentHeight, latentWidth } = config;
-    const numDrawings = embeddings?.shape[0] ?? 0;
+    const [numDrawings = 0, numPrompts = 0] = embeddings?.shape ?? [];
     const fits =
-      numDrawings > 0 &&
-      isShaped(embeddings, [numDrawings, clip.dimension]) &&
+      numDrawings * numPrompts > 0 &&
+      isShaped(embeddings, [numDrawings, numPrompts, clip.dimension]) &&
       isShaped(latents, [numDrawings, latentChannels, latentHeight, latentWidth]) &&
       isShaped(scales, [latentChannels]);
     if (!fits) {
@@ -56,15 +56,16 @@ export class ReferenceMemory {
     return new ReferenceMemory(clip, embeddings, latents, scales);
   }
 
-  /** The latents of the drawing whose title is nearest to `prompt`, as the autoencoder gives them; `[C, h, w]`. */
+  /** The latents of the drawing one of whose prompts is nearest to `prompt`, as the autoencoder gives them; `[C, h, w]`. */
   async recall(prompt: string): Promise<Float32Array> {
     const [query] = await this.clip.encodeTexts([prompt]);
-    const [numDrawings, dimension] = this.embeddings.shape;
+    const [numDrawings, numPrompts, dimension] = this.embeddings.shape;
     const all = this.embeddings.values as Float32Array;
-    const likeness = Array.from({ length: numDrawings }, (_, m) =>
-      dot(query, all.subarray(m * dimension, (m + 1) * dimension)),
+    const likeness = Array.from({ length: numDrawings * numPrompts }, (_, i) =>
+      dot(query, all.subarray(i * dimension, (i + 1) * dimension)),
     );
-    const nearest = likeness.indexOf(Math.max(...likeness));
+    const best = likeness.reduce((most, x, i) => (x > likeness[most] ? i : most), 0);
+    const nearest = Math.floor(best / numPrompts);
     const size = this.latents.values.length / numDrawings;
     const numScales = this.scales.values.length;
     return Float32Array.from({ length: size }, (_, i) => {

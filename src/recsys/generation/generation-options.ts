@@ -1,6 +1,5 @@
 /** @file How a picture is made: the knobs a caller may turn, their defaults, and what each is for. */
 import { AppError } from "../../errors/app-error.js";
-import { defaultStrength } from "../../ml/generation/generate-request.js";
 import { type PipelineConfig } from "../../ml/generation/pipeline-config.js";
 
 export interface GenerationOptions {
@@ -9,7 +8,7 @@ export interface GenerationOptions {
   /**
    * How far the reference picture is noised before it is drawn again, `(0, 1]`: 0.3 hardly changes it; 1 starts afresh, and
    * keeps of it what the denoiser sees beside the noise, or, where it sees nothing, the words alone. Default: the pack's,
-   * `defaultStrength`: 1 for the bundled models, which see it.
+   * `PipelineConfig.defaultStrength`.
    */
   strength: number;
   /** Weight of classifier-free guidance, 1..20; 1 is none. Default 3: the style shows, and 5 overshoots in colour. */
@@ -29,8 +28,10 @@ export const defaultGenerationOptions: Omit<GenerationOptions, "strength"> = {
 };
 
 /** The defaults where pictures are made with a pack. */
-export function generationDefaults(pack: Pick<PipelineConfig, "seesReference">): GenerationOptions {
-  return { ...defaultGenerationOptions, strength: defaultStrength(pack) };
+export function generationDefaults({
+  defaultStrength: strength,
+}: Pick<PipelineConfig, "defaultStrength">): GenerationOptions {
+  return { ...defaultGenerationOptions, strength };
 }
 
 const ranges: Record<keyof GenerationOptions, [min: number, max: number, isWhole: boolean]> = {

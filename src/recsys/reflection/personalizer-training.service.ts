@@ -10,6 +10,7 @@ import type { PersonalizerModel } from "../generation/personalizer-model.js";
 import { assertEnough, judgingPairs, type Pair, teachingPairs } from "./pairs.js";
 import { personalizerConfig, type PersonalizerTrainingConfig } from "./personalizer-config.js";
 import {
+  type GainTrial,
   type PersonalizerTrainingResult,
   removePersonalizerCheckpoint,
   type StepReport,
@@ -31,6 +32,7 @@ export type PersonalizerMetrics = Readonly<{
   numPairs: number;
   numValidationPairs: number;
   numSteps: number;
+  gains: readonly GainTrial[];
   /** The look whose weights were kept, and all of them. */
   best: ValidationLook | null;
   looks: readonly ValidationLook[];
@@ -214,7 +216,7 @@ async function imageTokenSamples(
 }
 
 function metricsOf(
-  { best, looks, means, numSteps, speed }: PersonalizerTrainingResult,
+  { best, gains, looks, means, numSteps, speed }: PersonalizerTrainingResult,
   about: { train: readonly Pair[]; validation: readonly Pair[]; trainingSeconds: number },
 ): PersonalizerMetrics {
   return {
@@ -222,6 +224,7 @@ function metricsOf(
     numValidationPairs: about.validation.length,
     numSteps,
     best,
+    gains,
     looks,
     means,
     trainingSeconds: about.trainingSeconds,

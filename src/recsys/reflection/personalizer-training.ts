@@ -13,6 +13,7 @@ import { AppError } from "../../errors/app-error.js";
 import { mean, percentile } from "../../ml/metrics/bootstrap.js";
 import { Random, seedFrom } from "../../ml/nn/random.js";
 import { writeAtomically } from "../../ml/nn/safetensors.js";
+import { rewards } from "../../ml/reflection/rank-reward.js";
 import type { PersonalizerModel } from "../generation/personalizer-model.js";
 import type { Pair } from "./pairs.js";
 import {
@@ -71,11 +72,23 @@ interface Progress {
   looks: ValidationLook[];
   /** Place of the best look. */
   best: number;
+  gains: GainTrial[];
   /** Sums of each step's report since the beginning, by name. */
   sums: Record<string, number>;
 }
 
+/** What a gain on the taste earned. A type and not an interface, so that it passes as JSON. */
+export type GainTrial = Readonly<{
+  gain: number;
+  /** Mean over pairs (Eq. 14). */
+  reward: number;
+  captionSimilarity: number;
+  isEligible: boolean;
+}>;
+
 export interface PersonalizerTrainingResult {
+  /** Of which the eligible one of the highest reward was taken; none where gains were not tried. */
+  gains: readonly GainTrial[];
   numSteps: number;
   looks: readonly ValidationLook[];
   /** The look whose weights the model has; null without validation pairs. */
@@ -108,6 +121,7 @@ export async function trainPersonalizer(
   const watch = new StopWatch();
   const judges = await watch.timed("looks", () => preparedPairs(parts, model, validation));
   if (progress.step === 0 && progress.looks.length === 0) {
+    progress.gains = await watch.timed("looks", () => triedGains(options));
     await watch.timed("looks", () => lookAndKeep(options, progress, judges));
   }
   const begun = (prepared: readonly PreparedPair[], step: number): Batch => {
@@ -150,6 +164,7 @@ export async function trainPersonalizer(
   }
   const means = Object.entries(progress.sums).map(([name, sum]) => [name, sum / progress.step]);
   return {
+    gains: progress.gains,
     numSteps: progress.step,
     looks: progress.looks,
     best: validation.length > 0 ? progress.looks[progress.best] : null,
@@ -206,6 +221,43 @@ function batchesOf(
     }
   }
   return batches;
+}
+
+/**
+ * Gives the model the gain whose pictures earn most (Eq. 14) among those that keep the CS floor, on pairs to learn from: a direct
+ * search, since one number that all pairs share is found sooner by trying than by the gradient of noisy rollouts.
+ */
+async function triedGains({
+  model,
+  parts,
+  train,
+}: PersonalizerTrainingOptions): Promise<GainTrial[]> {
+  const { captionFloorShare, delta, gains, k, numGainPairs, rewardMode } = parts.config;
+  if (gains.length === 1 || k === 0 || parts.config.model.beta === 0) {
+    return [];
+  }
+  const prepared = await preparedPairs(parts, model, train.slice(0, numGainPairs));
+  const floor = captionFloorShare * mean(prepared.map(pair => pair.keyCaptionSimilarity));
+  const trials: GainTrial[] = [];
+  for (const gain of gains) {
+    model.amplify(gain);
+    const judged = await judgedMeans(parts, model, prepared, true);
+    const earned = judged.map(({ pair: { pictures, scale } }, index) => {
+      const generated = pictures.map(({ score }) => score / scale);
+      const [reward] = rewards(rewardMode, { ...prepared[index], generated }, delta);
+      return reward;
+    });
+    const captionSimilarity = mean(judged.map(({ captionSimilarities: [own] }) => own));
+    const isEligible = captionSimilarity >= floor;
+    trials.push({ gain, reward: mean(earned), captionSimilarity, isEligible });
+  }
+  const eligible = trials.filter(trial => trial.isEligible);
+  const best = eligible.reduce<GainTrial | null>(
+    (most, trial) => (most && most.reward >= trial.reward ? most : trial),
+    null,
+  );
+  model.amplify(best?.gain ?? 1);
+  return trials;
 }
 
 /** A look at the judges, then the checkpoint, and the best weights if these are they. */
@@ -299,7 +351,7 @@ async function restored({
   const progress = text === null ? null : (JSON.parse(text) as Progress); // written whole by this file alone
   if (!progress) {
     await rm(directory, { recursive: true, force: true });
-    return { fingerprint, step: 0, looks: [], best: 0, sums: {} };
+    return { fingerprint, step: 0, looks: [], best: 0, gains: [], sums: {} };
   }
   if (progress.fingerprint !== fingerprint) {
     throw new AppError("FILE_MALFORMED", {

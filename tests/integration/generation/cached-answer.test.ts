@@ -12,7 +12,7 @@ import { PersonalizationService } from "../../../src/recsys/generation/personali
 import { RetrievalService } from "../../../src/recsys/retrieval/retrieval.service.js";
 import { describeOnEveryDatabase } from "../../helpers/databases.js";
 
-const defaults = generationDefaults({ seesReference: true });
+const defaults = generationDefaults({ defaultStrength: 0.5 });
 
 const D = 8;
 const encoder = "test/clip@1";

@@ -26,7 +26,7 @@ describeWithMiniPack("ReferenceMemory", () => {
     const plane = size / scales.values.length;
     for (const [title, prompt] of [
       ["rocket", "rocket"],
-      ["hot-dog", "hot dog, flat vector style"],
+      ["hot_dog", "hot dog, flat vector style"],
       ["bicycle", "bicycle, glossy 3d style"],
     ]) {
       const place = ids.findIndex(id => id.endsWith(`:${title}`));

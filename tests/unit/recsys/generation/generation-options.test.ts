@@ -3,7 +3,7 @@ import {
   generationOptions,
 } from "../../../../src/recsys/generation/generation-options.js";
 
-const defaults = generationDefaults({ seesReference: true });
+const defaults = generationDefaults({ defaultStrength: 0.5 });
 
 describe("generationOptions()", () => {
   it("fills in what is left out or null", () => {
@@ -13,9 +13,8 @@ describe("generationOptions()", () => {
     });
   });
 
-  it("starts afresh where the generator sees the catalogue picture, and from that picture elsewhere", () => {
-    expect(generationDefaults({ seesReference: true }).strength).toBe(1);
-    expect(generationDefaults({ seesReference: false }).strength).toBe(0.5);
+  it("starts where the pack says", () => {
+    expect(generationDefaults({ defaultStrength: 0.7 }).strength).toBe(0.7);
   });
 
   it.each([

@@ -5,7 +5,7 @@ import {
   type RetrievalResult,
 } from "../../../../src/recsys/generation/generation-plan.js";
 
-const defaults = generationDefaults({ seesReference: true });
+const defaults = generationDefaults({ defaultStrength: 0.5 });
 
 const unit = new Float32Array([1, 0]);
 const retrieval: RetrievalResult = {

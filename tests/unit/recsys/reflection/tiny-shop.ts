@@ -197,6 +197,7 @@ function modelOf(personalizer: Personalizer, llm: Llama): PersonalizerModel {
     explore: (samples, options) => {
       personalizer.explore(samples, options);
     },
+    amplify: gain => personalizer.amplify(gain),
     policy: inputs => personalizer.policy(inputs),
     trainStep: rollouts => personalizer.trainStep(rollouts),
     save: (directory, lineage) => personalizer.save(directory, lineage),
