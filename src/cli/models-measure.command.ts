@@ -101,7 +101,9 @@ async function exportedStickers(home: string, progress: Stages): Promise<string>
 async function keepFigures(dir: string, figures: PackFigures): Promise<void> {
   const path = join(dir, "metrics.json");
   const kept: unknown = existsSync(path) ? JSON.parse(await readFile(path, "utf8")) : {};
-  const { pack, heldOutStickers, ...measured } = figures;
+  const measured = Object.fromEntries(
+    Object.entries(figures).filter(([name]) => name !== "pack" && name !== "heldOutStickers"),
+  );
   const merged = mergedJson(kept, inSnakeCase(measured));
   await writePackFile(dir, "metrics.json", `${JSON.stringify(merged, null, 2)}\n`);
 }
@@ -172,7 +174,9 @@ function tableOf(figures: PackFigures): string {
       ["judge on real ones", judged(judge.ceilingOnReal)],
       ["judge on them decoded", judged(judge.ceilingOnDecoded)],
       ["drawn from text", judged(textToImage)],
-      ...(fromWordsAlone ? [["without its memory", judged(fromWordsAlone)] as [string, string]] : []),
+      ...(fromWordsAlone
+        ? [["without its memory", judged(fromWordsAlone)] as [string, string]]
+        : []),
       [
         "a drawing",
         `${textToImage.numSteps} steps at guidance ${textToImage.guidanceScale}: ${textToImage.denoiserRuns} U-Net runs, ` +

@@ -9,8 +9,8 @@ import { type Matrix, matrix, row } from "../../ml/nn/shape.js";
 import type { PersonalizerModel } from "../generation/personalizer-model.js";
 import { assertEnough, judgingPairs, type Pair, teachingPairs } from "./pairs.js";
 import { personalizerConfig, type PersonalizerTrainingConfig } from "./personalizer-config.js";
+import { type GainTrial } from "./gain-search.js";
 import {
-  type GainTrial,
   type PersonalizerTrainingResult,
   removePersonalizerCheckpoint,
   type StepReport,

@@ -13,8 +13,8 @@ import { AppError } from "../../errors/app-error.js";
 import { mean, percentile } from "../../ml/metrics/bootstrap.js";
 import { Random, seedFrom } from "../../ml/nn/random.js";
 import { writeAtomically } from "../../ml/nn/safetensors.js";
-import { rewards } from "../../ml/reflection/rank-reward.js";
 import type { PersonalizerModel } from "../generation/personalizer-model.js";
+import { type GainTrial, triedGains } from "./gain-search.js";
 import type { Pair } from "./pairs.js";
 import {
   beginRollouts,
@@ -76,15 +76,6 @@ interface Progress {
   /** Sums of each step's report since the beginning, by name. */
   sums: Record<string, number>;
 }
-
-/** What a gain on the taste earned. A type and not an interface, so that it passes as JSON. */
-export type GainTrial = Readonly<{
-  gain: number;
-  /** Mean over pairs (Eq. 14). */
-  reward: number;
-  captionSimilarity: number;
-  isEligible: boolean;
-}>;
 
 export interface PersonalizerTrainingResult {
   /** Of which the eligible one of the highest reward was taken; none where gains were not tried. */
@@ -221,43 +212,6 @@ function batchesOf(
     }
   }
   return batches;
-}
-
-/**
- * Gives the model the gain whose pictures earn most (Eq. 14) among those that keep the CS floor, on pairs to learn from: a direct
- * search, since one number that all pairs share is found sooner by trying than by the gradient of noisy rollouts.
- */
-async function triedGains({
-  model,
-  parts,
-  train,
-}: PersonalizerTrainingOptions): Promise<GainTrial[]> {
-  const { captionFloorShare, delta, gains, k, numGainPairs, rewardMode } = parts.config;
-  if (gains.length === 1 || k === 0 || parts.config.model.beta === 0) {
-    return [];
-  }
-  const prepared = await preparedPairs(parts, model, train.slice(0, numGainPairs));
-  const floor = captionFloorShare * mean(prepared.map(pair => pair.keyCaptionSimilarity));
-  const trials: GainTrial[] = [];
-  for (const gain of gains) {
-    model.amplify(gain);
-    const judged = await judgedMeans(parts, model, prepared, true);
-    const earned = judged.map(({ pair: { pictures, scale } }, index) => {
-      const generated = pictures.map(({ score }) => score / scale);
-      const [reward] = rewards(rewardMode, { ...prepared[index], generated }, delta);
-      return reward;
-    });
-    const captionSimilarity = mean(judged.map(({ captionSimilarities: [own] }) => own));
-    const isEligible = captionSimilarity >= floor;
-    trials.push({ gain, reward: mean(earned), captionSimilarity, isEligible });
-  }
-  const eligible = trials.filter(trial => trial.isEligible);
-  const best = eligible.reduce<GainTrial | null>(
-    (most, trial) => (most && most.reward >= trial.reward ? most : trial),
-    null,
-  );
-  model.amplify(best?.gain ?? 1);
-  return trials;
 }
 
 /** A look at the judges, then the checkpoint, and the best weights if these are they. */
