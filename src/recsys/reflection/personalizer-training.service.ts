@@ -7,9 +7,9 @@ import type { ConditionEncoder } from "../../ml/generation/condition-encoder.js"
 import { Random } from "../../ml/nn/random.js";
 import { type Matrix, matrix, row } from "../../ml/nn/shape.js";
 import type { PersonalizerModel } from "../generation/personalizer-model.js";
+import { type GainTrial } from "./gain-search.js";
 import { assertEnough, judgingPairs, type Pair, teachingPairs } from "./pairs.js";
 import { personalizerConfig, type PersonalizerTrainingConfig } from "./personalizer-config.js";
-import { type GainTrial } from "./gain-search.js";
 import {
   type PersonalizerTrainingResult,
   removePersonalizerCheckpoint,
