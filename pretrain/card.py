@@ -49,8 +49,8 @@ cores shared with other work, so that the whole path runs for real from a fresh 
 
 The U-Net sees the picture to be redrawn beside the noise (the layout of InstructPix2Pix; `StableDiffusionInstructPix2PixPipeline`
 with an image guidance of 1): outlines come from the reference, colours, shading and lines from the condition. It can start from
-noise alone, but details dissolve then; the runtime's default is a strength of 0.5 (`default_strength` in `model_index.json`). It learned from references that are the target itself with the hand taken out, or another hand's
-drawing that lies on it (`pretrain/unet.py`).
+noise alone, but details dissolve then; the runtime's default is a strength of 0.5 (`default_strength` in `model_index.json`). It learned
+from references that are the target itself with the hand taken out, or another hand's drawing that lies on it (`pretrain/unet.py`).
 
 **From words**: the drawing in `memory/` whose title is nearest to the prompt is redrawn, or, with zeros as reference, nothing is:
 then this small U-Net gives the style and the kind of thing, seldom the thing itself.

@@ -166,7 +166,11 @@ export class DiffusionPipeline {
     if (!this.loadMemory || !usesMemory || conditions || prompt.trim() === "") {
       return null;
     }
-    this.memory ??= this.loadMemory(); // when first needed: it has a text encoder of its own
+    // When first needed: it has an encoder of its own. A load that failed is not kept.
+    this.memory ??= this.loadMemory().catch((error: unknown) => {
+      this.memory = null;
+      throw error;
+    });
     return (await this.memory).recall(prompt);
   }
 

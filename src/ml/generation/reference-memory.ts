@@ -7,7 +7,8 @@
  * https://arxiv.org/abs/2204.02849
  *
  * `memory/memory.safetensors`: `embeddings` `[M, P, E]`, CLIP's of prompts for each drawing (its title alone, and with every
- * style's words: a small CLIP heeds the style as much as the thing), of unit length; `latents` `[M, C, h, w]`, whole numbers to be multiplied by their channel's `scales` `[C]`: latents as the autoencoder gives them.
+ * style's words: a small CLIP heeds the style as much as the thing), of unit length; `latents` `[M, C, h, w]`, whole numbers to be
+ * multiplied by their channel's `scales` `[C]`: latents as the autoencoder gives them.
  *
  * Shapes: M drawings, P prompts of each, E dimension of CLIP's space, C x h x w latents.
  */

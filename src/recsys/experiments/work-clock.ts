@@ -4,6 +4,7 @@
  * Work is counted in evaluations of the U-Net, which takes nearly all the time. What an earlier run did counts as done, but
  * says nothing of this machine's speed. Training may stop early, so the time left is an estimate from above.
  */
+import { triesGains } from "../reflection/gain-search.js";
 import type { PersonalizerTrainingConfig } from "../reflection/personalizer-config.js";
 import type { ExperimentArm, PictureExperiment } from "./experiment-config.js";
 
@@ -13,7 +14,7 @@ function evaluationsOf({ guidanceScale, numSteps, strength = 1 }: Knobs): number
   return Math.max(1, Math.round(numSteps * strength)) * (guidanceScale === 1 ? 1 : 2);
 }
 
-/** Rollouts, keyword pictures and looks at the validation users. */
+/** Gains that are tried, rollouts, keyword pictures and looks at the validation users. */
 export function trainingWork(arm: ExperimentArm, config: PersonalizerTrainingConfig): number {
   if (arm.condition !== "personalizer") {
     return 0;
@@ -21,8 +22,9 @@ export function trainingWork(arm: ExperimentArm, config: PersonalizerTrainingCon
   const { batchSize, numEpochs, numPairs, numRollouts, numValidationPairs, validateEvery } = config;
   const numSteps = Math.ceil(numPairs / batchSize) * numEpochs;
   const numLooks = 1 + Math.ceil(numSteps / validateEvery);
-  const numPictures = numPairs * (numEpochs * numRollouts + 1) + numLooks * numValidationPairs;
-  return numPictures * evaluationsOf(config);
+  const numTried = triesGains(config) ? config.gains.length * config.numGainPairs : 0;
+  const numRolledOut = numPairs * (numEpochs * numRollouts + 1);
+  return (numTried + numRolledOut + numLooks * numValidationPairs) * evaluationsOf(config);
 }
 
 /** The pictures that are judged. */

@@ -6,6 +6,7 @@ import { mean } from "../../ml/metrics/bootstrap.js";
 import { rewards } from "../../ml/reflection/rank-reward.js";
 import type { PersonalizerModel } from "../generation/personalizer-model.js";
 import type { Pair } from "./pairs.js";
+import type { PersonalizerTrainingConfig } from "./personalizer-config.js";
 import { judgedMeans, preparedPairs, type RolloutParts } from "./rollouts.js";
 
 /** What a gain on the taste earned. A type and not an interface, so that it passes as JSON. */
@@ -16,6 +17,11 @@ export type GainTrial = Readonly<{
   captionSimilarity: number;
   isEligible: boolean;
 }>;
+
+/** Whether there is more than one gain, a taste to apply it to and a reward to choose by. */
+export function triesGains({ gains, k, model }: PersonalizerTrainingConfig): boolean {
+  return gains.length > 1 && k > 0 && model.beta !== 0;
+}
 
 /**
  * Gives the model the gain whose pictures earn most (Eq. 14) among those that keep the CS floor, on pairs to learn from: a direct
@@ -30,8 +36,8 @@ export async function triedGains({
   parts: RolloutParts;
   train: readonly Pair[];
 }): Promise<GainTrial[]> {
-  const { captionFloorShare, delta, gains, k, numGainPairs, rewardMode } = parts.config;
-  if (gains.length === 1 || k === 0 || parts.config.model.beta === 0) {
+  const { captionFloorShare, delta, gains, numGainPairs, rewardMode } = parts.config;
+  if (!triesGains(parts.config)) {
     return [];
   }
   const prepared = await preparedPairs(parts, model, train.slice(0, numGainPairs));

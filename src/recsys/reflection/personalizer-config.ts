@@ -25,7 +25,7 @@ export const personalizerConfigSchema = z.strictObject({
   historyLimit: count.default(20),
   /**
    * Gains on the shopper's taste, of which the one whose pictures earn most is taken before the first step, if they keep the CS floor;
-   * default 1 alone, nothing to try: [1, 1.5, 2, 3] raised the validation shoppers' ΔR and not the test shoppers' (docs/results.md).
+   * default 1 alone, nothing to try: [1, 1.5, 2, 3] did not raise the held-out shoppers' mean ΔR (docs/results.md).
    * One number is found by trying: rollouts tell too little of it. Not tried without reward (β = 0) or retrieval.
    */
   gains: z.array(z.number().min(0).max(10)).min(1).default([1]),

@@ -52,7 +52,13 @@ describeWithMiniPack("ReferenceMemory", () => {
     expect(wordless).toEqual(wordlessAlone);
   });
 
-  it("refuses a memory of other sizes than the pack's", async () => {
+  it.each([
+    ["without latents", {}],
+    [
+      "of latents of another size",
+      { latents: { shape: [1, 1, 1, 1], values: Float32Array.of(1) } },
+    ],
+  ])("refuses a memory %s", async (_, changes) => {
     const folder = await mkdtemp(join(tmpdir(), "memory-"));
     try {
       await cp(miniPackDir, folder, { recursive: true });
@@ -60,7 +66,7 @@ describeWithMiniPack("ReferenceMemory", () => {
       const path = join(folder, "memory", "memory.safetensors");
       const { metadata, tensors } = await loadSafetensors(path);
       const { embeddings, scales } = tensors;
-      await saveSafetensors(path, { metadata, tensors: { embeddings, scales } });
+      await saveSafetensors(path, { metadata, tensors: { embeddings, scales, ...changes } });
       const pack = await openModelPack(folder);
       await expect(
         ReferenceMemory.load(pack, await loadPipelineConfig(pack), options),
