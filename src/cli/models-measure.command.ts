@@ -10,7 +10,6 @@ import { exportStickers } from "../recsys/datasets/sticker-export.js";
 import { contactSheet } from "../recsys/evaluation/contact-sheet.js";
 import { measurePack, type PackFigures } from "../recsys/evaluation/measure-pack.js";
 import { MeasuredStickers } from "../recsys/evaluation/pack-stickers.js";
-import { defaultGenerationOptions } from "../recsys/generation/generation-options.js";
 import { wholeNumber } from "./import.command.js";
 import { createProgress, type Progress } from "./progress.js";
 
@@ -20,8 +19,8 @@ interface MeasureFlags {
   lpips?: string;
   pack?: string;
   count: number;
-  steps: number;
-  guidance: number;
+  steps?: number;
+  guidance?: number;
   sheet?: string;
   write?: boolean;
   json?: boolean;
@@ -31,7 +30,6 @@ interface MeasureFlags {
 const SHEET = { columns: 8, side: 128, numPictures: 64 };
 
 export function modelsMeasureCommand(): Command {
-  const { guidanceScale, numSteps } = defaultGenerationOptions;
   return new Command("measure")
     .description("measure the model pack on stickers that it never trained on")
     .option("--pack <name or folder>", "the pack to measure (default: the one in use)")
@@ -39,8 +37,8 @@ export function modelsMeasureCommand(): Command {
     .option("--features <file>", "MobileNetV2 as ONNX, for the judge of what is generated")
     .option("--lpips <file>", "LPIPS as ONNX, for the autoencoder")
     .option("--count <number>", "held-out stickers to measure with", wholeNumber, 200)
-    .option("--steps <number>", "denoising steps", wholeNumber, numSteps)
-    .option("--guidance <number>", "guidance scale", decimal, guidanceScale)
+    .option("--steps <number>", "denoising steps (default: the pack's)", wholeNumber)
+    .option("--guidance <number>", "guidance scale (default: the pack's)", decimal)
     .option("--sheet <file>", "write 64 of the generated pictures as one PNG")
     .option("--write", "keep the figures in the pack's metrics.json")
     .option("--json", "print one JSON line")

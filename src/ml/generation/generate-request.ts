@@ -30,21 +30,18 @@ export interface GenerateRequest {
    * (`ReferenceMemory`). Default: true.
    */
   usesMemory?: boolean;
-  /** How far from `initImage` the run starts, above 0 up to 1. Default: the pack's, `PipelineConfig.defaultStrength`. */
+  /** How far from `initImage` the run starts, above 0 up to 1. Default: the pack's, `PipelineConfig.defaults`. */
   strength?: number;
-  /** Steps over the whole schedule. Default: {@link DEFAULT_NUM_STEPS}. */
+  /** Steps over the whole schedule. Default: the pack's. */
   numSteps?: number;
-  /** Classifier-free guidance weight; 1 is no guidance, and half the work. */
-  guidanceScale: number;
+  /** Classifier-free guidance weight; 1 is no guidance, and half the work. Default: the pack's. */
+  guidanceScale?: number;
   /** Picture j has noise of its own from `seed` and j. */
   seed: number;
   numImages: number;
   /** Default: the pack's own choice (`schedulerOf`), which is `"dpm++"` unless it was distilled for another. */
   scheduler?: SchedulerName;
 }
-
-/** DPM-Solver++(2M) is close to converged by then (Lu et al. 2022, figure 3 shows 10 … 15). */
-export const DEFAULT_NUM_STEPS = 12;
 
 /** More than this many pictures from one request is a mistake rather than a wish. */
 export const MAX_NUM_IMAGES = 64;
@@ -60,6 +57,7 @@ export type CompleteRequest = GenerateRequest &
       | "usesMemory"
       | "strength"
       | "numSteps"
+      | "guidanceScale"
       | "scheduler"
     >
   >;
@@ -71,7 +69,7 @@ export type CompleteRequest = GenerateRequest &
  */
 export function completeRequest(
   request: GenerateRequest,
-  config: Pick<PipelineConfig, "defaultStrength" | "schedule">,
+  config: Pick<PipelineConfig, "defaults" | "schedule">,
 ): CompleteRequest {
   const complete = {
     ...request,
@@ -79,8 +77,9 @@ export function completeRequest(
     imageWeight: request.imageWeight ?? 1,
     sharesNoise: request.sharesNoise ?? false,
     usesMemory: request.usesMemory ?? true,
-    strength: request.strength ?? config.defaultStrength,
-    numSteps: request.numSteps ?? DEFAULT_NUM_STEPS,
+    strength: request.strength ?? config.defaults.strength,
+    numSteps: request.numSteps ?? config.defaults.numSteps,
+    guidanceScale: request.guidanceScale ?? config.defaults.guidanceScale,
     scheduler: request.scheduler ?? schedulerOf(config.schedule),
   };
   const { conditions, guidanceScale, imageWeight, numImages, scheduler, seed } = complete;

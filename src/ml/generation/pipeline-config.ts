@@ -29,7 +29,19 @@ const vaeConfigSchema = z.looseObject({
 const modelIndexSchema = z.looseObject({
   /** Ours, of packs that know what is best for them. */
   default_strength: z.number().gt(0).max(1).optional(),
+  default_num_steps: z.number().int().min(1).max(100).optional(),
+  default_guidance_scale: z.number().min(1).optional(),
 });
+
+/** How pictures are drawn where nobody says it. */
+export interface DrawingDefaults {
+  /** How far a run starts from the picture to be redrawn; (0, 1]. */
+  strength: number;
+  /** Steps over the whole schedule. */
+  numSteps: number;
+  /** Weight of classifier-free guidance; 1 is none. */
+  guidanceScale: number;
+}
 
 export interface PipelineConfig {
   /** C: of the latents. */
@@ -39,8 +51,7 @@ export interface PipelineConfig {
    * Brooks et al. 2023, section 3.2). Then the whole schedule can be run and the picture is still that of the reference.
    */
   seesReference: boolean;
-  /** How far a run starts from the picture to be redrawn where nobody says it; (0, 1]. */
-  defaultStrength: number;
+  defaults: DrawingDefaults;
   /** h, w: of the latents. */
   latentHeight: number;
   latentWidth: number;
@@ -84,9 +95,15 @@ export async function loadPipelineConfig(pack: ModelPack): Promise<PipelineConfi
   return {
     latentChannels: vae.latent_channels,
     seesReference,
-    // A U-Net that sees the picture keeps what it shows from any start, so it starts afresh; for others half of the schedule
-    // changes the style, and more loses the item.
-    defaultStrength: index.default_strength ?? (seesReference ? 1 : 0.5),
+    defaults: {
+      // A U-Net that sees the picture keeps what it shows from any start, so it starts afresh; for others half of the schedule
+      // changes the style, and more loses the item.
+      strength: index.default_strength ?? (seesReference ? 1 : 0.5),
+      // DPM-Solver++(2M) is close to converged by then (Lu et al. 2022, figure 3 shows 10 … 15).
+      numSteps: index.default_num_steps ?? 12,
+      // With it the style shows, and with 5 the colours overshoot.
+      guidanceScale: index.default_guidance_scale ?? 3,
+    },
     latentHeight,
     latentWidth,
     downsampleFactor,

@@ -33,8 +33,9 @@ export interface MeasureOptions {
   lpipsPath: string | null;
   /** Held-out stickers measured, at most. */
   count: number;
-  numSteps: number;
-  guidanceScale: number;
+  /** Default: the pack's. */
+  numSteps?: number;
+  guidanceScale?: number;
   /** Where the judge's views of pictures are kept. */
   cacheFolder: string;
   onnx: OnnxOptions;
@@ -132,7 +133,8 @@ async function measureDrawings(subject: Subject, featuresPath: string, options: 
     return image;
   });
   const pipeline = await DiffusionPipeline.load(pack, options.onnx);
-  const { guidanceScale, numSteps } = options;
+  const { defaults } = pipeline.config;
+  const { guidanceScale = defaults.guidanceScale, numSteps = defaults.numSteps } = options;
   const styleWords = await styleWordsOf(pack);
   const drawn = async (usesMemory: boolean) => {
     const stage = usesMemory ? "drawing" : "drawing from words alone";

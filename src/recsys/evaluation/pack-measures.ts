@@ -91,8 +91,9 @@ export async function measureAutoencoder(
 export interface DrawOptions {
   /** Words of each style, as the pack learned them. */
   styleWords: Readonly<Record<string, string>>;
-  numSteps: number;
-  guidanceScale: number;
+  /** Default: the pack's. */
+  numSteps?: number;
+  guidanceScale?: number;
   /** Whether a pack with a memory redraws its own drawing of the thing; else the words are all it has. */
   usesMemory: boolean;
 }

@@ -50,9 +50,9 @@ export const pictureExperimentSchema = z.strictObject({
   /** Pictures of a pair, of which the one with the highest ρ counts; default 1, no choice. The same for every arm. */
   numCandidates: count.max(16).default(1),
   /** How the judged pictures are drawn; default as they are served. */
-  numSteps: count.max(100).default(12),
+  numSteps: count.max(100).optional(),
   strength: z.number().gt(0).max(1).optional(),
-  guidanceScale: z.number().min(1).default(3),
+  guidanceScale: z.number().min(1).optional(),
   /** Changes to the default of every training. */
   training: training.default({}),
   /** By name: the same experiment with less or more work, for other machines. */

@@ -10,7 +10,8 @@ import type { ExperimentArm, PictureExperiment } from "./experiment-config.js";
 
 type Knobs = Pick<PictureExperiment, "guidanceScale" | "numSteps" | "strength">;
 
-function evaluationsOf({ guidanceScale, numSteps, strength = 1 }: Knobs): number {
+/** Of what is left to the pack, one step of the whole schedule without guidance is assumed. */
+function evaluationsOf({ guidanceScale = 1, numSteps = 1, strength = 1 }: Knobs): number {
   return Math.max(1, Math.round(numSteps * strength)) * (guidanceScale === 1 ? 1 : 2);
 }
 

@@ -8,30 +8,22 @@ export interface GenerationOptions {
   /**
    * How far the reference picture is noised before it is drawn again, `(0, 1]`: 0.3 hardly changes it; 1 starts afresh, and
    * keeps of it what the denoiser sees beside the noise, or, where it sees nothing, the words alone. Default: the pack's,
-   * `PipelineConfig.defaultStrength`.
+   * `PipelineConfig.defaults`.
    */
   strength: number;
-  /** Weight of classifier-free guidance, 1..20; 1 is none. Default 3: the style shows, and 5 overshoots in colour. */
+  /** Weight of classifier-free guidance, 1..20; 1 is none. Default: the pack's. */
   guidanceScale: number;
-  /** Denoiser evaluations of a picture (twice as many with guidance), 1..100. Default 12. */
+  /** Denoiser evaluations of a picture (twice as many with guidance), 1..100. Default: the pack's. */
   numSteps: number;
   /** Pictures drawn, of which the ranking model keeps the best (r in the paper), 1..8. Default 3. */
   numCandidates: number;
 }
 
-/** Those of every pack. */
-export const defaultGenerationOptions: Omit<GenerationOptions, "strength"> = {
-  seed: 1,
-  guidanceScale: 3,
-  numSteps: 12,
-  numCandidates: 3,
-};
-
 /** The defaults where pictures are made with a pack. */
 export function generationDefaults({
-  defaultStrength: strength,
-}: Pick<PipelineConfig, "defaultStrength">): GenerationOptions {
-  return { ...defaultGenerationOptions, strength };
+  defaults,
+}: Pick<PipelineConfig, "defaults">): GenerationOptions {
+  return { seed: 1, numCandidates: 3, ...defaults };
 }
 
 const ranges: Record<keyof GenerationOptions, [min: number, max: number, isWhole: boolean]> = {

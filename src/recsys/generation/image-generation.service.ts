@@ -26,10 +26,10 @@ export interface RenderRequest {
   /** Whether pictures differ by their conditions alone. */
   sharesNoise?: boolean;
   initImage: RgbImage;
-  /** Default: the pack's. */
+  /** These three: by default the pack's. */
   strength?: number;
-  guidanceScale: number;
-  numSteps: number;
+  guidanceScale?: number;
+  numSteps?: number;
   seed: number;
   numImages: number;
 }

@@ -35,12 +35,10 @@ export const personalizerConfigSchema = z.strictObject({
   rewardMode: z.enum(rewardModes).default("marginCost"),
   /** δ, the margin, in standard deviations of the user's scores over all items; default 0.05. */
   delta: z.number().min(0).default(0.05),
-  /** How rollouts are drawn. Steps over the whole schedule: default 6. */
-  numSteps: count.max(100).default(6),
-  /** Default: the pack's, as pictures are served. */
+  /** How rollouts are drawn: by default as pictures are served, as the pack says. Steps over the whole schedule. */
+  numSteps: count.max(100).optional(),
   strength: z.number().gt(0).max(1).optional(),
-  /** Default 3, as pictures are served. */
-  guidanceScale: z.number().min(1).default(3),
+  guidanceScale: z.number().min(1).optional(),
   /** Pairs of other users that decide when to stop; default 64, each with one picture. */
   numValidationPairs: z.int().min(0).default(64),
   /** Gradient steps between two looks at them, which are also the checkpoints; default 20. */

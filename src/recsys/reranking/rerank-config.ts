@@ -27,10 +27,10 @@ export const rerankConfigSchema = z.strictObject({
   condition: z.enum(["RAGAR", "plain"]).nullable().default(null),
   k: z.int().min(0).max(100).default(5),
   historyLimit: count.default(20),
-  /** Default 12, the pack's and 3, as pictures are served. */
-  numSteps: count.max(100).default(12),
+  /** By default as pictures are served, as the pack says. */
+  numSteps: count.max(100).optional(),
   strength: z.number().gt(0).max(1).optional(),
-  guidanceScale: z.number().min(1).default(3),
+  guidanceScale: z.number().min(1).optional(),
   /** Seed of the pictures. */
   seed: z.int().default(1),
 });

@@ -12,7 +12,9 @@ import { PersonalizationService } from "../../../src/recsys/generation/personali
 import { RetrievalService } from "../../../src/recsys/retrieval/retrieval.service.js";
 import { describeOnEveryDatabase } from "../../helpers/databases.js";
 
-const defaults = generationDefaults({ defaultStrength: 0.5 });
+const defaults = generationDefaults({
+  defaults: { strength: 0.5, numSteps: 12, guidanceScale: 3 },
+});
 
 const D = 8;
 const encoder = "test/clip@1";

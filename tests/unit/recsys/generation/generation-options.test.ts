@@ -3,7 +3,9 @@ import {
   generationOptions,
 } from "../../../../src/recsys/generation/generation-options.js";
 
-const defaults = generationDefaults({ defaultStrength: 0.5 });
+const defaults = generationDefaults({
+  defaults: { strength: 0.5, numSteps: 12, guidanceScale: 3 },
+});
 
 describe("generationOptions()", () => {
   it("fills in what is left out or null", () => {
@@ -14,7 +16,9 @@ describe("generationOptions()", () => {
   });
 
   it("starts where the pack says", () => {
-    expect(generationDefaults({ defaultStrength: 0.7 }).strength).toBe(0.7);
+    expect(
+      generationDefaults({ defaults: { strength: 0.7, numSteps: 4, guidanceScale: 1 } }),
+    ).toMatchObject({ strength: 0.7, numSteps: 4, guidanceScale: 1 });
   });
 
   it.each([

@@ -5,7 +5,9 @@ import {
   type RetrievalResult,
 } from "../../../../src/recsys/generation/generation-plan.js";
 
-const defaults = generationDefaults({ defaultStrength: 0.5 });
+const defaults = generationDefaults({
+  defaults: { strength: 0.5, numSteps: 12, guidanceScale: 3 },
+});
 
 const unit = new Float32Array([1, 0]);
 const retrieval: RetrievalResult = {
