@@ -27,11 +27,12 @@ from common import hold_out, load_module, load_stickers
 from prompts import STYLE_WORDS, style_words
 from language import export_language
 from tokenizer import MAX_LENGTH, caption_tokenizer, clip_tokenizer, write_caption_tokenizer, write_clip_tokenizer
-from unet import IMAGE_TOKENS, SCHEDULE, NormalisedImageProjection, build_unet, plain_attention, trained_text_encoder
+from unet import IMAGE_TOKENS, SCHEDULE, NormalisedImageProjection, build_unet, last_stage, plain_attention, trained_text_encoder
 from vae import LATENT_CHANNELS, PATCH, trained_vae
 
 OPSET = 17
 REMEMBERED_HANDS = ["noto", "fluent-flat", "twemoji", "emojione", "fxemoji", "fluent-3d"]  # the fullest drawings first
+DRAWN = {"default_strength": 1.0, "default_num_steps": 2, "default_guidance_scale": 1.0}  # as fewstep.py trained it
 PARITY = {}  # by file: how far ONNX is from PyTorch, before and after the weights are stored small
 ATTRIBUTION = [
     {"style": "fluent-3d", "work": "Fluent Emoji 3D", "author": "Microsoft Corporation", "license": "MIT", "url": "https://github.com/microsoft/fluentui-emoji", "package": "@lobehub/fluent-emoji-3d@1.1.0"},
@@ -328,8 +329,9 @@ def export_autoencoder(vae, out):
 
 
 def export_denoiser(work, out):
-    unet = load_module(build_unet(), work, "unet", "unet")
-    projection = load_module(NormalisedImageProjection(), work, "unet", "projection")
+    stage = last_stage(work)
+    unet = load_module(build_unet(), work, stage, "unet")
+    projection = load_module(NormalisedImageProjection(), work, stage, "projection")
     write_json(out / "unet" / "config.json", plain_config(unet.config, _class_name="UNet2DConditionModel"))
     to_onnx(Unet(plain_attention(unet)), GRAPHS["unet"], out)
     write_json(out / "image_projection" / "config.json", {
@@ -446,7 +448,7 @@ def main():
         export_language(stickers, work, out / "llm")
     write_json(out / "styles.json", {s: style_words(s) for s in dict.fromkeys([*STYLE_WORDS, *stickers.styles])})
     write_json(out / "model_index.json", {
-        "_class_name": "StableDiffusionInstructPix2PixPipeline", "_diffusers_version": "0.42.1", "default_strength": 0.5,
+        "_class_name": "StableDiffusionInstructPix2PixPipeline", "_diffusers_version": "0.42.1", **DRAWN,
         "image_projection": ["diffusers", "ImageProjection"], "llm": ["transformers", "LlamaForCausalLM"], "scheduler": ["diffusers", "DDIMScheduler"],
         "text_encoder": ["transformers", "CLIPTextModel"], "tokenizer": ["transformers", "CLIPTokenizer"],
         "unet": ["diffusers", "UNet2DConditionModel"], "vae_decoder": ["diffusers", "AutoencoderKL"], "vae_encoder": ["diffusers", "AutoencoderKL"]})

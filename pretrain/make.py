@@ -16,6 +16,7 @@ HERE = Path(__file__).parent
 STAGES = [
     [("vae.py", 24), ("clip.py", 40)],
     [("unet.py", 75), ("captioner.py", 11), ("language.py", 45)],
+    [("fewstep.py", 70)],
 ]
 
 

@@ -42,6 +42,8 @@ class Pack:
         schedule = self.read("scheduler/scheduler_config.json")
         betas = np.linspace(schedule["beta_start"] ** 0.5, schedule["beta_end"] ** 0.5, schedule["num_train_timesteps"]) ** 2
         self.cumulative = np.cumprod(1 - betas)
+        index = self.read("model_index.json")
+        self.drawn = index.get("default_num_steps", 12), index.get("default_guidance_scale", 3.0)
 
     def read(self, name):
         return json.loads((self.folder / name).read_text("utf-8"))
@@ -78,8 +80,9 @@ class Pack:
             tokens = self.batched("image_projection/model.onnx", "image_embeds", embeds.astype(np.float32))
         return np.concatenate([states, tokens], 1)
 
-    def redraw(self, pixels, condition, strength, steps=20, guidance=2.0, seed=SEED):
+    def redraw(self, pixels, condition, strength, seed=SEED):
         """From the reference's latents noised to `strength`, with them beside the noise, denoised under `condition`."""
+        steps, guidance = self.drawn
         latents = self.encode(pixels)
         noise = np.random.default_rng(seed).standard_normal(latents.shape[1:]).astype(np.float32)
         stride = len(self.cumulative) // steps
@@ -233,7 +236,7 @@ def redraw_cases(stickers, count):
     return cases
 
 
-def measure_redraw(pack, stickers, count, work, strengths=(0.5, 0.75, 1.0)):
+def measure_redraw(pack, stickers, count, work, strengths=(1.0,)):
     cases, rng = redraw_cases(stickers, count), random.Random(SEED)
     judge = StyleJudge(pack, stickers, work)
     references = stickers.float_pixels([r for r, _ in cases]).numpy()
@@ -246,12 +249,12 @@ def measure_redraw(pack, stickers, count, work, strengths=(0.5, 0.75, 1.0)):
     cosine = lambda a, b: float((a * b).sum(1).mean())
     held = stickers.held_out.tolist()[::3]
     judged = judge(np.clip(pack.decode(pack.encode(stickers.float_pixels(held).numpy())), -1, 1))
-    result = {"cases": len(cases), "steps": 20, "guidance": 2.0,
+    result = {"cases": len(cases), "steps": pack.drawn[0], "guidance": pack.drawn[1],
               "judge_accuracy_on_real_held_out": np.mean([a == stickers.rows[i]["style"] for a, i in zip(judged, held)]),
               "reference_itself": {"judged_wanted_style": hits(references), "clip_to_target": cosine(reference_embeds, target_embeds)}}
     for name, condition in (("image_tokens", pack.condition([row["title"] for row in rows], embeds)),
                             ("style_words", pack.condition([f"{row['title']}, {style_words(row['style'])}" for row in rows]))):
-        for strength in strengths if name == "image_tokens" else (0.75, 1.0):
+        for strength in strengths:
             made = pack.redraw(references, condition, strength)
             made_embeds = pack.embed_images(made)
             result[f"{name}@{strength}"] = {"judged_wanted_style": hits(made), "clip_to_target": cosine(made_embeds, target_embeds),
@@ -259,7 +262,7 @@ def measure_redraw(pack, stickers, count, work, strengths=(0.5, 0.75, 1.0)):
     return result
 
 
-def draw_sheet(pack, stickers, path, by, strengths=(0.5, 0.75, 1.0), things=5):
+def draw_sheet(pack, stickers, path, by, strengths=(1.0,), things=8):
     """One block a thing: the reference, then for each strength a row of that thing in every style."""
     rng = random.Random(SEED + 1)
     cases = rng.sample(redraw_cases(stickers, 60), things)
@@ -320,7 +323,7 @@ def main():
     metrics |= {"held_out": len(rows), "trained_on": len(stickers.train)}
     if "sheets" in parts:
         draw_sheet(pack, stickers, arguments.work / "contact-images.png", "images")
-        draw_sheet(pack, stickers, arguments.work / "contact-words.png", "words", strengths=(1.0,))
+        draw_sheet(pack, stickers, arguments.work / "contact-words.png", "words")
     if "autoencoder" in parts:
         metrics["autoencoder"] = measure_autoencoder(pack, images)
     if "clip" in parts:

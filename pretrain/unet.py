@@ -27,6 +27,7 @@ z_t = a_t z + s_t (e + (a_T / s_T)(z_ref - z)), T in 300..998, and the answer as
 
 import random
 import re
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -104,9 +105,14 @@ class NormalisedImageProjection(nn.Module):
         return self.projection(F.normalize(image_embeds, dim=-1) * EMBEDDING**0.5)
 
 
+def last_stage(work):
+    """The stage that left the denoiser's last weights."""
+    return "fewstep" if (Path(work) / "fewstep.pt").exists() else "unet"
+
+
 def trained_text_encoder(clip, work):
     """`clip` with the text tower that learnt with the U-Net: what its condition is made of."""
-    load_module(clip.text_model, work, "unet", "text")
+    load_module(clip.text_model, work, last_stage(work), "text")
     return clip
 
 
