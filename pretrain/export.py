@@ -23,7 +23,7 @@ from safetensors.torch import save_file
 
 from captioner import MAX_TOKENS, trained_decoder
 from clip import EMBEDDING, WIDTH, trained_clip
-from common import hold_out, load_module, load_stickers
+from common import REMEMBERED_HANDS, hold_out, load_module, load_stickers
 from prompts import STYLE_WORDS, style_words
 from language import export_language
 from tokenizer import MAX_LENGTH, caption_tokenizer, clip_tokenizer, write_caption_tokenizer, write_clip_tokenizer
@@ -31,7 +31,6 @@ from unet import IMAGE_TOKENS, SCHEDULE, NormalisedImageProjection, build_unet, 
 from vae import LATENT_CHANNELS, PATCH, trained_vae
 
 OPSET = 17
-REMEMBERED_HANDS = ["noto", "fluent-flat", "twemoji", "emojione", "fxemoji", "fluent-3d"]  # the fullest drawings first
 DRAWN = {"default_strength": 1.0, "default_num_steps": 2, "default_guidance_scale": 1.0}  # as fewstep.py trained it
 PARITY = {}  # by file: how far ONNX is from PyTorch, before and after the weights are stored small
 ATTRIBUTION = [

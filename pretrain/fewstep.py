@@ -1,8 +1,8 @@
-"""The trained U-Net made to redraw a reference in four steps and without guidance, and in the hand that it is asked for.
+"""The trained U-Net made to redraw a reference in two steps and without guidance, and in the hand that it is asked for.
 
 Sampling in many steps adds up what a small U-Net gets wrong in each: pictures become blotched, and the reference's hand is
 still seen. Yet what the U-Net sees at the first step, with the reference beside the noise, is whole already. So it is trained on
-the four steps themselves (STEPS, DDIM's), each of which is to answer with the finished picture x0:
+the two steps themselves (STEPS, DDIM's), each of which is to answer with the finished picture x0:
 
   the squared error is no longer the aim, since its least is a mean of pictures, which is in no hand: half of the examples
   have a known answer and keep to it by absolute differences, where the least is a median;
@@ -14,8 +14,8 @@ Conditional Adversarial Networks", 2017 (absolute differences and a critic of pa
 
 References as in unet.py, and
 
-  foreign   another hand's drawing of the thing, whether or not it lies on the target, or a drawing of anything else: no answer
-            is known, but coarsely the picture is to stay what it was.
+  foreign   another hand's drawing of the thing, whether or not it lies on the target: no answer is known, but coarsely the picture
+            is to stay what it was.
 
 z_t below the first step is made of what a step may start from: the U-Net's own first answer, the answer itself, or the
 reference, as image-to-image of a strength below 1 starts.
@@ -26,16 +26,17 @@ import torch.nn.functional as F
 from diffusers import DDIMScheduler
 
 from clip import trained_clip
-from common import SEED, Trainer, half_precision, load_module, load_stickers, stage_arguments, start
+from common import REMEMBERED_HANDS, SEED, Trainer, half_precision, load_module, load_stickers, stage_arguments, start
 from critic import Criticism, Windows, disturbed, latent_critic, pixel_critic
-from prompts import prompt
+from prompts import prompt, style_words
 from tokenizer import clip_tokenizer
-from unet import SCHEDULE, Examples, NormalisedImageProjection, build_unet, embed_stickers, encode_altered, encode_stickers, plain_attention
+from unet import (
+    ALIGNED, SCHEDULE, Examples, NormalisedImageProjection, build_unet, embed_stickers, encode_altered, encode_stickers, plain_attention,
+)
 from vae import LATENT_CHANNELS, reconstruction_loss, trained_vae
 
 STEPS = (999, 499)
 FIRST_STEP = 0.6  # of the examples
-REMEMBERED_HANDS = ["noto", "fluent-flat", "twemoji", "emojione", "fxemoji", "fluent-3d"]  # the fullest drawings first
 CRITIC_MINUTES = 3  # in which it learns to tell hands apart
 FOREIGN_VOICE = 8.0  # how much louder the critic is where there is no answer beside it
 OUTLINES = 0.1  # weight of how far a foreign reference's redrawing leaves it, coarsely
@@ -60,7 +61,7 @@ class Redrawings(Examples):
         if row not in self.peers:
             peers = [i for i in self.of_concept[rows[row]["concept"]] if i != row]
             self.peers[row] = sorted(peers, key=lambda i: REMEMBERED_HANDS.index(rows[i]["style"]))
-            self.near[row] = [i for i in peers if self.likeness(i, row) >= 0.6]
+            self.near[row] = [i for i in peers if self.likeness(i, row) >= ALIGNED]
             apart = (self.altered[:, row] - self.latents[0, row]).square().mean((1, 2, 3))
             self.mild[row] = apart.argsort()[:2].tolist()
         if kind < 0.5 and self.peers[row]:
@@ -71,7 +72,7 @@ class Redrawings(Examples):
         return "altered", self.altered[self.rng.choice(self.mild[row]), row], 0
 
     def batch(self, size):
-        """A list of examples; see `collate`."""
+        """`example` of so many stickers, each column stacked; every sticker comes once before any comes again."""
         if len(self.queue) < size:
             order = self.stickers.train.tolist()
             self.rng.shuffle(order)
@@ -87,16 +88,12 @@ class Redrawings(Examples):
         text = prompt(sticker, self.rng, style=told, colors=self.rng.random() < (0.7 if kind == "altered" else 0.35))
         bare = shown and not told and self.rng.random() < 0.3
         if kind in ("foreign", "none") and self.rng.random() < 0.4:  # what text-to-image and image-to-image are mostly asked
-            text = self.plain(sticker, told)
+            text = f"{sticker['title']}, {style_words(sticker['style'])}" if told else sticker["title"]
         return {
             "target": self.latents[mirrored, row], "reference": reference, "foreign": kind == "foreign", "alone": kind == "none",
             "text": "" if dropped or bare else text, "shown": shown and not dropped, "dropped": dropped,
             "embedding": self.style_embedding(row) if shown else self.embeddings[row], "style": self.stickers.styles.index(sticker["style"]),
         }
-
-    def plain(self, sticker, told):
-        from prompts import style_words
-        return f"{sticker['title']}, {style_words(sticker['style'])}" if told else sticker["title"]
 
     def collate(self, examples):
         columns = {key: [example[key] for example in examples] for key in examples[0]}

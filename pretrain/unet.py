@@ -27,7 +27,6 @@ z_t = a_t z + s_t (e + (a_T / s_T)(z_ref - z)), T in 300..998, and the answer as
 
 import random
 import re
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -40,7 +39,6 @@ from diffusers.models.embeddings import ImageProjection
 
 from clip import EMBEDDING, WIDTH, image_embeddings, trained_clip
 from common import SEED, Trainer, half_precision, load_module, load_stickers, stage_arguments, start
-from critic import Criticism
 from prompts import prompt
 from tokenizer import clip_tokenizer
 from vae import LATENT_CHANNELS, build_vae
@@ -51,10 +49,6 @@ NOISY_SHARE = 0.4  # of the examples, drawn from there more often than by chance
 NOISE_ALONE = 0.12  # of the examples: t = 999
 STARTS_FROM_REFERENCE = 0.15  # of the examples with another's or an altered reference
 ALTERATIONS = 4  # of each sticker
-REMEMBERED_HANDS = ["noto", "fluent-flat", "twemoji", "emojione", "fxemoji", "fluent-3d"]  # the fullest drawings first
-CRITICISED_FROM = 150  # at lower timesteps little is left to be drawn
-CRITIC_ALONE = 150  # steps that the critic learns before it is heard
-OUTLINES = 0.1  # weight of how far a foreign reference's redrawing leaves it, coarsely
 ALIGNED = 0.6  # from this likeness on, two drawings of a thing share their outlines
 SCHEDULE = {
     "num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear",
@@ -107,7 +101,7 @@ class NormalisedImageProjection(nn.Module):
 
 def last_stage(work):
     """The stage that left the denoiser's last weights."""
-    return "fewstep" if (Path(work) / "fewstep.pt").exists() else "unet"
+    return "fewstep" if (work / "fewstep.pt").exists() else "unet"
 
 
 def trained_text_encoder(clip, work):
@@ -207,7 +201,7 @@ class Examples:
             self.of_style.setdefault(rows[i]["style"], []).append(i)
             self.of_concept.setdefault(rows[i]["concept"], []).append(i)
             self.of_color.setdefault((rows[i]["style"], rows[i]["colors"][0]), []).append(i)
-        self.queue, self.near, self.peers = [], {}, {}
+        self.queue, self.near = [], {}
         self.mean = latents[0, stickers.train[::7]].mean(0)
 
     def likeness(self, one, other):
@@ -229,56 +223,48 @@ class Examples:
         """What is to be redrawn so that it becomes `row`: how it came to be, its latents, and whether it is mirrored."""
         if row not in self.near:
             peers = [i for i in self.of_concept[self.stickers.rows[row]["concept"]] if i != row]
-            self.peers[row] = sorted(peers, key=lambda i: REMEMBERED_HANDS.index(self.stickers.rows[i]["style"]))
             self.near[row] = [i for i in peers if self.likeness(i, row) >= ALIGNED]
         kind, mirrored = self.rng.random(), int(self.rng.random() < 0.1)
-        if kind < 0.1:
-            return "none", torch.zeros_like(self.latents[0, row]), mirrored
         if kind < 0.12:
+            return "none", torch.zeros_like(self.latents[0, row]), mirrored
+        if kind < 0.17:
             return "itself", self.latents[mirrored, row], mirrored
-        if kind < 0.4 and self.peers[row]:
-            other = self.peers[row][0] if self.rng.random() < 0.5 else self.rng.choice(self.peers[row])
-            return "foreign", self.latents[mirrored, other], mirrored
-        if kind < 0.65 and self.near[row]:
+        if kind < 0.55 and self.near[row]:
             return "another", self.latents[mirrored, self.rng.choice(self.near[row])], mirrored
         return "altered", self.altered[self.rng.randrange(len(self.altered)), row], 0
 
     def batch(self, size):
-        """Targets and references [B, C, 16, 16]; how the references came to be; the timestep [B] from whose noised reference
-        the path to the target starts, 0 where it starts from noise; texts; style embeddings [B, E], shown or not [B];
-        the hands [B]; whether the condition was dropped [B]."""
+        """Targets and references [B, C, 16, 16]; whether there is one [B]; the timestep [B] from whose noised reference
+        the path to the target starts, 0 where it starts from noise; texts; style embeddings [B, E], shown or not [B]."""
         if len(self.queue) < size:
             order = self.stickers.train.tolist()
             self.rng.shuffle(order)
             self.queue += order
         rows, self.queue = self.queue[:size], self.queue[size:]
-        targets, references, kinds, starts, texts, embeds, pictured, styles, drops = [], [], [], [], [], [], [], [], []
+        targets, references, guided, starts, texts, embeds, pictured = [], [], [], [], [], [], []
         for row in rows:
             sticker = self.stickers.rows[row]
+            dropped = self.rng.random() < 0.1
             told, shown = self.rng.choice([(True, False)] * 4 + [(False, True)] * 2 + [(True, True)] * 2)
             kind, reference, mirrored = self.reference(row)
-            dropped = kind != "foreign" and self.rng.random() < 0.1
             is_path = kind in ("another", "altered") and self.rng.random() < STARTS_FROM_REFERENCE
             starts.append(self.rng.randint(300, 998) if is_path else 0)
             text = prompt(sticker, self.rng, style=told, colors=self.rng.random() < (0.7 if kind == "altered" else 0.35))
             bare = shown and not told and self.rng.random() < 0.15
             targets.append(self.latents[mirrored, row])
             references.append(reference)
-            kinds.append(kind)
-            styles.append(self.stickers.styles.index(sticker["style"]))
-            drops.append(dropped)
+            guided.append(kind != "none")
             texts.append("" if dropped or bare else text)
             pictured.append(shown and not dropped)
             embeds.append(self.style_embedding(row) if pictured[-1] else self.embeddings[row])
-        return (torch.stack(targets), torch.stack(references), kinds, torch.tensor(starts), texts,
-                torch.stack(embeds), torch.tensor(pictured), torch.tensor(styles), torch.tensor(drops))
+        return (torch.stack(targets), torch.stack(references), torch.tensor(guided), torch.tensor(starts), texts,
+                torch.stack(embeds), torch.tensor(pictured))
 
 
 def main():
     parser = stage_arguments(__doc__, 60)
     parser.add_argument("--rate", type=float, default=7e-4)
     parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--critic", type=float, default=0.6, help="the critic's share of the gradient, of that of the error")
     arguments = parser.parse_args()
     start(arguments)
     stickers = load_stickers(arguments.stickers, arguments.work)
@@ -294,57 +280,27 @@ def main():
     examples = Examples(stickers, latents, altered_latents, embeddings, trainer.step)
     cumulative = DDIMScheduler(**SCHEDULE).alphas_cumprod
     noise_rng = torch.Generator().manual_seed(trainer.step)
-    end_a, end_s = cumulative[999].sqrt(), (1 - cumulative[999]).sqrt()
     column = lambda values: values.view(-1, 1, 1, 1)
     mean_of = lambda error, chosen: error[chosen].mean().item() if chosen.any() else 0.0
-    criticism = Criticism(LATENT_CHANNELS, len(stickers.styles), trainer.step)
-    if (arguments.work / "critic.pt").exists():
-        criticism.load(arguments.work / "critic.pt")
-    begun = trainer.step
     while not trainer.done:
-        target, reference, kinds, start_at, texts, embeds, pictured, style, dropped = examples.batch(arguments.batch)
-        size, foreign = len(target), torch.tensor([kind == "foreign" for kind in kinds])
+        target, reference, guided, start_at, texts, embeds, pictured = examples.batch(arguments.batch)
+        size = len(target)
         ids = torch.tensor([e.ids for e in tokenizer.encode_batch(texts)])
+        tokens = projection(embeds) * pictured.view(-1, 1, 1)
         anywhere, chance = torch.rand(size, generator=noise_rng), torch.rand(size, generator=noise_rng)
         is_path = start_at > 0
         t = torch.where(chance < NOISY_SHARE, 999 - anywhere * (999 - NOISY_FROM), anywhere * 999)
-        t = torch.where(is_path, anywhere * (start_at + 1), torch.where(chance > 1 - NOISE_ALONE, 999, t))
-        t = torch.where(foreign, torch.where(chance < 0.4, 999, 999 - anywhere * 800), t).long()
+        t = torch.where(is_path, anywhere * (start_at + 1), torch.where(chance > 1 - NOISE_ALONE, 999, t)).long()
         a, s = column(cumulative[t].sqrt()), column((1 - cumulative[t]).sqrt())
         ratio = column(is_path * (cumulative[start_at] / (1 - cumulative[start_at])).sqrt())
         noise = torch.randn(target.shape, generator=noise_rng) + ratio * (reference - target)
         with half_precision():
             states = text(input_ids=ids).last_hidden_state
-            condition = torch.cat([states, projection(embeds) * pictured.view(-1, 1, 1)], 1)
-            clean = target.clone()
-            if foreign.any():  # nobody knows the answer: the U-Net's own first guess is what is noised
-                with torch.no_grad():
-                    guess = torch.randn(reference[foreign].shape, generator=noise_rng)
-                    last = torch.full((len(guess),), 999)
-                    seen = torch.cat([guess, reference[foreign] / scale], 1)
-                    clean[foreign] = (end_a * guess - end_s * unet(seen, last, condition[foreign]).sample).float()
-            noised = torch.where(column(t) < 999, a * clean + s * noise, noise)
-            predicted = unet(torch.cat([noised, reference / scale], 1), t, condition).sample.float()
-        v = predicted.detach().requires_grad_(True)
-        error = F.mse_loss(v, a * noise - s * target, reduction="none").mean((1, 2, 3))
-        made = a * noised - s * v
-        left = (F.avg_pool2d(made, 2) - F.avg_pool2d(reference, 2)).square().mean((1, 2, 3))
-        (gradient,) = torch.autograd.grad((error * ~foreign + OUTLINES * left * foreign).sum() / size, v, retain_graph=True)
-        judged = ~dropped & (t >= CRITICISED_FROM)
-        blame, is_told = criticism.judge(made[judged], style[judged])
-        (critical,) = torch.autograd.grad(blame.sum() / size, v)
-        weight = arguments.critic * gradient.norm() / critical.norm().clamp(min=1e-12)
-        if trainer.step - begun >= CRITIC_ALONE:
-            gradient = gradient + weight * critical
-        figures = criticism.learn(made[judged], style[judged], target, style)
-        guided = torch.tensor([kind != "none" for kind in kinds]) & ~foreign & ~is_path
-        of_foreign = foreign[judged]
-        trainer.update(
-            (predicted * gradient).sum(), error=mean_of(error.detach(), ~foreign), alone=mean_of(error.detach(), torch.tensor([kind == "none" for kind in kinds])),
-            beside=mean_of(error.detach(), guided), path=mean_of(error.detach(), is_path), left=mean_of(left.detach(), foreign),
-            hand=is_told[~of_foreign].float().mean(), foreign_hand=is_told[of_foreign].float().mean(), weight=weight, **figures)
-        if trainer.step % 200 == 0:
-            criticism.save(arguments.work / "critic.pt")
+            noised = torch.where(column(t) < 999, a * target + s * noise, noise)
+            seen = torch.cat([noised, reference / scale], 1)
+            predicted = unet(seen, t, torch.cat([states, tokens], 1)).sample.float()
+        error = F.mse_loss(predicted, a * noise - s * target, reduction="none").mean((1, 2, 3))
+        trainer.update(error.mean(), alone=mean_of(error, ~guided), beside=mean_of(error, guided & ~is_path), path=mean_of(error, is_path))
     trainer.save()
 
 
