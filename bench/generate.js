@@ -18,6 +18,7 @@ const REQUEST = { prompt: "a red cat, flat vector style", guidanceScale: 4, seed
 
 /** One row of the table: a sampler, its steps, pictures a request, threads. */
 const ARMS = [
+  { scheduler: "dpm++", numSteps: 2, guidanceScale: 1 }, // as models/mini draws where nobody says it
   { scheduler: "ddim", numSteps: 24 },
   { scheduler: "ddim", numSteps: 12 },
   { scheduler: "dpm++", numSteps: 12 },

@@ -48,12 +48,12 @@ cores shared with other work, so that the whole path runs for real from a fresh 
 ## Redrawing
 
 The U-Net sees the picture to be redrawn beside the noise (the layout of InstructPix2Pix; `StableDiffusionInstructPix2PixPipeline`
-with an image guidance of 1): outlines come from the reference, colours, shading and lines from the condition. It can start from
-noise alone, but details dissolve then; the runtime's default is a strength of 0.5 (`default_strength` in `model_index.json`). It learned
-from references that are the target itself with the hand taken out, or another hand's drawing that lies on it (`pretrain/unet.py`).
+with an image guidance of 1): outlines come from the reference, colours, shading and lines from the condition. It draws in **two steps,
+from noise alone and without guidance** (t = 999 and 499; `default_*` in `model_index.json`): first trained as a diffusion model
+(`pretrain/unet.py`), then on these two steps, with critics of hands (`pretrain/fewstep.py`). More steps, or guidance, are no better.
 
 **From words**: the drawing in `memory/` whose title is nearest to the prompt is redrawn, or, with zeros as reference, nothing is:
-then this small U-Net gives the style and the kind of thing, seldom the thing itself.
+which the two steps were hardly trained for.
 
 Style is told by the image tokens or by words (`styles.json`):
 
@@ -87,8 +87,8 @@ Remake: `python pretrain/make.py --stickers DIR --work DIR --out models/mini`.
   things never seen.
 - Emoji only: photographs and posters come out as smears, their captions as guesses among emoji.
 - The figures say how often another hand is recognised. Outlines stay: a hand that draws a thing from another side is met in
-  colours and lines only. Without its memory the U-Net draws from words the style and the kind of thing (a face, a flag, a vehicle),
-  seldom the thing itself: it would take many times this training. What is in the memory is pictures of the training set.
+  colours and lines only. Surfaces are softer than drawn ones, and small parts run. Without its memory the U-Net draws the thing
+  seldom. What is in the memory is pictures of the training set.
 - The language model's F1 is mostly memory: a held-out sticker shares its thing's keywords with other styles' stickers.
   Outside the catalogue it invents; the caller checks its words against the input.
 - The captioner rarely names the thing itself (see the figures); it was cut short.
