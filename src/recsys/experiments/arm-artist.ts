@@ -11,7 +11,11 @@ import type { PersonalizerTrainingConfig } from "../reflection/personalizer-conf
 import type { DrawnPicture, PictureStudio, StudioRequest } from "../reflection/picture-studio.js";
 import type { ShopSnapshot } from "../reflection/shop-snapshot.js";
 import { generatorPrompt } from "../retrieval/prompt.js";
-import type { ExperimentArm, PictureExperiment } from "./experiment-config.js";
+import {
+  type ExperimentArm,
+  numCandidatesOf,
+  type PictureExperiment,
+} from "./experiment-config.js";
 
 /** An arm in one seed: what all of its pictures share. */
 export interface Run {
@@ -36,7 +40,8 @@ export class ArmArtist {
   /** The pair's candidates; none where the catalogue picture is shown. */
   async draw(run: Run, pair: Pair): Promise<DrawnPicture[]> {
     const { arm, config, experiment, seed, shop, signal } = run;
-    const { guidanceScale, numCandidates, numSteps, strength } = experiment;
+    const { guidanceScale, numSteps, strength } = experiment;
+    const numCandidates = numCandidatesOf(experiment, arm);
     const context = pairRetrieval(shop, pair, config);
     const request: Omit<StudioRequest, "prompt"> = {
       blobHash: pair.blobHash,

@@ -47,7 +47,7 @@ export const pictureExperimentSchema = z.strictObject({
   seeds: z.array(z.int()).min(1),
   /** Held-out users, one pair each. */
   numTestPairs: count,
-  /** Pictures of a pair, of which the one with the highest ρ counts; default 1, no choice. The same for every arm. */
+  /** Pictures of a pair, of which the one with the highest ρ counts; default 1, no choice. */
   numCandidates: count.max(16).default(1),
   /** How the judged pictures are drawn; default as they are served. */
   numSteps: count.max(100).optional(),
@@ -66,6 +66,8 @@ export const pictureExperimentSchema = z.strictObject({
         condition: z.enum(armConditions),
         /** Changes to the experiment's training, for this arm. */
         training: training.default({}),
+        /** In place of the experiment's, for an arm that is to show what a choice by the ranking model is worth. */
+        numCandidates: count.max(16).optional(),
       }),
     )
     .min(1)
@@ -74,6 +76,11 @@ export const pictureExperimentSchema = z.strictObject({
 
 export type PictureExperiment = z.infer<typeof pictureExperimentSchema>;
 export type ExperimentArm = PictureExperiment["arms"][number];
+
+/** Pictures of a pair in an arm. */
+export function numCandidatesOf(experiment: PictureExperiment, arm: ExperimentArm): number {
+  return arm.numCandidates ?? experiment.numCandidates;
+}
 
 /** The experiment at one of its scales. @throws AppError `INVALID_ARGUMENT` */
 export function scaledExperiment(

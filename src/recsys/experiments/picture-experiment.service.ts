@@ -23,7 +23,12 @@ import { personalizerConfig } from "../reflection/personalizer-config.js";
 import { PictureJudge } from "../reflection/picture-judge.js";
 import type { ShopSnapshot } from "../reflection/shop-snapshot.js";
 import type { ArmArtist, Run } from "./arm-artist.js";
-import { type ExperimentArm, mergedTraining, type PictureExperiment } from "./experiment-config.js";
+import {
+  type ExperimentArm,
+  mergedTraining,
+  numCandidatesOf,
+  type PictureExperiment,
+} from "./experiment-config.js";
 import { pictureWork, trainingWork, WorkClock } from "./work-clock.js";
 
 /** What one picture did. */
@@ -186,7 +191,8 @@ export class PictureExperimentService {
 
   private placeOf({ experiment, pairs, shop }: Scene, arm: ExperimentArm, seed: number): Place {
     const { generator, home } = this.deps;
-    const { guidanceScale, numCandidates, numSteps, strength } = experiment;
+    const { guidanceScale, numSteps, strength } = experiment;
+    const numCandidates = numCandidatesOf(experiment, arm);
     const basis = [generator, shop.ranker.versionId, configOf(experiment, arm), seed];
     const knobs = { guidanceScale, numCandidates, numSteps, strength };
     const key = hashOf([basis, arm.condition, knobs, pairs]);

@@ -6,7 +6,11 @@
  */
 import { triesGains } from "../reflection/gain-search.js";
 import type { PersonalizerTrainingConfig } from "../reflection/personalizer-config.js";
-import type { ExperimentArm, PictureExperiment } from "./experiment-config.js";
+import {
+  type ExperimentArm,
+  numCandidatesOf,
+  type PictureExperiment,
+} from "./experiment-config.js";
 
 type Knobs = Pick<PictureExperiment, "guidanceScale" | "numSteps" | "strength">;
 
@@ -34,7 +38,8 @@ export function pictureWork(
   arm: ExperimentArm,
   numPairs: number,
 ): number {
-  const numPictures = arm.condition === "original" ? 0 : numPairs * experiment.numCandidates;
+  const ofPair = arm.condition === "original" ? 0 : numCandidatesOf(experiment, arm);
+  const numPictures = numPairs * ofPair;
   return numPictures * evaluationsOf(experiment);
 }
 

@@ -51,12 +51,14 @@ describe("the work of an arm", () => {
       seeds: [1],
       numTestPairs: 10,
       numCandidates: 2,
+      numSteps: 12,
       strength: 0.5,
       guidanceScale: 1,
       arms: [arm],
     });
     expect(pictureWork(experiment, arm, 10)).toBe(10 * 2 * 6);
     expect(pictureWork(experiment, { ...arm, condition: "original" }, 10)).toBe(0);
+    expect(pictureWork(experiment, { ...arm, numCandidates: 3 }, 10)).toBe(10 * 3 * 6);
   });
 });
 
