@@ -18,17 +18,21 @@ export class PersonalizeImageOptions {
   @Field(() => Float, {
     nullable: true,
     description:
-      "How far from the catalogue picture the drawing starts, 0.05 to 1 (from noise alone). Default: the model pack's, 0.5 for the bundled one.",
+      "How far from the catalogue picture the drawing starts, 0.05 to 1 (from noise alone). Default: the model pack's, 1 for the bundled one.",
   })
   strength?: number | null;
 
   @Field(() => Float, {
     nullable: true,
-    description: "Weight of classifier-free guidance, 1 (none) to 20. Default: 3.",
+    description:
+      "Weight of classifier-free guidance, 1 (none) to 20. Default: the model pack's, 1 for the bundled one.",
   })
   guidanceScale?: number | null;
 
-  @Field(() => Int, { nullable: true, description: "Denoising steps, 1 to 100. Default: 12." })
+  @Field(() => Int, {
+    nullable: true,
+    description: "Denoising steps, 1 to 100. Default: the model pack's, 2 for the bundled one.",
+  })
   numSteps?: number | null;
 
   @Field(() => Int, {

@@ -1,6 +1,6 @@
 /** @jest-environment ./tests/unit/ml/runtime/onnx-environment.js */
 import { readFileSync } from "node:fs";
-import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ClipTokenizer } from "../../../../src/ml/clip/clip-tokenizer.js";
@@ -148,6 +148,20 @@ describe("a U-Net that sees the picture to be redrawn", () => {
     const before = redrawing.evaluations;
     await redrawing.generate({ ...request, numSteps: 10, initImage, strength: 0.35 });
     expect(redrawing.evaluations - before).toBe(3 * 2);
+  });
+
+  it("draws as its pack says where nobody says it, and as others do where the pack says nothing", async () => {
+    expect(redrawing.config.defaults).toEqual({ strength: 1, numSteps: 12, guidanceScale: 3 });
+    const path = join(folder, "model_index.json");
+    const index = JSON.parse(await readFile(path, "utf8")) as object;
+    const own = { default_strength: 0.5, default_num_steps: 4, default_guidance_scale: 1 };
+    await writeFile(path, JSON.stringify({ ...index, ...own }));
+    const distilled = await DiffusionPipeline.load(await openModelPack(folder), { numThreads: 1 });
+    expect(distilled.config.defaults).toEqual({ strength: 0.5, numSteps: 4, guidanceScale: 1 });
+    const { prompt, seed } = request;
+    await distilled.generate({ prompt, seed, numImages: 1, initImage });
+    await distilled.dispose();
+    expect(distilled.evaluations).toBe(2); // half of 4 steps, without guidance
   });
 });
 
