@@ -24,7 +24,7 @@ SIZE = 128
 LONGEST_STEP = 60  # seconds; a process that slept longer was suspended, and has not trained
 HELD_OUT_SHARE = 0.05
 MIN_STYLES_TO_HOLD_OUT = 3
-REMEMBERED_HANDS = ["noto", "fluent-flat", "twemoji", "emojione", "fxemoji", "fluent-3d"]  # one drawing of a thing is kept: the fullest drawings first
+REMEMBERED_HANDS = ["fluent-flat", "noto", "twemoji", "emojione", "fxemoji", "fluent-3d"]  # one drawing of a thing is kept: from flat ones other hands are taken on best
 
 
 @dataclass
