@@ -14,7 +14,7 @@ import {
 } from "../recsys/experiments/experiment-config.js";
 import type { ArmOutcomes } from "../recsys/experiments/picture-experiment.service.js";
 import {
-  baselineOf,
+  baselinesOf,
   type ExperimentResult,
   type Figure,
   summarizeOutcomes,
@@ -71,7 +71,7 @@ export function experimentCommand(context: CliContext): Command {
             clip: encoder.name,
             seconds: Math.round((performance.now() - startMs) / 1_000),
             peakMemoryMib: Math.round(process.resourceUsage().maxRSS / 1_024),
-            ...summarizeOutcomes(runs, { baseline: baselineOf(experiment) }),
+            ...summarizeOutcomes(runs, { baselines: baselinesOf(experiment) }),
             runs,
           };
           await mkdir(dirname(path), { recursive: true });
@@ -101,7 +101,7 @@ export function experimentCommand(context: CliContext): Command {
             }),
           );
         }
-        const summary = summarizeOutcomes(runs, { baseline: baselineOf(experiment) });
+        const summary = summarizeOutcomes(runs, { baselines: baselinesOf(experiment) });
         console.log(json ? JSON.stringify({ path, ...summary }) : `${tableOf(summary)}\n${path}`);
         await services.close();
       } finally {
@@ -111,10 +111,11 @@ export function experimentCommand(context: CliContext): Command {
     });
 }
 
-/** The keyword-only arm, if there is one, and the baseline. */
+/** The keyword-only arm, if there is one, and the first baseline. */
 function shownArms(experiment: PictureExperiment) {
   const keywords = experiment.arms.find(({ condition }) => condition === "keywords");
-  const baseline = experiment.arms.find(({ name }) => name === baselineOf(experiment));
+  const [first] = baselinesOf(experiment);
+  const baseline = experiment.arms.find(({ name }) => name === first);
   return [keywords, baseline].filter(arm => arm !== undefined);
 }
 

@@ -57,8 +57,8 @@ export const pictureExperimentSchema = z.strictObject({
   training: training.default({}),
   /** By name: the same experiment with less or more work, for other machines. */
   scales: z.record(name, scale).default({}),
-  /** The arm that all others are tested against; default: the first with a personalizer, else every two arms are. */
-  baseline: z.string().optional(),
+  /** The arm, or arms, that all others are tested against; default: the first with a personalizer, else every two arms are. */
+  baseline: z.union([z.string(), z.array(z.string()).min(1)]).optional(),
   arms: z
     .array(
       z.strictObject({

@@ -40,7 +40,7 @@ export interface ArmSummary extends Figures {
 
 export interface ExperimentResult {
   arms: ArmSummary[];
-  /** By each pair's mean ΔR over seeds: the baseline against every other arm on the same held-out users. */
+  /** By each pair's mean ΔR over seeds: each baseline against every other arm on the same held-out users. */
   tests: BaselineComparison[];
   /** Where there is no baseline: every two arms. */
   comparisons: Comparison[];
@@ -59,7 +59,7 @@ const winRate: Statistic = values =>
 /** @param runs of one experiment: the same pairs in every arm and seed. */
 export function summarizeOutcomes(
   runs: readonly ArmOutcomes[],
-  { baseline = null, seed = 0 }: { baseline?: string | null; seed?: number } = {},
+  { baselines = [], seed = 0 }: { baselines?: readonly string[]; seed?: number } = {},
 ): ExperimentResult {
   const names = [...new Set(runs.map(({ arm }) => arm))];
   const byArm = names.map(arm => ({ arm, runs: runs.filter(run => run.arm === arm) }));
@@ -85,18 +85,21 @@ export function summarizeOutcomes(
     name: arm,
     values: own[0].outcomes.map((_, pair) => mean(own.map(run => run.outcomes[pair].deltaR))),
   }));
-  const base = values.find(({ name }) => name === baseline);
-  const others = values.filter(({ name }) => name !== baseline);
+  const bases = values.filter(({ name }) => baselines.includes(name));
   return {
     arms,
-    tests: base ? compareWithBaseline(base, others, seed) : [],
-    comparisons: base ? [] : comparePairs(values, seed),
+    tests: bases.flatMap(base => {
+      const others = values.filter(other => other !== base);
+      return compareWithBaseline(base, others, seed);
+    }),
+    comparisons: bases.length > 0 ? [] : comparePairs(values, seed),
   };
 }
 
-/** The arm that the others are tested against; null where every two are compared. */
-export function baselineOf({ arms, baseline }: PictureExperiment): string | null {
-  return baseline ?? arms.find(({ condition }) => condition === "personalizer")?.name ?? null;
+/** The arms that the others are tested against; none where every two are compared. */
+export function baselinesOf({ arms, baseline }: PictureExperiment): string[] {
+  const first = arms.find(({ condition }) => condition === "personalizer")?.name ?? [];
+  return [baseline ?? first].flat();
 }
 
 function figuresOf(runs: readonly ArmOutcomes[], seed: number): Figures {

@@ -1,7 +1,7 @@
 import { pictureExperimentSchema } from "../../../../src/recsys/experiments/experiment-config.js";
 import type { ArmOutcomes } from "../../../../src/recsys/experiments/picture-experiment.service.js";
 import {
-  baselineOf,
+  baselinesOf,
   summarizeOutcomes,
 } from "../../../../src/recsys/experiments/summarize-outcomes.js";
 
@@ -84,7 +84,7 @@ describe("summarizeOutcomes()", () => {
         runs[1].outcomes.map(({ deltaR }) => deltaR - 0.08),
       ),
     ];
-    const { comparisons: none, tests } = summarizeOutcomes(more, { baseline: "RAGAR" });
+    const { comparisons: none, tests } = summarizeOutcomes(more, { baselines: ["RAGAR"] });
     expect(none).toEqual([]);
     expect(tests.map(({ baseline, other }) => [baseline, other])).toEqual([
       ["RAGAR", "ORI"],
@@ -107,8 +107,9 @@ describe("summarizeOutcomes()", () => {
         arms: [arm("ORI", "original"), arm("a", "personalizer"), arm("b", "personalizer")],
         ...changes,
       });
-    expect(baselineOf(experiment({}))).toBe("a");
-    expect(baselineOf(experiment({ baseline: "b" }))).toBe("b");
-    expect(baselineOf(experiment({ arms: [arm("ORI", "original")] }))).toBeNull();
+    expect(baselinesOf(experiment({}))).toEqual(["a"]);
+    expect(baselinesOf(experiment({ baseline: "b" }))).toEqual(["b"]);
+    expect(baselinesOf(experiment({ baseline: ["b", "a"] }))).toEqual(["b", "a"]);
+    expect(baselinesOf(experiment({ arms: [arm("ORI", "original")] }))).toEqual([]);
   });
 });
