@@ -115,7 +115,7 @@ class Trainer:
         groups = [{"params": [p for p in m.parameters() if p.requires_grad], "share": (slower or {}).get(key, 1.0)} for key, m in modules.items()]
         self.optimizer = torch.optim.AdamW(groups, lr=lr, betas=(0.9, 0.99), weight_decay=weight_decay, fused=True)
         self.ema_decay = ema
-        self.ema = {k: {n: t.clone() for n, t in m.state_dict().items()} for k, m in modules.items()} if ema else None
+        self.ema = self._copies() if ema else None
         self.step, self.spent, self.sums, self.count = 0, 0.0, {}, 0
         if self.path.exists():
             state = torch.load(self.path, weights_only=False)
@@ -124,6 +124,8 @@ class Trainer:
             if state["optimizer"]:
                 self.optimizer.load_state_dict(state["optimizer"])
             self.ema, self.step, self.spent = state["ema"], state["step"], state["spent"]
+            if ema and not self.ema:  # an unpacked one: the average begins anew, at these weights
+                self.ema = self._copies()
             seed_all(SEED + self.step)
         self.last_save = self.last_tick = time.monotonic()
 
@@ -134,6 +136,9 @@ class Trainer:
     @property
     def done(self):
         return self.spent >= self.budget
+
+    def _copies(self):
+        return {key: {name: value.clone() for name, value in module.state_dict().items()} for key, module in self.modules.items()}
 
     def update(self, loss, clip=1.0, **figures):
         rate = self.lr * min(1, (self.step + 1) / self.warmup_steps) * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * self.progress)))

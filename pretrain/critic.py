@@ -97,7 +97,7 @@ class Windows:
 
 
 class Criticism:
-    """A critic with its optimiser: `judge` what is made, then `learn` from it and from real pictures."""
+    """A critic with its optimiser."""
 
     def __init__(self, critic, seed, rate=5e-4):
         self.critic = critic.train()
@@ -106,19 +106,17 @@ class Criticism:
 
     def judge(self, seen, style):
         """The loss of pictures [B, C, h, w] that were to be in the hands [B], one a picture: [B]; and whether the hand is told right."""
-        self.seen = seen.detach()
         self.critic.requires_grad_(False)
         with half_precision():
             patches, logits = self.critic(seen, style)
         self.critic.requires_grad_(True)
         return F.cross_entropy(logits, style, reduction="none") - patches.mean(1), logits.argmax(1) == style
 
-    def learn(self, made_style, real, real_style):
-        """From what was judged last, and from real pictures."""
-        seen = torch.cat([real, self.seen])
+    def learn(self, made, made_style, real, real_style):
+        """From pictures made, and from real ones; the loss of the hands told, and how far real is told from made."""
         with half_precision():
-            patches, logits = self.critic(seen, torch.cat([real_style, made_style]))
-        of_real, of_made = patches.split([len(real), len(made_style)])
+            patches, logits = self.critic(torch.cat([real, made.detach()]), torch.cat([real_style, made_style]))
+        of_real, of_made = patches.split([len(real), len(made)])
         classified = F.cross_entropy(logits[: len(real)], real_style)
         drift = of_real.square().mean() + of_made.square().mean()
         loss = F.relu(1 - of_real).mean() + F.relu(1 + of_made).mean() + classified + DRIFT * drift

@@ -78,7 +78,10 @@ class Redrawings(Examples):
             self.rng.shuffle(order)
             self.queue += order
         rows, self.queue = self.queue[:size], self.queue[size:]
-        return self.collate([self.example(row) for row in rows])
+        examples = [self.example(row) for row in rows]
+        columns = {key: [example[key] for example in examples] for key in examples[0]}
+        stacked = lambda values: torch.stack(values) if torch.is_tensor(values[0]) else torch.tensor(values)
+        return {key: values if key == "text" else stacked(values) for key, values in columns.items()}
 
     def example(self, row):
         sticker = self.stickers.rows[row]
@@ -94,10 +97,6 @@ class Redrawings(Examples):
             "text": "" if dropped or bare else text, "shown": shown and not dropped, "dropped": dropped,
             "embedding": self.style_embedding(row) if shown else self.embeddings[row], "style": self.stickers.styles.index(sticker["style"]),
         }
-
-    def collate(self, examples):
-        columns = {key: [example[key] for example in examples] for key in examples[0]}
-        return {key: values if key == "text" else torch.stack(values) if torch.is_tensor(values[0]) else torch.tensor(values) for key, values in columns.items()}
 
 
 def column(values):
@@ -187,11 +186,12 @@ def main():
         seen = {"latent": (disturbed(made[judged], random), disturbed(target, random)), "pixel": (drawn[judged], real)}
         figures, total = {}, gradient
         for name, criticism in critics.items():
-            blame, told = criticism.judge(seen[name][0], style[judged])
+            redrawn, genuine = seen[name]
+            blame, told = criticism.judge(redrawn, style[judged])
             (critical,) = torch.autograd.grad(blame.sum() / size, v, retain_graph=True)
             weight = arguments.critic * gradient[known].norm() / critical[known].norm().clamp(min=1e-12)
             total = total + weight * critical * voice
-            classified, parted = criticism.learn(style[judged], seen[name][1], style)
+            classified, parted = criticism.learn(redrawn, style[judged], genuine, style)
             figures |= {f"{name}_hand": mean_of(told, known[judged]), f"{name}_foreign_hand": mean_of(told, foreign[judged]),
                         f"{name}_classified": classified, f"{name}_apart": parted, f"{name}_weight": weight}
         guided = known & ~of["alone"]

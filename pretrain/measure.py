@@ -43,7 +43,8 @@ class Pack:
         betas = np.linspace(schedule["beta_start"] ** 0.5, schedule["beta_end"] ** 0.5, schedule["num_train_timesteps"]) ** 2
         self.cumulative = np.cumprod(1 - betas)
         index = self.read("model_index.json")
-        self.drawn = index.get("default_num_steps", 12), index.get("default_guidance_scale", 3.0)
+        self.steps, self.guidance = index.get("default_num_steps", 12), index.get("default_guidance_scale", 3.0)
+        self.strength = index.get("default_strength", 1.0)
 
     def read(self, name):
         return json.loads((self.folder / name).read_text("utf-8"))
@@ -80,9 +81,9 @@ class Pack:
             tokens = self.batched("image_projection/model.onnx", "image_embeds", embeds.astype(np.float32))
         return np.concatenate([states, tokens], 1)
 
-    def redraw(self, pixels, condition, strength, seed=SEED):
-        """From the reference's latents noised to `strength`, with them beside the noise, denoised under `condition`."""
-        steps, guidance = self.drawn
+    def redraw(self, pixels, condition, seed=SEED):
+        """As the pack is drawn: from the reference's latents noised to its strength, with them beside the noise, under `condition`."""
+        steps, guidance, strength = self.steps, self.guidance, self.strength
         latents = self.encode(pixels)
         noise = np.random.default_rng(seed).standard_normal(latents.shape[1:]).astype(np.float32)
         stride = len(self.cumulative) // steps
@@ -236,7 +237,7 @@ def redraw_cases(stickers, count):
     return cases
 
 
-def measure_redraw(pack, stickers, count, work, strengths=(1.0,)):
+def measure_redraw(pack, stickers, count, work):
     cases, rng = redraw_cases(stickers, count), random.Random(SEED)
     judge = StyleJudge(pack, stickers, work)
     references = stickers.float_pixels([r for r, _ in cases]).numpy()
@@ -249,39 +250,35 @@ def measure_redraw(pack, stickers, count, work, strengths=(1.0,)):
     cosine = lambda a, b: float((a * b).sum(1).mean())
     held = stickers.held_out.tolist()[::3]
     judged = judge(np.clip(pack.decode(pack.encode(stickers.float_pixels(held).numpy())), -1, 1))
-    result = {"cases": len(cases), "steps": pack.drawn[0], "guidance": pack.drawn[1],
+    result = {"cases": len(cases), "steps": pack.steps, "guidance": pack.guidance,
               "judge_accuracy_on_real_held_out": np.mean([a == stickers.rows[i]["style"] for a, i in zip(judged, held)]),
               "reference_itself": {"judged_wanted_style": hits(references), "clip_to_target": cosine(reference_embeds, target_embeds)}}
     for name, condition in (("image_tokens", pack.condition([row["title"] for row in rows], embeds)),
                             ("style_words", pack.condition([f"{row['title']}, {style_words(row['style'])}" for row in rows]))):
-        for strength in strengths:
-            made = pack.redraw(references, condition, strength)
-            made_embeds = pack.embed_images(made)
-            result[f"{name}@{strength}"] = {"judged_wanted_style": hits(made), "clip_to_target": cosine(made_embeds, target_embeds),
-                                            "clip_to_reference": cosine(made_embeds, reference_embeds), "psnr_to_reference_db": psnr(made, references).mean()}
+        made = pack.redraw(references, condition)
+        made_embeds = pack.embed_images(made)
+        result[f"{name}@{pack.strength}"] = {"judged_wanted_style": hits(made), "clip_to_target": cosine(made_embeds, target_embeds),
+                                             "clip_to_reference": cosine(made_embeds, reference_embeds), "psnr_to_reference_db": psnr(made, references).mean()}
     return result
 
 
-def draw_sheet(pack, stickers, path, by, strengths=(1.0,), things=8):
-    """One block a thing: the reference, then for each strength a row of that thing in every style."""
+def draw_sheet(pack, stickers, path, by, things=8):
+    """One row a thing: the reference, then that thing in every style."""
     rng = random.Random(SEED + 1)
     cases = rng.sample(redraw_cases(stickers, 60), things)
     styles = stickers.styles
-    sheet = Image.new("RGB", ((len(styles) + 1) * 132, things * len(strengths) * 132), "#888")
+    sheet = Image.new("RGB", ((len(styles) + 1) * 132, things * 132), "#888")
     tastes = np.stack([taste_of(pack, stickers, style, rng) for style in styles])
-    for n, (reference, target) in enumerate(cases):
+    for n, (reference, _) in enumerate(cases):
         row = stickers.rows[reference]
         if by == "images":
             condition = pack.condition([row["title"]] * len(styles), tastes)
         else:
             condition = pack.condition([f"{row['title']}, {style_words(s)}" for s in styles])
         pixels = np.repeat(stickers.float_pixels([reference]).numpy(), len(styles), 0)
-        for m, strength in enumerate(strengths):
-            top = (n * len(strengths) + m) * 132
-            first = stickers.pixels[reference] if m == 0 else stickers.pixels[target] if m == 1 else np.full((3, 128, 128), 136, np.uint8)
-            made = ((pack.redraw(pixels, condition, strength) + 1) * 127.5).round().astype(np.uint8)
-            for column, image in enumerate([first, *made]):
-                sheet.paste(Image.fromarray(image.transpose(1, 2, 0)), (column * 132, top))
+        made = ((pack.redraw(pixels, condition) + 1) * 127.5).round().astype(np.uint8)
+        for column, image in enumerate([stickers.pixels[reference], *made]):
+            sheet.paste(Image.fromarray(image.transpose(1, 2, 0)), (column * 132, n * 132))
     sheet.save(path)
 
 

@@ -137,7 +137,9 @@ def main():
         if name == "unet":
             modules["unet"] = grow(modules["unet"], build_unet())
         state = {key: module.state_dict() for key, module in modules.items()}
-        torch.save({"modules": state, "ema": None, "optimizer": None, "step": record["steps"], "spent": 0.0}, work / f"{name}.pt")
+        for stage in (name, *(["fewstep"] if name == "unet" and "fewstep" in metrics["training"] else [])):
+            steps = metrics["training"].get(stage, record)["steps"]
+            torch.save({"modules": state, "ema": None, "optimizer": None, "step": steps, "spent": 0.0}, work / f"{stage}.pt")
         print(f"{work / name}.pt: {sum(p.numel() for m in modules.values() for p in m.parameters()):,} parameters, {record['steps']:,} steps behind them")
 
 

@@ -30,6 +30,8 @@ export const packComponents = [
 
 export type PackComponent = (typeof packComponents)[number];
 
+const INDEX = "model_index.json";
+
 const modelIndexSchema = z.looseObject({ _class_name: z.string() });
 
 /**
@@ -44,7 +46,7 @@ export async function openModelPack(dir: string): Promise<ModelPack> {
     throw new AppError("MODEL_PACK_ABSENT", { path: root });
   }
   const name = basename(root);
-  await readJson(root, name, "model_index.json", modelIndexSchema);
+  await readJson(root, name, INDEX, modelIndexSchema);
   if (!existsSync(join(root, "manifest.json"))) {
     return new ModelPack(root, name, (await configHash(root)).slice(0, 12), null);
   }
@@ -76,16 +78,20 @@ export class ModelPack {
   ) {}
 
   /**
-   * The version of some of its parts, all by default: another when one of their files changes, the same when something else
-   * does, such as another part or the model card. Without manifest: of the whole folder.
+   * The version of some of its parts, by default of all with the index, which says how they draw: another when one of their
+   * files changes, the same when something else does, such as another part or the model card. Without manifest: of the whole
+   * folder.
    */
   versionOf(...components: PackComponent[]): string {
     if (!this.manifest) {
       return this.version;
     }
-    const parts = components.length > 0 ? components : packComponents;
+    const isWhole = components.length === 0;
+    const parts = isWhole ? packComponents : components;
+    const isCounted = (path: string) =>
+      parts.some(part => path.startsWith(`${part}/`)) || (isWhole && path === INDEX);
     const lines = this.manifest.files
-      .filter(({ path }) => parts.some(part => path.startsWith(`${part}/`)))
+      .filter(({ path }) => isCounted(path))
       .map(({ path, sha256 }) => `${path} ${sha256}\n`)
       .sort();
     const hash = createHash("sha256").update(lines.join("")).digest("hex");

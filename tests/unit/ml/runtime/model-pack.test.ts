@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { openModelPack } from "../../../../src/ml/runtime/model-pack.js";
+import { ModelPack, openModelPack } from "../../../../src/ml/runtime/model-pack.js";
 
 const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
 
@@ -57,6 +57,17 @@ describe("openModelPack()", () => {
     expect(redrawn.versionOf()).not.toBe(before.versionOf());
     expect(redrawn.versionOf("clip")).toBe(before.versionOf("clip"));
     expect(redrawn.versionOf("unet")).not.toBe(before.versionOf("unet"));
+  });
+
+  it("counts how the whole draws, which the index says, as part of the whole's version alone", () => {
+    const file = (path: string, text: string) => ({ path, sizeBytes: 1, sha256: sha256(text) });
+    const packOf = (index: string) => {
+      const files = [file("unet/b.onnx", "b"), file("model_index.json", index)];
+      return new ModelPack(dir, "mini", "3", { ...manifest, files });
+    };
+    const [before, after] = [packOf("12 steps"), packOf("2 steps")];
+    expect(after.versionOf()).not.toBe(before.versionOf());
+    expect(after.versionOf("unet")).toBe(before.versionOf("unet"));
   });
 
   it("opens a plain Stable Diffusion folder, whose version follows its configuration", async () => {

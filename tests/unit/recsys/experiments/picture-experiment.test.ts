@@ -172,6 +172,18 @@ describe("PictureExperimentService", () => {
     expect(again.studio.counts).toEqual({ drawn: 0, found: 0 });
   });
 
+  it("shows the best by ρ of an arm's own candidates, which never ranks lower than the first", async () => {
+    const one = createProcess();
+    const [, , , ragar] = experiment.arms;
+    const choosing = { ...ragar, name: "RAGAR, best of 4", numCandidates: 4 };
+    const few = { ...experiment, seeds: [1], arms: [ragar, choosing] };
+    const [alone, best] = await one.service.run(few);
+    expect(best.versionId).toBe(alone.versionId);
+    const pairs = best.outcomes.map((chosen, n) => [chosen, alone.outcomes[n]]);
+    expect(pairs.every(([chosen, only]) => chosen.rankAfter <= only.rankAfter)).toBe(true);
+    expect(pairs.some(([chosen, only]) => chosen.cis !== only.cis)).toBe(true); // not always the first
+  });
+
   it("shares keyword pictures and the untrained look between arms", async () => {
     // One arm tries gains on the taste, the other has no reward to choose by.
     const training = { ...experiment.training, gains: [1] };

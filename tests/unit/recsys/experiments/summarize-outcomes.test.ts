@@ -97,6 +97,17 @@ describe("summarizeOutcomes()", () => {
     expect(ori.wilcoxonHolmPValue).toBeLessThan(0.01);
   });
 
+  it("tests several baselines, each against every other arm", () => {
+    const baselines = ["RAGAR", "ORI"];
+    const { comparisons, tests } = summarizeOutcomes(runs, { baselines });
+    expect(comparisons).toEqual([]);
+    expect(tests.map(({ baseline, other }) => [baseline, other])).toEqual([
+      ["ORI", "RAGAR"],
+      ["RAGAR", "ORI"],
+    ]);
+    expect(tests[0].difference).toBeCloseTo(-tests[1].difference, 10);
+  });
+
   it("takes the first arm with a personalizer for the baseline, unless another is named", () => {
     const arm = (name: string, condition: "original" | "personalizer") => ({ name, condition });
     const experiment = (changes: object) =>
