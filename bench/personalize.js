@@ -12,7 +12,10 @@ import { loadConfig } from "../dist/config/config.js";
 import { openDatabase } from "../dist/db/database.js";
 import { createPlugin } from "../dist/plugin/create-plugin.js";
 import { StickersSource } from "../dist/recsys/datasets/stickers.js";
-import { generationOptions } from "../dist/recsys/generation/generation-options.js";
+import {
+  generationDefaults,
+  generationOptions,
+} from "../dist/recsys/generation/generation-options.js";
 
 const NUM_PAIRS = 8;
 const NUM_CACHED = 200;
@@ -44,7 +47,8 @@ async function measure({ createContext, schema, services }, db) {
     stages.clear();
     const started = performance.now();
     const seed = Math.floor(Date.now() / 1_000) % 2 ** 31; // never a stored picture
-    const options = generationOptions({ seed, numCandidates: 3 });
+    const defaults = generationDefaults(services.models.pipelineConfig);
+    const options = generationOptions({ seed, numCandidates: 3 }, defaults);
     const result = await services.generation.generate(
       { userId, itemId, options },
       { signal: new AbortController().signal, report: () => undefined },
