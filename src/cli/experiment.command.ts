@@ -8,9 +8,9 @@ import { writeAtomically } from "../ml/nn/safetensors.js";
 import { createServices } from "../plugin/create-services.js";
 import { contactSheet } from "../recsys/evaluation/contact-sheet.js";
 import {
-  type PictureExperiment,
   pictureExperimentSchema,
   scaledExperiment,
+  shownArmsOf,
 } from "../recsys/experiments/experiment-config.js";
 import type { ArmOutcomes } from "../recsys/experiments/picture-experiment.service.js";
 import {
@@ -30,8 +30,8 @@ interface Options {
   json?: boolean;
 }
 
-/** Users of a contact sheet, pictures of each one's history, and pixels of a picture. */
-const SHEET = { numUsers: 8, numHistory: 5, side: 128 };
+/** Users of a contact sheet, pictures of each one's history, things shown to all of them, and pixels of a picture. */
+const SHEET = { numUsers: 8, numHistory: 4, numThings: 2, side: 128 };
 
 export function experimentCommand(context: CliContext): Command {
   return new Command("experiment")
@@ -43,7 +43,7 @@ export function experimentCommand(context: CliContext): Command {
     .option("--output <file>", "where the results go; default results/<name>.json")
     .option(
       "--sheet <file>",
-      "a PNG of eight users: history, reference, keyword-only and personalised picture",
+      "a PNG of eight users: history, then two things, each with its pictures in the shown arms",
     )
     .option("--json", "print one JSON line")
     .action(async (file: string, { json, output, scale, sheet }: Options) => {
@@ -88,7 +88,7 @@ export function experimentCommand(context: CliContext): Command {
         if (sheet !== undefined) {
           const rows = await services.pictureExperiments.sheet(
             experiment,
-            { arms: shownArms(experiment), ...SHEET },
+            { arms: shownArmsOf(experiment), ...SHEET },
             opened.signal,
           );
           await mkdir(dirname(sheet), { recursive: true });
@@ -109,14 +109,6 @@ export function experimentCommand(context: CliContext): Command {
         await opened.close();
       }
     });
-}
-
-/** The keyword-only arm, if there is one, and the first baseline. */
-function shownArms(experiment: PictureExperiment) {
-  const keywords = experiment.arms.find(({ condition }) => condition === "keywords");
-  const [first] = baselinesOf(experiment);
-  const baseline = experiment.arms.find(({ name }) => name === first);
-  return [keywords, baseline].filter(arm => arm !== undefined);
 }
 
 /** In words, such as ", 1 h 20 min left". */

@@ -59,6 +59,8 @@ export const pictureExperimentSchema = z.strictObject({
   scales: z.record(name, scale).default({}),
   /** The arm, or arms, that all others are tested against; default: the first with a personalizer, else every two arms are. */
   baseline: z.union([z.string(), z.array(z.string()).min(1)]).optional(),
+  /** The arms on the contact sheet, by name; default: the first that goes by keywords, and the first with a personalizer. */
+  shown: z.array(z.string()).min(1).optional(),
   arms: z
     .array(
       z.strictObject({
@@ -76,6 +78,22 @@ export const pictureExperimentSchema = z.strictObject({
 
 export type PictureExperiment = z.infer<typeof pictureExperimentSchema>;
 export type ExperimentArm = PictureExperiment["arms"][number];
+
+/** The arms on the contact sheet. @throws AppError `INVALID_ARGUMENT` for one that the experiment does not have. */
+export function shownArmsOf({ arms, shown }: PictureExperiment): ExperimentArm[] {
+  if (!shown) {
+    const first = (wanted: string) => arms.find(({ condition }) => condition === wanted);
+    return [first("keywords"), first("personalizer")].filter(arm => arm !== undefined);
+  }
+  return shown.map(name => {
+    const arm = arms.find(own => own.name === name);
+    if (!arm) {
+      const problem = `must be names of arms, but got '${name}'`;
+      throw new AppError("INVALID_ARGUMENT", { argument: "shown", problem });
+    }
+    return arm;
+  });
+}
 
 /** Pictures of a pair in an arm. */
 export function numCandidatesOf(experiment: PictureExperiment, arm: ExperimentArm): number {

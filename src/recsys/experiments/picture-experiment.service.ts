@@ -18,7 +18,14 @@ import {
 import type { RgbImage } from "../../ml/nn/rgb-image.js";
 import { writeAtomically } from "../../ml/nn/safetensors.js";
 import type { PersonalizerModel } from "../generation/personalizer-model.js";
-import { assertEnough, judgingPairs, type Pair, pairRetrieval } from "../reflection/pairs.js";
+import {
+  assertEnough,
+  judgingPairs,
+  type Pair,
+  pairOf,
+  pairRetrieval,
+  trainTimeline,
+} from "../reflection/pairs.js";
 import { personalizerConfig } from "../reflection/personalizer-config.js";
 import { PictureJudge } from "../reflection/picture-judge.js";
 import type { ShopSnapshot } from "../reflection/shop-snapshot.js";
@@ -93,6 +100,14 @@ export interface ExperimentHooks {
   onArm?: (results: readonly ArmOutcomes[]) => Promise<void> | void;
 }
 
+export interface SheetRequest {
+  arms: readonly ExperimentArm[];
+  /** Latest pictures of each history. */
+  numHistory: number;
+  numThings: number;
+  numUsers: number;
+}
+
 /** What all arms share. */
 interface Scene {
   experiment: PictureExperiment;
@@ -132,47 +147,49 @@ export class PictureExperimentService {
   }
 
   /**
-   * What some arms show in the experiment's first seed, one row for each of the first users: the latest pictures of the
-   * history (null where it is shorter), the reference's, then each arm's. Nothing is drawn that {@link run} drew.
+   * The same things as some arms show them to several shoppers, in the experiment's first seed: one row for each of the first users,
+   * with the latest pictures of the history (null where it is shorter), then for each thing its catalogue picture and each arm's.
+   * Things are references of the experiment that the fewest of these users have: their own mostly are in the hand they like already.
    */
   async sheet(
     experiment: PictureExperiment,
-    {
-      arms,
-      numHistory,
-      numUsers,
-    }: { arms: readonly ExperimentArm[]; numHistory: number; numUsers: number },
+    { arms, numHistory, numThings, numUsers }: SheetRequest,
     signal?: AbortSignal,
   ): Promise<(RgbImage | null)[][]> {
     const scene = await this.scene(experiment);
     const { shop } = scene;
-    const pairs = scene.pairs.slice(0, numUsers);
     const [seed] = experiment.seeds;
-    const { artist, pictures } = this.deps;
-    const rows: (RgbImage | null)[][] = await Promise.all(
-      pairs.map(({ blobHash, historyItemIds }) => {
-        const history = historyItemIds.flatMap(id => shop.items.get(id)?.blobHash ?? []);
-        const latest = Array.from({ length: numHistory }, (_, n) => history.at(n - numHistory));
-        return Promise.all(
-          [...latest, blobHash].map(hash =>
-            hash === undefined ? Promise.resolve(null) : pictures.load(hash),
-          ),
-        );
-      }),
-    );
+    const { pictures } = this.deps;
+    const shown = scene.pairs.slice(0, numUsers);
+    const things = leastKnown(scene, shown).slice(0, numThings);
+    const pairs = shown.map(({ userIndex }) =>
+      things.map(item => pairOf(shop, userIndex, item, trainTimeline(shop, userIndex))!),
+    ); // both have what a pair needs: each is of one
+    const drawings = new Map<string, RgbImage>();
     for (const arm of arms) {
       const model = await this.trained(scene, arm, seed, { signal });
       try {
-        for (const [index, pair] of pairs.entries()) {
-          const run = { ...runOf(scene, arm, seed), model, signal };
-          const [shown] = await artist.draw(run, pair);
-          rows[index].push(shown?.image ?? (await pictures.load(pair.blobHash)));
+        const run = { ...runOf(scene, arm, seed), model, signal };
+        for (const pair of pairs.flat()) {
+          const { best } = await this.drawn(scene, run, pair);
+          const image = best?.image ?? (await pictures.load(pair.blobHash));
+          drawings.set(`${arm.name} ${pair.userId} ${pair.itemId}`, image);
         }
       } finally {
         model?.dispose();
       }
     }
-    return rows;
+    const rowOf = async ([first, ...others]: readonly Pair[]) => {
+      const history = first.historyItemIds.flatMap(id => shop.items.get(id)?.blobHash ?? []);
+      const latest = Array.from({ length: numHistory }, (_, n) => history.at(n - numHistory));
+      const row = await Promise.all(latest.map(hash => (hash ? pictures.load(hash) : null)));
+      for (const { blobHash, itemId, userId } of [first, ...others]) {
+        const own = arms.map(({ name }) => drawings.get(`${name} ${userId} ${itemId}`)!);
+        row.push(await pictures.load(blobHash), ...own);
+      }
+      return row;
+    };
+    return Promise.all(pairs.map(rowOf));
   }
 
   private async scene(experiment: PictureExperiment): Promise<Scene> {
@@ -275,23 +292,28 @@ export class PictureExperimentService {
     return this.deps.load(version.artefactPath!); // a trained version has one
   }
 
+  /** The picture of a pair that the ranking model scores highest; null for an arm that draws none. */
+  private async drawn({ judge }: Scene, run: Run, pair: Pair) {
+    const candidates = await this.deps.artist.draw(run, pair);
+    const judged = judge.judge(
+      pair,
+      candidates.map(({ embedding }) => embedding),
+    );
+    const [best = null] = candidates
+      .map((candidate, place) => ({ ...candidate, judgement: judged.pictures[place] }))
+      .sort((a, b) => b.judgement.score - a.judgement.score);
+    return { best, rankBefore: judged.reference.rank };
+  }
+
   /** Draws a pair's picture and measures it. */
-  private async outcomeOf(
-    { judge, preferences, shop }: Scene,
-    run: Run,
-    pair: Pair,
-  ): Promise<PictureOutcome> {
+  private async outcomeOf(scene: Scene, run: Run, pair: Pair): Promise<PictureOutcome> {
+    const { preferences, shop } = scene;
     const reference = shop.items.get(pair.itemId)!;
     const captionEmbedding = reference.captionEmbedding!; // a pair has both
     const imageEmbedding = reference.imageEmbedding!;
-    const embeddings = (await this.deps.artist.draw(run, pair)).map(({ embedding }) => embedding);
-    const judged = judge.judge(pair, embeddings);
-    const best = judged.pictures.reduce(
-      (top, { score }, place) => (score > judged.pictures[top].score ? place : top),
-      0,
-    );
-    const { deltaR, rank } = judged.pictures[best] ?? { deltaR: 0, rank: judged.reference.rank };
-    const shown = embeddings[best] ?? imageEmbedding;
+    const { best, rankBefore } = await this.drawn(scene, run, pair);
+    const { deltaR, rank } = best?.judgement ?? { deltaR: 0, rank: rankBefore };
+    const shown = best?.embedding ?? imageEmbedding;
     // The same words for every arm, so that CPS compares pictures and not keywords.
     const { history, preferenceKeywords } = pairRetrieval(shop, pair, { ...run.config, k: 5 });
     const text = preferenceText(preferenceKeywords);
@@ -301,7 +323,7 @@ export class PictureExperimentService {
       userId: pair.userId,
       itemId: pair.itemId,
       deltaR,
-      rankBefore: judged.reference.rank,
+      rankBefore,
       rankAfter: rank,
       cs: clipScore(shown, captionEmbedding),
       cis: clipImageScore(shown, imageEmbedding),
@@ -312,6 +334,14 @@ export class PictureExperimentService {
       ),
     };
   }
+}
+
+/** Reference items of the experiment, those that the fewest of some pairs' users have first. */
+function leastKnown({ pairs, shop }: Scene, shown: readonly Pair[]): number[] {
+  const known = shown.map(({ userIndex }) => new Set(shop.timelines[userIndex]));
+  const owners = (item: number) => known.filter(items => items.has(item)).length;
+  const items = [...new Set(pairs.map(({ itemIndex }) => itemIndex))];
+  return items.sort((a, b) => owners(a) - owners(b));
 }
 
 function configOf(experiment: PictureExperiment, arm: ExperimentArm) {

@@ -9,9 +9,9 @@ import {
   armConditions,
   type PictureExperiment,
   pictureExperimentSchema,
+  shownArmsOf,
 } from "../../../../src/recsys/experiments/experiment-config.js";
 import {
-  type ArmOutcomes,
   type ExperimentProgress,
   PictureExperimentService,
 } from "../../../../src/recsys/experiments/picture-experiment.service.js";
@@ -218,19 +218,43 @@ describe("PictureExperimentService", () => {
     });
   });
 
-  it("shows history, reference and arms on one sheet, without drawing anew", async () => {
-    const { service, studio } = createProcess();
-    const runs: ArmOutcomes[] = await service.run(experiment);
-    const { drawn } = studio.counts;
+  it("shows the same things to several users on one sheet, beside their histories", async () => {
+    const { service } = createProcess();
     const arms = [experiment.arms[1], experiment.arms[3]];
-    const rows = await service.sheet(experiment, { arms, numHistory: 3, numUsers: 2 });
-    expect(studio.counts.drawn).toBe(drawn);
-    expect(rows.map(row => row.length)).toEqual([6, 6]);
-    const reference = tiny.shop.items.get(runs[0].outcomes[0].itemId)!;
-    expect(rows[0][3]).toEqual(pictureOf(reference.blobHash!));
-    expect(rows[0][4]).not.toEqual(rows[0][5]);
-    const png = await contactSheet(rows.flat(), { columns: 6, generator: "tiny@1", side: 16 });
-    expect(await sharp(png).metadata()).toMatchObject({ width: 96, height: 32, format: "png" });
+    const size = { numHistory: 3, numThings: 2, numUsers: 2 };
+    const rows = await service.sheet(experiment, { arms, ...size });
+    expect(rows.map(row => row.length)).toEqual([9, 9]);
+    const [first, second] = rows;
+    expect(first.slice(0, 3)).not.toEqual(second.slice(0, 3));
+    for (const reference of [3, 6]) {
+      expect(first[reference]).toEqual(second[reference]);
+      expect(first[reference + 1]).not.toEqual(first[reference + 2]);
+    }
+    expect(await service.sheet(experiment, { arms, ...size })).toEqual(rows);
+    const png = await contactSheet(rows.flat(), { columns: 9, generator: "tiny@1", side: 16 });
+    expect(await sharp(png).metadata()).toMatchObject({ width: 144, height: 32, format: "png" });
+  });
+
+  it("prefers things that none of the users has", async () => {
+    const { service } = createProcess();
+    const [pair] = judgingPairs(tiny.shop, "test", { numPairs: 3, seed: 0 });
+    const arms = [experiment.arms[0]];
+    const size = { numHistory: 1, numThings: 1, numUsers: 1 };
+    const [[, reference, shown]] = await service.sheet(experiment, { arms, ...size });
+    expect(shown).toEqual(reference); // ORI shows the catalogue's
+    const own = tiny.shop.timelines[pair.userIndex].map(item => tiny.shop.ranker.itemIds[item]);
+    const hashes = own.map(id => tiny.shop.items.get(id)!.blobHash!);
+    expect(hashes.map(hash => pictureOf(hash))).not.toContainEqual(reference);
+  });
+
+  it("shows the arms that an experiment names, else keywords and the first personalizer", () => {
+    const names = (shown?: string[]) =>
+      shownArmsOf({ ...experiment, shown }).map(({ name }) => name);
+    expect(names()).toEqual(["keyword-only", "RAGAR"]);
+    expect(names(["without reward", "ORI"])).toEqual(["without reward", "ORI"]);
+    expect(() => names(["none such"])).toThrow(
+      expect.objectContaining({ code: "INVALID_ARGUMENT" }),
+    );
   });
 
   it("keeps the outcomes of each arm and seed in a file of its own", async () => {
