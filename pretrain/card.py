@@ -32,7 +32,7 @@ cores shared with other work, so that the whole path runs for real from a fresh 
 | `captioner/onnx/encoder_model.onnx` | `pixel_values` -> `last_hidden_state` f32 [B, 65, 192] |
 | `captioner/onnx/decoder_model_merged.onnx` | `input_ids` int64 [B, n], `encoder_hidden_states`, `past_key_values.{{0,1}}.{{key,value}}` f32 [B, 3, past, 64] (past may be 0) -> `logits`, `present.*` |
 | `llm/model.safetensors` | `LlamaForCausalLM`, float16: keywords of an item (`prompts/keywords.v1.txt`), the look a person prefers (`prompts/preference.v1.txt`) |
-| `memory/memory.safetensors` | of {remembered} things one training drawing each, `latents` int8 [M, 12, 16, 16] with `scales` [12] (not scaled by `scaling_factor`), and CLIP's `embeddings` of their titles, alone and with each style's words, f16 [M, 7, 128]; which they are: `memory/stickers.json` |
+| `memory/memory.safetensors` | of {remembered} things one training drawing each, `latents` int8 [M, 12, 16, 16] with `scales` [12] (not scaled by `scaling_factor`), and CLIP's `embeddings` of their titles, alone and with each style's words, f16 [M, 7, 128], and how large each style draws, `extents` [7]; which they are: `memory/stickers.json` |
 | `heldout.json` | the `style:thing` pairs that nothing here was trained on |
 
 - Pictures are 128x128 RGB on white; lay transparent ones on white first.

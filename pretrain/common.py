@@ -24,7 +24,8 @@ SIZE = 128
 LONGEST_STEP = 60  # seconds; a process that slept longer was suspended, and has not trained
 HELD_OUT_SHARE = 0.05
 MIN_STYLES_TO_HOLD_OUT = 3
-REMEMBERED_HANDS = ["fluent-flat", "noto", "twemoji", "emojione", "fxemoji", "fluent-3d"]  # one drawing of a thing is kept: from flat ones other hands are taken on best
+PAPER = 245  # from here on a pixel is not drawn on
+REMEMBERED_HANDS = ["fluent-flat", "twemoji", "emojione", "fxemoji", "noto", "fluent-3d"]  # one drawing of a thing is kept: from flat ones other hands are taken on best
 
 
 @dataclass
@@ -69,6 +70,34 @@ def load_stickers(folder, work):
     pairs = hold_out(rows)
     held = np.array([(r["concept"], r["style"]) in pairs for r in rows])
     return Stickers(rows, np.load(cache), np.flatnonzero(~held), np.flatnonzero(held))
+
+
+def drawn_box(pixels):
+    """Where a sticker [3, H, W] is drawn on: top, bottom, left, right; the whole where it is white."""
+    ink = pixels.min(0) < PAPER
+    rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
+    return (rows[0], rows[-1] + 1, columns[0], columns[-1] + 1) if len(rows) else (0, pixels.shape[1], 0, pixels.shape[2])
+
+
+def hand_extents(stickers):
+    """The longer side, in pixels, that each hand mostly draws things in: that tells hands apart as much as how they draw."""
+    sizes = {}
+    for row in stickers.train.tolist():
+        top, bottom, left, right = drawn_box(stickers.pixels[row])
+        sizes.setdefault(stickers.rows[row]["style"], []).append(max(bottom - top, right - left))
+    return {style: int(np.median(of_style)) for style, of_style in sorted(sizes.items())}
+
+
+def fitted(pixels, extent):
+    """A sticker [3, 128, 128] uint8 as another hand might place it: in the middle, its longer side of `extent` pixels."""
+    top, bottom, left, right = drawn_box(pixels)
+    scale = extent / max(bottom - top, right - left)
+    size = tuple(max(1, round(scale * side)) for side in (right - left, bottom - top))
+    image = Image.new("RGB", (SIZE, SIZE), "white")
+    image.paste(
+        Image.fromarray(pixels.transpose(1, 2, 0)).crop((left, top, right, bottom)).resize(size, Image.LANCZOS),
+        ((SIZE - size[0]) // 2, (SIZE - size[1]) // 2))
+    return np.asarray(image).transpose(2, 0, 1)
 
 
 def seed_all(seed=SEED):
@@ -116,15 +145,17 @@ class Trainer:
         self.optimizer = torch.optim.AdamW(groups, lr=lr, betas=(0.9, 0.99), weight_decay=weight_decay, fused=True)
         self.ema_decay = ema
         self.ema = self._copies() if ema else None
-        self.step, self.spent, self.sums, self.count = 0, 0.0, {}, 0
+        self.step, self.spent, self.sums, self.count, self.warm_from = 0, 0.0, {}, 0, 0
         if self.path.exists():
             state = torch.load(self.path, weights_only=False)
             for key, module in modules.items():
                 module.load_state_dict(state["modules"][key])
             if state["optimizer"]:
                 self.optimizer.load_state_dict(state["optimizer"])
+            else:  # an unpacked one: it warms up again
+                self.warm_from = state["step"]
             self.ema, self.step, self.spent = state["ema"], state["step"], state["spent"]
-            if ema and not self.ema:  # an unpacked one: the average begins anew, at these weights
+            if ema and not self.ema:  # and its average begins anew, at these weights
                 self.ema = self._copies()
             seed_all(SEED + self.step)
         self.last_save = self.last_tick = time.monotonic()
@@ -141,7 +172,7 @@ class Trainer:
         return {key: {name: value.clone() for name, value in module.state_dict().items()} for key, module in self.modules.items()}
 
     def update(self, loss, clip=1.0, **figures):
-        rate = self.lr * min(1, (self.step + 1) / self.warmup_steps) * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * self.progress)))
+        rate = self.lr * min(1, (self.step + 1 - self.warm_from) / self.warmup_steps) * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * self.progress)))
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["share"]
         self.optimizer.zero_grad(set_to_none=True)

@@ -23,7 +23,7 @@ from safetensors.torch import save_file
 
 from captioner import MAX_TOKENS, trained_decoder
 from clip import EMBEDDING, WIDTH, trained_clip
-from common import REMEMBERED_HANDS, hold_out, load_module, load_stickers
+from common import REMEMBERED_HANDS, SIZE, fitted, hand_extents, hold_out, load_module, load_stickers
 from prompts import STYLE_WORDS, style_words
 from language import export_language
 from tokenizer import MAX_LENGTH, caption_tokenizer, clip_tokenizer, write_caption_tokenizer, write_clip_tokenizer
@@ -388,15 +388,18 @@ def remembered(stickers):
 @torch.no_grad()
 def export_memory(stickers, clip, tokenizer, vae, out):
     """The drawings that a prompt without a picture is redrawn from: src/ml/generation/reference-memory.ts."""
-    rows = remembered(stickers)
-    latents = torch.cat([vae.encode(stickers.float_pixels(rows[at : at + 32])).latent_dist.mode() for at in range(0, len(rows), 32)])
+    rows, extents = remembered(stickers), hand_extents(stickers)
+    drawings = torch.from_numpy(np.stack([fitted(stickers.pixels[row], SIZE) for row in rows]).astype(np.float32) / 127.5 - 1)
+    latents = torch.cat([vae.encode(part).latent_dist.mode() for part in drawings.split(32)])
     scales = latents.abs().amax((0, 2, 3)) / 127
     model, titles = TextModel(clip).eval(), [stickers.rows[row]["title"] for row in rows]
     prompts = [prompt for title in titles for prompt in (title, *(f"{title}, {words}" for words in STYLE_WORDS.values()))]
     embeddings = torch.cat([model(torch.tensor([tokenizer.encode(prompt).ids])) for prompt in prompts])
     embeddings = embeddings.view(len(rows), -1, embeddings.shape[1])
     (out / "memory").mkdir(parents=True, exist_ok=True)
-    save_file({"embeddings": F.normalize(embeddings, dim=-1).half(), "latents": (latents / scales.view(-1, 1, 1)).round().to(torch.int8), "scales": scales},
+    usual = extents[REMEMBERED_HANDS[0]]  # for a prompt that names no style
+    save_file({"embeddings": F.normalize(embeddings, dim=-1).half(), "latents": (latents / scales.view(-1, 1, 1)).round().to(torch.int8).contiguous(), "scales": scales,
+               "extents": torch.tensor([float(extents.get(style, usual)) for style in (None, *STYLE_WORDS)])},
               out / "memory" / "memory.safetensors")
     write_json(out / "memory" / "stickers.json", [stickers.rows[row]["id"] for row in rows])
 

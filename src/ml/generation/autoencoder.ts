@@ -42,7 +42,7 @@ export class Autoencoder {
    *   `MODEL_FILE_MISSING` when the pack has no encoder.
    */
   async encode(image: RgbImage): Promise<Float32Array> {
-    const { heightPixels, widthPixels, scalingFactor, shiftFactor } = this.config;
+    const { heightPixels, widthPixels } = this.config;
     if (image.heightPixels !== heightPixels || image.widthPixels !== widthPixels) {
       throw new AppError("INVALID_ARGUMENT", {
         argument: "initImage",
@@ -61,8 +61,7 @@ export class Autoencoder {
       [name],
     );
     // latent_parameters is [1, 2 C, h, w]: means, then log-variances
-    const z = outputs[name].data.subarray(0, this.latentSize);
-    return z.map(x => (x - shiftFactor) * scalingFactor);
+    return this.scaled(outputs[name].data.subarray(0, this.latentSize));
   }
 
   /** The pictures of latents; `[B, C, h, w] -> B` pictures. */
@@ -85,6 +84,12 @@ export class Autoencoder {
       images.push(rgbImage(sample.data, widthPixels, heightPixels));
     }
     return images;
+  }
+
+  /** Latents as the denoiser knows them, of those that the autoencoder does; any shape. */
+  scaled(latents: Float32Array): Float32Array {
+    const { scalingFactor, shiftFactor } = this.config;
+    return latents.map(x => (x - shiftFactor) * scalingFactor);
   }
 
   /** Latents as the autoencoder knows them; any shape. */

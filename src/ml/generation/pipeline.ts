@@ -8,7 +8,8 @@
  *    unconditional: [tokens of the negative prompt; zeros].
  * 2. x_T: noise of the picture's own seed, or the noised latents of `initImage` at the timestep that strength gives; a
  *    U-Net that sees a reference has those latents beside it at every step.
- *    A pack with a memory (reference-memory.ts) has for a prompt without `initImage` a drawing of its own there.
+ *    A pack with a memory (reference-memory.ts) has for a prompt without `initImage` a drawing of its own there, as large as the style
+ *    that the prompt names draws.
  * 3. For each timestep: guided U-Net output, then one step of the sampler.
  * 4. The autoencoder decodes x_0.
  *
@@ -19,6 +20,7 @@
  * Shapes: B pictures, C x h x w latents, T tokens of width D.
  */
 import { AppError } from "../../errors/app-error.js";
+import { fittedImage } from "../nn/fitted-image.js";
 import { Random, seedFrom } from "../nn/random.js";
 import { type RgbImage } from "../nn/rgb-image.js";
 import { type ModelPack } from "../runtime/model-pack.js";
@@ -171,7 +173,13 @@ export class DiffusionPipeline {
       this.memory = null;
       throw error;
     });
-    return (await this.memory).recall(prompt);
+    const { extentPixels, latents } = await (await this.memory).recall(prompt);
+    const { autoencoder } = this.parts;
+    if (extentPixels === null) {
+      return latents;
+    }
+    const [drawing] = await autoencoder.decode(autoencoder.scaled(latents));
+    return autoencoder.unscaled(await autoencoder.encode(fittedImage(drawing, extentPixels)));
   }
 
   /** Both rows of tokens, equally long. */

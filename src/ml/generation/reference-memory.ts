@@ -8,7 +8,8 @@
  *
  * `memory/memory.safetensors`: `embeddings` `[M, P, E]`, CLIP's of prompts for each drawing (its title alone, and with every
  * style's words: a small CLIP heeds the style as much as the thing), of unit length; `latents` `[M, C, h, w]`, whole numbers to be
- * multiplied by their channel's `scales` `[C]`: latents as the autoencoder gives them.
+ * multiplied by their channel's `scales` `[C]`: latents as the autoencoder gives them; `extents` `[P]`, if there: to how many pixels on
+ * its longer side a drawing is to be fitted for each prompt, since styles differ in that too.
  *
  * Shapes: M drawings, P prompts of each, E dimension of CLIP's space, C x h x w latents.
  */
@@ -22,12 +23,20 @@ import { type PipelineConfig } from "./pipeline-config.js";
 
 const FILE = "memory/memory.safetensors";
 
+export interface Recalled {
+  /** As the autoencoder gives them; `[C, h, w]`. */
+  latents: Float32Array;
+  /** How large it is to be for the prompt, in pixels of the longer side; null: as it is. */
+  extentPixels: number | null;
+}
+
 export class ReferenceMemory {
   private constructor(
     private readonly clip: ClipEncoder,
     private readonly embeddings: StoredTensor,
     private readonly latents: StoredTensor,
     private readonly scales: StoredTensor,
+    private readonly extents: StoredTensor | undefined,
   ) {}
 
   /** @throws AppError as `ClipEncoder.load`; `FILE_MALFORMED` when the file does not hold what it must. */
@@ -37,7 +46,7 @@ export class ReferenceMemory {
     options: OnnxOptions = {},
   ): Promise<ReferenceMemory> {
     const path = pack.path(FILE);
-    const { embeddings, latents, scales } = (await loadSafetensors(path)).tensors;
+    const { embeddings, extents, latents, scales } = (await loadSafetensors(path)).tensors;
     const clip = await ClipEncoder.load(pack, options);
     const { latentChannels, latentHeight, latentWidth } = config;
     const [numDrawings = 0, numPrompts = 0] = embeddings?.shape ?? [];
@@ -45,20 +54,21 @@ export class ReferenceMemory {
       numDrawings * numPrompts > 0 &&
       isShaped(embeddings, [numDrawings, numPrompts, clip.dimension]) &&
       isShaped(latents, [numDrawings, latentChannels, latentHeight, latentWidth]) &&
-      isShaped(scales, [latentChannels]);
+      isShaped(scales, [latentChannels]) &&
+      (extents === undefined || isShaped(extents, [numPrompts]));
     if (!fits) {
       await clip.dispose();
       throw new AppError("FILE_MALFORMED", {
         path,
-        expected: "embeddings, latents and scales of drawings, of the sizes of the pack",
+        expected: "embeddings, latents, scales and extents of drawings, of the sizes of the pack",
         reason: "they are missing, or of other sizes",
       });
     }
-    return new ReferenceMemory(clip, embeddings, latents, scales);
+    return new ReferenceMemory(clip, embeddings, latents, scales, extents);
   }
 
-  /** The latents of the drawing one of whose prompts is nearest to `prompt`, as the autoencoder gives them; `[C, h, w]`. */
-  async recall(prompt: string): Promise<Float32Array> {
+  /** The drawing one of whose prompts is nearest to `prompt`. */
+  async recall(prompt: string): Promise<Recalled> {
     const [query] = await this.clip.encodeTexts([prompt]);
     const [numDrawings, numPrompts, dimension] = this.embeddings.shape;
     const all = this.embeddings.values as Float32Array;
@@ -69,10 +79,11 @@ export class ReferenceMemory {
     const nearest = Math.floor(best / numPrompts);
     const size = this.latents.values.length / numDrawings;
     const numScales = this.scales.values.length;
-    return Float32Array.from({ length: size }, (_, i) => {
+    const latents = Float32Array.from({ length: size }, (_, i) => {
       const scale = this.scales.values[Math.floor((i * numScales) / size)];
       return this.latents.values[nearest * size + i] * scale;
     });
+    return { latents, extentPixels: this.extents?.values[best % numPrompts] ?? null };
   }
 
   dispose(): Promise<void> {

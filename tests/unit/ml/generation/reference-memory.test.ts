@@ -34,9 +34,20 @@ describeWithMiniPack("ReferenceMemory", () => {
       const stored = Float32Array.from({ length: size }, (_, i) => {
         return latents.values[place * size + i] * scales.values[Math.floor(i / plane)];
       });
-      expect(cosine(await memory.recall(prompt), stored)).toBeCloseTo(1, 6);
+      expect(cosine((await memory.recall(prompt)).latents, stored)).toBeCloseTo(1, 6);
     }
     await memory.dispose();
+  });
+
+  it("knows how large the style that a prompt names draws", async () => {
+    const pack = await openModelPack(miniPackDir);
+    const memory = await ReferenceMemory.load(pack, await loadPipelineConfig(pack), options);
+    const extentOf = async (prompt: string) => (await memory.recall(prompt)).extentPixels;
+    expect(await extentOf("rocket")).toBeGreaterThan(0);
+    const bold = await extentOf("rocket, twemoji style with bold simple shapes");
+    const glossy = await extentOf("rocket, glossy 3d style");
+    await memory.dispose();
+    expect(bold).toBeGreaterThan(glossy!);
   });
 
   it("is what a prompt without a picture is drawn from, unless it is not wanted", async () => {
@@ -53,20 +64,19 @@ describeWithMiniPack("ReferenceMemory", () => {
   });
 
   it.each([
-    ["without latents", {}],
-    [
-      "of latents of another size",
-      { latents: { shape: [1, 1, 1, 1], values: Float32Array.of(1) } },
-    ],
-  ])("refuses a memory %s", async (_, changes) => {
+    ["without latents", "latents", null],
+    ["of latents of another size", "latents", { shape: [1, 1, 1, 1], values: Float32Array.of(1) }],
+    ["with another number of extents", "extents", { shape: [1], values: Float32Array.of(112) }],
+  ])("refuses a memory %s", async (_, name, tensor) => {
     const folder = await mkdtemp(join(tmpdir(), "memory-"));
     try {
       await cp(miniPackDir, folder, { recursive: true });
       await rm(join(folder, "manifest.json"));
       const path = join(folder, "memory", "memory.safetensors");
       const { metadata, tensors } = await loadSafetensors(path);
-      const { embeddings, scales } = tensors;
-      await saveSafetensors(path, { metadata, tensors: { embeddings, scales, ...changes } });
+      const others = Object.entries(tensors).filter(([own]) => own !== name);
+      const changed = Object.fromEntries(tensor ? [...others, [name, tensor]] : others);
+      await saveSafetensors(path, { metadata, tensors: changed });
       const pack = await openModelPack(folder);
       await expect(
         ReferenceMemory.load(pack, await loadPipelineConfig(pack), options),
