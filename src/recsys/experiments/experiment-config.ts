@@ -61,6 +61,8 @@ export const pictureExperimentSchema = z.strictObject({
   baseline: z.union([z.string(), z.array(z.string()).min(1)]).optional(),
   /** The arms on the contact sheet, by name; default: the first that goes by keywords, and the first with a personalizer. */
   shown: z.array(z.string()).min(1).optional(),
+  /** Items on the contact sheet, by id; default: references that the fewest of its users have. */
+  shownItems: z.array(z.string()).min(1).optional(),
   arms: z
     .array(
       z.strictObject({

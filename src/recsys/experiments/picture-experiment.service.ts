@@ -15,6 +15,7 @@ import {
   clipScore,
   preferenceText,
 } from "../../ml/metrics/clip-scores.js";
+import { AppError } from "../../errors/app-error.js";
 import type { RgbImage } from "../../ml/nn/rgb-image.js";
 import { writeAtomically } from "../../ml/nn/safetensors.js";
 import type { PersonalizerModel } from "../generation/personalizer-model.js";
@@ -149,7 +150,10 @@ export class PictureExperimentService {
   /**
    * The same things as some arms show them to several shoppers, in the experiment's first seed: one row for each of the first users,
    * with the latest pictures of the history (null where it is shorter), then for each thing its catalogue picture and each arm's.
-   * Things are references of the experiment that the fewest of these users have: their own mostly are in the hand they like already.
+   * Unless the experiment names items, they are references that the fewest of these users have: their own mostly are in the hand
+   * they like already.
+   *
+   * @throws AppError `ITEM_NOT_FOUND`; `INVALID_ARGUMENT` for an item without what a reference needs.
    */
   async sheet(
     experiment: PictureExperiment,
@@ -161,10 +165,17 @@ export class PictureExperimentService {
     const [seed] = experiment.seeds;
     const { pictures } = this.deps;
     const shown = scene.pairs.slice(0, numUsers);
-    const things = leastKnown(scene, shown).slice(0, numThings);
+    const things = namedItems(scene) ?? leastKnown(scene, shown).slice(0, numThings);
     const pairs = shown.map(({ userIndex }) =>
-      things.map(item => pairOf(shop, userIndex, item, trainTimeline(shop, userIndex))!),
-    ); // both have what a pair needs: each is of one
+      things.map(item => {
+        const pair = pairOf(shop, userIndex, item, trainTimeline(shop, userIndex));
+        if (!pair) {
+          const problem = `must be indexed and have a picture, but '${shop.ranker.itemIds[item]}' is not`;
+          throw new AppError("INVALID_ARGUMENT", { argument: "shownItems", problem });
+        }
+        return pair;
+      }),
+    );
     const drawings = new Map<string, RgbImage>();
     for (const arm of arms) {
       const model = await this.trained(scene, arm, seed, { signal });
@@ -334,6 +345,18 @@ export class PictureExperimentService {
       ),
     };
   }
+}
+
+/** The items that the experiment names for its sheet; null where it names none. @throws AppError `ITEM_NOT_FOUND` */
+function namedItems({ experiment, shop }: Scene): number[] | null {
+  const named = experiment.shownItems?.map(itemId => {
+    const index = shop.ranker.itemIds.indexOf(itemId);
+    if (index < 0) {
+      throw new AppError("ITEM_NOT_FOUND", { itemId });
+    }
+    return index;
+  });
+  return named ?? null;
 }
 
 /** Reference items of the experiment, those that the fewest of some pairs' users have first. */

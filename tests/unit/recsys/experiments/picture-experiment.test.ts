@@ -257,6 +257,17 @@ describe("PictureExperimentService", () => {
     );
   });
 
+  it("shows the items that an experiment names, and refuses one that is not there", async () => {
+    const { service } = createProcess();
+    const itemId = tiny.shop.ranker.itemIds[1];
+    const size = { arms: [experiment.arms[0]], numHistory: 1, numThings: 2, numUsers: 1 };
+    const [row] = await service.sheet({ ...experiment, shownItems: [itemId] }, size);
+    expect(row.slice(1)).toEqual(Array(2).fill(pictureOf(tiny.shop.items.get(itemId)!.blobHash!)));
+    await expect(
+      service.sheet({ ...experiment, shownItems: ["none such"] }, size),
+    ).rejects.toMatchObject({ code: "ITEM_NOT_FOUND" });
+  });
+
   it("keeps the outcomes of each arm and seed in a file of its own", async () => {
     const { service } = createProcess();
     await service.run({ ...experiment, arms: experiment.arms.slice(0, 3) });
