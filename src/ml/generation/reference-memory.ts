@@ -33,10 +33,12 @@ export interface Recalled {
 export class ReferenceMemory {
   private constructor(
     private readonly clip: ClipEncoder,
-    private readonly embeddings: StoredTensor,
-    private readonly latents: StoredTensor,
-    private readonly scales: StoredTensor,
-    private readonly extents: StoredTensor | undefined,
+    private readonly stored: {
+      embeddings: StoredTensor;
+      latents: StoredTensor;
+      scales: StoredTensor;
+      extents?: StoredTensor;
+    },
   ) {}
 
   /** @throws AppError as `ClipEncoder.load`; `FILE_MALFORMED` when the file does not hold what it must. */
@@ -64,26 +66,27 @@ export class ReferenceMemory {
         reason: "they are missing, or of other sizes",
       });
     }
-    return new ReferenceMemory(clip, embeddings, latents, scales, extents);
+    return new ReferenceMemory(clip, { embeddings, latents, scales, extents });
   }
 
   /** The drawing one of whose prompts is nearest to `prompt`. */
   async recall(prompt: string): Promise<Recalled> {
+    const { embeddings, extents, latents, scales } = this.stored;
     const [query] = await this.clip.encodeTexts([prompt]);
-    const [numDrawings, numPrompts, dimension] = this.embeddings.shape;
-    const all = this.embeddings.values as Float32Array;
+    const [numDrawings, numPrompts, dimension] = embeddings.shape;
+    const all = embeddings.values as Float32Array;
     const likeness = Array.from({ length: numDrawings * numPrompts }, (_, i) =>
       dot(query, all.subarray(i * dimension, (i + 1) * dimension)),
     );
     const best = likeness.reduce((most, x, i) => (x > likeness[most] ? i : most), 0);
     const nearest = Math.floor(best / numPrompts);
-    const size = this.latents.values.length / numDrawings;
-    const numScales = this.scales.values.length;
-    const latents = Float32Array.from({ length: size }, (_, i) => {
-      const scale = this.scales.values[Math.floor((i * numScales) / size)];
-      return this.latents.values[nearest * size + i] * scale;
+    const size = latents.values.length / numDrawings;
+    const numScales = scales.values.length;
+    const own = Float32Array.from({ length: size }, (_, i) => {
+      const scale = scales.values[Math.floor((i * numScales) / size)];
+      return latents.values[nearest * size + i] * scale;
     });
-    return { latents, extentPixels: this.extents?.values[best % numPrompts] ?? null };
+    return { latents: own, extentPixels: extents?.values[best % numPrompts] ?? null };
   }
 
   dispose(): Promise<void> {

@@ -15,18 +15,10 @@ import {
   clipScore,
   preferenceText,
 } from "../../ml/metrics/clip-scores.js";
-import { AppError } from "../../errors/app-error.js";
 import type { RgbImage } from "../../ml/nn/rgb-image.js";
 import { writeAtomically } from "../../ml/nn/safetensors.js";
 import type { PersonalizerModel } from "../generation/personalizer-model.js";
-import {
-  assertEnough,
-  judgingPairs,
-  type Pair,
-  pairOf,
-  pairRetrieval,
-  trainTimeline,
-} from "../reflection/pairs.js";
+import { assertEnough, judgingPairs, type Pair, pairRetrieval } from "../reflection/pairs.js";
 import { personalizerConfig } from "../reflection/personalizer-config.js";
 import { PictureJudge } from "../reflection/picture-judge.js";
 import type { ShopSnapshot } from "../reflection/shop-snapshot.js";
@@ -37,6 +29,7 @@ import {
   numCandidatesOf,
   type PictureExperiment,
 } from "./experiment-config.js";
+import { sheetPairs } from "./sheet-pairs.js";
 import { pictureWork, trainingWork, WorkClock } from "./work-clock.js";
 
 /** What one picture did. */
@@ -150,10 +143,8 @@ export class PictureExperimentService {
   /**
    * The same things as some arms show them to several shoppers, in the experiment's first seed: one row for each of the first users,
    * with the latest pictures of the history (null where it is shorter), then for each thing its catalogue picture and each arm's.
-   * Unless the experiment names items, they are references that the fewest of these users have: their own mostly are in the hand
-   * they like already.
    *
-   * @throws AppError `ITEM_NOT_FOUND`; `INVALID_ARGUMENT` for an item without what a reference needs.
+   * @throws AppError as `sheetPairs`.
    */
   async sheet(
     experiment: PictureExperiment,
@@ -164,18 +155,7 @@ export class PictureExperimentService {
     const { shop } = scene;
     const [seed] = experiment.seeds;
     const { pictures } = this.deps;
-    const shown = scene.pairs.slice(0, numUsers);
-    const things = namedItems(scene) ?? leastKnown(scene, shown).slice(0, numThings);
-    const pairs = shown.map(({ userIndex }) =>
-      things.map(item => {
-        const pair = pairOf(shop, userIndex, item, trainTimeline(shop, userIndex));
-        if (!pair) {
-          const problem = `must be indexed and have a picture, but '${shop.ranker.itemIds[item]}' is not`;
-          throw new AppError("INVALID_ARGUMENT", { argument: "shownItems", problem });
-        }
-        return pair;
-      }),
-    );
+    const pairs = sheetPairs(scene, { numThings, numUsers });
     const drawings = new Map<string, RgbImage>();
     for (const arm of arms) {
       const model = await this.trained(scene, arm, seed, { signal });
@@ -193,7 +173,10 @@ export class PictureExperimentService {
     const rowOf = async ([first, ...others]: readonly Pair[]) => {
       const history = first.historyItemIds.flatMap(id => shop.items.get(id)?.blobHash ?? []);
       const latest = Array.from({ length: numHistory }, (_, n) => history.at(n - numHistory));
-      const row = await Promise.all(latest.map(hash => (hash ? pictures.load(hash) : null)));
+      const row: (RgbImage | null)[] = [];
+      for (const hash of latest) {
+        row.push(hash === undefined ? null : await pictures.load(hash));
+      }
       for (const { blobHash, itemId, userId } of [first, ...others]) {
         const own = arms.map(({ name }) => drawings.get(`${name} ${userId} ${itemId}`)!);
         row.push(await pictures.load(blobHash), ...own);
@@ -345,26 +328,6 @@ export class PictureExperimentService {
       ),
     };
   }
-}
-
-/** The items that the experiment names for its sheet; null where it names none. @throws AppError `ITEM_NOT_FOUND` */
-function namedItems({ experiment, shop }: Scene): number[] | null {
-  const named = experiment.shownItems?.map(itemId => {
-    const index = shop.ranker.itemIds.indexOf(itemId);
-    if (index < 0) {
-      throw new AppError("ITEM_NOT_FOUND", { itemId });
-    }
-    return index;
-  });
-  return named ?? null;
-}
-
-/** Reference items of the experiment, those that the fewest of some pairs' users have first. */
-function leastKnown({ pairs, shop }: Scene, shown: readonly Pair[]): number[] {
-  const known = shown.map(({ userIndex }) => new Set(shop.timelines[userIndex]));
-  const owners = (item: number) => known.filter(items => items.has(item)).length;
-  const items = [...new Set(pairs.map(({ itemIndex }) => itemIndex))];
-  return items.sort((a, b) => owners(a) - owners(b));
 }
 
 function configOf(experiment: PictureExperiment, arm: ExperimentArm) {

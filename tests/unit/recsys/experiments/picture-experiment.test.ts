@@ -253,7 +253,7 @@ describe("PictureExperimentService", () => {
     expect(names()).toEqual(["keyword-only", "RAGAR"]);
     expect(names(["without reward", "ORI"])).toEqual(["without reward", "ORI"]);
     expect(() => names(["none such"])).toThrow(
-      expect.objectContaining({ code: "INVALID_ARGUMENT" }),
+      expect.objectContaining({ code: "INVALID_ARGUMENT" }) as Error,
     );
   });
 
