@@ -52,8 +52,8 @@ with an image guidance of 1): outlines come from the reference, colours, shading
 from noise alone and without guidance** (t = 999 and 499; `default_*` in `model_index.json`): first trained as a diffusion model
 (`pretrain/unet.py`), then on these two steps, with critics of hands (`pretrain/fewstep.py`). More steps, or guidance, are no better.
 
-**From words**: the drawing in `memory/` whose title is nearest to the prompt is redrawn, or, with zeros as reference, nothing is:
-which the two steps were hardly trained for.
+**From words**: the drawing in `memory/` whose title is nearest to the prompt is redrawn, decoded, scaled to the style's `extents` (pixels of the
+longer side, in the middle) and encoded; or, with zeros as reference, nothing is: which the two steps were hardly trained for.
 
 Style is told by the image tokens or by words (`styles.json`):
 

@@ -5,7 +5,9 @@ import { join } from "node:path";
 import { loadPipelineConfig } from "../../../../src/ml/generation/pipeline-config.js";
 import { DiffusionPipeline } from "../../../../src/ml/generation/pipeline.js";
 import { ReferenceMemory } from "../../../../src/ml/generation/reference-memory.js";
+
 import { cosine } from "../../../../src/ml/nn/cosine.js";
+import { drawnBox } from "../../../../src/ml/nn/fitted-image.js";
 import { loadSafetensors, saveSafetensors } from "../../../../src/ml/nn/safetensors.js";
 import { openModelPack } from "../../../../src/ml/runtime/model-pack.js";
 import { describeWithMiniPack, miniPackDir } from "../runtime/mini-pack.js";
@@ -48,6 +50,20 @@ describeWithMiniPack("ReferenceMemory", () => {
     const glossy = await extentOf("rocket, glossy 3d style");
     await memory.dispose();
     expect(bold).toBeGreaterThan(glossy!);
+  });
+
+  it("is drawn as large as the style that a prompt names draws", async () => {
+    const pipeline = await DiffusionPipeline.load(await openModelPack(miniPackDir), options);
+    const extentOf = async (style: string) => {
+      const prompt = `rocket, ${style}`;
+      const [image] = await pipeline.generate({ prompt, seed: 1, numImages: 1 });
+      const { columns, rows } = drawnBox(image);
+      return Math.max(columns.length, rows.length);
+    };
+    const bold = await extentOf("twemoji style with bold simple shapes");
+    const glossy = await extentOf("glossy 3d style");
+    await pipeline.dispose();
+    expect(bold).toBeGreaterThan(glossy);
   });
 
   it("is what a prompt without a picture is drawn from, unless it is not wanted", async () => {
