@@ -64,6 +64,17 @@ describeOnEveryDatabase("jobs", (open, kind) => {
     return { jobs, queue, service, worker, logged };
   }
 
+  /** What is next in the queue: an entry can be claimed from the clock's next tick on. */
+  async function claimNext(queue: JobQueue): Promise<JobRow> {
+    for (;;) {
+      const claimed = await queue.claim("INDEX");
+      if (claimed) {
+        return claimed;
+      }
+      await new Promise(resolve => setTimeout(resolve, 5));
+    }
+  }
+
   const numEntries = async () => {
     const { rows } = await db.pool.query<{ n: number }>(
       "SELECT count(*)::int AS n FROM pgboss.job",
@@ -251,15 +262,15 @@ describeOnEveryDatabase("jobs", (open, kind) => {
     const dead = await createProcess();
     const { id } = await dead.service.request("INDEX", {});
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
-      const claimed = await dead.queue.claim("INDEX");
+      const claimed = await claimNext(dead.queue);
       expect(claimed).toMatchObject({ id, attempts: attempt });
-      dead.queue.abandon(claimed!); // it says no more, as if it were killed
+      dead.queue.abandon(claimed); // it says no more, as if it were killed
       const other = await createProcess(undefined, { lostAfterMs: 1 });
       await other.queue.reconcile();
       const expected = attempt < MAX_ATTEMPTS ? "QUEUED" : "FAILED";
       expect(await other.service.get(id)).toMatchObject({ state: expected });
       // Whatever the lost attempt still records is refused.
-      await dead.jobs.complete(claimed!, "too late");
+      await dead.jobs.complete(claimed, "too late");
       expect(await other.service.get(id)).toMatchObject({ state: expected, result: null });
     }
     expect(await dead.service.get(id)).toMatchObject({ errorCode: "WORKER_LOST", attempts: 3 });
@@ -269,7 +280,7 @@ describeOnEveryDatabase("jobs", (open, kind) => {
   it("leaves a job alone whose worker gave a sign of life lately, or runs here", async () => {
     const alive = await createProcess(undefined, { lostAfterMs: 1 });
     const { id } = await alive.service.request("INDEX", {});
-    await alive.queue.claim("INDEX");
+    await claimNext(alive.queue);
     await (await createProcess()).queue.reconcile();
     await alive.queue.reconcile();
     expect((await alive.service.get(id)).state).toBe("RUNNING");
@@ -278,10 +289,7 @@ describeOnEveryDatabase("jobs", (open, kind) => {
   it("takes all running jobs back when it is the only process and starts", async () => {
     const dead = await createProcess();
     const { id } = await dead.service.request("INDEX", {});
-    // An entry can be claimed from the clock's next tick on.
-    while (!(await dead.queue.claim("INDEX"))) {
-      await new Promise(resolve => setTimeout(resolve, 5));
-    }
+    await claimNext(dead.queue);
     const { service } = await createProcess(
       { INDEX: async () => "again" },
       { isOnlyProcess: true },
@@ -297,8 +305,8 @@ describeOnEveryDatabase("jobs", (open, kind) => {
       "UPDATE pgboss.job SET state = 'active', started_on = now() - interval '1 minute'",
     );
     await queue.reconcile();
-    const claimed = [await queue.claim("INDEX"), await queue.claim("INDEX")];
-    expect(claimed.map(row => row?.id).sort()).toEqual([job.id, id].sort()); // the order of entries made at one time is open
+    const claimed = [await claimNext(queue), await claimNext(queue)];
+    expect(claimed.map(row => row.id).sort()).toEqual([job.id, id].sort()); // the order of entries made at one time is open
   });
 
   it("finishes the running job when it stops", async () => {
