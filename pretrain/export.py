@@ -397,6 +397,7 @@ def export_memory(stickers, clip, tokenizer, vae, out):
     embeddings = torch.cat([model(torch.tensor([tokenizer.encode(prompt).ids])) for prompt in prompts])
     embeddings = embeddings.view(len(rows), -1, embeddings.shape[1])
     (out / "memory").mkdir(parents=True, exist_ok=True)
+    print("pixels of the longer side:", extents)
     usual = extents[REMEMBERED_HANDS[0]]  # for a prompt that names no style
     save_file({"embeddings": F.normalize(embeddings, dim=-1).half(), "latents": (latents / scales.view(-1, 1, 1)).round().to(torch.int8).contiguous(), "scales": scales,
                "extents": torch.tensor([float(extents.get(style, usual)) for style in (None, *STYLE_WORDS)])},

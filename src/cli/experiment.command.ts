@@ -43,12 +43,13 @@ export function experimentCommand(context: CliContext): Command {
     .option("--output <file>", "where the results go; default results/<name>.json")
     .option(
       "--sheet <file>",
-      "a PNG of eight users: history, then two things, each with its pictures in the shown arms",
+      "a PNG of eight users: history, then the same items for all, each with its pictures in the shown arms",
     )
     .option("--json", "print one JSON line")
     .action(async (file: string, { json, output, scale, sheet }: Options) => {
       const given = await readJsonFile(file, "an experiment", pictureExperimentSchema);
       const experiment = scaledExperiment(given, scale);
+      const arms = shownArmsOf(experiment); // refused before hours of work, not after
       const name = scale === undefined ? experiment.name : `${experiment.name}-${scale}`;
       const path = output ?? join("results", `${name}.json`);
       const command = `vitrine experiment ${file}${scale === undefined ? "" : ` --scale ${scale}`}`;
@@ -88,7 +89,7 @@ export function experimentCommand(context: CliContext): Command {
         if (sheet !== undefined) {
           const rows = await services.pictureExperiments.sheet(
             experiment,
-            { arms: shownArmsOf(experiment), ...SHEET },
+            { arms, ...SHEET },
             opened.signal,
           );
           await mkdir(dirname(sheet), { recursive: true });

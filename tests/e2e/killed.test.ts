@@ -33,6 +33,7 @@ describeWithMiniPack("a demo that is killed again and again", () => {
     await runCliUntilKilled(demo, env, { line: /^stickers .*items/m, afterMs: 300 });
     await runCliUntilKilled(demo, env, { line: /^index/m, afterMs: 200 });
     await runCliUntilKilled(demo, env, { line: /^ranker/m, afterMs: 50 });
+    await runCliUntilKilled(demo, env, { line: /^ranker .*epoch/m, afterMs: 0 });
     const killed = await runCliJson<{ file: string; deltaR: number }>(demo, env);
 
     expect(basename(killed.file)).toBe(basename(whole.file)); // named by its SHA-256

@@ -7,6 +7,7 @@
  *
  * The model is an ONNX file that the user names: `image` `[1, 3, 224, 224]` of (value - 128) / 128 to `features`.
  */
+import { blended, tapsOf } from "../nn/bilinear.js";
 import { type RgbImage } from "../nn/rgb-image.js";
 import { type OnnxOptions, type OnnxOutput, OnnxSession } from "../runtime/onnx-session.js";
 
@@ -74,30 +75,14 @@ function channelStatistics({ data, dims }: OnnxOutput): { means: number[]; devia
 
 /** Bilinear, pixel centres at halves; `[H, W, 3] -> [3, side, side]`, 0 … 255. */
 export function resizedPlanes(image: RgbImage, side: number): Float32Array {
-  const { heightPixels, pixels, widthPixels } = image;
-  const [rows, columns] = [taps(heightPixels, side), taps(widthPixels, side)];
+  const [rows, columns] = [tapsOf(image.heightPixels, side), tapsOf(image.widthPixels, side)];
   const planes = new Float32Array(3 * side * side);
-  for (let y = 0; y < side; y++) {
-    const top = rows[y];
-    for (let x = 0; x < side; x++) {
-      const left = columns[x];
+  for (const [y, row] of rows.entries()) {
+    for (const [x, column] of columns.entries()) {
       for (let channel = 0; channel < 3; channel++) {
-        const at = (row: number, column: number) =>
-          pixels[3 * (row * widthPixels + column) + channel];
-        const above = at(top.low, left.low) * (1 - left.part) + at(top.low, left.high) * left.part;
-        const below =
-          at(top.high, left.low) * (1 - left.part) + at(top.high, left.high) * left.part;
-        planes[(channel * side + y) * side + x] = above * (1 - top.part) + below * top.part;
+        planes[(channel * side + y) * side + x] = blended(image, row, column, channel);
       }
     }
   }
   return planes;
-}
-
-function taps(size: number, side: number): { low: number; high: number; part: number }[] {
-  return Array.from({ length: side }, (_, i) => {
-    const place = Math.min(Math.max(((i + 0.5) * size) / side - 0.5, 0), size - 1);
-    const low = Math.floor(place);
-    return { low, high: Math.min(low + 1, size - 1), part: place - low };
-  });
 }

@@ -4,6 +4,7 @@
  *
  * Shapes: H x W pixels, `[H, W, 3]`.
  */
+import { blended, type Tap, tapsOf } from "./bilinear.js";
 import { type RgbImage } from "./rgb-image.js";
 
 /** A pixel whose darkest channel is at least this is paper. */
@@ -39,36 +40,29 @@ export function drawnBox({ heightPixels, pixels, widthPixels }: RgbImage): {
 
 /** A picture of the same size with what is drawn in its middle, the longer side of that `extentPixels` long; bilinear. */
 export function fittedImage(image: RgbImage, extentPixels: number): RgbImage {
-  const { heightPixels, pixels, widthPixels } = image;
+  const { heightPixels, widthPixels } = image;
   const { columns, rows } = drawnBox(image);
   const scale = extentPixels / Math.max(rows.length, columns.length);
   const down = placed(rows, scale, heightPixels);
   const across = placed(columns, scale, widthPixels);
-  const fitted = new Uint8Array(pixels.length).fill(255);
-  for (const [y, { far: below, near: above, part: toBelow }] of down) {
-    for (const [x, { far: right, near: left, part: toRight }] of across) {
+  const pixels = new Uint8Array(image.pixels.length).fill(255);
+  for (const [y, row] of down) {
+    for (const [x, column] of across) {
       for (let channel = 0; channel < 3; channel++) {
-        const at = (row: number, column: number) =>
-          pixels[3 * (row * widthPixels + column) + channel];
-        const upper = at(above, left) * (1 - toRight) + at(above, right) * toRight;
-        const lower = at(below, left) * (1 - toRight) + at(below, right) * toRight;
-        fitted[3 * (y * widthPixels + x) + channel] = Math.round(
-          upper * (1 - toBelow) + lower * toBelow,
-        );
+        const value = blended(image, row, column, channel);
+        pixels[3 * (y * widthPixels + x) + channel] = Math.round(value);
       }
     }
   }
-  return { widthPixels, heightPixels, pixels: fitted };
+  return { widthPixels, heightPixels, pixels };
 }
 
-/** For each place of `size` that the scaled span comes to lie on: the two source places between which it looks, and how far. */
-function placed({ length, start }: Span, scale: number, size: number) {
+/** For each place of `size` that the scaled span comes to lie on, where it looks. */
+function placed({ length, start }: Span, scale: number, size: number): [number, Tap][] {
   const own = Math.min(size, Math.max(1, Math.round(length * scale)));
   const offset = Math.floor((size - own) / 2);
-  return Array.from({ length: own }, (_, i) => {
-    const place = Math.min(Math.max(((i + 0.5) * length) / own - 0.5, 0), length - 1);
-    const near = start + Math.floor(place);
-    const far = Math.min(near + 1, start + length - 1);
-    return [offset + i, { near, far, part: place % 1 }] as const;
-  });
+  return tapsOf(length, own).map(({ high, low, part }, i) => [
+    offset + i,
+    { low: start + low, high: start + high, part },
+  ]);
 }

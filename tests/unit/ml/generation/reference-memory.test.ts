@@ -5,12 +5,32 @@ import { join } from "node:path";
 import { loadPipelineConfig } from "../../../../src/ml/generation/pipeline-config.js";
 import { DiffusionPipeline } from "../../../../src/ml/generation/pipeline.js";
 import { ReferenceMemory } from "../../../../src/ml/generation/reference-memory.js";
-
 import { cosine } from "../../../../src/ml/nn/cosine.js";
 import { drawnBox } from "../../../../src/ml/nn/fitted-image.js";
-import { loadSafetensors, saveSafetensors } from "../../../../src/ml/nn/safetensors.js";
+import {
+  loadSafetensors,
+  saveSafetensors,
+  type StoredTensor,
+} from "../../../../src/ml/nn/safetensors.js";
 import { openModelPack } from "../../../../src/ml/runtime/model-pack.js";
 import { describeWithMiniPack, miniPackDir } from "../runtime/mini-pack.js";
+
+type StoredTensors = Record<string, StoredTensor>;
+
+function without(memory: StoredTensors, name: string): StoredTensors {
+  return Object.fromEntries(Object.entries(memory).filter(([own]) => own !== name));
+}
+
+/** The bundled pack with another memory, in a folder that the caller removes. */
+async function changedPack(change: (memory: StoredTensors) => StoredTensors): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "memory-"));
+  await cp(miniPackDir, folder, { recursive: true });
+  await rm(join(folder, "manifest.json"));
+  const path = join(folder, "memory", "memory.safetensors");
+  const { metadata, tensors } = await loadSafetensors(path);
+  await saveSafetensors(path, { metadata, tensors: change(tensors) });
+  return folder;
+}
 
 describeWithMiniPack("ReferenceMemory", () => {
   const options = { numThreads: 1 };
@@ -52,18 +72,26 @@ describeWithMiniPack("ReferenceMemory", () => {
     expect(bold).toBeGreaterThan(glossy!);
   });
 
-  it("is drawn as large as the style that a prompt names draws", async () => {
-    const pipeline = await DiffusionPipeline.load(await openModelPack(miniPackDir), options);
-    const extentOf = async (style: string) => {
-      const prompt = `rocket, ${style}`;
-      const [image] = await pipeline.generate({ prompt, seed: 1, numImages: 1 });
-      const { columns, rows } = drawnBox(image);
-      return Math.max(columns.length, rows.length);
+  it("is drawn as large as its extents say", async () => {
+    const extentOf = async (change: (memory: StoredTensors) => StoredTensors) => {
+      const folder = await changedPack(change);
+      try {
+        const pipeline = await DiffusionPipeline.load(await openModelPack(folder), options);
+        const [image] = await pipeline.generate({ prompt: "rocket", seed: 1, numImages: 1 });
+        await pipeline.dispose();
+        const { columns, rows } = drawnBox(image);
+        return Math.max(columns.length, rows.length);
+      } finally {
+        await rm(folder, { recursive: true });
+      }
     };
-    const bold = await extentOf("twemoji style with bold simple shapes");
-    const glossy = await extentOf("glossy 3d style");
-    await pipeline.dispose();
-    expect(bold).toBeGreaterThan(glossy);
+    const shrunk = await extentOf(({ extents, ...others }) => ({
+      ...others,
+      extents: { ...extents, values: extents.values.map(() => 64) },
+    }));
+    const asStored = await extentOf(memory => without(memory, "extents"));
+    expect(Math.abs(shrunk - 64)).toBeLessThan(16);
+    expect(asStored).toBeGreaterThan(112);
   });
 
   it("is what a prompt without a picture is drawn from, unless it is not wanted", async () => {
@@ -84,15 +112,10 @@ describeWithMiniPack("ReferenceMemory", () => {
     ["of latents of another size", "latents", { shape: [1, 1, 1, 1], values: Float32Array.of(1) }],
     ["with another number of extents", "extents", { shape: [1], values: Float32Array.of(112) }],
   ])("refuses a memory %s", async (_, name, tensor) => {
-    const folder = await mkdtemp(join(tmpdir(), "memory-"));
+    const folder = await changedPack(memory =>
+      tensor ? { ...memory, [name]: tensor } : without(memory, name),
+    );
     try {
-      await cp(miniPackDir, folder, { recursive: true });
-      await rm(join(folder, "manifest.json"));
-      const path = join(folder, "memory", "memory.safetensors");
-      const { metadata, tensors } = await loadSafetensors(path);
-      const others = Object.entries(tensors).filter(([own]) => own !== name);
-      const changed = Object.fromEntries(tensor ? [...others, [name, tensor]] : others);
-      await saveSafetensors(path, { metadata, tensors: changed });
       const pack = await openModelPack(folder);
       await expect(
         ReferenceMemory.load(pack, await loadPipelineConfig(pack), options),
