@@ -4,6 +4,8 @@ import argparse
 import json
 from pathlib import Path
 
+from safetensors.numpy import load_file
+
 from export import ATTRIBUTION, LICENSE, write_manifest
 
 CARD = """---
@@ -32,7 +34,8 @@ cores shared with other work, so that the whole path runs for real from a fresh 
 | `captioner/onnx/encoder_model.onnx` | `pixel_values` -> `last_hidden_state` f32 [B, 65, 192] |
 | `captioner/onnx/decoder_model_merged.onnx` | `input_ids` int64 [B, n], `encoder_hidden_states`, `past_key_values.{{0,1}}.{{key,value}}` f32 [B, 3, past, 64] (past may be 0) -> `logits`, `present.*` |
 | `llm/model.safetensors` | `LlamaForCausalLM`, float16: keywords of an item (`prompts/keywords.v1.txt`), the look a person prefers (`prompts/preference.v1.txt`) |
-| `memory/memory.safetensors` | of {remembered} things one training drawing each, `latents` int8 [M, 12, 16, 16] with `scales` [12] (not scaled by `scaling_factor`), and CLIP's `embeddings` of their titles, alone and with each style's words, f16 [M, 7, 128], and how large each style draws, `extents` [7]; which they are: `memory/stickers.json` |
+| `memory/memory.safetensors` | of {things} things up to two training drawings each, {remembered} in all (`things` [M] says of which), `latents` int8 [M, 12, 16, 16] with `scales` [12] (not scaled by `scaling_factor`), and CLIP's `embeddings` of their titles, alone and with each style's words, f16 [{things}, 7, 128], and how large each style draws, `extents` [7]; which they are: `memory/stickers.json` |
+| `style_classifier/model.onnx` | `pixel_values` f32 [B, 3, 128, 128] in [-1, 1] -> `logits` f32 [B, 6]: which style a picture is in (labels in its `config.json`) |
 | `heldout.json` | the `style:thing` pairs that nothing here was trained on |
 
 - Pictures are 128x128 RGB on white; lay transparent ones on white first.
@@ -53,7 +56,8 @@ from noise alone and without guidance** (t = 999 and 499; `default_*` in `model_
 (`pretrain/unet.py`), then on these two steps, with critics of hands (`pretrain/fewstep.py`). More steps, or guidance, are no better.
 
 **From words**: the drawing in `memory/` whose title is nearest to the prompt is redrawn, decoded, scaled to the style's `extents` (pixels of the
-longer side, in the middle) and encoded; or, with zeros as reference, nothing is: which the two steps were hardly trained for.
+longer side, in the middle) and encoded. Where a thing has two drawings and the prompt names a style, both are redrawn, and the picture is kept
+that `style_classifier/` finds to be more in that style. With zeros as reference nothing is redrawn: which the two steps were hardly trained for.
 
 Style is told by the image tokens or by words (`styles.json`):
 
@@ -65,7 +69,8 @@ the training text.
 ## Figures
 
 Printed by `vitrine models measure --features … --lpips …` on 200 of the {held_out} held-out (thing, style) pairs (autoencoder, CLIP's
-R@1 and R@5, captioner's F1, the judge, which goes by MobileNetV2's features and colours) and by `python pretrain/measure.py` (the rest).
+R@1 and R@5, captioner's F1, the judge, which goes by MobileNetV2's features and colours; the pack's own `style_classifier/` goes by the encoder's features and
+colours, so the two share that colours matter) and by `python pretrain/measure.py` (the rest).
 
 {figures}
 
@@ -115,6 +120,7 @@ def figures_of(m):
             (f"CLIP image -> caption among {c['among']}: R@1, R@5", f"{c['image_to_caption_r1']:.2f}, {c['image_to_caption_r5']:.2f}"),
             ("CLIP zero-shot style by words", f"{c['style_by_words_accuracy']:.2f}"),
             ("language model: F1 of the keywords, from caption and title / from a caption that names another thing", "{captionAndTitle:.2f} / {wrongThingInCaption:.2f}".format(**m["language"]["keywordF1"])),
+            ("style classifier: right, of all held out", f"{m['style_classifier']['accuracy']:.2f}"),
             ("captioner: word F1, whole title right", f"{m['captioner']['word_f1']:.2f}, {m['captioner']['title_exact']:.2f}")]
     if "lpips_mean" in m["autoencoder"]:
         rows.insert(1, ("autoencoder LPIPS (AlexNet), SSIM", f"{m['autoencoder']['lpips_mean']:.3f}, {m['autoencoder']['ssim_mean']:.3f}"))
@@ -123,7 +129,7 @@ def figures_of(m):
         if "text_to_image_from_words_alone" in m:
             judged.append(("so, without the memory", m["text_to_image_from_words_alone"]))
         rows += [(f"independent judge, {v['pictures']} held-out pairs, {name}: style; thing among the first 5 of {v['num_concepts_among']}, of all {v['num_concepts']:,}",
-                  f"{v['style_accuracy']:.2f}; {v['concept_top5_among']:.2f}, {v['concept_top5_of_all']:.2f}") for name, v in judged]
+                  f"{v['style_accuracy']:.3f}; {v['concept_top5_among']:.3f}, {v['concept_top5_of_all']:.3f}") for name, v in judged]
     lines = ["| redrawn in the held-out style | judged to be in it | CLIP cosine to the real drawing | to the reference | PSNR to the reference |", "|---|--:|--:|--:|--:|"]
     lines.append(f"| reference itself | {r['reference_itself']['judged_wanted_style']:.2f} | {r['reference_itself']['clip_to_target']:.2f} | 1.00 | |")
     for key, v in r.items():
@@ -144,8 +150,10 @@ def main():
     training = ["| model | steps | minutes | last training loss |", "|---|--:|--:|--:|"]
     training += [f"| {k} | {v['steps']:,} | {v['minutes']:.0f} | {v['last']['loss']:.4g} |" for k, v in m["training"].items()]
     credit = [f"- {a['work']}{' (`' + a['style'] + '`)' if 'style' in a else ''}: {a['author']}, {a['license']}" + (f", <{a['url']}>" if "url" in a else "") + f" (npm: {a['package']})" for a in ATTRIBUTION]
+    remembered = len(json.loads((pack / "memory" / "stickers.json").read_text()))
+    things = load_file(pack / "memory" / "memory.safetensors")["embeddings"].shape[0]
     text = CARD.format(trained_on=f"{m['trained_on']:,}", held_out=m["held_out"], figures=figures_of(m), training="\n".join(training),
-                       judge=m["redraw"]["judge_accuracy_on_real_held_out"], remembered=f"{len(json.loads((pack / 'memory' / 'stickers.json').read_text())):,}", attribution="\n".join(credit),
+                       judge=m["redraw"]["judge_accuracy_on_real_held_out"], remembered=f"{remembered:,}", things=f"{things:,}", attribution="\n".join(credit),
                        styles="\n".join(f"- `{k}`: {v}" for k, v in styles.items()))
     (pack / "README.md").write_text(text, "utf-8")
     print(f"{pack}: {write_manifest(pack) / 2**20:.1f} MiB, {LICENSE}")

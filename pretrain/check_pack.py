@@ -119,13 +119,22 @@ def llm(folder):
     return f"LlamaForCausalLM, {sum(p.numel() for p in model.parameters()):,} parameters, logits {list(logits.shape)}"
 
 
+def style_classifier(folder):
+    labels = config_of(folder)["id2label"]
+    processor = AutoImageProcessor.from_pretrained(folder)
+    pixels = processor(np.zeros((64, 64, 3), np.uint8), return_tensors="np")["pixel_values"].astype(np.float32)
+    logits = run(folder / "model.onnx", pixel_values=pixels)["logits"]
+    assert logits.shape == (1, len(labels)), logits.shape
+    return f"logits {list(logits.shape)}: {', '.join(labels.values())}"
+
+
 def onnx_type(path, name):
     kinds = {i.name: i.type for i in onnxruntime.InferenceSession(str(path), providers=CPU).get_inputs()}
     return {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(int64)": np.int64, "tensor(int32)": np.int32}[kinds[name]]
 
 
 PARTS = {"tokenizer": tokenizer, "text_encoder": text_encoder, "unet": unet, "vae_encoder": vae, "vae_decoder": vae,
-         "scheduler": scheduler, "image_projection": image_projection, "clip": clip, "captioner": captioner, "llm": llm}
+         "scheduler": scheduler, "image_projection": image_projection, "clip": clip, "captioner": captioner, "llm": llm, "style_classifier": style_classifier}
 
 
 def main():

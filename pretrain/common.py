@@ -25,7 +25,8 @@ LONGEST_STEP = 60  # seconds; a process that slept longer was suspended, and has
 HELD_OUT_SHARE = 0.05
 MIN_STYLES_TO_HOLD_OUT = 3
 PAPER = 245  # from here on a pixel is not drawn on
-REMEMBERED_HANDS = ["fluent-flat", "twemoji", "emojione", "fxemoji", "noto", "fluent-3d"]  # one drawing of a thing is kept: from flat ones other hands are taken on best
+REMEMBERED_HANDS = ["fluent-flat", "twemoji", "emojione", "fxemoji", "noto", "fluent-3d"]  # whose drawings are kept: from flat ones other hands are taken on best
+REMEMBERED_DRAWINGS = 2  # of each thing, by the first of these hands that drew it
 
 
 @dataclass

@@ -23,9 +23,10 @@ from safetensors.torch import save_file
 
 from captioner import MAX_TOKENS, trained_decoder
 from clip import EMBEDDING, WIDTH, trained_clip
-from common import REMEMBERED_HANDS, SIZE, fitted, hand_extents, hold_out, load_module, load_stickers
+from common import REMEMBERED_DRAWINGS, REMEMBERED_HANDS, SIZE, fitted, hand_extents, hold_out, load_module, load_stickers
 from prompts import STYLE_WORDS, style_words
 from language import export_language
+from style import trained_classifier
 from tokenizer import MAX_LENGTH, caption_tokenizer, clip_tokenizer, write_caption_tokenizer, write_clip_tokenizer
 from unet import IMAGE_TOKENS, SCHEDULE, NormalisedImageProjection, build_unet, last_stage, plain_attention, trained_text_encoder
 from vae import LATENT_CHANNELS, PATCH, trained_vae
@@ -228,6 +229,8 @@ GRAPHS = {
                   {"sample": BATCH, "timestep": BATCH, "encoder_hidden_states": {0: "batch", 1: "tokens"}, "out_sample": BATCH}, "int8"),
     "image_projection": Graph("image_projection/model.onnx", lambda _: torch.ones(1, EMBEDDING), ["image_embeds"], ["image_tokens"],
                               {"image_embeds": BATCH, "image_tokens": BATCH}),
+    "style_classifier": Graph("style_classifier/model.onnx", lambda _: torch.zeros(1, 3, 128, 128), ["pixel_values"], ["logits"],
+                              {"pixel_values": BATCH, "logits": BATCH}),
     "text_encoder": Graph("text_encoder/model.onnx", lambda _: IDS, ["input_ids"], ["last_hidden_state", "pooler_output"],
                           {"input_ids": LENGTH, "last_hidden_state": LENGTH, "pooler_output": BATCH}),
     "clip_text": Graph("clip/onnx/text_model.onnx", lambda _: IDS, ["input_ids"], ["text_embeds"], {"input_ids": LENGTH, "text_embeds": BATCH}, "int8"),
@@ -376,36 +379,45 @@ def export_captioner(clip, decoder, tokenizer, out):
 
 
 def remembered(stickers):
-    """Of every thing one training sticker, by the first hand in REMEMBERED_HANDS that drew it."""
-    chosen = {}
+    """Of every thing, by its concept, the training stickers of the first REMEMBERED_DRAWINGS of REMEMBERED_HANDS that drew it."""
+    rows_of = {}
     for row in stickers.train.tolist():
-        concept, place = stickers.rows[row]["concept"], REMEMBERED_HANDS.index(stickers.rows[row]["style"])
-        if concept not in chosen or place < chosen[concept][0]:
-            chosen[concept] = (place, row)
-    return [row for _, row in chosen.values()]
+        rows_of.setdefault(stickers.rows[row]["concept"], []).append(row)
+    place = lambda row: REMEMBERED_HANDS.index(stickers.rows[row]["style"])
+    return {concept: sorted(rows, key=place)[:REMEMBERED_DRAWINGS] for concept, rows in rows_of.items()}
 
 
 @torch.no_grad()
 def export_memory(stickers, clip, tokenizer, vae, out):
     """The drawings that a prompt without a picture is redrawn from: src/ml/generation/reference-memory.ts."""
-    rows, extents = remembered(stickers), hand_extents(stickers)
+    drawn, extents = remembered(stickers), hand_extents(stickers)
+    rows = [row for own in drawn.values() for row in own]
+    things = torch.tensor([thing for thing, own in enumerate(drawn.values()) for _ in own], dtype=torch.int32)
     drawings = torch.from_numpy(np.stack([fitted(stickers.pixels[row], SIZE) for row in rows]).astype(np.float32) / 127.5 - 1)
     latents = torch.cat([vae.encode(part).latent_dist.mode() for part in drawings.split(32)])
     scales = latents.abs().amax((0, 2, 3)) / 127
-    model, titles = TextModel(clip).eval(), [stickers.rows[row]["title"] for row in rows]
+    model, titles = TextModel(clip).eval(), [stickers.rows[own[0]]["title"] for own in drawn.values()]
     prompts = [prompt for title in titles for prompt in (title, *(f"{title}, {words}" for words in STYLE_WORDS.values()))]
     embeddings = torch.cat([model(torch.tensor([tokenizer.encode(prompt).ids])) for prompt in prompts])
-    embeddings = embeddings.view(len(rows), -1, embeddings.shape[1])
+    embeddings = embeddings.view(len(drawn), -1, embeddings.shape[1])
     (out / "memory").mkdir(parents=True, exist_ok=True)
     print("pixels of the longer side:", extents)
     usual = extents[REMEMBERED_HANDS[0]]  # for a prompt that names no style
     save_file({"embeddings": F.normalize(embeddings, dim=-1).half(), "latents": (latents / scales.view(-1, 1, 1)).round().to(torch.int8).contiguous(), "scales": scales,
-               "extents": torch.tensor([float(extents.get(style, usual)) for style in (None, *STYLE_WORDS)])},
+               "things": things, "extents": torch.tensor([float(extents.get(style, usual)) for style in (None, *STYLE_WORDS)])},
               out / "memory" / "memory.safetensors")
     write_json(out / "memory" / "stickers.json", [stickers.rows[row]["id"] for row in rows])
 
 
-PARTS = ("autoencoder", "denoiser", "clip", "captioner", "language", "memory")
+def export_style(work, out):
+    """The classifier by which one of several drawings is kept: src/ml/generation/style-classifier.ts."""
+    to_onnx(trained_classifier(work), GRAPHS["style_classifier"], out)
+    folder = out / "style_classifier"
+    write_json(folder / "config.json", {"_class_name": "StyleClassifier", "id2label": {str(n): style for n, style in enumerate(STYLE_WORDS)}})
+    write_json(folder / "preprocessor_config.json", PREPROCESSOR)
+
+
+PARTS = ("autoencoder", "denoiser", "clip", "captioner", "language", "memory", "style")
 
 
 def write_manifest(out):
@@ -447,6 +459,8 @@ def main():
         export_captioner(clip, trained_decoder(stickers, work), caption_tokenizer(stickers, work), out)
     if "memory" in parts:
         export_memory(stickers, clip, tokenizer, vae, out)
+    if "style" in parts:
+        export_style(work, out)
     if "language" in parts:
         export_language(stickers, work, out / "llm")
     write_json(out / "styles.json", {s: style_words(s) for s in dict.fromkeys([*STYLE_WORDS, *stickers.styles])})

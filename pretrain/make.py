@@ -15,7 +15,7 @@ HERE = Path(__file__).parent
 # Stages of one row need only the rows before it. Minutes are for one core of an unloaded machine.
 STAGES = [
     [("vae.py", 24), ("clip.py", 40)],
-    [("unet.py", 75), ("captioner.py", 11), ("language.py", 45)],
+    [("unet.py", 75), ("captioner.py", 11), ("language.py", 45), ("style.py", 0)],
     [("fewstep.py", 70)],
 ]
 

@@ -168,6 +168,13 @@ def measure_captioner(pack, rows, images, count=200):
     return {"pictures": len(chosen), "word_precision": p, "word_recall": r, "word_f1": 2 * p * r / (p + r), "title_exact": np.mean(titles)}, samples[:12]
 
 
+def measure_style_classifier(pack, rows, images):
+    """Whose hand the classifier tells of pictures through the autoencoder."""
+    labels = pack.read("style_classifier/config.json")["id2label"]
+    told = pack.batched("style_classifier/model.onnx", "pixel_values", np.clip(pack.decode(pack.encode(images)), -1, 1)).argmax(1)
+    return {"pictures": len(rows), "accuracy": np.mean([labels[str(n)] == row["style"] for n, row in zip(told, rows)])}
+
+
 def style_features(images):
     """Hand-made features that share nothing with the pack: colour histogram, sizes of steps, inkless share, corners."""
     levels = ((images + 1) * 127.5).clip(0, 255)
@@ -308,7 +315,7 @@ def main():
     for name in ("stickers", "pack", "work"):
         parser.add_argument(f"--{name}", type=Path, required=True)
     parser.add_argument("--count", type=int, default=40, help="held-out pairs to redraw (default 40)")
-    parser.add_argument("--parts", default="autoencoder,clip,captioner,redraw,sheets", help="what to measure anew; the rest stays as --work has it")
+    parser.add_argument("--parts", default="autoencoder,clip,captioner,style,redraw,sheets", help="what to measure anew; the rest stays as --work has it")
     arguments = parser.parse_args()
     parts = arguments.parts.split(",")
     stickers = load_stickers(arguments.stickers, arguments.work)
@@ -327,6 +334,8 @@ def main():
         metrics["clip"] = measure_clip(pack, rows, images)
     if "captioner" in parts:
         metrics["captioner"], metrics["caption_samples"] = measure_captioner(pack, rows, images)
+    if "style" in parts:
+        metrics["style_classifier"] = measure_style_classifier(pack, rows, images)
     if "redraw" in parts:
         metrics["redraw"] = measure_redraw(pack, stickers, arguments.count, arguments.work)
     language = arguments.work / "language-metrics.json"  # language.py measures its own model, as it ends

@@ -29,17 +29,17 @@ export interface DenoiserInput {
   latents: Float32Array;
   timestep: number;
   /**
-   * What all pictures are redrawn from, as the autoencoder gives it, unscaled: `[C, h, w]`; null: nothing, the words alone.
-   * Not read by a U-Net that does not see a reference.
+   * What the pictures are redrawn from, as the autoencoder gives it, unscaled: `[C, h, w]` for each picture, or one for all; null:
+   * nothing, the words alone. Not read by a U-Net that does not see a reference.
    */
-  reference: Float32Array | null;
+  references: readonly (Float32Array | null)[];
   /** One for each picture, or one for all. */
   conditional: readonly Conditioning[];
   /** As many tokens as `conditional`. Not read when `guidanceScale` is 1. */
   unconditional: Conditioning;
   /** 1 is no guidance, and half the work. */
   guidanceScale: number;
-  /** Whether all x_t are one, so that one unconditional pass does for all. Default: false. */
+  /** Whether all x_t and references are one, so that one unconditional pass does for all. Default: false. */
   isOneLatent?: boolean;
 }
 
@@ -106,12 +106,13 @@ export class Denoiser {
     const rows = new Float32Array((numSilent + B) * size);
     rows.set(latents.subarray(0, numSilent * size));
     rows.set(latents, numSilent * size);
-    const conditionings = Array.from({ length: numSilent + B }, (_, row) =>
-      row < numSilent
-        ? unconditional
-        : conditional[Math.floor(((row - numSilent) * conditional.length) / B)],
+    const silent = new Array<Conditioning>(numSilent).fill(unconditional);
+    const references = spread(input.references, B);
+    const outputs = await this.evaluate(
+      { ...input, references: [...references.slice(0, numSilent), ...references] },
+      rows,
+      [...silent, ...spread(conditional, B)],
     );
-    const outputs = await this.evaluate(input, rows, conditionings);
     return guided(
       outputs.subarray(0, numSilent * size),
       outputs.subarray(numSilent * size),
@@ -123,9 +124,9 @@ export class Denoiser {
     return this.session.dispose();
   }
 
-  /** One run; the batch is split evenly among the conditionings, in their order. */
+  /** One run; the batch is split evenly among the conditionings and the references, in their order. */
   private async evaluate(
-    { guidanceScale, reference, timestep }: DenoiserInput,
+    { guidanceScale, references, timestep }: DenoiserInput,
     latents: Float32Array,
     conditionings: readonly Conditioning[],
   ): Promise<Float32Array> {
@@ -133,16 +134,15 @@ export class Denoiser {
     const batch = latents.length / (latentChannels * latentHeight * latentWidth);
     const [{ dimension, numTokens }] = conditionings;
     const states = new Float32Array(batch * numTokens * dimension);
-    for (let b = 0; b < batch; b++) {
-      const { tokens } = conditionings[Math.floor((b * conditionings.length) / batch)];
+    spread(conditionings, batch).forEach(({ tokens }, b) => {
       states.set(tokens, b * numTokens * dimension);
-    }
+    });
     const startedMs = performance.now();
     const { out_sample: output } = await this.session.run(
       {
         sample: seesReference
           ? {
-              data: besideReference(latents, reference, batch),
+              data: besideReferences(latents, spread(references, batch)),
               dims: [batch, 2 * latentChannels, latentHeight, latentWidth],
             }
           : { data: latents, dims: [batch, latentChannels, latentHeight, latentWidth] },
@@ -175,20 +175,22 @@ export function guided(
   });
 }
 
-/** Each latent, then the reference's channels, which are zero without one; `[B, C, h, w] -> [B, 2 C, h, w]`. */
-function besideReference(
+/** `values` for a batch that is split evenly among them, in their order. */
+function spread<T>(values: readonly T[], batch: number): T[] {
+  return Array.from({ length: batch }, (_, b) => values[Math.floor((b * values.length) / batch)]);
+}
+
+/** Each latent, then its reference's channels, which are zero without one; `[B, C, h, w] -> [B, 2 C, h, w]`. */
+function besideReferences(
   latents: Float32Array,
-  reference: Float32Array | null,
-  batch: number,
+  references: readonly (Float32Array | null)[],
 ): Float32Array {
-  const size = latents.length / batch;
+  const size = latents.length / references.length;
   const both = new Float32Array(2 * latents.length);
-  for (let b = 0; b < batch; b++) {
+  references.forEach((reference, b) => {
     both.set(latents.subarray(b * size, (b + 1) * size), 2 * b * size);
-    if (reference) {
-      both.set(reference, (2 * b + 1) * size);
-    }
-  }
+    both.set(reference ?? [], (2 * b + 1) * size);
+  });
   return both;
 }
 

@@ -8,8 +8,9 @@
  *    unconditional: [tokens of the negative prompt; zeros].
  * 2. x_T: noise of the picture's own seed, or the noised latents of `initImage` at the timestep that strength gives; a
  *    U-Net that sees a reference has those latents beside it at every step.
- *    A pack with a memory (reference-memory.ts) has for a prompt without `initImage` a drawing of its own there, as large as the style
- *    that the prompt names draws.
+ *    A pack with a memory (reference-memory.ts) has for a prompt without `initImage` drawings of its own there, as large as the style
+ *    that the prompt names draws. With a classifier of styles as well, each of them is redrawn, and the one is kept that is most in
+ *    that style; otherwise the first drawing alone.
  * 3. For each timestep: guided U-Net output, then one step of the sampler.
  * 4. The autoencoder decodes x_0.
  *
@@ -20,7 +21,6 @@
  * Shapes: B pictures, C x h x w latents, T tokens of width D.
  */
 import { AppError } from "../../errors/app-error.js";
-import { fittedImage } from "../nn/fitted-image.js";
 import { Random, seedFrom } from "../nn/random.js";
 import { type RgbImage } from "../nn/rgb-image.js";
 import { type ModelPack } from "../runtime/model-pack.js";
@@ -37,7 +37,7 @@ import { Denoiser } from "./denoiser.js";
 import { type CompleteRequest, completeRequest, type GenerateRequest } from "./generate-request.js";
 import { ImageProjection } from "./image-projection.js";
 import { loadPipelineConfig, type PipelineConfig } from "./pipeline-config.js";
-import { ReferenceMemory } from "./reference-memory.js";
+import { type Recollected, Recollection } from "./recollection.js";
 import { firstStep } from "./schedule.js";
 import { TextConditioner } from "./text-conditioner.js";
 
@@ -68,8 +68,24 @@ interface Guidance {
   unconditional: Conditioning;
 }
 
+/** What pictures are redrawn from. */
+interface Source {
+  /** What a run starts from where it does not start afresh; `[C, h, w]`, scaled. */
+  original: Float32Array | null;
+  /** One, or several to choose among; `[C, h, w]`, unscaled; null: nothing. */
+  references: (Float32Array | null)[];
+  /** How well a picture meets what is wanted; null: there is one reference. */
+  judge: Recollected["judge"];
+}
+
+/** A picture being made: the place of its noise and condition among those asked for, and the reference it is made from. */
+interface Draft {
+  picture: number;
+  reference: Float32Array | null;
+}
+
 export class DiffusionPipeline {
-  private memory: Promise<ReferenceMemory> | null = null;
+  private recollection: Promise<Recollection> | null = null;
   private lastNegative: { prompt: string; conditioning: Conditioning } | null = null;
 
   private constructor(
@@ -82,7 +98,7 @@ export class DiffusionPipeline {
     },
     private readonly maxBatchSize: number,
     /** Null where the pack has none, or nothing that could see it. */
-    private readonly loadMemory: (() => Promise<ReferenceMemory>) | null,
+    private readonly loadRecollection: (() => Promise<Recollection>) | null,
   ) {}
 
   /**
@@ -99,8 +115,9 @@ export class DiffusionPipeline {
       autoencoder: await Autoencoder.load(pack, config, options),
     };
     const hasMemory = config.seesReference && pack.has("memory");
-    const loadMemory = hasMemory ? () => ReferenceMemory.load(pack, config, options) : null;
-    return new DiffusionPipeline(config, parts, options.maxBatchSize ?? 4, loadMemory);
+    const { autoencoder } = parts;
+    const load = hasMemory ? () => Recollection.load(pack, config, autoencoder, options) : null;
+    return new DiffusionPipeline(config, parts, options.maxBatchSize ?? 4, load);
   }
 
   /** U-Net evaluations of single latents since loading: the work done, whatever the machine. */
@@ -125,7 +142,7 @@ export class DiffusionPipeline {
 
   /** True when a prompt without `initImage` has a drawing of the pack's own to go by. */
   get hasMemory(): boolean {
-    return this.loadMemory !== null;
+    return this.loadRecollection !== null;
   }
 
   /**
@@ -138,18 +155,19 @@ export class DiffusionPipeline {
     const complete = completeRequest(request, this.config);
     throwIfCancelled(hooks.signal);
     const guidance = await this.guidance(complete);
-    const { initImage, numImages } = complete;
-    const original = initImage ? await this.parts.autoencoder.encode(initImage) : null;
-    const reference = original
-      ? this.parts.autoencoder.unscaled(original)
-      : await this.recalled(complete);
-    const images: RgbImage[] = [];
-    for (let start = 0; start < numImages; start += this.maxBatchSize) {
-      const batch = { start, end: Math.min(start + this.maxBatchSize, numImages) };
-      const latents = await this.denoise(complete, guidance, { original, reference, batch, hooks });
-      images.push(...(await this.parts.autoencoder.decode(latents)));
+    const source = await this.source(complete);
+    const { references } = source;
+    const drafts: Draft[] = Array.from({ length: complete.numImages }, (_, picture) =>
+      references.map(reference => ({ picture, reference })),
+    ).flat();
+    const drawn: RgbImage[] = [];
+    for (let start = 0; start < drafts.length; start += this.maxBatchSize) {
+      const batch = drafts.slice(start, start + this.maxBatchSize);
+      const progress = { start, total: drafts.length, hooks };
+      const latents = await this.denoise(complete, guidance, { ...source, batch, progress });
+      drawn.push(...(await this.parts.autoencoder.decode(latents)));
     }
-    return images;
+    return bestOf(drawn, source);
   }
 
   async dispose(): Promise<void> {
@@ -159,27 +177,26 @@ export class DiffusionPipeline {
       image?.dispose(),
       denoiser.dispose(),
       autoencoder.dispose(),
-      this.memory?.then(memory => memory.dispose()),
+      this.recollection?.then(recollection => recollection.dispose()),
     ]);
   }
 
-  /** The pack's own drawing of what the prompt names; null without a memory, without words, or if it is not wanted. */
-  private async recalled({ conditions, prompt, usesMemory }: CompleteRequest) {
-    if (!this.loadMemory || !usesMemory || conditions || prompt.trim() === "") {
-      return null;
+  private async source(request: CompleteRequest): Promise<Source> {
+    const { autoencoder } = this.parts;
+    if (request.initImage) {
+      const original = await autoencoder.encode(request.initImage);
+      return { original, references: [autoencoder.unscaled(original)], judge: null };
+    }
+    const { conditions, prompt, usesMemory } = request;
+    if (!this.loadRecollection || !usesMemory || conditions || prompt.trim() === "") {
+      return { original: null, references: [null], judge: null };
     }
     // When first needed: it has an encoder of its own. A load that failed is not kept.
-    this.memory ??= this.loadMemory().catch((error: unknown) => {
-      this.memory = null;
+    this.recollection ??= this.loadRecollection().catch((error: unknown) => {
+      this.recollection = null;
       throw error;
     });
-    const { extentPixels, latents } = await (await this.memory).recall(prompt);
-    const { autoencoder } = this.parts;
-    if (extentPixels === null) {
-      return latents;
-    }
-    const [drawing] = await autoencoder.decode(autoencoder.scaled(latents));
-    return autoencoder.unscaled(await autoencoder.encode(fittedImage(drawing, extentPixels)));
+    return { original: null, ...(await (await this.recollection).recollect(prompt)) };
   }
 
   /** Both rows of tokens, equally long. */
@@ -223,35 +240,32 @@ export class DiffusionPipeline {
   private async denoise(
     request: CompleteRequest,
     guidance: Guidance,
-    run: {
-      /** What the run starts from; `[C, h, w]`, scaled. */
-      original: Float32Array | null;
-      /** What the U-Net sees beside the noise; `[C, h, w]`, unscaled. */
-      reference: Float32Array | null;
-      batch: { start: number; end: number };
-      hooks: GenerateHooks;
+    run: Pick<Source, "original"> & {
+      batch: readonly Draft[];
+      progress: { start: number; total: number; hooks: GenerateHooks };
     },
   ): Promise<Float32Array> {
-    const { guidanceScale, numImages, numSteps, seed, sharesNoise, strength } = request;
-    const { batch, hooks, original, reference } = run;
+    const { guidanceScale, numSteps, seed, sharesNoise, strength } = request;
+    const { batch, original, progress } = run;
+    const { hooks } = progress;
     const size = this.config.latentChannels * this.config.latentHeight * this.config.latentWidth;
-    const own = Array.from({ length: batch.end - batch.start }, (_, j) => {
-      return new Random(seedFrom(seed, sharesNoise ? 0 : batch.start + j));
-    });
+    const own = batch.map(({ picture }) => new Random(seedFrom(seed, sharesNoise ? 0 : picture)));
     const drawNoise = () => concatNormals(own, size);
     const { schedule } = this.config;
     const scheduler = createScheduler(request.scheduler, schedule, numSteps, drawNoise);
     const first = original ? firstStep(numSteps, strength) : 0;
     const numMade = scheduler.timesteps.length - first;
-    const numBefore = (batch.start / this.maxBatchSize) * numMade;
-    const numTotal = Math.ceil(numImages / this.maxBatchSize) * numMade;
+    const numBefore = (progress.start / this.maxBatchSize) * numMade;
+    const numTotal = Math.ceil(progress.total / this.maxBatchSize) * numMade;
 
     const noise = drawNoise();
     const originals = original && new Float32Array(noise.length);
     own.forEach((_, j) => originals?.set(original!, j * size)); // originals is null where original is
     const { conditional, unconditional } = guidance;
     const attended =
-      conditional.length > 1 ? conditional.slice(batch.start, batch.end) : conditional;
+      conditional.length > 1 ? batch.map(({ picture }) => conditional[picture]) : conditional;
+    const references = batch.map(({ reference }) => reference);
+    const isOneReference = references.every(reference => reference === references[0]);
     const startsAfresh = !originals || (this.config.seesReference && strength === 1);
     let latents = startsAfresh ? noise : scheduler.addNoise(originals, noise, first);
 
@@ -261,11 +275,11 @@ export class DiffusionPipeline {
       const output = await this.parts.denoiser.predict({
         latents,
         timestep,
-        reference,
+        references,
         guidanceScale,
         conditional: attended,
         unconditional,
-        isOneLatent: sharesNoise && i === 0, // from then on each follows its own condition
+        isOneLatent: sharesNoise && isOneReference && i === 0, // from then on each follows its own condition
       });
       const made = scheduler.step(output, first + i, latents);
       latents = made.latents;
@@ -290,6 +304,23 @@ export class DiffusionPipeline {
     throwIfCancelled(hooks.signal);
     return latents;
   }
+}
+
+/** Of each picture's drafts, one for each reference, the best, the first of equals; `[B R] -> [B]`. */
+async function bestOf(drafts: RgbImage[], { judge, references }: Source): Promise<RgbImage[]> {
+  if (!judge) {
+    return drafts;
+  }
+  const best: RgbImage[] = [];
+  for (let start = 0; start < drafts.length; start += references.length) {
+    const own = drafts.slice(start, start + references.length);
+    const scores: number[] = [];
+    for (const draft of own) {
+      scores.push(await judge(draft));
+    }
+    best.push(own[scores.indexOf(Math.max(...scores))]);
+  }
+  return best;
 }
 
 /** `size` normal numbers from each source in turn; `[B, size]`. */

@@ -1,17 +1,18 @@
 /**
- * @file What a pack remembers of the pictures that it learned from: one drawing of each thing, found by the words of a prompt,
+ * @file What a pack remembers of the pictures that it learned from: drawings of each thing, found by the words of a prompt,
  * for a U-Net that redraws a reference. So a picture can be made of words alone by a model too small to know every thing.
  *
  * W. Chen et al., "Re-Imagen: Retrieval-Augmented Text-to-Image Generator", 2022, section 3.1; the neighbour is found in
  * CLIP's space as in S. Sheynin et al., "KNN-Diffusion", 2022. https://arxiv.org/abs/2209.14491,
  * https://arxiv.org/abs/2204.02849
  *
- * `memory/memory.safetensors`: `embeddings` `[M, P, E]`, CLIP's of prompts for each drawing (its title alone, and with every
+ * `memory/memory.safetensors`: `embeddings` `[N, P, E]`, CLIP's of prompts for each thing (its title alone, and with every
  * style's words: a small CLIP heeds the style as much as the thing), of unit length; `latents` `[M, C, h, w]`, whole numbers to be
- * multiplied by their channel's `scales` `[C]`: latents as the autoencoder gives them; `extents` `[P]`, if there: to how many pixels on
- * its longer side a drawing is to be fitted for each prompt, since styles differ in that too.
+ * multiplied by their channel's `scales` `[C]`: latents as the autoencoder gives them; `things` `[M]`, if there: the thing that each
+ * drawing shows, a thing's first drawing being the one to be preferred; without it M = N, one for each; `extents` `[P]`, if there: to how many
+ * pixels on its longer side a drawing is to be fitted for each prompt, since styles differ in that too.
  *
- * Shapes: M drawings, P prompts of each, E dimension of CLIP's space, C x h x w latents.
+ * Shapes: N things, M drawings, P prompts of each thing, E dimension of CLIP's space, C x h x w latents.
  */
 import { AppError } from "../../errors/app-error.js";
 import { ClipEncoder } from "../clip/clip-encoder.js";
@@ -24,10 +25,12 @@ import { type PipelineConfig } from "./pipeline-config.js";
 const FILE = "memory/memory.safetensors";
 
 export interface Recalled {
-  /** As the autoencoder gives them; `[C, h, w]`. */
-  latents: Float32Array;
-  /** How large it is to be for the prompt, in pixels of the longer side; null: as it is. */
+  /** Drawings of the thing, the preferred one first, as the autoencoder gives them; each `[C, h, w]`. */
+  drawings: Float32Array[];
+  /** How large they are to be for the prompt, in pixels of the longer side; null: as they are. */
   extentPixels: number | null;
+  /** Which of the styles the prompt names, 0 … P - 2; null: none. */
+  style: number | null;
 }
 
 export class ReferenceMemory {
@@ -37,6 +40,7 @@ export class ReferenceMemory {
       embeddings: StoredTensor;
       latents: StoredTensor;
       scales: StoredTensor;
+      things?: StoredTensor;
       extents?: StoredTensor;
     },
   ) {}
@@ -48,45 +52,63 @@ export class ReferenceMemory {
     options: OnnxOptions = {},
   ): Promise<ReferenceMemory> {
     const path = pack.path(FILE);
-    const { embeddings, extents, latents, scales } = (await loadSafetensors(path)).tensors;
+    const { tensors } = await loadSafetensors(path);
+    const { embeddings, extents, latents, scales, things } = tensors;
     const clip = await ClipEncoder.load(pack, options);
     const { latentChannels, latentHeight, latentWidth } = config;
-    const [numDrawings = 0, numPrompts = 0] = embeddings?.shape ?? [];
+    const [numThings = 0, numPrompts = 0] = embeddings?.shape ?? [];
+    const numDrawings = things ? things.values.length : numThings;
     const fits =
-      numDrawings * numPrompts > 0 &&
-      isShaped(embeddings, [numDrawings, numPrompts, clip.dimension]) &&
+      numThings * numPrompts > 0 &&
+      isShaped(embeddings, [numThings, numPrompts, clip.dimension]) &&
       isShaped(latents, [numDrawings, latentChannels, latentHeight, latentWidth]) &&
       isShaped(scales, [latentChannels]) &&
+      (things === undefined || new Set(things.values).size === numThings) &&
       (extents === undefined || isShaped(extents, [numPrompts]));
     if (!fits) {
       await clip.dispose();
       throw new AppError("FILE_MALFORMED", {
         path,
-        expected: "embeddings, latents, scales and extents of drawings, of the sizes of the pack",
+        expected: "embeddings, latents, scales, things and extents, of the sizes of the pack",
         reason: "they are missing, or of other sizes",
       });
     }
-    return new ReferenceMemory(clip, { embeddings, latents, scales, extents });
+    return new ReferenceMemory(clip, { embeddings, extents, latents, scales, things });
   }
 
-  /** The drawing one of whose prompts is nearest to `prompt`. */
+  /** How many styles prompts are told apart by. */
+  get numStyles(): number {
+    return this.stored.embeddings.shape[1] - 1;
+  }
+
+  /** The drawings of the thing one of whose prompts is nearest to `prompt`. */
   async recall(prompt: string): Promise<Recalled> {
-    const { embeddings, extents, latents, scales } = this.stored;
+    const { embeddings, extents, things } = this.stored;
     const [query] = await this.clip.encodeTexts([prompt]);
-    const [numDrawings, numPrompts, dimension] = embeddings.shape;
+    const [numThings, numPrompts, dimension] = embeddings.shape;
     const all = embeddings.values as Float32Array;
-    const likeness = Array.from({ length: numDrawings * numPrompts }, (_, i) =>
+    const likeness = Array.from({ length: numThings * numPrompts }, (_, i) =>
       dot(query, all.subarray(i * dimension, (i + 1) * dimension)),
     );
     const best = likeness.reduce((most, x, i) => (x > likeness[most] ? i : most), 0);
-    const nearest = Math.floor(best / numPrompts);
-    const size = latents.values.length / numDrawings;
-    const numScales = scales.values.length;
-    const own = Float32Array.from({ length: size }, (_, i) => {
-      const scale = scales.values[Math.floor((i * numScales) / size)];
-      return latents.values[nearest * size + i] * scale;
+    const [thing, named] = [Math.floor(best / numPrompts), best % numPrompts];
+    const places = things
+      ? [...things.values.keys()].filter(place => things.values[place] === thing)
+      : [thing];
+    return {
+      drawings: places.map(place => this.drawing(place)),
+      extentPixels: extents?.values[named] ?? null,
+      style: named > 0 ? named - 1 : null,
+    };
+  }
+
+  private drawing(place: number): Float32Array {
+    const { latents, scales } = this.stored;
+    const size = latents.values.length / latents.shape[0];
+    const plane = size / scales.values.length;
+    return Float32Array.from({ length: size }, (_, i) => {
+      return latents.values[place * size + i] * scales.values[Math.floor(i / plane)];
     });
-    return { latents: own, extentPixels: extents?.values[best % numPrompts] ?? null };
   }
 
   dispose(): Promise<void> {

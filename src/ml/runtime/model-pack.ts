@@ -3,7 +3,8 @@
  *
  * `model_index.json` and `unet/`, `vae_encoder/`, `vae_decoder/`, `text_encoder/`, `tokenizer/`, `scheduler/` are a
  * Stable Diffusion pipeline exported to ONNX, as diffusers and optimum write it, so a plain SD-1.5 folder is a pack.
- * Vitrine's own packs add `image_projection/`, `clip/`, `captioner/`, `styles.json` and a `manifest.json` with checksums.
+ * Vitrine's own packs add `image_projection/`, `clip/`, `captioner/`, `memory/`, `style_classifier/`, `styles.json` and a `manifest.json` with
+ * checksums.
  */
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
@@ -26,6 +27,7 @@ export const packComponents = [
   "captioner",
   "llm",
   "memory",
+  "style_classifier",
 ] as const;
 
 export type PackComponent = (typeof packComponents)[number];

@@ -1,35 +1,18 @@
 /** @jest-environment ./tests/unit/ml/runtime/onnx-environment.js */
-import { cp, mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { loadPipelineConfig } from "../../../../src/ml/generation/pipeline-config.js";
 import { DiffusionPipeline } from "../../../../src/ml/generation/pipeline.js";
 import { ReferenceMemory } from "../../../../src/ml/generation/reference-memory.js";
 import { cosine } from "../../../../src/ml/nn/cosine.js";
 import { drawnBox } from "../../../../src/ml/nn/fitted-image.js";
-import {
-  loadSafetensors,
-  saveSafetensors,
-  type StoredTensor,
-} from "../../../../src/ml/nn/safetensors.js";
+import { loadSafetensors } from "../../../../src/ml/nn/safetensors.js";
 import { openModelPack } from "../../../../src/ml/runtime/model-pack.js";
 import { describeWithMiniPack, miniPackDir } from "../runtime/mini-pack.js";
-
-type StoredTensors = Record<string, StoredTensor>;
+import { type StoredTensors, withChangedPack } from "./changed-pack.js";
 
 function without(memory: StoredTensors, name: string): StoredTensors {
   return Object.fromEntries(Object.entries(memory).filter(([own]) => own !== name));
-}
-
-/** The bundled pack with another memory, in a folder that the caller removes. */
-async function changedPack(change: (memory: StoredTensors) => StoredTensors): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), "memory-"));
-  await cp(miniPackDir, folder, { recursive: true });
-  await rm(join(folder, "manifest.json"));
-  const path = join(folder, "memory", "memory.safetensors");
-  const { metadata, tensors } = await loadSafetensors(path);
-  await saveSafetensors(path, { metadata, tensors: change(tensors) });
-  return folder;
 }
 
 describeWithMiniPack("ReferenceMemory", () => {
@@ -56,9 +39,42 @@ describeWithMiniPack("ReferenceMemory", () => {
       const stored = Float32Array.from({ length: size }, (_, i) => {
         return latents.values[place * size + i] * scales.values[Math.floor(i / plane)];
       });
-      expect(cosine((await memory.recall(prompt)).latents, stored)).toBeCloseTo(1, 6);
+      expect(cosine((await memory.recall(prompt)).drawings[0], stored)).toBeCloseTo(1, 6);
     }
     await memory.dispose();
+  });
+
+  it("recalls all drawings of a thing, and which style the prompt names", async () => {
+    const twiceAsMany = ({ things, ...others }: StoredTensors) => {
+      const numThings = others.embeddings.shape[0];
+      const shown = things ? things.values : Int32Array.from({ length: numThings }, (_, n) => n);
+      const { latents } = others;
+      const twice = Float32Array.from({ length: 2 * latents.values.length }, (_, i) => {
+        return i < latents.values.length
+          ? latents.values[i]
+          : -latents.values[i - latents.values.length];
+      });
+      return {
+        ...others,
+        latents: { shape: [2 * latents.shape[0], ...latents.shape.slice(1)], values: twice },
+        things: { shape: [2 * shown.length], values: Int32Array.of(...shown, ...shown) },
+      };
+    };
+    await withChangedPack(twiceAsMany, async folder => {
+      const pack = await openModelPack(folder);
+      const memory = await ReferenceMemory.load(pack, await loadPipelineConfig(pack), options);
+      const plain = await memory.recall("rocket");
+      const glossy = await memory.recall("rocket, glossy 3d style");
+      await memory.dispose();
+      const half = plain.drawings.length / 2;
+      expect(half).toBeGreaterThanOrEqual(1);
+      expect(plain.drawings.slice(half)).toEqual(
+        plain.drawings.slice(0, half).map(drawing => drawing.map(x => -x)),
+      );
+      expect(plain.style).toBeNull();
+      expect(glossy.style).toBe(0); // the first of styles.json
+      expect(memory.numStyles).toBe(6);
+    });
   });
 
   it("knows how large the style that a prompt names draws", async () => {
@@ -73,18 +89,14 @@ describeWithMiniPack("ReferenceMemory", () => {
   });
 
   it("is drawn as large as its extents say", async () => {
-    const extentOf = async (change: (memory: StoredTensors) => StoredTensors) => {
-      const folder = await changedPack(change);
-      try {
+    const extentOf = (change: (memory: StoredTensors) => StoredTensors) =>
+      withChangedPack(change, async folder => {
         const pipeline = await DiffusionPipeline.load(await openModelPack(folder), options);
         const [image] = await pipeline.generate({ prompt: "rocket", seed: 1, numImages: 1 });
         await pipeline.dispose();
         const { columns, rows } = drawnBox(image);
         return Math.max(columns.length, rows.length);
-      } finally {
-        await rm(folder, { recursive: true });
-      }
-    };
+      });
     const shrunk = await extentOf(({ extents, ...others }) => ({
       ...others,
       extents: { ...extents, values: extents.values.map(() => 64) },
@@ -111,17 +123,15 @@ describeWithMiniPack("ReferenceMemory", () => {
     ["without latents", "latents", null],
     ["of latents of another size", "latents", { shape: [1, 1, 1, 1], values: Float32Array.of(1) }],
     ["with another number of extents", "extents", { shape: [1], values: Float32Array.of(112) }],
+    ["with drawings of nothing", "things", { shape: [2], values: Int32Array.of(0, 0) }],
   ])("refuses a memory %s", async (_, name, tensor) => {
-    const folder = await changedPack(memory =>
-      tensor ? { ...memory, [name]: tensor } : without(memory, name),
-    );
-    try {
+    const change = (memory: StoredTensors) =>
+      tensor ? { ...memory, [name]: tensor } : without(memory, name);
+    await withChangedPack(change, async folder => {
       const pack = await openModelPack(folder);
       await expect(
         ReferenceMemory.load(pack, await loadPipelineConfig(pack), options),
       ).rejects.toThrow(expect.objectContaining({ code: "FILE_MALFORMED" }) as Error);
-    } finally {
-      await rm(folder, { recursive: true });
-    }
+    });
   });
 });

@@ -209,7 +209,7 @@ describeWithMiniPack("the bundled pack, as Python computes it", () => {
       const output = await denoiser.predict({
         latents,
         timestep: 500,
-        reference,
+        references: [reference],
         guidanceScale: 1,
         conditional: [conditional],
         unconditional,
@@ -237,7 +237,7 @@ describeWithMiniPack("the bundled pack, as Python computes it", () => {
           const output = await denoiser.predict({
             latents,
             timestep,
-            reference,
+            references: [reference],
             guidanceScale,
             conditional: [conditional],
             unconditional,

@@ -1,0 +1,128 @@
+"""A classifier of hands: which of several redrawings of a thing is most in the hand that was asked for.
+
+The U-Net takes on a hand better from one reference than from another, and not always from the same. So of what it draws from each
+the best is kept: what a classifier of real pictures does not recognise is rejected (A. Razavi et al., "Generating Diverse High-Fidelity
+Images with VQ-VAE-2", 2019, section 3.4). Style is told by statistics of a network's features (X. Huang, S. Belongie, "Arbitrary Style
+Transfer in Real-time with Adaptive Instance Normalization", 2017), here of the autoencoder's encoder, and by which colours there are;
+by linear discriminant analysis of these (J. H. Friedman, "Regularized Discriminant Analysis", 1989, with lambda = 1).
+
+It learns from training stickers alone, as they are drawn and through the autoencoder, and from no picture that the U-Net drew: a
+network of its own, trained on latents, found nearly all of those right, as the critics had taught the U-Net to please such a one.
+"""
+
+import torch
+import torch.nn as nn
+
+from common import load_stickers, stage_arguments, start
+from prompts import STYLE_WORDS
+from vae import PATCH, trained_vae
+
+BINS = 8  # of red, of green and of blue
+SHRINKAGE = 0.02  # gamma: how far the covariance is drawn towards a sphere
+MAX_DEVIATION = 8.0  # beyond it a number tells no more
+BATCH = 32
+
+
+def colour_histogram(pixels):
+    """Square roots of the shares of BINS x BINS x BINS colours of pictures [B, 3, H, W] in [-1, 1]: [B, BINS ** 3]. A pixel counts for
+    the eight bins around it, the nearer the more."""
+    places = ((pixels.flatten(2) + 1) * (BINS / 2) - 0.5).clamp(0, BINS - 1)
+    near = (1 - (places[:, :, None] - torch.arange(BINS, dtype=places.dtype).view(-1, 1)).abs()).clamp(min=0)  # [B, 3, BINS, P]
+    red, green, blue = near.unbind(1)
+    both = (red[:, :, None] * green[:, None]).flatten(1, 2)
+    return (both @ blue.transpose(1, 2) / places.shape[2]).flatten(1).clamp(min=0).sqrt()
+
+
+class StyleClassifier(nn.Module):
+    """Pictures [B, 3, 128, 128] in [-1, 1] to log-likelihoods [B, S] of the hands in the order of STYLE_WORDS, up to a constant of each picture."""
+
+    def __init__(self, encoder):
+        super().__init__()
+        self.encoder = encoder
+        self.seen = []
+        for module in encoder.modules():
+            if isinstance(module, nn.Conv2d):
+                module.register_forward_hook(lambda _module, _input, output: self.seen.append(output))
+        features = BINS**3 + 2 * sum(m.out_channels for m in encoder.modules() if isinstance(m, nn.Conv2d))
+        self.centre = nn.Parameter(torch.zeros(features))
+        self.spread = nn.Parameter(torch.ones(features))
+        self.linear = nn.Linear(features, len(STYLE_WORDS))
+
+    def features(self, pixels):
+        self.seen.clear()
+        self.encoder(pixels)
+        statistics = [value for x in self.seen for value in (x.mean((2, 3)), x.std((2, 3)))]
+        self.seen.clear()
+        return torch.cat([*statistics, colour_histogram(pixels)], 1)
+
+    def forward(self, pixels):
+        return self.linear(((self.features(pixels) - self.centre) / self.spread).clamp(-MAX_DEVIATION, MAX_DEVIATION))
+
+    @torch.no_grad()
+    def fit(self, features, hands):
+        """Linear discriminant analysis of `features` [N, F] of the hands [N]."""
+        self.centre.copy_(features.mean(0))
+        self.spread.copy_(features.std(0) + 1e-3)
+        x = ((features - self.centre) / self.spread).clamp(-MAX_DEVIATION, MAX_DEVIATION).double()
+        means = torch.stack([x[hands == hand].mean(0) for hand in range(len(STYLE_WORDS))])
+        apart = x - means[hands]
+        scatter = apart.T @ apart / len(x)
+        scatter = (1 - SHRINKAGE) * scatter + SHRINKAGE * scatter.diagonal().mean() * torch.eye(len(scatter), dtype=scatter.dtype)
+        weights = torch.linalg.solve(scatter, means.T)
+        self.linear.weight.copy_(weights.T)
+        self.linear.bias.copy_(-0.5 * (means * weights.T).sum(1))
+
+
+class PixelEncoder(nn.Module):
+    """The autoencoder's encoder, from plain pixels."""
+
+    def __init__(self, vae):
+        super().__init__()
+        self.encoder = vae.encoder
+        self.fold = nn.PixelUnshuffle(PATCH)
+
+    def forward(self, pixels):
+        return self.encoder(self.fold(pixels))
+
+
+def trained_classifier(work):
+    classifier = StyleClassifier(PixelEncoder(trained_vae(work)))
+    path = work / "style.pt"
+    if path.exists():
+        classifier.load_state_dict(torch.load(path))
+    return classifier.eval().requires_grad_(False)
+
+
+def hands_of(stickers, rows):
+    order = list(STYLE_WORDS)
+    return torch.tensor([order.index(stickers.rows[row]["style"]) for row in rows])
+
+
+def main():
+    parser = stage_arguments(__doc__, 0)
+    arguments = parser.parse_args()
+    start(arguments)
+    path = arguments.work / "style.pt"
+    if path.exists():
+        return
+    stickers, vae = load_stickers(arguments.stickers, arguments.work), trained_vae(arguments.work)
+    classifier = StyleClassifier(PixelEncoder(vae)).eval()
+    features = {"drawn": [], "decoded": []}
+    with torch.no_grad():
+        for at in range(0, len(stickers.rows), BATCH):
+            pixels = stickers.float_pixels(slice(at, at + BATCH))
+            decoded = vae.decode(vae.encode(pixels).latent_dist.mode()).sample.clamp(-1, 1)
+            for seen, images in (("drawn", pixels), ("decoded", decoded)):
+                features[seen].append(classifier.features(images))
+    features = {seen: torch.cat(parts) for seen, parts in features.items()}
+    train, held = stickers.train, stickers.held_out
+    hands = hands_of(stickers, train)
+    classifier.fit(torch.cat([own[train] for own in features.values()]), torch.cat([hands] * len(features)))
+    torch.save(classifier.state_dict(), path)
+    x = ((features["decoded"][held] - classifier.centre) / classifier.spread).clamp(-MAX_DEVIATION, MAX_DEVIATION)
+    told = classifier.linear(x).argmax(1) == hands_of(stickers, held)
+    print(f"tells the hand of {told.float().mean():.3f} of those held out")
+
+
+if __name__ == "__main__":
+    main()

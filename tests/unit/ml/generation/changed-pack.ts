@@ -1,0 +1,49 @@
+/** @file The bundled pack with another memory, for tests of what is drawn from it. */
+import { cp, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import {
+  loadSafetensors,
+  saveSafetensors,
+  type StoredTensor,
+} from "../../../../src/ml/nn/safetensors.js";
+import { miniPackDir } from "../runtime/mini-pack.js";
+
+export type StoredTensors = Record<string, StoredTensor>;
+
+/** The pack in a folder that is removed after `use`. */
+export async function withChangedPack<T>(
+  change: (memory: StoredTensors) => StoredTensors,
+  use: (folder: string) => Promise<T>,
+): Promise<T> {
+  const folder = await mkdtemp(join(tmpdir(), "memory-"));
+  try {
+    await cp(miniPackDir, folder, { recursive: true });
+    await rm(join(folder, "manifest.json"));
+    const path = join(folder, "memory", "memory.safetensors");
+    const { metadata, tensors } = await loadSafetensors(path);
+    await saveSafetensors(path, { metadata, tensors: change(tensors) });
+    return await use(folder);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+/** A memory with drawing `rank` of each thing alone, or its only one. */
+export function drawingOnly(rank: number): (memory: StoredTensors) => StoredTensors {
+  return ({ latents, things, ...others }) => {
+    const size = latents.values.length / latents.shape[0];
+    const places = [...new Set(things.values)].map(thing => {
+      const own = [...things.values.keys()].filter(place => things.values[place] === thing);
+      return own[Math.min(rank, own.length - 1)];
+    });
+    const kept = new Float32Array(places.length * size);
+    places.forEach((place, n) => {
+      kept.set(latents.values.subarray(place * size, (place + 1) * size), n * size);
+    });
+    return {
+      ...others,
+      latents: { shape: [places.length, ...latents.shape.slice(1)], values: kept },
+    };
+  };
+}

@@ -1,0 +1,126 @@
+/** @jest-environment ./tests/unit/ml/runtime/onnx-environment.js */
+import { readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type GenerateRequest } from "../../../../src/ml/generation/generate-request.js";
+import { DiffusionPipeline } from "../../../../src/ml/generation/pipeline.js";
+import { StyleClassifier } from "../../../../src/ml/generation/style-classifier.js";
+import { type RgbImage } from "../../../../src/ml/nn/rgb-image.js";
+import { openModelPack } from "../../../../src/ml/runtime/model-pack.js";
+import { describeWithMiniPack, miniPackDir } from "../runtime/mini-pack.js";
+import { drawingOnly, withChangedPack } from "./changed-pack.js";
+
+const options = { numThreads: 1 };
+
+async function drawn(folder: string, requests: readonly GenerateRequest[]): Promise<RgbImage[][]> {
+  const pipeline = await DiffusionPipeline.load(await openModelPack(folder), options);
+  const images: RgbImage[][] = [];
+  for (const request of requests) {
+    images.push(await pipeline.generate(request));
+  }
+  await pipeline.dispose();
+  return images;
+}
+
+/** Runs of other batch sizes round differently. */
+function isSame(a: RgbImage, b: RgbImage): boolean {
+  return a.pixels.every((value, i) => Math.abs(value - b.pixels[i]) <= 2);
+}
+
+describeWithMiniPack("drawing from several drawings of a thing", () => {
+  let styles: string[];
+
+  beforeAll(async () => {
+    const words = JSON.parse(await readFile(join(miniPackDir, "styles.json"), "utf8")) as object;
+    styles = Object.values(words) as string[];
+  });
+
+  it("keeps the picture that the classifier finds to be most in the style", async () => {
+    const asked = ["bicycle", "hot dog"].flatMap(thing =>
+      styles.map((words, style) => ({ thing, style, prompt: `${thing}, ${words}` })),
+    );
+    const requests = asked.map(({ prompt }) => ({ prompt, seed: 3, numImages: 1 }));
+    const kept = await drawn(miniPackDir, requests);
+    const each = await Promise.all(
+      [0, 1].map(rank => withChangedPack(drawingOnly(rank), folder => drawn(folder, requests))),
+    );
+    const pack = await openModelPack(miniPackDir);
+    const classifier = await StyleClassifier.load(pack, styles.length, options);
+    const choices: number[] = [];
+    for (const [n, { style }] of asked.entries()) {
+      const likely = await Promise.all(
+        each.map(([...images]) => classifier.logProbability(images[n][0], style)),
+      );
+      choices.push(likely[1] > likely[0] ? 1 : 0);
+      expect(isSame(kept[n][0], each[choices[n]][n][0])).toBe(true);
+      expect(isSame(kept[n][0], each[1 - choices[n]][n][0])).toBe(false);
+    }
+    await classifier.dispose();
+    expect(new Set(choices).size).toBe(2); // else it would prove nothing
+  });
+
+  it("takes the first where no style is named, and where the pack cannot tell styles apart", async () => {
+    const plain = { prompt: "bicycle", seed: 3, numImages: 1 };
+    const styled = { ...plain, prompt: `bicycle, ${styles[4]}` };
+    const [[named]] = await drawn(miniPackDir, [plain]);
+    const blind = await withChangedPack(
+      memory => memory,
+      async folder => {
+        await rm(join(folder, "style_classifier"), { recursive: true });
+        return drawn(folder, [plain, styled]);
+      },
+    );
+    const first = await withChangedPack(drawingOnly(0), folder => drawn(folder, [plain, styled]));
+    expect(isSame(named, first[0][0])).toBe(true);
+    expect(blind.map(([image], n) => isSame(image, first[n][0]))).toEqual([true, true]);
+  });
+
+  it("chooses for each of several pictures, and says how far it is", async () => {
+    const pipeline = await DiffusionPipeline.load(await openModelPack(miniPackDir), {
+      ...options,
+      maxBatchSize: 4,
+    });
+    const steps: string[] = [];
+    const request = { prompt: `bicycle, ${styles[0]}`, seed: 3, numSteps: 2 };
+    const images = await pipeline.generate(
+      { ...request, numImages: 3 },
+      { onStep: ({ numSteps, step }) => void steps.push(`${step}/${numSteps}`) },
+    );
+    const [alone] = await pipeline.generate({ ...request, numImages: 1 });
+    await pipeline.dispose();
+    expect(images).toHaveLength(3);
+    expect(isSame(images[0], alone)).toBe(true);
+    expect(steps).toEqual(["1/4", "2/4", "3/4", "4/4"]); // six drafts, four at a time
+  });
+
+  it("refuses a classifier of other styles than the memory has prompts for, and can be asked again", async () => {
+    await withChangedPack(
+      ({ embeddings, extents, ...others }) => {
+        const [numThings, numPrompts, dimension] = embeddings.shape;
+        const kept = numPrompts - 1;
+        const values = Float32Array.from({ length: numThings * kept * dimension }, (_, i) => {
+          const [thing, rest] = [Math.floor(i / (kept * dimension)), i % (kept * dimension)];
+          return embeddings.values[thing * numPrompts * dimension + rest];
+        });
+        return {
+          ...others,
+          embeddings: { shape: [numThings, kept, dimension], values },
+          extents: { shape: [kept], values: extents.values.slice(0, kept) },
+        };
+      },
+      async folder => {
+        const request = { prompt: "bicycle", seed: 3, numImages: 1 };
+        const pipeline = await DiffusionPipeline.load(await openModelPack(folder), options);
+        for (let time = 0; time < 2; time++) {
+          await expect(pipeline.generate(request)).rejects.toThrow(
+            expect.objectContaining({ code: "FILE_MALFORMED" }) as Error,
+          );
+        }
+        await writeFile(join(folder, "style_classifier", "model.onnx"), "no model");
+        await expect(pipeline.generate(request)).rejects.toThrow(
+          expect.objectContaining({ code: "FILE_MALFORMED" }) as Error,
+        );
+        await pipeline.dispose();
+      },
+    );
+  });
+});
