@@ -1,5 +1,5 @@
 /**
- * @file What a generated picture costs: seconds, U-Net evaluations, the U-Net's share of the time, memory.
+ * @file What a generated picture costs: seconds, U-Net evaluations, the shares of the U-Net and of the autoencoder in the time, memory.
  *
  * Every arm runs in the same process, in turns (arm 1, arm 2, …, arm 1, …), so that a busy machine is busy for all.
  * Medians are compared; ratios can be trusted more than seconds. Thread counts beyond the machine's cores are left out.
@@ -74,17 +74,15 @@ export async function run({ json = false, packDir = defaultPackDir() } = {}) {
 }
 
 async function measure({ pipeline, numThreads: _, samples: __, ...request }) {
-  const [evaluations, denoiserMs, started] = [
-    pipeline.evaluations,
-    pipeline.denoiserMs,
-    performance.now(),
-  ];
+  const { autoencoderMs, denoiserMs, evaluations } = pipeline;
+  const started = performance.now();
   await pipeline.generate(request);
   const elapsedMs = performance.now() - started;
   return {
     secondsAnImage: elapsedMs / 1000 / request.numImages,
     evaluationsAnImage: (pipeline.evaluations - evaluations) / request.numImages,
     denoiserShare: (pipeline.denoiserMs - denoiserMs) / elapsedMs,
+    autoencoderShare: (pipeline.autoencoderMs - autoencoderMs) / elapsedMs,
   };
 }
 
@@ -99,6 +97,7 @@ function summary({ guidanceScale, numImages, numSteps, numThreads, samples, sche
     slowestSecondsAnImage: round(Math.max(...samples.map(s => s.secondsAnImage))),
     evaluationsAnImage: samples[0].evaluationsAnImage,
     denoiserShare: round(median(samples.map(s => s.denoiserShare))),
+    autoencoderShare: round(median(samples.map(s => s.autoencoderShare))),
   };
 }
 

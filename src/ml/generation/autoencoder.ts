@@ -13,6 +13,9 @@ import { type OnnxOptions, OnnxSession } from "../runtime/onnx-session.js";
 import { type PipelineConfig } from "./pipeline-config.js";
 
 export class Autoencoder {
+  /** Time spent in encoder and decoder so far. */
+  elapsedMs = 0;
+
   private constructor(
     private readonly config: PipelineConfig,
     private readonly decoder: OnnxSession,
@@ -56,10 +59,12 @@ export class Autoencoder {
       });
     }
     const name = this.encoder.outputName("latent_sample", "latent_parameters");
+    const startedMs = performance.now();
     const outputs = await this.encoder.run(
       { sample: { data: unitPixels(image), dims: [1, 3, heightPixels, widthPixels] } },
       [name],
     );
+    this.elapsedMs += performance.now() - startedMs;
     // latent_parameters is [1, 2 C, h, w]: means, then log-variances
     return this.scaled(outputs[name].data.subarray(0, this.latentSize));
   }
@@ -72,6 +77,7 @@ export class Autoencoder {
     // One at a time: the decoder's activations are the largest of the pipeline.
     for (let start = 0; start < latents.length; start += this.latentSize) {
       const z = latents.slice(start, start + this.latentSize);
+      const startedMs = performance.now();
       const { [name]: sample } = await this.decoder.run(
         {
           latent_sample: {
@@ -81,6 +87,7 @@ export class Autoencoder {
         },
         [name],
       );
+      this.elapsedMs += performance.now() - startedMs;
       images.push(rgbImage(sample.data, widthPixels, heightPixels));
     }
     return images;

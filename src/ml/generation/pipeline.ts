@@ -135,6 +135,11 @@ export class DiffusionPipeline {
     return this.parts.denoiser.elapsedMs;
   }
 
+  /** Time inside the autoencoder since loading. */
+  get autoencoderMs(): number {
+    return this.parts.autoencoder.elapsedMs;
+  }
+
   /** True when `imageEmbedding` has an effect. */
   get takesImageEmbedding(): boolean {
     return this.parts.image !== null;

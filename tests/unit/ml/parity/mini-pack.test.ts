@@ -217,6 +217,25 @@ describeWithMiniPack("the bundled pack, as Python computes it", () => {
       expectClose(output, expected.unet);
     });
 
+    it.each([1, 3])("redraws each picture from its own reference: guidance %d", async scale => {
+      const common = { timestep: 500, guidanceScale: scale, unconditional };
+      const own = { ...common, conditional: [conditional] };
+      const latents = wave(2 * size, 0.7);
+      const both = await denoiser.predict({ ...own, latents, references: [reference, null] });
+      for (const [n, one] of [reference, null].entries()) {
+        const alone = latents.slice(n * size, (n + 1) * size);
+        const expectedOutput = await denoiser.predict({
+          ...own,
+          latents: alone,
+          references: [one],
+        });
+        expectClose(both.subarray(n * size, (n + 1) * size), {
+          values: [...expectedOutput],
+          stride: 1,
+        });
+      }
+    });
+
     it("encodes and decodes pictures", async () => {
       expectClose(await autoencoder.encode(drawing(config.widthPixels)), expected.encoded);
       const [decoded] = await autoencoder.decode(wave(size, 0.7));
