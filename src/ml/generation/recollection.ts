@@ -4,6 +4,7 @@
  *
  * Shapes: C x h x w latents.
  */
+import { LRUCache } from "lru-cache";
 import { fittedImage } from "../nn/fitted-image.js";
 import { type RgbImage } from "../nn/rgb-image.js";
 import { type ModelPack } from "../runtime/model-pack.js";
@@ -13,6 +14,9 @@ import { type PipelineConfig } from "./pipeline-config.js";
 import { ReferenceMemory } from "./reference-memory.js";
 import { StyleClassifier } from "./style-classifier.js";
 
+/** Prompts whose drawings are kept fitted, at some 25 kB each: who asks for a picture often asks for another. */
+const MAX_KEPT = 64;
+
 export interface Recollected {
   /** To be redrawn, each by itself; `[C, h, w]`, unscaled. */
   references: Float32Array[];
@@ -21,6 +25,8 @@ export interface Recollected {
 }
 
 export class Recollection {
+  private readonly kept = new LRUCache<string, Recollected>({ max: MAX_KEPT });
+
   private constructor(
     private readonly memory: ReferenceMemory,
     /** Absent from packs that remember one drawing of each thing. */
@@ -49,6 +55,16 @@ export class Recollection {
 
   /** The drawings of what a prompt names; the preferred one alone where no style is named to choose by. */
   async recollect(prompt: string): Promise<Recollected> {
+    const recollected = this.kept.get(prompt) ?? (await this.fittedFor(prompt));
+    this.kept.set(prompt, recollected);
+    return recollected;
+  }
+
+  async dispose(): Promise<void> {
+    await Promise.all([this.memory.dispose(), this.classifier?.dispose()]);
+  }
+
+  private async fittedFor(prompt: string): Promise<Recollected> {
     const { classifier } = this;
     const { drawings, extentPixels, style } = await this.memory.recall(prompt);
     const canChoose = classifier !== null && style !== null && drawings.length > 1;
@@ -58,10 +74,6 @@ export class Recollection {
     }
     const judge = canChoose ? (image: RgbImage) => classifier.logProbability(image, style) : null;
     return { references, judge };
-  }
-
-  async dispose(): Promise<void> {
-    await Promise.all([this.memory.dispose(), this.classifier?.dispose()]);
   }
 
   /** A drawing's latents, fitted to a size; `[C, h, w]`, both unscaled. */

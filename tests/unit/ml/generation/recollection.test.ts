@@ -1,8 +1,11 @@
 /** @jest-environment ./tests/unit/ml/runtime/onnx-environment.js */
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { Autoencoder } from "../../../../src/ml/generation/autoencoder.js";
 import { type GenerateRequest } from "../../../../src/ml/generation/generate-request.js";
+import { loadPipelineConfig } from "../../../../src/ml/generation/pipeline-config.js";
 import { DiffusionPipeline } from "../../../../src/ml/generation/pipeline.js";
+import { Recollection } from "../../../../src/ml/generation/recollection.js";
 import { StyleClassifier } from "../../../../src/ml/generation/style-classifier.js";
 import { type RgbImage } from "../../../../src/ml/nn/rgb-image.js";
 import { openModelPack } from "../../../../src/ml/runtime/model-pack.js";
@@ -86,10 +89,28 @@ describeWithMiniPack("drawing from several drawings of a thing", () => {
       { onStep: ({ numSteps, step }) => void steps.push(`${step}/${numSteps}`) },
     );
     const [alone] = await pipeline.generate({ ...request, numImages: 1 });
+    const [again] = await pipeline.generate({ ...request, numImages: 1 });
     await pipeline.dispose();
+    expect(again).toEqual(alone);
     expect(images).toHaveLength(3);
     expect(isSame(images[0], alone)).toBe(true);
     expect(steps).toEqual(["1/4", "2/4", "3/4", "4/4"]); // six drafts, four at a time
+  });
+
+  it("fits the drawings of a prompt once", async () => {
+    const pack = await openModelPack(miniPackDir);
+    const config = await loadPipelineConfig(pack);
+    const autoencoder = await Autoencoder.load(pack, config, options);
+    const recollection = await Recollection.load(pack, config, autoencoder, options);
+    const first = await recollection.recollect(`bicycle, ${styles[0]}`);
+    const spentMs = autoencoder.elapsedMs;
+    const again = await recollection.recollect(`bicycle, ${styles[0]}`);
+    expect(again).toEqual(first);
+    expect(autoencoder.elapsedMs).toBe(spentMs);
+    const other = await recollection.recollect(`bicycle, ${styles[3]}`);
+    expect(other.references).not.toEqual(first.references);
+    expect(autoencoder.elapsedMs).toBeGreaterThan(spentMs);
+    await Promise.all([recollection.dispose(), autoencoder.dispose()]);
   });
 
   it("refuses a classifier of other styles than the memory has prompts for, and can be asked again", async () => {
