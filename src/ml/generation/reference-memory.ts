@@ -63,7 +63,7 @@ export class ReferenceMemory {
       isShaped(embeddings, [numThings, numPrompts, clip.dimension]) &&
       isShaped(latents, [numDrawings, latentChannels, latentHeight, latentWidth]) &&
       isShaped(scales, [latentChannels]) &&
-      (things === undefined || new Set(things.values).size === numThings) &&
+      (things === undefined || namesEach(things, numThings)) &&
       (extents === undefined || isShaped(extents, [numPrompts]));
     if (!fits) {
       await clip.dispose();
@@ -114,6 +114,12 @@ export class ReferenceMemory {
   dispose(): Promise<void> {
     return this.clip.dispose();
   }
+}
+
+/** Whether the values are 0 … `count` - 1, each at least once. */
+function namesEach({ values }: StoredTensor, count: number): boolean {
+  const named = new Set<number>(values);
+  return named.size === count && [...named].every(n => n >= 0 && n < count);
 }
 
 function isShaped(tensor: StoredTensor | undefined, shape: readonly number[]): boolean {

@@ -6,7 +6,7 @@ import { DiffusionPipeline } from "../../../../src/ml/generation/pipeline.js";
 import { ReferenceMemory } from "../../../../src/ml/generation/reference-memory.js";
 import { cosine } from "../../../../src/ml/nn/cosine.js";
 import { drawnBox } from "../../../../src/ml/nn/fitted-image.js";
-import { loadSafetensors } from "../../../../src/ml/nn/safetensors.js";
+import { loadSafetensors, type StoredTensor } from "../../../../src/ml/nn/safetensors.js";
 import { openModelPack } from "../../../../src/ml/runtime/model-pack.js";
 import { describeWithMiniPack, miniPackDir } from "../runtime/mini-pack.js";
 import { type StoredTensors, withChangedPack } from "./changed-pack.js";
@@ -119,14 +119,23 @@ describeWithMiniPack("ReferenceMemory", () => {
     expect(wordless).toEqual(wordlessAlone);
   });
 
-  it.each([
-    ["without latents", "latents", null],
-    ["of latents of another size", "latents", { shape: [1, 1, 1, 1], values: Float32Array.of(1) }],
-    ["with another number of extents", "extents", { shape: [1], values: Float32Array.of(112) }],
-    ["with drawings of nothing", "things", { shape: [2], values: Int32Array.of(0, 0) }],
-  ])("refuses a memory %s", async (_, name, tensor) => {
-    const change = (memory: StoredTensors) =>
-      tensor ? { ...memory, [name]: tensor } : without(memory, name);
+  const replaced = (name: string, shape: number[], values: StoredTensor["values"]) => {
+    return (memory: StoredTensors) => ({ ...memory, [name]: { shape, values } });
+  };
+
+  it.each<[string, (memory: StoredTensors) => StoredTensors]>([
+    ["without latents", memory => without(memory, "latents")],
+    ["of latents of another size", replaced("latents", [1, 1, 1, 1], Float32Array.of(1))],
+    ["with another number of extents", replaced("extents", [1], Float32Array.of(112))],
+    ["with things that are not drawn", replaced("things", [2], Int32Array.of(0, 0))],
+    [
+      "with drawings of a thing that it has no prompts for",
+      ({ things, ...others }) => ({
+        ...others,
+        things: { ...things, values: things.values.map(thing => thing + 1) },
+      }),
+    ],
+  ])("refuses a memory %s", async (_, change) => {
     await withChangedPack(change, async folder => {
       const pack = await openModelPack(folder);
       await expect(
