@@ -15,6 +15,7 @@ import torch.nn as nn
 
 from common import load_stickers, stage_arguments, start
 from prompts import STYLE_WORDS
+from unet import encode_stickers
 from vae import PATCH, trained_vae
 
 BINS = 8  # of red, of green and of blue
@@ -106,12 +107,13 @@ def main():
     if path.exists():
         return
     stickers, vae = load_stickers(arguments.stickers, arguments.work), trained_vae(arguments.work)
+    latents, scale = encode_stickers(stickers, arguments.work)
     classifier = StyleClassifier(PixelEncoder(vae)).eval()
     features = {"drawn": [], "decoded": []}
     with torch.no_grad():
         for at in range(0, len(stickers.rows), BATCH):
             pixels = stickers.float_pixels(slice(at, at + BATCH))
-            decoded = vae.decode(vae.encode(pixels).latent_dist.mode()).sample.clamp(-1, 1)
+            decoded = vae.decode(latents[0, at : at + BATCH] / scale).sample.clamp(-1, 1)
             for seen, images in (("drawn", pixels), ("decoded", decoded)):
                 features[seen].append(classifier.features(images))
     features = {seen: torch.cat(parts) for seen, parts in features.items()}
