@@ -70,7 +70,10 @@ export const errorCatalogue = {
     "'{path}' changed since the import began; start again with --restart",
   ],
   MODEL_FILE_MISSING: [500, "The model pack '{pack}' has no file '{path}'"],
-  MODEL_FILE_DAMAGED: [500, "'{path}' of the model pack '{pack}' does not match its checksum"],
+  MODEL_FILE_DAMAGED: [
+    500,
+    "The model pack '{pack}' has files that do not match their checksums: {path}",
+  ],
   MODEL_PACK_INVALID: [500, "'{path}' is not a model pack: {reason}"],
   MODEL_PACK_ABSENT: [500, "There is no model pack at '{path}'"],
   MODEL_PACK_UNKNOWN: [

@@ -40,7 +40,7 @@ const modelIndexSchema = z.looseObject({ _class_name: z.string() });
  * Opens a pack: reads and checks its index and manifest, and that every listed file is there at its size.
  * Checksums take a read of every byte, so they are left to {@link ModelPack.verify}.
  *
- * @throws AppError `MODEL_PACK_ABSENT`, `MODEL_FILE_MISSING`, `MODEL_FILE_DAMAGED` (a wrong size), `MODEL_PACK_INVALID`.
+ * @throws AppError `MODEL_PACK_ABSENT`, `MODEL_FILE_MISSING`, `MODEL_FILE_DAMAGED` (of wrong sizes), `MODEL_PACK_INVALID`.
  */
 export async function openModelPack(dir: string): Promise<ModelPack> {
   const root = resolve(dir);
@@ -56,11 +56,13 @@ export async function openModelPack(dir: string): Promise<ModelPack> {
   const hash = await sha256OfFile(join(root, "manifest.json"));
   const version = `${manifest.version}-${hash.slice(0, 12)}`;
   const pack = new ModelPack(root, manifest.name, version, manifest);
+  const damaged: string[] = [];
   for (const { path, sizeBytes } of manifest.files) {
     if ((await stat(pack.path(path))).size !== sizeBytes) {
-      throw new AppError("MODEL_FILE_DAMAGED", { pack: manifest.name, path });
+      damaged.push(path);
     }
   }
+  refuseDamaged(pack, damaged);
   return pack;
 }
 
@@ -131,19 +133,28 @@ export class ModelPack {
    * Reads every listed file and compares its SHA-256. Without manifest there is nothing to compare.
    *
    * @param onFile told each file before it is read, and how much of the pack was read until then, 0..1.
-   * @throws AppError `MODEL_FILE_MISSING`, `MODEL_FILE_DAMAGED`.
+   * @throws AppError `MODEL_FILE_MISSING`; `MODEL_FILE_DAMAGED`, which names every file that differs.
    */
   async verify(onFile?: (path: string, done: number) => void): Promise<void> {
     const files = this.manifest?.files ?? [];
     const total = files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+    const damaged: string[] = [];
     let doneBytes = 0;
     for (const { path, sha256, sizeBytes } of files) {
       onFile?.(path, doneBytes / total);
       if ((await sha256OfFile(this.path(path))) !== sha256) {
-        throw new AppError("MODEL_FILE_DAMAGED", { pack: this.name, path });
+        damaged.push(path);
       }
       doneBytes += sizeBytes;
     }
+    refuseDamaged(this, damaged);
+  }
+}
+
+/** @throws AppError `MODEL_FILE_DAMAGED` with every one of `paths`, if any. */
+function refuseDamaged({ name }: ModelPack, paths: readonly string[]): void {
+  if (paths.length > 0) {
+    throw new AppError("MODEL_FILE_DAMAGED", { pack: name, path: paths.join(", ") });
   }
 }
 

@@ -53,11 +53,13 @@ describe("vitrine models", () => {
       ["lcm-sd15", "absent", false],
       ["tiny", "cached", true],
     ]);
-    await writeFile(join(folder, "unet", "config.json"), "{}");
+    for (const part of ["unet", "vae_decoder"]) {
+      await writeFile(join(folder, part, "config.json"), "{}");
+    }
     const damaged = await runCli(["models", "verify"], used);
     expect(damaged.code).toBe(1);
-    expect(damaged.stderr).toContain(
-      "MODEL_FILE_DAMAGED: 'unet/config.json' of the model pack 'tiny'",
+    expect(damaged.stderr).toMatch(
+      /MODEL_FILE_DAMAGED: The model pack 'tiny' .*: unet\/config.json, vae_decoder\/config.json/,
     );
     expect((await runCli(["models", "pull", "tiny", "--refresh"], env)).code).toBe(0);
     expect(await runCliJson(["models", "verify"], used)).toMatchObject({ folder, numFiles: 13 });

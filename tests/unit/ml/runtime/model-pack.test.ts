@@ -141,4 +141,15 @@ describe("ModelPack.verify()", () => {
       details: { pack: "mini", path: "weights.bin" },
     });
   });
+
+  it("names every file that changed, and no other", async () => {
+    const [weights] = manifest.files;
+    const files = ["a.bin", "b.bin", "c.bin"].map(path => ({ ...weights, path }));
+    await writePack({ ...manifest, files });
+    for (const { path } of files) {
+      await writeFile(join(dir, path), path === "b.bin" ? "weights" : "Weights");
+    }
+    const pack = await openModelPack(dir);
+    await expect(pack.verify()).rejects.toMatchObject({ details: { path: "a.bin, c.bin" } });
+  });
 });
