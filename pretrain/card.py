@@ -70,7 +70,7 @@ the training text.
 
 Printed by `vitrine models measure --features … --lpips …` on 200 of the {held_out} held-out (thing, style) pairs (autoencoder, CLIP's
 R@1 and R@5, captioner's F1, the judge, which goes by MobileNetV2's features and colours; the pack's own `style_classifier/` goes by the encoder's features and
-colours, so the two share that colours matter) and by `python pretrain/measure.py` (the rest).
+such a histogram of colours too, which the two share) and by `python pretrain/measure.py` (the rest).
 
 {figures}
 

@@ -56,15 +56,18 @@ class StyleClassifier(nn.Module):
         self.seen.clear()
         return torch.cat([*statistics, colour_histogram(pixels)], 1)
 
+    def standardised(self, features):
+        return ((features - self.centre) / self.spread).clamp(-MAX_DEVIATION, MAX_DEVIATION)
+
     def forward(self, pixels):
-        return self.linear(((self.features(pixels) - self.centre) / self.spread).clamp(-MAX_DEVIATION, MAX_DEVIATION))
+        return self.linear(self.standardised(self.features(pixels)))
 
     @torch.no_grad()
     def fit(self, features, hands):
         """Linear discriminant analysis of `features` [N, F] of the hands [N]."""
         self.centre.copy_(features.mean(0))
         self.spread.copy_(features.std(0) + 1e-3)
-        x = ((features - self.centre) / self.spread).clamp(-MAX_DEVIATION, MAX_DEVIATION).double()
+        x = self.standardised(features).double()
         means = torch.stack([x[hands == hand].mean(0) for hand in range(len(STYLE_WORDS))])
         apart = x - means[hands]
         scatter = apart.T @ apart / len(x)
@@ -87,10 +90,11 @@ class PixelEncoder(nn.Module):
 
 
 def trained_classifier(work):
-    classifier = StyleClassifier(PixelEncoder(trained_vae(work)))
     path = work / "style.pt"
-    if path.exists():
-        classifier.load_state_dict(torch.load(path))
+    if not path.exists():  # it is not unpacked from a pack
+        raise SystemExit(f"{path} must be there: run style.py, or export other --parts")
+    classifier = StyleClassifier(PixelEncoder(trained_vae(work)))
+    classifier.load_state_dict(torch.load(path))
     return classifier.eval().requires_grad_(False)
 
 
@@ -120,9 +124,10 @@ def main():
     train, held = stickers.train, stickers.held_out
     hands = hands_of(stickers, train)
     classifier.fit(torch.cat([own[train] for own in features.values()]), torch.cat([hands] * len(features)))
-    torch.save(classifier.state_dict(), path)
-    x = ((features["decoded"][held] - classifier.centre) / classifier.spread).clamp(-MAX_DEVIATION, MAX_DEVIATION)
-    told = classifier.linear(x).argmax(1) == hands_of(stickers, held)
+    temporary = path.with_suffix(".tmp")
+    torch.save(classifier.state_dict(), temporary)
+    temporary.replace(path)
+    told = classifier.linear(classifier.standardised(features["decoded"][held])).argmax(1) == hands_of(stickers, held)
     print(f"tells the hand of {told.float().mean():.3f} of those held out")
 
 
