@@ -14,11 +14,18 @@ import { RenderPool } from "../dist/ml/generation/render-pool.js";
 import { openModelPack } from "../dist/ml/runtime/model-pack.js";
 
 const NUM_ROUNDS = 5;
-const REQUEST = { prompt: "a red cat, flat vector style", guidanceScale: 4, seed: 7, numImages: 1 };
+const REQUEST = {
+  prompt: "a red cat, flat vector style",
+  guidanceScale: 4,
+  seed: 7,
+  numImages: 1,
+  numDrafts: 1,
+};
 
-/** One row of the table: a sampler, its steps, pictures a request, threads. */
+/** One row of the table: a sampler, its steps, pictures a request, drafts of each remembered drawing, threads. */
 const ARMS = [
-  { scheduler: "dpm++", numSteps: 2, guidanceScale: 1 }, // as models/mini draws where nobody says it
+  { scheduler: "dpm++", numSteps: 2, guidanceScale: 1, numDrafts: 2 }, // as models/mini draws where nobody says it
+  { scheduler: "dpm++", numSteps: 2, guidanceScale: 1 },
   { scheduler: "ddim", numSteps: 24 },
   { scheduler: "ddim", numSteps: 12 },
   { scheduler: "dpm++", numSteps: 12 },
@@ -86,12 +93,21 @@ async function measure({ pipeline, numThreads: _, samples: __, ...request }) {
   };
 }
 
-function summary({ guidanceScale, numImages, numSteps, numThreads, samples, scheduler }) {
+function summary({
+  guidanceScale,
+  numDrafts,
+  numImages,
+  numSteps,
+  numThreads,
+  samples,
+  scheduler,
+}) {
   return {
     scheduler,
     numSteps,
     guidanceScale,
     numImages,
+    numDrafts,
     numThreads,
     secondsAnImage: round(median(samples.map(s => s.secondsAnImage))),
     slowestSecondsAnImage: round(Math.max(...samples.map(s => s.secondsAnImage))),

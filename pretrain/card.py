@@ -35,7 +35,7 @@ cores shared with other work, so that the whole path runs for real from a fresh 
 | `captioner/onnx/decoder_model_merged.onnx` | `input_ids` int64 [B, n], `encoder_hidden_states`, `past_key_values.{{0,1}}.{{key,value}}` f32 [B, 3, past, 64] (past may be 0) -> `logits`, `present.*` |
 | `llm/model.safetensors` | `LlamaForCausalLM`, float16: keywords of an item (`prompts/keywords.v1.txt`), the look a person prefers (`prompts/preference.v1.txt`) |
 | `memory/memory.safetensors` | of {things} things up to two training drawings each, {remembered} in all (`things` [M] says of which), `latents` int8 [M, 12, 16, 16] with `scales` [12] (not scaled by `scaling_factor`), and CLIP's `embeddings` of their titles, alone and with each style's words, f16 [{things}, 7, 128], and how large each style draws, `extents` [7]; which they are: `memory/stickers.json` |
-| `style_classifier/model.onnx` | `pixel_values` f32 [B, 3, 128, 128] in [-1, 1] -> `logits` f32 [B, 6]: which style a picture is in (labels in its `config.json`) |
+| `style_classifier/model.onnx` | `latent_sample` f32 [B, 12, 16, 16], as the decoder takes it -> `logits` f32 [B, 6]: which style a draft is in (labels in its `config.json`) |
 | `heldout.json` | the `style:thing` pairs that nothing here was trained on |
 
 - Pictures are 128x128 RGB on white; lay transparent ones on white first.
@@ -56,8 +56,8 @@ from noise alone and without guidance** (t = 999 and 499; `default_*` in `model_
 (`pretrain/unet.py`), then on these two steps, with critics of hands (`pretrain/fewstep.py`). More steps, or guidance, are no better.
 
 **From words**: the drawing in `memory/` whose title is nearest to the prompt is redrawn, decoded, scaled to the style's `extents` (pixels of the
-longer side, in the middle) and encoded. Where a thing has two drawings and the prompt names a style, both are redrawn, and the picture is kept
-that `style_classifier/` finds to be more in that style. With zeros as reference nothing is redrawn: which the two steps were hardly trained for.
+longer side, in the middle) and encoded. Where a thing has two drawings and the prompt names a style, both are redrawn `default_num_drafts` times, and
+of these drafts the one is decoded whose latents `style_classifier/` finds to be most in that style. With zeros as reference nothing is redrawn: which the two steps were hardly trained for.
 
 Style is told by the image tokens or by words (`styles.json`):
 
@@ -69,8 +69,8 @@ the training text.
 ## Figures
 
 Printed by `vitrine models measure --features … --lpips …` on 200 of the {held_out} held-out (thing, style) pairs (autoencoder, CLIP's
-R@1 and R@5, captioner's F1, the judge, which goes by MobileNetV2's features and colours; the pack's own `style_classifier/` goes by the encoder's features and
-such a histogram of colours too, which the two share) and by `python pretrain/measure.py` (the rest).
+R@1 and R@5, captioner's F1, the judge, which goes by MobileNetV2's features and colours; the pack's own `style_classifier/` learned from a classifier
+of the encoder's features and such a histogram of colours, which it and the judge share) and by `python pretrain/measure.py` (the rest).
 
 {figures}
 

@@ -101,6 +101,15 @@ def fitted(pixels, extent):
     return np.asarray(image).transpose(2, 0, 1)
 
 
+def remembered(stickers):
+    """Of every thing, by its concept, the training stickers of the first REMEMBERED_DRAWINGS of REMEMBERED_HANDS that drew it."""
+    rows_of = {}
+    for row in stickers.train.tolist():
+        rows_of.setdefault(stickers.rows[row]["concept"], []).append(row)
+    place = lambda row: REMEMBERED_HANDS.index(stickers.rows[row]["style"])
+    return {concept: sorted(rows, key=place)[:REMEMBERED_DRAWINGS] for concept, rows in rows_of.items()}
+
+
 def seed_all(seed=SEED):
     random.seed(seed)
     np.random.seed(seed)
@@ -210,10 +219,15 @@ class Trainer:
 
     def save(self):
         self.last_save = time.monotonic()
-        temporary = self.path.with_suffix(".tmp")
-        torch.save({"modules": {k: m.state_dict() for k, m in self.modules.items()}, "ema": self.ema,
-                    "optimizer": self.optimizer.state_dict(), "step": self.step, "spent": self.spent}, temporary)
-        temporary.replace(self.path)
+        save_whole({"modules": {k: m.state_dict() for k, m in self.modules.items()}, "ema": self.ema,
+                    "optimizer": self.optimizer.state_dict(), "step": self.step, "spent": self.spent}, self.path)
+
+
+def save_whole(value, path):
+    """Written whole or not at all."""
+    temporary = path.with_suffix(".tmp")
+    torch.save(value, temporary)
+    temporary.replace(path)
 
 
 def load_module(module, work, name, key, ema=True):

@@ -22,17 +22,17 @@ from onnx import TensorProto, helper, numpy_helper
 from safetensors.torch import save_file
 
 from captioner import MAX_TOKENS, trained_decoder
+from choice import trained_choice
 from clip import EMBEDDING, WIDTH, trained_clip
-from common import REMEMBERED_DRAWINGS, REMEMBERED_HANDS, SIZE, fitted, hand_extents, hold_out, load_module, load_stickers
+from common import REMEMBERED_HANDS, SIZE, fitted, hand_extents, hold_out, load_module, load_stickers, remembered
 from prompts import STYLE_WORDS, style_words
 from language import export_language
-from style import trained_classifier
 from tokenizer import MAX_LENGTH, caption_tokenizer, clip_tokenizer, write_caption_tokenizer, write_clip_tokenizer
 from unet import IMAGE_TOKENS, SCHEDULE, NormalisedImageProjection, build_unet, last_stage, plain_attention, trained_text_encoder
 from vae import LATENT_CHANNELS, PATCH, trained_vae
 
 OPSET = 17
-DRAWN = {"default_strength": 1.0, "default_num_steps": 2, "default_guidance_scale": 1.0}  # as fewstep.py trained it
+DRAWN = {"default_strength": 1.0, "default_num_steps": 2, "default_guidance_scale": 1.0, "default_num_drafts": 2}  # as fewstep.py trained it; see choice.py
 PARITY = {}  # by file: how far ONNX is from PyTorch, before and after the weights are stored small
 ATTRIBUTION = [
     {"style": "fluent-3d", "work": "Fluent Emoji 3D", "author": "Microsoft Corporation", "license": "MIT", "url": "https://github.com/microsoft/fluentui-emoji", "package": "@lobehub/fluent-emoji-3d@1.1.0"},
@@ -229,8 +229,8 @@ GRAPHS = {
                   {"sample": BATCH, "timestep": BATCH, "encoder_hidden_states": {0: "batch", 1: "tokens"}, "out_sample": BATCH}, "int8"),
     "image_projection": Graph("image_projection/model.onnx", lambda _: torch.ones(1, EMBEDDING), ["image_embeds"], ["image_tokens"],
                               {"image_embeds": BATCH, "image_tokens": BATCH}),
-    "style_classifier": Graph("style_classifier/model.onnx", lambda _: torch.zeros(1, 3, 128, 128), ["pixel_values"], ["logits"],
-                              {"pixel_values": BATCH, "logits": BATCH}),
+    "style_classifier": Graph("style_classifier/model.onnx", lambda _: torch.zeros(1, LATENT_CHANNELS, 16, 16), ["latent_sample"], ["logits"],
+                              {"latent_sample": BATCH, "logits": BATCH}),
     "text_encoder": Graph("text_encoder/model.onnx", lambda _: IDS, ["input_ids"], ["last_hidden_state", "pooler_output"],
                           {"input_ids": LENGTH, "last_hidden_state": LENGTH, "pooler_output": BATCH}),
     "clip_text": Graph("clip/onnx/text_model.onnx", lambda _: IDS, ["input_ids"], ["text_embeds"], {"input_ids": LENGTH, "text_embeds": BATCH}, "int8"),
@@ -378,15 +378,6 @@ def export_captioner(clip, decoder, tokenizer, out):
     to_onnx(module, caption_decoder_graph(module), out)
 
 
-def remembered(stickers):
-    """Of every thing, by its concept, the training stickers of the first REMEMBERED_DRAWINGS of REMEMBERED_HANDS that drew it."""
-    rows_of = {}
-    for row in stickers.train.tolist():
-        rows_of.setdefault(stickers.rows[row]["concept"], []).append(row)
-    place = lambda row: REMEMBERED_HANDS.index(stickers.rows[row]["style"])
-    return {concept: sorted(rows, key=place)[:REMEMBERED_DRAWINGS] for concept, rows in rows_of.items()}
-
-
 @torch.no_grad()
 def export_memory(stickers, clip, tokenizer, vae, out):
     """The drawings that a prompt without a picture is redrawn from: src/ml/generation/reference-memory.ts."""
@@ -410,11 +401,11 @@ def export_memory(stickers, clip, tokenizer, vae, out):
 
 
 def export_style(work, out):
-    """The classifier by which one of several drawings is kept: src/ml/generation/style-classifier.ts."""
-    to_onnx(trained_classifier(work), GRAPHS["style_classifier"], out)
+    """The classifier by which one of several drafts is kept: src/ml/generation/style-classifier.ts."""
     folder = out / "style_classifier"
-    write_json(folder / "config.json", {"_class_name": "StyleClassifier", "id2label": {str(n): style for n, style in enumerate(STYLE_WORDS)}})
-    write_json(folder / "preprocessor_config.json", PREPROCESSOR)
+    shutil.rmtree(folder, ignore_errors=True)
+    to_onnx(trained_choice(work), GRAPHS["style_classifier"], out)
+    write_json(folder / "config.json", {"_class_name": "DraftClassifier", "id2label": {str(n): style for n, style in enumerate(STYLE_WORDS)}})
 
 
 PARTS = ("autoencoder", "denoiser", "clip", "captioner", "language", "memory", "style")

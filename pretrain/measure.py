@@ -169,9 +169,9 @@ def measure_captioner(pack, rows, images, count=200):
 
 
 def measure_style_classifier(pack, rows, images):
-    """Whose hand the classifier tells of pictures through the autoencoder."""
+    """Whose hand the classifier tells of the latents of pictures."""
     labels = pack.read("style_classifier/config.json")["id2label"]
-    told = pack.batched("style_classifier/model.onnx", "pixel_values", np.clip(pack.decode(pack.encode(images)), -1, 1)).argmax(1)
+    told = pack.batched("style_classifier/model.onnx", "latent_sample", pack.encode(images) / pack.scale).argmax(1)
     return {"pictures": len(rows), "accuracy": np.mean([labels[str(n)] == row["style"] for n, row in zip(told, rows)])}
 
 

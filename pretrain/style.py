@@ -1,4 +1,4 @@
-"""A classifier of hands: which of several redrawings of a thing is most in the hand that was asked for.
+"""A classifier of hands: whether a redrawing of a thing is in the hand that was asked for.
 
 The U-Net takes on a hand better from one reference than from another, and not always from the same. So of what it draws from each
 the best is kept: what a classifier of real pictures does not recognise is rejected (A. Razavi et al., "Generating Diverse High-Fidelity
@@ -7,13 +7,15 @@ Transfer in Real-time with Adaptive Instance Normalization", 2017), here of the 
 by linear discriminant analysis of these (J. H. Friedman, "Regularized Discriminant Analysis", 1989, with lambda = 1).
 
 It learns from training stickers alone, as they are drawn and through the autoencoder, and from no picture that the U-Net drew: a
-network of its own, trained on latents, found nearly all of those right, as the critics had taught the U-Net to please such a one.
+network of its own, trained on latents, found nearly all of those right, as the critics had taught the U-Net to please such a one. What it
+says of decoded drafts is what choice.py learns.
 """
 
 import torch
 import torch.nn as nn
+import torch.nn.functional as F
 
-from common import load_stickers, stage_arguments, start
+from common import load_stickers, save_whole, stage_arguments, start
 from prompts import STYLE_WORDS
 from unet import encode_stickers
 from vae import PATCH, trained_vae
@@ -24,14 +26,14 @@ MAX_DEVIATION = 8.0  # beyond it a number tells no more
 BATCH = 32
 
 
-def colour_histogram(pixels):
-    """Square roots of the shares of BINS x BINS x BINS colours of pictures [B, 3, H, W] in [-1, 1]: [B, BINS ** 3]. A pixel counts for
-    the eight bins around it, the nearer the more."""
+def colour_histogram(pixels, floor=0.0):
+    """Square roots of the shares of BINS x BINS x BINS colours of pictures [B, 3, H, W] in [-1, 1], each and `floor`: [B, BINS ** 3]. A pixel
+    counts for the eight bins around it, the nearer the more."""
     places = ((pixels.flatten(2) + 1) * (BINS / 2) - 0.5).clamp(0, BINS - 1)
     near = (1 - (places[:, :, None] - torch.arange(BINS, dtype=places.dtype).view(-1, 1)).abs()).clamp(min=0)  # [B, 3, BINS, P]
     red, green, blue = near.unbind(1)
     both = (red[:, :, None] * green[:, None]).flatten(1, 2)
-    return (both @ blue.transpose(1, 2) / places.shape[2]).flatten(1).clamp(min=0).sqrt()
+    return ((both @ blue.transpose(1, 2) / places.shape[2]).flatten(1).clamp(min=0) + floor).sqrt()
 
 
 class StyleClassifier(nn.Module):
@@ -89,13 +91,23 @@ class PixelEncoder(nn.Module):
         return self.encoder(self.fold(pixels))
 
 
-def trained_classifier(work):
+def trained_style(work):
     path = work / "style.pt"
     if not path.exists():  # it is not unpacked from a pack
-        raise SystemExit(f"{path} must be there: run style.py, or export other --parts")
+        raise SystemExit(f"{path} must be there: run style.py")
     classifier = StyleClassifier(PixelEncoder(trained_vae(work)))
     classifier.load_state_dict(torch.load(path))
     return classifier.eval().requires_grad_(False)
+
+
+def decoded_stickers(work):
+    """Every sticker through the autoencoder: `small` [N, 3, 64, 64], at half its size, and what the classifier says of it, `logits` [N, S]."""
+    return torch.load(work / "style-decoded.pt")
+
+
+def halved(pictures):
+    """Pictures in [-1, 1] at half their size, in 0 .. 255."""
+    return ((F.avg_pool2d(pictures, 2) + 1) * 127.5).round().to(torch.uint8)
 
 
 def hands_of(stickers, rows):
@@ -113,21 +125,22 @@ def main():
     stickers, vae = load_stickers(arguments.stickers, arguments.work), trained_vae(arguments.work)
     latents, scale = encode_stickers(stickers, arguments.work)
     classifier = StyleClassifier(PixelEncoder(vae)).eval()
-    features = {"drawn": [], "decoded": []}
+    features, small = {"drawn": [], "decoded": []}, []
     with torch.no_grad():
         for at in range(0, len(stickers.rows), BATCH):
             pixels = stickers.float_pixels(slice(at, at + BATCH))
             decoded = vae.decode(latents[0, at : at + BATCH] / scale).sample.clamp(-1, 1)
+            small.append(halved(decoded))
             for seen, images in (("drawn", pixels), ("decoded", decoded)):
                 features[seen].append(classifier.features(images))
     features = {seen: torch.cat(parts) for seen, parts in features.items()}
     train, held = stickers.train, stickers.held_out
     hands = hands_of(stickers, train)
     classifier.fit(torch.cat([own[train] for own in features.values()]), torch.cat([hands] * len(features)))
-    temporary = path.with_suffix(".tmp")
-    torch.save(classifier.state_dict(), temporary)
-    temporary.replace(path)
-    told = classifier.linear(classifier.standardised(features["decoded"][held])).argmax(1) == hands_of(stickers, held)
+    logits = classifier.linear(classifier.standardised(features["decoded"])).detach()
+    save_whole({"small": torch.cat(small), "logits": logits}, work / "style-decoded.pt")
+    save_whole(classifier.state_dict(), path)
+    told = logits[held].argmax(1) == hands_of(stickers, held)
     print(f"tells the hand of {told.float().mean():.3f} of those held out")
 
 

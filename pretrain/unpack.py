@@ -20,6 +20,7 @@ from onnx import numpy_helper
 from transformers import LlamaForCausalLM
 
 from captioner import build_decoder
+from choice import DraftClassifier
 from clip import build_clip, clip_heads
 from common import load_stickers
 from export import (
@@ -110,7 +111,12 @@ def unpack_language(stickers, work, pack):
     return "language", {"language": LlamaForCausalLM.from_pretrained(pack / "llm", dtype=torch.float32)}, []
 
 
-PARTS = {"vae": unpack_vae, "clip": unpack_clip, "unet": unpack_unet, "captioner": unpack_captioner, "language": unpack_language}
+def unpack_choice(stickers, work, pack):
+    choice = DraftClassifier()
+    return "choice", {"choice": choice}, [(choice, GRAPHS["style_classifier"])]
+
+
+PARTS = {"vae": unpack_vae, "clip": unpack_clip, "unet": unpack_unet, "captioner": unpack_captioner, "language": unpack_language, "choice": unpack_choice}
 
 
 def main():

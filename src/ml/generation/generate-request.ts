@@ -2,7 +2,7 @@
 import { AppError } from "../../errors/app-error.js";
 import { type RgbImage } from "../nn/rgb-image.js";
 import { schedulerOf } from "./create-scheduler.js";
-import { type PipelineConfig } from "./pipeline-config.js";
+import { MAX_NUM_DRAFTS, type PipelineConfig } from "./pipeline-config.js";
 import { type SchedulerName, schedulerNames } from "./scheduler.js";
 
 /** Plain values only, so that a request can be sent to a thread. */
@@ -30,6 +30,11 @@ export interface GenerateRequest {
    * (`ReferenceMemory`). Default: true.
    */
   usesMemory?: boolean;
+  /**
+   * Drafts made of each remembered drawing, each with noise of its own, where there is something to choose among them by: the prompt names
+   * a style, and the pack tells styles apart (`Recollection`). One picture is kept of them all. Default: the pack's.
+   */
+  numDrafts?: number;
   /** How far from `initImage` the run starts, above 0 up to 1. Default: the pack's, `PipelineConfig.defaults`. */
   strength?: number;
   /** Steps over the whole schedule. Default: the pack's. */
@@ -55,6 +60,7 @@ export type CompleteRequest = GenerateRequest &
       | "imageWeight"
       | "sharesNoise"
       | "usesMemory"
+      | "numDrafts"
       | "strength"
       | "numSteps"
       | "guidanceScale"
@@ -77,13 +83,16 @@ export function completeRequest(
     imageWeight: request.imageWeight ?? 1,
     sharesNoise: request.sharesNoise ?? false,
     usesMemory: request.usesMemory ?? true,
+    numDrafts: request.numDrafts ?? config.defaults.numDrafts,
     strength: request.strength ?? config.defaults.strength,
     numSteps: request.numSteps ?? config.defaults.numSteps,
     guidanceScale: request.guidanceScale ?? config.defaults.guidanceScale,
     scheduler: request.scheduler ?? schedulerOf(config.schedule),
   };
-  const { conditions, guidanceScale, imageWeight, numImages, scheduler, seed } = complete;
+  const { conditions, guidanceScale, imageWeight, numDrafts, numImages, scheduler, seed } =
+    complete;
   check("numImages", numImages, isWhole(numImages, 1, MAX_NUM_IMAGES), `1 … ${MAX_NUM_IMAGES}`);
+  check("numDrafts", numDrafts, isWhole(numDrafts, 1, MAX_NUM_DRAFTS), `1 … ${MAX_NUM_DRAFTS}`);
   check("guidanceScale", guidanceScale, Number.isFinite(guidanceScale), "a finite number");
   check("imageWeight", imageWeight, imageWeight >= 0 && imageWeight <= 1, "between 0 and 1");
   check("seed", seed, Number.isSafeInteger(seed), "a whole number");

@@ -4,6 +4,9 @@ import { AppError } from "../../errors/app-error.js";
 import { type ModelPack } from "../runtime/model-pack.js";
 import { loadScheduleConfig, type ScheduleConfig } from "./schedule.js";
 
+/** More drafts than this of one drawing are a mistake: what the best of them gains falls with their number. */
+export const MAX_NUM_DRAFTS = 16;
+
 const sizeSchema = z.union([
   z.number().int().positive(),
   z.tuple([z.number().int().positive(), z.number().int().positive()]),
@@ -31,6 +34,7 @@ const modelIndexSchema = z.looseObject({
   default_strength: z.number().gt(0).max(1).optional(),
   default_num_steps: z.number().int().min(1).max(100).optional(),
   default_guidance_scale: z.number().min(1).optional(),
+  default_num_drafts: z.number().int().min(1).max(MAX_NUM_DRAFTS).optional(),
 });
 
 /** How pictures are drawn where nobody says it. */
@@ -41,6 +45,8 @@ export interface DrawingDefaults {
   numSteps: number;
   /** Weight of classifier-free guidance; 1 is none. */
   guidanceScale: number;
+  /** Drafts of each remembered drawing, of which one is kept. */
+  numDrafts: number;
 }
 
 export interface PipelineConfig {
@@ -103,6 +109,7 @@ export async function loadPipelineConfig(pack: ModelPack): Promise<PipelineConfi
       numSteps: index.default_num_steps ?? 12,
       // With it the style shows, and with 5 the colours overshoot.
       guidanceScale: index.default_guidance_scale ?? 3,
+      numDrafts: index.default_num_drafts ?? 1,
     },
     latentHeight,
     latentWidth,

@@ -9,19 +9,19 @@
  * 2. x_T: noise of the picture's own seed, or the noised latents of `initImage` at the timestep that strength gives; a
  *    U-Net that sees a reference has those latents beside it at every step.
  *    A pack with a memory (reference-memory.ts) has for a prompt without `initImage` drawings of its own there, as large as the style
- *    that the prompt names draws. With a classifier of styles as well, each of them is redrawn, and the one is kept that is most in
- *    that style; otherwise the first drawing alone.
+ *    that the prompt names draws. With a classifier of styles as well, each of them is redrawn `numDrafts` times; otherwise the first
+ *    drawing once.
  * 3. For each timestep: guided U-Net output, then one step of the sampler.
- * 4. The autoencoder decodes x_0.
+ * 4. Of a picture's drafts the x_0 is kept that is most in the style, and the autoencoder decodes it.
  *
  * The same request gives the same bytes on the same machine and thread count. Picture j does not depend on `numImages`:
- * its noise comes from `seedFrom(seed, j)`, or for all from `seedFrom(seed, 0)`. Pictures share U-Net runs, and a run of another batch size may add in another
+ * its noise comes from `seed` and j, or for all from `seed` and 0 (drafts.ts). Pictures share U-Net runs, and a run of another batch size may add in another
  * order, which changes the last bits of a latent and at most the last bit of a pixel.
  *
  * Shapes: B pictures, C x h x w latents, T tokens of width D.
  */
 import { AppError } from "../../errors/app-error.js";
-import { Random, seedFrom } from "../nn/random.js";
+import { Random } from "../nn/random.js";
 import { type RgbImage } from "../nn/rgb-image.js";
 import { type ModelPack } from "../runtime/model-pack.js";
 import { type OnnxOptions } from "../runtime/onnx-session.js";
@@ -34,10 +34,11 @@ import {
 } from "./conditioning.js";
 import { createScheduler } from "./create-scheduler.js";
 import { Denoiser } from "./denoiser.js";
+import { bestOf, type Draft, draftsOf, type Source } from "./drafts.js";
 import { type CompleteRequest, completeRequest, type GenerateRequest } from "./generate-request.js";
 import { ImageProjection } from "./image-projection.js";
 import { loadPipelineConfig, type PipelineConfig } from "./pipeline-config.js";
-import { type Recollected, Recollection } from "./recollection.js";
+import { Recollection } from "./recollection.js";
 import { firstStep } from "./schedule.js";
 import { TextConditioner } from "./text-conditioner.js";
 
@@ -66,22 +67,6 @@ interface Guidance {
   /** One for each picture, or one for all. */
   conditional: readonly Conditioning[];
   unconditional: Conditioning;
-}
-
-/** What pictures are redrawn from. */
-interface Source {
-  /** What a run starts from where it does not start afresh; `[C, h, w]`, scaled. */
-  original: Float32Array | null;
-  /** One, or several to choose among; `[C, h, w]`, unscaled; null: nothing. */
-  references: (Float32Array | null)[];
-  /** How well a picture meets what is wanted; null: there is one reference. */
-  judge: Recollected["judge"];
-}
-
-/** A picture being made: the place of its noise and condition among those asked for, and the reference it is made from. */
-interface Draft {
-  picture: number;
-  reference: Float32Array | null;
 }
 
 export class DiffusionPipeline {
@@ -161,18 +146,19 @@ export class DiffusionPipeline {
     throwIfCancelled(hooks.signal);
     const guidance = await this.guidance(complete);
     const source = await this.source(complete);
-    const { references } = source;
-    const drafts: Draft[] = Array.from({ length: complete.numImages }, (_, picture) =>
-      references.map(reference => ({ picture, reference })),
-    ).flat();
-    const drawn: RgbImage[] = [];
+    const drafts = draftsOf(complete, source);
+    const size = this.latentSize;
+    const drawn = new Float32Array(drafts.length * size);
     for (let start = 0; start < drafts.length; start += this.maxBatchSize) {
       const batch = drafts.slice(start, start + this.maxBatchSize);
       const progress = { start, total: drafts.length, hooks };
-      const latents = await this.denoise(complete, guidance, { ...source, batch, progress });
-      drawn.push(...(await this.parts.autoencoder.decode(latents)));
+      drawn.set(
+        await this.denoise(complete, guidance, { ...source, batch, progress }),
+        start * size,
+      );
     }
-    return bestOf(drawn, source);
+    const kept = await bestOf(drawn, source, complete.numImages);
+    return this.parts.autoencoder.decode(kept);
   }
 
   async dispose(): Promise<void> {
@@ -184,6 +170,11 @@ export class DiffusionPipeline {
       autoencoder.dispose(),
       this.recollection?.then(recollection => recollection.dispose()),
     ]);
+  }
+
+  private get latentSize(): number {
+    const { latentChannels, latentHeight, latentWidth } = this.config;
+    return latentChannels * latentHeight * latentWidth;
   }
 
   private async source(request: CompleteRequest): Promise<Source> {
@@ -250,11 +241,11 @@ export class DiffusionPipeline {
       progress: { start: number; total: number; hooks: GenerateHooks };
     },
   ): Promise<Float32Array> {
-    const { guidanceScale, numSteps, seed, sharesNoise, strength } = request;
+    const { guidanceScale, numSteps, strength } = request;
     const { batch, original, progress } = run;
     const { hooks } = progress;
-    const size = this.config.latentChannels * this.config.latentHeight * this.config.latentWidth;
-    const own = batch.map(({ picture }) => new Random(seedFrom(seed, sharesNoise ? 0 : picture)));
+    const size = this.latentSize;
+    const own = batch.map(({ noiseSeed }) => new Random(noiseSeed));
     const drawNoise = () => concatNormals(own, size);
     const { schedule } = this.config;
     const scheduler = createScheduler(request.scheduler, schedule, numSteps, drawNoise);
@@ -271,6 +262,7 @@ export class DiffusionPipeline {
       conditional.length > 1 ? batch.map(({ picture }) => conditional[picture]) : conditional;
     const references = batch.map(({ reference }) => reference);
     const isOneReference = references.every(reference => reference === references[0]);
+    const isOneNoise = batch.every(({ noiseSeed }) => noiseSeed === batch[0].noiseSeed);
     const startsAfresh = !originals || (this.config.seesReference && strength === 1);
     let latents = startsAfresh ? noise : scheduler.addNoise(originals, noise, first);
 
@@ -284,7 +276,7 @@ export class DiffusionPipeline {
         guidanceScale,
         conditional: attended,
         unconditional,
-        isOneLatent: sharesNoise && isOneReference && i === 0, // from then on each follows its own condition
+        isOneLatent: isOneNoise && isOneReference && i === 0, // from then on each follows its own condition
       });
       const made = scheduler.step(output, first + i, latents);
       latents = made.latents;
@@ -309,23 +301,6 @@ export class DiffusionPipeline {
     throwIfCancelled(hooks.signal);
     return latents;
   }
-}
-
-/** Of each picture's drafts, one for each reference, the best, the first of equals; `[B R] -> [B]`. */
-async function bestOf(drafts: RgbImage[], { judge, references }: Source): Promise<RgbImage[]> {
-  if (!judge) {
-    return drafts;
-  }
-  const best: RgbImage[] = [];
-  for (let start = 0; start < drafts.length; start += references.length) {
-    const own = drafts.slice(start, start + references.length);
-    const scores: number[] = [];
-    for (const draft of own) {
-      scores.push(await judge(draft));
-    }
-    best.push(own[scores.indexOf(Math.max(...scores))]);
-  }
-  return best;
 }
 
 /** `size` normal numbers from each source in turn; `[B, size]`. */

@@ -1,12 +1,11 @@
 /**
  * @file What a prompt without a picture is drawn from: the drawings of the pack's memory, as large as the style draws that the prompt names,
- * and which of the pictures made of them is to be kept.
+ * and which of the drafts made of them is to be kept.
  *
  * Shapes: C x h x w latents.
  */
 import { LRUCache } from "lru-cache";
 import { fittedImage } from "../nn/fitted-image.js";
-import { type RgbImage } from "../nn/rgb-image.js";
 import { type ModelPack } from "../runtime/model-pack.js";
 import { type OnnxOptions } from "../runtime/onnx-session.js";
 import { type Autoencoder } from "./autoencoder.js";
@@ -20,8 +19,8 @@ const MAX_KEPT = 64;
 export interface Recollected {
   /** To be redrawn, each by itself; `[C, h, w]`, unscaled. */
   references: Float32Array[];
-  /** How well a picture meets the prompt's style; null: there is nothing to choose by, and one reference. */
-  judge: ((image: RgbImage) => Promise<number>) | null;
+  /** How well drafts meet the prompt's style; `[B, C, h, w]`, scaled, `-> [B]`. Null: there is nothing to choose by, and one reference. */
+  judge: ((latents: Float32Array) => Promise<number[]>) | null;
 }
 
 export class Recollection {
@@ -44,7 +43,7 @@ export class Recollection {
     const memory = await ReferenceMemory.load(pack, config, options);
     try {
       const classifier = pack.has("style_classifier")
-        ? await StyleClassifier.load(pack, memory.numStyles, options)
+        ? await StyleClassifier.load(pack, config, memory.numStyles, options)
         : null;
       return new Recollection(memory, classifier, autoencoder);
     } catch (error) {
@@ -72,7 +71,10 @@ export class Recollection {
     for (const drawing of canChoose ? drawings : drawings.slice(0, 1)) {
       references.push(extentPixels === null ? drawing : await this.fitted(drawing, extentPixels));
     }
-    const judge = canChoose ? (image: RgbImage) => classifier.logProbability(image, style) : null;
+    const judge = canChoose
+      ? (latents: Float32Array) =>
+          classifier.logProbabilities(this.autoencoder.unscaled(latents), style)
+      : null;
     return { references, judge };
   }
 

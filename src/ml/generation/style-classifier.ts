@@ -1,54 +1,69 @@
 /**
- * @file Of several pictures of one thing, which is most in the style that was asked for.
+ * @file Of several drafts of one thing, which is most in the style that was asked for; told from their latents, so that only the one that
+ * is kept need be decoded.
  *
  * A. Razavi et al., "Generating Diverse High-Fidelity Images with VQ-VAE-2", 2019, section 3.4: what a classifier of real pictures does not
  * recognise is rejected. https://arxiv.org/abs/1906.00446
  *
- * `style_classifier/model.onnx`: `pixel_values` `[B, 3, H, W]` in -1 … 1 to `logits` `[B, S]`, the styles in the order of the prompts of the
- * pack's memory (reference-memory.ts).
+ * `style_classifier/model.onnx`: `latent_sample` `[B, C, h, w]`, as the autoencoder's decoder takes them, to `logits` `[B, S]`, the styles in the
+ * order of the prompts of the pack's memory (reference-memory.ts).
+ *
+ * Shapes: B drafts, C x h x w latents, S styles.
  */
 import { AppError } from "../../errors/app-error.js";
-import { type RgbImage } from "../nn/rgb-image.js";
 import { type ModelPack } from "../runtime/model-pack.js";
 import { type OnnxOptions, OnnxSession } from "../runtime/onnx-session.js";
-import { unitPixels } from "./autoencoder.js";
+import { type PipelineConfig } from "./pipeline-config.js";
 
 const FILE = "style_classifier/model.onnx";
 
 export class StyleClassifier {
-  private constructor(private readonly session: OnnxSession) {}
+  private constructor(
+    private readonly session: OnnxSession,
+    private readonly latentShape: readonly number[],
+  ) {}
 
   /** @throws AppError `MODEL_FILE_MISSING`; `FILE_MALFORMED`, also when it does not tell `numStyles` styles apart. */
   static async load(
     pack: ModelPack,
+    config: PipelineConfig,
     numStyles: number,
     options: OnnxOptions = {},
   ): Promise<StyleClassifier> {
     const path = pack.path(FILE);
     const session = await OnnxSession.load(path, options);
-    session.input("pixel_values");
-    const told = session.outputs.get(session.outputName("logits"))!.shape[1]; // outputName looked
-    if (told !== numStyles) {
+    try {
+      session.input("latent_sample");
+      const told = session.outputs.get(session.outputName("logits"))!.shape[1]; // outputName looked
+      if (told !== numStyles) {
+        throw new AppError("FILE_MALFORMED", {
+          path,
+          expected: `a classifier of the ${numStyles} styles of the pack's memory`,
+          reason: `it tells ${told} styles apart`,
+        });
+      }
+    } catch (error) {
       await session.dispose();
-      throw new AppError("FILE_MALFORMED", {
-        path,
-        expected: `a classifier of the ${numStyles} styles of the pack's memory`,
-        reason: `it tells ${told} styles apart`,
-      });
+      throw error;
     }
-    return new StyleClassifier(session);
+    const { latentChannels, latentHeight, latentWidth } = config;
+    return new StyleClassifier(session, [latentChannels, latentHeight, latentWidth]);
   }
 
-  /** The log-probability that a picture is in `style`, 0 … S - 1. */
-  async logProbability(image: RgbImage, style: number): Promise<number> {
-    const { heightPixels, widthPixels } = image;
-    const { logits } = await this.session.run(
-      { pixel_values: { data: unitPixels(image), dims: [1, 3, heightPixels, widthPixels] } },
-      [this.session.outputName("logits")],
-    );
-    const most = Math.max(...logits.data);
-    const total = logits.data.reduce((sum, x) => sum + Math.exp(x - most), 0);
-    return logits.data[style] - most - Math.log(total);
+  /** The log-probability of each draft that it is in `style`, 0 … S - 1; `[B, C, h, w]`, unscaled, `-> [B]`. */
+  async logProbabilities(latents: Float32Array, style: number): Promise<number[]> {
+    const size = this.latentShape.reduce((a, b) => a * b);
+    const dims = [latents.length / size, ...this.latentShape];
+    const { logits } = await this.session.run({ latent_sample: { data: latents, dims } }, [
+      this.session.outputName("logits"),
+    ]);
+    const numStyles = logits.dims[1];
+    return Array.from({ length: dims[0] }, (_, b) => {
+      const row = logits.data.subarray(b * numStyles, (b + 1) * numStyles);
+      const most = Math.max(...row);
+      const total = row.reduce((sum, x) => sum + Math.exp(x - most), 0);
+      return row[style] - most - Math.log(total);
+    });
   }
 
   dispose(): Promise<void> {

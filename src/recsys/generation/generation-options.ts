@@ -1,6 +1,6 @@
 /** @file How a picture is made: the knobs a caller may turn, their defaults, and what each is for. */
 import { AppError } from "../../errors/app-error.js";
-import { type PipelineConfig } from "../../ml/generation/pipeline-config.js";
+import { type DrawingDefaults } from "../../ml/generation/pipeline-config.js";
 
 export interface GenerationOptions {
   /** Fixes the noise: the same seed, history, item and models give the same picture. Default 1. */
@@ -21,9 +21,11 @@ export interface GenerationOptions {
 
 /** The defaults where pictures are made with a pack. */
 export function generationDefaults({
-  defaults,
-}: Pick<PipelineConfig, "defaults">): GenerationOptions {
-  return { seed: 1, numCandidates: 3, ...defaults };
+  defaults: { guidanceScale, numSteps, strength },
+}: {
+  defaults: Omit<DrawingDefaults, "numDrafts">; // drafts are made of what a pack remembers, and here a picture is given
+}): GenerationOptions {
+  return { seed: 1, numCandidates: 3, strength, numSteps, guidanceScale };
 }
 
 const ranges: Record<keyof GenerationOptions, [min: number, max: number, isWhole: boolean]> = {

@@ -151,13 +151,28 @@ describe("a U-Net that sees the picture to be redrawn", () => {
   });
 
   it("draws as its pack says where nobody says it, and as others do where the pack says nothing", async () => {
-    expect(redrawing.config.defaults).toEqual({ strength: 1, numSteps: 12, guidanceScale: 3 });
+    expect(redrawing.config.defaults).toEqual({
+      strength: 1,
+      numSteps: 12,
+      guidanceScale: 3,
+      numDrafts: 1,
+    });
     const path = join(folder, "model_index.json");
     const index = JSON.parse(await readFile(path, "utf8")) as object;
-    const own = { default_strength: 0.5, default_num_steps: 4, default_guidance_scale: 1 };
+    const own = {
+      default_strength: 0.5,
+      default_num_steps: 4,
+      default_guidance_scale: 1,
+      default_num_drafts: 2, // without a memory there is nothing to draw twice
+    };
     await writeFile(path, JSON.stringify({ ...index, ...own }));
     const distilled = await DiffusionPipeline.load(await openModelPack(folder), { numThreads: 1 });
-    expect(distilled.config.defaults).toEqual({ strength: 0.5, numSteps: 4, guidanceScale: 1 });
+    expect(distilled.config.defaults).toEqual({
+      strength: 0.5,
+      numSteps: 4,
+      guidanceScale: 1,
+      numDrafts: 2,
+    });
     const { prompt, seed } = request;
     await distilled.generate({ prompt, seed, numImages: 1, initImage });
     await distilled.dispose();
@@ -273,6 +288,7 @@ describe("DiffusionPipeline.generate()", () => {
 
   it.each([
     [{ numImages: 0 }, "numImages must be"],
+    [{ numDrafts: 17 }, "numDrafts must be 1 … 16"],
     [{ numSteps: 0 }, "numSteps must be"],
     [{ guidanceScale: NaN }, "guidanceScale must be"],
     [{ imageWeight: 2 }, "imageWeight must be"],

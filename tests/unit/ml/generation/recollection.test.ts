@@ -14,6 +14,9 @@ import { drawingOnly, withChangedPack } from "./changed-pack.js";
 
 const options = { numThreads: 1 };
 
+/** Of a log-probability: what encoding a picture anew may change. */
+const TOUCH = 0.5;
+
 async function drawn(folder: string, requests: readonly GenerateRequest[]): Promise<RgbImage[][]> {
   const pipeline = await DiffusionPipeline.load(await openModelPack(folder), options);
   const images: RgbImage[][] = [];
@@ -29,6 +32,33 @@ function isSame(a: RgbImage, b: RgbImage): boolean {
   return a.pixels.every((value, i) => Math.abs(value - b.pixels[i]) <= 2);
 }
 
+/** The classifier's opinion of a picture, whose latents must be encoded anew: they come back with the autoencoder's touch. */
+class Judge {
+  private constructor(
+    private readonly autoencoder: Autoencoder,
+    private readonly classifier: StyleClassifier,
+  ) {}
+
+  static async load(numStyles: number): Promise<Judge> {
+    const pack = await openModelPack(miniPackDir);
+    const config = await loadPipelineConfig(pack);
+    return new Judge(
+      await Autoencoder.load(pack, config, options),
+      await StyleClassifier.load(pack, config, numStyles, options),
+    );
+  }
+
+  async likely(image: RgbImage, style: number): Promise<number> {
+    const latents = this.autoencoder.unscaled(await this.autoencoder.encode(image));
+    const [likely] = await this.classifier.logProbabilities(latents, style);
+    return likely;
+  }
+
+  async dispose(): Promise<void> {
+    await Promise.all([this.autoencoder.dispose(), this.classifier.dispose()]);
+  }
+}
+
 describeWithMiniPack("drawing from several drawings of a thing", () => {
   let styles: string[];
 
@@ -37,28 +67,48 @@ describeWithMiniPack("drawing from several drawings of a thing", () => {
     styles = Object.values(words) as string[];
   });
 
-  it("keeps the picture that the classifier finds to be most in the style", async () => {
+  it("keeps the draft that the classifier finds to be most in the style", async () => {
     const asked = ["bicycle", "hot dog"].flatMap(thing =>
       styles.map((words, style) => ({ thing, style, prompt: `${thing}, ${words}` })),
     );
-    const requests = asked.map(({ prompt }) => ({ prompt, seed: 3, numImages: 1 }));
+    const requests = asked.map(({ prompt }) => ({ prompt, seed: 3, numImages: 1, numDrafts: 1 }));
     const kept = await drawn(miniPackDir, requests);
     const each = await Promise.all(
       [0, 1].map(rank => withChangedPack(drawingOnly(rank), folder => drawn(folder, requests))),
     );
-    const pack = await openModelPack(miniPackDir);
-    const classifier = await StyleClassifier.load(pack, styles.length, options);
+    const judge = await Judge.load(styles.length);
     const choices: number[] = [];
     for (const [n, { style }] of asked.entries()) {
-      const likely = await Promise.all(
-        each.map(([...images]) => classifier.logProbability(images[n][0], style)),
-      );
-      choices.push(likely[1] > likely[0] ? 1 : 0);
-      expect(isSame(kept[n][0], each[choices[n]][n][0])).toBe(true);
-      expect(isSame(kept[n][0], each[1 - choices[n]][n][0])).toBe(false);
+      const choice = [0, 1].find(rank => isSame(kept[n][0], each[rank][n][0]))!;
+      expect(choice).toBeDefined();
+      expect(isSame(kept[n][0], each[1 - choice][n][0])).toBe(false);
+      const likely = await Promise.all(each.map(images => judge.likely(images[n][0], style)));
+      expect(likely[choice]).toBeGreaterThan(likely[1 - choice] - TOUCH);
+      choices.push(choice);
     }
-    await classifier.dispose();
+    await judge.dispose();
     expect(new Set(choices).size).toBe(2); // else it would prove nothing
+  });
+
+  it("chooses among drafts of other noise too", async () => {
+    const pipeline = await DiffusionPipeline.load(await openModelPack(miniPackDir), options);
+    const judge = await Judge.load(styles.length);
+    const likely: number[][] = [];
+    for (const numDrafts of [1, 4]) {
+      const own: number[] = [];
+      for (const [style, words] of styles.entries()) {
+        const request = { prompt: `bicycle, ${words}`, seed: 3, numImages: 1, numDrafts };
+        const before = pipeline.evaluations;
+        const [image] = await pipeline.generate({ ...request, numSteps: 2 });
+        expect(pipeline.evaluations - before).toBe(2 * numDrafts * 2);
+        own.push(await judge.likely(image, style));
+      }
+      likely.push(own);
+    }
+    await Promise.all([pipeline.dispose(), judge.dispose()]);
+    const gains = likely[1].map((value, style) => value - likely[0][style]);
+    expect(Math.min(...gains)).toBeGreaterThan(-TOUCH);
+    expect(Math.max(...gains)).toBeGreaterThan(TOUCH);
   });
 
   it("takes the first where no style is named, and where the pack cannot tell styles apart", async () => {
@@ -83,7 +133,7 @@ describeWithMiniPack("drawing from several drawings of a thing", () => {
       maxBatchSize: 4,
     });
     const steps: string[] = [];
-    const request = { prompt: `bicycle, ${styles[0]}`, seed: 3, numSteps: 2 };
+    const request = { prompt: `bicycle, ${styles[0]}`, seed: 3, numSteps: 2, numDrafts: 1 };
     const images = await pipeline.generate(
       { ...request, numImages: 3 },
       { onStep: ({ numSteps, step }) => void steps.push(`${step}/${numSteps}`) },

@@ -1,0 +1,61 @@
+/**
+ * @file The drafts of a request: what is drawn for each picture that is asked for, and which of it is kept.
+ *
+ * Shapes: B pictures, R drafts of each, C x h x w latents.
+ */
+import { seedFrom } from "../nn/random.js";
+import { type CompleteRequest } from "./generate-request.js";
+import { type Recollected } from "./recollection.js";
+
+/** What pictures are redrawn from. */
+export interface Source {
+  /** What a run starts from where it does not start afresh; `[C, h, w]`, scaled. */
+  original: Float32Array | null;
+  /** One, or several to choose among; `[C, h, w]`, unscaled; null: nothing. */
+  references: (Float32Array | null)[];
+  /** How well drafts meet what is wanted; null: there is one reference, and one draft. */
+  judge: Recollected["judge"];
+}
+
+/** A picture being made: the place of its condition among those asked for, the reference it is made from, and the seed of its noise. */
+export interface Draft {
+  picture: number;
+  reference: Float32Array | null;
+  noiseSeed: number;
+}
+
+/** All drafts of a request, picture by picture; the references of one noise follow each other. */
+export function draftsOf(
+  request: Pick<CompleteRequest, "numDrafts" | "numImages" | "seed" | "sharesNoise">,
+  { judge, references }: Pick<Source, "judge" | "references">,
+): Draft[] {
+  const { numDrafts, numImages, seed, sharesNoise } = request;
+  const noises = Array.from({ length: judge ? numDrafts : 1 }, (_, draft) => draft);
+  return Array.from({ length: numImages }, (_, picture) => {
+    const place = sharesNoise ? 0 : picture;
+    return noises.flatMap(draft => {
+      const noiseSeed = draft === 0 ? seedFrom(seed, place) : seedFrom(seed, place, draft);
+      return references.map(reference => ({ picture, reference, noiseSeed }));
+    });
+  }).flat();
+}
+
+/** Of each picture's drafts the best, the first of equals; `[B R, C, h, w] -> [B, C, h, w]`. */
+export async function bestOf(
+  drafts: Float32Array,
+  { judge }: Pick<Source, "judge">,
+  B: number,
+): Promise<Float32Array> {
+  if (!judge) {
+    return drafts;
+  }
+  const scores = await judge(drafts);
+  const [R, size] = [scores.length / B, drafts.length / scores.length];
+  const best = new Float32Array(B * size);
+  for (let picture = 0; picture < B; picture++) {
+    const own = scores.slice(picture * R, (picture + 1) * R);
+    const place = picture * R + own.indexOf(Math.max(...own));
+    best.set(drafts.subarray(place * size, (place + 1) * size), picture * size);
+  }
+  return best;
+}
