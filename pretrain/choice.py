@@ -235,7 +235,7 @@ class Examples:
 
 
 def main():
-    parser = stage_arguments(__doc__, 30)
+    parser = stage_arguments(__doc__, 45)
     parser.add_argument("--rate", type=float, default=2e-3)
     arguments = parser.parse_args()
     start(arguments)

@@ -17,7 +17,7 @@ STAGES = [
     [("vae.py", 24), ("clip.py", 40)],
     [("unet.py", 75), ("captioner.py", 11), ("language.py", 45), ("style.py", 0)],
     [("fewstep.py", 70)],
-    [("choice.py", 30)],
+    [("choice.py", 45)],
 ]
 
 

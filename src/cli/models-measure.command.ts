@@ -20,6 +20,7 @@ interface MeasureFlags {
   pack?: string;
   count: number;
   steps?: number;
+  drafts?: number;
   guidance?: number;
   sheet?: string;
   write?: boolean;
@@ -38,6 +39,11 @@ export function modelsMeasureCommand(): Command {
     .option("--lpips <file>", "LPIPS as ONNX, for the autoencoder")
     .option("--count <number>", "held-out stickers to measure with", wholeNumber, 200)
     .option("--steps <number>", "denoising steps (default: the pack's)", wholeNumber)
+    .option(
+      "--drafts <number>",
+      "drafts of each remembered drawing (default: the pack's)",
+      wholeNumber,
+    )
     .option("--guidance <number>", "guidance scale (default: the pack's)", decimal)
     .option("--sheet <file>", "write 64 of the generated pictures as one PNG")
     .option("--write", "keep the figures in the pack's metrics.json")
@@ -58,6 +64,7 @@ async function measure(flags: MeasureFlags): Promise<void> {
       lpipsPath: flags.lpips ?? null,
       count: flags.count,
       numSteps: flags.steps,
+      numDrafts: flags.drafts,
       guidanceScale: flags.guidance,
       cacheFolder: join(config.home, "cache", "views"),
       onnx: { numThreads: config.onnxThreads },

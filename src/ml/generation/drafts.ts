@@ -49,13 +49,19 @@ export async function bestOf(
   if (!judge) {
     return drafts;
   }
-  const scores = await judge(drafts);
-  const [R, size] = [scores.length / B, drafts.length / scores.length];
-  const best = new Float32Array(B * size);
-  for (let picture = 0; picture < B; picture++) {
-    const own = scores.slice(picture * R, (picture + 1) * R);
-    const place = picture * R + own.indexOf(Math.max(...own));
-    best.set(drafts.subarray(place * size, (place + 1) * size), picture * size);
+  const ofPicture = drafts.length / B;
+  const kept: Float32Array[] = [];
+  // A picture's alone at a time: that bounds the classifier's memory.
+  for (let start = 0; start < drafts.length; start += ofPicture) {
+    const own = drafts.subarray(start, start + ofPicture);
+    const scores = await judge(own);
+    const size = ofPicture / scores.length;
+    const place = scores.indexOf(Math.max(...scores));
+    kept.push(own.subarray(place * size, (place + 1) * size));
   }
+  const best = new Float32Array(B * kept[0].length);
+  kept.forEach((latents, picture) => {
+    best.set(latents, picture * latents.length);
+  });
   return best;
 }

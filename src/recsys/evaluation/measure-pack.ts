@@ -35,6 +35,7 @@ export interface MeasureOptions {
   count: number;
   /** Default: the pack's. */
   numSteps?: number;
+  numDrafts?: number;
   guidanceScale?: number;
   /** Where the judge's views of pictures are kept. */
   cacheFolder: string;
@@ -134,18 +135,23 @@ async function measureDrawings(subject: Subject, featuresPath: string, options: 
   });
   const pipeline = await DiffusionPipeline.load(pack, options.onnx);
   const { defaults } = pipeline.config;
-  const { guidanceScale = defaults.guidanceScale, numSteps = defaults.numSteps } = options;
+  const drawing = {
+    numSteps: options.numSteps ?? defaults.numSteps,
+    guidanceScale: options.guidanceScale ?? defaults.guidanceScale,
+    numDrafts: options.numDrafts ?? defaults.numDrafts,
+  };
   const styleWords = await styleWordsOf(pack);
   const drawn = async (usesMemory: boolean) => {
     const stage = usesMemory ? "drawing" : "drawing from words alone";
+    const own = usesMemory ? drawing : { ...drawing, numDrafts: 1 }; // no drawing to choose by
     const { cost, images } = await drawStickers(
       pipeline,
       shown.map(({ sticker }) => sticker),
-      { styleWords, numSteps, guidanceScale, usesMemory },
+      { styleWords, ...own, usesMemory },
       stageHooks(stage, shown.length, options),
     );
     const figures = await judged(`judging the ${stage}`, n => images[n]);
-    return { images, figures: { ...figures, numSteps, guidanceScale, ...cost } };
+    return { images, figures: { ...figures, ...own, ...cost } };
   };
   const { figures: textToImage, images } = await drawn(true);
   const fromWordsAlone = pipeline.hasMemory ? (await drawn(false)).figures : null;

@@ -94,6 +94,7 @@ export interface DrawOptions {
   /** Default: the pack's. */
   numSteps?: number;
   guidanceScale?: number;
+  numDrafts?: number;
   /** Whether a pack with a memory redraws its own drawing of the thing; else the words are all it has. */
   usesMemory: boolean;
 }
@@ -102,7 +103,7 @@ export interface DrawOptions {
 export async function drawStickers(
   pipeline: DiffusionPipeline,
   stickers: readonly MeasuredSticker[],
-  { guidanceScale, numSteps, styleWords, usesMemory }: DrawOptions,
+  { guidanceScale, numDrafts, numSteps, styleWords, usesMemory }: DrawOptions,
   { onPicture, signal }: MeasureHooks = {},
 ) {
   const before = { runs: pipeline.runs, evaluations: pipeline.evaluations };
@@ -114,6 +115,7 @@ export async function drawStickers(
         prompt: `${title}, ${styleWords[style] ?? style}`,
         guidanceScale,
         numSteps,
+        numDrafts,
         numImages: 1,
         usesMemory,
         seed: seedFrom("measure", id),

@@ -1,5 +1,5 @@
 /** @jest-environment ./tests/unit/ml/runtime/onnx-environment.js */
-import { readFile, rm, writeFile } from "node:fs/promises";
+import { copyFile, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Autoencoder } from "../../../../src/ml/generation/autoencoder.js";
 import { type GenerateRequest } from "../../../../src/ml/generation/generate-request.js";
@@ -186,7 +186,10 @@ describeWithMiniPack("drawing from several drawings of a thing", () => {
             expect.objectContaining({ code: "FILE_MALFORMED" }) as Error,
           );
         }
-        await writeFile(join(folder, "style_classifier", "model.onnx"), "no model");
+        const classifier = join(folder, "style_classifier", "model.onnx");
+        await copyFile(join(folder, "vae_encoder", "model.onnx"), classifier); // it takes pixels
+        await expect(pipeline.generate(request)).rejects.toThrow("latent_sample");
+        await writeFile(classifier, "no model");
         await expect(pipeline.generate(request)).rejects.toThrow(
           expect.objectContaining({ code: "FILE_MALFORMED" }) as Error,
         );
