@@ -28,10 +28,10 @@ from unet import IMAGE_TOKENS, SCHEDULE, build_unet, encode_stickers, last_stage
 from vae import LATENT_CHANNELS, trained_vae
 
 WIDTH, BLOCKS = 64, 4
-SHRINK = 4  # pixels of the small picture along each latent; of the whole one there are twice as many
-TEXTURES = 32  # patterns looked for in the small picture
+PIXELS = 4  # of the small picture, along each latent; the whole one has twice as many
+TEXTURES = 32  # patterns looked for in the small picture, chosen at random
 RIDGE = 10.0
-FLOOR = 1e-6  # of a share of colours, whose root has a slope
+FLOOR = 1e-6  # added to the shares of colours: the root of none has no slope by which one could learn
 DRAWING = 2 / 3  # of the minutes; the rest is for learning
 SAVE_EVERY = 960  # drafts
 BATCH = 48
@@ -61,7 +61,7 @@ class DraftClassifier(nn.Module):
         super().__init__()
         self.first = nn.Conv2d(LATENT_CHANNELS, WIDTH, 3, padding=1)
         self.blocks = nn.ModuleList(Block(WIDTH) for _ in range(BLOCKS))
-        self.last = nn.Sequential(nn.GroupNorm(8, WIDTH), nn.SiLU(), nn.Conv2d(WIDTH, 3 * SHRINK**2, 3, padding=1))
+        self.last = nn.Sequential(nn.GroupNorm(8, WIDTH), nn.SiLU(), nn.Conv2d(WIDTH, 3 * PIXELS**2, 3, padding=1))
         self.textures = nn.Conv2d(3, TEXTURES, 3)
         features = 2 * (WIDTH * (1 + BLOCKS) + TEXTURES) + BINS**3
         self.centre = nn.Parameter(torch.zeros(features), requires_grad=False)
@@ -73,7 +73,7 @@ class DraftClassifier(nn.Module):
         computed = [self.first(latents)]
         for block in self.blocks:
             computed.append(block(computed[-1]))
-        picture = F.pixel_shuffle(self.last(computed[-1]), SHRINK)
+        picture = F.pixel_shuffle(self.last(computed[-1]), PIXELS)
         shown = picture.clamp(-1, 1)
         computed.append(F.silu(self.textures(shown)))
         statistics = [value for x in computed for value in (x.mean((2, 3)), x.std((2, 3)))]
@@ -100,9 +100,10 @@ class DraftClassifier(nn.Module):
 
 
 def trained_choice(work):
-    if not (work / "choice.pt").exists():
-        raise SystemExit(f"{work / 'choice.pt'} must be there: run choice.py, unpack a pack, or export other --parts")
-    return load_module(DraftClassifier(), work, "choice", "choice")
+    classifier = load_module(DraftClassifier(), work, "choice", "choice")
+    if not classifier.centre.any():  # there is none, or its training was stopped
+        raise SystemExit(f"{work / 'choice.pt'} must hold a fitted classifier: run choice.py to its end, unpack a pack, or export other --parts")
+    return classifier
 
 
 # -- Drafts ----------------------------------------------------------------------------------------------------------
