@@ -136,10 +136,11 @@ export function rgbImage(
 ): RgbImage {
   const size = heightPixels * widthPixels;
   const pixels = new Uint8Array(3 * size);
-  for (let i = 0; i < size; i++) {
-    for (let channel = 0; channel < 3; channel++) {
-      const value = (planes[channel * size + i] + 1) * 127.5;
-      pixels[3 * i + channel] = Math.round(Math.min(Math.max(value, 0), 255));
+  for (let channel = 0; channel < 3; channel++) {
+    const plane = planes.subarray(channel * size, (channel + 1) * size);
+    for (let i = 0; i < size; i++) {
+      const value = (plane[i] + 1) * 127.5;
+      pixels[3 * i + channel] = Math.min(Math.max(value, 0), 255) + 0.5; // stored cut off, which rounds
     }
   }
   return { widthPixels, heightPixels, pixels };

@@ -59,9 +59,15 @@ export async function bestOf(
     const place = scores.indexOf(Math.max(...scores));
     kept.push(own.subarray(place * size, (place + 1) * size));
   }
-  const best = new Float32Array(B * kept[0].length);
-  kept.forEach((latents, picture) => {
-    best.set(latents, picture * latents.length);
+  return concatenated(kept);
+}
+
+/** Latents of one size, one after the other; `[B, size]`. */
+export function concatenated(latents: readonly Float32Array[]): Float32Array {
+  const [{ length }] = latents;
+  const all = new Float32Array(latents.length * length);
+  latents.forEach((own, j) => {
+    all.set(own, j * length);
   });
-  return best;
+  return all;
 }
