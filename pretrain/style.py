@@ -138,7 +138,7 @@ def main():
     hands = hands_of(stickers, train)
     classifier.fit(torch.cat([own[train] for own in features.values()]), torch.cat([hands] * len(features)))
     logits = classifier.linear(classifier.standardised(features["decoded"])).detach()
-    save_whole({"small": torch.cat(small), "logits": logits}, work / "style-decoded.pt")
+    save_whole({"small": torch.cat(small), "logits": logits}, arguments.work / "style-decoded.pt")
     save_whole(classifier.state_dict(), path)
     told = logits[held].argmax(1) == hands_of(stickers, held)
     print(f"tells the hand of {told.float().mean():.3f} of those held out")
