@@ -68,9 +68,7 @@ describeWithMiniPack("drawing from several drawings of a thing", () => {
   });
 
   it("keeps the draft that the classifier finds to be most in the style", async () => {
-    const asked = ["bicycle", "hot dog"].flatMap(thing =>
-      styles.map((words, style) => ({ thing, style, prompt: `${thing}, ${words}` })),
-    );
+    const asked = styles.map((words, style) => ({ style, prompt: `bicycle, ${words}` }));
     const requests = asked.map(({ prompt }) => ({ prompt, seed: 3, numImages: 1, numDrafts: 1 }));
     const kept = await drawn(miniPackDir, requests);
     const each = await Promise.all(
@@ -96,8 +94,9 @@ describeWithMiniPack("drawing from several drawings of a thing", () => {
     const likely: number[][] = [];
     for (const numDrafts of [1, 4]) {
       const own: number[] = [];
-      for (const [style, words] of styles.entries()) {
-        const request = { prompt: `bicycle, ${words}`, seed: 3, numImages: 1, numDrafts };
+      for (const style of [1, 3, 5]) {
+        const prompt = `bicycle, ${styles[style]}`;
+        const request = { prompt, seed: 3, numImages: 1, numDrafts };
         const before = pipeline.evaluations;
         const [image] = await pipeline.generate({ ...request, numSteps: 2 });
         expect(pipeline.evaluations - before).toBe(2 * numDrafts * 2);
@@ -106,7 +105,7 @@ describeWithMiniPack("drawing from several drawings of a thing", () => {
       likely.push(own);
     }
     await Promise.all([pipeline.dispose(), judge.dispose()]);
-    const gains = likely[1].map((value, style) => value - likely[0][style]);
+    const gains = likely[1].map((value, n) => value - likely[0][n]);
     expect(Math.min(...gains)).toBeGreaterThan(-TOUCH);
     expect(Math.max(...gains)).toBeGreaterThan(TOUCH);
   });
