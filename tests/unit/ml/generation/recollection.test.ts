@@ -76,16 +76,19 @@ describeWithMiniPack("drawing from several drawings of a thing", () => {
     );
     const judge = await Judge.load(styles.length);
     const choices: number[] = [];
+    const margins: number[] = [];
     for (const [n, { style }] of asked.entries()) {
       const choice = [0, 1].find(rank => isSame(kept[n][0], each[rank][n][0]))!;
       expect(choice).toBeDefined();
       expect(isSame(kept[n][0], each[1 - choice][n][0])).toBe(false);
       const likely = await Promise.all(each.map(images => judge.likely(images[n][0], style)));
-      expect(likely[choice]).toBeGreaterThan(likely[1 - choice] - TOUCH);
+      margins.push(likely[choice] - likely[1 - choice]);
       choices.push(choice);
     }
     await judge.dispose();
-    expect(new Set(choices).size).toBe(2); // else it would prove nothing
+    expect(Math.min(...margins)).toBeGreaterThan(-TOUCH);
+    expect(Math.max(...margins)).toBeGreaterThan(TOUCH); // these two, else it would prove nothing
+    expect(new Set(choices).size).toBe(2);
   });
 
   it("chooses among drafts of other noise too", async () => {
