@@ -2,7 +2,16 @@
 import type { PrismaTransaction } from "./database.js";
 import type { ItemRow } from "./rows.js";
 
+/** What an import may say of an item, and may leave out. */
+export type ItemColumn =
+  "title" | "description" | "category" | "keywords" | "isAvailable" | "attribution" | "caption";
+
 export interface NewItem {
+  /**
+   * The columns that the source has; the others keep what is stored. Default: all. An item whose source has no title must
+   * be in the catalogue already.
+   */
+  columns?: ReadonlySet<ItemColumn>;
   /** The shop's own id. */
   id: string;
   title: string;

@@ -12,7 +12,7 @@ import { realpath } from "node:fs/promises";
 import { basename, dirname, extname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import { z } from "zod";
 import type { NewInteraction } from "../../db/interactions.repository.js";
-import type { NewItem, NewItemImage } from "../../db/items.repository.js";
+import type { ItemColumn, NewItem, NewItemImage } from "../../db/items.repository.js";
 import { AppError } from "../../errors/app-error.js";
 import { checkCsvHeader, csvRows, type CsvShape } from "./csv-rows.js";
 import {
@@ -174,6 +174,7 @@ export class CatalogueSource implements ImportSource {
       prepare: (value): NewItem => {
         const row = checkedRow(itemRow, value);
         return {
+          columns: givenColumns(value),
           id: row.id,
           title: row.title,
           description: row.description ?? "",
@@ -222,6 +223,27 @@ export class CatalogueSource implements ImportSource {
       },
     });
   }
+}
+
+const columnOf: Readonly<Record<string, ItemColumn>> = {
+  title: "title",
+  description: "description",
+  category: "category",
+  keywords: "keywords",
+  available: "isAvailable",
+  attribution: "attribution",
+  caption: "caption",
+};
+
+/** The columns that a row has. An empty cell is a column that is there; an empty availability says nothing, so it is not. */
+function givenColumns(value: unknown): ReadonlySet<ItemColumn> {
+  const row = value as Readonly<Record<string, unknown>>; // as the schema of rows has checked
+  const names = Object.keys(row).filter(
+    name =>
+      name in columnOf &&
+      (name !== "available" || !["", null, undefined].includes(row[name] as "")),
+  );
+  return new Set(names.map(name => columnOf[name]));
 }
 
 async function pictureOf(
