@@ -104,6 +104,8 @@ export const errorCodes = Object.keys(errorCatalogue) as ErrorCode[];
 export class AppError extends Error {
   /** HTTP status. */
   readonly status: number;
+  /** What a GraphQL answer says of the error besides its message: graphql-js copies it into the answer, in every server. */
+  readonly extensions: Readonly<{ code: ErrorCode; details: AppError["details"] }>;
 
   constructor(
     readonly code: ErrorCode,
@@ -117,5 +119,6 @@ export class AppError extends Error {
     );
     this.name = "AppError";
     this.status = status;
+    this.extensions = { code, details };
   }
 }

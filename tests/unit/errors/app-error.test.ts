@@ -1,3 +1,4 @@
+import { buildSchema, graphql } from "graphql";
 import { AppError, errorCatalogue, errorCodes } from "../../../src/errors/app-error.js";
 
 describe("AppError", () => {
@@ -7,6 +8,21 @@ describe("AppError", () => {
       message: "No item with id 'i1'",
       status: 404,
       code: "ITEM_NOT_FOUND",
+    });
+  });
+
+  it("tells its code and details in the answer of plain graphql-js", async () => {
+    const fails = () => {
+      throw new AppError("ITEM_NOT_FOUND", { itemId: "i1" });
+    };
+    const { errors } = await graphql({
+      schema: buildSchema("type Query { item: Int }"),
+      source: "{ item }",
+      rootValue: { item: fails },
+    });
+    expect(errors![0].toJSON().extensions).toEqual({
+      code: "ITEM_NOT_FOUND",
+      details: { itemId: "i1" },
     });
   });
 
