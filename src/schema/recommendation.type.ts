@@ -2,7 +2,7 @@ import { ArgsType, Field, Float, ID, InputType, Int, ObjectType } from "type-gra
 import type { InteractionKind as InteractionKindRow } from "../db/rows.js";
 import { PageArgs, PageInfo } from "./connection.js";
 import { InteractionKind, RecommendationSource } from "./enums.js";
-import { DateTime } from "./scalars.js";
+import { RowTime } from "./scalars.js";
 
 @ArgsType()
 export class RecommendationArgs extends PageArgs {
@@ -86,7 +86,7 @@ export class InteractionInput {
   })
   weight!: number;
 
-  @Field(() => DateTime, {
+  @Field(() => RowTime, {
     description: "When it was done. The same shopper, item, kind and time are one interaction.",
   })
   occurredAt!: Date;

@@ -4,6 +4,12 @@ import { AppError, type ErrorCode } from "../../errors/app-error.js";
 
 /** A clock that runs ahead by less than this is forgiven. */
 const MAX_AHEAD_MS = 5 * 60_000;
+/** Postgres writes earlier years in another form. */
+const EARLIEST_MS = Date.parse("0001-01-01T00:00:00Z");
+/** Longest id of a user, in UTF-16 units. */
+const MAX_USER_ID = 200;
+/** What Postgres cannot store in a text. */
+const UNSTORABLE = /[\0\p{Surrogate}]/u;
 
 interface Dependencies {
   users: { upsertMany(users: readonly { id: string; isSimulated: boolean }[]): Promise<unknown> };
@@ -29,19 +35,25 @@ export class InteractionRecordingService {
   /**
    * Stores interactions; the same one twice counts once. An unknown user is a new shopper; a row with an unknown item or
    * an impossible value is rejected alone.
+   *
+   * @param rows an invalid `Date` stands for a text that is no time.
    */
   async record(rows: readonly NewInteraction[]): Promise<RecordingOutcome> {
     const { users, items, interactions, now = () => new Date() } = this.deps;
-    const known = await items.existing([...new Set(rows.map(({ itemId }) => itemId))]);
     const latestMs = now().getTime() + MAX_AHEAD_MS;
+    const faults = rows.map(row => faultOf(row, latestMs));
+    const sound = rows.filter((_, index) => !faults[index]);
+    const known = await items.existing([...new Set(sound.map(({ itemId }) => itemId))]);
     const rejected: RecordingOutcome["rejected"] = [];
     const good: NewInteraction[] = [];
     for (const [index, row] of rows.entries()) {
-      const fault = faultOf(row, known, latestMs);
+      const { itemId } = row;
+      const fault =
+        faults[index] ?? (known.has(itemId) ? null : new AppError("ITEM_NOT_FOUND", { itemId }));
       if (fault) {
         rejected.push({ index, code: fault.code, message: fault.message });
       } else {
-        good.push(row);
+        good.push({ ...row, weight: Math.fround(row.weight) });
       }
     }
     if (good.length === 0) {
@@ -57,23 +69,33 @@ export class InteractionRecordingService {
   }
 }
 
+/** What is wrong with a row by itself; null if nothing is. The limits are those of the columns. */
 function faultOf(
   { userId, itemId, weight, occurredAt }: NewInteraction,
-  known: ReadonlySet<string>,
   latestMs: number,
 ): AppError | null {
   const invalid = (argument: string, problem: string) =>
     new AppError("INVALID_ARGUMENT", { argument, problem });
-  if (userId === "" || userId.length > 200) {
-    return invalid("userId", "must have 1 to 200 characters");
+  if (userId === "" || userId.length > MAX_USER_ID) {
+    return invalid("userId", `must have 1 to ${MAX_USER_ID} characters`);
   }
-  if (!known.has(itemId)) {
-    return new AppError("ITEM_NOT_FOUND", { itemId });
+  for (const [argument, id] of Object.entries({ userId, itemId })) {
+    if (UNSTORABLE.test(id)) {
+      return invalid(argument, "must not hold half a character (a lone surrogate) or U+0000");
+    }
   }
-  if (!(weight >= 0 && weight < Number.POSITIVE_INFINITY)) {
-    return invalid("weight", `must be a number that is not negative, but got ${weight}`);
+  // The column holds float32: a larger number overflows, and one that is too small becomes 0.
+  if (!(weight >= 0 && Number.isFinite(Math.fround(weight)))) {
+    return invalid("weight", `must be a number from 0 to 3.4e38, but got ${weight}`);
   }
-  if (!(occurredAt.getTime() <= latestMs)) {
+  const ms = occurredAt.getTime();
+  if (Number.isNaN(ms)) {
+    return invalid("occurredAt", "must be a time that exists, such as 2026-02-01T10:00:00Z");
+  }
+  if (ms < EARLIEST_MS) {
+    return invalid("occurredAt", "must not be before the year 1");
+  }
+  if (ms > latestMs) {
     return invalid("occurredAt", "must be a time that has come");
   }
   return null;

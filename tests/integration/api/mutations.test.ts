@@ -147,6 +147,75 @@ describeOnEveryDatabase("mutations", open => {
     expect(status).toBe(413);
   });
 
+  const float32Max = 3.4028234663852886e38;
+
+  it.each<[what: string, row: object, code: string, named: string]>([
+    [
+      "an impossible date",
+      { occurredAt: "2026-02-30T10:00:00Z" },
+      "INVALID_ARGUMENT",
+      "occurredAt",
+    ],
+    ["a text that is no time", { occurredAt: "yesterday" }, "INVALID_ARGUMENT", "occurredAt"],
+    ["an empty time", { occurredAt: "" }, "INVALID_ARGUMENT", "occurredAt"],
+    ["a number as time", { occurredAt: 1_700_000_000 }, "INVALID_ARGUMENT", "occurredAt"],
+    ["the year 0", { occurredAt: "0000-05-01T10:00:00Z" }, "INVALID_ARGUMENT", "occurredAt"],
+    ["a time to come", { occurredAt: "2999-05-01T10:00:00Z" }, "INVALID_ARGUMENT", "occurredAt"],
+    ["a weight that the column cannot hold", { weight: 1e39 }, "INVALID_ARGUMENT", "weight"],
+    ["a negative weight", { weight: -1e-60 }, "INVALID_ARGUMENT", "weight"],
+    ["half a character in the user's id", { userId: "dan\ud83d" }, "INVALID_ARGUMENT", "userId"],
+    ["half a character in the item's id", { itemId: "\ude00" }, "INVALID_ARGUMENT", "itemId"],
+    ["no user", { userId: "" }, "INVALID_ARGUMENT", "userId"],
+    ["an item that is not there", { itemId: "nowhere" }, "ITEM_NOT_FOUND", "nowhere"],
+  ])("rejects the row with %s, and records the rest", async (what, row, code, named) => {
+    const good = { userId: `of ${what}`, itemId: itemId(1), kind: "LIKE" };
+    const times = ["2026-02-01T10:00:00Z", "2026-02-01T10:00:01Z", "2026-02-01T10:00:02Z"];
+    const input = times.map(occurredAt => ({ ...good, occurredAt }));
+    Object.assign(input[1], row);
+    const { data, errors } = await execute(
+      `mutation ($input: [InteractionInput!]!) {
+        recordInteractions(input: $input) { accepted rejected { index code message } }
+      }`,
+      { as: "STOREFRONT", variables: { input } },
+    );
+    expect(errors).toEqual([]);
+    expect(data).toEqual({
+      recordInteractions: {
+        accepted: 2,
+        rejected: [{ index: 1, code, message: expect.stringContaining(named) }],
+      },
+    });
+    const stored = await api.db.prisma.interaction.findMany({ where: { userId: good.userId } });
+    expect(stored.map(({ occurredAt }) => occurredAt.toISOString()).sort()).toEqual(
+      [times[0], times[2]].map(time => time.replace("Z", ".000Z")),
+    );
+  });
+
+  it("records every weight that the column holds; what is too small for it is 0", async () => {
+    const weights = [0, 1e-60, 0.5, float32Max];
+    const { data } = await execute(
+      `mutation ($input: [InteractionInput!]!) { recordInteractions(input: $input) { accepted rejected { message } } }`,
+      {
+        as: "STOREFRONT",
+        variables: {
+          input: weights.map((weight, second) => ({
+            userId: "weigher",
+            itemId: itemId(1),
+            kind: "LIKE",
+            weight,
+            occurredAt: `2026-02-01T10:00:0${second}Z`,
+          })),
+        },
+      },
+    );
+    expect(data).toEqual({ recordInteractions: { accepted: 4, rejected: [] } });
+    const stored = await api.db.prisma.interaction.findMany({
+      where: { userId: "weigher" },
+      orderBy: { occurredAt: "asc" },
+    });
+    expect(stored.map(({ weight }) => Math.fround(weight))).toEqual([0, 0, 0.5, float32Max]);
+  });
+
   it("asks for many pictures at once, each fault at its place", async () => {
     const { data, errors } = await execute(
       `mutation { startGeneration(pairs: [
