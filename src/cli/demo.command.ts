@@ -10,7 +10,7 @@ import { AppError } from "../errors/app-error.js";
 import { createPlugin, type Plugin } from "../plugin/create-plugin.js";
 import { StickersSource } from "../recsys/datasets/stickers.js";
 import type { CliContext, OpenedContext } from "./cli-context.js";
-import { wholeNumber } from "./import.command.js";
+import { wholeNumber } from "./option-values.js";
 import { createProgress } from "./progress.js";
 import { startServer, untilAborted } from "./serve.command.js";
 

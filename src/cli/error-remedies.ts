@@ -32,6 +32,10 @@ export const errorRemedies: Readonly<Record<ErrorCode, string>> = {
   LANGUAGE_MODEL_MISSING: "Use a model pack with a folder `llm/`, such as the bundled one.",
   TOO_FEW_PAIRS: "Import more interactions, or train a ranking model on those that are there.",
   TOO_FEW_INTERACTIONS: "Import or record more interactions first.",
+  NOTHING_TO_COMPARE:
+    "Import the items that nobody chose too, or wait for more users; until then popularity serves (`algorithm: popularity`).",
+  EMBEDDINGS_MISSING:
+    "Run `vitrine index`, or call `startIndexing`; LightGCN, BPR-MF and popularity need no embeddings.",
   TRAINING_DIVERGED: "Train again with a lower learning rate; the active version is unchanged.",
   JOB_NOT_CANCELLABLE: "Nothing: the job has ended.",
   JOB_CANCELLED: "Ask for the work again if it is still wanted.",

@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { Command, InvalidArgumentError } from "commander";
+import { Command } from "commander";
 import { AppError } from "../errors/app-error.js";
 import { writeAtomically } from "../ml/nn/safetensors.js";
 import { createServices } from "../plugin/create-services.js";
@@ -26,8 +26,8 @@ import type { Split } from "../recsys/evaluation/splits.js";
 import { loadRanker } from "../recsys/ranking/ranker-artefact.js";
 import { rankerConfig } from "../recsys/ranking/ranker-config.js";
 import type { CliContext } from "./cli-context.js";
-import { wholeNumber } from "./import.command.js";
 import { jsonObject, readJsonFile } from "./json-file.js";
+import { oneOf, positiveNumbers, wholeNumber } from "./option-values.js";
 import { createProgress } from "./progress.js";
 
 const parts = ["validation", "test"] as const;
@@ -43,19 +43,6 @@ interface EvaluateFlags {
   json?: boolean;
 }
 
-/** A parser of an option that takes one of a few words. */
-export const oneOf =
-  <Word extends string>(words: readonly Word[]) =>
-  (text: string): Word => {
-    const found = words.find(word => word === text);
-    if (found === undefined) {
-      throw new InvalidArgumentError(`must be one of ${words.join(", ")}`);
-    }
-    return found;
-  };
-
-const cutoffList = (text: string) => text.split(",").map(wholeNumber);
-
 export function evaluateCommand(context: CliContext): Command {
   return new Command("evaluate")
     .description(
@@ -64,7 +51,7 @@ export function evaluateCommand(context: CliContext): Command {
     )
     .argument("[rankers...]", "ids of versions, or JSON files of `train ranker`")
     .option("--on <part>", "validation or test", oneOf(parts), "test")
-    .option("--at <list>", "cut-offs", cutoffList, [10, 20])
+    .option("--at <list>", "cut-offs", positiveNumbers, [10, 20])
     .option("--seed <number>", "of training, intervals and tests", wholeNumber, 1)
     .option("--data <folder>", "a prepared data set instead of the database")
     .option(

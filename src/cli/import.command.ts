@@ -1,5 +1,5 @@
 /** @file `vitrine import …`: catalogues and interactions into the database; a stopped import continues. */
-import { Command, InvalidArgumentError } from "commander";
+import { Command } from "commander";
 import { loadConfig } from "../config/config.js";
 import { BlobStore } from "../db/blob-store.js";
 import {
@@ -12,6 +12,7 @@ import type { ImportSource } from "../recsys/datasets/import-source.js";
 import { MovieLensSource } from "../recsys/datasets/movielens.js";
 import { StickersSource } from "../recsys/datasets/stickers.js";
 import type { CliContext } from "./cli-context.js";
+import { wholeNumber } from "./option-values.js";
 import { createProgress, type Progress } from "./progress.js";
 
 interface ImportFlags {
@@ -72,14 +73,6 @@ export function importCommand(context: CliContext): Command {
       return runImport(context, source, flags);
     });
   return command;
-}
-
-/** An option's value as a number. */
-export function wholeNumber(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) {
-    throw new InvalidArgumentError("must be a whole number");
-  }
-  return Number(text);
 }
 
 function withFlags(command: Command): Command {

@@ -10,7 +10,7 @@ import { exportStickers } from "../recsys/datasets/sticker-export.js";
 import { contactSheet } from "../recsys/evaluation/contact-sheet.js";
 import { measurePack, type PackFigures } from "../recsys/evaluation/measure-pack.js";
 import { MeasuredStickers } from "../recsys/evaluation/pack-stickers.js";
-import { wholeNumber } from "./import.command.js";
+import { wholeNumber } from "./option-values.js";
 import { createProgress, type Progress } from "./progress.js";
 
 interface MeasureFlags {

@@ -7,8 +7,8 @@ import { writeAtomically } from "../ml/nn/safetensors.js";
 import { createServices } from "../plugin/create-services.js";
 import type { RerankReport } from "../recsys/reranking/rerank-report.js";
 import { type CliContext } from "./cli-context.js";
-import { wholeNumber } from "./import.command.js";
 import { jsonObject, readJsonFile } from "./json-file.js";
+import { wholeNumber, wholeNumbers } from "./option-values.js";
 import { createProgress } from "./progress.js";
 
 interface Options {
@@ -17,7 +17,7 @@ interface Options {
   items?: number;
   pictures?: number;
   protocol?: string;
-  seeds?: string;
+  seeds?: number[];
   run?: string;
   activate?: boolean;
   output?: string;
@@ -38,7 +38,7 @@ export function rerankCommand(context: CliContext): Command {
     )
     .option("--pictures <number>", "pictures of an item, each for another shopper", wholeNumber)
     .option("--protocol <name>", "leakFree or paper")
-    .option("--seeds <list>", "seeds of the ranking models, such as 1,2,3")
+    .option("--seeds <list>", "seeds of the ranking models, such as 1,2,3", wholeNumbers)
     .option("--run <id>", "UUID of the run; the same one again writes the same report and version")
     .option("--activate", "keep the new version even if it is not better on the validation split")
     .option("--output <file>", "write the report as JSON")
@@ -86,7 +86,7 @@ function named({
     numUsers,
     picturesPerItem,
     protocol,
-    seeds: seeds?.split(",").map(Number),
+    seeds,
   };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
 }

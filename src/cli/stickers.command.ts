@@ -1,7 +1,7 @@
 /** @file `vitrine stickers export`: the pictures from which the base models are made. */
 import { Command } from "commander";
 import { exportStickers } from "../recsys/datasets/sticker-export.js";
-import { wholeNumber } from "./import.command.js";
+import { wholeNumber } from "./option-values.js";
 import { createProgress } from "./progress.js";
 
 export function stickersCommand(): Command {

@@ -5,12 +5,13 @@ import { createServices } from "../plugin/create-services.js";
 import type { PersonalizerMetrics } from "../recsys/reflection/personalizer-training.service.js";
 import { type CliContext } from "./cli-context.js";
 import { jsonObject, readJsonFile } from "./json-file.js";
+import { wholeNumber } from "./option-values.js";
 import { createProgress } from "./progress.js";
 
 interface Options {
   config?: string;
-  pairs?: string;
-  seed: string;
+  pairs?: number;
+  seed: number;
   activate: boolean;
   resume?: string;
   json?: boolean;
@@ -20,8 +21,8 @@ export function trainPersonalizerCommand(context: CliContext): Command {
   return new Command("personalizer")
     .description("train a new version of the personalizer by the active ranking model's judgement")
     .option("--config <file>", "hyper-parameters as JSON; what it leaves out takes its default")
-    .option("--pairs <number>", "pairs of user and item to learn from")
-    .option("--seed <number>", "seed of weights, pairs and pictures", "1")
+    .option("--pairs <number>", "pairs of user and item to learn from", wholeNumber)
+    .option("--seed <number>", "seed of weights, pairs and pictures", wholeNumber, 1)
     .option("--no-activate", "keep the active version serving")
     .option("--resume <versionId>", "continue a version whose training was interrupted")
     .option("--json", "print one JSON line")
@@ -37,8 +38,8 @@ export function trainPersonalizerCommand(context: CliContext): Command {
         const version = await services.personalizerTraining.train(
           {
             versionId,
-            seed: Number(seed),
-            config: pairs === undefined ? overrides : { ...overrides, numPairs: Number(pairs) },
+            seed,
+            config: pairs === undefined ? overrides : { ...overrides, numPairs: pairs },
             activate,
           },
           {

@@ -5,12 +5,13 @@ import { Command } from "commander";
 import { AppError } from "../errors/app-error.js";
 import { createServices } from "../plugin/create-services.js";
 import { type CliContext } from "./cli-context.js";
+import { wholeNumber } from "./option-values.js";
 import { createProgress } from "./progress.js";
 import { trainPersonalizerCommand } from "./train-personalizer.command.js";
 
 interface TrainOptions {
   config?: string;
-  seed: string;
+  seed: number;
   activate: boolean;
   resume?: string;
   json?: boolean;
@@ -36,7 +37,7 @@ export function trainCommand(context: CliContext): Command {
     .command("ranker")
     .description("train a new version of the ranking model (MICRO)")
     .option("--config <file>", "hyper-parameters as JSON; what it leaves out takes its default")
-    .option("--seed <number>", "seed of initial weights and batches", "1")
+    .option("--seed <number>", "seed of initial weights and batches", wholeNumber, 1)
     .option("--no-activate", "keep the active version serving")
     .option("--resume <versionId>", "continue a version whose training was interrupted")
     .option("--json", "print one JSON line")
@@ -47,7 +48,7 @@ export function trainCommand(context: CliContext): Command {
       try {
         const services = await createServices(opened);
         const version = await services.rankerTraining.train(
-          { versionId: resume ?? randomUUID(), seed: Number(seed), config: overrides, activate },
+          { versionId: resume ?? randomUUID(), seed, config: overrides, activate },
           {
             signal: opened.signal,
             onProgress: ({ fraction, stage }) => {

@@ -20,9 +20,8 @@ import {
 } from "../recsys/evaluation/tune-ranker.js";
 import { rankerConfig } from "../recsys/ranking/ranker-config.js";
 import type { CliContext } from "./cli-context.js";
-import { oneOf } from "./evaluate.command.js";
-import { wholeNumber } from "./import.command.js";
 import { jsonObject, readJsonFile } from "./json-file.js";
+import { oneOf, positiveNumber, wholeNumber } from "./option-values.js";
 import { createProgress } from "./progress.js";
 
 interface TuneFlags {
@@ -58,7 +57,7 @@ export function tuneCommand(context: CliContext): Command {
     .description("search hyper-parameters of a ranker on validation; the test part is never read")
     .requiredOption("--space <file>", "what is fixed and what is searched, as JSON")
     .requiredOption("--out <file>", "where the best configuration goes, for `train` and `evaluate`")
-    .option("--trials <number>", "configurations to try", wholeNumber, 10)
+    .option("--trials <number>", "configurations to try", positiveNumber, 10)
     .option("--seed <number>", "seed of the search and of every training", wholeNumber, 1)
     .option("--metric <name>", "what is best: recall@K or ndcg@K on validation", "ndcg@10")
     .option("--data <folder>", "a prepared data set instead of the database")

@@ -47,6 +47,14 @@ export const errorCatalogue = {
   ],
   TOO_FEW_PAIRS: [422, "A training needs at least {needed} pairs of user and item, but got {got}"],
   TOO_FEW_INTERACTIONS: [422, "The ranker needs at least {needed} interactions, but got {got}"],
+  NOTHING_TO_COMPARE: [
+    422,
+    "A ranker learns from what users chose and what they did not, but no user has chosen some items and not others",
+  ],
+  EMBEDDINGS_MISSING: [
+    503,
+    "{model} learns from the items' embeddings, and there are none; run 'vitrine index'",
+  ],
   TRAINING_DIVERGED: [
     500,
     "Training '{model}' gave values that are not numbers; lower the learning rate",
