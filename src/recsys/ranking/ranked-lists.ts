@@ -4,19 +4,36 @@
  */
 import { setImmediate as yieldToEventLoop } from "node:timers/promises";
 import { LRUCache } from "lru-cache";
+import { topK } from "../../ml/nn/top-k.js";
 
 /** Memory that rankings may take. */
 const MAX_BYTES = 64 * 2 ** 20;
-/** Bytes of an item in a ranking: its place in the order and its score. */
+/** Bytes of an item in a ranking, at most: its place in the order and its score. */
 const BYTES_PER_ITEM = 8;
 
-/** All items for one user, best first. */
-export interface RankedList {
-  itemIds: readonly string[];
-  /** Places in `itemIds`, the best first. */
-  order: Int32Array;
-  /** By place in `itemIds`. */
-  scores: Float32Array;
+/** How much deeper a selection goes than the one before: so few passes over the scores suffice. */
+const DEEPER = 4;
+
+/** All items for one user, sorted as deep as was asked for. */
+export class RankedList {
+  private order = new Int32Array(0);
+  private isWhole = false;
+
+  /** @param scores By place in `itemIds`. */
+  constructor(
+    readonly itemIds: readonly string[],
+    readonly scores: Float32Array,
+  ) {}
+
+  /** Places in `itemIds` of the `count` highest scores, best first; all there are when there are fewer. */
+  best(count: number): Int32Array {
+    if (this.order.length < count && !this.isWhole) {
+      const depth = Math.min(this.scores.length, Math.max(count, DEEPER * this.order.length));
+      this.order = Int32Array.from(topK(this.scores, depth));
+      this.isWhole = depth === this.scores.length;
+    }
+    return this.order.subarray(0, count);
+  }
 }
 
 interface Kept {

@@ -2,11 +2,10 @@
 import { AppError } from "../../errors/app-error.js";
 import { rankChange } from "../../ml/metrics/rank-change.js";
 import { dot } from "../../ml/nn/shape.js";
-import { topK } from "../../ml/nn/top-k.js";
 import { isInductive } from "../../ml/ranking/recommender.js";
 import type { NewItem } from "./new-items.js";
 import { type KnownViewer, rankedItem, type RankedItem, scoresOf } from "./ranked-item.js";
-import { type RankedList, RankedLists } from "./ranked-lists.js";
+import { RankedList, RankedLists } from "./ranked-lists.js";
 import type { LoadedRanker } from "./ranker-artefact.js";
 import { isChoice } from "./ranking-dataset.js";
 
@@ -95,7 +94,8 @@ export interface WhatIfOutcome {
 
 /** Items in the order in which they may be recommended. */
 interface Ranked {
-  ids: readonly string[];
+  /** The ids of the `count` best, best first. */
+  best: (count: number) => readonly string[];
   scoreOf: (itemId: string) => number;
   source: RecommendationSource;
   /** Default: none is. */
@@ -121,12 +121,17 @@ export class RecommendationService {
     const history = await this.deps.interactions.historyOf(userId, MAX_HISTORY);
     const seenIds = new Set(excludeSeen ? history.map(({ itemId }) => itemId) : []);
     const known = await this.viewerOf(userId, history);
-    const { ids, scoreOf, source, isNew } = known
+    const {
+      best: bestIds,
+      scoreOf,
+      source,
+      isNew,
+    } = known
       ? await this.rankedByModel(userId, known)
       : (this.rankedByContent(history) ?? (await this.rankedByPopularity()));
     const passing = (itemIds: readonly string[]) =>
       this.deps.items.filter(itemIds, { category, onlyAvailable });
-    const best = await firstPassing(ids, k, itemId => !seenIds.has(itemId), passing);
+    const best = await firstPassing(bestIds, k, itemId => !seenIds.has(itemId), passing);
     return {
       items: best.map((itemId, place) => ({
         itemId,
@@ -237,7 +242,7 @@ export class RecommendationService {
     const placeOf = (itemId: string) =>
       ranker.itemIndexOf.get(itemId) ?? list.itemIds.indexOf(itemId, numTrained);
     return {
-      ids: Array.from(list.order, place => list.itemIds[place]),
+      best: count => Array.from(list.best(count), place => list.itemIds[place]),
       scoreOf: itemId => list.scores[placeOf(itemId)],
       source,
       isNew: itemId => !ranker.itemIndexOf.has(itemId),
@@ -254,9 +259,10 @@ export class RecommendationService {
       return null;
     }
     const scores = new Map(found.map(({ itemId, score }) => [itemId, score]));
+    const ids = [...scores.keys()];
     return {
-      ids: [...scores.keys()],
-      scoreOf: itemId => scores.get(itemId)!, // an id of `ids`
+      best: count => ids.slice(0, count),
+      scoreOf: itemId => scores.get(itemId)!, // one of them
       source: "CONTENT",
     };
   }
@@ -268,9 +274,10 @@ export class RecommendationService {
       this.popular = { items, atMs: nowMs };
     }
     const scores = new Map(this.popular.items.map(({ itemId, numUsers }) => [itemId, numUsers]));
+    const ids = [...scores.keys()];
     return {
-      ids: [...scores.keys()],
-      scoreOf: itemId => scores.get(itemId)!, // an id of `ids`
+      best: count => ids.slice(0, count),
+      scoreOf: itemId => scores.get(itemId)!, // one of them
       source: "POPULARITY",
     };
   }
@@ -280,35 +287,37 @@ export class RecommendationService {
 function rankedList(known: KnownViewer, newItems: readonly NewItem[]): RankedList {
   const { ranker, viewer } = known;
   const trained = scoresOf(known);
+  if (newItems.length === 0) {
+    return new RankedList(ranker.itemIds, trained);
+  }
   const scores = new Float32Array(trained.length + newItems.length);
   scores.set(trained);
-  if (newItems.length > 0 && isInductive(ranker.model)) {
+  if (isInductive(ranker.model)) {
     const user = ranker.model.userVectorOf(viewer);
     newItems.forEach(({ vector }, place) => (scores[trained.length + place] = dot(user, vector)));
   }
-  return {
-    itemIds: [...ranker.itemIds, ...newItems.map(({ itemId }) => itemId)],
-    order: Int32Array.from(topK(scores, scores.length)),
-    scores,
-  };
+  return new RankedList([...ranker.itemIds, ...newItems.map(({ itemId }) => itemId)], scores);
 }
 
-/** The first `k` of the ids that pass both tests; the second is asked for ever larger pages. */
+/** The first `k` of the ids that pass both tests; ever larger pages are looked at. */
 async function firstPassing(
-  ids: readonly string[],
+  best: (count: number) => readonly string[],
   k: number,
   isCandidate: (id: string) => boolean,
   passing: (ids: readonly string[]) => Promise<ReadonlySet<string>>,
 ): Promise<string[]> {
-  const candidates = ids.filter(isCandidate);
   const result: string[] = [];
-  let start = 0;
+  let numSeen = 0;
   let pageSize = Math.max(FIRST_PAGE, 2 * k);
-  while (start < candidates.length && result.length < k) {
-    const page = candidates.slice(start, start + pageSize);
-    const kept = await passing(page);
+  while (result.length < k) {
+    const ids = best(numSeen + pageSize).slice(numSeen);
+    if (ids.length === 0) {
+      break;
+    }
+    const page = ids.filter(isCandidate);
+    const kept = page.length === 0 ? new Set() : await passing(page);
     result.push(...page.filter(id => kept.has(id)));
-    start += pageSize;
+    numSeen += ids.length;
     pageSize *= 2;
   }
   return result.slice(0, k);
