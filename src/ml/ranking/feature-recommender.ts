@@ -1,4 +1,5 @@
 /** @file What the rankers that learn from items' features have in common: how they are made, trained and given up. */
+import { AppError } from "../../errors/app-error.js";
 import type { DenseKernels } from "./dense-kernels.js";
 import { createOnnxKernels } from "./onnx-kernels.js";
 import {
@@ -17,7 +18,7 @@ export type FeatureTraining<State> = Trainee & { readonly state: State };
 
 export abstract class FeatureRecommender<
   Config extends Omit<Schedule, "fingerprint">,
-  State extends UserItemVectors,
+  State extends UserItemVectors & { modalities: readonly { name: string }[] },
 >
   extends VectorRecommender
   implements InductiveRecommender
@@ -33,6 +34,11 @@ export abstract class FeatureRecommender<
     super();
   }
 
+  /** Names of the modalities it was trained on. */
+  get modalityNames(): readonly string[] {
+    return this.trained.modalities.map(({ name }) => name);
+  }
+
   protected abstract createTraining(
     data: RankingData,
     kernels: DenseKernels,
@@ -45,7 +51,7 @@ export abstract class FeatureRecommender<
   async fit(data: RankingData, options: FitOptions = {}): Promise<FitReport> {
     assertRankingData(`${this.algorithm}.fit`, data);
     if (!data.modalities?.length) {
-      throw new Error(`${this.algorithm}.fit: expected at least one modality, got none`);
+      throw new AppError("EMBEDDINGS_MISSING", { model: this.algorithm });
     }
     const training = await this.createTraining(data, await this.openKernels());
     const schedule = { ...this.config, fingerprint: trainingFingerprint(this.config, data) };

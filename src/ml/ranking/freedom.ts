@@ -1,5 +1,5 @@
 /**
- * @file FREEDOM as a {@link Recommender}: training, scores, new items, files. Its equations are in `freedom-network.ts`.
+ * @file FREEDOM as a {@link Recommender}: training, scores, new items, what-if, files. Its equations are in `freedom-network.ts`.
  */
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
@@ -12,10 +12,9 @@ import {
   type StoredTensor,
   writeAtomically,
 } from "../nn/safetensors.js";
-import { addScaled, type Matrix, matrix, row } from "../nn/shape.js";
+import { addScaled, dot, matrix, row } from "../nn/shape.js";
 import { Adam } from "./adam.js";
 import type { DenseKernels } from "./dense-kernels.js";
-import { featureNeighbours } from "./feature-neighbours.js";
 import { FeatureRecommender, type FeatureTraining } from "./feature-recommender.js";
 import { defaultFreedomConfig, type FreedomConfig } from "./freedom-config.js";
 import {
@@ -25,9 +24,21 @@ import {
   prunedInteractions,
 } from "./freedom-graphs.js";
 import { FreedomNetwork, freedomParameters } from "./freedom-network.js";
-import { inverseRoot } from "./item-graph.js";
+import {
+  assertFeatures,
+  type FreedomState,
+  freedomWhatIfVectors,
+  graphRows,
+} from "./freedom-what-if.js";
 import { microShape } from "./micro-parameters.js";
-import type { ItemFeatures, LossTerms, RankingData } from "./recommender.js";
+import type {
+  ItemFeatures,
+  LossTerms,
+  RankingData,
+  Viewer,
+  WhatIfRecommender,
+  WhatIfTarget,
+} from "./recommender.js";
 import { epochTriples, numEpochBatches } from "./training-batches.js";
 import { interactions, symmetricAdjacency, symmetricAdjacencyOf } from "./user-item-graph.js";
 import type { UserItemVectors } from "./vector-recommender.js";
@@ -35,21 +46,10 @@ import { itemScores } from "./vector-scores.js";
 
 export const FREEDOM_ALGORITHM = "FREEDOM";
 
-interface FreedomState extends UserItemVectors {
-  /** S^(L-1) X: what a new item's row of S is multiplied with; `[N, D]`. */
-  sources: Matrix;
-  modalities: readonly FrozenModality[];
-}
-
-interface FrozenModality {
-  name: string;
-  /** The raw features `[N, F]`. */
-  features: Matrix;
-  /** Neighbours of each item in this modality's graph `[N]`. */
-  degrees: Float32Array;
-}
-
-export class Freedom extends FeatureRecommender<FreedomConfig, FreedomState> {
+export class Freedom
+  extends FeatureRecommender<FreedomConfig, FreedomState>
+  implements WhatIfRecommender
+{
   readonly algorithm = FREEDOM_ALGORITHM;
 
   /** @param createKernels What computes dense products in training. Default: ONNX Runtime. */
@@ -63,26 +63,22 @@ export class Freedom extends FeatureRecommender<FreedomConfig, FreedomState> {
     const { numNeighbours, numItemLayers, modalityWeights } = this.config;
     const weights = graphWeights(modalities, modalityWeights);
     const vector = new Float32Array(sources.shape[1]);
-    for (const [name, { length }] of Object.entries(features)) {
-      const modality = modalities.find(other => other.name === name);
-      if (modality?.features.shape[1] !== length) {
-        const known = modalities.map(m => `${m.name} [${m.features.shape[1]}]`).join(", ");
-        throw new Error(`Freedom: expected features of ${known}, got ${name} [${length}]`);
+    for (const [name, feature] of Object.entries(features)) {
+      const modality = assertFeatures(modalities, name, [feature]);
+      if (numItemLayers > 0) {
+        const scope = { numNeighbours, itemIndex: -1 };
+        const [sum] = graphRows(sources, modality, scope, [feature]);
+        addScaled(vector, sum, weights[modalities.indexOf(modality)]);
       }
     }
-    modalities.forEach((modality, m) => {
-      const feature = features[modality.name] as Float32Array | undefined;
-      if (!feature || numItemLayers === 0) {
-        return;
-      }
-      const [found] = featureNeighbours([feature], modality.features, numNeighbours - 1);
-      const root = inverseRoot(found.length + 1); // itself is one of its neighbours
-      for (const { index } of found) {
-        const weight = weights[m] * root * inverseRoot(modality.degrees[index]);
-        addScaled(vector, row(sources, index), weight);
-      }
-    });
     return vector;
+  }
+
+  /** The item's score with each of the features `[F]` in place of its own; see `freedom-what-if.ts`. */
+  whatIf(viewer: Viewer, target: WhatIfTarget, candidates: readonly Float32Array[]): number[] {
+    const user = this.userVectorOf(viewer);
+    const vectors = freedomWhatIfVectors(this.trained, this.config, target, candidates);
+    return vectors.map(vector => dot(user, vector));
   }
 
   async save(directory: string): Promise<void> {

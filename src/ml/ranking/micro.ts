@@ -13,17 +13,27 @@ import { defaultMicroConfig, type MicroConfig } from "./micro-config.js";
 import { MicroNetwork, type MicroGraphs } from "./micro-network.js";
 import { fusionParameters, initialParameters, microShape, parameter } from "./micro-parameters.js";
 import { loadMicroState, type MicroState, saveMicroState } from "./micro-state.js";
-import type { ItemFeatures, LossTerms, RankingData, Viewer } from "./recommender.js";
+import type {
+  ItemFeatures,
+  LossTerms,
+  RankingData,
+  Viewer,
+  WhatIfRecommender,
+  WhatIfTarget,
+} from "./recommender.js";
 import { drawTriples, numBatches } from "./training-batches.js";
 import { userItemGraph } from "./user-item-graph.js";
 import { itemScores } from "./vector-scores.js";
-import { exactWhatIfVectors, newItemVector, type WhatIfTarget, whatIfVectors } from "./what-if.js";
+import { exactWhatIfVectors, newItemVector, whatIfVectors } from "./what-if.js";
 
 export type { Viewer } from "./recommender.js";
 
 export const MICRO_ALGORITHM = "MICRO";
 
-export class Micro extends FeatureRecommender<MicroConfig, MicroState> {
+export class Micro
+  extends FeatureRecommender<MicroConfig, MicroState>
+  implements WhatIfRecommender
+{
   readonly algorithm = MICRO_ALGORITHM;
 
   /** @param createKernels What computes dense products in training. Default: ONNX Runtime. */

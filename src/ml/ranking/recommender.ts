@@ -112,6 +112,32 @@ export function isInductive(model: Recommender): model is InductiveRecommender {
   return "itemVectorOf" in model && "userVectorOf" in model;
 }
 
+/** The item whose feature is replaced, in which modality. */
+export interface WhatIfTarget {
+  itemIndex: number;
+  /** Name of the modality, as it was trained. */
+  modality: string;
+}
+
+/** A ranking model that scores an item with another feature in place of its own (RAGAR, eq. 13). */
+export interface WhatIfRecommender extends Recommender {
+  /** Names of the modalities it was trained on. */
+  readonly modalityNames: readonly string[];
+
+  /**
+   * The item's score with each of the features `[F]` in place of its own; everything else stays as trained.
+   *
+   * @throws Error for a modality that it was not trained on, or a feature of another length.
+   */
+  whatIf(viewer: Viewer, target: WhatIfTarget, candidates: readonly Float32Array[]): number[];
+}
+
+/** The one test of whether a model can rank an item by another feature of this modality. */
+export function canWhatIf(model: Recommender, modality: string): model is WhatIfRecommender {
+  const { modalityNames } = model as Partial<WhatIfRecommender>;
+  return "whatIf" in model && !!modalityNames?.includes(modality);
+}
+
 /** @throws Error when the parts of `data` do not fit together. */
 export function assertRankingData(where: string, data: RankingData): void {
   const { numUsers, numItems, train, validation, modalities = [] } = data;

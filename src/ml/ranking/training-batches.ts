@@ -1,4 +1,5 @@
 /** @file Which users, chosen items and other items an epoch of BPR looks at, as the official codes draw them. */
+import { AppError } from "../../errors/app-error.js";
 import type { Random } from "../nn/random.js";
 import type { Triples } from "./bpr-loss.js";
 import { interactions } from "./user-item-graph.js";
@@ -12,6 +13,8 @@ export function numBatches(itemsOfUser: readonly Int32Array[], batchSize: number
 /**
  * One batch: `batchSize` users (without repeats when there are as many, else with), for each one of its items and one that
  * is not, all uniform. Users without items, or with all of them, are never drawn.
+ *
+ * @throws AppError NOTHING_TO_COMPARE when no other user is left.
  */
 export function drawTriples(
   itemsOfUser: readonly Int32Array[],
@@ -26,7 +29,7 @@ export function drawTriples(
     }
   });
   if (eligible.length === 0) {
-    throw new Error("drawTriples: expected a user with some but not all items, got none");
+    throw new AppError("NOTHING_TO_COMPARE");
   }
   const users =
     eligible.length >= batchSize
@@ -57,7 +60,7 @@ export function includesSorted(values: Int32Array, value: number): boolean {
   return low < values.length && values[low] === value;
 }
 
-/** How many batches {@link epochTriples} gives. */
+/** How many batches {@link epochTriples} gives. @throws AppError NOTHING_TO_COMPARE */
 export function numEpochBatches(
   itemsOfUser: readonly Int32Array[],
   numItems: number,
@@ -65,7 +68,7 @@ export function numEpochBatches(
 ): number {
   const n = itemsOfUser.reduce((sum, a) => sum + (a.length < numItems ? a.length : 0), 0);
   if (n === 0) {
-    throw new Error("epochTriples: expected a user with some but not all items, got none");
+    throw new AppError("NOTHING_TO_COMPARE");
   }
   return Math.ceil(n / batchSize);
 }

@@ -26,14 +26,7 @@ import { inverseRoot, itemGraph, mixedGraph } from "./item-graph.js";
 import type { MicroConfig } from "./micro-config.js";
 import type { MicroState, ModalityState } from "./micro-state.js";
 import { fusion, softmaxColumnsInPlace } from "./modality-fusion.js";
-import type { ItemFeatures } from "./recommender.js";
-
-/** The item whose feature is replaced, in which modality. */
-export interface WhatIfTarget {
-  itemIndex: number;
-  /** Name of the modality, as it was trained. */
-  modality: string;
-}
+import type { ItemFeatures, WhatIfTarget } from "./recommender.js";
 
 /** i_N with each of the candidate features `[F]` in turn; one vector `[D]` for each. */
 export function whatIfVectors(

@@ -1,8 +1,7 @@
 /** @file One item in one user's ranking, as it is and with another picture. */
 import { midRank } from "../../ml/metrics/ranking-metrics.js";
 import { dot } from "../../ml/nn/shape.js";
-import { Micro, type Viewer } from "../../ml/ranking/micro.js";
-import { isInductive } from "../../ml/ranking/recommender.js";
+import { canWhatIf, isInductive, type Viewer } from "../../ml/ranking/recommender.js";
 import type { NewItem } from "./new-items.js";
 import type { LoadedRanker } from "./ranker-artefact.js";
 
@@ -58,7 +57,8 @@ function ofTrained(
   itemIndex: number,
 ): RankedItem["scoresWith"] {
   const target = { itemIndex, modality: PICTURE_MODALITY };
-  return pictures => (model instanceof Micro ? model.whatIf(viewer, target, pictures) : null);
+  return pictures =>
+    canWhatIf(model, PICTURE_MODALITY) ? model.whatIf(viewer, target, pictures) : null;
 }
 
 /** A new item is placed anew with each picture. */

@@ -5,14 +5,10 @@
 import { AppError } from "../../errors/app-error.js";
 import { rankChange } from "../../ml/metrics/rank-change.js";
 import { midRank } from "../../ml/metrics/ranking-metrics.js";
-import type { Micro } from "../../ml/ranking/micro.js";
-import type { Recommender } from "../../ml/ranking/recommender.js";
+import { canWhatIf, type WhatIfRecommender } from "../../ml/ranking/recommender.js";
 import { PICTURE_MODALITY } from "../ranking/ranked-item.js";
 import type { Pair } from "./pairs.js";
 import type { ShopSnapshot } from "./shop-snapshot.js";
-
-/** A ranking model that can tell what another picture would do. */
-type PictureRanker = Recommender & Pick<Micro, "whatIf">;
 
 export interface JudgedPicture {
   /** ρ. */
@@ -31,16 +27,16 @@ export interface JudgedPair {
 }
 
 export class PictureJudge {
-  private readonly model: PictureRanker;
+  private readonly model: WhatIfRecommender;
 
   /** @throws AppError `INVALID_ARGUMENT` when the ranking model does not look at pictures. */
   constructor(private readonly shop: Pick<ShopSnapshot, "ranker" | "split">) {
     const { model } = shop.ranker;
-    if (!("whatIf" in model)) {
-      const problem = `must look at pictures, as MICRO does, but is ${model.algorithm}`;
+    if (!canWhatIf(model, PICTURE_MODALITY)) {
+      const problem = `must read images, as MICRO and FREEDOM do, but is ${model.algorithm}`;
       throw new AppError("INVALID_ARGUMENT", { argument: "the active ranking model", problem });
     }
-    this.model = model as PictureRanker;
+    this.model = model;
   }
 
   /** @param embeddings CLIP image embeddings of the pictures, `[E]` each. */

@@ -69,9 +69,9 @@ describe("Freedom.fit()", () => {
   });
 
   it("needs a modality", async () => {
-    await expect(create().fit({ ...checkerboard(), modalities: [] })).rejects.toThrow(
-      "expected at least one modality",
-    );
+    await expect(create().fit({ ...checkerboard(), modalities: [] })).rejects.toMatchObject({
+      code: "EMBEDDINGS_MISSING",
+    });
   });
 
   it("trains on one modality, and on items that lack theirs", async () => {

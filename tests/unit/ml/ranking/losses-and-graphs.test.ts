@@ -3,7 +3,11 @@ import { Random } from "../../../../src/ml/nn/random.js";
 import { matrix } from "../../../../src/ml/nn/shape.js";
 import { bprLoss, sigmoid, softplus } from "../../../../src/ml/ranking/bpr-loss.js";
 import { itemGraph } from "../../../../src/ml/ranking/item-graph.js";
-import { drawTriples, numBatches } from "../../../../src/ml/ranking/training-batches.js";
+import {
+  drawTriples,
+  numBatches,
+  numEpochBatches,
+} from "../../../../src/ml/ranking/training-batches.js";
 import {
   propagated,
   randomWalkAdjacency,
@@ -132,7 +136,17 @@ describe("drawTriples()", () => {
   });
 
   it("refuses data in which no user has a choice to learn from", () => {
-    expect(() => drawTriples([Int32Array.of(0)], 1, 4, new Random(1))).toThrow("got none");
+    const nothing = expect.objectContaining({ code: "NOTHING_TO_COMPARE" }) as Error;
+    const everything = Int32Array.of(0, 1);
+    for (const [itemsOfUser, numItems] of [
+      [[Int32Array.of(0)], 1],
+      [[everything, everything], 2],
+      [[new Int32Array(0)], 2],
+      [[], 2],
+    ] as const) {
+      expect(() => drawTriples(itemsOfUser, numItems, 4, new Random(1))).toThrow(nothing);
+      expect(() => numEpochBatches(itemsOfUser, numItems, 4)).toThrow(nothing);
+    }
   });
 });
 

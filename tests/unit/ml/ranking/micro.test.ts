@@ -129,7 +129,9 @@ describe("Micro.fit()", () => {
 
   it("needs a modality", async () => {
     const data = { ...checkerboard(), modalities: [] };
-    await expect(create().fit(data)).rejects.toThrow("expected at least one modality");
+    await expect(create().fit(data)).rejects.toMatchObject({
+      code: "EMBEDDINGS_MISSING",
+    });
   });
 
   it("takes one modality", async () => {

@@ -1,8 +1,17 @@
 import { Random } from "../../../../src/ml/nn/random.js";
-import { matrix, row } from "../../../../src/ml/nn/shape.js";
+import { addScaled, dot, type Matrix, matrix, row } from "../../../../src/ml/nn/shape.js";
+import { sparseProduct } from "../../../../src/ml/nn/sparse.js";
+import { frozenItemGraph } from "../../../../src/ml/ranking/freedom-graphs.js";
+import { Freedom } from "../../../../src/ml/ranking/freedom.js";
+import { LightGcn } from "../../../../src/ml/ranking/light-gcn.js";
 import type { MicroConfig } from "../../../../src/ml/ranking/micro-config.js";
 import { Micro } from "../../../../src/ml/ranking/micro.js";
-import type { RankingData } from "../../../../src/ml/ranking/recommender.js";
+import { Popularity } from "../../../../src/ml/ranking/popularity.js";
+import {
+  canWhatIf,
+  type RankingData,
+  type Recommender,
+} from "../../../../src/ml/ranking/recommender.js";
 import { PlainKernels } from "../../../helpers/plain-kernels.js";
 
 const M = 30;
@@ -125,6 +134,113 @@ describe.each(modes)("Micro.whatIf() with %s", (_, changes) => {
       model.whatIf({ userIndex: 0 }, { itemIndex: 0, modality }, candidates);
     expect(whatIf("audio")).toThrow("expected a modality of visual, textual, got 'audio'");
     expect(whatIf("visual")).toThrow(`expected features of length ${F}, got ${F + 1}`);
+  });
+});
+
+/** Shows what a full rebuild needs. */
+class OpenFreedom extends Freedom {
+  /** Item vectors with the frozen item graph built again from changed features; one item layer. */
+  async rebuilt(itemIndex: number, candidate: Float32Array): Promise<Matrix> {
+    const { itemVectors, modalities, sources } = this.trained;
+    const changed = modalities.map(modality => {
+      const values = modality.features.values.slice();
+      const result = matrix(modality.features.shape, values);
+      if (modality.name === "visual") {
+        row(result, itemIndex).set(candidate);
+      }
+      return { ...modality, features: result };
+    });
+    const smoothed = async (used: typeof changed) =>
+      sparseProduct((await frozenItemGraph(used, this.config, new PlainKernels())).graph, sources);
+    const result = matrix(itemVectors.shape, itemVectors.values.slice());
+    addScaled(result.values, (await smoothed(changed)).values, 1);
+    addScaled(result.values, (await smoothed([...modalities])).values, -1);
+    return result;
+  }
+}
+
+describe("Freedom.whatIf()", () => {
+  let model: OpenFreedom;
+  const config = {
+    embeddingSize: 16,
+    numNeighbours: 5,
+    modalityWeights: { visual: 0.4, textual: 0.6 },
+    learningRate: 0.02,
+    batchSize: 128,
+    numEpochs: 4,
+  };
+
+  beforeAll(async () => {
+    model = new OpenFreedom(config, async () => new PlainKernels());
+    await model.fit(data);
+  });
+
+  it("gives an item's own feature its own score, with any number of item layers", async () => {
+    const deep = new Freedom({ ...config, numItemLayers: 2 }, async () => new PlainKernels());
+    await deep.fit(data);
+    for (const trained of [model, deep]) {
+      for (const item of [0, 17, 99]) {
+        const target = { itemIndex: item, modality: "visual" };
+        const [score] = trained.whatIf({ userIndex: 3 }, target, [row(features, item)]);
+        expect(score).toBeAllclose(trained.score(3)[item], { rtol: 1e-5, atol: 1e-6 });
+      }
+    }
+  });
+
+  it("scores as a full rebuild of the frozen graph does", async () => {
+    const random = new Random(2);
+    let numMoved = 0;
+    for (let item = 0; item < N; item += 7) {
+      const blend = random.uniform();
+      const other = row(features, random.int(N));
+      const candidate = row(features, item).map(
+        (value, f) => (1 - blend) * value + blend * other[f],
+      );
+      const userIndex = random.int(M);
+      const user = model.userVectorOf({ userIndex });
+      const exact = dot(user, row(await model.rebuilt(item, candidate), item));
+      const target = { itemIndex: item, modality: "visual" };
+      const [fast] = model.whatIf({ userIndex }, target, [candidate]);
+      expect(fast).toBeAllclose(exact, { rtol: 1e-4, atol: 1e-5 });
+      numMoved += Math.abs(fast - model.score(userIndex)[item]) > 1e-3 ? 1 : 0;
+    }
+    expect(numMoved).toBeGreaterThan(N / 14); // most candidates have other neighbours
+  });
+
+  it("places an item without content by its other modality alone", async () => {
+    const none = new Float32Array(F);
+    const exact = dot(model.userVectorOf({ userIndex: 1 }), row(await model.rebuilt(7, none), 7));
+    const target = { itemIndex: 7, modality: "visual" };
+    expect(model.whatIf({ userIndex: 1 }, target, [none])[0]).toBeAllclose(exact, { atol: 1e-5 });
+  });
+
+  it("refuses another modality or length", () => {
+    const whatIf = (modality: string, length: number) => () =>
+      model.whatIf({ userIndex: 0 }, { itemIndex: 0, modality }, [new Float32Array(length)]);
+    expect(whatIf("audio", F)).toThrow("expected features of visual [12], textual [12], got audio");
+    expect(whatIf("visual", F + 1)).toThrow("got visual [13]");
+  });
+});
+
+describe("canWhatIf()", () => {
+  it("is true of models that read this modality, and of no others", async () => {
+    const kernels = async () => new PlainKernels();
+    const short = { embeddingSize: 4, numEpochs: 1 };
+    const fitted = async <Model extends Recommender>(model: Model, given: RankingData) => {
+      await model.fit(given);
+      return model;
+    };
+    const captionsOnly = { ...data, modalities: data.modalities!.slice(1) };
+    for (const [model, expected] of [
+      [await fitted(new Micro({ ...short, graphs: "frozen" }, kernels), data), true],
+      [await fitted(new Freedom(short, kernels), data), true],
+      [await fitted(new Freedom(short, kernels), captionsOnly), false],
+      [await fitted(new LightGcn(short), data), false],
+      [await fitted(new LightGcn({ ...short, numLayers: 0 }), data), false],
+      [await fitted(new Popularity(), data), false],
+    ] as const) {
+      expect(canWhatIf(model, "visual")).toBe(expected);
+    }
   });
 });
 
