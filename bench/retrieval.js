@@ -88,6 +88,8 @@ export async function run({ items: given = "10000", dimension: width = "128" }) 
   );
   rmSync(folder, { recursive: true });
 
+  const [, checkMs] = await timed(() => index.checkRecall());
+
   const result = {
     numItems,
     dimension,
@@ -96,6 +98,8 @@ export async function run({ items: given = "10000", dimension: width = "128" }) 
     searchMs: searchMs / NUM_QUERIES,
     exactSearchMs: exactMs / NUM_QUERIES,
     recallAt10: numHits / (NUM_QUERIES * K),
+    checkSeconds: checkMs / 1_000,
+    checkedRecallAt10: index.quality.hnswRecallAt10,
     correlateMs: correlateMs / NUM_QUERIES,
     saveMs,
     loadMs,

@@ -56,9 +56,22 @@ function describe(report: IndexingReport, seconds: number): string {
   return [
     `${report.numCaptioned} captions written, ${report.numCaptionsEncoded} captions and ${report.numPicturesEncoded} pictures encoded in ${seconds.toFixed(1)} s`,
     `${report.numItems} items in the index: ${report.numAdded} put in, ${report.numRemoved} taken out`,
+    searchLine(report),
     ...(numSkipped > 0 ? [`${numSkipped} items passed over, their picture cannot be read:`] : []),
     ...skipped.map(({ itemId, reason }) => `  ${itemId}: ${reason}`),
   ].join("\n");
+}
+
+function searchLine(report: IndexingReport): string {
+  const { numPoints, search, hnswRecallAt10 } = report;
+  const points = `${numPoints} distinct caption embeddings`;
+  if (search === "hnsw") {
+    const recall = hnswRecallAt10 === null ? "-" : hnswRecallAt10.toFixed(3);
+    return `${points}, searched by HNSW: recall@10 ${recall} against exact search`;
+  }
+  return hnswRecallAt10 === null
+    ? `${points}, searched exactly`
+    : `${points}, searched exactly: HNSW reached a recall@10 of ${hnswRecallAt10.toFixed(3)} only`;
 }
 
 /** One bar for each stage that has anything to do, one after the other. */

@@ -5,10 +5,12 @@
  * - `clusters`: spherical k-means into C ~ √N clusters; a row is compared with the members of the clusters nearest to its own
  *   (an inverted file). About `N (C + probes N / C) F` multiplications, still in dense products: N² becomes N^(3/2).
  * - `hnsw`: Y. Malkov, D. Yashunin, "Efficient and robust approximate nearest neighbor search using Hierarchical Navigable
- *   Small World graphs", TPAMI 2020, by hnswlib-node, an optional package: one point at a time, on one thread.
+ *   Small World graphs", TPAMI 2020, by hnswlib-node, an optional package: one point at a time, on one thread. Equal rows are
+ *   one point: many of them would fill up each other's edges, and the graph would fall apart.
  *
  * Shapes: N items, F feature length.
  */
+import { createHash } from "node:crypto";
 import { createRequire } from "node:module";
 import { setImmediate as yieldToEventLoop } from "node:timers/promises";
 import type * as Hnswlib from "hnswlib-node";
@@ -98,21 +100,19 @@ async function byClusters(rows: Matrix, k: number, kernels: DenseKernels): Promi
     return found;
   }
   const centres = await kMeans(rows, present, kernels);
-  const members = membersOf(
-    await nearestCentres(rows, present, centres, kernels),
-    present,
-    centres,
-  );
+  const all = membersOf(await nearestCentres(rows, present, centres, kernels), present, centres);
+  // Equal rows give equal centres, of which one has all members: the empty ones must not use up the probes.
+  const used = Int32Array.from(all.keys()).filter(c => all[c].length > 0);
+  const members = [...used].map(c => all[c]);
+  const usedCentres = gatherRows(centres, used);
   const probes = Math.min(PROBES, members.length);
-  const near = await nearestOf(centres, centres, probes, kernels);
+  const near = await nearestOf(usedCentres, usedCentres, probes, kernels);
   for (let c = 0; c < members.length; c++) {
-    if (members[c].length > 0) {
-      const candidates = concatenated(
-        [...near.subarray(c * probes, (c + 1) * probes)].map(other => members[other]),
-      ).sort(); // by index, so that ties go as in `exact`
-      await compareMembers(rows, { queries: members[c], candidates, k }, found, kernels);
-      await yieldToEventLoop();
-    }
+    const candidates = concatenated(
+      [...near.subarray(c * probes, (c + 1) * probes)].map(other => members[other]),
+    ).sort(); // by index, so that ties go as in `exact`
+    await compareMembers(rows, { queries: members[c], candidates, k }, found, kernels);
+    await yieldToEventLoop();
   }
   return found;
 }
@@ -202,28 +202,54 @@ async function byHnsw(rows: Matrix, k: number, library: typeof Hnswlib): Promise
   const [N, F] = rows.shape;
   const found = noNeighbours(N, k);
   const present = presentRows(rows);
+  const groups = equalRows(rows, present);
   const index = new library.HierarchicalNSW("ip", F);
-  index.initIndex(Math.max(1, present.length), HNSW.m, HNSW.efConstruction);
-  for (const [at, item] of present.entries()) {
-    index.addPoint([...row(rows, item)], item);
-    if (at % HNSW.yieldEvery === 0) {
+  index.initIndex(Math.max(1, groups.length), HNSW.m, HNSW.efConstruction);
+  for (const [label, [item]] of groups.entries()) {
+    index.addPoint([...row(rows, item)], label);
+    if (label % HNSW.yieldEvery === 0) {
       await yieldToEventLoop();
     }
   }
   index.setEf(Math.max(HNSW.ef, k));
-  for (const [at, item] of present.entries()) {
-    const count = Math.min(k, present.length);
-    const { neighbors, distances } = index.searchKnn([...row(rows, item)], count);
-    found.indices.set(neighbors, item * k);
-    found.similarities.set(
-      distances.map(distance => 1 - distance),
-      item * k,
-    );
-    if (at % HNSW.yieldEvery === 0) {
+  const count = Math.min(k, groups.length);
+  for (const [label, items] of groups.entries()) {
+    const { neighbors, distances } = index.searchKnn([...row(rows, items[0])], count);
+    const nearest = neighbors
+      .flatMap((other, n) =>
+        groups[other].slice(0, k).map(item => ({ item, similarity: 1 - distances[n] })),
+      )
+      .sort((a, b) => b.similarity - a.similarity || a.item - b.item) // ties go as in `exact`
+      .slice(0, k);
+    for (const item of items) {
+      nearest.forEach((neighbour, place) => {
+        found.indices[item * k + place] = neighbour.item;
+        found.similarities[item * k + place] = neighbour.similarity;
+      });
+    }
+    if (label % HNSW.yieldEvery === 0) {
       await yieldToEventLoop();
     }
   }
   return found;
+}
+
+/** The given items in groups of equal rows, each group in rising order. */
+function equalRows(rows: Matrix, items: Int32Array): number[][] {
+  const groups = new Map<string, number[]>();
+  for (const item of items) {
+    const { buffer, byteOffset, byteLength } = row(rows, item);
+    const key = createHash("sha256")
+      .update(new Uint8Array(buffer, byteOffset, byteLength))
+      .digest("latin1");
+    const group = groups.get(key);
+    if (group) {
+      group.push(item);
+    } else {
+      groups.set(key, [item]);
+    }
+  }
+  return [...groups.values()];
 }
 
 function noNeighbours(N: number, k: number): Neighbours {

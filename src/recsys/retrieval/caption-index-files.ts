@@ -17,15 +17,22 @@ const ABANDONED_AFTER_MS = 10 * 60_000;
 
 const fileSchema = z.object({ name: z.string(), sha256: z.string() });
 
+/** Raised when the files change: a folder of another format is not read, and the index is built again from Postgres. */
+const FORMAT = 2;
+
 const metadataSchema = z.object({
+  format: z.literal(FORMAT),
   /** Name and version of the encoder, `name@version`. */
   encoder: z.string(),
   dimension: z.number().int().positive(),
-  /** Items that can be found. */
+  /** Items that can be found, and distinct embeddings. */
   count: z.number().int().nonnegative(),
+  numPoints: z.number().int().nonnegative(),
   m: z.literal(M),
   /** What wrote the graph, and alone can read it. */
   engine: z.enum(engines),
+  efSearch: z.number().int().positive(),
+  hnswRecallAt10: z.number().min(0).max(1).nullable(),
   /** State of the embeddings the index was made from (`EmbeddingsRepository.captionMark`). */
   mark: z.string(),
   graph: fileSchema,
@@ -34,7 +41,8 @@ const metadataSchema = z.object({
 
 type Metadata = z.infer<typeof metadataSchema>;
 
-const labelsSchema = z.array(z.tuple([z.string(), z.string()]).nullable());
+/** Items of each point of the graph: id and hash of the caption. */
+const labelsSchema = z.array(z.array(z.tuple([z.string(), z.string()])));
 
 export interface IndexIdentity {
   /** Name and version of the encoder, `name@version`. */
@@ -48,18 +56,20 @@ export async function saveCaptionIndex(
   { encoder, mark }: { encoder: string; mark: string },
 ): Promise<void> {
   await mkdir(folder, { recursive: true });
-  const { graph, labels } = index.parts();
+  const { graph, labels, quality } = index.parts();
   const id = randomUUID();
   const graphName = `${id}.${index.engine}`;
   const labelsName = `${id}.labels.json`;
   await graph.writeIndex(join(folder, graphName));
   await writeFile(join(folder, labelsName), JSON.stringify(labels));
   const metadata: Metadata = {
+    format: FORMAT,
     encoder,
     dimension: index.dimension,
     count: index.numItems,
+    numPoints: index.numPoints,
     m: M,
-    engine: index.engine,
+    ...quality,
     mark,
     graph: { name: graphName, sha256: await syncAndHash(join(folder, graphName)) },
     labels: { name: labelsName, sha256: await syncAndHash(join(folder, labelsName)) },
@@ -84,19 +94,22 @@ export async function loadCaptionIndex(
   if (metadata.encoder !== encoder || metadata.dimension !== dimension) {
     throw new AppError("INDEX_STALE", { found: metadata.encoder, expected: encoder });
   }
-  if (metadata.engine !== engine) {
+  const { efSearch, hnswRecallAt10 } = metadata;
+  const gaveUpHnsw = metadata.engine === "exact" && hnswRecallAt10 !== null;
+  if (metadata.engine !== engine && !gaveUpHnsw) {
     throw new AppError("INDEX_STALE", { found: metadata.engine, expected: engine });
   }
   try {
     const labelsBytes = await readChecked(folder, metadata.labels);
     await readChecked(folder, metadata.graph); // hnswlib crashes on a damaged file
-    const graph = createNearestGraph(engine, dimension);
+    const graph = createNearestGraph(metadata.engine, dimension);
     await graph.readIndex(join(folder, metadata.graph.name));
     const labels = labelsSchema.parse(JSON.parse(labelsBytes.toString("utf8")));
     if (labels.length !== graph.getCurrentCount()) {
       throw new Error(`${labels.length} labels for ${graph.getCurrentCount()} points`);
     }
-    return { index: new CaptionIndex(dimension, { graph, labels }, engine), mark: metadata.mark };
+    const quality = { engine: metadata.engine, efSearch, hnswRecallAt10 };
+    return { index: new CaptionIndex(dimension, { graph, labels, quality }), mark: metadata.mark };
   } catch (error) {
     throw new AppError("INDEX_NOT_BUILT", {}, { cause: error });
   }

@@ -4,29 +4,47 @@
  * Yu. A. Malkov, D. A. Yashunin, "Efficient and robust approximate nearest neighbor search using Hierarchical Navigable
  * Small World graphs", 2018. https://arxiv.org/abs/1603.09320
  *
- * hnswlib knows integer labels, a fixed capacity and distances; this knows items, grows, and gives similarities. A changed
- * item gets a new label and its old one is marked deleted; when most labels are deleted the graph is made anew.
+ * hnswlib knows integer labels, a fixed capacity and distances; this knows items, grows, and gives similarities. When most
+ * labels are deleted the graph is built again.
+ *
+ * Equal embeddings are one point with several items ({@link PointItems}). As points of their own they would fill up each
+ * other's edges: with more than about a hundred of them no edge leads out, and no search that starts there finds anything
+ * else. What HNSW finds is compared with the exact answer ({@link CaptionIndex.checkRecall}); where it finds too little, the
+ * index searches exactly.
  */
 import { cosine } from "../../ml/nn/cosine.js";
 import { topK } from "../../ml/nn/top-k.js";
+import { recallOf, sampleExactly } from "./graph-recall.js";
+import { inSlices } from "./in-slices.js";
 import {
   createNearestGraph,
   defaultEngine,
   type Engine,
   type NearestGraph,
 } from "./nearest-graph.js";
+import { type LabelledItem, PointItems } from "./point-items.js";
 
-/** Edges of a node (the paper's M), and candidates looked at when inserting and when searching. */
+/** Edges of a node (the paper's M), and candidates looked at when inserting. */
 export const M = 16;
 export const EF_CONSTRUCTION = 200;
-export const EF_SEARCH = 100;
+/** Candidates looked at when searching: the first number that reaches {@link MIN_RECALL}. */
+const EF_SEARCH = [100, 400] as const;
+/** With a lower recall@10 than this the index searches exactly. */
+const MIN_RECALL = 0.95;
+/** Candidates looked at when searching for a point equal to a new one. */
+const EF_EQUAL = 32;
+/**
+ * Embeddings with a cosine above `1 - EQUAL` are one point: the same caption encoded in another batch differs by this much.
+ * A similarity is off by at most sqrt(2 EQUAL) = .0014 for it.
+ */
+const EQUAL = 1e-6;
 
 const GROWTH = 1.5;
 const MIN_CAPACITY = 1_024;
-/** Longest time the event loop waits for insertions. */
-const SLICE_MS = 10;
-/** With fewer deleted labels a graph is not worth making anew. */
+/** With fewer deleted labels it is not worth building the graph again. */
 const MIN_DELETED = 1_000;
+/** The recall is measured again when this part of the points has changed since. */
+const CHECK_AFTER = 0.1;
 
 export interface IndexedItem {
   itemId: string;
@@ -49,50 +67,75 @@ export interface SearchOptions {
   filter?: (itemId: string) => boolean;
 }
 
+/** How an index searches, and how well. */
+export interface SearchQuality {
+  engine: Engine;
+  /** Candidates that HNSW looks at. */
+  efSearch: number;
+  /** Part of the exact ten nearest that HNSW found when it was last compared, 0..1; null if it never was. */
+  hnswRecallAt10: number | null;
+}
+
 /** What an index is made of: stored by `caption-index-files.ts`. */
 export interface IndexParts {
   graph: NearestGraph;
-  /** Item of each label in the graph, null for a deleted one. */
-  labels: readonly (readonly [itemId: string, sourceHash: string] | null)[];
+  /** Items of each label in the graph, none for a deleted one. */
+  labels: readonly (readonly LabelledItem[])[];
+  quality: SearchQuality;
 }
 
 /** Changes must not run at the same time; searches may run while one waits. */
 export class CaptionIndex {
   private graph: NearestGraph;
-  private itemOf: (string | null)[] = [];
-  private entryOf = new Map<string, { label: number; sourceHash: string }>();
+  private points: PointItems;
+  private currentQuality: SearchQuality;
+  /** Points added and deleted since HNSW was last compared with the exact answer. */
+  private numChanges = 0;
 
   constructor(
     readonly dimension: number,
     parts?: IndexParts,
-    readonly engine: Engine = defaultEngine,
+    engine: Engine = defaultEngine,
   ) {
-    this.graph = parts?.graph ?? this.createGraph(MIN_CAPACITY);
-    parts?.labels.forEach((entry, label) => {
-      this.itemOf.push(entry?.[0] ?? null);
-      if (entry) {
-        this.entryOf.set(entry[0], { label, sourceHash: entry[1] });
-      }
-    });
+    this.currentQuality = parts?.quality ?? {
+      engine,
+      efSearch: EF_SEARCH[0],
+      hnswRecallAt10: null,
+    };
+    this.graph = parts?.graph ?? this.createGraph(engine, MIN_CAPACITY);
+    this.points = new PointItems(parts?.labels);
+  }
+
+  get engine(): Engine {
+    return this.currentQuality.engine;
+  }
+
+  get quality(): SearchQuality {
+    return this.currentQuality;
+  }
+
+  /** Distinct embeddings. */
+  get numPoints(): number {
+    return this.points.numPoints;
   }
 
   get numItems(): number {
-    return this.entryOf.size;
+    return this.points.numItems;
   }
 
   get itemIds(): Iterable<string> {
-    return this.entryOf.keys();
+    return this.points.itemIds;
   }
 
   /** Hash of the caption the item was indexed with; null if it is not indexed. */
   sourceHashOf(itemId: string): string | null {
-    return this.entryOf.get(itemId)?.sourceHash ?? null;
+    return this.points.entry(itemId)?.sourceHash ?? null;
   }
 
   /** Of unit length; null if the item is not indexed. */
   vectorOf(itemId: string): Float32Array | null {
-    const entry = this.entryOf.get(itemId);
-    return entry ? Float32Array.from(this.graph.getPoint(entry.label)) : null;
+    const entry = this.points.entry(itemId);
+    return entry && Float32Array.from(this.graph.getPoint(entry.label));
   }
 
   /** Adds items, or puts changed ones in their new place, a few at a time so that the process goes on answering. */
@@ -104,27 +147,27 @@ export class CaptionIndex {
           `CaptionIndex.add: '${itemId}' must have ${this.dimension} finite values, but got ${vector.length}`,
         );
       }
-      const label = this.itemOf.length;
-      this.graph.addPoint(Array.from(vector), label);
       this.remove([itemId]);
-      this.itemOf.push(itemId);
-      this.entryOf.set(itemId, { label, sourceHash });
+      const point = Array.from(vector);
+      this.points.add(this.equalPoint(point) ?? this.addPoint(point), [itemId, sourceHash]);
     });
   }
 
   /** Items that are not indexed are passed over. */
   remove(itemIds: Iterable<string>): void {
     for (const itemId of itemIds) {
-      const entry = this.entryOf.get(itemId);
-      if (entry) {
-        this.graph.markDelete(entry.label);
-        this.itemOf[entry.label] = null;
-        this.entryOf.delete(itemId);
+      const emptied = this.points.remove(itemId);
+      if (emptied !== null) {
+        this.graph.markDelete(emptied);
+        this.numChanges++;
       }
     }
   }
 
-  /** The `k` items nearest to `vector`, best first; fewer only if there are no more that may be found. */
+  /**
+   * The `k` items nearest to `vector`, best first, equally near ones by their ids; fewer only if there are no more that may
+   * be found.
+   */
   search(
     vector: Float32Array,
     k: number,
@@ -139,90 +182,135 @@ export class CaptionIndex {
     if (wanted <= 0) {
       return [];
     }
-    const mayBeFound = (label: number) => {
-      const itemId = this.itemOf[label];
-      return itemId !== null && !exclude?.has(itemId) && filter(itemId);
-    };
-    this.graph.setEf(Math.max(EF_SEARCH, wanted));
-    const { neighbors, distances } = this.graph.searchKnn(Array.from(vector), wanted, mayBeFound);
-    if (neighbors.length < wanted) {
-      return this.searchExactly(vector, wanted, mayBeFound);
+    const isAllowed = (itemId: string) => !exclude?.has(itemId) && filter(itemId);
+    const mayBeFound = (label: number) => this.points.some(label, isAllowed);
+    const wantedPoints = Math.min(wanted, this.numPoints);
+    this.graph.setEf(Math.max(this.currentQuality.efSearch, wantedPoints));
+    const { neighbors, distances } = this.graph.searchKnn(
+      Array.from(vector),
+      wantedPoints,
+      mayBeFound,
+    );
+    const found = this.itemsOf(
+      neighbors,
+      distances.map(distance => 1 - distance),
+      isAllowed,
+    );
+    if (found.length < wanted && neighbors.length < wantedPoints) {
+      return this.searchExactly(vector, wanted, isAllowed);
     }
-    return neighbors.map((label, n) => ({
-      itemId: this.itemOf[label]!, // a label that may be found has an item
-      similarity: 1 - distances[n],
-    }));
+    return found.slice(0, wanted);
+  }
+
+  /**
+   * Compares what HNSW finds with the exact answer, if that was not done since a tenth of the points changed. Where HNSW
+   * finds too little, it looks at more candidates; where that is not enough, the index searches exactly from now on.
+   *
+   * @param minRecall Recall@10 that is enough; default {@link MIN_RECALL}.
+   */
+  async checkRecall(signal?: AbortSignal, minRecall = MIN_RECALL): Promise<void> {
+    const isKnown =
+      this.currentQuality.hnswRecallAt10 !== null &&
+      this.numChanges <= CHECK_AFTER * this.numPoints;
+    if (this.engine === "exact" || isKnown || this.numPoints === 0) {
+      return;
+    }
+    const sample = await sampleExactly(this.graph, this.points.liveLabels(), signal);
+    for (const efSearch of EF_SEARCH) {
+      this.graph.setEf(efSearch);
+      const hnswRecallAt10 = recallOf(this.graph, sample);
+      this.currentQuality = { engine: "hnsw", efSearch, hnswRecallAt10 };
+      if (hnswRecallAt10 >= minRecall) {
+        this.numChanges = 0;
+        return;
+      }
+    }
+    await this.rebuildGraph("exact");
   }
 
   /** What is to be stored. */
   parts(): IndexParts {
-    const labels = this.itemOf.map(itemId => {
-      const entry = itemId === null ? undefined : this.entryOf.get(itemId);
-      return itemId !== null && entry ? ([itemId, entry.sourceHash] as const) : null;
-    });
-    return { graph: this.graph, labels };
+    return { graph: this.graph, labels: this.points.labels(), quality: this.currentQuality };
+  }
+
+  /** The point that is equal to this one; null if HNSW meets none. Exact search needs no such point. */
+  private equalPoint(point: number[]): number | null {
+    if (this.engine === "exact" || this.numPoints === 0) {
+      return null;
+    }
+    this.graph.setEf(EF_EQUAL);
+    const { neighbors, distances } = this.graph.searchKnn(point, 1, () => true);
+    return distances.length > 0 && distances[0] < EQUAL ? neighbors[0] : null;
+  }
+
+  private addPoint(point: number[]): number {
+    this.graph.addPoint(point, this.points.numLabels);
+    this.numChanges++;
+    return this.points.addLabel();
+  }
+
+  /** The items of some points, best first, equally near ones by their ids. */
+  private itemsOf(
+    labels: readonly number[],
+    similarities: readonly number[],
+    isAllowed: (itemId: string) => boolean,
+  ): SimilarItem[] {
+    const found = labels.flatMap((label, n) =>
+      this.points
+        .itemsOf(label)
+        .filter(isAllowed)
+        .map(itemId => ({ itemId, similarity: similarities[n] })),
+    );
+    return found.sort(
+      (a, b) => b.similarity - a.similarity || (a.itemId < b.itemId ? -1 : 1), // ids are distinct
+    );
   }
 
   /** For filters so narrow that the walk through the graph meets too few of what they let through. */
   private searchExactly(
     vector: Float32Array,
     k: number,
-    mayBeFound: (label: number) => boolean,
+    isAllowed: (itemId: string) => boolean,
   ): SimilarItem[] {
-    const labels = [...this.entryOf.values()].map(({ label }) => label).filter(mayBeFound);
+    const labels = this.points.liveLabels().filter(label => this.points.some(label, isAllowed));
     const similarities = labels.map(label =>
       cosine(vector, Float32Array.from(this.graph.getPoint(label))),
     );
-    return topK(similarities, k).map(n => ({
-      itemId: this.itemOf[labels[n]]!, // a label that may be found has an item
-      similarity: similarities[n],
-    }));
+    const best = topK(similarities, k);
+    return this.itemsOf(
+      best.map(n => labels[n]),
+      best.map(n => similarities[n]),
+      isAllowed,
+    ).slice(0, k);
   }
 
-  private createGraph(capacity: number): NearestGraph {
-    const graph = createNearestGraph(this.engine, this.dimension);
+  private createGraph(engine: Engine, capacity: number): NearestGraph {
+    const graph = createNearestGraph(engine, this.dimension);
     graph.initIndex(capacity, M, EF_CONSTRUCTION);
     return graph;
   }
 
   private async makeRoom(numNew: number): Promise<void> {
-    const numDeleted = this.itemOf.length - this.numItems;
-    if (numDeleted > Math.max(MIN_DELETED, this.numItems)) {
-      await this.compact();
+    const numDeleted = this.points.numLabels - this.numPoints;
+    if (numDeleted > Math.max(MIN_DELETED, this.numPoints)) {
+      await this.rebuildGraph(this.engine);
     }
-    const needed = this.itemOf.length + numNew;
+    const needed = this.points.numLabels + numNew;
     if (needed > this.graph.getMaxElements()) {
-      this.graph.resizeIndex(Math.ceil(Math.max(needed, this.itemOf.length * GROWTH)));
+      this.graph.resizeIndex(Math.ceil(Math.max(needed, this.points.numLabels * GROWTH)));
     }
   }
 
-  private async compact(): Promise<void> {
-    const graph = this.createGraph(Math.max(MIN_CAPACITY, this.numItems));
-    const entries = [...this.entryOf];
-    await inSlices([...entries.entries()], undefined, ([newLabel, [, { label }]]) => {
+  /** Puts the points that have items into a new graph. */
+  private async rebuildGraph(engine: Engine): Promise<void> {
+    const graph = this.createGraph(engine, Math.max(MIN_CAPACITY, this.numPoints));
+    const kept = this.points.liveLabels();
+    await inSlices(kept.entries(), undefined, ([newLabel, label]) => {
       graph.addPoint(this.graph.getPoint(label), newLabel);
     });
+    const labels = this.points.labels();
     this.graph = graph;
-    this.itemOf = entries.map(([itemId]) => itemId);
-    this.entryOf = new Map(
-      entries.map(([itemId, { sourceHash }], label) => [itemId, { label, sourceHash }]),
-    );
-  }
-}
-
-/** Does something with each value, giving way to the event loop every {@link SLICE_MS}. */
-async function inSlices<Value>(
-  values: readonly Value[],
-  signal: AbortSignal | undefined,
-  act: (value: Value) => void,
-): Promise<void> {
-  let began = performance.now();
-  for (const value of values) {
-    act(value);
-    if (performance.now() - began > SLICE_MS) {
-      await new Promise(resolve => setImmediate(resolve));
-      signal?.throwIfAborted();
-      began = performance.now();
-    }
+    this.points = new PointItems(kept.map(label => labels[label]));
+    this.currentQuality = { ...this.currentQuality, engine };
   }
 }

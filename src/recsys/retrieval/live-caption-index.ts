@@ -3,6 +3,7 @@ import type { NewEmbedding } from "../../db/embeddings.repository.js";
 import { AppError } from "../../errors/app-error.js";
 import { type IndexIdentity, loadCaptionIndex, saveCaptionIndex } from "./caption-index-files.js";
 import { CaptionIndex } from "./caption-index.js";
+import type { Engine } from "./nearest-graph.js";
 
 /** Embeddings read at once. */
 const PAGE = 500;
@@ -31,6 +32,14 @@ export interface SyncReport {
   numAdded: number;
   /** Items no longer there. */
   numRemoved: number;
+  /** Distinct caption embeddings in the index: items with equal captions share one. */
+  numPoints: number;
+  /** How the index is searched: by an HNSW graph, or exactly. */
+  search: Engine;
+  /** Part of the exact ten nearest that a search finds, 0..1, on a seeded sample; 1 where it is exact. */
+  recallAt10: number | null;
+  /** The same of HNSW when it was last compared; below .95 the index searches exactly. Null where it never was. */
+  hnswRecallAt10: number | null;
 }
 
 export class LiveCaptionIndex {
@@ -72,7 +81,7 @@ export class LiveCaptionIndex {
     // Read first: what changes meanwhile changes the mark, so the next sync finds it.
     const mark = await embeddings.captionMark(encoder);
     if (this.index && mark === this.mark && !rebuild) {
-      return { numItems: this.index.numItems, numAdded: 0, numRemoved: 0 };
+      return reportOf(this.index, 0, 0);
     }
     const index = (rebuild ? null : this.index) ?? new CaptionIndex(dimension);
     this.mark = null;
@@ -87,10 +96,11 @@ export class LiveCaptionIndex {
       await index.add(await embeddings.findCaptionEmbeddings(encoder, page), signal);
     }
     onProgress?.(changed.length, changed.length);
+    await index.checkRecall(signal);
     await saveCaptionIndex(folder, index, { encoder, mark });
     this.index = index;
     this.mark = mark;
-    return { numItems: index.numItems, numAdded: changed.length, numRemoved: gone.length };
+    return reportOf(index, changed.length, gone.length);
   }
 
   private async load(): Promise<void> {
@@ -106,4 +116,11 @@ export class LiveCaptionIndex {
       }
     }
   }
+}
+
+function reportOf(index: CaptionIndex, numAdded: number, numRemoved: number): SyncReport {
+  const { numItems, numPoints, quality } = index;
+  const { engine: search, hnswRecallAt10 } = quality;
+  const recallAt10 = search === "exact" ? 1 : hnswRecallAt10;
+  return { numItems, numAdded, numRemoved, numPoints, search, recallAt10, hnswRecallAt10 };
 }

@@ -19,6 +19,7 @@ export interface NearestGraph {
   getPoint(label: number): number[];
   markDelete(label: number): void;
   setEf(ef: number): void;
+  /** The `k` nearest, nearest first; exact search adds all that are as near as the last of them. */
   searchKnn(
     point: number[],
     k: number,
@@ -89,15 +90,21 @@ class ExactGraph implements NearestGraph {
 
   searchKnn(point: number[], k: number, mayBeFound: (label: number) => boolean) {
     const query = Float32Array.from(unit(point));
-    const labels = Array.from({ length: this.count }, (_, label) => label).filter(
-      label => !this.deleted.has(label) && mayBeFound(label),
-    );
-    const similarities = labels.map(label => dot(query, this.row(label)));
+    const similarities = new Float32Array(this.count).fill(NaN); // which topK never chooses
+    for (let label = 0; label < this.count; label++) {
+      if (!this.deleted.has(label) && mayBeFound(label)) {
+        similarities[label] = dot(query, this.row(label));
+      }
+    }
     const best = topK(similarities, k);
-    return {
-      neighbors: best.map(n => labels[n]),
-      distances: best.map(n => 1 - similarities[n]),
-    };
+    // All that are as near as the last: which of them come first is not the graph's to say.
+    const last = similarities[best[best.length - 1]];
+    const isChosen = new Set(best);
+    const ties = Array.from(similarities.keys()).filter(
+      label => similarities[label] === last && !isChosen.has(label),
+    );
+    const neighbors = [...best, ...ties];
+    return { neighbors, distances: neighbors.map(label => 1 - similarities[label]) };
   }
 
   resizeIndex(capacity: number): void {

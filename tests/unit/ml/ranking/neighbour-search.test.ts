@@ -79,6 +79,24 @@ describe("nearestRows()", () => {
     expect([...similarities.subarray(49 * K, 50 * K)]).toEqual(new Array(K).fill(0));
   });
 
+  it.each(approximate)("loses no row among hundreds of equal ones by %s", async search => {
+    const others = clustered(600);
+    const rows = matrix([1000, F]);
+    const common = normalizedRows(matrix([1, F], new Random(2).normals(F)));
+    for (let i = 0; i < 1000; i++) {
+      row(rows, i).set(
+        i % 5 < 2 ? common.values : row(others, Math.floor(i / 5) * 3 + (i % 5) - 2),
+      );
+    }
+    const exact = await nearestRows(rows, K, "exact", kernels);
+    const found = await nearestRows(rows, K, search, kernels);
+    let hits = 0;
+    for (let place = 0; place < 1000 * K; place++) {
+      hits += found.indices[place] === exact.indices[place] ? 1 : 0;
+    }
+    expect(hits / (1000 * K)).toBeGreaterThanOrEqual(0.95);
+  });
+
   it("gives the same bytes each time by clusters", async () => {
     const rows = clustered(1000);
     const first = await nearestRows(rows, K, "clusters", kernels);

@@ -136,6 +136,122 @@ describe.each(testedEngines)("CaptionIndex (%s)", engine => {
   });
 });
 
+/** Many items with one vector, then some of their own in a ring of clusters far from it. */
+function shadowed(numEqual: number, noise = 0): { equal: IndexedItem[]; distinct: IndexedItem[] } {
+  const random = new Random(5);
+  const common = random.normals(D);
+  const equal = Array.from({ length: numEqual }, (_, n) => ({
+    itemId: `mug ${String(n).padStart(4, "0")}`,
+    sourceHash: "",
+    vector: common.map(value => value + noise * random.normal()),
+  }));
+  const distinct = clustered(295, 6).map(item => ({ ...item, vector: item.vector.map(Math.abs) }));
+  return { equal, distinct };
+}
+
+describe.each(testedEngines)("many items with one caption (%s)", engine => {
+  it.each([0, 1e-7])("hide no other item, with noise of %d", async noise => {
+    const { equal, distinct } = shadowed(600, noise);
+    const index = await indexOf([...equal.slice(0, 300), ...distinct, ...equal.slice(300)], engine);
+    for (const { itemId, vector } of distinct) {
+      expect(index.search(vector, 1)[0].itemId).toBe(itemId);
+    }
+    expect(index.numItems).toBe(895);
+    if (engine === "hnsw") {
+      expect(index.numPoints).toBe(296);
+    }
+  });
+
+  it("are found together, in the order of their ids", async () => {
+    const { equal, distinct } = shadowed(300);
+    const index = await indexOf([...distinct, ...[...equal].reverse()], engine);
+    const found = index.search(equal[0].vector, 301);
+    expect(found.slice(0, 300).map(({ itemId }) => itemId)).toEqual(
+      equal.map(({ itemId }) => itemId),
+    );
+    expect(found[300].itemId).toBe(exactly(distinct, equal[0].vector, 1)[0].itemId);
+    const others = index.search(equal[0].vector, 3, { exclude: new Set(["mug 0000", "mug 0002"]) });
+    expect(others.map(({ itemId }) => itemId)).toEqual(["mug 0001", "mug 0003", "mug 0004"]);
+  });
+
+  it("leave and come back one by one", async () => {
+    const { equal, distinct } = shadowed(300);
+    const index = await indexOf([...equal, ...distinct], engine);
+    index.remove(equal.slice(1).map(({ itemId }) => itemId));
+    expect(index.search(equal[0].vector, 1)[0].itemId).toBe("mug 0000");
+    index.remove(["mug 0000"]);
+    expect(index.search(equal[0].vector, 1)[0].itemId).toBe(
+      exactly(distinct, equal[0].vector, 1)[0].itemId,
+    );
+    await index.add(equal.slice(7, 9));
+    const found = index.search(equal[0].vector, 2).map(({ itemId }) => itemId);
+    expect(found).toEqual(["mug 0007", "mug 0008"]);
+    expect(index.numItems).toBe(297);
+  });
+});
+
+describe("checkRecall()", () => {
+  const itHnsw = defaultEngine === "hnsw" ? it : it.skip;
+
+  /** Uniform directions in many dimensions: all are about equally far, and HNSW misses some of the nearest. */
+  async function uniformIndex(numItems: number) {
+    const random = new Random(9);
+    const items = Array.from({ length: numItems }, (_, n) => ({
+      itemId: `item ${n}`,
+      sourceHash: "",
+      vector: random.normals(256),
+    }));
+    const index = new CaptionIndex(256);
+    await index.add(items);
+    return { items, index };
+  }
+
+  itHnsw("says what HNSW finds of the exact answer", async () => {
+    const index = await indexOf(clustered(2_000));
+    expect(index.quality).toEqual({ engine: "hnsw", efSearch: 100, hnswRecallAt10: null });
+    await index.checkRecall();
+    expect(index.quality).toMatchObject({ engine: "hnsw", efSearch: 100 });
+    expect(index.quality.hnswRecallAt10).toBeGreaterThan(0.99);
+  });
+
+  itHnsw("looks at more candidates where the usual number finds too little", async () => {
+    const { index } = await uniformIndex(3_000);
+    await index.checkRecall(undefined, 0.999);
+    expect(index.quality).toMatchObject({ engine: "hnsw", efSearch: 400 });
+    expect(index.quality.hnswRecallAt10).toBeGreaterThanOrEqual(0.999);
+  });
+
+  itHnsw("searches exactly from then on where that is not enough", async () => {
+    const { items, index } = await uniformIndex(500);
+    await index.checkRecall(undefined, 1.01); // more than any graph reaches
+    expect(index.quality.engine).toBe("exact");
+    const query = new Random(10).normals(256);
+    const ids = (found: readonly { itemId: string }[]) => found.map(({ itemId }) => itemId);
+    expect(ids(index.search(query, 10))).toEqual(ids(exactly(items, query, 10)));
+
+    const folder = await mkdtemp(join(tmpdir(), "vitrine-index-"));
+    await saveCaptionIndex(folder, index, { encoder: "e@1", mark: "m" });
+    const loaded = await loadCaptionIndex(folder, { encoder: "e@1", dimension: 256 });
+    await rm(folder, { recursive: true });
+    expect(loaded.index.quality).toEqual(index.quality);
+    expect(loaded.index.search(query, 10)).toEqual(index.search(query, 10));
+    await loaded.index.add([{ itemId: "new", sourceHash: "", vector: query }]);
+    expect(loaded.index.search(query, 1)[0].itemId).toBe("new");
+  });
+
+  itHnsw("measures again when a tenth of the points is new", async () => {
+    const index = await indexOf(clustered(1_000));
+    await index.checkRecall();
+    const before = index.quality;
+    await index.add(clustered(50, 2).map(item => ({ ...item, itemId: `${item.itemId}+` })));
+    await index.checkRecall();
+    expect(index.quality).toBe(before);
+    await index.add(clustered(100, 3).map(item => ({ ...item, itemId: `${item.itemId}++` })));
+    await index.checkRecall();
+    expect(index.quality).not.toBe(before);
+  });
+});
+
 describe("the index on disk", () => {
   const encoder = "mini/clip@1";
   let folder: string;
@@ -158,6 +274,30 @@ describe("the index on disk", () => {
     }
     await loaded.index.add(clustered(4_000, 4).slice(1_500));
     expect(loaded.index.numItems).toBe(3_998);
+  });
+
+  it("keeps which items share a point", async () => {
+    const { equal, distinct } = shadowed(300);
+    const index = await indexOf([...equal, ...distinct]);
+    await index.checkRecall();
+    await saveCaptionIndex(folder, index, { encoder, mark: "m" });
+    const loaded = await loadCaptionIndex(folder, { encoder, dimension: D });
+    expect(loaded.index.quality).toEqual(index.quality);
+    expect(loaded.index.numPoints).toBe(index.numPoints);
+    expect(loaded.index.search(equal[0].vector, 400)).toEqual(index.search(equal[0].vector, 400));
+    loaded.index.remove(["mug 0000"]);
+    expect(loaded.index.numItems).toBe(594);
+  });
+
+  it("is built again when it was written before equal captions shared a point", async () => {
+    await saveCaptionIndex(folder, await indexOf(clustered(5)), { encoder, mark: "m" });
+    const path = join(folder, "metadata.json");
+    const metadata = JSON.parse(await readFile(path, "utf8")) as Record<string, unknown>;
+    delete metadata.format;
+    await writeFile(path, JSON.stringify(metadata));
+    await expect(loadCaptionIndex(folder, { encoder, dimension: D })).rejects.toMatchObject({
+      code: "INDEX_NOT_BUILT",
+    });
   });
 
   it("is refused when another engine wrote it", async () => {
