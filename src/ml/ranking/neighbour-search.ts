@@ -241,7 +241,7 @@ function equalRows(rows: Matrix, items: Int32Array): number[][] {
     const { buffer, byteOffset, byteLength } = row(rows, item);
     const key = createHash("sha256")
       .update(new Uint8Array(buffer, byteOffset, byteLength))
-      .digest("latin1");
+      .digest("base64");
     const group = groups.get(key);
     if (group) {
       group.push(item);
