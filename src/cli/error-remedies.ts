@@ -52,6 +52,8 @@ export const errorRemedies: Readonly<Record<ErrorCode, string>> = {
   FETCH_REFUSED: "Use a public http(s) address; private ones are never fetched.",
   FETCH_FAILED: "Try again later, or bring the file in from a folder.",
   IMPORT_SOURCE_CHANGED: "Start the import again with `--restart`.",
+  IMPORT_NOTHING_TAKEN:
+    "Mend the rows as the reason says; `vitrine import catalogue --help` names the columns. Parts that were not named are stored.",
   MODEL_FILE_MISSING:
     "Fetch the pack again with `vitrine models pull NAME`; for the bundled one, install the package again.",
   MODEL_FILE_DAMAGED:

@@ -31,6 +31,7 @@ interface CatalogueFlags extends ImportFlags {
   interactions?: string;
   images?: string;
   allowPrivate?: boolean;
+  refetchImages?: boolean;
 }
 
 interface StickerFlags extends ImportFlags {
@@ -52,12 +53,17 @@ export function importCommand(context: CliContext): Command {
     .option("--interactions <file>", "what users did with items")
     .option("--images <folder>", "pictures, named by item id or by the column 'image'")
     .option("--allow-private", "also fetch pictures from addresses that are not public")
+    .option(
+      "--refetch-images",
+      "read every picture again, also from addresses that gave one before",
+    )
     .addHelpText("after", CATALOGUE_COLUMNS)
-    .action(({ items, interactions, images, allowPrivate, ...flags }: CatalogueFlags) => {
+    .action(({ allowPrivate, json, restart, refetchImages, ...files }: CatalogueFlags) => {
       const { isOffline } = loadConfig();
       const remote = { allowPrivate: allowPrivate ?? false, isOffline };
-      const source = new CatalogueSource({ items, interactions, images, remote });
-      return runImport(context, source, flags);
+      const source = new CatalogueSource({ ...files, remote, refetchImages });
+      // A completed import of the same files is to read their pictures again.
+      return runImport(context, source, { json, restart: restart ?? refetchImages });
     });
   withFlags(command.command("stickers"))
     .description("the sticker shop: openly licensed emoji art and simulated shoppers")
@@ -109,12 +115,15 @@ async function runImport(
   }
 }
 
-function describe({ kind, wasComplete, counts, rejectsPath }: ImportResult): string {
-  const parts = Object.entries(counts).map(
-    ([part, { accepted, rejected }]) => `  ${part}: ${accepted} accepted, ${rejected} rejected`,
-  );
+function describe(result: ImportResult): string {
+  const { kind, wasComplete, retried, counts, rejectsPath } = result;
+  const parts = Object.entries(counts).flatMap(([part, { accepted, rejected, replaced = 0 }]) => [
+    `  ${part}: ${accepted} accepted, ${rejected} rejected`,
+    ...(replaced > 0 ? [`    ${replaced} rows replaced earlier ones with the same id`] : []),
+  ]);
+  const again = `was already imported; tried again what had failed: ${retried.join(", ")}`;
   return [
-    `${kind}: ${wasComplete ? "was already imported" : "imported"}`,
+    `${kind}: ${retried.length > 0 ? again : wasComplete ? "was already imported" : "imported"}`,
     ...parts,
     ...(rejectsPath === null ? [] : [`  rejected rows: ${rejectsPath}`]),
   ].join("\n");

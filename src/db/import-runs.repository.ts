@@ -3,8 +3,13 @@ import { randomUUID } from "node:crypto";
 import type { PrismaTransaction } from "./database.js";
 import type { ImportRunRow } from "./rows.js";
 
-/** Rows accepted and rejected; not an interface, which could not be stored as JSON. */
-export type PartCounts = Record<"accepted" | "rejected", number>;
+/** What became of a part's rows; a type and not an interface, which could not be stored as JSON. */
+export type PartCounts = {
+  accepted: number;
+  rejected: number;
+  /** Accepted rows that replaced an earlier row with the same id; absent if there are none. */
+  replaced?: number;
+};
 
 export interface ImportCursor {
   /** Where the source lies. */
@@ -63,6 +68,19 @@ export class ImportRunsRepository {
     await this.prisma.importRun.update({
       where: { id },
       data: { state: "COMPLETE", counts: { ...counts }, finishedAt: new Date() },
+    });
+  }
+
+  /** Opens a finished import again, at another place. */
+  async reopen(run: Pick<ImportRun, "id" | "cursor" | "counts">): Promise<void> {
+    await this.prisma.importRun.update({
+      where: { id: run.id },
+      data: {
+        state: "RUNNING",
+        cursor: { ...run.cursor },
+        counts: { ...run.counts },
+        finishedAt: null,
+      },
     });
   }
 

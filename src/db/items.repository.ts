@@ -20,7 +20,10 @@ export interface NewItem {
   keywords: readonly string[];
   isAvailable: boolean;
   attribution: string | null;
-  /** A sentence about the item that came with the catalogue; null leaves the item's caption as it is. */
+  /**
+   * A sentence about the item that came with the catalogue. Null takes such a sentence away where `columns` names it, and
+   * else leaves the item's caption as it is.
+   */
   caption: string | null;
 }
 
@@ -37,47 +40,99 @@ export interface StoredBlob {
 export interface NewItemImage {
   itemId: string;
   blob: StoredBlob;
-  /** Where the picture came from: a file name or URL, for people. */
+  /** Where the picture came from: a file name or URL. */
   source: string;
+  /** Tells one content of a file from another (size and time); null or absent for a URL. */
+  sourceVersion?: string | null;
 }
+
+/** Where an item's picture is to come from. */
+export type ImageSource = Pick<NewItemImage, "itemId" | "source" | "sourceVersion">;
 
 export class ItemsRepository {
   constructor(private readonly prisma: PrismaTransaction) {}
 
   /**
-   * Adds and changes items; one that would not change is not touched. Of two with the same id the later counts.
+   * Adds and changes items. Only the columns that an item names are changed; one that would not change is not touched. Of
+   * two with the same id the later counts for the columns that it has.
    *
    * @returns how many items were added or changed.
+   * @throws Error if a new item has no title: {@link withoutTitle} finds those.
    */
   async upsertMany(items: readonly NewItem[]): Promise<number> {
-    const rows = lastOfEach(items, ({ id }) => id);
-    const column = <Value>(value: (item: NewItem) => Value) => rows.map(value);
+    const rows = mergedById(items);
+    const ids = rows.map(({ id }) => id);
+    // Locked in one order, so that two calls never wait for each other.
+    await this.prisma.$queryRaw`
+      SELECT id FROM items WHERE id = ANY(${ids}::text[]) ORDER BY id COLLATE "C" FOR NO KEY UPDATE`;
+    const numAdded = await this.insertNew(rows.filter(row => has(row, "title")));
+    const numChanged = await this.updateColumns(rows);
+    await this.setImportedCaptions(
+      rows.flatMap(row =>
+        has(row, "caption") && row.caption !== null ? [{ itemId: row.id, text: row.caption }] : [],
+      ),
+    );
+    const emptied = rows.filter(({ columns, caption }) => columns?.has("caption") && !caption);
+    await this.deleteImportedCaptions(emptied.map(({ id }) => id));
+    return numAdded + numChanged;
+  }
+
+  /** Of `items` those that have no title and are not in the catalogue, so that they cannot be stored. */
+  async withoutTitle(items: readonly NewItem[]): Promise<Set<string>> {
+    const untitled = mergedById(items).flatMap(item => (has(item, "title") ? [] : [item.id]));
+    const known = await this.existing(untitled);
+    return new Set(untitled.filter(id => !known.has(id)));
+  }
+
+  /** Inserts those of `rows` that are not there. @returns how many. */
+  private insertNew(rows: readonly NewItem[]): Promise<number> {
+    const given = columnsOf(rows);
     // unnest() would flatten an array of keyword lists, so a list travels as JSON.
-    const numChanged = await this.prisma.$executeRaw`
+    return this.prisma.$executeRaw`
       INSERT INTO items (id, title, description, category, keywords, is_available, attribution, updated_at)
       SELECT id, title, description, category,
              ARRAY(SELECT jsonb_array_elements_text(keywords::jsonb)), is_available, attribution, now()
       FROM unnest(
-        ${column(item => item.id)}::text[],
-        ${column(item => item.title)}::text[],
-        ${column(item => item.description)}::text[],
-        ${column(item => item.category)}::text[],
-        ${column(item => JSON.stringify(item.keywords))}::text[],
-        ${column(item => item.isAvailable)}::boolean[],
-        ${column(item => item.attribution)}::text[]
+        ${given.id}::text[], ${given.title}::text[], ${given.description}::text[], ${given.category}::text[],
+        ${given.keywords}::text[], ${given.isAvailable}::boolean[], ${given.attribution}::text[]
       ) AS given (id, title, description, category, keywords, is_available, attribution)
-      ON CONFLICT (id) DO UPDATE SET
-        title = excluded.title, description = excluded.description, category = excluded.category,
-        keywords = excluded.keywords, is_available = excluded.is_available,
-        attribution = excluded.attribution, updated_at = excluded.updated_at
-      WHERE (items.title, items.description, items.category, items.keywords, items.is_available, items.attribution)
-        IS DISTINCT FROM
-        (excluded.title, excluded.description, excluded.category, excluded.keywords, excluded.is_available,
-         excluded.attribution)`;
-    await this.setImportedCaptions(
-      rows.flatMap(({ id, caption }) => (caption === null ? [] : [{ itemId: id, text: caption }])),
-    );
-    return numChanged;
+      ON CONFLICT (id) DO NOTHING`;
+  }
+
+  /** Gives the items of `rows` that are there the columns that each row has. @returns how many changed. */
+  private updateColumns(rows: readonly NewItem[]): Promise<number> {
+    const given = columnsOf(rows);
+    const said = (column: ItemColumn) => rows.map(row => has(row, column));
+    return this.prisma.$executeRaw`
+      WITH given AS (
+        SELECT id, title, description, category,
+               ARRAY(SELECT jsonb_array_elements_text(keywords::jsonb)) AS keywords, is_available, attribution,
+               has_title, has_description, has_category, has_keywords, has_availability, has_attribution
+        FROM unnest(
+          ${given.id}::text[], ${given.title}::text[], ${given.description}::text[], ${given.category}::text[],
+          ${given.keywords}::text[], ${given.isAvailable}::boolean[], ${given.attribution}::text[],
+          ${said("title")}::boolean[], ${said("description")}::boolean[], ${said("category")}::boolean[],
+          ${said("keywords")}::boolean[], ${said("isAvailable")}::boolean[], ${said("attribution")}::boolean[]
+        ) AS rows (id, title, description, category, keywords, is_available, attribution,
+          has_title, has_description, has_category, has_keywords, has_availability, has_attribution)
+      ), changed AS (
+        SELECT items.id,
+          CASE WHEN has_title THEN given.title ELSE items.title END AS title,
+          CASE WHEN has_description THEN given.description ELSE items.description END AS description,
+          CASE WHEN has_category THEN given.category ELSE items.category END AS category,
+          CASE WHEN has_keywords THEN given.keywords ELSE items.keywords END AS keywords,
+          CASE WHEN has_availability THEN given.is_available ELSE items.is_available END AS is_available,
+          CASE WHEN has_attribution THEN given.attribution ELSE items.attribution END AS attribution
+        FROM given JOIN items ON items.id = given.id
+      )
+      UPDATE items SET title = changed.title, description = changed.description, category = changed.category,
+        keywords = changed.keywords, is_available = changed.is_available, attribution = changed.attribution,
+        updated_at = now()
+      FROM changed
+      WHERE items.id = changed.id
+        AND (items.title, items.description, items.category, items.keywords, items.is_available, items.attribution)
+          IS DISTINCT FROM (changed.title, changed.description, changed.category, changed.keywords,
+            changed.is_available, changed.attribution)`;
   }
 
   /** Gives items the captions of the catalogue, also in place of a model's. */
@@ -90,6 +145,14 @@ export class ItemsRepository {
       ON CONFLICT (item_id) DO UPDATE SET
         text = excluded.text, source = excluded.source, model = NULL, blob_hash = NULL, created_at = now()
       WHERE (captions.text, captions.source) IS DISTINCT FROM (excluded.text, excluded.source)`;
+  }
+
+  /** Takes the catalogue's captions from items; the next indexing gives them others. */
+  private async deleteImportedCaptions(itemIds: readonly string[]): Promise<void> {
+    if (itemIds.length > 0) {
+      await this.prisma.$executeRaw`
+        DELETE FROM captions WHERE item_id = ANY(${itemIds}::text[]) AND source = 'IMPORTED'`;
+    }
   }
 
   /** Content hash of the item's catalogue picture; null if it has none. */
@@ -140,15 +203,32 @@ export class ItemsRepository {
       ON CONFLICT (hash) DO NOTHING`;
     const rows = lastOfEach(images, ({ itemId }) => itemId);
     return this.prisma.$executeRaw`
-      INSERT INTO item_images (item_id, blob_hash, source)
+      INSERT INTO item_images (item_id, blob_hash, source, source_version)
       SELECT * FROM unnest(
         ${rows.map(row => row.itemId)}::text[],
         ${rows.map(row => row.blob.hash)}::text[],
-        ${rows.map(row => row.source)}::text[]
+        ${rows.map(row => row.source)}::text[],
+        ${rows.map(row => row.sourceVersion ?? null)}::text[]
       )
       ON CONFLICT (item_id) DO UPDATE SET
-        blob_hash = excluded.blob_hash, source = excluded.source, created_at = now()
-      WHERE (item_images.blob_hash, item_images.source) IS DISTINCT FROM (excluded.blob_hash, excluded.source)`;
+        blob_hash = excluded.blob_hash, source = excluded.source, source_version = excluded.source_version,
+        created_at = now()
+      WHERE (item_images.blob_hash, item_images.source, item_images.source_version)
+        IS DISTINCT FROM (excluded.blob_hash, excluded.source, excluded.source_version)`;
+  }
+
+  /** The items whose pictures came from these sources, in the same version: item id -> hash of the picture. */
+  async currentImages(sources: readonly ImageSource[]): Promise<Map<string, string>> {
+    const rows = await this.prisma.$queryRaw<{ id: string; hash: string }[]>`
+      SELECT item_images.item_id AS id, item_images.blob_hash AS hash
+      FROM unnest(
+        ${sources.map(({ itemId }) => itemId)}::text[],
+        ${sources.map(({ source }) => source)}::text[],
+        ${sources.map(({ sourceVersion }) => sourceVersion ?? null)}::text[]
+      ) AS given (item_id, source, version)
+      JOIN item_images ON item_images.item_id = given.item_id
+      WHERE item_images.source = given.source AND item_images.source_version IS NOT DISTINCT FROM given.version`;
+    return new Map(rows.map(({ id, hash }) => [id, hash]));
   }
 
   /** Removes items with all that belongs to them. @returns how many were there. */
@@ -171,7 +251,57 @@ export class ItemsRepository {
   }
 }
 
-/** One row of each key, the last given: an INSERT may not meet a row twice. */
+/** Whether an item says something of a column. */
+function has({ columns }: NewItem, column: ItemColumn): boolean {
+  return columns?.has(column) ?? true;
+}
+
+const itemColumns: readonly ItemColumn[] = [
+  "title",
+  "description",
+  "category",
+  "keywords",
+  "isAvailable",
+  "attribution",
+  "caption",
+];
+
+/** One item of each id, in the order of ids: what later ones say replaces what earlier ones say, column by column. */
+function mergedById(items: readonly NewItem[]): NewItem[] {
+  const byId = new Map<string, NewItem>();
+  for (const item of items) {
+    const earlier = byId.get(item.id);
+    byId.set(item.id, earlier ? merged(earlier, item) : item);
+  }
+  return [...byId.values()].sort(byKey(({ id }) => id));
+}
+
+function merged(earlier: NewItem, later: NewItem): NewItem {
+  const said = itemColumns.filter(column => has(later, column));
+  const changes = Object.fromEntries(said.map(column => [column, later[column]]));
+  const columns = new Set(itemColumns.filter(column => has(earlier, column) || has(later, column)));
+  return { ...earlier, ...(changes as Partial<NewItem>), columns };
+}
+
+/** The values of each column, as `unnest` takes them. */
+function columnsOf(rows: readonly NewItem[]) {
+  return {
+    id: rows.map(row => row.id),
+    title: rows.map(row => row.title),
+    description: rows.map(row => row.description),
+    category: rows.map(row => row.category),
+    keywords: rows.map(row => JSON.stringify(row.keywords)),
+    isAvailable: rows.map(row => row.isAvailable),
+    attribution: rows.map(row => row.attribution),
+  };
+}
+
+/** One row of each key, the last given, in the order of keys: an INSERT may not meet a row twice. */
 function lastOfEach<Row>(rows: readonly Row[], keyOf: (row: Row) => string): Row[] {
-  return [...new Map(rows.map(row => [keyOf(row), row])).values()];
+  return [...new Map(rows.map(row => [keyOf(row), row])).values()].sort(byKey(keyOf));
+}
+
+/** By code units, as `COLLATE "C"` sorts all but astral characters; the same in every process. */
+function byKey<Row>(keyOf: (row: Row) => string): (a: Row, b: Row) => number {
+  return (a, b) => (keyOf(a) < keyOf(b) ? -1 : keyOf(a) > keyOf(b) ? 1 : 0);
 }

@@ -77,6 +77,7 @@ export const errorCatalogue = {
     409,
     "'{path}' changed since the import began; start again with --restart",
   ],
+  IMPORT_NOTHING_TAKEN: [422, "Nothing of the {part} was taken: {reason}"],
   MODEL_FILE_MISSING: [500, "The model pack '{pack}' has no file '{path}'"],
   MODEL_FILE_DAMAGED: [
     500,

@@ -26,15 +26,18 @@ registerEnumType(ApiKeyRole, {
   },
 });
 
-export const CaptionSource = { IMPORTED: "IMPORTED", MODEL: "MODEL" } as const satisfies {
-  [Source in CaptionSourceRow]: Source;
-};
+export const CaptionSource = {
+  IMPORTED: "IMPORTED",
+  MODEL: "MODEL",
+  TEXT: "TEXT",
+} as const satisfies { [Source in CaptionSourceRow]: Source };
 registerEnumType(CaptionSource, {
   name: "CaptionSource",
   description: "Where a caption came from.",
   valuesConfig: {
     IMPORTED: { description: "It came with the catalogue." },
     MODEL: { description: "The captioner wrote it from the picture." },
+    TEXT: { description: "It is made of the item's own title and category." },
   },
 });
 

@@ -4,7 +4,8 @@
  * Terms: a *run* is one import of one version of a source, known by the fingerprint of its files. A *part* is a list of
  * rows of one kind. A batch of rows and the *cursor* behind it are committed in one transaction: after a kill, the run
  * goes on behind the last committed batch, and what comes of it is what would have come without the kill. A run that is
- * complete is not run again. A row that cannot be used goes to the reject log and stops nothing.
+ * complete is not run again, except for parts whose rejected rows may be accepted later (pictures that could not be
+ * fetched). A row that cannot be used goes to the reject log and stops nothing.
  */
 import { createHash } from "node:crypto";
 import pLimit from "p-limit";
@@ -16,11 +17,19 @@ import {
   type PartCounts,
 } from "../../db/import-runs.repository.js";
 import { AppError } from "../../errors/app-error.js";
-import { type ImportPart, type ImportSource, RowFault, type SourceRow } from "./import-source.js";
+import {
+  type ImportPart,
+  type ImportSource,
+  type PrepareContext,
+  RowFault,
+  type SourceRow,
+} from "./import-source.js";
 import { type Rejection, RejectLog } from "./reject-log.js";
 
 /** Rows prepared at once: enough to keep sharp's threads busy while files or answers are waited for. */
 const PREPARED_AT_ONCE = 8;
+/** The part that an import may lack: items are of use without pictures. */
+const IMAGES = "images";
 
 interface Dependencies {
   prisma: PrismaClient;
@@ -53,6 +62,8 @@ export interface ImportResult {
   kind: string;
   /** Whether the run had been completed before, so that nothing was done. */
   wasComplete: boolean;
+  /** Parts of a completed run that were read again, because rows of them had been rejected. */
+  retried: string[];
   counts: Record<string, PartCounts>;
   /** File of the rejected rows; null if there are none. */
   rejectsPath: string | null;
@@ -60,29 +71,75 @@ export interface ImportResult {
 
 type Batch = readonly SourceRow[];
 
-/** A row on its way: prepared, or refused for a reason. */
-type Outcome = { row: SourceRow } & ({ prepared: unknown } | { reason: string });
+/** A row on its way: prepared, stored by an earlier run, or refused for a reason. */
+type Outcome = { row: SourceRow } & (
+  { prepared: unknown } | { isStored: true } | { reason: string }
+);
+
+/** A part that is being read: its rows, and the keys of those that were accepted. */
+interface Reading {
+  part: ImportPart;
+  keys: Set<string>;
+}
 
 export class CatalogueImportService {
   constructor(private readonly deps: Dependencies) {}
 
-  /** @throws AppError `IMPORT_SOURCE_CHANGED`, `FILE_NOT_FOUND`, `FILE_MALFORMED`; the signal's reason when aborted. */
+  /**
+   * @throws AppError `IMPORT_SOURCE_CHANGED`, `FILE_NOT_FOUND`, `FILE_MALFORMED`; `IMPORT_NOTHING_TAKEN` when no row could
+   *   be used; the signal's reason when aborted.
+   */
   async run(source: ImportSource, options: ImportOptions = {}): Promise<ImportResult> {
     const files = await source.files();
     let run = await this.begin(source, files, options.restart ?? false);
+    let parts: readonly ImportPart[] = [];
+    let retried: string[] = [];
+    if (!run.isComplete || numRejected(run) > 0) {
+      parts = await source.parts();
+    }
+    if (run.isComplete) {
+      parts = parts.filter(part => part.retriesRejected && countsOf(run, part).rejected > 0);
+      retried = parts.map(({ name }) => name);
+      run = await this.reopen(run, retried);
+    }
     const wasComplete = run.isComplete;
     if (!wasComplete) {
       await this.deps.blobs.sweepTemp();
       await new RejectLog(this.deps.home, run.id).truncate(numRejected(run));
-      for (const part of await source.parts()) {
+      for (const part of parts) {
         run = await this.importPart(run, part, options);
       }
       refuseChange(files, await source.files());
       await new ImportRunsRepository(this.deps.prisma).complete(run);
     }
     const { id: runId, kind, counts } = run;
-    const { path } = new RejectLog(this.deps.home, runId);
-    return { runId, kind, wasComplete, counts, rejectsPath: numRejected(run) > 0 ? path : null };
+    const log = new RejectLog(this.deps.home, runId);
+    await refuseNothing(counts, log);
+    const rejectsPath = numRejected(run) > 0 ? log.path : null;
+    return { runId, kind, wasComplete, retried, counts, rejectsPath };
+  }
+
+  /** A completed run that is to read some of its parts again; the run itself if there are none. */
+  private async reopen(run: ImportRun, parts: readonly string[]): Promise<ImportRun> {
+    if (parts.length === 0) {
+      return run;
+    }
+    const { cursor, counts } = run;
+    const isKept = ([part]: [string, unknown]) => !parts.includes(part);
+    const next: ImportRun = {
+      ...run,
+      isComplete: false,
+      cursor: {
+        ...cursor,
+        rows: Object.fromEntries(Object.entries(cursor.rows).filter(isKept)),
+      },
+      counts: Object.fromEntries(Object.entries(counts).filter(isKept)),
+    };
+    for (const part of parts) {
+      await new RejectLog(this.deps.home, run.id).forget(part);
+    }
+    await new ImportRunsRepository(this.deps.prisma).reopen(next);
+    return next;
   }
 
   private async begin(
@@ -121,34 +178,43 @@ export class CatalogueImportService {
     };
     report(0);
     const numDone = run.cursor.rows[part.name] ?? 0;
-    for await (const batch of batches(part.read(), numDone, part.batchSize)) {
+    const reading: Reading = { part, keys: new Set() };
+    const skip = (row: SourceRow) => this.noteKey(reading, row, signal);
+    for await (const batch of batches(behind(part.read(), numDone, skip), part.batchSize)) {
       signal.throwIfAborted();
       const outcomes = await this.prepare(part, batch, signal);
       signal.throwIfAborted();
-      run = await this.store(run, part, outcomes);
+      run = await this.store(run, reading, outcomes);
       report(batch[batch.length - 1].bytes);
     }
     return run;
   }
 
-  private prepare(part: ImportPart, batch: Batch, signal: AbortSignal): Promise<Outcome[]> {
+  /** Notes the key of a row that an earlier process stored, so that a later row is known to replace it. */
+  private async noteKey({ part, keys }: Reading, row: SourceRow, signal: AbortSignal) {
+    if (part.keyOf && row.fault === null) {
+      const context = { blobs: this.deps.blobs, signal };
+      const outcome = await prepared(part, row, context);
+      if ("prepared" in outcome) {
+        keys.add(part.keyOf(outcome.prepared));
+      }
+    }
+  }
+
+  private async prepare(part: ImportPart, batch: Batch, signal: AbortSignal): Promise<Outcome[]> {
     const limit = pLimit(PREPARED_AT_ONCE);
-    const context = { blobs: this.deps.blobs, signal };
+    const { blobs, prisma } = this.deps;
+    const context = { blobs, signal };
+    const values = batch.map(({ value }) => value);
+    const areStored = await part.areStored?.(prisma, values, context);
     return Promise.all(
-      batch.map(row =>
+      batch.map((row, n) =>
         limit(async (): Promise<Outcome> => {
           signal.throwIfAborted();
-          try {
-            if (row.fault !== null) {
-              throw new RowFault(row.fault);
-            }
-            return { row, prepared: await part.prepare(row.value, context) };
-          } catch (error) {
-            if (error instanceof RowFault || error instanceof AppError) {
-              return { row, reason: error.message };
-            }
-            throw error;
+          if (areStored?.[n]) {
+            return { row, isStored: true };
           }
+          return prepared(part, row, context);
         }),
       ),
     );
@@ -157,16 +223,20 @@ export class CatalogueImportService {
   /** Commits a batch and the cursor behind it. @returns the run as it is then. */
   private store(
     run: ImportRun,
-    part: ImportPart,
+    reading: Reading,
     outcomes: readonly Outcome[],
   ): Promise<ImportRun> {
+    const { part } = reading;
     return this.deps.prisma.$transaction(async transaction => {
-      const prepared = outcomes.flatMap(outcome => ("prepared" in outcome ? [outcome] : []));
+      const ready = outcomes.flatMap(outcome => ("prepared" in outcome ? [outcome] : []));
       const refusals = await part.store(
         transaction,
-        prepared.map(outcome => outcome.prepared),
+        ready.map(outcome => outcome.prepared),
       );
-      const refusalOf = new Map(prepared.map(({ row }, i) => [row, refusals[i]]));
+      const refusalOf = new Map(ready.map(({ row }, i) => [row, refusals[i]]));
+      const stored = ready.flatMap((outcome, i) =>
+        refusals[i] === null ? [outcome.prepared] : [],
+      );
       const rejections = outcomes.flatMap((outcome): Rejection[] => {
         const { row } = outcome;
         const reason = "reason" in outcome ? outcome.reason : (refusalOf.get(row) ?? null);
@@ -174,7 +244,8 @@ export class CatalogueImportService {
         return reason === null ? [] : [{ part: part.name, file, line, reason, row: raw }];
       });
 
-      const { accepted, rejected } = countsOf(run, part);
+      const { accepted, rejected, replaced = 0 } = countsOf(run, part);
+      const numReplaced = replaced + countReplaced(reading, stored);
       const numRead = (run.cursor.rows[part.name] ?? 0) + outcomes.length;
       const next: ImportRun = {
         ...run,
@@ -184,6 +255,7 @@ export class CatalogueImportService {
           [part.name]: {
             accepted: accepted + outcomes.length - rejections.length,
             rejected: rejected + rejections.length,
+            ...(numReplaced > 0 && { replaced: numReplaced }),
           },
         },
       };
@@ -203,19 +275,56 @@ function refuseChange(before: Record<string, string>, now: Record<string, string
   }
 }
 
-/** The rows behind the first `numSkipped`, in batches. */
-async function* batches(
+/** A row made ready to be stored, or why it cannot be. */
+async function prepared(
+  part: ImportPart,
+  row: SourceRow,
+  context: PrepareContext,
+): Promise<Outcome> {
+  try {
+    if (row.fault !== null) {
+      throw new RowFault(row.fault);
+    }
+    return { row, prepared: await part.prepare(row.value, context) };
+  } catch (error) {
+    if (error instanceof RowFault || error instanceof AppError) {
+      return { row, reason: error.message };
+    }
+    throw error;
+  }
+}
+
+/** How many of these rows replace an earlier one of the part. */
+function countReplaced({ part, keys }: Reading, rows: readonly unknown[]): number {
+  const { keyOf } = part;
+  if (!keyOf) {
+    return 0;
+  }
+  const numBefore = keys.size;
+  rows.forEach(row => keys.add(keyOf(row)));
+  return rows.length - (keys.size - numBefore);
+}
+
+/** The rows behind the first `numSkipped`; those are shown to `skip`. */
+async function* behind(
   rows: AsyncIterable<SourceRow>,
   numSkipped: number,
-  size: number,
-): AsyncGenerator<Batch> {
+  skip: (row: SourceRow) => Promise<void>,
+): AsyncGenerator<SourceRow> {
   let left = numSkipped;
-  let batch: SourceRow[] = [];
   for await (const row of rows) {
     if (left > 0) {
       left--;
-      continue;
+      await skip(row);
+    } else {
+      yield row;
     }
+  }
+}
+
+async function* batches(rows: AsyncIterable<SourceRow>, size: number): AsyncGenerator<Batch> {
+  let batch: SourceRow[] = [];
+  for await (const row of rows) {
     batch.push(row);
     if (batch.length === size) {
       yield batch;
@@ -224,6 +333,27 @@ async function* batches(
   }
   if (batch.length > 0) {
     yield batch;
+  }
+}
+
+/**
+ * Pictures do not count: items without one are still indexed, and the next import tries again.
+ *
+ * @throws AppError `IMPORT_NOTHING_TAKEN` if no row of a part could be used, or there are no rows at all.
+ */
+async function refuseNothing(counts: ImportRun["counts"], log: RejectLog): Promise<void> {
+  const parts = Object.entries(counts).filter(([part]) => part !== IMAGES);
+  for (const [part, { accepted, rejected }] of parts) {
+    if (accepted === 0 && rejected > 0) {
+      const first = await log.first(part);
+      const example = first && `, the first at ${first.file}:${first.line}: ${first.reason}`;
+      const reason = `all ${rejected} rows were rejected${example ?? ""} (all are in ${log.path})`;
+      throw new AppError("IMPORT_NOTHING_TAKEN", { part, reason });
+    }
+  }
+  if (parts.every(([, { accepted }]) => accepted === 0)) {
+    const part = parts.map(([name]) => name).join(" and ");
+    throw new AppError("IMPORT_NOTHING_TAKEN", { part, reason: "there are no rows" });
   }
 }
 

@@ -8,7 +8,7 @@
  * An item's picture is what `image` says: a URL, or a path in the folder of pictures. Without that, it is the file of the
  * folder that is named by the item's id.
  */
-import { realpath } from "node:fs/promises";
+import { realpath, stat } from "node:fs/promises";
 import { basename, dirname, extname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import { z } from "zod";
 import type { NewInteraction } from "../../db/interactions.repository.js";
@@ -47,6 +47,8 @@ export interface CatalogueOptions {
   /** Folder of the pictures; default: the folder of the items' file, for paths in `image` only. */
   images?: string;
   remote?: RemoteImageOptions;
+  /** Read every picture again, also those that came from the same address or unchanged file. Default: false. */
+  refetchImages?: boolean;
 }
 
 const ITEM_SHAPE: CsvShape = { required: ["id", "title"] };
@@ -195,8 +197,17 @@ export class CatalogueSource implements ImportSource {
     const names = images === undefined ? [] : await listPictures(images);
     const byId = new Map(names.map(name => [basename(name, extname(name)), name]));
     const remote = new RemoteImages(this.options.remote);
+    const isFresh = this.options.refetchImages ?? false;
     return imagesPart({
       numRows: null,
+      retriesRejected: true,
+      sourceOf: isFresh
+        ? undefined
+        : async value => {
+            const { itemId, image } = value as { itemId: string; image: string }; // as `read` gives it
+            const sourceVersion = await versionOf(image, folder).catch(() => undefined);
+            return sourceVersion === undefined ? null : { itemId, source: image, sourceVersion };
+          },
       read: async function* () {
         for await (const row of readRows(itemsPath, ITEM_SHAPE)) {
           const { data } = itemRow.safeParse(row.value);
@@ -252,10 +263,24 @@ async function pictureOf(
   { folder, remote, context }: { folder: string; remote: RemoteImages; context: PrepareContext },
 ): Promise<NewItemImage> {
   const { blobs, signal } = context;
-  const bytes = /^[a-z][a-z0-9+.-]*:\/\//i.test(image)
+  const sourceVersion = await versionOf(image, folder);
+  const bytes = isAddress(image)
     ? await remote.fetch(image, signal)
     : await readPicture(await pathInside(folder, image));
-  return storedImage(itemId, bytes, { source: image, blobs });
+  return { ...(await storedImage(itemId, bytes, { source: image, blobs })), sourceVersion };
+}
+
+function isAddress(image: string): boolean {
+  return /^[a-z][a-z0-9+.-]*:\/\//i.test(image);
+}
+
+/** Size and time of a picture's file; null for an address, which is asked once. @throws as {@link pathInside} */
+async function versionOf(image: string, folder: string): Promise<string | null> {
+  if (isAddress(image)) {
+    return null;
+  }
+  const { size, mtimeMs } = await stat(await pathInside(folder, image));
+  return `${size}:${mtimeMs}`;
 }
 
 /** The path of a file that is in the folder, also when links are followed. @throws AppError `FETCH_REFUSED`, `FILE_NOT_FOUND` */

@@ -5,10 +5,15 @@ import type { BlobStore } from "../../db/blob-store.js";
 import type { PrismaTransaction } from "../../db/database.js";
 import { defaultImageLimits, inspectImage } from "../../db/image-codec.js";
 import { InteractionsRepository, type NewInteraction } from "../../db/interactions.repository.js";
-import { ItemsRepository, type NewItem, type NewItemImage } from "../../db/items.repository.js";
+import {
+  type ImageSource,
+  ItemsRepository,
+  type NewItem,
+  type NewItemImage,
+} from "../../db/items.repository.js";
 import { type NewUser, UsersRepository } from "../../db/users.repository.js";
 import { AppError } from "../../errors/app-error.js";
-import { type ImportPart, RowFault, type SourceRow } from "./import-source.js";
+import { type ImportPart, type PrepareContext, RowFault, type SourceRow } from "./import-source.js";
 
 const ROWS_PER_BATCH = 1_000;
 /** Pictures take far longer than rows, so less of the work is lost with a batch. */
@@ -50,19 +55,38 @@ export function itemsPart(input: PartInput<NewItem>): ImportPart<NewItem> {
     name: "items",
     batchSize: ROWS_PER_BATCH,
     ...input,
+    keyOf: ({ id }) => id,
     store: async (prisma, items) => {
-      await new ItemsRepository(prisma).upsertMany(items);
-      return items.map(() => null);
+      const repository = new ItemsRepository(prisma);
+      const untitled = await repository.withoutTitle(items);
+      await repository.upsertMany(items.filter(({ id }) => !untitled.has(id)));
+      return items.map(({ id }) => (untitled.has(id) ? "title: a new item needs one" : null));
     },
   };
 }
 
+interface ImagesInput extends PartInput<NewItemImage> {
+  /**
+   * Where a row's picture comes from, or null if that cannot be told. A row whose item has the picture of this source
+   * already is not prepared. Default: every row is prepared.
+   */
+  sourceOf?: (value: unknown) => Promise<ImageSource | null>;
+  /** Whether a finished import tries rejected pictures again. Default: false. */
+  retriesRejected?: boolean;
+}
+
 /** Pictures of items that are in the catalogue by then. */
-export function imagesPart(input: PartInput<NewItemImage>): ImportPart<NewItemImage> {
+export function imagesPart({ sourceOf, ...input }: ImagesInput): ImportPart<NewItemImage> {
   return {
     name: "images",
     batchSize: PICTURES_PER_BATCH,
     ...input,
+    ...(sourceOf && {
+      areStored: async (prisma, values, { blobs }) => {
+        const sources = await Promise.all(values.map(value => sourceOf(value)));
+        return areStored(prisma, sources, blobs);
+      },
+    }),
     store: async (prisma, images) => {
       const refusals = await unknownItems(prisma, images);
       await new ItemsRepository(prisma).setImages(images.filter((_, i) => refusals[i] === null));
@@ -123,6 +147,21 @@ export async function readPicture(path: string): Promise<Buffer> {
     }
     throw error;
   }
+}
+
+/** Whether the items' pictures came from these sources, and their files are still there. */
+async function areStored(
+  prisma: PrismaTransaction,
+  sources: readonly (ImageSource | null)[],
+  blobs: PrepareContext["blobs"],
+): Promise<boolean[]> {
+  const known = sources.flatMap(source => source ?? []);
+  const found = await new ItemsRepository(prisma).currentImages(known);
+  const isThere = async (source: ImageSource | null) => {
+    const hash = source && found.get(source.itemId);
+    return Boolean(hash && (await blobs.stat(hash)));
+  };
+  return Promise.all(sources.map(isThere));
 }
 
 /** For each row why it cannot be stored: its item is not in the catalogue. */

@@ -50,6 +50,19 @@ export interface ImportPart<Prepared = unknown> {
 
   /** Stores rows inside a transaction. @returns for each row why it was refused, or null. */
   store(prisma: PrismaTransaction, rows: readonly Prepared[]): Promise<(string | null)[]>;
+
+  /** What a row is known by, where a later row of the file with the same key replaces it. Default: no row is replaced. */
+  keyOf?(prepared: Prepared): string;
+
+  /** For each row of a batch whether it is stored already, so that it need not be prepared. Default: none is. */
+  areStored?(
+    prisma: PrismaTransaction,
+    values: readonly unknown[],
+    context: PrepareContext,
+  ): Promise<boolean[]>;
+
+  /** Whether a finished import reads the part again as long as rows of it were rejected. Default: false. */
+  readonly retriesRejected?: boolean;
 }
 
 export interface ImportSource {

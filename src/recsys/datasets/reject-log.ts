@@ -29,6 +29,23 @@ export class RejectLog {
     await writeFile(this.path, lines.map(line => `${line}\n`).join(""));
   }
 
+  /** Forgets the rows of a part, which is going to be read again. */
+  async forget(part: string): Promise<void> {
+    const kept = (await this.read()).filter(rejection => rejection.part !== part);
+    await rm(this.path, { force: true });
+    await this.append(kept);
+  }
+
+  /** The first row of a part; null if there is none. */
+  async first(part: string): Promise<Rejection | null> {
+    return (await this.read()).find(rejection => rejection.part === part) ?? null;
+  }
+
+  private async read(): Promise<Rejection[]> {
+    const lines = (await readFile(this.path, "utf8").catch(() => "")).split("\n");
+    return lines.flatMap(line => (line === "" ? [] : (JSON.parse(line) as Rejection))); // as `append` writes them
+  }
+
   async append(rejections: readonly Rejection[]): Promise<void> {
     if (rejections.length > 0) {
       await mkdir(dirname(this.path), { recursive: true });

@@ -379,7 +379,9 @@ describeOnEveryDatabase("CatalogueImportService", open => {
       ]);
 
       // Without leave, the same address is not even connected to.
-      const strict = await service.run(new CatalogueSource({ items }), { restart: true });
+      const strict = await service.run(new CatalogueSource({ items, refetchImages: true }), {
+        restart: true,
+      });
       expect(
         rejectsOf(strict).some(({ reason }) => reason.includes("its address is not public")),
       ).toBe(true);

@@ -1,6 +1,10 @@
 import type { Database } from "../../../src/db/database.js";
 import { InteractionsRepository } from "../../../src/db/interactions.repository.js";
-import { ItemsRepository, type NewItem } from "../../../src/db/items.repository.js";
+import {
+  type ItemColumn,
+  ItemsRepository,
+  type NewItem,
+} from "../../../src/db/items.repository.js";
 import { UsersRepository } from "../../../src/db/users.repository.js";
 import { describeOnEveryDatabase } from "../../helpers/databases.js";
 
@@ -53,6 +57,38 @@ describeOnEveryDatabase("the catalogue's repositories", open => {
       keywords: tricky.keywords,
     });
     expect(await items.upsertMany([])).toBe(0);
+  });
+
+  it("changes the columns that are named, for known items also without a title", async () => {
+    const only = (...columns: ItemColumn[]) => ({ columns: new Set(columns) });
+    await items.upsertMany([
+      item("a", { category: "lamps", keywords: ["red"], caption: "a lamp" }),
+    ]);
+    const changes = [
+      item("a", { ...only("isAvailable"), title: "", isAvailable: false }),
+      item("new", { ...only("isAvailable"), title: "" }),
+    ];
+    expect(await items.withoutTitle(changes)).toEqual(new Set(["new"]));
+    expect(await items.upsertMany(changes)).toBe(1);
+    expect(await items.findById("a")).toMatchObject({
+      title: "Item a",
+      category: "lamps",
+      keywords: ["red"],
+      isAvailable: false,
+    });
+    expect(await items.findById("new")).toBeNull();
+    // Two rows of one call: each says something else, the later wins where both do.
+    const pair = [
+      item("b", { ...only("title", "category"), title: "first", category: "one" }),
+      item("b", { ...only("category", "keywords"), title: "", category: "two", keywords: ["k"] }),
+    ];
+    expect(await items.upsertMany(pair)).toBe(1);
+    expect(await items.findById("b")).toMatchObject({
+      title: "first",
+      category: "two",
+      keywords: ["k"],
+      isAvailable: true,
+    });
   });
 
   it("takes the last of two items, pictures or blobs with the same id", async () => {
