@@ -3,13 +3,12 @@ import { randomUUID } from "node:crypto";
 import type { PrismaTransaction } from "./database.js";
 import type { ImportRunRow } from "./rows.js";
 
-/** What became of a part's rows; a type and not an interface, which could not be stored as JSON. */
-export type PartCounts = {
-  accepted: number;
-  rejected: number;
-  /** Accepted rows that replaced an earlier row with the same id; absent if there are none. */
-  replaced?: number;
-};
+/**
+ * What became of a part's rows: accepted, rejected, and accepted rows that replaced an earlier one with the same id (absent if
+ * there are none). Not an interface, which could not be stored as JSON.
+ */
+export type PartCounts = Record<"accepted" | "rejected", number> &
+  Partial<Record<"replaced", number>>;
 
 export interface ImportCursor {
   /** Where the source lies. */

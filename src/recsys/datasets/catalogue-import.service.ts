@@ -17,6 +17,7 @@ import {
   type PartCounts,
 } from "../../db/import-runs.repository.js";
 import { AppError } from "../../errors/app-error.js";
+import { batches, behind } from "./import-batches.js";
 import {
   type ImportPart,
   type ImportSource,
@@ -68,8 +69,6 @@ export interface ImportResult {
   /** File of the rejected rows; null if there are none. */
   rejectsPath: string | null;
 }
-
-type Batch = readonly SourceRow[];
 
 /** A row on its way: prepared, stored by an earlier run, or refused for a reason. */
 type Outcome = { row: SourceRow } & (
@@ -201,7 +200,11 @@ export class CatalogueImportService {
     }
   }
 
-  private async prepare(part: ImportPart, batch: Batch, signal: AbortSignal): Promise<Outcome[]> {
+  private async prepare(
+    part: ImportPart,
+    batch: readonly SourceRow[],
+    signal: AbortSignal,
+  ): Promise<Outcome[]> {
     const limit = pLimit(PREPARED_AT_ONCE);
     const { blobs, prisma } = this.deps;
     const context = { blobs, signal };
@@ -296,44 +299,14 @@ async function prepared(
 
 /** How many of these rows replace an earlier one of the part. */
 function countReplaced({ part, keys }: Reading, rows: readonly unknown[]): number {
-  const { keyOf } = part;
-  if (!keyOf) {
+  if (!part.keyOf) {
     return 0;
   }
   const numBefore = keys.size;
-  rows.forEach(row => keys.add(keyOf(row)));
+  for (const row of rows) {
+    keys.add(part.keyOf(row));
+  }
   return rows.length - (keys.size - numBefore);
-}
-
-/** The rows behind the first `numSkipped`; those are shown to `skip`. */
-async function* behind(
-  rows: AsyncIterable<SourceRow>,
-  numSkipped: number,
-  skip: (row: SourceRow) => Promise<void>,
-): AsyncGenerator<SourceRow> {
-  let left = numSkipped;
-  for await (const row of rows) {
-    if (left > 0) {
-      left--;
-      await skip(row);
-    } else {
-      yield row;
-    }
-  }
-}
-
-async function* batches(rows: AsyncIterable<SourceRow>, size: number): AsyncGenerator<Batch> {
-  let batch: SourceRow[] = [];
-  for await (const row of rows) {
-    batch.push(row);
-    if (batch.length === size) {
-      yield batch;
-      batch = [];
-    }
-  }
-  if (batch.length > 0) {
-    yield batch;
-  }
 }
 
 /**
