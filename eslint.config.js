@@ -87,5 +87,18 @@ export default ts.config(
     files: ["src/config/**", "tests/**", "prisma.config.ts"],
     rules: { "no-restricted-properties": "off", "import-x/no-default-export": "off" },
   },
-  { files: ["tests/**"], rules: { "max-lines": "off" } },
+  {
+    files: ["tests/**"],
+    rules: {
+      "max-lines": "off",
+      "no-restricted-syntax": [
+        "error",
+        {
+          selector:
+            "CallExpression[callee.name=/^(it|test|(before|after)(All|Each))$/] > Literal.arguments[raw=/^[0-9]/], CallExpression[callee.property.name=/^(waitFor|setTimeout)$/] > Literal.arguments[raw=/^[0-9_]{5,}$/]",
+          message: "Timeouts grow with the machine: patience(ms) of tests/helpers/patience.ts.",
+        },
+      ],
+    },
+  },
 );

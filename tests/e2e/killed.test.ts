@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { runCliJson, runCliUntilKilled } from "../helpers/cli.js";
+import { patience } from "../helpers/patience.js";
 import { describeWithMiniPack, miniPackDir } from "../unit/ml/runtime/mini-pack.js";
 
 const demo = ["demo", "--once", "--concepts", "12", "--shoppers", "30"];
@@ -26,18 +27,22 @@ afterAll(() => {
 });
 
 describeWithMiniPack("a demo that is killed again and again", () => {
-  it("ends with the picture, the ranks and the model of one that was not", async () => {
-    const whole = await runCliJson<{ file: string; deltaR: number }>(demo, newHome());
+  it(
+    "ends with the picture, the ranks and the model of one that was not",
+    async () => {
+      const whole = await runCliJson<{ file: string; deltaR: number }>(demo, newHome());
 
-    const env = newHome();
-    await runCliUntilKilled(demo, env, { line: /^stickers .*items/m, afterMs: 300 });
-    await runCliUntilKilled(demo, env, { line: /^index/m, afterMs: 200 });
-    await runCliUntilKilled(demo, env, { line: /^ranker/m, afterMs: 50 });
-    await runCliUntilKilled(demo, env, { line: /^ranker .*epoch/m, afterMs: 0 });
-    const killed = await runCliJson<{ file: string; deltaR: number }>(demo, env);
+      const env = newHome();
+      await runCliUntilKilled(demo, env, { line: /^stickers .*items/m, afterMs: 300 });
+      await runCliUntilKilled(demo, env, { line: /^index/m, afterMs: 200 });
+      await runCliUntilKilled(demo, env, { line: /^ranker/m, afterMs: 50 });
+      await runCliUntilKilled(demo, env, { line: /^ranker .*epoch/m, afterMs: 0 });
+      const killed = await runCliJson<{ file: string; deltaR: number }>(demo, env);
 
-    expect(basename(killed.file)).toBe(basename(whole.file)); // named by its SHA-256
-    expect(killed.deltaR).toBe(whole.deltaR);
-    expect(existsSync(killed.file)).toBe(true);
-  }, 400_000);
+      expect(basename(killed.file)).toBe(basename(whole.file)); // named by its SHA-256
+      expect(killed.deltaR).toBe(whole.deltaR);
+      expect(existsSync(killed.file)).toBe(true);
+    },
+    patience(400_000),
+  );
 });

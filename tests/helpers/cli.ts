@@ -12,9 +12,9 @@ export interface CliResult {
 }
 
 function start(args: readonly string[], env: NodeJS.ProcessEnv): ChildProcess {
-  const { PATH, HOME, TMPDIR } = process.env;
+  const { PATH, HOME, TMPDIR, TZ } = process.env;
   return spawn(process.execPath, [main, ...args], {
-    env: { PATH, HOME, TMPDIR, VITRINE_LOG_LEVEL: "error", ...env },
+    env: { PATH, HOME, TMPDIR, TZ, VITRINE_LOG_LEVEL: "error", ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
 }

@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import pg from "pg";
 import { type Database, type DatabaseOptions, openDatabase } from "../../src/db/database.js";
+import { patience } from "./patience.js";
 
 /**
  * Opens a migrated, empty database; the helper closes it after the block's last test. Called again in one block it
@@ -24,7 +25,7 @@ export function emptyTemplate(): Blob {
 async function run(sql: string): Promise<void> {
   const client = new pg.Client({
     connectionString: testDatabaseUrl,
-    connectionTimeoutMillis: 2_000,
+    connectionTimeoutMillis: patience(2_000),
   });
   await client.connect();
   try {

@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runCli, runCliJson } from "../../helpers/cli.js";
+import { patience } from "../../helpers/patience.js";
 import { writePreparedData } from "../../unit/recsys/evaluation/prepared.js";
 
 const quick = { embeddingSize: 8, learningRate: 0.03, batchSize: 32, numEpochs: 6 };
@@ -88,36 +89,40 @@ describe("vitrine evaluate and tune", () => {
     expect(await readFile(results, "utf8")).toBe(kept);
   });
 
-  it("judges versions of the database, and refuses when their data changed", async () => {
-    const items = Array.from({ length: 12 }, (_, i) => `i${i},Item ${i}`);
-    const liked = (user: number, count: number) =>
-      Array.from({ length: count }, (_, place) => {
-        const time = new Date(Date.UTC(2026, 0, 1 + place)).toISOString();
-        return `u${user},i${(user % 2) + 2 * place},LIKE,1,${time}`;
-      });
-    const save = async (count: number) => {
-      await writeFile(path("items.csv"), ["id,title", ...items].join("\n") + "\n");
-      const rows = Array.from({ length: 10 }, (_, user) => liked(user, count)).flat();
-      const header = "userId,itemId,kind,weight,occurredAt";
-      await writeFile(path("interactions.csv"), [header, ...rows].join("\n") + "\n");
-      const files = ["--items", path("items.csv"), "--interactions", path("interactions.csv")];
-      return runCli(["import", "catalogue", ...files], env());
-    };
-    expect(await save(5)).toMatchObject({ code: 0 });
-    const train = (config: string) =>
-      runCliJson<{ id: string }>(["train", "ranker", "--config", path(config)], env());
-    const popular = await train("popularity.json");
-    const active = await train("light-gcn.json");
-    const one = await runCliJson<Evaluated>(["evaluate"], env());
-    expect(one.models.map(({ ranker }) => ranker)).toEqual([active.id]);
-    const two = await runCliJson<Evaluated>(["evaluate", popular.id, active.id], env());
-    expect(two.models[1].metrics).toEqual(one.models[0].metrics);
-    expect(two.comparisons).toHaveLength(1);
-    expect(await save(6)).toMatchObject({ code: 0 });
-    const changed = await runCli(["evaluate", active.id], env());
-    expect(changed.code).toBe(1);
-    expect(changed.stderr).toContain("RANKER_DATA_CHANGED");
-    const unknown = await runCli(["evaluate", "no-such-version"], env());
-    expect(unknown.stderr).toContain("MODEL_VERSION_NOT_FOUND");
-  }, 300_000); // nine processes
+  it(
+    "judges versions of the database, and refuses when their data changed",
+    async () => {
+      const items = Array.from({ length: 12 }, (_, i) => `i${i},Item ${i}`);
+      const liked = (user: number, count: number) =>
+        Array.from({ length: count }, (_, place) => {
+          const time = new Date(Date.UTC(2026, 0, 1 + place)).toISOString();
+          return `u${user},i${(user % 2) + 2 * place},LIKE,1,${time}`;
+        });
+      const save = async (count: number) => {
+        await writeFile(path("items.csv"), ["id,title", ...items].join("\n") + "\n");
+        const rows = Array.from({ length: 10 }, (_, user) => liked(user, count)).flat();
+        const header = "userId,itemId,kind,weight,occurredAt";
+        await writeFile(path("interactions.csv"), [header, ...rows].join("\n") + "\n");
+        const files = ["--items", path("items.csv"), "--interactions", path("interactions.csv")];
+        return runCli(["import", "catalogue", ...files], env());
+      };
+      expect(await save(5)).toMatchObject({ code: 0 });
+      const train = (config: string) =>
+        runCliJson<{ id: string }>(["train", "ranker", "--config", path(config)], env());
+      const popular = await train("popularity.json");
+      const active = await train("light-gcn.json");
+      const one = await runCliJson<Evaluated>(["evaluate"], env());
+      expect(one.models.map(({ ranker }) => ranker)).toEqual([active.id]);
+      const two = await runCliJson<Evaluated>(["evaluate", popular.id, active.id], env());
+      expect(two.models[1].metrics).toEqual(one.models[0].metrics);
+      expect(two.comparisons).toHaveLength(1);
+      expect(await save(6)).toMatchObject({ code: 0 });
+      const changed = await runCli(["evaluate", active.id], env());
+      expect(changed.code).toBe(1);
+      expect(changed.stderr).toContain("RANKER_DATA_CHANGED");
+      const unknown = await runCli(["evaluate", "no-such-version"], env());
+      expect(unknown.stderr).toContain("MODEL_VERSION_NOT_FOUND");
+    },
+    patience(300_000),
+  ); // nine processes
 });

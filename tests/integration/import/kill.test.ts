@@ -7,6 +7,7 @@ import type {
   ImportProgress,
   ImportResult,
 } from "../../../src/recsys/datasets/catalogue-import.service.js";
+import { patience } from "../../helpers/patience.js";
 import { contentOf, movieLensCounts, writeMovieLens } from "./sources.js";
 
 type Message = ImportProgress | { result: ImportResult };
@@ -56,25 +57,29 @@ describe("an import whose process is killed", () => {
     rmSync(root, { recursive: true });
   });
 
-  it("leaves, once it is continued, what it would have left undisturbed", async () => {
-    const source = join(root, "source");
-    const killed = join(root, "killed");
-    const undisturbed = join(root, "undisturbed");
-    const kills: ((progress: ImportProgress) => boolean)[] = [
-      ({ part }) => part === "images", // before the first picture is committed
-      ({ part, done }) => part === "images" && done >= 250,
-      ({ part, done }) => part === "interactions" && done >= 2_000,
-    ];
-    for (const isTime of kills) {
-      expect(await importInProcess(killed, source, isTime)).toBeNull();
-    }
-    const result = await importInProcess(killed, source);
-    const expected = await importInProcess(undisturbed, source);
-    expect(result?.counts).toEqual(movieLensCounts);
-    expect(expected?.counts).toEqual(movieLensCounts);
-    expect(await leftBy(killed)).toBe(await leftBy(undisturbed));
-    expect(readFileSync(result?.rejectsPath ?? "", "utf8")).toBe(
-      readFileSync(expected?.rejectsPath ?? "", "utf8"),
-    );
-  }, 600_000);
+  it(
+    "leaves, once it is continued, what it would have left undisturbed",
+    async () => {
+      const source = join(root, "source");
+      const killed = join(root, "killed");
+      const undisturbed = join(root, "undisturbed");
+      const kills: ((progress: ImportProgress) => boolean)[] = [
+        ({ part }) => part === "images", // before the first picture is committed
+        ({ part, done }) => part === "images" && done >= 250,
+        ({ part, done }) => part === "interactions" && done >= 2_000,
+      ];
+      for (const isTime of kills) {
+        expect(await importInProcess(killed, source, isTime)).toBeNull();
+      }
+      const result = await importInProcess(killed, source);
+      const expected = await importInProcess(undisturbed, source);
+      expect(result?.counts).toEqual(movieLensCounts);
+      expect(expected?.counts).toEqual(movieLensCounts);
+      expect(await leftBy(killed)).toBe(await leftBy(undisturbed));
+      expect(readFileSync(result?.rejectsPath ?? "", "utf8")).toBe(
+        readFileSync(expected?.rejectsPath ?? "", "utf8"),
+      );
+    },
+    patience(600_000),
+  );
 });

@@ -6,6 +6,7 @@ import { openDatabase } from "../../../src/db/database.js";
 import { CatalogueImportService } from "../../../src/recsys/datasets/catalogue-import.service.js";
 import { MovieLensSource } from "../../../src/recsys/datasets/movielens.js";
 import { emptyTemplate } from "../../helpers/databases.js";
+import { patience } from "../../helpers/patience.js";
 
 // The real data: read where it is, never copied. Its size is published with it (README.txt of ml-latest-small).
 const folder = resolve(import.meta.dirname, "../../../../shared/data/ml-latest-small");
@@ -49,6 +50,6 @@ describe(isThere ? "ml-latest-small" : `ml-latest-small (skipped: no ${folder})`
         rmSync(home, { recursive: true });
       }
     },
-    240_000,
+    patience(240_000),
   );
 });

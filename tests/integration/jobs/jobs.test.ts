@@ -7,6 +7,7 @@ import { JobEvents } from "../../../src/recsys/jobs/job-events.js";
 import { hasEnded, JobService, type JobSnapshot } from "../../../src/recsys/jobs/job.service.js";
 import { type JobHandlers, Worker, type WorkerOptions } from "../../../src/workers/worker.js";
 import { describeOnEveryDatabase } from "../../helpers/databases.js";
+import { patience } from "../../helpers/patience.js";
 
 interface Payloads {
   PERSONALIZE_IMAGE: { name: string };
@@ -98,7 +99,7 @@ describeOnEveryDatabase("jobs", (open, kind) => {
     // The job may end before the last request, which then rightly begins another: keys are freed by the end.
     const ids = new Set(jobs.map(job => job.id));
     for (const id of ids) {
-      expect(await service.waitFor(id, 20_000)).toMatchObject({
+      expect(await service.waitFor(id, patience(20_000))).toMatchObject({
         state: "SUCCEEDED",
         progress: 1,
         result: { imageId: "i" },
@@ -128,10 +129,13 @@ describeOnEveryDatabase("jobs", (open, kind) => {
   it("starts a job at once when the worker is in the same process", async () => {
     const { service, worker } = await createProcess(
       { INDEX: async () => "done" },
-      { pollMs: 60_000 }, // polling would come too late
+      { pollMs: patience(60_000) }, // polling would come too late
     );
     const { id } = await service.request("INDEX", {});
-    expect(await service.waitFor(id, 10_000)).toMatchObject({ state: "SUCCEEDED", result: "done" });
+    expect(await service.waitFor(id, patience(10_000))).toMatchObject({
+      state: "SUCCEEDED",
+      result: "done",
+    });
     await worker.stop(); // the queue's entry goes after the job has ended
     expect(await numEntries()).toBe(0);
   });
@@ -178,7 +182,7 @@ describeOnEveryDatabase("jobs", (open, kind) => {
     const here = await createProcess();
     const { id } = await here.service.request("INDEX", {});
     await createProcess({ INDEX: async () => "there" }, { pollMs: 100 });
-    expect(await here.service.waitFor(id, 10_000)).toMatchObject({ result: "there" });
+    expect(await here.service.waitFor(id, patience(10_000))).toMatchObject({ result: "there" });
   });
 
   it("ends a watch whose signal is raised", async () => {
@@ -199,7 +203,7 @@ describeOnEveryDatabase("jobs", (open, kind) => {
     const ran: string[] = [];
     const { service } = await createProcess({ INDEX: async job => void ran.push(job.id) });
     const other = await service.request("INDEX", {});
-    await service.waitFor(other.id, 10_000);
+    await service.waitFor(other.id, patience(10_000));
     expect(ran).toEqual([other.id]);
     await expect(service.cancel(id)).rejects.toMatchObject({ code: "JOB_NOT_CANCELLABLE" });
     await expect(service.cancel("nonsense")).rejects.toMatchObject({ code: "JOB_NOT_FOUND" });
@@ -215,7 +219,7 @@ describeOnEveryDatabase("jobs", (open, kind) => {
     const isHere = where === "the same process";
     const { service } = await createProcess(
       { INDEX: untilAborted },
-      { heartbeatMs: isHere ? 60_000 : 50, pollMs: 50 },
+      { heartbeatMs: isHere ? patience(60_000) : 50, pollMs: 50 },
     );
     const { id } = await service.request("INDEX", {});
     for await (const { state } of service.watch(id)) {
@@ -225,7 +229,7 @@ describeOnEveryDatabase("jobs", (open, kind) => {
     }
     const caller = isHere ? service : (await createProcess()).service;
     await caller.cancel(id);
-    expect(await caller.waitFor(id, 10_000)).toMatchObject({
+    expect(await caller.waitFor(id, patience(10_000))).toMatchObject({
       state: "CANCELLED",
       errorCode: null,
       cancelRequested: true,
@@ -238,13 +242,13 @@ describeOnEveryDatabase("jobs", (open, kind) => {
       PERSONALIZE_IMAGE: () => Promise.reject(new Error("password hunter2")),
     });
     const known = await service.request("INDEX", {});
-    expect(await service.waitFor(known.id, 10_000)).toMatchObject({
+    expect(await service.waitFor(known.id, patience(10_000))).toMatchObject({
       state: "FAILED",
       errorCode: "INDEX_NOT_BUILT",
       errorMessage: "The caption index is not built; run 'vitrine index'",
     });
     const unknown = await service.request("PERSONALIZE_IMAGE", { name: "a" });
-    expect(await service.waitFor(unknown.id, 10_000)).toMatchObject({
+    expect(await service.waitFor(unknown.id, patience(10_000))).toMatchObject({
       state: "FAILED",
       errorCode: "INTERNAL_SERVER_ERROR",
       errorMessage: "Internal server error",
@@ -255,7 +259,9 @@ describeOnEveryDatabase("jobs", (open, kind) => {
   it("records a job whose result cannot be stored", async () => {
     const { service } = await createProcess({ INDEX: async () => ({ big: 1n }) });
     const { id } = await service.request("INDEX", {});
-    expect(await service.waitFor(id, 10_000)).toMatchObject({ errorCode: "INTERNAL_SERVER_ERROR" });
+    expect(await service.waitFor(id, patience(10_000))).toMatchObject({
+      errorCode: "INTERNAL_SERVER_ERROR",
+    });
   });
 
   it("queues a lost worker's job again, and gives up after the third", async () => {
@@ -294,7 +300,10 @@ describeOnEveryDatabase("jobs", (open, kind) => {
       { INDEX: async () => "again" },
       { isOnlyProcess: true },
     );
-    expect(await service.waitFor(id, 10_000)).toMatchObject({ result: "again", attempts: 2 });
+    expect(await service.waitFor(id, patience(10_000))).toMatchObject({
+      result: "again",
+      attempts: 2,
+    });
   });
 
   it("finds a queued job whose entry was never written, or was claimed by a worker that died", async () => {
@@ -320,7 +329,7 @@ describeOnEveryDatabase("jobs", (open, kind) => {
         break;
       }
     }
-    const stopped = worker.stop({ graceMs: 10_000 });
+    const stopped = worker.stop({ graceMs: patience(10_000) });
     finish();
     await stopped;
     expect(await service.get(id)).toMatchObject({ state: "SUCCEEDED" });
@@ -344,7 +353,10 @@ describeOnEveryDatabase("jobs", (open, kind) => {
     await worker.stop({ graceMs: 1 });
     expect(await service.get(id)).toMatchObject({ state: "QUEUED", attempts: 0 });
     const next = await createProcess({ INDEX: async () => "later" });
-    expect(await next.service.waitFor(id, 10_000)).toMatchObject({ result: "later", attempts: 1 });
+    expect(await next.service.waitFor(id, patience(10_000))).toMatchObject({
+      result: "later",
+      attempts: 1,
+    });
   });
 
   it("names the user or item that is not there", async () => {
@@ -377,7 +389,9 @@ describeOnEveryDatabase("jobs", (open, kind) => {
     const jobs = await Promise.all(
       names.map(name => requester.service.request("PERSONALIZE_IMAGE", { name })),
     );
-    const ended = await Promise.all(jobs.map(({ id }) => requester.service.waitFor(id, 30_000)));
+    const ended = await Promise.all(
+      jobs.map(({ id }) => requester.service.waitFor(id, patience(30_000))),
+    );
     expect(ended.every(hasEnded)).toBe(true);
     expect([...ran].sort()).toEqual([...names].sort());
     expect(new Set(by)).toEqual(new Set([0, 1]));

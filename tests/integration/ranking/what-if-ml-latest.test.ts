@@ -5,6 +5,7 @@ import { Random } from "../../../src/ml/nn/random.js";
 import { row } from "../../../src/ml/nn/shape.js";
 import { Micro } from "../../../src/ml/ranking/micro.js";
 import { readPreparedData } from "../../../src/recsys/evaluation/prepared-data.js";
+import { patience } from "../../helpers/patience.js";
 
 // The real data: read where it is, never copied.
 const folder = resolve(import.meta.dirname, "../../../../shared/data/ml-latest-small");
@@ -48,7 +49,7 @@ describe(isThere ? "what-if on ml-latest-small" : `what-if (skipped: no ${folder
       expect(spearman(fast, exact)).toBeGreaterThanOrEqual(0.99);
       expect(spearman(changes(fast), changes(exact))).toBeGreaterThanOrEqual(0.99);
     },
-    300_000,
+    patience(300_000),
   );
 });
 
