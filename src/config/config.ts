@@ -4,6 +4,12 @@ import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import { z } from "zod";
 import { AppError } from "../errors/app-error.js";
+import {
+  feedbackFaults,
+  type FeedbackRules,
+  feedbackRules,
+  feedbackSettings,
+} from "./feedback-rules.js";
 
 const flag = z
   .enum(["0", "1", "false", "true"])
@@ -50,6 +56,7 @@ const environment = z.object({
   VITRINE_OFFLINE: flag.default(false),
   /** Who says whether a drawn picture may be shown to anybody: `none` or `nsfwjs`; default none. */
   VITRINE_MODERATION: z.enum(["none", "nsfwjs"]).default("none"),
+  ...feedbackSettings.shape,
   /** Threads that render pictures; default 1. */
   VITRINE_RENDER_THREADS: wholeNumber(1, 64).default(1),
   /** Cores one picture may use; default: one less than the machine has. */
@@ -83,6 +90,8 @@ export interface Config {
   readonly hubToken: string | null;
   readonly isOffline: boolean;
   readonly moderation: "none" | "nsfwjs";
+  /** Which interactions are choices, and how much each counts. */
+  readonly feedback: FeedbackRules;
   readonly renderThreads: number;
   readonly onnxThreads: number;
   readonly runJobs: boolean;
@@ -115,11 +124,12 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
   const unknown = Object.keys(given)
     .filter(name => name.startsWith("VITRINE_") && !(name in environment.shape))
     .map(name => `${name} is not a setting`);
-  if (!parsed.success || unknown.length > 0) {
-    const faults = (parsed.error?.issues ?? []).map(
-      ({ path, message }) => `${path.join(".")}: ${message}`,
-    );
-    throw new AppError("CONFIG_INVALID", { faults: [...faults, ...unknown].join("\n") });
+  const faults = (parsed.error?.issues ?? []).map(
+    ({ path, message }) => `${path.join(".")}: ${message}`,
+  );
+  faults.push(...unknown, ...(parsed.data ? feedbackFaults(parsed.data) : []));
+  if (!parsed.success || faults.length > 0) {
+    throw new AppError("CONFIG_INVALID", { faults: faults.join("\n") });
   }
   const settings = parsed.data;
   const home = resolve(settings.VITRINE_HOME);
@@ -139,6 +149,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     hubToken: settings.VITRINE_HUB_TOKEN ?? null,
     isOffline: settings.VITRINE_OFFLINE,
     moderation: settings.VITRINE_MODERATION,
+    feedback: feedbackRules(settings),
     renderThreads: settings.VITRINE_RENDER_THREADS,
     onnxThreads: settings.VITRINE_ONNX_THREADS ?? Math.max(1, availableParallelism() - 1),
     runJobs: settings.VITRINE_RUN_JOBS,

@@ -1,9 +1,14 @@
 /** @file What ranking reads in bulk: embeddings to learn from, popular items, and which items may be shown. */
 import type { Pool } from "pg";
+import { defaultFeedbackRules, type FeedbackRules } from "../config/feedback-rules.js";
+import { opinionsSql } from "./choices.js";
 import type { EmbeddingKind } from "./rows.js";
 
 export class RankingQueries {
-  constructor(private readonly pool: Pick<Pool, "query">) {}
+  constructor(
+    private readonly pool: Pick<Pool, "query">,
+    private readonly rules: FeedbackRules = defaultFeedbackRules,
+  ) {}
 
   /** Embeddings of one kind by one encoder, of all items but those of `except`, in the order of item ids. */
   async findEmbeddings(
@@ -23,11 +28,16 @@ export class RankingQueries {
     });
   }
 
-  /** Every item that anyone interacted with, by falling number of users, then by id. */
-  async findPopularItems(): Promise<{ itemId: string; numUsers: number }[]> {
-    const { rows } = await this.pool.query<{ itemId: string; numUsers: number }>(
-      `SELECT item_id AS "itemId", count(DISTINCT user_id)::int AS "numUsers" FROM interactions
-       GROUP BY item_id ORDER BY 2 DESC, item_id COLLATE "C"`,
+  /**
+   * Every item that anyone chose (`choices.ts`), by the falling sum of how much it counts for each user. Of equal ones the
+   * less disliked comes first, then the smaller id.
+   */
+  async findPopularItems(): Promise<{ itemId: string; strength: number }[]> {
+    const { rows } = await this.pool.query<{ itemId: string; strength: number }>(
+      `SELECT item_id AS "itemId", sum(strength::numeric) FILTER (WHERE is_choice)::float8 AS strength
+       FROM (${opinionsSql(this.rules)}) AS opinions
+       GROUP BY item_id HAVING bool_or(is_choice)
+       ORDER BY 2 DESC, count(*) FILTER (WHERE is_disliked), item_id COLLATE "C"`,
     );
     return rows;
   }

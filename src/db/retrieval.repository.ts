@@ -2,7 +2,10 @@
  * @file Items as retrieval reads them: with their embeddings, or in short, as stamps that say whether they are still what
  * they were.
  */
+import { createHash } from "node:crypto";
 import type { Pool } from "pg";
+import { defaultFeedbackRules, type FeedbackRules } from "../config/feedback-rules.js";
+import { opinionsSql } from "./choices.js";
 import { vectorOf } from "./vectors.js";
 
 /** An item with what retrieval needs of it; embeddings by another encoder count as none. */
@@ -32,7 +35,7 @@ export interface RetrievalState {
   userExists: boolean;
   /** Null if there is no such item. */
   reference: ItemStamp | null;
-  /** In the order of time. */
+  /** What the user chose, in the order of time. */
   history: readonly (ItemStamp & { occurredAt: Date })[];
 }
 
@@ -48,18 +51,18 @@ function stampOf(itemId: string): string {
     ${written("embeddings", " AND own.kind = 'IMAGE'")})`;
 }
 
-// Named, so that Postgres plans it once for a connection: planning takes longer than running it.
-const STATE = {
-  name: "retrieval-state",
-  text: `WITH latest AS (
-      SELECT item_id, max(occurred_at) AS occurred_at FROM interactions
-      WHERE user_id = $1 AND item_id <> $2
-      GROUP BY item_id ORDER BY occurred_at DESC, item_id LIMIT $3
+/** Named, so that Postgres plans it once for a connection: planning takes longer than running it. */
+function stateQuery(rules: FeedbackRules): { name: string; text: string } {
+  const text = `WITH latest AS (
+      SELECT item_id, occurred_at FROM (${opinionsSql(rules, "user_id = $1 AND item_id <> $2")}) AS opinions
+      WHERE is_choice ORDER BY occurred_at DESC, item_id LIMIT $3
     ), wanted AS (SELECT item_id, occurred_at FROM latest UNION ALL SELECT $2, NULL)
     SELECT wanted.item_id AS "itemId", wanted.occurred_at AS "occurredAt", ${stampOf("wanted.item_id")} AS stamp,
       EXISTS (SELECT FROM users WHERE users.id = $1) AS "userExists"
-    FROM wanted ORDER BY wanted.occurred_at, wanted.item_id DESC`,
-};
+    FROM wanted ORDER BY wanted.occurred_at, wanted.item_id DESC`;
+  const version = createHash("sha256").update(text).digest("hex").slice(0, 8); // a name stands for one text
+  return { name: `retrieval-state-${version}`, text };
+}
 
 interface StateRow extends ItemStamp {
   /** Null for the reference. */
@@ -86,9 +89,16 @@ const ITEMS = `items LEFT JOIN captions ON captions.item_id = items.id
   LEFT JOIN embeddings AS of_image ON of_image.item_id = items.id AND of_image.kind = 'IMAGE'`;
 
 export class RetrievalRepository {
-  constructor(private readonly pool: Pick<Pool, "query">) {}
+  private readonly stateQuery: { name: string; text: string };
 
-  /** The `limit` items the user did something with last, without the reference, each once; and the reference. */
+  constructor(
+    private readonly pool: Pick<Pool, "query">,
+    rules: FeedbackRules = defaultFeedbackRules,
+  ) {
+    this.stateQuery = stateQuery(rules);
+  }
+
+  /** The `limit` items the user chose last (`choices.ts`), without the reference; and the reference. */
   async findState({
     itemId,
     limit,
@@ -98,7 +108,10 @@ export class RetrievalRepository {
     itemId: string;
     limit: number;
   }): Promise<RetrievalState> {
-    const { rows } = await this.pool.query<StateRow>({ ...STATE, values: [userId, itemId, limit] });
+    const { rows } = await this.pool.query<StateRow>({
+      ...this.stateQuery,
+      values: [userId, itemId, limit],
+    });
     const reference = rows.find(({ occurredAt }) => occurredAt === null)!; // the row that is always there
     return {
       userExists: reference.userExists,

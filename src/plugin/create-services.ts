@@ -73,7 +73,7 @@ export async function createServices({
   moderation = createModeration(config),
 }: ServicesOptions) {
   const { prisma, pool } = db;
-  const { home } = config;
+  const { feedback, home } = config;
 
   // ── layer 1: storage and models ──
   const blobs = new BlobStore(home);
@@ -82,13 +82,13 @@ export async function createServices({
   const interactions = new InteractionsRepository(prisma);
   const captions = new CaptionsRepository(pool);
   const embeddings = new EmbeddingsRepository(pool);
-  const retrievalRows = new RetrievalRepository(pool);
+  const retrievalRows = new RetrievalRepository(pool, feedback);
   const images = new PersonalizedImagesRepository(prisma, pool);
   const versions = new RankingModelVersionsRepository(prisma);
   const jobRows = new JobsRepository(pool);
   const catalog = new CatalogQueries(prisma);
   const rankChanges = new RankChangesRepository(prisma);
-  const rankingQueries = new RankingQueries(pool);
+  const rankingQueries = new RankingQueries(pool, feedback);
   const models = await createModels(config);
   const encoder = modelId(models.encoder);
   const generator = { generator: models.generator, promptVersion: PROMPT_VERSION };
@@ -138,6 +138,7 @@ export async function createServices({
   const recommendations = new RecommendationService({
     rankers,
     users,
+    feedback,
     interactions: {
       historyOf: (userId, limit) => interactions.historyOf(userId, limit),
       findPopularItems: () => rankingQueries.findPopularItems(),
@@ -152,6 +153,7 @@ export async function createServices({
   });
   const rankerTraining = new RankerTrainingService({
     interactions,
+    feedback,
     embeddings: { findAll: kind => rankingQueries.findEmbeddings(kind, encoder) },
     versions,
     registry: rankers,

@@ -4,19 +4,20 @@
  *
  * `features/<file>.npy` with `features/<file's kind>_movie_ids.json` for its rows; `split/{train,val,test}.json`, lists of
  * item indices by user index; `split/{item_movie_ids,user_ids}.json`, what the indices are. For splits by time, the rows of
- * `ratings.csv` (`userId,movieId,rating,timestamp`) in which those items were rated {@link DEFAULT_MIN_RATING} and above.
+ * `ratings.csv` (`userId,movieId,rating,timestamp`) in which those items were liked (`defaultFeedbackRules`: 4 stars and above).
  */
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { defaultFeedbackRules } from "../../config/feedback-rules.js";
+import { isChoice } from "../../db/choices.js";
 import { AppError } from "../../errors/app-error.js";
 import { loadNpy } from "../../ml/nn/npy.js";
 import { Random, seedFrom } from "../../ml/nn/random.js";
 import { gatherRows } from "../../ml/nn/shape.js";
 import type { Modality } from "../../ml/ranking/recommender.js";
 import { csvRows } from "../datasets/csv-rows.js";
-import { DEFAULT_MIN_RATING } from "../ranking/ranking-dataset.js";
 import { leaveLastOneSplit, randomSplit, ratioSplit, type Split } from "./splits.js";
 
 /** `official`: as it lies there, made at random per user by the official MICRO (seed 123); the others are made here. */
@@ -124,7 +125,11 @@ async function timelines(
     const { userId, movieId, rating, timestamp } = value as Record<string, string>; // named in `required`
     const user = userOf.get(userId);
     const item = itemOf.get(movieId);
-    if (user !== undefined && item !== undefined && Number(rating) >= DEFAULT_MIN_RATING) {
+    if (
+      user !== undefined &&
+      item !== undefined &&
+      isChoice({ kind: "RATING", weight: Number(rating) }, defaultFeedbackRules)
+    ) {
       events[user].push({ item, time: Number(timestamp) });
     }
   }

@@ -1,10 +1,12 @@
 /** @file A trained ranking model on disk: its weights, and which users and items its indices are. */
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { defaultFeedbackRules, type FeedbackRules } from "../../config/feedback-rules.js";
 import { AppError } from "../../errors/app-error.js";
 import { writeAtomically } from "../../ml/nn/safetensors.js";
 import { loadRecommender } from "../../ml/ranking/load-recommender.js";
 import type { Recommender } from "../../ml/ranking/recommender.js";
+import { feedbackOf, type RankerConfig } from "./ranker-config.js";
 
 /** What a model was trained on and how: written beside its weights, so that a folder explains itself. */
 export interface RankerLineage {
@@ -30,8 +32,8 @@ export interface LoadedRanker {
   itemIndexOf: ReadonlyMap<string, number>;
   userIndexOf: ReadonlyMap<string, number>;
   numChosen: readonly number[];
-  /** The fewest stars with which a rated item counted as chosen. */
-  minRating: number | undefined;
+  /** What counted as chosen when it was trained. */
+  feedback: FeedbackRules;
 }
 
 const LINEAGE_FILE = "lineage.json";
@@ -72,6 +74,6 @@ export async function loadRanker(directory: string): Promise<LoadedRanker> {
     numChosen,
     itemIndexOf: new Map(itemIds.map((id, index) => [id, index])),
     userIndexOf: new Map(userIds.map((id, index) => [id, index])),
-    minRating: (config as { minRating?: number }).minRating,
+    feedback: feedbackOf(config as RankerConfig, defaultFeedbackRules), // older versions wrote only `minRating` down
   };
 }

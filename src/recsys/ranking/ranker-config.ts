@@ -1,5 +1,6 @@
 /** @file How a version of the ranking model is trained: what a client may set, and what the rest becomes. */
 import { z } from "zod";
+import { type FeedbackRules, feedbackRulesSchema } from "../../config/feedback-rules.js";
 import { AppError } from "../../errors/app-error.js";
 import { defaultFreedomConfig, type FreedomConfig } from "../../ml/ranking/freedom-config.js";
 import { Freedom, FREEDOM_ALGORITHM } from "../../ml/ranking/freedom.js";
@@ -14,7 +15,6 @@ import { defaultMicroConfig, type MicroConfig } from "../../ml/ranking/micro-con
 import { Micro, MICRO_ALGORITHM } from "../../ml/ranking/micro.js";
 import { Popularity, POPULARITY_ALGORITHM } from "../../ml/ranking/popularity.js";
 import type { Recommender } from "../../ml/ranking/recommender.js";
-import { DEFAULT_MIN_RATING } from "./ranking-dataset.js";
 
 const algorithms = [
   MICRO_ALGORITHM,
@@ -68,8 +68,10 @@ const schema = z.strictObject({
   preset: z.enum(["authors", "quick"]).default("authors"),
   /** How items are held out for validation and test. Default: by time, 8 : 1 : 1. */
   split: z.enum(["ratio", "leaveLastOne", "random"]).default("ratio"),
-  /** The fewest stars with which a rated item counts as chosen. Default: 4. */
-  minRating: z.number().default(DEFAULT_MIN_RATING),
+  /** The lowest rating that counts as liked, in the shop's scale. Default: the shop's setting. */
+  minRating: z.number().positive().optional(),
+  /** What counts as chosen, as the version was trained; a version writes it down itself. Default: the shop's settings. */
+  feedback: feedbackRulesSchema.optional(),
   /** Users and items with fewer choices are left out. Default: 1. */
   coreSize: count.default(1),
   /** Changes to the preset. */
@@ -133,6 +135,14 @@ export function rankerConfig(given: Readonly<Record<string, unknown>>): RankerCo
     Object.entries(all).filter(([name]) => name !== "seed" && Object.hasOwn(defaults, name)),
   );
   return { ...parsed.data, model };
+}
+
+/** The rules that a version of this configuration is trained under, in a shop with these rules. */
+export function feedbackOf(
+  { feedback, minRating }: Pick<RankerConfig, "feedback" | "minRating">,
+  ofShop: FeedbackRules,
+): FeedbackRules {
+  return feedback ?? { ...ofShop, ...(minRating !== undefined && { likedFrom: minRating }) };
 }
 
 function separated(given: Readonly<Record<string, unknown>>) {

@@ -1,6 +1,7 @@
 /** @file Trains versions of the ranking model on what is imported and indexed, and measures them on what was held out. */
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { defaultFeedbackRules, type FeedbackRules } from "../../config/feedback-rules.js";
 import { AppError } from "../../errors/app-error.js";
 import { Random, seedFrom } from "../../ml/nn/random.js";
 import { writeAtomically } from "../../ml/nn/safetensors.js";
@@ -9,7 +10,7 @@ import { removeCheckpoint } from "../../ml/ranking/training-loop.js";
 import { evaluateRanker, type RankerMetrics } from "../evaluation/evaluate-ranker.js";
 import { leaveLastOneSplit, randomSplit, ratioSplit, type Split } from "../evaluation/splits.js";
 import { saveRanker } from "./ranker-artefact.js";
-import { createRanker, rankerConfig, type RankerConfig } from "./ranker-config.js";
+import { createRanker, feedbackOf, rankerConfig, type RankerConfig } from "./ranker-config.js";
 import {
   type EmbeddingEntry,
   type InteractionEntry,
@@ -46,6 +47,8 @@ interface Dependencies<Version extends VersionRow> {
   interactions: { streamAll(): AsyncIterable<readonly InteractionEntry[]> };
   /** All items' embeddings of one kind by the current encoder. */
   embeddings: { findAll(kind: "IMAGE" | "CAPTION"): Promise<readonly EmbeddingEntry[]> };
+  /** What counts as chosen in this shop. Default: `defaultFeedbackRules`. */
+  feedback?: FeedbackRules;
   versions: {
     findById(id: string): Promise<Version | null>;
     begin(version: {
@@ -106,7 +109,9 @@ export class RankerTrainingService<Version extends VersionRow> {
     hooks: TrainRankerHooks,
   ): Promise<Version> {
     const { versions } = this.deps;
-    const config = rankerConfig((existing?.config ?? request.config) as Record<string, unknown>);
+    const config = this.resolved(
+      rankerConfig((existing?.config ?? request.config) as Record<string, unknown>),
+    );
     const seed = existing?.seed ?? request.seed;
     await versions.begin({ id: versionId, algorithm: config.algorithm, config, seed });
     try {
@@ -173,15 +178,22 @@ export class RankerTrainingService<Version extends VersionRow> {
     return { dataset, split: splitOf(dataset, config.split, seed) };
   }
 
-  private async readDataset({ minRating, coreSize }: RankerConfig): Promise<RankingDataset> {
+  /** With the shop's rules written down, so that the version keeps them when the shop's change. */
+  private resolved({ minRating, ...config }: RankerConfig): RankerConfig {
+    const { feedback = defaultFeedbackRules } = this.deps;
+    return { ...config, feedback: feedbackOf({ ...config, minRating }, feedback) };
+  }
+
+  private async readDataset(config: RankerConfig): Promise<RankingDataset> {
     const { interactions, embeddings } = this.deps;
+    const { coreSize, feedback } = this.resolved(config);
     const rows: InteractionEntry[] = [];
     for await (const batch of interactions.streamAll()) {
       rows.push(...batch);
     }
     const visual = await embeddings.findAll("IMAGE");
     const textual = await embeddings.findAll("CAPTION");
-    const dataset = rankingDataset(rows, { visual, textual }, { minRating, coreSize });
+    const dataset = rankingDataset(rows, { visual, textual }, { feedback, coreSize });
     if (numChoices(dataset) < MIN_CHOICES) {
       const got = numChoices(dataset);
       throw new AppError("TOO_FEW_INTERACTIONS", { needed: MIN_CHOICES, got });

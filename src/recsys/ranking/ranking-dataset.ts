@@ -1,17 +1,12 @@
 /** @file From rows of interactions and embeddings to what a ranking model learns from: dense indices and features. */
 import { createHash } from "node:crypto";
+import { defaultFeedbackRules, type FeedbackRules } from "../../config/feedback-rules.js";
+import { choicesOf, type Feedback } from "../../db/choices.js";
 import { matrix, row } from "../../ml/nn/shape.js";
 import type { Modality } from "../../ml/ranking/recommender.js";
 
 /** What a user did with an item. */
-export interface InteractionEntry {
-  userId: string;
-  itemId: string;
-  /** `RATING` has stars for a weight; of any other kind a weight above 0 is a choice. */
-  kind: string;
-  weight: number;
-  occurredAt: Date;
-}
+export type InteractionEntry = Feedback;
 
 /** An item's embedding in one modality. */
 export interface EmbeddingEntry {
@@ -20,8 +15,8 @@ export interface EmbeddingEntry {
 }
 
 export interface DatasetOptions {
-  /** The fewest stars with which a rated item counts as chosen. Default: 4. */
-  minRating?: number;
+  /** What counts as chosen. Default: `defaultFeedbackRules`. */
+  feedback?: FeedbackRules;
   /**
    * Keeps users and items with at least this many choices among the kept, and no others. Default: 1, which keeps every
    * user with a choice, and every item with a choice or an embedding.
@@ -42,23 +37,13 @@ export interface RankingDataset {
   dataHash: string;
 }
 
-export const DEFAULT_MIN_RATING = 4;
-
-/** Whether an interaction says that the user likes the item. */
-export function isChoice(
-  { kind, weight }: Pick<InteractionEntry, "kind" | "weight">,
-  minRating = DEFAULT_MIN_RATING,
-): boolean {
-  return kind === "RATING" ? weight >= minRating : weight > 0;
-}
-
 /** A data set that does not depend on the order of the rows, but for interactions of one user at one moment. */
 export function rankingDataset(
   interactions: readonly InteractionEntry[],
   embeddings: Readonly<Record<string, readonly EmbeddingEntry[]>>,
-  { minRating = DEFAULT_MIN_RATING, coreSize = 1 }: DatasetOptions = {},
+  { feedback = defaultFeedbackRules, coreSize = 1 }: DatasetOptions = {},
 ): RankingDataset {
-  const choices = core(choicesByUser(interactions, minRating), coreSize);
+  const choices = core(choicesByUser(interactions, feedback), coreSize);
   const items = new Set([...choices.values()].flat());
   if (coreSize <= 1) {
     Object.values(embeddings).forEach(entries =>
@@ -76,20 +61,21 @@ export function rankingDataset(
   return { ...dataset, dataHash: hashOf(dataset) };
 }
 
-/** Each user's chosen items, by the time of the first choice, without repeats. */
+/** Each user's chosen items, by the time of the first choice. */
 function choicesByUser(
   interactions: readonly InteractionEntry[],
-  minRating: number,
+  feedback: FeedbackRules,
 ): Map<string, string[]> {
-  const byTime = interactions
-    .filter(interaction => isChoice(interaction, minRating))
-    .sort((a, b) => a.occurredAt.getTime() - b.occurredAt.getTime());
-  const chosen = new Map<string, Set<string>>();
-  for (const { userId, itemId } of byTime) {
-    const items = chosen.get(userId) ?? new Set();
-    chosen.set(userId, items.add(itemId));
+  const chosen = new Map<string, string[]>();
+  for (const { userId, itemId } of choicesOf(interactions, feedback)) {
+    const items = chosen.get(userId);
+    if (items) {
+      items.push(itemId);
+    } else {
+      chosen.set(userId, [itemId]);
+    }
   }
-  return new Map([...chosen].map(([userId, items]) => [userId, [...items]]));
+  return chosen;
 }
 
 /** The largest part in which every user has `size` items and every item `size` users. */

@@ -1,4 +1,6 @@
 /** @file What a user may like, and how that would change with another picture of an item. */
+import { defaultFeedbackRules, type FeedbackRules } from "../../config/feedback-rules.js";
+import { choicesOf, type Feedback } from "../../db/choices.js";
 import { AppError } from "../../errors/app-error.js";
 import { rankChange } from "../../ml/metrics/rank-change.js";
 import { dot } from "../../ml/nn/shape.js";
@@ -7,7 +9,6 @@ import type { NewItem } from "./new-items.js";
 import { type KnownViewer, rankedItem, type RankedItem, scoresOf } from "./ranked-item.js";
 import { RankedList, RankedLists } from "./ranked-lists.js";
 import type { LoadedRanker } from "./ranker-artefact.js";
-import { isChoice } from "./ranking-dataset.js";
 
 /** Interactions of one user that are looked at, the newest. */
 const MAX_HISTORY = 10_000;
@@ -29,13 +30,13 @@ interface Dependencies {
   rankers: { active(): Promise<LoadedRanker | null> };
   users: { findById(id: string): Promise<object | null> };
   interactions: {
-    historyOf(
-      userId: string,
-      limit: number,
-    ): Promise<readonly { itemId: string; kind: string; weight: number }[]>;
-    /** Every item that anyone interacted with, by falling number of users. */
-    findPopularItems(): Promise<readonly { itemId: string; numUsers: number }[]>;
+    /** In the order of time. */
+    historyOf(userId: string, limit: number): Promise<readonly Feedback[]>;
+    /** Every item that anyone chose, best first, with how much its choices count. */
+    findPopularItems(): Promise<readonly { itemId: string; strength: number }[]>;
   };
+  /** What counts as chosen where no model says it. Default: `defaultFeedbackRules`. */
+  feedback?: FeedbackRules;
   /** Items that the model was not trained on. Default: none. */
   newItems?: { of(ranker: LoadedRanker): Promise<readonly NewItem[]> };
   /** Items whose captions are like those of the given ones, most like first; none if these are not indexed. Default: none. */
@@ -104,7 +105,7 @@ interface Ranked {
 
 export class RecommendationService {
   private readonly lists = new RankedLists();
-  private popular: { items: readonly { itemId: string; numUsers: number }[]; atMs: number } | null =
+  private popular: { items: readonly { itemId: string; strength: number }[]; atMs: number } | null =
     null;
 
   constructor(private readonly deps: Dependencies) {}
@@ -212,7 +213,7 @@ export class RecommendationService {
   /** Null when no model is active, or the user is new to it and chose nothing that it knows. */
   private async viewerOf(
     userId: string,
-    history: readonly { itemId: string; kind: string; weight: number }[],
+    history: readonly Feedback[],
   ): Promise<KnownViewer | null> {
     const ranker = await this.deps.rankers.active();
     if (!ranker) {
@@ -221,9 +222,7 @@ export class RecommendationService {
     const indices = (itemIds: readonly string[]) =>
       new Set(itemIds.flatMap(itemId => ranker.itemIndexOf.get(itemId) ?? []));
     const seen = indices(history.map(({ itemId }) => itemId));
-    const chosen = indices(
-      history.filter(entry => isChoice(entry, ranker.minRating)).map(({ itemId }) => itemId),
-    );
+    const chosen = indices(choicesOf(history, ranker.feedback).map(({ itemId }) => itemId));
     const userIndex = ranker.userIndexOf.get(userId);
     if (userIndex !== undefined && chosen.size <= ranker.numChosen[userIndex]) {
       return { ranker, viewer: { userIndex }, source: "RANKER", seen };
@@ -250,10 +249,11 @@ export class RecommendationService {
   }
 
   /** Null when nothing of what the user chose is indexed. */
-  private rankedByContent(
-    history: readonly { itemId: string; kind: string; weight: number }[],
-  ): Ranked | null {
-    const chosen = history.filter(entry => isChoice(entry)).map(({ itemId }) => itemId);
+  private rankedByContent(history: readonly Feedback[]): Ranked | null {
+    const { feedback = defaultFeedbackRules } = this.deps;
+    const chosen = choicesOf(history, feedback)
+      .sort((a, b) => b.lastAt.getTime() - a.lastAt.getTime())
+      .map(({ itemId }) => itemId);
     const found = chosen.length === 0 ? [] : this.deps.content?.likeThese(chosen, MAX_LIKE);
     if (!found?.length) {
       return null;
@@ -273,7 +273,7 @@ export class RecommendationService {
       const items = await this.deps.interactions.findPopularItems();
       this.popular = { items, atMs: nowMs };
     }
-    const scores = new Map(this.popular.items.map(({ itemId, numUsers }) => [itemId, numUsers]));
+    const scores = new Map(this.popular.items.map(({ itemId, strength }) => [itemId, strength]));
     const ids = [...scores.keys()];
     return {
       best: count => ids.slice(0, count),

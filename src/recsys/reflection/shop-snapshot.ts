@@ -49,17 +49,16 @@ export async function readShopSnapshot(deps: Dependencies): Promise<ShopSnapshot
   }
   const items = new Map((await deps.items.findAll()).map(item => [item.itemId, item]));
   const userIds = [...ranker.userIndexOf.keys()]; // in the order of the indices
-  const timelines = timelinesOf(ranker, rows, config.minRating);
+  const timelines = timelinesOf(ranker, rows);
   const split = splitOf({ timelines }, config.split, version.seed);
   return { ranker, config, seed: version.seed, userIds, timelines, split, items };
 }
 
 function timelinesOf(
-  { itemIndexOf, numChosen, userIndexOf }: LoadedRanker,
+  { feedback, itemIndexOf, numChosen, userIndexOf }: LoadedRanker,
   rows: readonly InteractionEntry[],
-  minRating: number,
 ): number[][] {
-  const now = rankingDataset(rows, {}, { minRating });
+  const now = rankingDataset(rows, {}, { feedback });
   const timelines = Array.from(userIndexOf, (): number[] => []);
   now.userIds.forEach((userId, index) => {
     const user = userIndexOf.get(userId);

@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { isAbsolute, join, resolve } from "node:path";
 import { loadConfig } from "../../../src/config/config.js";
+import { defaultFeedbackRules } from "../../../src/config/feedback-rules.js";
 import { AppError } from "../../../src/errors/app-error.js";
 
 describe("loadConfig()", () => {
@@ -59,6 +60,46 @@ describe("loadConfig()", () => {
       expect(load).toThrow(name);
     }
     expect(load).toThrow(AppError);
+  });
+
+  describe("of feedback", () => {
+    const feedback = (env: Record<string, string>) => loadConfig(env).feedback;
+
+    it("counts a rating as liked from three quarters of the scale on, or from where it is told", () => {
+      expect(feedback({}).likedFrom).toBe(4);
+      expect(feedback({ VITRINE_RATING_SCALE: "1-5" }).likedFrom).toBe(4);
+      expect(feedback({ VITRINE_RATING_SCALE: "1 - 10" }).likedFrom).toBe(7.75);
+      expect(feedback({ VITRINE_RATING_SCALE: "0-1" }).likedFrom).toBe(0.75);
+      expect(feedback({ VITRINE_LIKED_FROM: "3.5" }).likedFrom).toBe(3.5);
+      expect(feedback({ VITRINE_RATING_SCALE: "1-10", VITRINE_LIKED_FROM: "6" }).likedFrom).toBe(6);
+    });
+
+    it("weighs the kinds that are named, and the others as before", () => {
+      expect(feedback({ VITRINE_KIND_WEIGHTS: "view=0, CART=0.8" }).kindWeights).toEqual({
+        ...defaultFeedbackRules.kindWeights,
+        VIEW: 0,
+        CART: 0.8,
+      });
+      expect(feedback({}).halfLifeDays).toBeNull();
+      expect(feedback({ VITRINE_HALF_LIFE_DAYS: "90" }).halfLifeDays).toBe(90);
+    });
+
+    it.each<[env: Record<string, string>, fault: string]>([
+      [{ VITRINE_RATING_SCALE: "5-1" }, "must begin with the lower number"],
+      [{ VITRINE_RATING_SCALE: "five stars" }, "such as 1-10"],
+      [{ VITRINE_RATING_SCALE: "1-5", VITRINE_LIKED_FROM: "8" }, "at most 5"],
+      [{ VITRINE_LIKED_FROM: "0" }, "VITRINE_LIKED_FROM"],
+      [{ VITRINE_KIND_WEIGHTS: "WISH=1" }, "VITRINE_KIND_WEIGHTS"],
+      [{ VITRINE_KIND_WEIGHTS: "VIEW" }, "such as VIEW=0.5"],
+      [{ VITRINE_KIND_WEIGHTS: "VIEW=-1" }, "such as VIEW=0.5"],
+      [
+        { VITRINE_KIND_WEIGHTS: "VIEW=0,CLICK=0,CART=0,LIKE=0,PURCHASE=0,RATING=0" },
+        "nothing is ever a choice",
+      ],
+      [{ VITRINE_HALF_LIFE_DAYS: "0" }, "VITRINE_HALF_LIFE_DAYS"],
+    ])("refuses %o", (env, fault) => {
+      expect(() => loadConfig(env)).toThrow(fault);
+    });
   });
 
   it("takes an empty variable for one that is not set", () => {

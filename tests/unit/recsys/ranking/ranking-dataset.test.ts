@@ -1,6 +1,6 @@
+import { defaultFeedbackRules } from "../../../../src/config/feedback-rules.js";
 import {
   type InteractionEntry,
-  isChoice,
   rankingDataset,
 } from "../../../../src/recsys/ranking/ranking-dataset.js";
 
@@ -34,12 +34,15 @@ describe("rankingDataset()", () => {
     expect(rankingDataset(rows, {}).timelines).toEqual([[0, 1]]);
   });
 
-  it("takes ratings of four stars and more, and anything else that has a weight", () => {
-    expect(isChoice({ kind: "RATING", weight: 3.5 })).toBe(false);
-    expect(isChoice({ kind: "RATING", weight: 4 })).toBe(true);
-    expect(isChoice({ kind: "RATING", weight: 3 }, 3)).toBe(true);
-    expect(isChoice({ kind: "VIEW", weight: 1 })).toBe(true);
-    expect(isChoice({ kind: "CART", weight: 0 })).toBe(false);
+  it("takes what is a choice by the shop's rules", () => {
+    const rows = [
+      entry("u", "good", 1, { kind: "RATING", weight: 4 }),
+      entry("u", "bad", 2, { kind: "RATING", weight: 3 }),
+      entry("u", "seen", 3, { kind: "VIEW" }),
+    ];
+    expect(rankingDataset(rows, {}).itemIds).toEqual(["good", "seen"]);
+    const feedback = { ...defaultFeedbackRules, likedFrom: 3 };
+    expect(rankingDataset(rows, {}, { feedback }).itemIds).toEqual(["bad", "good", "seen"]);
   });
 
   it("has items that nobody chose, if they can be seen or read; zeros where a modality is missing", () => {

@@ -172,9 +172,9 @@ export async function createShop(rows: InteractionEntry[] = choices()) {
     interactions: {
       historyOf: async id => rows.filter(row => row.userId === id),
       findPopularItems: async () => [
-        { itemId: itemId(3), numUsers: 9 },
-        { itemId: itemId(4), numUsers: 5 },
-        { itemId: itemId(1), numUsers: 2 },
+        { itemId: itemId(3), strength: 9 },
+        { itemId: itemId(4), strength: 5 },
+        { itemId: itemId(1), strength: 2 },
       ],
     },
     items: {

@@ -1,0 +1,180 @@
+/**
+ * @file What users chose: the one definition, for SQL and for rows in memory.
+ *
+ * An interaction has a strength, and it is a choice when its strength is above 0:
+ *
+ *     strength = kindWeight · g(value)     value = weight / likedFrom for a RATING, else weight
+ *     g(value) = value up to 1, 1 + ln(value) above     (one huge order must not drown everything else)
+ *
+ * A RATING below `likedFrom` has strength 0. Of one user and one item:
+ *
+ * - The latest LIKE or RATING is the user's verdict. It replaces the verdicts before it.
+ * - If the verdict is no choice, the item is disliked: nothing else that was done with it counts either.
+ * - Else the item counts as much as the strongest interaction that is left, and is as new as the newest.
+ *
+ * With a half-life, an interaction that is `age` old counts `2^(-age / halfLife)` of its strength.
+ */
+import type { FeedbackKind, FeedbackRules } from "../config/feedback-rules.js";
+
+const verdictKinds: readonly string[] = ["LIKE", "RATING"] satisfies FeedbackKind[];
+
+const MS_PER_DAY = 86_400_000;
+/** What is older counts nothing. Postgres fails where a product is too small for a number. */
+const MAX_HALF_LIVES = 500;
+
+/** What a user did with an item. */
+export interface Feedback {
+  userId: string;
+  itemId: string;
+  kind: string;
+  /** The value of a RATING; else how often or how strongly, usually 1. */
+  weight: number;
+  occurredAt: Date;
+}
+
+/** An item that a user chose. */
+export interface Choice {
+  userId: string;
+  itemId: string;
+  /** When it was first and last chosen, by the interactions that still count. */
+  firstAt: Date;
+  lastAt: Date;
+  /** How much it counts; > 0, but 0 after 500 half-lives. */
+  strength: number;
+}
+
+/** How much an interaction counts by its kind and weight, without its age; 0 when it is no choice. */
+export function strengthOf(
+  { kind, weight }: Pick<Feedback, "kind" | "weight">,
+  { kindWeights, likedFrom }: FeedbackRules,
+): number {
+  const given = Math.fround(weight); // as the column holds it
+  const unit = kind === "RATING" ? Math.fround(likedFrom) : 1;
+  if (kind === "RATING" && given < unit) {
+    return 0;
+  }
+  const value = given / unit;
+  return kindWeights[kind as FeedbackKind] * (value <= 1 ? value : 1 + Math.log(value));
+}
+
+/** Whether an interaction says that the user likes the item; the user's later verdict on it may say otherwise. */
+export function isChoice(
+  feedback: Pick<Feedback, "kind" | "weight">,
+  rules: FeedbackRules,
+): boolean {
+  return strengthOf(feedback, rules) > 0;
+}
+
+/**
+ * What users chose, in the order in which they first did. Rows of one moment count in the order in which they are given.
+ *
+ * @param asOf What ages are counted from. Default: the newest row.
+ */
+export function choicesOf(
+  rows: readonly Feedback[],
+  rules: FeedbackRules,
+  asOf = newest(rows),
+): Choice[] {
+  const users = new Map<string, Map<string, Tally>>();
+  for (const row of rows) {
+    const items = users.get(row.userId) ?? new Map<string, Tally>();
+    users.set(row.userId, items);
+    const tally = items.get(row.itemId) ?? { verdict: null, others: null };
+    items.set(row.itemId, tally);
+    if (!verdictKinds.includes(row.kind)) {
+      tally.others = isChoice(row, rules)
+        ? joined(tally.others, choiceBy(row, rules, asOf))
+        : tally.others;
+    } else if (!tally.verdict || row.occurredAt >= tally.verdict.occurredAt) {
+      tally.verdict = row;
+    }
+  }
+  const choices: Choice[] = [];
+  for (const items of users.values()) {
+    for (const { others, verdict } of items.values()) {
+      if (!verdict) {
+        choices.push(...(others ? [others] : []));
+      } else if (isChoice(verdict, rules)) {
+        choices.push(joined(others, choiceBy(verdict, rules, asOf)));
+      }
+    }
+  }
+  return choices.sort((a, b) => a.firstAt.getTime() - b.firstAt.getTime());
+}
+
+/** What is known of one user and one item. */
+interface Tally {
+  verdict: Feedback | null;
+  /** All that is no verdict. */
+  others: Choice | null;
+}
+
+function choiceBy(row: Feedback, rules: FeedbackRules, asOf: Date): Choice {
+  const { itemId, occurredAt, userId } = row;
+  const strength = strengthOf(row, rules) * remaining(occurredAt, rules, asOf);
+  return { userId, itemId, firstAt: occurredAt, lastAt: occurredAt, strength };
+}
+
+function joined(a: Choice | null, b: Choice): Choice {
+  return a === null
+    ? b
+    : {
+        ...a,
+        firstAt: a.firstAt < b.firstAt ? a.firstAt : b.firstAt,
+        lastAt: a.lastAt > b.lastAt ? a.lastAt : b.lastAt,
+        strength: Math.max(a.strength, b.strength),
+      };
+}
+
+/** The share of its strength that an interaction has left. */
+function remaining(occurredAt: Date, { halfLifeDays }: FeedbackRules, asOf: Date): number {
+  if (halfLifeDays === null) {
+    return 1;
+  }
+  const age = Math.max(0, asOf.getTime() - occurredAt.getTime()) / (halfLifeDays * MS_PER_DAY);
+  return age < MAX_HALF_LIVES ? 2 ** -age : 0;
+}
+
+function newest(rows: readonly Feedback[]): Date {
+  return new Date(rows.reduce((max, { occurredAt }) => Math.max(max, occurredAt.getTime()), 0));
+}
+
+/**
+ * A query of what users think of items, one row for each user and item: `user_id`, `item_id`, `is_choice`, `is_disliked`,
+ * and, where it is a choice, `occurred_at` (the last time) and `strength` (as of now). It says of `interactions` what
+ * {@link choicesOf} says of rows.
+ *
+ * @param where A condition on `interactions`.
+ */
+export function opinionsSql(rules: FeedbackRules, where = "true"): string {
+  const strength = strengthSql(rules);
+  const isVerdict = `kind IN (${verdictKinds.map(kind => `'${kind}'`).join(", ")})`;
+  const verdict = (value: string) =>
+    `(array_agg(${value} ORDER BY occurred_at DESC, id DESC) FILTER (WHERE ${isVerdict}))[1]`;
+  const aged = rules.halfLifeDays === null ? "strength" : agedSql(rules.halfLifeDays);
+  return `SELECT user_id, item_id,
+      coalesce(${verdict("strength > 0")}, bool_or(strength > 0)) AS is_choice,
+      coalesce(${verdict("strength = 0")}, false) AS is_disliked,
+      max(occurred_at) FILTER (WHERE ${isVerdict} OR strength > 0) AS occurred_at,
+      GREATEST(max(${aged}) FILTER (WHERE NOT ${isVerdict}), ${verdict(aged)}) AS strength
+    FROM (SELECT user_id, item_id, id, kind, occurred_at, ${strength} AS strength
+      FROM interactions WHERE ${where}) AS feedback
+    GROUP BY user_id, item_id`;
+}
+
+/** What is left of `strength`, as of now. */
+function agedSql(halfLifeDays: number): string {
+  const age = `(GREATEST(0, extract(epoch FROM now() - occurred_at))::float8 / ${halfLifeDays * 86_400})`;
+  return `CASE WHEN ${age} < ${MAX_HALF_LIVES} THEN strength * power(2::float8, -${age}) ELSE 0 END`;
+}
+
+/** {@link strengthOf} of a row of `interactions`. The rules' numbers are written out: they are the same for a whole process. */
+function strengthSql({ kindWeights, likedFrom }: FeedbackRules): string {
+  const unit = `(${likedFrom}::real)::float8`;
+  const value = `(weight::float8 / CASE WHEN kind = 'RATING' THEN ${unit} ELSE 1 END)`;
+  const weights = Object.entries(kindWeights).map(
+    ([kind, weight]) => `WHEN '${kind}' THEN ${weight}::float8`,
+  );
+  return `CASE WHEN kind = 'RATING' AND weight < ${likedFrom}::real THEN 0
+    ELSE CASE kind ${weights.join(" ")} END * CASE WHEN ${value} <= 1 THEN ${value} ELSE 1 + ln(${value}) END END`;
+}
