@@ -74,6 +74,6 @@ export async function loadRanker(directory: string): Promise<LoadedRanker> {
     numChosen,
     itemIndexOf: new Map(itemIds.map((id, index) => [id, index])),
     userIndexOf: new Map(userIds.map((id, index) => [id, index])),
-    feedback: feedbackOf(config as RankerConfig, defaultFeedbackRules), // older versions wrote only `minRating` down
+    feedback: feedbackOf(config, defaultFeedbackRules), // older versions wrote only `minRating` down
   };
 }

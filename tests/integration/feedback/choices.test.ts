@@ -1,8 +1,8 @@
 import { type FeedbackRules, defaultFeedbackRules } from "../../../src/config/feedback-rules.js";
 import { choicesOf, type Feedback, opinionsSql } from "../../../src/db/choices.js";
 import type { Database } from "../../../src/db/database.js";
-import { InteractionsRepository } from "../../../src/db/interactions.repository.js";
 import { EmbeddingsRepository } from "../../../src/db/embeddings.repository.js";
+import { InteractionsRepository } from "../../../src/db/interactions.repository.js";
 import { RankingQueries } from "../../../src/db/ranking-queries.js";
 import { RetrievalRepository } from "../../../src/db/retrieval.repository.js";
 import type { InteractionKind } from "../../../src/db/rows.js";
