@@ -6,7 +6,7 @@ import { AppError } from "../../errors/app-error.js";
 import { writeAtomically } from "../../ml/nn/safetensors.js";
 import { loadRecommender } from "../../ml/ranking/load-recommender.js";
 import type { Recommender } from "../../ml/ranking/recommender.js";
-import { feedbackOf, type RankerConfig } from "./ranker-config.js";
+import { feedbackOf } from "./ranker-config.js";
 
 /** What a model was trained on and how: written beside its weights, so that a folder explains itself. */
 export interface RankerLineage {
