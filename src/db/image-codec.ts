@@ -1,12 +1,18 @@
 /**
- * @file Picture files in and out (sharp): what may enter, what the models see, what is served.
+ * @file Image files in and out (sharp): what may enter, what the models see, what is served.
  *
- * A picture that enters is judged by its content, never by its name, and decoded to its last row. It leaves as sRGB,
- * upright and without metadata (place, camera, author), as the type it came in; an SVG becomes a PNG. A picture that a
- * model made says so in its XMP, in every size and format it is served in.
+ * An image that enters is known by its content, never by its name, and is decoded to its last row. It leaves as sRGB, upright
+ * and with nothing but the image, as the type it came in; an SVG becomes a PNG. An image that a model made says so in its XMP,
+ * in every size and format in which it is served.
+ *
+ * Where only extras must go, the pixels stay bit for bit (`image-structure.ts`). Where colours or orientation change, PNG and
+ * lossless WebP are encoded without loss, the others at {@link KEPT_QUALITY}.
  */
 import sharp, { type FitEnum, type Metadata, type Sharp } from "sharp";
 import { AppError } from "../errors/app-error.js";
+import { type StructuredFormat, withoutExtras } from "./image-structure.js";
+import { checkedSvg } from "./svg-check.js";
+import { drawSvg } from "./svg-renderer.js";
 
 // One picture, one thread: pictures are many and small, and the calls of different pictures run side by side.
 sharp.concurrency(1);
@@ -44,28 +50,32 @@ export interface InspectedImage {
 
 export type ServedFormat = "avif" | "jpeg" | "png" | "webp";
 
+type StoredFormat = "avif" | StructuredFormat;
+
 /** libvips's name of a format -> how it is stored. */
-const STORED_AS: Record<string, "avif" | "gif" | "jpeg" | "png" | "webp" | undefined> = {
+const STORED_AS: Record<string, StoredFormat | undefined> = {
   avif: "avif",
   gif: "gif",
   heif: "avif",
   jpeg: "jpeg",
   png: "png",
-  svg: "png",
   webp: "webp",
 };
 
-/** A drawing has no size of its own: its longer side gets this many pixels unless it asks for more. */
-const SVG_SIDE_PIXELS = 512;
-/** Dots per inch at which one SVG unit is one pixel. */
-const SVG_DENSITY = 72;
-/** Stored again only when something must be taken out, at a quality that leaves no visible trace. */
+/** For lossy formats, at which encoding again leaves no visible trace. */
 const KEPT_QUALITY = 92;
-/** A picture with more is not held decoded in memory just to be checked. */
+/** An image with more is not held decoded in memory just to be checked. */
 const HELD_PIXELS = 1_000_000;
+/** What the formats allow, in pixels along a side; AVIF as libvips writes it. */
+const MAX_SIDE: Record<ServedFormat, number> = {
+  avif: 16_384,
+  jpeg: 65_535,
+  png: Infinity,
+  webp: 16_383,
+};
 
 /**
- * Checks a picture from outside and makes it fit to be stored.
+ * Checks an image from outside and makes it fit to be stored.
  *
  * @throws AppError `IMAGE_TYPE`, `IMAGE_TOO_LARGE`, `IMAGE_UNREADABLE`
  */
@@ -74,6 +84,10 @@ export async function inspectImage(
   limits: ImageLimits = defaultImageLimits,
 ): Promise<InspectedImage> {
   atMost(bytes.byteLength, "bytes", limits.maxBytes);
+  if (isText(bytes)) {
+    const { png, ...size } = await drawSvg(checkedSvg(bytes), limits.maxPixels);
+    return { bytes: png, mediaType: "image/png", ...size };
+  }
   const metadata = await readHeader(bytes);
   const { format, width, height, pages = 1 } = metadata;
   const storedAs = format === "heif" && metadata.compression !== "av1" ? null : STORED_AS[format];
@@ -81,37 +95,76 @@ export async function inspectImage(
     throw new AppError("IMAGE_TYPE", { got: format });
   }
   atMost(pages, "pages", limits.maxPages);
-  atMost(width * height, "pixels", limits.maxPixels);
+  atMost(width * height * pages, "pixels", limits.maxPixels);
+  const kept = storedAs === "avif" ? null : await keptAsItIs(storedAs, bytes, metadata, limits);
+  return kept ?? (await encodedAgain(storedAs, bytes, { pages, ...limits }));
+}
 
-  let picture = openImage(bytes, limits.maxPixels);
-  if (format === "svg") {
-    refuseEntities(bytes);
-    const scale = Math.max(1, SVG_SIDE_PIXELS / Math.max(width, height));
-    picture = openImage(bytes, limits.maxPixels, SVG_DENSITY * scale);
+/** The image without extras and with the same pixels; null where it must be encoded again. */
+async function keptAsItIs(
+  format: StructuredFormat,
+  bytes: Uint8Array,
+  { height, icc, orientation = 1, pages = 1, space, width }: Metadata,
+  { maxPixels }: ImageLimits,
+): Promise<InspectedImage | null> {
+  if (icc || orientation !== 1 || !["srgb", "b-w"].includes(space)) {
+    return null;
+  }
+  const bare = await withoutExtras(format, bytes);
+  if (!bare) {
+    return null;
   }
   try {
-    if (storedAs === format && isClean(metadata)) {
-      await decodeWhole(picture, width, height);
-      return {
-        bytes: Buffer.from(bytes),
-        mediaType: `image/${storedAs}`,
-        widthPixels: width,
-        heightPixels: height,
-      };
-    }
-    const stored = await picture
-      .autoOrient()
-      .toColourspace("srgb")
-      .toFormat(storedAs, { quality: KEPT_QUALITY })
-      .toBuffer({ resolveWithObject: true });
+    // A warning can mean bytes that no decoder uses.
+    const image = openImage(bare, { maxPixels, failOn: "warning", animated: pages > 1 });
+    await decodeWhole(image, { width, height, pages });
+  } catch {
+    return null;
+  }
+  return {
+    bytes: bare,
+    mediaType: `image/${format}`,
+    widthPixels: width,
+    heightPixels: height,
+  };
+}
+
+async function encodedAgain(
+  format: StoredFormat,
+  bytes: Uint8Array,
+  { maxPixels, pages }: { maxPixels: number; pages: number },
+): Promise<InspectedImage> {
+  const opened = openImage(bytes, { maxPixels, animated: pages > 1 });
+  const upright = pages > 1 ? opened : opened.autoOrient(); // an animation cannot be turned
+  const image = upright.toColourspace("srgb");
+  try {
+    const { data, info } = await encoded(image, format, bytes).toBuffer({
+      resolveWithObject: true,
+    });
     return {
-      bytes: stored.data,
-      mediaType: `image/${storedAs}`,
-      widthPixels: stored.info.width,
-      heightPixels: stored.info.height,
+      bytes: data,
+      mediaType: `image/${format}`,
+      widthPixels: info.width,
+      heightPixels: info.pageHeight ?? info.height,
     };
   } catch (error) {
     throw unreadable(error);
+  }
+}
+
+function encoded(image: Sharp, format: StoredFormat, source: Uint8Array): Sharp {
+  switch (format) {
+    case "avif":
+    case "jpeg":
+      return image.toFormat(format, { quality: KEPT_QUALITY, chromaSubsampling: "4:4:4" });
+    case "gif":
+      return image.gif();
+    case "png":
+      return image.png(); // a quality would reduce it to 256 colours
+    case "webp": {
+      const lossless = Buffer.from(source).includes("VP8L");
+      return image.webp(lossless ? { lossless } : { quality: KEPT_QUALITY });
+    }
   }
 }
 
@@ -125,9 +178,7 @@ export async function decodeRgb(
   size: { widthPixels?: number; heightPixels?: number; fit?: keyof FitEnum } = {},
 ): Promise<RgbImage> {
   const { widthPixels, heightPixels, fit = "contain" } = size;
-  let picture = openImage(bytes, defaultImageLimits.maxPixels)
-    .autoOrient()
-    .flatten({ background: "white" });
+  let picture = openImage(bytes).autoOrient().flatten({ background: "white" });
   if (widthPixels !== undefined || heightPixels !== undefined) {
     picture = picture.resize(widthPixels, heightPixels, { fit, background: "white" });
   }
@@ -171,28 +222,37 @@ export function encodeGeneratedPng(image: RgbImage, generator: string): Promise<
 }
 
 /**
- * A stored picture as it is sent: at most `width` pixels wide, never enlarged, in the asked format.
+ * A stored image as it is sent: at most `width` pixels wide and no larger than the format allows, never enlarged.
  *
  * @throws AppError `IMAGE_UNREADABLE`
  */
 export async function resizeForServing(
   bytes: Uint8Array,
-  { width, format }: { width?: number; format: ServedFormat },
+  { width = Infinity, format }: { width?: number; format: ServedFormat },
 ): Promise<Buffer> {
-  let picture = openImage(bytes, defaultImageLimits.maxPixels).autoOrient();
-  if (width !== undefined) {
-    picture = picture.resize({ width, withoutEnlargement: true });
-  }
+  const max = MAX_SIDE[format];
+  let image = openImage(bytes)
+    .autoOrient()
+    .resize({
+      width: finite(Math.min(width, max)),
+      height: finite(max),
+      fit: "inside",
+      withoutEnlargement: true,
+    });
   if (format === "jpeg") {
-    picture = picture.flatten({ background: "white" }); // JPEG has no alpha
+    image = image.flatten({ background: "white" }); // JPEG has no alpha
   }
-  return picture
+  return image
     .toFormat(format)
-    .keepXmp() // only pictures made here have any: that they were made by a model
+    .keepXmp() // only images made here have any: that they were made by a model
     .toBuffer()
     .catch((error: unknown) => {
       throw unreadable(error);
     });
+}
+
+function finite(side: number): number | undefined {
+  return Number.isFinite(side) ? side : undefined;
 }
 
 /** Only the header is read, so a file that claims to be enormous costs nothing. */
@@ -207,39 +267,44 @@ async function readHeader(bytes: Uint8Array): Promise<Metadata> {
   }
 }
 
-function openImage(bytes: Uint8Array, maxPixels: number, density?: number): Sharp {
-  return sharp(bytes, { limitInputPixels: maxPixels, failOn: "error", density });
+function openImage(
+  bytes: Uint8Array,
+  {
+    maxPixels = defaultImageLimits.maxPixels,
+    ...options
+  }: { maxPixels?: number; failOn?: "error" | "warning"; animated?: boolean } = {},
+): Sharp {
+  return sharp(bytes, { limitInputPixels: maxPixels, failOn: "error", ...options });
 }
 
 function fromRgb({ pixels, widthPixels, heightPixels }: RgbImage): Sharp {
   return sharp(pixels, { raw: { width: widthPixels, height: heightPixels, channels: 3 } });
 }
 
-/** Nothing to take out: no place, camera, author, colour profile or rotation. */
-function isClean({ exif, icc, iptc, xmp, space, orientation = 1 }: Metadata): boolean {
-  return !exif && !icc && !iptc && !xmp && orientation === 1 && ["srgb", "b-w"].includes(space);
+/**
+ * Whether a file is text, or gzip, which librsvg unpacks: then it is an SVG or nothing. All other formats begin with a byte
+ * or a null that no text has.
+ */
+function isText(bytes: Uint8Array): boolean {
+  const head = Buffer.from(bytes.subarray(0, 1_024));
+  const isGzip = head[0] === 0x1f && head[1] === 0x8b;
+  const isUtf16 = ["fffe", "feff"].includes(head.toString("hex", 0, 2));
+  return isGzip || isUtf16 || /^\s*</.test(head.toString("utf8").replaceAll(/[\0\ufeff]/g, ""));
 }
 
 /**
  * Decodes every row. A large picture is reduced on the way, so that few rows are held; cutting out the whole first keeps
  * libvips from decoding a thumbnail only.
  */
-async function decodeWhole(picture: Sharp, width: number, height: number): Promise<void> {
-  const isLarge = width * height > HELD_PIXELS;
+async function decodeWhole(
+  picture: Sharp,
+  { height, pages, width }: { height: number; pages: number; width: number },
+): Promise<void> {
+  const isLarge = pages === 1 && width * height > HELD_PIXELS;
   const decoded = isLarge
     ? picture.extract({ left: 0, top: 0, width, height }).resize(1, 1, { fit: "fill" })
     : picture;
   await decoded.raw().toBuffer();
-}
-
-/**
- * Librsvg reads nothing outside the drawing, for it is given bytes without an address; entities, which can swell a small
- * file beyond measure, are refused before it sees them.
- */
-function refuseEntities(bytes: Uint8Array): void {
-  if (/<!ENTITY/i.test(Buffer.from(bytes).toString("latin1").replaceAll("\0", ""))) {
-    throw new AppError("IMAGE_UNREADABLE", { reason: "an SVG may not declare entities" });
-  }
 }
 
 function atMost(got: number, unit: string, max: number): void {

@@ -1,8 +1,8 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
-import sharp, { type Color, type Sharp } from "sharp";
+import sharp, { type Color, type Metadata, type Sharp } from "sharp";
 import {
   decodeRgb,
   defaultImageLimits,
@@ -12,6 +12,8 @@ import {
   resizeForServing,
   TRAINED_ALGORITHMIC_MEDIA,
 } from "../../../src/db/image-codec.js";
+import { checkedSvg } from "../../../src/db/svg-check.js";
+import { drawSvg } from "../../../src/db/svg-renderer.js";
 import { Random } from "../../../src/ml/nn/random.js";
 
 const RED = { r: 255, g: 0, b: 0 };
@@ -186,6 +188,302 @@ describe("inspectImage() of a hostile SVG", () => {
     await expect(inspectImage(bytes)).rejects.toMatchObject({
       code: expect.stringMatching(/^IMAGE_(TOO_LARGE|UNREADABLE)$/) as unknown,
     });
+  });
+});
+
+/** A file of the shared examples of faults; its right value is in the test. */
+const input = (name: string) => readFileSync(`tests/fixtures/inputs/bugs/${name}`);
+
+async function colours(bytes: Uint8Array): Promise<number> {
+  const { pixels } = await decodeRgb(bytes);
+  const found = new Set<number>();
+  for (let i = 0; i < pixels.length; i += 3) {
+    found.add((pixels[i] << 16) | (pixels[i + 1] << 8) | pixels[i + 2]);
+  }
+  return found.size;
+}
+
+/** 256 x 256 colours: red grows to the right, green downwards, blue against both. */
+const gradient = () => {
+  const pixels = new Uint8Array(256 * 256 * 3);
+  for (let i = 0; i < 256 * 256; i++) {
+    pixels.set([i & 255, i >> 8, 255 - ((i & 255) >> 1)], 3 * i);
+  }
+  return sharp(pixels, { raw: { width: 256, height: 256, channels: 3 } });
+};
+
+describe("inspectImage() keeps every colour", () => {
+  it("of a PNG with a colour profile", async () => {
+    const { bytes } = await inspectImage(input("gradient-with-icc.png"));
+    expect(await colours(bytes)).toBe(65_536);
+    const { icc, isPalette, space } = (await sharp(bytes).metadata()) as Metadata & {
+      isPalette?: boolean;
+    };
+    expect([icc, isPalette, space]).toEqual([undefined, false, "srgb"]);
+  });
+
+  it("of a PNG with EXIF, of one with 16 bits and of a lossless WebP with a profile", async () => {
+    const sources = [
+      await gradient()
+        .png()
+        .withExif({ IFD0: { Artist: "Somebody" } })
+        .toBuffer(),
+      await gradient().toColourspace("rgb16").png().toBuffer(),
+      await gradient().webp({ lossless: true }).withIccProfile("srgb").toBuffer(),
+    ];
+    const expected = await gradient().raw().toBuffer();
+    for (const source of sources) {
+      const { bytes } = await inspectImage(source);
+      const { pixels } = await decodeRgb(bytes);
+      expect(Buffer.compare(Buffer.from(pixels), expected)).toBe(0);
+    }
+  });
+
+  it("of a drawing", async () => {
+    const stops = '<stop offset="0" stop-color="red"/><stop offset="1" stop-color="blue"/>';
+    const drawing = `<linearGradient id="g">${stops}</linearGradient><linearGradient id="h" x2="0" y2="1"><stop offset="0" stop-opacity="0"/><stop offset="1"/></linearGradient><rect width="40" height="20" fill="url(#g)"/><rect width="40" height="20" fill="url(#h)"/>`;
+    const { bytes } = await inspectImage(svg(drawing));
+    expect(await colours(bytes)).toBeGreaterThan(5_000);
+  });
+
+  it("as sRGB where the profile is another: P3's red is redder than sRGB can show", async () => {
+    const p3 = await sharp({ create: { width: 2, height: 2, channels: 3, background: "#c86432" } })
+      .png()
+      .withIccProfile("p3")
+      .toBuffer();
+    const stored = await sharp(p3).metadata();
+    expect(stored.icc).toBeDefined();
+    const { bytes } = await inspectImage(p3);
+    const { pixels } = await decodeRgb(bytes);
+    const [r, g, b] = pixels;
+    expect(Math.abs(r - 200) + Math.abs(g - 100) + Math.abs(b - 50)).toBeLessThanOrEqual(6);
+  });
+});
+
+describe("inspectImage() keeps nothing but the image", () => {
+  const SECRET = "Somebody's secret";
+  const secret = Buffer.from(SECRET);
+
+  const pngChunk = (type: string, body: Buffer) => {
+    const named = Buffer.concat([Buffer.from(type, "latin1"), body]);
+    const [length, check] = [Buffer.alloc(4), Buffer.alloc(4)];
+    length.writeUInt32BE(body.length);
+    check.writeUInt32BE(crc32(named));
+    return Buffer.concat([length, named, check]);
+  };
+  const inserted = (file: Buffer, at: number, part: Buffer) =>
+    Buffer.concat([file.subarray(0, at), part, file.subarray(at)]);
+  const segment = (marker: number, body: Buffer) => {
+    const head = Buffer.of(0xff, marker, 0, 0);
+    head.writeUInt16BE(body.length + 2, 2);
+    return Buffer.concat([head, body]);
+  };
+  const riffChunk = (type: string, body: Buffer) => {
+    const head = Buffer.from(`${type}\0\0\0\0`, "latin1");
+    head.writeUInt32LE(body.length, 4);
+    return Buffer.concat([head, body, Buffer.alloc(body.length % 2)]);
+  };
+  const riff = (file: Buffer) => {
+    file.writeUInt32LE(file.length - 8, 4);
+    return file;
+  };
+
+  const png = () => solid(30, 20).png().toBuffer();
+  const jpeg = () => solid(30, 20).jpeg().toBuffer();
+  const webp = () => solid(30, 20).webp().toBuffer();
+  const gif = () => solid(30, 20).gif().toBuffer();
+  const avif = () => solid(30, 20).avif().toBuffer();
+
+  /** The zlib stream of the pixels, with bytes after its end. */
+  async function pngWithHiddenBytes(): Promise<Buffer> {
+    const file = await png();
+    const at = file.indexOf("IDAT") - 4;
+    const length = file.readUInt32BE(at);
+    const body = Buffer.concat([file.subarray(at + 8, at + 8 + length), secret]);
+    return Buffer.concat([
+      file.subarray(0, at),
+      pngChunk("IDAT", body),
+      pngChunk("IEND", Buffer.alloc(0)),
+    ]);
+  }
+
+  it.each<[string, () => Promise<Buffer>]>([
+    ["text in a PNG", async () => inserted(await png(), 33, pngChunk("tEXt", secret))],
+    ["an unknown chunk of a PNG", async () => inserted(await png(), 33, pngChunk("prVt", secret))],
+    [
+      "a colour chunk of a PNG that is too long",
+      async () => inserted(await png(), 33, pngChunk("gAMA", secret)),
+    ],
+    ["bytes after a PNG", async () => Buffer.concat([await png(), secret])],
+    ["bytes in a PNG's last pixels", pngWithHiddenBytes],
+    ["a comment of a JPEG", async () => inserted(await jpeg(), 2, segment(0xfe, secret))],
+    ["a camera's segment of a JPEG", async () => inserted(await jpeg(), 2, segment(0xe5, secret))],
+    [
+      "a thumbnail of a JPEG",
+      async () =>
+        inserted(
+          await jpeg(),
+          2,
+          segment(0xe0, Buffer.concat([Buffer.from("JFXX\0\x10"), secret])),
+        ),
+    ],
+    ["bytes after a JPEG", async () => Buffer.concat([await jpeg(), secret])],
+    [
+      "an unknown chunk of a WebP",
+      async () => riff(Buffer.concat([await webp(), riffChunk("ABCD", secret)])),
+    ],
+    ["XMP of a WebP", () => solid(30, 20).webp().withXmp(`<a>${SECRET}</a>`).toBuffer()],
+    ["bytes after a WebP", async () => Buffer.concat([await webp(), secret])],
+    [
+      "a comment of a GIF",
+      async () =>
+        inserted(
+          await gif(),
+          (await gif()).length - 1,
+          Buffer.concat([Buffer.of(0x21, 0xfe, secret.length), secret, Buffer.of(0)]),
+        ),
+    ],
+    [
+      "an application's block of a GIF",
+      async () =>
+        inserted(
+          await gif(),
+          (await gif()).length - 1,
+          Buffer.concat([
+            Buffer.of(0x21, 0xff, 11),
+            Buffer.from("XMP DataXMP"),
+            Buffer.of(secret.length),
+            secret,
+            Buffer.of(0),
+          ]),
+        ),
+    ],
+    ["bytes after a GIF", async () => Buffer.concat([await gif(), secret])],
+    [
+      "EXIF of an AVIF",
+      () =>
+        solid(30, 20)
+          .avif()
+          .withExif({ IFD0: { Artist: SECRET } })
+          .toBuffer(),
+    ],
+    ["bytes after an AVIF", async () => Buffer.concat([await avif(), secret])],
+  ])("without %s", async (_, make) => {
+    const source = await make();
+    expect(source.includes(secret)).toBe(true);
+    const { bytes, widthPixels, heightPixels } = await inspectImage(source);
+    expect(bytes.includes(secret)).toBe(false);
+    expect([widthPixels, heightPixels]).toEqual([30, 20]);
+    const [before, after] = [await decodeRgb(source), await decodeRgb(bytes)];
+    const error = before.pixels.map((value, i) => Math.abs(value - after.pixels[i]));
+    expect(Math.max(...error)).toBeLessThanOrEqual(2); // AVIF is encoded again
+  });
+
+  it("without the author's text and the comment of the shared examples", async () => {
+    const author = input("png-with-author-text.png");
+    const { bytes } = await inspectImage(author);
+    const types = [...bytes.toString("latin1").matchAll(/(IHDR|IDAT|IEND|tEXt|iTXt|zTXt|eXIf)/g)];
+    expect(new Set(types.map(([type]) => type))).toEqual(new Set(["IHDR", "IDAT", "IEND"]));
+    expect(await decodeRgb(bytes)).toEqual(await decodeRgb(author));
+
+    const comment = input("jpeg-with-comment.jpg");
+    const stored = (await inspectImage(comment)).bytes;
+    expect(stored.subarray(-2).toString("hex")).toBe("ffd9");
+    expect((await sharp(stored).metadata()).comments).toBeUndefined();
+    expect(await decodeRgb(stored)).toEqual(await decodeRgb(comment));
+  });
+
+  it.each(["gif", "webp"] as const)("of every frame of an animated %s", async format => {
+    const frames = [await noisyPng(8, 1), await noisyPng(8, 2), await noisyPng(8, 3)];
+    const animated = await sharp(frames, { join: { animated: true } })
+      .toFormat(format, { loop: 2, delay: [100, 100, 100] })
+      .toBuffer();
+    const end = format === "gif" ? animated.length - 1 : animated.length;
+    const extra =
+      format === "gif"
+        ? Buffer.concat([Buffer.of(0x21, 0xfe, secret.length), secret, Buffer.of(0)])
+        : riffChunk("ABCD", secret);
+    const source = Buffer.concat([animated.subarray(0, end), extra, animated.subarray(end)]);
+    if (format === "webp") {
+      riff(source);
+    }
+    const { bytes } = await inspectImage(source, { ...defaultImageLimits, maxPages: 3 });
+    expect(bytes.equals(animated)).toBe(true);
+    const { loop, pages } = await sharp(bytes).metadata();
+    expect([loop, pages]).toEqual([2, 3]);
+  });
+
+  it("turns a PNG upright that says so in EXIF", async () => {
+    const source = await gradient()
+      .resize(30, 20)
+      .png()
+      .withMetadata({ orientation: 6 })
+      .toBuffer();
+    const { bytes, widthPixels, heightPixels } = await inspectImage(source);
+    expect([widthPixels, heightPixels]).toEqual([20, 30]);
+    expect((await sharp(bytes).metadata()).exif).toBeUndefined();
+  });
+});
+
+describe("a very long image", () => {
+  it.each([
+    ["avif", 16_384, 41],
+    ["jpeg", 20_000, 50],
+    ["png", 20_000, 50],
+    ["webp", 16_383, 41],
+  ] as const)("is served as %s within what the format allows", async (format, width, height) => {
+    const { bytes } = await inspectImage(input("wide-20000x50.png"));
+    const served = await sharp(await resizeForServing(bytes, { format })).metadata();
+    expect([served.width, served.height]).toEqual([width, height]);
+    const tall = await sharp(bytes).rotate(90).png().toBuffer();
+    const servedTall = await resizeForServing(tall, { width: 512, format });
+    expect((await sharp(servedTall).metadata()).height).toBe(width);
+  });
+});
+
+describe("inspectImage() of a drawing that asks for too much", () => {
+  it.each([
+    ["declares entities", () => input("entities.svg"), "declare entities"],
+    ["is compressed", () => input("entities.svgz.svg"), "compressed"],
+    ["sets a long text", () => input("long-text.svg"), "characters in one text"],
+    ["has unbounded filters", () => svg('<rect filter="url(#f)"/>'.repeat(60)), "steps of filters"],
+    ["is deep", () => svg("<g>".repeat(300) + "</g>".repeat(300)), "levels"],
+    [
+      "hides its text in UTF-16",
+      () => Buffer.from(`\ufeff${svg("<rect/>")}`, "utf16le"),
+      "not utf-8",
+    ],
+    [
+      "hides its text in UTF-7",
+      () => Buffer.from(`<?xml version="1.0" encoding="UTF-7"?>${svg("<rect/>")}`),
+      "encoding UTF-7",
+    ],
+    ["uses an unknown entity", () => svg("<text>&x;</text>"), "not well-formed"],
+  ])("refuses one that %s", async (_, make, reason) => {
+    await expect(inspectImage(make())).rejects.toMatchObject({
+      code: "IMAGE_UNREADABLE",
+      details: { reason: expect.stringContaining(reason) as string },
+    });
+  });
+
+  it("takes one in Latin-1, with a plain document type", async () => {
+    const text = `<?xml version="1.0" encoding="ISO-8859-1"?><!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "http://www.w3.org/Graphics/SVG/1.1/DTD/svg11.dtd">${svg('<title>Caf\u00e9</title><rect width="40" height="20" fill="red"/>')}`;
+    const { bytes } = await inspectImage(Buffer.from(text, "latin1"));
+    expect(Array.from((await decodeRgb(bytes)).pixels.subarray(0, 3))).toEqual([255, 0, 0]);
+  });
+
+  it("ends the process that draws when that takes too long, and draws the next", async () => {
+    const uses = (level: number) => `<use xlink:href="#a${level}"/>`.repeat(10);
+    const levels = [1, 2, 3, 4, 5, 6, 7, 8].map(n => `<g id="a${n}">${uses(n - 1)}</g>`);
+    const bomb = svg(
+      `<defs><rect id="a0" width="1" height="1"/>${levels.join("")}</defs><use xlink:href="#a8"/>`,
+    );
+    await expect(drawSvg(checkedSvg(bomb), 1_000_000, 100)).rejects.toMatchObject({
+      code: "IMAGE_UNREADABLE",
+      details: { reason: "drawing it took more than 0.1 s" },
+    });
+    const { widthPixels } = await inspectImage(svg('<rect width="40" height="20"/>'));
+    expect(widthPixels).toBe(512);
   });
 });
 

@@ -1,0 +1,37 @@
+/**
+ * @file The process that draws SVG: takes a drawing as a message, answers with a PNG or a reason. Nothing else runs in it, so it
+ * can be ended at any time.
+ */
+import sharp from "sharp";
+import type { SvgAnswer, SvgRequest } from "./svg-renderer.js";
+
+sharp.concurrency(1);
+sharp.cache(false);
+
+/** A drawing has no size of its own: its longer side gets this many pixels unless it asks for more. */
+const SIDE_PIXELS = 512;
+/** Dots per inch at which one SVG unit is one pixel. */
+const DENSITY = 72;
+
+async function draw({ bytes, maxPixels }: SvgRequest): Promise<SvgAnswer> {
+  const drawing = Buffer.from(bytes);
+  const { width, height } = await sharp(drawing, { limitInputPixels: false }).metadata();
+  if (width * height > maxPixels) {
+    return { tooManyPixels: width * height };
+  }
+  const scale = Math.max(1, SIDE_PIXELS / Math.max(width, height));
+  const options = { limitInputPixels: maxPixels, density: DENSITY * scale };
+  const { data, info } = await sharp(drawing, options)
+    .toColourspace("srgb")
+    .png()
+    .toBuffer({ resolveWithObject: true });
+  return { png: data, widthPixels: info.width, heightPixels: info.height };
+}
+
+process.on("message", (request: SvgRequest) => {
+  draw(request)
+    .catch((error: unknown): SvgAnswer => ({ reason: String(error).split("\n")[0] }))
+    .then(answer => process.send?.(answer))
+    .catch(() => process.exit(1)); // nobody is there to hear the answer
+});
+process.on("disconnect", () => process.exit(0));
