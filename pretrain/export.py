@@ -408,13 +408,17 @@ def export_style(work, out):
     write_json(folder / "config.json", {"_class_name": "DraftClassifier", "id2label": {str(n): style for n, style in enumerate(STYLE_WORDS)}})
 
 
+# The captioner knows drawings only: cosine of its sentence and the item's title, by CLIP, from which the sentence is believed
+# (95 % of 200 stickers reach it, 3 % of 117 photographs of clothes).
+CAPTION_AGREEMENT = 0.4
 PARTS = ("autoencoder", "denoiser", "clip", "captioner", "language", "memory", "style")
 
 
 def write_manifest(out):
     files = sorted(p for p in out.rglob("*") if p.is_file() and p.name != "manifest.json")
     entries = [{"path": p.relative_to(out).as_posix(), "sizeBytes": p.stat().st_size, "sha256": hashlib.sha256(p.read_bytes()).hexdigest()} for p in files]
-    write_json(out / "manifest.json", {"name": "mini", "version": "2", "license": LICENSE, "files": entries, "attribution": ATTRIBUTION})
+    about = {"name": "mini", "version": "2", "license": LICENSE, "captionAgreement": CAPTION_AGREEMENT}
+    write_json(out / "manifest.json", {**about, "files": entries, "attribution": ATTRIBUTION})
     return sum(e["sizeBytes"] for e in entries)
 
 

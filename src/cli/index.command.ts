@@ -1,8 +1,9 @@
 /** @file `vitrine index`: captions, embeddings and the index of everything that lacks them. */
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { createLogger } from "../plugin/create-logger.js";
 import { createServices } from "../plugin/create-services.js";
 import type {
+  CaptionMode,
   IndexingProgress,
   IndexingReport,
   IndexingStage,
@@ -11,6 +12,7 @@ import type { CliContext } from "./cli-context.js";
 import { createProgress, type Progress } from "./progress.js";
 
 interface IndexFlags {
+  captions?: CaptionMode;
   rebuild?: boolean;
   json?: boolean;
 }
@@ -19,8 +21,14 @@ export function indexCommand(context: CliContext): Command {
   return new Command("index")
     .description("caption and encode the items that need it, and make them findable")
     .option("--rebuild", "encode everything again, and make the index from nothing")
+    .addOption(
+      new Option(
+        "--captions <mode>",
+        "what captions are made of: title and category (text), the picture (model), or the picture where that agrees with the title (auto); default: VITRINE_CAPTIONS",
+      ).choices(["text", "model", "auto"]),
+    )
     .option("--json", "print the result as one JSON line")
-    .action(async ({ rebuild, json }: IndexFlags) => {
+    .action(async ({ captions, rebuild, json }: IndexFlags) => {
       const opened = await context.open();
       const progress = new StageProgress();
       try {
@@ -32,6 +40,7 @@ export function indexCommand(context: CliContext): Command {
           const began = performance.now();
           const indexing = await services.indexing();
           const report = await indexing.run({
+            captions,
             rebuild,
             signal: opened.signal,
             onProgress: state => {
@@ -52,12 +61,17 @@ export function indexCommand(context: CliContext): Command {
 }
 
 function describe(report: IndexingReport, seconds: number): string {
-  const { skipped, numSkipped } = report;
+  const { skipped, numSkipped, numWithoutImage } = report;
   return [
-    `${report.numCaptioned} captions written, ${report.numCaptionsEncoded} captions and ${report.numPicturesEncoded} pictures encoded in ${seconds.toFixed(1)} s`,
+    `${report.numCaptioned} captions written from pictures, ${report.numTextCaptions} from titles; ${report.numCaptionsEncoded} captions and ${report.numPicturesEncoded} pictures encoded in ${seconds.toFixed(1)} s`,
     `${report.numItems} items in the index: ${report.numAdded} put in, ${report.numRemoved} taken out`,
     searchLine(report),
-    ...(numSkipped > 0 ? [`${numSkipped} items passed over, their picture cannot be read:`] : []),
+    ...(numWithoutImage > 0
+      ? [`${numWithoutImage} items have no picture; they are found by their text`]
+      : []),
+    ...(numSkipped > 0
+      ? [`${numSkipped} pictures cannot be read; their items are found by their text:`]
+      : []),
     ...skipped.map(({ itemId, reason }) => `  ${itemId}: ${reason}`),
   ].join("\n");
 }

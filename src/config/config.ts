@@ -57,6 +57,11 @@ const environment = z.object({
   /** Who says whether a drawn picture may be shown to anybody: `none` or `nsfwjs`; default none. */
   VITRINE_MODERATION: z.enum(["none", "nsfwjs"]).default("none"),
   ...feedbackSettings.shape,
+  /**
+   * What captions of items without an imported one are made of: `text` (title and category), `model` (the captioner sees
+   * the picture) or `auto` (the captioner's sentence where it agrees with the title); default auto.
+   */
+  VITRINE_CAPTIONS: z.enum(["text", "model", "auto"]).default("auto"),
   /** Threads that render pictures; default 1. */
   VITRINE_RENDER_THREADS: wholeNumber(1, 64).default(1),
   /** Cores one picture may use; default: one less than the machine has. */
@@ -92,6 +97,7 @@ export interface Config {
   readonly moderation: "none" | "nsfwjs";
   /** Which interactions are choices, and how much each counts. */
   readonly feedback: FeedbackRules;
+  readonly captions: "text" | "model" | "auto";
   readonly renderThreads: number;
   readonly onnxThreads: number;
   readonly runJobs: boolean;
@@ -150,6 +156,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     isOffline: settings.VITRINE_OFFLINE,
     moderation: settings.VITRINE_MODERATION,
     feedback: feedbackRules(settings),
+    captions: settings.VITRINE_CAPTIONS,
     renderThreads: settings.VITRINE_RENDER_THREADS,
     onnxThreads: settings.VITRINE_ONNX_THREADS ?? Math.max(1, availableParallelism() - 1),
     runJobs: settings.VITRINE_RUN_JOBS,

@@ -1,61 +1,134 @@
-/** @file Captions written from pictures (Eq. 1). Those that came with the catalogue are never replaced. */
+/**
+ * @file Captions that are written here: from pictures (Eq. 1), or of an item's own title and category. Those that came with
+ * the catalogue are never replaced.
+ */
 import type { Pool } from "pg";
 
 /** A picture that wants a caption. */
 export interface UncaptionedItem {
   itemId: string;
   blobHash: string;
-}
-
-export interface NewCaption extends UncaptionedItem {
+  /** The caption that the item's title and category make. */
   text: string;
 }
 
-/** No caption, or a model's that was written from another picture or by another model; `$1` is the model. */
-const IS_UNCAPTIONED = `captions.item_id IS NULL OR (captions.source = 'MODEL'
-  AND (captions.blob_hash, captions.model) IS DISTINCT FROM (item_images.blob_hash, $1))`;
+export interface NewCaption {
+  itemId: string;
+  /** The picture that the captioner saw. */
+  blobHash: string;
+  text: string;
+  /** `TEXT` where the captioner's sentence did not agree with the item's own text, which then is the caption. */
+  source: "MODEL" | "TEXT";
+  /** The item's own text that the sentence was compared with; null if it was not. */
+  comparedWith: string | null;
+}
+
+/** What asks for captions of pictures. */
+export interface CaptionRequest {
+  /** The captioner, `name@version`. */
+  model: string;
+  /** Whether a caption counts only if it was compared with what the item's text is now. */
+  compared: boolean;
+}
+
+/** What made a caption of text, where a captioner's name stands. */
+const TEXT_MODEL = "title@1";
+const MAX_CAPTION_CHARACTERS = 300;
+
+/** The caption that an item's title and category make: the category's path as a list, unless the title says it already. */
+const ITEM_TEXT = `left(CASE
+    WHEN items.category IS NULL OR position(lower(items.category) IN lower(items.title)) > 0 THEN items.title
+    ELSE items.title || ', ' || regexp_replace(items.category, '\\s*[>/|]\\s*', ', ', 'g')
+  END, ${MAX_CAPTION_CHARACTERS})`;
+
+/** `$1` is the model, `$2` whether captions must have been compared. */
+const PICTURED = `items JOIN item_images ON item_images.item_id = items.id LEFT JOIN captions ON captions.item_id = items.id
+  WHERE CASE
+    WHEN captions.item_id IS NULL THEN true
+    WHEN captions.source = 'IMPORTED' THEN false
+    WHEN (captions.blob_hash, captions.model) IS DISTINCT FROM (item_images.blob_hash, $1) THEN true
+    WHEN $2::boolean THEN captions.compared_with IS DISTINCT FROM md5(${ITEM_TEXT})
+    ELSE captions.source <> 'MODEL' END`;
+
+/** Items whose caption is to be their own text and is not; `$1` is whether also those with a picture. */
+const WORDED = `items LEFT JOIN captions ON captions.item_id = items.id
+  WHERE captions.source IS DISTINCT FROM 'IMPORTED'
+    AND (captions.source, captions.text) IS DISTINCT FROM ('TEXT'::caption_source, ${ITEM_TEXT})
+    AND ($1::boolean OR NOT EXISTS (SELECT FROM item_images WHERE item_images.item_id = items.id))`;
 
 export class CaptionsRepository {
   constructor(private readonly pool: Pick<Pool, "query">) {}
 
   /** Items with a picture that wants a caption, in the order of their ids, after `afterId`. */
-  async findUncaptioned(model: string, limit: number, afterId = ""): Promise<UncaptionedItem[]> {
+  async findUncaptioned(
+    { model, compared }: CaptionRequest,
+    limit: number,
+    afterId = "",
+  ): Promise<UncaptionedItem[]> {
     const { rows } = await this.pool.query<UncaptionedItem>(
-      `SELECT item_id AS "itemId", item_images.blob_hash AS "blobHash"
-       FROM item_images LEFT JOIN captions USING (item_id)
-       WHERE item_id > $2 AND (${IS_UNCAPTIONED})
-       ORDER BY item_id LIMIT $3`,
-      [model, afterId, limit],
+      `SELECT items.id AS "itemId", item_images.blob_hash AS "blobHash", ${ITEM_TEXT} AS text
+       FROM ${PICTURED} AND items.id > $3
+       ORDER BY items.id LIMIT $4`,
+      [model, compared, afterId, limit],
     );
     return rows;
   }
 
-  async countUncaptioned(model: string): Promise<number> {
+  async countUncaptioned({ model, compared }: CaptionRequest): Promise<number> {
     const { rows } = await this.pool.query<{ count: number }>(
-      `SELECT count(*)::int AS count FROM item_images LEFT JOIN captions USING (item_id)
-       WHERE ${IS_UNCAPTIONED}`,
-      [model],
+      `SELECT count(*)::int AS count FROM ${PICTURED}`,
+      [model, compared],
     );
     return rows[0].count;
   }
 
-  /** Stores a model's captions; an item deleted or captioned by the catalogue meanwhile is left as it is. */
+  /** Stores captions; an item deleted or captioned by the catalogue meanwhile is left as it is. */
   async saveMany(captions: readonly NewCaption[], model: string): Promise<void> {
     await this.pool.query(
-      `INSERT INTO captions (item_id, text, source, model, blob_hash)
-       SELECT items.id, given.text, 'MODEL', $4, given.blob_hash
-       FROM unnest($1::text[], $2::text[], $3::text[]) AS given (item_id, text, blob_hash)
+      `INSERT INTO captions (item_id, text, source, model, blob_hash, compared_with)
+       SELECT items.id, given.text, given.source::caption_source, $6, given.blob_hash, md5(given.compared_with)
+       FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])
+         AS given (item_id, text, source, blob_hash, compared_with)
        JOIN items ON items.id = given.item_id
        ON CONFLICT (item_id) DO UPDATE SET
-         text = excluded.text, model = excluded.model, blob_hash = excluded.blob_hash, created_at = now()
-       WHERE captions.source = 'MODEL'`,
+         text = excluded.text, source = excluded.source, model = excluded.model, blob_hash = excluded.blob_hash,
+         compared_with = excluded.compared_with, created_at = now()
+       WHERE captions.source <> 'IMPORTED'`,
       [
         captions.map(({ itemId }) => itemId),
         captions.map(({ text }) => text),
+        captions.map(({ source }) => source),
         captions.map(({ blobHash }) => blobHash),
+        captions.map(({ comparedWith }) => comparedWith),
         model,
       ],
     );
+  }
+
+  /**
+   * Gives items their own text as caption.
+   *
+   * @param which `withoutImage`, or `all`; imported captions stay in both.
+   * @returns how many captions were written.
+   */
+  async writeTexts(which: "withoutImage" | "all"): Promise<number> {
+    return this.writeTextsOf(WORDED, [which === "all"]);
+  }
+
+  /** The same for those of `itemIds` that have no caption. */
+  async writeTextsOfItems(itemIds: readonly string[]): Promise<number> {
+    const uncaptioned = `items LEFT JOIN captions ON captions.item_id = items.id
+      WHERE captions.item_id IS NULL AND items.id = ANY($1::text[])`;
+    return this.writeTextsOf(uncaptioned, [itemIds]);
+  }
+
+  /** Items that have no picture. */
+  async countWithoutImage(): Promise<number> {
+    const { rows } = await this.pool.query<{ count: number }>(
+      `SELECT count(*)::int AS count FROM items
+       WHERE NOT EXISTS (SELECT FROM item_images WHERE item_images.item_id = items.id)`,
+    );
+    return rows[0].count;
   }
 
   /** Removes what models wrote of pictures that are gone. */
@@ -64,5 +137,19 @@ export class CaptionsRepository {
       `DELETE FROM captions WHERE source = 'MODEL'
          AND NOT EXISTS (SELECT FROM item_images WHERE item_images.item_id = captions.item_id)`,
     );
+  }
+
+  private async writeTextsOf(items: string, parameters: readonly unknown[]): Promise<number> {
+    const { rowCount } = await this.pool.query(
+      `INSERT INTO captions (item_id, text, source, model)
+       SELECT items.id, ${ITEM_TEXT}, 'TEXT', '${TEXT_MODEL}' FROM ${items}
+       ORDER BY items.id COLLATE "C"
+       ON CONFLICT (item_id) DO UPDATE SET
+         text = excluded.text, source = excluded.source, model = excluded.model, blob_hash = NULL,
+         compared_with = NULL, created_at = now()
+       WHERE captions.source <> 'IMPORTED'`,
+      [...parameters],
+    );
+    return rowCount ?? 0;
   }
 }

@@ -124,10 +124,17 @@ export async function createServices({
   const indexing = lazy(
     async () =>
       new IndexingService({
-        captioner: await models.captioner(),
+        // Loaded when it is asked: captions of text need none.
+        captioner: {
+          name: `${models.pack.name}/captioner`,
+          version: models.pack.versionOf("captioner"),
+          caption: async batch => (await models.captioner()).caption(batch),
+        },
         clip: await models.clip(),
         pictures: { loadRgb: hash => new PictureStore(codec).load(hash) },
         captions,
+        captionMode: config.captions,
+        captionAgreement: models.pack.manifest?.captionAgreement,
         embeddings,
         index,
       }),

@@ -19,6 +19,11 @@ export const manifestSchema = z.looseObject({
       }),
     )
     .min(1),
+  /**
+   * Cosine of the captioner's sentence and the item's own title, both by the pack's CLIP, from which the sentence is fit to be
+   * the item's caption, -1..1. Absent: the captioner is fit for any picture.
+   */
+  captionAgreement: z.number().min(-1).max(1).optional(),
   /** Where the weights and what they learned from came from; shown, not read. */
   attribution: z.unknown().optional(),
 });

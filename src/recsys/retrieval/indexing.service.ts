@@ -4,9 +4,10 @@
  * Work is found by what is missing or made from something else, and each batch is stored before the next is begun. So a
  * killed run continues where it was, and a run with nothing to do costs a few statements.
  */
-import type { NewCaption, UncaptionedItem } from "../../db/captions.repository.js";
+import type { CaptionRequest, NewCaption, UncaptionedItem } from "../../db/captions.repository.js";
 import type { NewEmbedding, UnencodedItem } from "../../db/embeddings.repository.js";
 import type { EmbeddingKind } from "../../db/rows.js";
+import { cosine } from "../../ml/nn/cosine.js";
 import type { RgbImage } from "../../ml/nn/rgb-image.js";
 import type { LiveCaptionIndex, SyncReport } from "./live-caption-index.js";
 
@@ -25,7 +26,12 @@ export interface IndexingProgress {
   total: number;
 }
 
+/** What the captions of items without an imported one are made of; see docs/operations.md. */
+export type CaptionMode = "text" | "model" | "auto";
+
 export interface IndexingOptions {
+  /** Default: the service's own. */
+  captions?: CaptionMode;
   /** Encodes everything again and makes the index from nothing. Default false. */
   rebuild?: boolean;
   onProgress?: (progress: IndexingProgress) => void;
@@ -33,10 +39,15 @@ export interface IndexingOptions {
 }
 
 export interface IndexingReport extends SyncReport {
+  /** Captions that the captioner wrote. */
   numCaptioned: number;
+  /** Captions made of an item's own title and category. */
+  numTextCaptions: number;
+  /** Items of the catalogue that have no picture: they are found by their text. */
+  numWithoutImage: number;
   numCaptionsEncoded: number;
   numPicturesEncoded: number;
-  /** Items passed over because their picture could not be read. */
+  /** Items whose picture could not be read: they are found by their text, and read again by the next run. */
   numSkipped: number;
   /** The first of them, with the reason. */
   skipped: { itemId: string; reason: string }[];
@@ -56,10 +67,21 @@ interface Dependencies {
     encodeImages(images: RgbImage[]): Promise<Float32Array[]>;
   };
   pictures: { loadRgb(blobHash: string): Promise<RgbImage> };
+  /** How captions are made, unless a run says otherwise. Default: `auto`. */
+  captionMode?: CaptionMode;
+  /** The pack's `captionAgreement`; null or absent if its captioner is fit for any picture. */
+  captionAgreement?: number | null;
   captions: {
-    findUncaptioned(model: string, limit: number, afterId?: string): Promise<UncaptionedItem[]>;
-    countUncaptioned(model: string): Promise<number>;
+    findUncaptioned(
+      request: CaptionRequest,
+      limit: number,
+      afterId?: string,
+    ): Promise<UncaptionedItem[]>;
+    countUncaptioned(request: CaptionRequest): Promise<number>;
     saveMany(captions: readonly NewCaption[], model: string): Promise<void>;
+    writeTexts(which: "withoutImage" | "all"): Promise<number>;
+    writeTextsOfItems(itemIds: readonly string[]): Promise<number>;
+    countWithoutImage(): Promise<number>;
     deleteOrphans(): Promise<void>;
   };
   embeddings: {
@@ -95,7 +117,7 @@ export class IndexingService {
     if (rebuild) {
       await embeddings.deleteAll();
     }
-    const numCaptioned = await this.writeCaptions(run);
+    const written = await this.makeCaptions(run);
     const numCaptionsEncoded = await this.encodeCaptions(run);
     const numPicturesEncoded = await this.encodePictures(run);
     const synced = await index.sync({
@@ -105,7 +127,8 @@ export class IndexingService {
     });
     return {
       ...synced,
-      numCaptioned,
+      ...written,
+      numWithoutImage: await captions.countWithoutImage(),
       numCaptionsEncoded,
       numPicturesEncoded,
       numSkipped: unreadable.size,
@@ -113,25 +136,77 @@ export class IndexingService {
     };
   }
 
-  private async writeCaptions(run: Run): Promise<number> {
+  private async makeCaptions(run: Run): Promise<Captioned> {
+    const { captions, captionMode, captionAgreement } = this.deps;
+    const mode = run.captions ?? captionMode ?? "auto";
+    if (mode === "text") {
+      return { numCaptioned: 0, numTextCaptions: await captions.writeTexts("all") };
+    }
+    const numTextCaptions = await captions.writeTexts("withoutImage");
+    const floor = mode === "auto" ? (captionAgreement ?? null) : null;
+    const seen = await this.captionPictures(run, floor);
+    // A picture that cannot be read is none.
+    const numUnreadable = await captions.writeTextsOfItems([...run.unreadable.keys()]);
+    return {
+      numCaptioned: seen.numCaptioned,
+      numTextCaptions: numTextCaptions + seen.numTextCaptions + numUnreadable,
+    };
+  }
+
+  /** @param floor Agreement from which the captioner's sentence is the caption, and not the item's text; null: always. */
+  private async captionPictures(run: Run, floor: number | null): Promise<Captioned> {
     const { captioner, captions } = this.deps;
     const model = modelId(captioner);
-    return inBatches<UncaptionedItem>({
+    const request = { model, compared: floor !== null };
+    let numCaptioned = 0;
+    const numWritten = await inBatches<UncaptionedItem>({
       run,
       stage: "captions",
-      total: await captions.countUncaptioned(model),
-      find: afterId => captions.findUncaptioned(model, BATCH, afterId),
+      total: await captions.countUncaptioned(request),
+      find: afterId => captions.findUncaptioned(request, BATCH, afterId),
       work: async batch => {
-        const texts = await this.seen(
+        const sentences = await this.seen(
           batch,
           item => item.blobHash,
           run,
           images => captioner.caption(images),
         );
-        const written = [...texts].map(([item, text]) => ({ ...item, text: text.trim() }));
+        const described = [...sentences].map(([item, text]) => ({
+          ...item,
+          sentence: text.trim(),
+        }));
+        const written = await this.chosenCaptions(described, floor);
         await captions.saveMany(written, model);
+        numCaptioned += written.filter(({ source }) => source === "MODEL").length;
         return written.length;
       },
+    });
+    return { numCaptioned, numTextCaptions: numWritten - numCaptioned };
+  }
+
+  /** The captioner's sentences; where one does not agree with what the item's own text says, that text. */
+  private async chosenCaptions(
+    items: readonly (UncaptionedItem & { sentence: string })[],
+    floor: number | null,
+  ): Promise<NewCaption[]> {
+    if (floor === null || items.length === 0) {
+      return items.map(({ itemId, blobHash, sentence }) => ({
+        itemId,
+        blobHash,
+        text: sentence,
+        source: "MODEL",
+        comparedWith: null,
+      }));
+    }
+    const { clip } = this.deps;
+    const ofSentences = await clip.encodeTexts(items.map(({ sentence }) => sentence));
+    const ofTexts = await clip.encodeTexts(items.map(({ text }) => text));
+    return items.map(({ itemId, blobHash, text, sentence }, n): NewCaption => {
+      const agrees = cosine(ofSentences[n], ofTexts[n]) >= floor;
+      const chosen = agrees
+        ? { text: sentence, source: "MODEL" as const }
+        : { text, source: "TEXT" as const };
+      return { itemId, blobHash, ...chosen, comparedWith: text };
     });
   }
 
@@ -215,6 +290,8 @@ export class IndexingService {
     return { itemId, sourceHash, vector: vector.map(value => value / norm) };
   }
 }
+
+type Captioned = Pick<IndexingReport, "numCaptioned" | "numTextCaptions">;
 
 interface Run extends IndexingOptions {
   /** Item -> why its picture could not be read. */

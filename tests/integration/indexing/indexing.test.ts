@@ -52,6 +52,11 @@ function createModels(version = "1") {
   };
 }
 
+type CaptionSettings = Pick<
+  ConstructorParameters<typeof IndexingService>[0],
+  "captionMode" | "captionAgreement"
+>;
+
 describeOnEveryDatabase("indexing", open => {
   let db: Database;
   let home: string;
@@ -103,7 +108,7 @@ describeOnEveryDatabase("indexing", open => {
     );
   }
 
-  function createProcess(version = "1") {
+  function createProcess(version = "1", captions: Partial<CaptionSettings> = {}) {
     const models = createModels(version);
     const embeddings = new EmbeddingsRepository(db.pool);
     const encoder = modelId(models.clip);
@@ -123,6 +128,7 @@ describeOnEveryDatabase("indexing", open => {
       captions: new CaptionsRepository(db.pool),
       embeddings,
       index,
+      ...captions,
     });
     const items = new ItemsRepository(db.prisma);
     const similar = new SimilarItemsService({
@@ -148,6 +154,8 @@ describeOnEveryDatabase("indexing", open => {
     });
     expect(report).toEqual({
       numCaptioned: 150,
+      numTextCaptions: 0,
+      numWithoutImage: 0,
       numCaptionsEncoded: 150,
       numPicturesEncoded: 150,
       numItems: 150,
@@ -205,8 +213,9 @@ describeOnEveryDatabase("indexing", open => {
     const { indexing } = createProcess();
     expect(await indexing.run()).toMatchObject({
       numCaptioned: 69,
+      numTextCaptions: 1, // found by its text
       numPicturesEncoded: 69,
-      numItems: 69,
+      numItems: 70,
       numSkipped: 1,
       skipped: [{ itemId: "i005", reason: expect.stringContaining("No image") as string }],
     });
@@ -235,6 +244,121 @@ describeOnEveryDatabase("indexing", open => {
     });
     expect(await db.prisma.caption.findUnique({ where: { itemId: "i002" } })).toMatchObject({
       text: "by hand",
+    });
+  });
+
+  describe("captions of text", () => {
+    /** Puts items in the catalogue that have no picture. */
+    const addTexts = (rows: readonly { id: string; title: string; category?: string }[]) =>
+      new ItemsRepository(db.prisma).upsertMany(
+        rows.map(({ id, title, category = null }) => ({
+          id,
+          title,
+          description: "",
+          category,
+          keywords: [],
+          isAvailable: true,
+          attribution: null,
+          caption: null,
+        })),
+      );
+    const captionsNow = async () => {
+      const rows = await db.prisma.caption.findMany({ orderBy: { itemId: "asc" } });
+      return Object.fromEntries(
+        rows.map(({ itemId, source, text }) => [itemId, `${source}: ${text}`]),
+      );
+    };
+    const retitle = (id: string, title: string) =>
+      db.prisma.item.update({ where: { id }, data: { title } });
+
+    it("are made of title and category for items without a picture, which then are found", async () => {
+      await addTexts([
+        { id: "lamp", title: "Lamp", category: "Home > Light/Table" },
+        { id: "shirt", title: "Red Shirt", category: "shirt" },
+        { id: "plain", title: "Plain" },
+      ]);
+      const { indexing, similar, retrieval } = createProcess();
+      expect(await indexing.run()).toMatchObject({
+        numCaptioned: 0,
+        numTextCaptions: 3,
+        numWithoutImage: 3,
+        numPicturesEncoded: 0,
+        numItems: 3,
+      });
+      expect(await captionsNow()).toEqual({
+        lamp: "TEXT: Lamp, Home, Light, Table",
+        plain: "TEXT: Plain",
+        shirt: "TEXT: Red Shirt",
+      });
+      const found = await similar.similarItems("lamp", 5);
+      expect(found.map(({ itemId }) => itemId).sort()).toEqual(["plain", "shirt"]);
+      await db.prisma.user.create({ data: { id: "u" } });
+      const retrieved = await retrieval.retrieve("u", "lamp");
+      expect(retrieved).toMatchObject({ sourceBlobHash: null, preferenceEmbedding: null });
+      expect(retrieved.referenceKeywords).toContain("lamp");
+      expect(await indexing.run()).toMatchObject({ numTextCaptions: 0, numCaptionsEncoded: 0 });
+    });
+
+    it("follow the title, and give way to a picture and to the catalogue's own", async () => {
+      await addTexts([
+        { id: "a", title: "A" },
+        { id: "b", title: "B" },
+        { id: "c", title: "C" },
+      ]);
+      const { indexing } = createProcess();
+      await indexing.run();
+      await retitle("a", "Another");
+      await addItems(["b"]);
+      await new ItemsRepository(db.prisma).setImportedCaptions([{ itemId: "c", text: "by hand" }]);
+      expect(await indexing.run()).toMatchObject({
+        numCaptioned: 1,
+        numTextCaptions: 1,
+        numWithoutImage: 2,
+      });
+      expect(await captionsNow()).toEqual({
+        a: "TEXT: Another",
+        b: "MODEL: a drawing of b",
+        c: "IMPORTED: by hand",
+      });
+    });
+
+    it("replace a captioner's sentence that does not agree with the title, as long as it does not", async () => {
+      await addItems(["a", "b"]);
+      await retitle("a", "a drawing of a");
+      const { indexing, asked } = createProcess("1", { captionAgreement: 0.4 });
+      expect(await indexing.run()).toMatchObject({
+        numCaptioned: 1,
+        numTextCaptions: 1,
+        numWithoutImage: 0,
+        numPicturesEncoded: 2,
+      });
+      expect(await captionsNow()).toEqual({ a: "MODEL: a drawing of a", b: "TEXT: Item b" });
+      expect(await indexing.run()).toMatchObject({ numCaptioned: 0, numTextCaptions: 0 });
+      expect(asked.captions).toBe(2);
+
+      await retitle("a", "Something else");
+      await retitle("b", "a drawing of b");
+      await indexing.run();
+      expect(await captionsNow()).toEqual({
+        a: "TEXT: Something else",
+        b: "MODEL: a drawing of b",
+      });
+    });
+
+    it("are what the run is told: all of text, all of the captioner, or by the rule", async () => {
+      await addItems(["a"]);
+      await addTexts([{ id: "bare", title: "Bare" }]);
+      const { indexing, asked } = createProcess("1", {
+        captionMode: "text",
+        captionAgreement: 0.4,
+      });
+      await indexing.run();
+      expect(await captionsNow()).toEqual({ a: "TEXT: Item a", bare: "TEXT: Bare" });
+      expect(asked.captions).toBe(0);
+      await indexing.run({ captions: "model" });
+      expect(await captionsNow()).toEqual({ a: "MODEL: a drawing of a", bare: "TEXT: Bare" });
+      await indexing.run({ captions: "auto" });
+      expect(await captionsNow()).toEqual({ a: "TEXT: Item a", bare: "TEXT: Bare" });
     });
   });
 
