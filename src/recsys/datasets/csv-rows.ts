@@ -1,25 +1,37 @@
 /**
- * @file Rows of a CSV file (RFC 4180), read as a stream: any line ends, with or without a byte-order mark, quoted fields
- * over several lines.
+ * @file Rows of a CSV file (RFC 4180, or with another delimiter), read as a stream: line ends of any kind, also mixed, with
+ * or without a byte-order mark, quoted fields over several lines.
  *
  * A quote that is never closed would swallow the rest of the file. So when a record makes no sense (wrong number of
  * fields, an odd number of quotes, no end) and spans lines, only its first line is given up, and reading goes on with the next.
  */
 import { type CsvError, parse } from "csv-parse";
 import { AppError } from "../../errors/app-error.js";
+import { encodingFault, textBytes } from "./file-text.js";
 import type { SourceRow } from "./import-source.js";
-import { openFile } from "./source-files.js";
+import { plainFile, type TextSource } from "./jsonl-rows.js";
 
 /** A record longer than this is a quote that was never closed. */
 const MAX_RECORD_BYTES = 2 ** 18;
 /** Of a row that cannot be read, this much is kept for people. */
 const MAX_RAW_CHARACTERS = 2_000;
-const NEWLINE = 10;
-const QUOTE = 34;
+const [NEWLINE, RETURN, QUOTE] = [10, 13, 34];
 
-/** Columns there must be; others are ignored where nobody asks for them. */
+/** How a file is written, and the columns there must be; others are ignored where nobody asks for them. */
 export interface CsvShape {
   required: readonly string[];
+  /** Default: a comma. */
+  delimiter?: string;
+  /** The columns of a file without a header line. Default: they are its first record. */
+  columns?: readonly string[];
+  /** Whether `"` encloses fields. Default: true. */
+  hasQuotes?: boolean;
+  /** Whether lines end with a carriage return alone, as on old Macintoshes. Default: false. */
+  hasMacLines?: boolean;
+  /** Lines before the header that are passed over. Default: 0. */
+  numSkippedLines?: number;
+  /** How the file is packed and encoded. Default: plain UTF-8. */
+  text?: TextSource;
 }
 
 /** A logical record: its fields and the bytes it takes in the file, with blank lines before it. */
@@ -30,7 +42,8 @@ interface Record_ {
 }
 
 /**
- * The rows below the header, each value an object of its columns.
+ * The rows below the header, each value an object of its columns. Of columns with one name the first counts; columns
+ * without a name are left out.
  *
  * @throws AppError `FILE_NOT_FOUND`; `FILE_MALFORMED` with all faults of the header.
  */
@@ -39,28 +52,47 @@ export async function* csvRows(
   file: string,
   shape: CsvShape,
 ): AsyncGenerator<SourceRow> {
-  let columns: string[] | null = null;
-  let line = 1;
-  for (let start: number | null = 0; start !== null;) {
-    const from: number = start;
-    start = null;
-    for await (const record of records(path, from)) {
-      const { fields, text, end } = record;
-      if (columns === null) {
-        columns = checkedHeader(fields, path, shape);
-        line += count(text, NEWLINE);
+  const bytes = new ByteSource(textBytes(shape.text ?? plainFile(path)));
+  try {
+    yield* rowsOf(bytes, { path, file, shape });
+  } finally {
+    await bytes.close();
+  }
+}
+
+async function* rowsOf(
+  bytes: ByteSource,
+  { path, file, shape }: { path: string; file: string; shape: CsvShape },
+): AsyncGenerator<SourceRow> {
+  const { hasQuotes = true } = shape;
+  let columns = shape.columns && checkedColumns(shape.columns, path, shape);
+  let line = 1 + (await bytes.skipLines(shape.numSkippedLines ?? 0));
+  for (let isTornApart = true; isTornApart;) {
+    isTornApart = false;
+    for await (const { fields, text, end } of records(bytes, shape)) {
+      if (columns === undefined) {
+        columns = checkedHeader({ fields, text }, path, shape);
+        line += countLines(text, shape);
         continue;
       }
       const blank = leadingBlankBytes(text);
-      const firstLine = line + count(text.subarray(0, blank), NEWLINE);
-      const newline = text.indexOf(NEWLINE, blank);
+      const firstLine = line + countLines(text.subarray(0, blank), shape);
+      const newline = text.indexOf(shape.hasMacLines ? RETURN : NEWLINE, blank);
       const spansLines = newline >= 0 && newline < text.length - 1;
-      const isTorn = spansLines && count(text, QUOTE) % 2 === 1; // quotes come in pairs
-      if (fields?.length === columns.length && !isTorn) {
-        const names = columns;
-        const value = Object.fromEntries(fields.map((field, i) => [names[i], field]));
-        yield { file, line: firstLine, bytes: end, raw: value, value, fault: null };
-        line += count(text, NEWLINE);
+      const isTorn = hasQuotes && spansLines && count(text, QUOTE) % 2 === 1; // quotes come in pairs
+      const value = fields && !isTorn ? valueOf(fields, columns) : null;
+      if (value) {
+        const fault = encodingFault(text, shape.text?.encoding);
+        const raw = fault === null ? value : rawText(text);
+        yield {
+          file,
+          line: firstLine,
+          bytes: end,
+          raw,
+          value: fault === null ? value : null,
+          fault,
+        };
+        line += countLines(text, shape);
         continue;
       }
       const fault =
@@ -69,36 +101,102 @@ export async function* csvRows(
           : "has a quote that is not closed";
       const readTo = spansLines ? end - text.length + newline + 1 : end;
       const rejected = spansLines ? text.subarray(0, newline) : text;
-      const raw = rejected.toString("utf8").trim().slice(0, MAX_RAW_CHARACTERS);
-      yield { file, line: firstLine, bytes: readTo, raw, value: null, fault };
+      yield { file, line: firstLine, bytes: readTo, raw: rawText(rejected), value: null, fault };
       line = firstLine + 1;
       if (spansLines) {
-        start = readTo;
+        bytes.giveBack(text.subarray(newline + 1));
+        isTornApart = true;
         break;
       }
     }
   }
-  if (columns === null) {
-    checkedHeader([], path, shape);
+  if (columns === undefined) {
+    checkedColumns([], path, shape);
   }
 }
 
 /** Reads the header only, so that a faulty file is found before another one is imported. @throws as {@link csvRows} */
 export async function checkCsvHeader(path: string, shape: CsvShape): Promise<void> {
-  for await (const { fields } of records(path, 0)) {
-    checkedHeader(fields, path, shape);
-    return;
-  }
-  checkedHeader([], path, shape);
+  await csvColumns(path, shape);
 }
 
-/** Records from a byte on; the last one has no fields if it does not end. */
-async function* records(path: string, start: number): AsyncGenerator<Record_> {
+/** The names of the columns, as they stand in the file. @throws as {@link csvRows} */
+export async function csvColumns(path: string, shape: CsvShape): Promise<string[]> {
+  if (shape.columns) {
+    return checkedColumns(shape.columns, path, shape);
+  }
+  const bytes = new ByteSource(textBytes(shape.text ?? plainFile(path)));
+  try {
+    await bytes.skipLines(shape.numSkippedLines ?? 0);
+    for await (const record of records(bytes, shape)) {
+      return checkedHeader(record, path, shape);
+    }
+    return checkedColumns([], path, shape);
+  } finally {
+    await bytes.close();
+  }
+}
+
+/** A stream of bytes of which some can be given back. */
+class ByteSource {
+  /** Read, but not yet taken. */
+  pending = Buffer.alloc(0);
+  /** Bytes taken. */
+  position = 0;
+
+  constructor(private readonly chunks: AsyncGenerator<Buffer>) {}
+
+  /** Null at the end. */
+  async next(): Promise<Buffer | null> {
+    const { value, done } = await this.chunks.next();
+    return done ? null : value;
+  }
+
+  take(length: number): Buffer {
+    const taken = this.pending.subarray(0, length);
+    this.pending = this.pending.subarray(length);
+    this.position += length;
+    return taken;
+  }
+
+  giveBack(bytes: Buffer): void {
+    this.pending = Buffer.concat([bytes, this.pending]);
+    this.position -= bytes.length;
+  }
+
+  /** @returns how many lines were passed over. */
+  async skipLines(numLines: number): Promise<number> {
+    for (let skipped = 0; skipped < numLines;) {
+      const end = this.pending.indexOf(NEWLINE);
+      if (end >= 0) {
+        this.take(end + 1);
+        skipped++;
+        continue;
+      }
+      const chunk = await this.next();
+      if (chunk === null) {
+        break;
+      }
+      this.pending = Buffer.concat([this.pending, chunk]);
+    }
+    return numLines;
+  }
+
+  async close(): Promise<void> {
+    await this.chunks.return(undefined);
+  }
+}
+
+/** Records from where the source stands; the last one has no fields if it does not end. */
+async function* records(source: ByteSource, shape: CsvShape): AsyncGenerator<Record_> {
+  const start = source.position;
   const parsed: { fields: string[]; end: number }[] = [];
   let error: CsvError | null = null;
   const parser = parse({
-    bom: start === 0,
+    delimiter: shape.delimiter ?? ",",
     max_record_size: MAX_RECORD_BYTES,
+    ...(shape.hasQuotes === false ? { quote: null, escape: null } : {}),
+    record_delimiter: shape.hasMacLines ? ["\r"] : ["\r\n", "\n"],
     relax_column_count: true,
     relax_quotes: true,
     skip_empty_lines: true,
@@ -117,21 +215,15 @@ async function* records(path: string, start: number): AsyncGenerator<Record_> {
   });
   parser.resume();
 
-  let pending = Buffer.alloc(0);
-  let position = start;
-  const take = (end: number): Buffer => {
-    const text = pending.subarray(0, end - position);
-    pending = pending.subarray(end - position);
-    position = end;
-    return text;
-  };
   function* drain() {
     for (const { fields, end } of parsed.splice(0)) {
-      yield { fields, text: take(start + end), end: start + end };
+      yield { fields, text: source.take(start + end - source.position), end: start + end };
     }
   }
-  for await (const chunk of openFile(path, start)) {
-    pending = Buffer.concat([pending, chunk]);
+  const left = source.pending;
+  source.pending = Buffer.alloc(0);
+  for (let chunk: Buffer | null = left; chunk !== null; chunk = await source.next()) {
+    source.pending = Buffer.concat([source.pending, chunk]);
     parser.write(chunk);
     yield* drain();
     if (error) {
@@ -143,31 +235,71 @@ async function* records(path: string, start: number): AsyncGenerator<Record_> {
     await ended;
     yield* drain();
   }
-  if (error && pending.length > 0) {
-    const end = position + pending.length;
-    yield { fields: null, text: take(end), end };
+  if (error && source.pending.length > 0) {
+    const text = source.take(source.pending.length);
+    yield { fields: null, text, end: source.position };
   }
 }
 
-function checkedHeader(fields: string[] | null, path: string, shape: CsvShape): string[] {
-  const columns = (fields ?? []).map(name => name.trim());
+/** The row's cells by column; null if their number is wrong. Empty cells beyond the header, as Excel writes them, are none. */
+function valueOf(
+  fields: readonly string[],
+  columns: readonly string[],
+): Record<string, string> | null {
+  const isTooLong = fields.slice(columns.length).some(field => field !== "");
+  const isTooShort = columns.slice(fields.length).some(name => name !== "");
+  if (isTooLong || isTooShort) {
+    return null;
+  }
+  const cells = columns.flatMap((name, i): [string, string][] =>
+    name === "" ? [] : [[name, fields[i]]],
+  );
+  return Object.fromEntries(cells.reverse());
+}
+
+function checkedHeader(
+  { fields, text }: Pick<Record_, "fields" | "text">,
+  path: string,
+  shape: CsvShape,
+): string[] {
+  const fault = encodingFault(text, shape.text?.encoding);
+  if (fault !== null) {
+    const expected = "text with a header line";
+    throw new AppError("FILE_MALFORMED", { path, expected, reason: `its header ${fault}` });
+  }
+  const names = fields ?? [];
+  return checkedColumns(
+    names.map(name => name.trim()),
+    path,
+    shape,
+  );
+}
+
+function checkedColumns(columns: readonly string[], path: string, shape: CsvShape): string[] {
+  const isRepeated = (name: string) => columns.indexOf(name) !== columns.lastIndexOf(name);
   const faults = [
     ...shape.required
       .filter(name => !columns.includes(name))
       .map(name => `the column '${name}' is missing`),
-    ...[...new Set(columns)]
-      .filter(name => columns.indexOf(name) !== columns.lastIndexOf(name))
-      .map(name => `the column '${name}' is there twice`),
+    ...shape.required.filter(isRepeated).map(name => `the column '${name}' is there twice`),
   ];
-  if (faults.length > 0) {
+  if (faults.length > 0 || columns.length === 0) {
     const found = columns.length > 0 ? columns.join(", ").slice(0, 200) : "none";
     throw new AppError("FILE_MALFORMED", {
       path,
       expected: `a CSV file with the columns ${shape.required.join(", ")}`,
-      reason: `${faults.join("; ")} (its columns: ${found})`,
+      reason: `${faults.join("; ") || "it has no columns"} (its columns: ${found})`,
     });
   }
-  return columns;
+  return [...columns];
+}
+
+function rawText(bytes: Buffer): string {
+  return bytes.toString("utf8").trim().slice(0, MAX_RAW_CHARACTERS);
+}
+
+function countLines(bytes: Buffer, shape: CsvShape): number {
+  return count(bytes, shape.hasMacLines ? RETURN : NEWLINE);
 }
 
 function count(bytes: Buffer, wanted: number): number {
@@ -180,7 +312,7 @@ function count(bytes: Buffer, wanted: number): number {
 
 function leadingBlankBytes(bytes: Buffer): number {
   let at = 0;
-  while (at < bytes.length && (bytes[at] === NEWLINE || bytes[at] === 13)) {
+  while (at < bytes.length && (bytes[at] === NEWLINE || bytes[at] === RETURN)) {
     at++;
   }
   return at;

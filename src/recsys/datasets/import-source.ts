@@ -20,7 +20,11 @@ export interface SourceRow {
 
 /** Why one row is not imported. */
 export class RowFault extends Error {
-  constructor(readonly reason: string) {
+  /** @param kinds The faults without the row's own values: rows with the same fault have the same. */
+  constructor(
+    readonly reason: string,
+    readonly kinds: readonly string[] = [reason],
+  ) {
     super(reason);
     this.name = "RowFault";
   }

@@ -1,44 +1,92 @@
 /** @file Rows of a JSON Lines file, read as a stream: one object a line, any line ends, blank lines ignored. */
-import { createInterface } from "node:readline";
-import { Readable } from "node:stream";
+import { parse as parseExactly } from "lossless-json";
+import { encodingFault, type FileText, textBytes } from "./file-text.js";
 import type { SourceRow } from "./import-source.js";
-import { openFile } from "./source-files.js";
 
-const BYTE_ORDER_MARK = "\ufeff";
+const NEWLINE = 10;
+/** A longer line is no row. */
+const MAX_LINE_BYTES = 2 ** 24;
 const MAX_RAW_CHARACTERS = 2_000;
 
+export type TextSource = Pick<FileText, "path" | "isGzip" | "encoding">;
+
+/** A file of plain UTF-8. */
+export function plainFile(path: string): TextSource {
+  return { path, isGzip: false, encoding: "utf-8" };
+}
+
 /** @throws AppError `FILE_NOT_FOUND` */
-export async function* jsonlRows(path: string, file: string): AsyncGenerator<SourceRow> {
+export async function* jsonlRows(
+  path: string,
+  file: string,
+  text: TextSource = plainFile(path),
+): AsyncGenerator<SourceRow> {
   let bytes = 0;
-  const input = Readable.from(openFile(path));
-  const lines = createInterface({ input, crlfDelay: Infinity });
-  const failed = new Promise<never>((_, reject) => input.once("error", reject));
-  failed.catch(() => undefined); // readline itself does not report that its input failed
-  const iterator = lines[Symbol.asyncIterator]();
-  try {
-    for (let line = 1; ; line++) {
-      const next = await Promise.race([iterator.next(), failed]);
-      if (next.done) {
-        return;
-      }
-      bytes += Buffer.byteLength(next.value) + 1;
-      const text = next.value.replace(BYTE_ORDER_MARK, "").trim();
-      if (text !== "") {
-        yield { file, line, bytes, ...parsed(text) };
-      }
+  let line = 0;
+  for await (const content of lines(textBytes(text))) {
+    line++;
+    bytes += content.length + 1;
+    const row =
+      content.length > MAX_LINE_BYTES ? tooLong(content) : jsonRow(content, text.encoding);
+    if (row) {
+      yield { file, line, bytes, ...row };
     }
-  } finally {
-    lines.close();
-    input.destroy();
   }
 }
 
-function parsed(text: string): Pick<SourceRow, "raw" | "value" | "fault"> {
-  try {
-    const value = JSON.parse(text) as unknown;
-    return { raw: value, value, fault: null };
-  } catch (error) {
-    const fault = `is not JSON: ${(error as Error).message}`;
+type Parsed = Pick<SourceRow, "raw" | "value" | "fault">;
+
+/** A value of JSON in a file; null where there are only spaces. */
+export function jsonRow(bytes: Buffer, encoding?: string): Parsed | null {
+  const text = bytes.toString("utf8").trim();
+  if (text === "") {
+    return null;
+  }
+  const fault = encodingFault(bytes, encoding);
+  if (fault !== null) {
     return { raw: text.slice(0, MAX_RAW_CHARACTERS), value: null, fault };
   }
+  try {
+    const value = parseJson(text);
+    return { raw: value, value, fault: null };
+  } catch (error) {
+    const reason = `is not JSON: ${(error as Error).message}`;
+    return { raw: text.slice(0, MAX_RAW_CHARACTERS), value: null, fault: reason };
+  }
+}
+
+/** JSON whose whole numbers beyond 2^53 come as text, all digits kept. @throws Error as `JSON.parse` */
+export function parseJson(text: string): unknown {
+  const value: unknown = JSON.parse(text);
+  return /\d{16}/.test(text) ? parseExactly(text, null, exactNumber) : value;
+}
+
+function exactNumber(digits: string): number | string {
+  const value = Number(digits);
+  return /^-?\d+$/.test(digits) && !Number.isSafeInteger(value) ? digits : value;
+}
+
+/** Split at line feeds only: U+2028 is a character like others. */
+async function* lines(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  let parts: Buffer[] = [];
+  for await (const chunk of chunks) {
+    let start = 0;
+    for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, start)) {
+      parts.push(chunk.subarray(start, end));
+      yield parts.length === 1 ? parts[0] : Buffer.concat(parts);
+      parts = [];
+      start = end + 1;
+    }
+    parts.push(chunk.subarray(start));
+  }
+  yield Buffer.concat(parts);
+}
+
+function tooLong(content: Buffer): Parsed {
+  const raw = content.subarray(0, MAX_RAW_CHARACTERS).toString("utf8");
+  return {
+    raw,
+    value: null,
+    fault: `has ${content.length} bytes; at most ${MAX_LINE_BYTES} are read`,
+  };
 }

@@ -23,8 +23,9 @@ export async function folderVersion(folder: string): Promise<string> {
   const hash = createHash("sha256");
   const names = await listPictures(folder);
   for (const name of names) {
-    const { size, mtimeMs } = await stat(join(folder, name));
-    hash.update(`${name}\0${size}\0${mtimeMs}\n`);
+    // A link that leads nowhere is a picture that cannot be read, not a reason to stop.
+    const found = await stat(join(folder, name)).catch(() => null);
+    hash.update(`${name}\0${found?.size ?? "-"}\0${found?.mtimeMs ?? "-"}\n`);
   }
   return `${names.length}:${hash.digest("hex")}`;
 }
@@ -68,10 +69,14 @@ export async function countLines(path: string): Promise<number> {
   return numLines + (last === newline ? 0 : 1);
 }
 
-/** @throws AppError `FILE_NOT_FOUND`, when it is read */
-export async function* openFile(path: string, start = 0): AsyncGenerator<Buffer> {
+/**
+ * A file's bytes, from `start` (default: the beginning) to `end`, the last byte (default: the end).
+ *
+ * @throws AppError `FILE_NOT_FOUND`, when it is read
+ */
+export async function* openFile(path: string, start = 0, end?: number): AsyncGenerator<Buffer> {
   try {
-    yield* createReadStream(path, { start }) as AsyncIterable<Buffer>;
+    yield* createReadStream(path, { start, end }) as AsyncIterable<Buffer>;
   } catch (error) {
     if (["ENOENT", "EISDIR"].includes((error as NodeJS.ErrnoException).code ?? "")) {
       throw new AppError("FILE_NOT_FOUND", { path }, { cause: error });

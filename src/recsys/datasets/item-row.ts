@@ -1,0 +1,240 @@
+/** @file A row's cells by field, checked and as the database holds them: an item or an interaction. */
+import type { NewInteraction } from "../../db/interactions.repository.js";
+import type { ItemColumn, NewItem } from "../../db/items.repository.js";
+import {
+  parseKind,
+  parseTime,
+  parseWeight,
+  ValueFault,
+} from "../interactions/interaction-values.js";
+import { parseAvailability } from "./availability.js";
+import { type FieldCells, isEmpty } from "./field-map.js";
+import { RowFault } from "./import-source.js";
+import { type Field, type Layout, layouts } from "./layouts.js";
+import { cutText, imageList, plainText, wordList } from "./text-values.js";
+
+/** Most UTF-16 units of each field. An id is never cut; the others are. */
+export const maxLengths = {
+  id: 200,
+  title: 1_000,
+  description: 20_000,
+  category: 100,
+  keyword: 100,
+  attribution: 1_000,
+  caption: 1_000,
+} as const;
+export const MAX_KEYWORDS = 100;
+
+/** Something of a row that is not taken as it stands, though the row is. */
+export interface RowWarning {
+  field: Field;
+  problem: string;
+}
+
+/** The images of a row, the best first. */
+export interface ImageCells {
+  itemId: string;
+  images: readonly string[];
+}
+
+/** MovieLens's word for none. */
+const NO_GENRES = "(no genres listed)";
+
+const columnOf: Readonly<Partial<Record<Field, ItemColumn>>> = {
+  title: "title",
+  description: "description",
+  category: "category",
+  keywords: "keywords",
+  available: "isAvailable",
+  attribution: "attribution",
+  caption: "caption",
+};
+
+/** @throws RowFault with all faults of the row. */
+export function parseItem(
+  cells: FieldCells,
+  layout: Layout = layouts.own,
+  warn: (warning: RowWarning) => void = () => undefined,
+): NewItem {
+  const faults = new Faults();
+  const cut = (field: Field, text: string, max: number): string => {
+    if (text.length > max) {
+      warn({ field, problem: `has ${text.length} characters and is cut to ${max}` });
+    }
+    return cutText(text, max);
+  };
+  const text = (field: Exclude<keyof typeof maxLengths, "id" | "keyword">) =>
+    faults.of(field, "", () => cut(field, plainText(textOf(cells[field])), maxLengths[field]));
+  const id = faults.of("id", "", () => idOf(cells.id));
+  const title = text("title");
+  if ("title" in cells && title === "" && !faults.has("title")) {
+    faults.add("title", new ValueFault("is needed"));
+  }
+  const words = faults.of("keywords", [], () => wordsOf(cells.keywords, layout));
+  if (words.length > MAX_KEYWORDS) {
+    warn({
+      field: "keywords",
+      problem: `are ${words.length}; the first ${MAX_KEYWORDS} are taken`,
+    });
+  }
+  const keywords = words
+    .slice(0, MAX_KEYWORDS)
+    .map(word => cut("keywords", word, maxLengths.keyword));
+  const category = faults.of("category", "", () =>
+    cut("category", categoryOf(cells.category, layout), maxLengths.category),
+  );
+  const isAvailable = faults.of("available", null, () => parseAvailability(cells.available));
+  const description = text("description");
+  const attribution = text("attribution");
+  const caption = text("caption");
+  faults.throwAny();
+  // An empty availability says nothing; any other empty cell takes away what was there.
+  const given = Object.keys(cells).filter(field => field !== "available" || isAvailable !== null);
+  return {
+    columns: new Set(given.flatMap(field => columnOf[field as Field] ?? [])),
+    id,
+    title,
+    description,
+    category: category === "" ? null : category,
+    keywords: [...new Set(keywords)],
+    isAvailable: isAvailable ?? true,
+    attribution: attribution === "" ? null : attribution,
+    caption: caption === "" ? null : caption,
+  };
+}
+
+/** The item's id and its images; null if the id is none, which the item itself is rejected for. */
+export function parseImages(cells: FieldCells): ImageCells | null {
+  try {
+    const images = [cells.image].flat().flatMap(image => imageList(addressOf(image)));
+    return { itemId: idOf(cells.id), images: [...new Set(images)] };
+  } catch (error) {
+    if (error instanceof ValueFault) {
+      return null;
+    }
+    throw error;
+  }
+}
+
+/** @throws RowFault with all faults of the row. */
+export function parseInteraction(cells: FieldCells, now?: Date): NewInteraction {
+  const faults = new Faults();
+  const userId = faults.of("userId", "", () => idOf(cells.userId));
+  const itemId = faults.of("itemId", "", () => idOf(cells.itemId));
+  const kind = faults.of("kind", "VIEW" as const, () => parseKind(cells.kind));
+  const occurredAt = faults.of("occurredAt", new Date(0), () => parseTime(cells.occurredAt, now));
+  const weight = faults.of("weight", 1, () => {
+    if (!isEmpty(cells.weight)) {
+      return parseWeight(cells.weight);
+    }
+    if (kind === "RATING") {
+      throw new ValueFault("is needed: a rating is its value");
+    }
+    return 1;
+  });
+  faults.throwAny();
+  return { userId, itemId, kind, weight, occurredAt };
+}
+
+/** Faults of one row, by field. */
+class Faults {
+  private readonly found = new Map<Field, ValueFault>();
+
+  /** What `parse` gives, or `instead` and a fault. */
+  of<Value>(field: Field, instead: Value, parse: () => Value): Value {
+    try {
+      return parse();
+    } catch (error) {
+      if (error instanceof ValueFault) {
+        this.add(field, error);
+        return instead;
+      }
+      throw error;
+    }
+  }
+
+  add(field: Field, fault: ValueFault): void {
+    this.found.set(field, fault);
+  }
+
+  has(field: Field): boolean {
+    return this.found.has(field);
+  }
+
+  /** @throws RowFault */
+  throwAny(): void {
+    if (this.found.size > 0) {
+      const faults = [...this.found];
+      throw new RowFault(
+        faults.map(([field, { message }]) => `${field}: ${message}`).join("; "),
+        faults.map(([field, { problem }]) => `${field}: ${problem}`),
+      );
+    }
+  }
+}
+
+/** An id of the shop's own. A number must be whole and exact. @throws ValueFault */
+function idOf(cell: unknown): string {
+  if (typeof cell === "number" && !Number.isSafeInteger(cell)) {
+    throw new ValueFault("must be text or a whole number", cell);
+  }
+  if (typeof cell === "boolean") {
+    throw new ValueFault("must be text or a whole number", cell);
+  }
+  const id = textOf(cell);
+  if (id === "" || id.length > maxLengths.id) {
+    throw new ValueFault(
+      id === ""
+        ? "is needed"
+        : `must have at most ${maxLengths.id} characters, but has ${id.length}`,
+    );
+  }
+  return id;
+}
+
+/** A cell as text, without spaces around it. @throws ValueFault if it is none, or Postgres cannot hold it. */
+function textOf(cell: unknown): string {
+  if (cell === null || cell === undefined) {
+    return "";
+  }
+  if (!["string", "number", "bigint", "boolean"].includes(typeof cell)) {
+    throw new ValueFault("must be text", cell);
+  }
+  const text = String(cell).trim();
+  if (text.includes("\0")) {
+    throw new ValueFault("must not contain the character 0");
+  }
+  if (/\p{Surrogate}/u.test(text)) {
+    throw new ValueFault("must not contain half a character (a lone surrogate)");
+  }
+  return text;
+}
+
+function wordsOf(cell: unknown, { keywordSeparator }: Layout): string[] {
+  const words = Array.isArray(cell)
+    ? cell.map(textOf).filter(word => word !== "")
+    : wordList(textOf(cell), keywordSeparator);
+  return [...new Set(words.filter(word => word !== NO_GENRES))];
+}
+
+/** The first of several categories; the levels of a path may be lines. */
+function categoryOf(cell: unknown, { categorySeparator }: Layout): string {
+  const text = textOf(Array.isArray(cell) ? cell.at(0) : cell);
+  const [first] =
+    categorySeparator === undefined
+      ? [text]
+      : text.split(new RegExp(`(?<!\\\\)[${categorySeparator}]`));
+  const category = plainText(first.replaceAll("\\,", ","))
+    .trim()
+    .replace(/\s*\n\s*/g, " > ");
+  return category === NO_GENRES ? "" : category;
+}
+
+/** An image of JSON may be an object with its address. */
+function addressOf(image: unknown): string {
+  if (typeof image === "object" && image !== null) {
+    const { src, url } = image as { src?: unknown; url?: unknown };
+    return textOf(src ?? url);
+  }
+  return textOf(image);
+}

@@ -1,0 +1,222 @@
+/**
+ * @file How known exports name their columns, and which of them say what of an item or an interaction.
+ *
+ * Terms: a *field* is what the catalogue has (`title`); a *column* is what a file has (`Body (HTML)`). Columns are compared
+ * without case, spaces, punctuation, the prefix `g:` and RecBole's types, so `Image Src` is `imagesrc`.
+ */
+
+export const itemFields = [
+  "id",
+  "title",
+  "description",
+  "category",
+  "keywords",
+  "available",
+  "attribution",
+  "caption",
+  "image",
+] as const;
+export type ItemField = (typeof itemFields)[number];
+
+export const interactionFields = ["userId", "itemId", "kind", "occurredAt", "weight"] as const;
+export type InteractionField = (typeof interactionFields)[number];
+
+export type Field = ItemField | InteractionField;
+
+export const layoutNames = [
+  "shopify",
+  "woocommerce",
+  "google",
+  "magento",
+  "recbole",
+  "movielens",
+  "retailrocket",
+  "own",
+] as const;
+export type LayoutName = (typeof layoutNames)[number];
+
+/** For each field the columns that may hold it, the best first. */
+export type Columns<Name extends Field> = Readonly<Partial<Record<Name, readonly string[]>>>;
+
+export interface Layout {
+  /** For people. */
+  title: string;
+  items: Columns<ItemField>;
+  interactions: Columns<InteractionField>;
+  /** Whether a file with these columns, all plain, is laid out so. */
+  matches(columns: ReadonlySet<string>, names: readonly string[]): boolean;
+  /** Fields of which all columns are read, not only the first that is there. */
+  joined?: readonly Field[];
+  /** What separates keywords in a cell. Default: `|`, else `;`, else `,`. */
+  keywordSeparator?: string;
+  /** What separates categories in a cell; the first counts. Default: a cell is one category. */
+  categorySeparator?: string;
+  /** Columns besides those of the fields that the layout reads. */
+  alsoReads?: readonly string[];
+}
+
+const RECBOLE_TYPE = /:(token|float)(_seq)?$/;
+
+/** A column's name as names are compared. */
+export function plainColumn(name: string): string {
+  return name
+    .replace(RECBOLE_TYPE, "")
+    .replace(/^g:/i, "")
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}]/gu, "");
+}
+
+const hasAll = (columns: ReadonlySet<string>, ...names: string[]) =>
+  names.every(name => columns.has(name));
+const numOf = (columns: ReadonlySet<string>, ...names: string[]) =>
+  names.filter(name => columns.has(name)).length;
+
+const own: Layout = {
+  title: "own columns",
+  items: {
+    id: ["id", "itemid", "productid", "sku"],
+    title: ["title", "name", "productname", "producttitle"],
+    description: ["description", "body", "longdescription"],
+    category: ["category", "categories", "producttype"],
+    keywords: ["keywords", "tags"],
+    available: ["available", "isavailable", "availability", "instock"],
+    attribution: ["attribution"],
+    caption: ["caption"],
+    image: ["image", "images", "imageurl", "imagelink", "imagesrc", "additionalimagelink"],
+  },
+  interactions: {
+    userId: ["userid", "user", "visitorid", "customerid"],
+    itemId: ["itemid", "item", "productid", "movieid"],
+    kind: ["kind", "event", "eventtype", "action"],
+    occurredAt: ["occurredat", "timestamp", "time", "eventtime", "date"],
+    weight: ["weight", "rating", "score"],
+  },
+  matches: () => true,
+};
+
+/** The same columns by the catalogue's own names first: a file whose columns were renamed is read alike. */
+function also(columns: Columns<ItemField>): Columns<ItemField> {
+  const fields = itemFields.map(field => {
+    const plain = plainColumn(field);
+    return [field, [plain, ...(columns[field] ?? []).filter(name => name !== plain)]] as const;
+  });
+  return Object.fromEntries(fields);
+}
+
+export const layouts: Readonly<Record<LayoutName, Layout>> = {
+  shopify: {
+    title: "Shopify product CSV",
+    items: also({
+      id: ["handle", "urlhandle"],
+      description: ["bodyhtml"],
+      category: ["type", "productcategory", "standardizedproducttype", "customproducttype"],
+      keywords: ["tags"],
+      available: ["published", "publishedononlinestore"],
+      image: ["imagesrc", "productimageurl", "variantimage", "variantimageurl"],
+    }),
+    interactions: own.interactions,
+    joined: ["image"],
+    alsoReads: [
+      "status",
+      "variantinventoryqty",
+      "variantinventorytracker",
+      "variantinventorypolicy",
+      "inventoryquantity",
+      "inventorytracker",
+      "continuesellingwhenoutofstock",
+    ],
+    matches: columns => {
+      const numOwn = numOf(
+        columns,
+        ...["vendor", "bodyhtml", "variantprice", "variantsku", "option1name", "option1value"],
+        ...["imagesrc", "imageposition", "productimageurl", "publishedononlinestore"],
+      );
+      const hasHandle = columns.has("handle") || columns.has("urlhandle");
+      return columns.has("title") && numOwn >= (hasHandle ? 1 : 3);
+    },
+  },
+  woocommerce: {
+    title: "WooCommerce product CSV",
+    items: also({
+      id: ["sku"],
+      title: ["name"],
+      description: ["shortdescription"],
+      category: ["categories"],
+      keywords: ["tags"],
+      available: ["instock"],
+      image: ["images"],
+    }),
+    interactions: own.interactions,
+    joined: ["description", "image"],
+    categorySeparator: ",",
+    alsoReads: ["type", "sku", "parent", "published"],
+    matches: columns =>
+      hasAll(columns, "type", "sku", "published") && (columns.has("name") || columns.has("title")),
+  },
+  google: {
+    title: "Google Merchant feed",
+    items: also({
+      category: ["producttype", "googleproductcategory"],
+      available: ["availability"],
+      image: ["imagelink", "additionalimagelink"],
+    }),
+    interactions: own.interactions,
+    joined: ["image"],
+    matches: columns => hasAll(columns, "id", "title") && columns.has("imagelink"),
+  },
+  magento: {
+    title: "Magento (Adobe Commerce) product CSV",
+    items: also({
+      id: ["sku"],
+      title: ["name"],
+      description: ["shortdescription"],
+      category: ["categories"],
+      keywords: ["metakeywords", "metakeyword"],
+      available: ["isinstock"],
+      image: ["baseimage", "smallimage", "additionalimages"],
+    }),
+    interactions: own.interactions,
+    joined: ["description", "image"],
+    categorySeparator: ",",
+    alsoReads: ["visibility", "productonline", "configurablevariations"],
+    matches: columns =>
+      hasAll(columns, "sku", "name") &&
+      numOf(columns, "attributesetcode", "attributeset", "storeviewcode", "baseimage") > 0,
+  },
+  recbole: {
+    title: "RecBole atomic file",
+    items: also({
+      id: ["itemid"],
+      title: ["movietitle", "itemname", "name", "producttitle"],
+      category: ["category", "categories", "class", "genre", "genres"],
+      keywords: ["class", "genre", "genres", "categories", "tags"],
+    }),
+    interactions: own.interactions,
+    keywordSeparator: " ",
+    categorySeparator: " ",
+    matches: (_, names) => names.length > 0 && names.every(name => RECBOLE_TYPE.test(name)),
+  },
+  movielens: {
+    title: "MovieLens",
+    items: also({ id: ["movieid"], category: ["genres"], keywords: ["genres"] }),
+    interactions: own.interactions,
+    keywordSeparator: "|",
+    categorySeparator: "|",
+    matches: columns =>
+      hasAll(columns, "movieid", "title", "genres") ||
+      hasAll(columns, "userid", "movieid", "rating", "timestamp"),
+  },
+  retailrocket: {
+    title: "RetailRocket events",
+    items: own.items,
+    interactions: own.interactions,
+    matches: columns => hasAll(columns, "visitorid", "event", "itemid"),
+  },
+  own,
+};
+
+/** The layout of a file by its columns; `own` if it is none of the known ones. */
+export function detectLayout(names: readonly string[]): LayoutName {
+  const plain = new Set(names.map(plainColumn));
+  return layoutNames.find(name => layouts[name].matches(plain, names)) ?? "own";
+}
