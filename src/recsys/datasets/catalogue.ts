@@ -1,125 +1,62 @@
 /**
- * @file A shop's own catalogue: items and interactions as CSV or JSON Lines, pictures from a folder or by URL.
+ * @file A shop's own catalogue: items and interactions from files of many formats (docs/import.md), images from a folder or
+ * by address.
  *
- * Items: `id`, `title`; if there, `description`, `category`, `keywords` (CSV: separated by `|`), `available`,
- * `attribution`, `caption`, `image`. Interactions: `userId`, `itemId`, `kind`, `occurredAt` (ISO 8601, UTC unless it says
- * otherwise, or Unix seconds); if there, `weight`. Other columns are ignored.
- *
- * An item's picture is what `image` says: a URL, or a path in the folder of pictures. Without that, it is the file of the
- * folder that is named by the item's id.
+ * A file is opened as a table: its format, layout and columns are seen or given. Its rows are brought to the catalogue's
+ * fields, and each is checked by itself.
  */
-import { realpath, stat } from "node:fs/promises";
-import { basename, dirname, extname, isAbsolute, join, relative, resolve, sep } from "node:path";
-import { z } from "zod";
-import type { NewInteraction } from "../../db/interactions.repository.js";
-import type { ItemColumn, NewItem, NewItemImage } from "../../db/items.repository.js";
+import { dirname, resolve } from "node:path";
 import { AppError } from "../../errors/app-error.js";
-import { checkCsvHeader, csvRows, type CsvShape } from "./csv-rows.js";
-import {
-  captionField,
-  checkedRow,
-  descriptionField,
-  idField,
-  imagesPart,
-  interactionsPart,
-  itemsPart,
-  readPicture,
-  storedImage,
-  titleField,
-  wordField,
-} from "./import-parts.js";
-import type { ImportPart, ImportSource, PrepareContext, SourceRow } from "./import-source.js";
-import { jsonlRows } from "./jsonl-rows.js";
-import { RemoteImages, type RemoteImageOptions } from "./remote-image.js";
-import {
-  contentVersion,
-  countLines,
-  folderExists,
-  folderVersion,
-  listPictures,
-} from "./source-files.js";
+import { CatalogueImages } from "./catalogue-images.js";
+import { type FieldCells, FieldMap, type TableKind } from "./field-map.js";
+import { imagesPart, interactionsPart, itemsPart } from "./import-parts.js";
+import { type ImportPart, type ImportSource, RowFault } from "./import-source.js";
+import { parseImages, parseInteraction, parseItem } from "./item-row.js";
+import { layouts } from "./layouts.js";
+import { fieldRows, type FieldRow, productRows } from "./product-rows.js";
+import type { RemoteImageOptions } from "./remote-image.js";
+import { contentVersion, folderExists, folderVersion } from "./source-files.js";
+import { openTable, type SourceTable, type TableOptions } from "./source-table.js";
+import { Tally, type TallyLine } from "./tally.js";
 
-export interface CatalogueOptions {
+export interface CatalogueOptions extends TableOptions {
   /** File of the items. */
   items?: string;
   /** File of the interactions. */
   interactions?: string;
-  /** Folder of the pictures; default: the folder of the items' file, for paths in `image` only. */
+  /** Folder of the images; default: the folder of the items' file, for paths in `image` only. */
   images?: string;
   remote?: RemoteImageOptions;
-  /** Read every picture again, also those that came from the same address or unchanged file. Default: false. */
+  /** Read every image again, also those that came from the same address or unchanged file. Default: false. */
   refetchImages?: boolean;
 }
 
-const ITEM_SHAPE: CsvShape = { required: ["id", "title"] };
-const INTERACTION_SHAPE: CsvShape = { required: ["userId", "itemId", "kind", "occurredAt"] };
-const MAX_KEYWORDS = 100;
-/** A stated strength far above any real one would drown all others. */
-const MAX_WEIGHT = 1_000;
-const EARLIEST = new Date("1970-01-01T00:00:00Z");
-const LATEST = new Date("2100-01-01T00:00:00Z");
+/** A file, and what of it is read. */
+export interface OpenTable {
+  table: SourceTable;
+  map: FieldMap;
+}
 
-/** An empty field of a CSV file is one that is not there. */
-const optional = <Field extends z.ZodType>(field: Field) =>
-  z.preprocess(value => (value === "" || value === null ? undefined : value), field.optional());
+/** Changes when rows are read by other rules, so that a file that was imported by the old ones can be imported again. */
+const READER_VERSION = 2;
 
-const keywords = z.preprocess(
-  value => (typeof value === "string" ? value.split("|") : value),
-  z
-    .array(wordField)
-    .max(MAX_KEYWORDS)
-    .transform(words => [...new Set(words.filter(word => word !== ""))]),
-);
+/** What an item's row is prepared from. */
+interface PlacedCells {
+  cells: FieldCells;
+  file: string;
+  line: number;
+}
 
-const available = z.union([
-  z.boolean(),
-  z
-    .string()
-    .trim()
-    .toLowerCase()
-    .pipe(z.enum(["true", "false", "1", "0", "yes", "no"]))
-    .transform(answer => ["true", "1", "yes"].includes(answer)),
-]);
-
-/** JSON may have numbers for ids. */
-const anyId = z.preprocess(value => (typeof value === "number" ? String(value) : value), idField);
-
-const itemRow = z.object({
-  id: anyId,
-  title: titleField,
-  description: optional(descriptionField),
-  category: optional(wordField),
-  keywords: optional(keywords),
-  available: optional(available),
-  attribution: optional(titleField),
-  caption: optional(captionField),
-  image: optional(z.string().trim().max(2_000)),
-});
-
-const moment = z.preprocess(value => {
-  const text = String(value).trim();
-  if (/^\d{1,10}$/.test(text)) {
-    return new Date(Number(text) * 1000);
-  }
-  const isDate = /^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?)?$/.test(text);
-  return isDate ? utcDate(text) : /^\d{4}-\d\d-\d\d[T ]/.test(text) ? new Date(text) : value;
-}, z.date("must be an ISO 8601 time or Unix seconds").min(EARLIEST).max(LATEST));
-
-const interactionRow = z.object({
-  userId: anyId,
-  itemId: anyId,
-  kind: z
-    .string()
-    .trim()
-    .toUpperCase()
-    .pipe(z.enum(["VIEW", "CLICK", "LIKE", "CART", "PURCHASE", "RATING"])),
-  weight: optional(z.coerce.number().min(0).max(MAX_WEIGHT)),
-  occurredAt: moment,
-});
+/** What an image's row is prepared from. */
+interface ImageChoice {
+  itemId: string;
+  candidates: readonly string[];
+}
 
 export class CatalogueSource implements ImportSource {
   readonly kind = "catalogue";
   readonly location: string;
+  private readonly tally = new Tally();
 
   /** @throws AppError `INVALID_ARGUMENT` */
   constructor(private readonly options: CatalogueOptions) {
@@ -129,19 +66,25 @@ export class CatalogueSource implements ImportSource {
       throw new AppError("INVALID_ARGUMENT", { argument: "--items", problem });
     }
     if (images !== undefined && items === undefined) {
-      const problem = "needs --items, which says whose pictures they are";
+      const problem = "needs --items, which says whose images they are";
       throw new AppError("INVALID_ARGUMENT", { argument: "--images", problem });
     }
     const paths = [items, interactions, images];
     this.location = paths.map(path => (path === undefined ? "" : resolve(path))).join("\n");
   }
 
+  /** What was not taken as it stands by the import until now, though its row was. */
+  get warnings(): TallyLine[] {
+    return this.tally.lines();
+  }
+
   async files(): Promise<Record<string, string>> {
-    const { items, interactions, images } = this.options;
+    const { items, interactions, images, format, encoding, columns, map, defaults } = this.options;
+    const reading = JSON.stringify([READER_VERSION, { format, encoding, columns, map, defaults }]);
     const versions: Record<string, string> = {};
     for (const path of [items, interactions]) {
       if (path !== undefined) {
-        versions[path] = await contentVersion(path);
+        versions[path] = `${await contentVersion(path)} ${reading}`;
       }
     }
     if (images !== undefined) {
@@ -153,180 +96,118 @@ export class CatalogueSource implements ImportSource {
     return versions;
   }
 
-  async parts(): Promise<readonly ImportPart[]> {
-    const { items, interactions } = this.options;
-    for (const [path, shape] of [
-      [items, ITEM_SHAPE],
-      [interactions, INTERACTION_SHAPE],
-    ] as const) {
-      if (path !== undefined && isCsv(path)) {
-        await checkCsvHeader(path, shape);
+  /** Opens the files, so that a faulty one is found before another one is imported. @throws AppError */
+  async open(): Promise<Partial<Record<TableKind, OpenTable>>> {
+    const opened: Partial<Record<TableKind, OpenTable>> = {};
+    for (const kind of ["items", "interactions"] as const) {
+      const path = this.options[kind];
+      if (path !== undefined) {
+        const table = await openTable(path, this.options);
+        opened[kind] = { table, map: new FieldMap(table, kind, this.options) };
       }
     }
+    return opened;
+  }
+
+  async parts(): Promise<readonly ImportPart[]> {
+    const { items, interactions } = await this.open();
     return [
-      ...(items === undefined ? [] : [await this.items(items), await this.images(items)]),
-      ...(interactions === undefined ? [] : [await this.interactions(interactions)]),
+      ...(items ? [this.items(items), await this.imagesOf(items)] : []),
+      ...(interactions ? [this.interactions(interactions)] : []),
     ];
   }
 
-  private async items(path: string): Promise<ImportPart> {
+  /** Where the images of the items are. */
+  findImages(): Promise<CatalogueImages> {
+    const { items = "", images, remote } = this.options;
+    return CatalogueImages.open(images ?? dirname(items), images, remote);
+  }
+
+  private items({ table, map }: OpenTable): ImportPart {
+    const layout = layouts[table.layout];
     return itemsPart({
-      numRows: await countRows(path),
-      read: () => readRows(path, ITEM_SHAPE),
-      prepare: (value): NewItem => {
-        const row = checkedRow(itemRow, value);
-        return {
-          columns: givenColumns(value),
-          id: row.id,
-          title: row.title,
-          description: row.description ?? "",
-          category: row.category ?? null,
-          keywords: row.keywords ?? [],
-          isAvailable: row.available ?? true,
-          attribution: row.attribution ?? null,
-          caption: row.caption ?? null,
-        };
+      numRows: table.numRows,
+      read: async function* () {
+        for await (const row of productRows(table, map)) {
+          const { value: cells, file, line } = row;
+          yield { ...row, value: { cells, file, line } };
+        }
+      },
+      prepare: value => {
+        const { cells, file, line } = value as PlacedCells; // as `read` gives it
+        return parseItem(cells, layout, ({ field, problem }) => {
+          this.tally.add(
+            `${field} ${problem.replace(/\d[\d,]*/, "N")}`,
+            `${file}:${line} ${field} ${problem}`,
+          );
+        });
       },
     });
   }
 
-  /** The pictures of the items that have one; a row that is no item has been rejected among the items. */
-  private async images(itemsPath: string): Promise<ImportPart> {
-    const { images } = this.options;
-    const folder = images ?? dirname(itemsPath);
-    const names = images === undefined ? [] : await listPictures(images);
-    const byId = new Map(names.map(name => [basename(name, extname(name)), name]));
-    const remote = new RemoteImages(this.options.remote);
+  /** The images of the items that have one; a row that is no item has been rejected among the items. */
+  private async imagesOf(items: OpenTable): Promise<ImportPart> {
+    const images = await this.findImages();
     const isFresh = this.options.refetchImages ?? false;
+    const choiceIn = (value: unknown) => value as ImageChoice; // as `read` gives it
     return imagesPart({
       numRows: null,
       retriesRejected: true,
       sourceOf: isFresh
         ? undefined
-        : async value => {
-            const { itemId, image } = value as { itemId: string; image: string }; // as `read` gives it
-            const sourceVersion = await versionOf(image, folder).catch(() => undefined);
-            return sourceVersion === undefined ? null : { itemId, source: image, sourceVersion };
-          },
+        : value => images.sourceOf(choiceIn(value).itemId, choiceIn(value).candidates),
       read: async function* () {
-        for await (const row of readRows(itemsPath, ITEM_SHAPE)) {
-          const { data } = itemRow.safeParse(row.value);
-          const image = data?.image ?? byId.get(data?.id ?? "");
-          if (data && image !== undefined) {
-            yield { ...row, value: { itemId: data.id, image } };
+        for await (const row of productRows(items.table, items.map)) {
+          const choice = imageChoice(row, items, images);
+          if (choice) {
+            yield { ...row, value: choice };
           }
         }
       },
-      prepare: async (value, context) => {
-        const { itemId, image } = value as { itemId: string; image: string }; // as `read` gives it
-        return pictureOf(itemId, image, { folder, remote, context });
+      prepare: (value, context) => {
+        const { itemId, candidates } = choiceIn(value);
+        return images.store(itemId, candidates, context);
       },
     });
   }
 
-  private async interactions(path: string): Promise<ImportPart> {
+  private interactions({ table, map }: OpenTable): ImportPart {
     return interactionsPart({
-      numRows: await countRows(path),
-      read: () => readRows(path, INTERACTION_SHAPE),
-      prepare: (value): NewInteraction => {
-        const { weight = 1, ...row } = checkedRow(interactionRow, value);
-        return { ...row, weight };
+      numRows: table.numRows,
+      read: async function* () {
+        for await (const { row } of fieldRows(table, map)) {
+          yield row;
+        }
       },
+      prepare: value => parseInteraction(value as FieldCells), // as `read` gives it
     });
   }
 }
 
-const columnOf: Readonly<Record<string, ItemColumn>> = {
-  title: "title",
-  description: "description",
-  category: "category",
-  keywords: "keywords",
-  available: "isAvailable",
-  attribution: "attribution",
-  caption: "caption",
-};
-
-/** The columns that a row has. An empty cell is a column that is there; an empty availability says nothing, so it is not. */
-function givenColumns(value: unknown): ReadonlySet<ItemColumn> {
-  const row = value as Readonly<Record<string, unknown>>; // as the schema of rows has checked
-  const names = Object.keys(row).filter(
-    name =>
-      name in columnOf &&
-      (name !== "available" || !["", null, undefined].includes(row[name] as "")),
-  );
-  return new Set(names.map(name => columnOf[name]));
-}
-
-async function pictureOf(
-  itemId: string,
-  image: string,
-  { folder, remote, context }: { folder: string; remote: RemoteImages; context: PrepareContext },
-): Promise<NewItemImage> {
-  const { blobs, signal } = context;
-  const sourceVersion = await versionOf(image, folder);
-  const bytes = isAddress(image)
-    ? await remote.fetch(image, signal)
-    : await readPicture(await pathInside(folder, image));
-  return { ...(await storedImage(itemId, bytes, { source: image, blobs })), sourceVersion };
-}
-
-function isAddress(image: string): boolean {
-  return /^[a-z][a-z0-9+.-]*:\/\//i.test(image);
-}
-
-/** Size and time of a picture's file; null for an address, which is asked once. @throws as {@link pathInside} */
-async function versionOf(image: string, folder: string): Promise<string | null> {
-  if (isAddress(image)) {
+/** The images that a row may take; null if it has none, or is no item. */
+export function imageChoice(
+  { value: cells }: FieldRow,
+  { table }: OpenTable,
+  images: CatalogueImages,
+): ImageChoice | null {
+  if (!cells) {
     return null;
   }
-  const { size, mtimeMs } = await stat(await pathInside(folder, image));
-  return `${size}:${mtimeMs}`;
-}
+  const layout = layouts[table.layout];
+  const found = parseImages(cells, layout);
+  const candidates = found ? images.candidates(found) : [];
+  return found && candidates.length > 0 && isItem(cells)
+    ? { itemId: found.itemId, candidates }
+    : null;
 
-/** The path of a file that is in the folder, also when links are followed. @throws AppError `FETCH_REFUSED`, `FILE_NOT_FOUND` */
-async function pathInside(folder: string, path: string): Promise<string> {
-  const given = resolve(folder, path);
-  const real = await realpath(given).catch(() => null);
-  const root = await realpath(folder);
-  for (const [from, to] of [
-    [resolve(folder), given],
-    [root, real ?? root],
-  ]) {
-    const way = relative(from, to);
-    if (path.includes("\0") || way === ".." || way.startsWith(`..${sep}`) || isAbsolute(way)) {
-      const reason = "it leads out of the folder of pictures";
-      throw new AppError("FETCH_REFUSED", { url: path, reason });
+  function isItem(row: FieldCells): boolean {
+    try {
+      return parseItem(row, layout).id !== "";
+    } catch (error) {
+      if (error instanceof RowFault) {
+        return false;
+      }
+      throw error;
     }
   }
-  if (real === null) {
-    throw new AppError("FILE_NOT_FOUND", { path: join(folder, path) });
-  }
-  return real;
-}
-
-/** @throws AppError `INVALID_ARGUMENT`, `FILE_NOT_FOUND`, `FILE_MALFORMED` */
-function readRows(path: string, shape: CsvShape): AsyncGenerator<SourceRow> {
-  const file = basename(path);
-  if (isCsv(path)) {
-    return csvRows(path, file, shape);
-  }
-  return jsonlRows(path, file);
-}
-
-async function countRows(path: string): Promise<number> {
-  return (await countLines(path)) - (isCsv(path) ? 1 : 0);
-}
-
-function isCsv(path: string): boolean {
-  const extension = extname(path).toLowerCase();
-  if (![".csv", ".jsonl", ".ndjson"].includes(extension)) {
-    const problem = `must end in .csv, .jsonl or .ndjson, but got '${path}'`;
-    throw new AppError("INVALID_ARGUMENT", { argument: "The file", problem });
-  }
-  return extension === ".csv";
-}
-
-/** A time without a zone is UTC, whatever this machine's zone is. */
-function utcDate(text: string): Date {
-  return new Date(text.length > "2026-01-01".length ? `${text.replace(" ", "T")}Z` : text);
 }

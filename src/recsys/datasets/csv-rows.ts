@@ -148,8 +148,8 @@ class ByteSource {
 
   /** Null at the end. */
   async next(): Promise<Buffer | null> {
-    const { value, done } = await this.chunks.next();
-    return done ? null : value;
+    const next = await this.chunks.next();
+    return next.done ? null : next.value;
   }
 
   take(length: number): Buffer {

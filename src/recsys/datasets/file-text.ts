@@ -83,10 +83,7 @@ export function encodingFault(bytes: Buffer, encoding = "utf-8"): string | null 
   if (isUtf8(bytes)) {
     return null;
   }
-  const [odd] = bytes
-    .toString("latin1")
-    .replace(UTF8_SEQUENCE, "")
-    .match(/[\x80-\xff]/) ?? [""];
+  const [odd] = /[\x80-\xff]/.exec(bytes.toString("latin1").replace(UTF8_SEQUENCE, "")) ?? [""];
   const byte = odd.charCodeAt(0).toString(16).toUpperCase();
   return `is not UTF-8 text: it has the byte 0x${byte} (--encoding names another encoding)`;
 }

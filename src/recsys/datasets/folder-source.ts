@@ -8,15 +8,20 @@ import { MovieLensSource } from "./movielens.js";
 import { StickersSource } from "./stickers.js";
 
 /** A catalogue's files by their usual names; the first that is there is taken. */
+const endings = ["csv", "tsv", "jsonl", "ndjson", "json", "xml", "parquet"].flatMap(ending => [
+  ending,
+  `${ending}.gz`,
+]);
 const catalogueFiles = {
-  items: ["items.csv", "items.jsonl"],
-  interactions: ["interactions.csv", "interactions.jsonl"],
+  items: endings.map(ending => `items.${ending}`),
+  interactions: endings.map(ending => `interactions.${ending}`),
   images: ["images"],
-} as const;
+};
 
 /**
- * The source in a folder. A catalogue is `items.csv` or `items.jsonl`, `interactions.csv` or `interactions.jsonl`, and a
- * folder `images`, of which only one of the first two must be there. The stickers come from the package and need no folder.
+ * The source in a folder. A catalogue is `items.csv`, `interactions.csv` (or .tsv, .jsonl, .ndjson, .json, .xml, .parquet,
+ * each also with .gz) and a folder `images`, of which only one of the first two must be there. The stickers come from the
+ * package and need no folder.
  *
  * @throws AppError `INVALID_ARGUMENT`, `FILE_NOT_FOUND`
  */

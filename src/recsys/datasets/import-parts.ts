@@ -31,7 +31,6 @@ const text = (max: number) =>
 export const idField = text(200).min(1);
 export const titleField = text(1_000).min(1);
 export const descriptionField = text(20_000);
-export const wordField = text(100);
 export const captionField = text(1_000);
 
 /** The checked row. @throws RowFault with all its faults. */
@@ -132,6 +131,17 @@ export async function storedImage(
   return { itemId, blob: { hash, sizeBytes: stored.byteLength, ...picture }, source };
 }
 
+/** Faults of one file: that item has no picture, and the import goes on. */
+const UNREADABLE = new Set([
+  "ENOENT",
+  "EISDIR",
+  "ENOTDIR",
+  "ELOOP",
+  "ENAMETOOLONG",
+  "EACCES",
+  "EPERM",
+]);
+
 /** A picture file, unless it is too large to be read. @throws AppError `FILE_NOT_FOUND`, `IMAGE_TOO_LARGE` */
 export async function readPicture(path: string): Promise<Buffer> {
   const { maxBytes: max } = defaultImageLimits;
@@ -142,7 +152,7 @@ export async function readPicture(path: string): Promise<Buffer> {
     }
     return await readFile(path);
   } catch (error) {
-    if (["ENOENT", "EISDIR", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? "")) {
+    if (UNREADABLE.has((error as NodeJS.ErrnoException).code ?? "")) {
       throw new AppError("FILE_NOT_FOUND", { path }, { cause: error });
     }
     throw error;

@@ -104,9 +104,12 @@ export function parseItem(
 }
 
 /** The item's id and its images; null if the id is none, which the item itself is rejected for. */
-export function parseImages(cells: FieldCells): ImageCells | null {
+export function parseImages(cells: FieldCells, layout: Layout = layouts.own): ImageCells | null {
   try {
-    const images = [cells.image].flat().flatMap(image => imageList(addressOf(image)));
+    const images = [cells.image]
+      .flat()
+      .flatMap(image => imageList(addressOf(image)))
+      .map(image => (layout.hasRootedImages ? image.replace(/^\/(?!\/)/, "") : image));
     return { itemId: idOf(cells.id), images: [...new Set(images)] };
   } catch (error) {
     if (error instanceof ValueFault) {
@@ -197,7 +200,7 @@ function textOf(cell: unknown): string {
   if (cell === null || cell === undefined) {
     return "";
   }
-  if (!["string", "number", "bigint", "boolean"].includes(typeof cell)) {
+  if (!isScalar(cell)) {
     throw new ValueFault("must be text", cell);
   }
   const text = String(cell).trim();
@@ -208,6 +211,10 @@ function textOf(cell: unknown): string {
     throw new ValueFault("must not contain half a character (a lone surrogate)");
   }
   return text;
+}
+
+function isScalar(cell: unknown): cell is string | number | bigint | boolean {
+  return ["string", "number", "bigint", "boolean"].includes(typeof cell);
 }
 
 function wordsOf(cell: unknown, { keywordSeparator }: Layout): string[] {

@@ -51,6 +51,8 @@ export interface Layout {
   keywordSeparator?: string;
   /** What separates categories in a cell; the first counts. Default: a cell is one category. */
   categorySeparator?: string;
+  /** Whether a path of an image begins with `/`, though it lies in the folder of images. */
+  hasRootedImages?: boolean;
   /** Columns besides those of the fields that the layout reads. */
   alsoReads?: readonly string[];
 }
@@ -178,6 +180,7 @@ export const layouts: Readonly<Record<LayoutName, Layout>> = {
     interactions: own.interactions,
     joined: ["description", "image"],
     categorySeparator: ",",
+    hasRootedImages: true,
     alsoReads: ["visibility", "productonline", "configurablevariations"],
     matches: columns =>
       hasAll(columns, "sku", "name") &&

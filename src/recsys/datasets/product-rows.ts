@@ -25,17 +25,16 @@ export async function* productRows(
   onJoined: () => void = () => undefined,
 ): AsyncGenerator<FieldRow> {
   const rows = fieldRows(table, map);
-  switch (table.layout) {
-    case "shopify":
-      return yield* joinedByHandle(rows, map, onJoined);
-    case "woocommerce":
-      return yield* joinedToParents(rows, await wooFamilies(table, map), onJoined);
-    case "magento":
-      return yield* joinedToParents(rows, await magentoFamilies(table, map), onJoined);
-    default:
-      for await (const { row } of rows) {
-        yield row;
-      }
+  if (table.layout === "shopify") {
+    yield* joinedByHandle(rows, map, onJoined);
+  } else if (table.layout === "woocommerce") {
+    yield* joinedToParents(rows, await wooFamilies(table, map), onJoined);
+  } else if (table.layout === "magento") {
+    yield* joinedToParents(rows, await magentoFamilies(table, map), onJoined);
+  } else {
+    for await (const { row } of rows) {
+      yield row;
+    }
   }
 }
 

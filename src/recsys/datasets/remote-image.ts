@@ -28,6 +28,8 @@ export interface RemoteImageOptions {
 }
 
 const MAX_REDIRECTS = 3;
+/** Of an address in a message; a `data:` address holds a whole file. */
+const MAX_SHOWN = 200;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 const TOO_MANY_REQUESTS = 429;
 /** Idle connections are kept for the next picture of the same shop, but not so long that they hold up the process. */
@@ -154,8 +156,9 @@ export class RemoteImages {
     const type = String(headers["content-type"] ?? "image/*").toLowerCase();
     const length = Number(headers["content-length"] ?? 0);
     const isTransient = statusCode >= 500 || statusCode === TOO_MANY_REQUESTS;
-    const isPicture = /^(image\/|application\/octet-stream)/.test(type);
-    if (statusCode !== 200 || !isPicture || length > max) {
+    // Stores of files often know no type (S3 says binary/octet-stream): the bytes tell. A page is an answer of another kind.
+    const isPage = /^(text\/html|application\/(xhtml|json|ld\+json))/.test(type);
+    if (statusCode !== 200 || isPage || length > max) {
       body.on("error", () => undefined).destroy();
       if (isTransient) {
         throw new TransientFault(`HTTP ${statusCode}`);
@@ -217,7 +220,8 @@ function checkedUrl(text: string, url: string, base?: URL): URL {
 }
 
 function refused(url: string, reason: string): AppError {
-  return new AppError("FETCH_REFUSED", { url, reason });
+  const shown = url.length > MAX_SHOWN ? `${url.slice(0, MAX_SHOWN)}…` : url;
+  return new AppError("FETCH_REFUSED", { url: shown, reason });
 }
 
 function faultOf(error: unknown): string {

@@ -130,7 +130,8 @@ function bareDelimiter(text: string, numColumns: number): string {
 function firstRecord(text: string, delimiter: string): string[] {
   const options = { delimiter, to: 1, relax_quotes: true, relax_column_count: true, bom: true };
   try {
-    return (parse(text, { ...options, skip_empty_lines: true }) as string[][]).at(0) ?? [];
+    const records: string[][] = parse(text, { ...options, skip_empty_lines: true });
+    return records.at(0) ?? [];
   } catch {
     return [];
   }

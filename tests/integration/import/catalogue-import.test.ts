@@ -432,8 +432,8 @@ describeOnEveryDatabase("CatalogueImportService", open => {
 
     it("wants at least one file, of a kind it knows", async () => {
       expect(() => new CatalogueSource({})).toThrow("--items or --interactions must be given");
-      const xls = new CatalogueSource({ items: write("items.xls", "x") });
-      await expect(service.run(xls)).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+      const xls = new CatalogueSource({ items: write("items.xlsx", "PK\u0003\u0004") });
+      await expect(service.run(xls)).rejects.toMatchObject({ code: "FILE_MALFORMED" });
       const lost = new CatalogueSource({
         items: write("i.csv", "id,title\n"),
         images: join(home, "no"),

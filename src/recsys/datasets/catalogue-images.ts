@@ -1,0 +1,146 @@
+/**
+ * @file Where an item's image comes from: an address, or a file in the folder of images, named in the catalogue or by the
+ * item's id. Names are compared in one Unicode form (NFC) and with `/` for `\`.
+ */
+import { realpath, stat } from "node:fs/promises";
+import { basename, extname, isAbsolute, join, relative, resolve, sep } from "node:path";
+import type { ImageSource, NewItemImage } from "../../db/items.repository.js";
+import { AppError } from "../../errors/app-error.js";
+import { readPicture, storedImage } from "./import-parts.js";
+import type { PrepareContext } from "./import-source.js";
+import type { ImageCells } from "./item-row.js";
+import { RemoteImages, type RemoteImageOptions } from "./remote-image.js";
+import { listPictures } from "./source-files.js";
+
+export class CatalogueImages {
+  /** Plain path, or file name, or name without ending -> path in the folder; null if several files have the name. */
+  private readonly byPath = new Map<string, string>();
+  private readonly byName = new Map<string, string | null>();
+  private readonly byStem = new Map<string, string | null>();
+  private readonly remote: RemoteImages;
+
+  /** @param names the images of the folder; none if only paths that the catalogue names are read. */
+  constructor(
+    private readonly folder: string,
+    names: readonly string[],
+    remote?: RemoteImageOptions,
+  ) {
+    for (const name of names) {
+      const path = plainPath(name);
+      const file = basename(path);
+      this.byPath.set(path, name);
+      addOnce(this.byName, file, name);
+      addOnce(this.byStem, basename(file, extname(file)), name);
+    }
+    this.remote = new RemoteImages(remote);
+  }
+
+  /** @param listed the folder, if its images are also found by name; default: only by path, below `folder`. */
+  static async open(
+    folder: string,
+    listed: string | undefined,
+    remote?: RemoteImageOptions,
+  ): Promise<CatalogueImages> {
+    return new CatalogueImages(
+      folder,
+      listed === undefined ? [] : await listPictures(listed),
+      remote,
+    );
+  }
+
+  /** What may be the item's image, the best first: what the catalogue names, else the file named by the item's id. */
+  candidates({ itemId, images }: ImageCells): string[] {
+    const byId = this.byStem.get(plainPath(itemId));
+    return images.length > 0 ? images.map(image => this.source(image)) : byId ? [byId] : [];
+  }
+
+  /** Where the item's image comes from, and in which version; null if that cannot be told. */
+  async sourceOf(itemId: string, candidates: readonly string[]): Promise<ImageSource | null> {
+    const [source] = candidates;
+    const sourceVersion = await this.versionOf(source).catch(() => undefined);
+    return sourceVersion === undefined ? null : { itemId, source, sourceVersion };
+  }
+
+  /** Stores the first image that can be read. @throws AppError of the first, if none can. */
+  async store(
+    itemId: string,
+    candidates: readonly string[],
+    { blobs, signal }: PrepareContext,
+  ): Promise<NewItemImage> {
+    let first: AppError | null = null;
+    for (const source of candidates) {
+      try {
+        const sourceVersion = await this.versionOf(source);
+        const bytes = isAddress(source)
+          ? await this.remote.fetch(source, signal)
+          : await readPicture(await this.pathOf(source));
+        return { ...(await storedImage(itemId, bytes, { source, blobs })), sourceVersion };
+      } catch (error) {
+        if (!(error instanceof AppError)) {
+          throw error;
+        }
+        first ??= error;
+      }
+    }
+    throw first ?? new AppError("FILE_NOT_FOUND", { path: this.folder });
+  }
+
+  /** The path of a file that is in the folder, also when links are followed. @throws AppError `FETCH_REFUSED`, `FILE_NOT_FOUND` */
+  async pathOf(path: string): Promise<string> {
+    const given = resolve(this.folder, path);
+    const real = await realpath(given).catch(() => null);
+    const root = await realpath(this.folder);
+    for (const [from, to] of [
+      [resolve(this.folder), given],
+      [root, real ?? root],
+    ]) {
+      const way = relative(from, to);
+      if (path.includes("\0") || way === ".." || way.startsWith(`..${sep}`) || isAbsolute(way)) {
+        const reason = "it leads out of the folder of pictures";
+        throw new AppError("FETCH_REFUSED", { url: path, reason });
+      }
+    }
+    if (real === null) {
+      throw new AppError("FILE_NOT_FOUND", { path: join(this.folder, path) });
+    }
+    return real;
+  }
+
+  /** Size and time of an image's file; null for an address, which is asked once. */
+  private async versionOf(source: string): Promise<string | null> {
+    if (isAddress(source)) {
+      return null;
+    }
+    const { size, mtimeMs } = await stat(await this.pathOf(source));
+    return `${size}:${mtimeMs}`;
+  }
+
+  /** An address, or a path in the folder. */
+  private source(image: string): string {
+    if (image.startsWith("//")) {
+      return `https:${image}`;
+    }
+    const path = plainPath(image);
+    const known = this.byPath.get(path);
+    if (known !== undefined || isAddress(image)) {
+      return known ?? image;
+    }
+    const leadsOut = isAbsolute(path) || path.split("/").includes("..");
+    const name = basename(path);
+    const named = leadsOut ? null : (this.byName.get(name) ?? this.byStem.get(name));
+    return named ?? (this.byPath.size > 0 || leadsOut ? image : path);
+  }
+}
+
+/** Whether an image is at an address, perhaps one that may not be fetched. A single letter is a drive of Windows. */
+export function isAddress(image: string): boolean {
+  return /^[a-z][a-z0-9+.-]+:/i.test(image);
+}
+
+function plainPath(path: string): string {
+  return path.normalize("NFC").replaceAll("\\", "/").replace(/^\.\//, "");
+}
+
+function addOnce(map: Map<string, string | null>, key: string, name: string): void {
+  map.set(key, map.has(key) ? null : name);
+}

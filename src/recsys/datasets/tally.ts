@@ -1,0 +1,30 @@
+/** @file Counts things of one kind, and remembers the first of each. */
+
+export interface TallyLine {
+  kind: string;
+  count: number;
+  /** The first of this kind. */
+  first: readonly string[];
+}
+
+/** Of each kind so many are remembered. */
+const NUM_REMEMBERED = 10;
+
+export class Tally {
+  private readonly found = new Map<string, { count: number; first: string[] }>();
+
+  add(kind: string, one: string): void {
+    const { count, first } = this.found.get(kind) ?? { count: 0, first: [] };
+    if (first.length < NUM_REMEMBERED) {
+      first.push(one);
+    }
+    this.found.set(kind, { count: count + 1, first });
+  }
+
+  /** The most frequent kinds first. */
+  lines(): TallyLine[] {
+    return Array.from(this.found, ([kind, line]) => ({ kind, ...line })).sort(
+      (a, b) => b.count - a.count,
+    );
+  }
+}

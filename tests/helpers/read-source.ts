@@ -1,0 +1,46 @@
+/** @file What a source's files hold, without a database: its rows as the import would store them, and those it refuses. */
+import type { NewInteraction } from "../../src/db/interactions.repository.js";
+import type { NewItem } from "../../src/db/items.repository.js";
+import { AppError } from "../../src/errors/app-error.js";
+import type { CatalogueSource } from "../../src/recsys/datasets/catalogue.js";
+import { RowFault } from "../../src/recsys/datasets/import-source.js";
+
+export interface ReadSource {
+  items: NewItem[];
+  interactions: NewInteraction[];
+  /** Item id -> where its image may come from, the best first. */
+  images: Record<string, readonly string[]>;
+  /** `[line, reason]` of the rows of items and interactions that are refused. */
+  rejected: [number, string][];
+}
+
+export async function readSource(source: CatalogueSource): Promise<ReadSource> {
+  const read: ReadSource = { items: [], interactions: [], images: {}, rejected: [] };
+  const context = { blobs: null as never, signal: new AbortController().signal };
+  for (const part of await source.parts()) {
+    for await (const row of part.read()) {
+      if (part.name === "images") {
+        const { itemId, candidates } = row.value as { itemId: string; candidates: string[] };
+        read.images[itemId] = candidates;
+        continue;
+      }
+      try {
+        if (row.fault !== null) {
+          throw new RowFault(row.fault);
+        }
+        const stored = await part.prepare(row.value, context);
+        if (part.name === "items") {
+          read.items.push(stored as NewItem);
+        } else {
+          read.interactions.push(stored as NewInteraction);
+        }
+      } catch (error) {
+        if (!(error instanceof RowFault || error instanceof AppError)) {
+          throw error;
+        }
+        read.rejected.push([row.line, error.message]);
+      }
+    }
+  }
+  return read;
+}
