@@ -53,9 +53,11 @@ export async function run() {
     importsFolder: join(home, "imports"),
   };
   const server = await createServer({
-    schema: await createSchema(services),
-    createContext: createContextFactory(services),
-    images: { find: async () => null },
+    plugin: {
+      schema: await createSchema(services, console.error),
+      createContext: createContextFactory(services),
+      handleImage: async () => new Response(null, { status: 404 }),
+    },
     probes: { ping: async () => undefined },
     config: { host: "127.0.0.1", port: 0, publicUrl: "", corsOrigins: [] },
     logger: pino({ level: "error" }),

@@ -1,10 +1,8 @@
 /** @file `vitrine serve` answers the API (and runs jobs, unless told not to); `vitrine worker` only runs jobs. */
 import { once } from "node:events";
 import { Command } from "commander";
-import { resizeForServing } from "../db/image-codec.js";
 import { createPlugin, type Plugin } from "../plugin/create-plugin.js";
 import { createServer, type Server } from "../server/create-server.js";
-import { ServedImages } from "../server/served-images.js";
 import type { CliContext, OpenedContext } from "./cli-context.js";
 
 /** Resolves when the process is told to stop. */
@@ -17,19 +15,13 @@ export async function untilAborted(signal: AbortSignal): Promise<void> {
 /** The API over a plugin. */
 export function startServer(
   { db, config, logger }: OpenedContext,
-  { schema, createContext, services }: Plugin,
+  plugin: Plugin,
 ): Promise<Server> {
-  const { blobs, catalog, index, rankers } = services;
+  const { index, rankers } = plugin.services;
   return createServer({
-    schema,
-    createContext,
+    plugin,
     config,
     logger,
-    images: new ServedImages({
-      find: async hash => (await catalog.findBlobs([hash]))[0] ?? null,
-      blobs,
-      resize: resizeForServing,
-    }),
     probes: {
       ping: () => db.pool.query("SELECT 1"),
       missing: async () => [

@@ -5,8 +5,17 @@ import { requireViewer, type RequestContext } from "../resolvers/context.js";
 import { createLoaders } from "../resolvers/loaders.js";
 import type { ApiServices } from "../resolvers/services.js";
 
-/** @param authorization the `Authorization` header, or what a websocket sent in its place */
-export type CreateContext = (authorization: string | undefined) => Promise<RequestContext>;
+/** Who calls: an `Authorization` header (or what a websocket sent in its place), or whom the host has made out itself. */
+export type Caller = string | null | undefined | { readonly viewer: Viewer | null };
+
+/**
+ * Makes the context of one request; never use one for two, since its loaders remember what they read.
+ *
+ * Bad credentials are no error here but where a field needs good ones.
+ *
+ * @throws AppError `DATABASE_UNREACHABLE`
+ */
+export type CreateContext = (caller?: Caller) => Promise<RequestContext>;
 
 export function createContextFactory({
   access,
@@ -14,8 +23,11 @@ export function createContextFactory({
   rankChanges,
   jobs,
 }: Pick<ApiServices, "access" | "catalog" | "rankChanges" | "jobs">): CreateContext {
-  return async authorization => {
-    const { viewer, refusal } = await identify(access, authorization);
+  return async caller => {
+    const { viewer, refusal } =
+      typeof caller === "object" && caller !== null
+        ? { viewer: caller.viewer, refusal: null }
+        : await identify(access, caller);
     const context: RequestContext = {
       viewer,
       refusal,
@@ -32,7 +44,7 @@ export function createContextFactory({
 /** Bad credentials are kept for the first field that needs good ones, so that `health` answers anybody. */
 async function identify(
   access: Pick<ApiServices["access"], "authenticate">,
-  authorization: string | undefined,
+  authorization: string | null | undefined,
 ): Promise<{ viewer: Viewer | null; refusal: AppError | null }> {
   try {
     return { viewer: await access.authenticate(authorization), refusal: null };

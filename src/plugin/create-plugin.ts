@@ -1,9 +1,13 @@
 /** @file Everything a host needs to serve Vitrine: a schema, a context for each request, pictures, and a worker. */
-import type { GraphQLSchema } from "graphql";
+import type { GraphQLFormattedError, GraphQLSchema } from "graphql";
+import { resizeForServing } from "../db/image-codec.js";
 import { createContextFactory, type CreateContext } from "./context.js";
 import { createSchema } from "./create-schema.js";
 import { createServices, type Services, type ServicesOptions } from "./create-services.js";
 import { createWorker } from "./create-worker.js";
+import { createFormatError, logFault } from "./format-error.js";
+import { createImageHandler, type HandleImage } from "./handle-image.js";
+import { ServedImages } from "./served-images.js";
 
 /** How often a serving process takes up what other processes indexed. */
 const SYNC_INTERVAL_MS = 5_000;
@@ -11,6 +15,8 @@ const SYNC_INTERVAL_MS = 5_000;
 export interface Plugin {
   readonly schema: GraphQLSchema;
   readonly createContext: CreateContext;
+  readonly handleImage: HandleImage;
+  readonly formatError: (formatted: GraphQLFormattedError, error: unknown) => GraphQLFormattedError;
   readonly services: Services;
   /** Undoes everything in reverse order; the database stays open. Jobs in hand are finished or given back. */
   close(): Promise<void>;
@@ -34,10 +40,19 @@ export async function createPlugin(options: PluginOptions): Promise<Plugin> {
       logger.error({ err: error }, "the caption index could not be brought up to date");
     });
   }, SYNC_INTERVAL_MS).unref();
+  const log = logFault(logger);
+  const { blobs, catalog } = services;
+  const images = new ServedImages({
+    find: async hash => (await catalog.findBlobs([hash]))[0] ?? null,
+    blobs,
+    resize: resizeForServing,
+  });
   return {
     services,
-    schema: await createSchema(services),
+    schema: await createSchema(services, log),
     createContext: createContextFactory(services),
+    handleImage: createImageHandler(images, log),
+    formatError: createFormatError(log),
     async close() {
       clearInterval(syncing);
       await worker?.stop();

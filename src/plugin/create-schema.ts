@@ -29,6 +29,7 @@ import type { ApiServices } from "../resolvers/services.js";
 import { StartJobResolver } from "../resolvers/start-job.resolver.js";
 import { InteractionResolver, UserResolver } from "../resolvers/user.resolver.js";
 import { checkAccess } from "./auth.js";
+import { guardSchema } from "./guard-schema.js";
 
 /** Subscriptions read what they tell from the services; type-graphql asks for this all the same. */
 const noPubSub: PubSub = {
@@ -38,8 +39,15 @@ const noPubSub: PubSub = {
   },
 };
 
-/** Makes every resolver by hand, so that no dependency is injected by a decorator. */
-export async function createSchema(services: ApiServices): Promise<GraphQLSchema> {
+/**
+ * Makes every resolver by hand, so that no dependency is injected by a decorator.
+ *
+ * @param log is given the errors that clients are not told
+ */
+export async function createSchema(
+  services: ApiServices,
+  log: (error: unknown) => void,
+): Promise<GraphQLSchema> {
   const { access, catalog, personalization, publicUrl } = services;
   const resolvers = [
     new ApiKeyResolver(access),
@@ -77,5 +85,5 @@ export async function createSchema(services: ApiServices): Promise<GraphQLSchema
     skipCheck: true, // it wants graphql 16.12, and runs with the 16.11 that the package allows (embedding.test.ts)
     validate: false, // arguments are checked where they are used, with the error catalogue's codes
   });
-  return lexicographicSortSchema(schema);
+  return guardSchema(lexicographicSortSchema(schema), log);
 }

@@ -1,87 +1,103 @@
-/** @file How much one request may ask for, before anything is read for it. The same limits hold over HTTP and websockets. */
-import { ApolloArmor } from "@escape.tech/graphql-armor";
+/** @file How much one request may ask for, before anything is read for it. The same limits hold in every host. */
 import {
   type DocumentNode,
   GraphQLError,
   type GraphQLSchema,
   Kind,
-  type ValidationContext,
-  type ValidationRule,
+  type OperationDefinitionNode,
+  validate,
   visit,
 } from "graphql";
 import complexity from "graphql-query-complexity/cjs";
 import { AppError } from "../errors/app-error.js";
 import { requireViewer, type RequestContext } from "../resolvers/context.js";
+import { limitRules, maxComplexity } from "./limit-rules.js";
 
 // Its ES module build would load a second copy of graphql; the other one has no named exports for Node.
 const { fieldExtensionsEstimator, getComplexity, simpleEstimator } = complexity;
 
-/** Words and signs of a document: 2,000 are a page of dense GraphQL. */
-export const maxTokens = 2_000;
-/** The deepest useful path, from a job to the attribution of an item its picture retrieved, has about ten steps. */
-const maxDepth = 14;
-const maxAliases = 30;
-const maxDirectives = 30;
-/** Fields answered: those of a page count once for each row it may have. A page of 100 items with 3 rank changes each is 2,400. */
-export const maxComplexity = 5_000;
-
-/** Rejections are reported as validation errors; thrown, as the library does by default, they would be masked. */
-const reported = {
-  propagateOnRejection: false,
-  onReject: [
-    (context: ValidationContext | null, error: GraphQLError) => context?.reportError(error),
-  ],
-};
-
-/** Rules of depth, aliases and directives, for `validate()`. */
-export function limitRules(): ValidationRule[] {
-  return new ApolloArmor({
-    maxDepth: { n: maxDepth, ...reported },
-    maxAliases: { n: maxAliases, ...reported },
-    maxDirectives: { n: maxDirectives, ...reported },
-    maxTokens: { enabled: false }, // graphql-js counts them itself while it parses
-    costLimit: { enabled: false }, // the complexity below knows page sizes
-    blockFieldSuggestion: { enabled: false }, // the schema is public
-  }).protect().validationRules;
+/** A request whose document is valid. */
+export interface LimitedRequest {
+  document: DocumentNode;
+  operation: OperationDefinitionNode;
+  variables?: Record<string, unknown> | null;
 }
 
+/** Checks that were passed: of an operation alone, and of it in one execution. Nothing is checked twice. */
+const passed = new WeakMap<OperationDefinitionNode, WeakSet<object>>();
+
 /**
- * Checks what needs variables and the viewer, once the document is known to be valid.
+ * Checks the depth, aliases, directives and complexity of an operation, and its texts.
  *
- * @throws AppError `QUERY_TOO_COMPLEX`, `INVALID_ARGUMENT`, and `UNAUTHENTICATED` if an unknown caller wants the schema
- * @throws GraphQLError `BAD_USER_INPUT` if the variables do not fit
+ * @param execution an object that belongs to this execution alone; with the same one, the check passes at once
+ * @throws AppError `QUERY_TOO_COMPLEX`, `INVALID_ARGUMENT`
+ * @throws GraphQLError `GRAPHQL_VALIDATION_FAILED`; `BAD_USER_INPUT` if the variables do not fit
  */
-export function assertAffordable(
+export function assertWithinLimits(
   schema: GraphQLSchema,
-  request: {
-    document: DocumentNode;
-    operationName?: string | null;
-    variables?: Record<string, unknown> | null;
-  },
-  context: RequestContext,
+  request: LimitedRequest,
+  execution: object,
 ): void {
-  if (hasNul(request)) {
+  if (isWithinLimits(request, execution)) {
+    return;
+  }
+  const { document, operation, variables } = request;
+  let executed = passed.get(operation);
+  if (!executed) {
+    const [fault] = validate(schema, document, limitRules());
+    if (fault as GraphQLError | undefined) {
+      const { message, nodes } = fault;
+      throw new GraphQLError(message, { nodes, extensions: { code: "GRAPHQL_VALIDATION_FAILED" } });
+    }
+  }
+  if (hasNul({ document, variables })) {
     const problem = "must not hold the character U+0000, which Postgres cannot store";
     throw new AppError("INVALID_ARGUMENT", { argument: "a text of the request", problem });
-  }
-  if (asksForSchema(request.document)) {
-    requireViewer(context); // the schema is no secret, but reading it costs as much as a page
   }
   const got = complexityOf(schema, request);
   if (got > maxComplexity) {
     throw new AppError("QUERY_TOO_COMPLEX", { got, max: maxComplexity });
   }
+  if (!executed) {
+    executed = new WeakSet();
+    passed.set(operation, executed);
+  }
+  executed.add(execution);
+}
+
+/** Whether {@link assertWithinLimits} has passed the operation in this execution. */
+export function isWithinLimits(
+  { operation }: Pick<LimitedRequest, "operation">,
+  execution: object,
+): boolean {
+  return passed.get(operation)?.has(execution) ?? false;
+}
+
+/**
+ * Checks a request before it is executed, for hosts that can: the answer then is one error, without data.
+ *
+ * @throws as {@link assertWithinLimits}, and AppError `UNAUTHENTICATED` if an unknown caller wants the schema
+ */
+export function assertAffordable(
+  schema: GraphQLSchema,
+  request: LimitedRequest,
+  context: RequestContext,
+): void {
+  if (asksForSchema(request.document)) {
+    requireViewer(context); // the schema is no secret, but reading it costs as much as a page
+  }
+  assertWithinLimits(schema, request, context);
 }
 
 function complexityOf(
   schema: GraphQLSchema,
-  { document, operationName, variables }: Parameters<typeof assertAffordable>[1],
+  { document, operation, variables }: LimitedRequest,
 ): number {
   try {
     return getComplexity({
       schema,
       query: document,
-      operationName: operationName ?? undefined,
+      operationName: operation.name?.value,
       variables: variables ?? undefined,
       estimators: [fieldExtensionsEstimator(), simpleEstimator({ defaultComplexity: 1 })],
     });

@@ -1,14 +1,47 @@
-/** @file GraphQL over HTTP: Apollo with our limits, errors and status codes. */
-import { ApolloServer, type ApolloServerPlugin } from "@apollo/server";
+/** @file GraphQL over HTTP: Apollo Server with our limits, errors and status codes. */
+import {
+  ApolloServer,
+  type ApolloServerOptionsWithSchema,
+  type ApolloServerPlugin,
+} from "@apollo/server";
 import {
   ApolloServerPluginCacheControlDisabled,
   ApolloServerPluginLandingPageDisabled,
 } from "@apollo/server/plugin/disabled";
-import type { GraphQLSchema } from "graphql";
+import type { GraphQLFormattedError, GraphQLSchema } from "graphql";
 import type { Logger } from "pino";
-import { createFormatError, statusOf } from "../plugin/format-error.js";
-import { assertAffordable, limitRules, maxTokens } from "../plugin/limits.js";
+import { createFormatError, logFault, statusOf } from "../plugin/format-error.js";
+import { limitRules, maxTokens } from "../plugin/limit-rules.js";
+import { assertAffordable } from "../plugin/limits.js";
 import type { RequestContext } from "../resolvers/context.js";
+
+/** The parts of a `Plugin` that Apollo Server is given. */
+export interface ApolloParts {
+  schema: GraphQLSchema;
+  formatError: (formatted: GraphQLFormattedError, error: unknown) => GraphQLFormattedError;
+}
+
+/**
+ * What a host gives its own `new ApolloServer(…)`: answers then have the limits, codes and status codes of `vitrine serve`.
+ *
+ * Introspection is on, for callers with credentials. Persisted queries are refused with Apollo's own code
+ * `PERSISTED_QUERY_NOT_SUPPORTED`, after which clients send the whole query: their documents would fill a cache.
+ */
+export function apolloOptions({
+  schema,
+  formatError,
+}: ApolloParts): ApolloServerOptionsWithSchema<RequestContext> {
+  return {
+    schema,
+    introspection: true, // `assertAffordable` keeps it from unknown callers
+    includeStacktraceInErrorResponses: false,
+    persistedQueries: false,
+    parseOptions: { maxTokens },
+    validationRules: limitRules(),
+    formatError,
+    plugins: [affordability, statusCodes],
+  };
+}
 
 /** An Apollo server that is not started yet. */
 export function createApollo(
@@ -16,23 +49,15 @@ export function createApollo(
   logger: Logger,
   plugins: readonly ApolloServerPlugin<RequestContext>[] = [],
 ): ApolloServer<RequestContext> {
+  const options = apolloOptions({ schema, formatError: createFormatError(logFault(logger)) });
   return new ApolloServer<RequestContext>({
-    schema,
+    ...options,
     logger,
-    introspection: true, // `assertAffordable` keeps it from unknown callers
-    includeStacktraceInErrorResponses: false,
-    persistedQueries: false, // clients' documents would fill the cache
     stopOnTerminationSignals: false, // the process stops its parts in order
-    parseOptions: { maxTokens },
-    validationRules: limitRules(),
-    formatError: createFormatError(error => {
-      logger.error({ err: error }, "a request failed unexpectedly");
-    }),
     plugins: [
       ApolloServerPluginCacheControlDisabled(),
       ApolloServerPluginLandingPageDisabled(), // it loads its page from the internet
-      affordability,
-      statusCodes,
+      ...(options.plugins ?? []),
       ...plugins,
     ],
   });
@@ -41,9 +66,11 @@ export function createApollo(
 const affordability: ApolloServerPlugin<RequestContext> = {
   async requestDidStart() {
     return {
-      async didResolveOperation({ schema, document, operationName, request, contextValue }) {
-        const { variables } = request;
-        assertAffordable(schema, { document, operationName, variables }, contextValue);
+      async didResolveOperation({ schema, document, operation, request, contextValue }) {
+        if (operation) {
+          const { variables } = request;
+          assertAffordable(schema, { document, operation, variables }, contextValue);
+        }
       },
     };
   },

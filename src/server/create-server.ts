@@ -1,33 +1,23 @@
 /** @file The HTTP process: GraphQL, websockets, pictures and probes behind one port. */
-import { fastifyApolloHandler } from "@as-integrations/fastify";
 import cors from "@fastify/cors";
 import helmet from "@fastify/helmet";
-import websocket from "@fastify/websocket";
 import Fastify, {
   type FastifyBaseLogger,
   type FastifyError,
   type FastifyInstance,
   LogController,
 } from "fastify";
-import type { GraphQLSchema } from "graphql";
 import type { Logger } from "pino";
 import type { Config } from "../config/config.js";
 import { AppError } from "../errors/app-error.js";
-import type { CreateContext } from "../plugin/context.js";
-import { createApollo } from "./create-apollo.js";
+import { bodyLimitBytes, fastifyVitrine, type FastifyVitrineOptions } from "./fastify-plugin.js";
 import { healthRoutes, type Probes } from "./health-routes.js";
-import { imageRoutes } from "./image-routes.js";
-import type { ServedImages } from "./served-images.js";
-import { createWebsocketHandler } from "./websocket.js";
 
-const bodyLimitBytes = 2 ** 20;
 /** How long requests in hand may take to end when the server closes. */
 const closeTimeoutMs = 10_000;
 
 export interface ServerOptions {
-  schema: GraphQLSchema;
-  createContext: CreateContext;
-  images: ServedImages;
+  plugin: FastifyVitrineOptions["plugin"];
   probes: Probes;
   config: Pick<Config, "host" | "port" | "publicUrl" | "corsOrigins">;
   logger: Logger;
@@ -42,7 +32,7 @@ export interface Server {
 
 /** Listens, once everything that it serves is in place. */
 export async function createServer(options: ServerOptions): Promise<Server> {
-  const { schema, createContext, images, probes, config, logger } = options;
+  const { plugin, probes, config, logger } = options;
   const loggerInstance: FastifyBaseLogger = logger;
   const app = Fastify({
     loggerInstance,
@@ -57,20 +47,9 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     allowedHeaders: ["authorization", "content-type", "apollo-require-preflight"],
     maxAge: 86_400,
   });
-  await app.register(websocket, { options: { maxPayload: bodyLimitBytes } });
   answerFaults(app, logger);
 
-  const apollo = createApollo(schema, logger);
-  await apollo.start();
-  const handler = fastifyApolloHandler(apollo, {
-    context: ({ headers }) => createContext(headers.authorization),
-  });
-  await app.register(async scope => {
-    const wsHandler = createWebsocketHandler(schema, createContext, logger);
-    scope.route({ method: "GET", url: "/graphql", handler, wsHandler });
-    scope.route({ method: "POST", url: "/graphql", handler });
-  });
-  imageRoutes(app, images);
+  await app.register(fastifyVitrine, { plugin, logger });
   healthRoutes(app, probes, () => `${url}/graphql`);
 
   const address = await app.listen({ host: config.host, port: config.port });
@@ -83,7 +62,6 @@ export async function createServer(options: ServerOptions): Promise<Server> {
       }, closeTimeoutMs);
       await app.close();
       clearTimeout(impatience);
-      await apollo.stop();
     },
   };
 }
@@ -105,8 +83,8 @@ function answerFaults(app: FastifyInstance, logger: Logger): void {
       if (error.status >= 500) {
         logger.error({ err: error }, "a request failed");
       }
-      const { message, code, details, status } = error;
-      return reply.code(status).send({ errors: [{ message, extensions: { code, details } }] });
+      const { message, extensions, status } = error;
+      return reply.code(status).send({ errors: [{ message, extensions }] });
     }
     const status = error.statusCode ?? 500;
     if (status < 500) {

@@ -2,6 +2,7 @@
 import type { WebsocketHandler } from "@fastify/websocket";
 import {
   type DocumentNode,
+  getOperationAST,
   GraphQLError,
   type GraphQLSchema,
   parse,
@@ -11,8 +12,9 @@ import {
 import { makeHandler } from "graphql-ws/use/@fastify/websocket";
 import type { Logger } from "pino";
 import type { CreateContext } from "../plugin/context.js";
-import { createFormatError } from "../plugin/format-error.js";
-import { assertAffordable, limitRules, maxTokens } from "../plugin/limits.js";
+import { createFormatError, logFault } from "../plugin/format-error.js";
+import { limitRules, maxTokens } from "../plugin/limit-rules.js";
+import { assertAffordable } from "../plugin/limits.js";
 
 interface ConnectionParams extends Record<string, unknown> {
   authorization?: unknown;
@@ -26,9 +28,7 @@ export function createWebsocketHandler(
   createContext: CreateContext,
   logger: Logger,
 ): WebsocketHandler {
-  const formatError = createFormatError(error => {
-    logger.error({ err: error }, "a websocket operation failed unexpectedly");
-  });
+  const formatError = createFormatError(logFault(logger));
   const format = (error: GraphQLError) => formatError(error.toJSON(), error);
   const rules = [...specifiedRules, ...limitRules()];
 
@@ -52,7 +52,13 @@ export function createWebsocketHandler(
           return faults.map(fault => coded(fault, "GRAPHQL_VALIDATION_FAILED"));
         }
         const contextValue = await createContext(authorizationOf(connectionParams, extra));
-        assertAffordable(schema, { document, operationName, variables }, contextValue);
+        const operation = getOperationAST(document, operationName);
+        if (!operation) {
+          throw new GraphQLError("The document has no such operation", {
+            extensions: { code: "OPERATION_RESOLUTION_FAILURE" },
+          });
+        }
+        assertAffordable(schema, { document, operation, variables }, contextValue);
         return { schema, document, operationName, variableValues: variables, contextValue };
       } catch (error) {
         return [wrapped(error)];

@@ -22,6 +22,7 @@ import { AppError } from "../../../src/errors/app-error.js";
 import { summarizeRankChanges } from "../../../src/ml/metrics/rank-change.js";
 import { createContextFactory } from "../../../src/plugin/context.js";
 import { createSchema } from "../../../src/plugin/create-schema.js";
+import { logFault } from "../../../src/plugin/format-error.js";
 import { AccessService } from "../../../src/recsys/access/access.service.js";
 import { ShopperTokens } from "../../../src/recsys/access/shopper-tokens.js";
 import type { PersonalizeOutcome } from "../../../src/recsys/generation/personalization.service.js";
@@ -164,7 +165,7 @@ export class Api {
   /** A server without HTTP, and a function that asks it. */
   async execute(): Promise<Execute> {
     const apollo: ApolloServer<RequestContext> = createApollo(
-      await createSchema(this.services),
+      await createSchema(this.services, logFault(this.logger())),
       this.logger(),
     );
     const createContext = createContextFactory(this.services);

@@ -8,28 +8,36 @@ import { WebSocket } from "undici";
 import { resizeForServing } from "../../../src/db/image-codec.js";
 import { createContextFactory } from "../../../src/plugin/context.js";
 import { createSchema } from "../../../src/plugin/create-schema.js";
+import { logFault } from "../../../src/plugin/format-error.js";
+import { createImageHandler, type HandleImage } from "../../../src/plugin/handle-image.js";
+import { ServedImages } from "../../../src/plugin/served-images.js";
 import { createServer, type Server } from "../../../src/server/create-server.js";
-import { ServedImages } from "../../../src/server/served-images.js";
 import { describeOnEveryDatabase } from "../../helpers/databases.js";
 import { Api } from "./api-fixture.js";
 
 describeOnEveryDatabase("the server", open => {
   let api: Api;
   let server: Server;
+  let handleImage: HandleImage;
   let missing: string[] = [];
   const clients: Client[] = [];
 
   beforeAll(async () => {
     api = await Api.create(await open());
     const { catalog } = api.services;
+    const images = new ServedImages({
+      find: async hash => (await catalog.findBlobs([hash]))[0] ?? null,
+      blobs: api.blobs,
+      resize: resizeForServing,
+    });
+    const log = logFault(api.logger());
+    handleImage = createImageHandler(images, log);
     server = await createServer({
-      schema: await createSchema(api.services),
-      createContext: createContextFactory(api.services),
-      images: new ServedImages({
-        find: async hash => (await catalog.findBlobs([hash]))[0] ?? null,
-        blobs: api.blobs,
-        resize: resizeForServing,
-      }),
+      plugin: {
+        schema: await createSchema(api.services, log),
+        createContext: createContextFactory(api.services),
+        handleImage,
+      },
       probes: { ping: () => api.db.prisma.$queryRaw`SELECT 1`, missing: async () => missing },
       config: { host: "127.0.0.1", port: 0, publicUrl: "", corsOrigins: ["https://shop.example"] },
       logger: api.logger(),
@@ -71,6 +79,33 @@ describeOnEveryDatabase("the server", open => {
     });
     expect((await fetch(`${server.url}/graphql?query={health}`)).status).toBe(400);
     expect((await fetch(`${server.url}/nothing`)).status).toBe(404);
+  });
+
+  it("refuses persisted queries so that clients send the whole query", async () => {
+    const persistedQuery = { version: 1, sha256Hash: "0".repeat(64) };
+    const response = await post({ extensions: { persistedQuery } });
+    const { errors } = (await response.json()) as { errors: { extensions: { code: string } }[] };
+    expect(errors[0].extensions.code).toBe("PERSISTED_QUERY_NOT_SUPPORTED");
+    expect(response.status).toBe(200); // as Apollo Client expects
+  });
+
+  it("refuses a subscription that is sent by plain POST", async () => {
+    const numLogged = api.logged.length;
+    const { id } = await api.services.jobs.request("INDEX", {});
+    const response = await post(
+      { query: `subscription { jobProgress(id: "${id}") { state } }` },
+      { authorization: `Bearer ${api.keys.ADMIN}` },
+    );
+    expect(response.status).toBe(400);
+    expect(await response.json()).toMatchObject({
+      errors: [
+        {
+          message: "Subscriptions are answered over websockets (graphql-transport-ws)",
+          extensions: { code: "BAD_REQUEST" },
+        },
+      ],
+    });
+    expect(api.logged).toHaveLength(numLogged);
   });
 
   it("lets the pages of named origins in, and no others", async () => {
@@ -161,6 +196,13 @@ describeOnEveryDatabase("the server", open => {
       });
     },
   );
+
+  it("reads pictures with GET alone", async () => {
+    const url = `${server.url}/images/${api.blobHash}`;
+    const response = await handleImage(new Request(url, { method: "POST" }));
+    expect(response.status).toBe(405);
+    expect(response.headers.get("allow")).toBe("GET, HEAD");
+  });
 
   it("knows no picture whose file is gone", async () => {
     const hash = await api.blobs.put(Buffer.from("soon gone"));

@@ -1,5 +1,5 @@
 import { describe, expect, it, jest } from "@jest/globals";
-import { ServedImages, type Variant } from "../../../src/server/served-images.js";
+import { ServedImages, type Variant } from "../../../src/plugin/served-images.js";
 
 function imagesMadeBy(resize: (bytes: Uint8Array, variant: Variant) => Promise<Buffer>) {
   return new ServedImages({

@@ -1,0 +1,60 @@
+/** @file The API as a fastify plugin: GraphQL over HTTP and websockets, and pictures. */
+import { fastifyApolloHandler } from "@as-integrations/fastify";
+import websocket from "@fastify/websocket";
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { GraphQLSchema } from "graphql";
+import type { Logger } from "pino";
+import type { CreateContext } from "../plugin/context.js";
+import type { HandleImage } from "../plugin/handle-image.js";
+import { createApollo } from "./create-apollo.js";
+import { createWebsocketHandler } from "./websocket.js";
+
+/** Largest request body and websocket message, in bytes. */
+export const bodyLimitBytes = 2 ** 20;
+
+export interface FastifyVitrineOptions {
+  /** What `createPlugin` gave. */
+  plugin: { schema: GraphQLSchema; createContext: CreateContext; handleImage: HandleImage };
+  /** Where faults go that clients are not told. */
+  logger: Logger;
+}
+
+/**
+ * Serves `/graphql` (POST, GET, websockets with `graphql-transport-ws`) and `/images/:hash`, below the prefix with which it
+ * is registered. With a prefix, `VITRINE_PUBLIC_URL` must end with it.
+ */
+export async function fastifyVitrine(
+  app: FastifyInstance,
+  { plugin, logger }: FastifyVitrineOptions,
+): Promise<void> {
+  const { schema, createContext, handleImage } = plugin;
+  if (!app.hasDecorator("websocketServer")) {
+    await app.register(websocket, { options: { maxPayload: bodyLimitBytes } });
+  }
+  const apollo = createApollo(schema, logger);
+  await apollo.start();
+  app.addHook("onClose", () => apollo.stop());
+  const handler = fastifyApolloHandler(apollo, {
+    context: ({ headers }) => createContext(headers.authorization),
+  });
+  await app.register(async scope => {
+    const wsHandler = createWebsocketHandler(schema, createContext, logger);
+    scope.route({ method: "GET", url: "/graphql", handler, wsHandler });
+    scope.route({ method: "POST", url: "/graphql", bodyLimit: bodyLimitBytes, handler });
+  });
+  app.route({
+    method: ["GET", "HEAD"],
+    url: "/images/:hash",
+    exposeHeadRoute: false,
+    handler: async (request, reply) => reply.send(await handleImage(webRequest(request))),
+  });
+}
+
+/** What the picture's handler reads of a request. */
+function webRequest({ headers, host, method, url }: FastifyRequest): Request {
+  const ifNoneMatch = headers["if-none-match"];
+  return new Request(new URL(url, `http://${host || "localhost"}`), {
+    method,
+    headers: ifNoneMatch === undefined ? {} : { "if-none-match": ifNoneMatch },
+  });
+}
