@@ -10,6 +10,7 @@ import {
   feedbackRules,
   feedbackSettings,
 } from "./feedback-rules.js";
+import { defaultSeenRules, seenRulesSetting, type SeenRules } from "./seen-rules.js";
 
 const flag = z
   .enum(["0", "1", "false", "true"])
@@ -62,6 +63,8 @@ const environment = z.object({
    * the picture) or `auto` (the captioner's sentence where it agrees with the title); default auto.
    */
   VITRINE_CAPTIONS: z.enum(["text", "model", "auto"]).default("auto"),
+  /** Days for which recommendations leave an item out after a kind of interaction, such as `VIEW=0,CART=always`. */
+  VITRINE_SEEN_DAYS: seenRulesSetting.optional(),
   /** Threads that render pictures; default 1. */
   VITRINE_RENDER_THREADS: wholeNumber(1, 64).default(1),
   /** Cores one picture may use; default: one less than the machine has. */
@@ -98,6 +101,8 @@ export interface Config {
   /** Which interactions are choices, and how much each counts. */
   readonly feedback: FeedbackRules;
   readonly captions: "text" | "model" | "auto";
+  /** What recommendations leave out, unless a request says otherwise. */
+  readonly seen: SeenRules;
   readonly renderThreads: number;
   readonly onnxThreads: number;
   readonly runJobs: boolean;
@@ -157,6 +162,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     moderation: settings.VITRINE_MODERATION,
     feedback: feedbackRules(settings),
     captions: settings.VITRINE_CAPTIONS,
+    seen: settings.VITRINE_SEEN_DAYS ?? defaultSeenRules,
     renderThreads: settings.VITRINE_RENDER_THREADS,
     onnxThreads: settings.VITRINE_ONNX_THREADS ?? Math.max(1, availableParallelism() - 1),
     runJobs: settings.VITRINE_RUN_JOBS,

@@ -11,30 +11,67 @@ export interface NewInteraction {
   occurredAt: Date;
 }
 
+/** Which interactions of one user with one item. */
+export interface InteractionFilter {
+  userId: string;
+  itemId: string;
+  /** Default: all. */
+  kinds?: readonly InteractionKind[];
+  /** The earliest time; default: the first. */
+  since?: Date;
+  /** What is at this time or later is left; default: none is. */
+  before?: Date;
+}
+
 const STREAM_BATCH = 10_000;
 
 export class InteractionsRepository {
   constructor(private readonly prisma: PrismaTransaction) {}
 
   /**
-   * Adds interactions whose user and item exist. The same user, item, kind and time is the same interaction, and is added
-   * once.
+   * Adds interactions whose user and item exist. The same user, item, kind and time is the same interaction: it is added
+   * once, and the weight given last is its weight.
    *
-   * @returns how many were new.
+   * @returns how many were new or have another weight now.
    */
   insertMany(interactions: readonly NewInteraction[]): Promise<number> {
     const column = <Value>(value: (row: NewInteraction) => Value) => interactions.map(value);
     return this.prisma.$executeRaw`
-      INSERT INTO interactions (user_id, item_id, kind, weight, occurred_at)
-      SELECT user_id, item_id, kind::interaction_kind, weight, occurred_at::timestamptz
-      FROM unnest(
-        ${column(row => row.userId)}::text[],
-        ${column(row => row.itemId)}::text[],
-        ${column(row => row.kind)}::text[],
-        ${column(row => row.weight)}::float8[],
-        ${column(row => row.occurredAt.toISOString())}::text[]
-      ) AS given (user_id, item_id, kind, weight, occurred_at)
-      ON CONFLICT (user_id, item_id, kind, occurred_at) DO NOTHING`;
+      WITH given AS (
+        SELECT DISTINCT ON (user_id, item_id, kind, occurred_at) user_id, item_id, kind, weight, occurred_at, place
+        FROM (
+          SELECT user_id, item_id, kind::interaction_kind, weight::real, occurred_at::timestamptz, place
+          FROM unnest(
+            ${column(row => row.userId)}::text[],
+            ${column(row => row.itemId)}::text[],
+            ${column(row => row.kind)}::text[],
+            ${column(row => row.weight)}::float8[],
+            ${column(row => row.occurredAt.toISOString())}::text[]
+          ) WITH ORDINALITY AS rows (user_id, item_id, kind, weight, occurred_at, place)
+        ) AS typed
+        ORDER BY user_id, item_id, kind, occurred_at, place DESC
+      ), numbered AS MATERIALIZED (
+        SELECT nextval(pg_get_serial_sequence('interactions', 'id')) AS id, in_turn.*
+        FROM (SELECT * FROM given ORDER BY place) AS in_turn
+      )
+      INSERT INTO interactions (id, user_id, item_id, kind, weight, occurred_at)
+      SELECT id, user_id, item_id, kind, weight, occurred_at FROM numbered
+      ORDER BY user_id, item_id, kind, occurred_at
+      ON CONFLICT (user_id, item_id, kind, occurred_at) DO UPDATE SET weight = excluded.weight
+      WHERE interactions.weight <> excluded.weight`;
+  }
+
+  /** Removes what a user did with an item. @returns how many there were. */
+  async deleteMany({ before, itemId, kinds, since, userId }: InteractionFilter): Promise<number> {
+    const { count } = await this.prisma.interaction.deleteMany({
+      where: {
+        userId,
+        itemId,
+        kind: kinds && { in: [...kinds] },
+        occurredAt: { gte: since, lt: before },
+      },
+    });
+    return count;
   }
 
   /** The user's newest `limit` interactions in the order of time; those of one moment in the order they came in. */

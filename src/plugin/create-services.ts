@@ -73,7 +73,7 @@ export async function createServices({
   moderation = createModeration(config),
 }: ServicesOptions) {
   const { prisma, pool } = db;
-  const { feedback, home } = config;
+  const { feedback, home, seen } = config;
 
   // ── layer 1: storage and models ──
   const blobs = new BlobStore(home);
@@ -146,6 +146,7 @@ export async function createServices({
     rankers,
     users,
     feedback,
+    seen,
     interactions: {
       historyOf: (userId, limit) => interactions.historyOf(userId, limit),
       findPopularItems: () => rankingQueries.findPopularItems(),
@@ -250,7 +251,7 @@ export async function createServices({
       users,
       items,
       interactions,
-      onRecorded: userIds => {
+      onChanged: userIds => {
         recommendations.refresh(userIds).catch((error: unknown) => {
           logger.warn({ err: error }, "rankings could not be made anew; the next request will");
         });

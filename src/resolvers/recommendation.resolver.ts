@@ -17,11 +17,14 @@ import { PageArgs, pageComplexity, type PageInfo } from "../schema/connection.js
 import { type RecommendationSource } from "../schema/enums.js";
 import { Item } from "../schema/item.type.js";
 import {
+  DeleteInteractionsInput,
+  DeleteInteractionsPayload,
   InteractionInput,
   RecommendationArgs,
   RecommendationConnection,
   RecommendationEdge,
   RecordInteractionsPayload,
+  type SeenRuleInput,
   SimilarItemConnection,
   SimilarItemEdge,
 } from "../schema/recommendation.type.js";
@@ -73,6 +76,7 @@ export class RecommendationResolver {
     const page = recommendationList.request(args);
     const { items, source } = await this.services.recommendations.recommend(userId, page.end + 1, {
       excludeSeen: args.excludeSeen,
+      seen: args.seen ? seenRules(args.seen) : undefined,
       category: args.category,
       onlyAvailable: true,
     });
@@ -101,7 +105,7 @@ export class RecommendationResolver {
   @Authorized("SHOPPER")
   @Mutation(() => RecordInteractionsPayload, {
     description:
-      `Records up to ${maxInteractions} interactions. Recording one twice changes nothing. A row that cannot be ` +
+      `Records up to ${maxInteractions} interactions. Recording one twice changes nothing but its weight. A row that cannot be ` +
       "recorded is named in `rejected` and stops no other; a shopper may record their own only (`OTHER_USER`).",
   })
   recordInteractions(
@@ -119,6 +123,46 @@ export class RecommendationResolver {
     }
     return this.services.interactions.record(input);
   }
+
+  @Authorized("SHOPPER")
+  @Mutation(() => DeleteInteractionsPayload, {
+    description:
+      "Takes back what a shopper did with an item: recommendations and personalised images no longer build on it from the " +
+      "next request on, popularity within a minute. Deleting again deletes nothing. A shopper may delete their own only " +
+      "(`OTHER_USER`). Fails with `INVALID_ARGUMENT`.",
+  })
+  async deleteInteractions(
+    @Arg("input", () => DeleteInteractionsInput, { description: "Which ones." })
+    { before, itemId, kinds, since, userId }: DeleteInteractionsInput,
+    @Ctx() context: RequestContext,
+  ): Promise<DeleteInteractionsPayload> {
+    assertActsFor(requireViewer(context), userId);
+    const deleted = await this.services.interactions.remove({
+      userId,
+      itemId,
+      kinds: kinds ?? undefined,
+      since: since ?? undefined,
+      before: before ?? undefined,
+    });
+    return { deleted };
+  }
+}
+
+/** @throws AppError INVALID_ARGUMENT */
+function seenRules(
+  rules: readonly SeenRuleInput[],
+): Partial<Record<SeenRuleInput["kind"], number>> {
+  return Object.fromEntries(
+    rules.map(({ kind, days }) => {
+      if (days != null && !(days >= 0)) {
+        throw new AppError("INVALID_ARGUMENT", {
+          argument: "seen.days",
+          problem: `must be 0 or more, but got ${days}`,
+        });
+      }
+      return [kind, days ?? Infinity];
+    }),
+  );
 }
 
 /** Without the items that were deleted since the ranking was made. */

@@ -56,6 +56,7 @@ export interface ApiServices {
       k: number,
       options: {
         excludeSeen?: boolean;
+        seen?: Partial<Record<InteractionKind, number>>;
         category?: string | null;
         onlyAvailable?: boolean;
       },
@@ -85,7 +86,7 @@ export interface ApiServices {
         userId: string;
         itemId: string;
         kind: InteractionKind;
-        weight: number;
+        weight?: number | null;
         occurredAt: Date;
       }[],
     ): Promise<{
@@ -93,6 +94,14 @@ export interface ApiServices {
       duplicates: number;
       rejected: readonly { index: number; code: string; message: string }[];
     }>;
+    /** How many were removed. */
+    remove(filter: {
+      userId: string;
+      itemId: string;
+      kinds?: readonly InteractionKind[];
+      since?: Date;
+      before?: Date;
+    }): Promise<number>;
   };
   /** Where the API is reached from outside, without a slash at the end; empty for relative URLs. */
   publicUrl: string;

@@ -2,15 +2,36 @@ import { ArgsType, Field, Float, ID, InputType, Int, ObjectType } from "type-gra
 import type { InteractionKind as InteractionKindRow } from "../db/rows.js";
 import { PageArgs, PageInfo } from "./connection.js";
 import { InteractionKind, RecommendationSource } from "./enums.js";
-import { RowTime } from "./scalars.js";
+import { DateTime, RowTime } from "./scalars.js";
+
+@InputType({ description: "Interactions after which an item counts as seen." })
+export class SeenRuleInput {
+  @Field(() => InteractionKind, { description: "What the shopper did with it." })
+  kind!: InteractionKindRow;
+
+  @Field(() => Float, {
+    nullable: true,
+    description: "For so many days after it, 0 or more; default for ever.",
+  })
+  days?: number | null;
+}
 
 @ArgsType()
 export class RecommendationArgs extends PageArgs {
   @Field(() => Boolean, {
     defaultValue: true,
-    description: "Whether to leave out what the shopper interacted with.",
+    description: "Whether to leave out what the shopper has seen (`seen`).",
   })
   excludeSeen!: boolean;
+
+  @Field(() => [SeenRuleInput], {
+    nullable: true,
+    description:
+      "What counts as seen; kinds that are not named do not. Default: the shop's setting `VITRINE_SEEN_DAYS`, by which " +
+      "what was bought, liked or rated is left out for ever, what was put into the cart for 30 days, and what was viewed " +
+      "or clicked for 7.",
+  })
+  seen?: SeenRuleInput[] | null;
 
   @Field(() => String, {
     nullable: true,
@@ -81,15 +102,47 @@ export class InteractionInput {
   kind!: InteractionKindRow;
 
   @Field(() => Float, {
-    defaultValue: 1,
-    description: "Strength of the preference, 0 or more: the stars of a rating, else usually 1.",
+    nullable: true,
+    description:
+      "The value of a RATING, in the shop's scale; a RATING without it is rejected. For other kinds how often or how " +
+      "strongly, default 1; a LIKE of 0 takes the like back. 0 to 3.4e38.",
   })
-  weight!: number;
+  weight?: number | null;
 
   @Field(() => RowTime, {
     description: "When it was done. The same shopper, item, kind and time are one interaction.",
   })
   occurredAt!: Date;
+}
+
+@InputType({ description: "Which interactions of a shopper with an item to delete." })
+export class DeleteInteractionsInput {
+  @Field(() => ID, { description: "The shopper's id in the shop." })
+  userId!: string;
+
+  @Field(() => ID, { description: "The item's id in the shop." })
+  itemId!: string;
+
+  @Field(() => [InteractionKind], { nullable: true, description: "Only these kinds; default all." })
+  kinds?: InteractionKindRow[] | null;
+
+  @Field(() => DateTime, {
+    nullable: true,
+    description: "Only what was done at this time or later; default from the beginning.",
+  })
+  since?: Date | null;
+
+  @Field(() => DateTime, {
+    nullable: true,
+    description: "Only what was done before this time; default until now.",
+  })
+  before?: Date | null;
+}
+
+@ObjectType({ description: "What was deleted." })
+export class DeleteInteractionsPayload {
+  @Field(() => Int, { description: "Interactions that were deleted; 0 if there were none." })
+  deleted!: number;
 }
 
 @ObjectType({ description: "A row that was not recorded." })
@@ -106,10 +159,15 @@ export class RejectedInteraction {
 
 @ObjectType({ description: "What became of the rows." })
 export class RecordInteractionsPayload {
-  @Field(() => Int, { description: "Rows recorded now." })
+  @Field(() => Int, {
+    description: "Rows recorded now: new ones, and known ones whose weight is another.",
+  })
   accepted!: number;
 
-  @Field(() => Int, { description: "Rows that had been recorded before." })
+  @Field(() => Int, {
+    description:
+      "Rows that had been recorded before, or that a later row of the same call replaces.",
+  })
   duplicates!: number;
 
   @Field(() => [RejectedInteraction], { description: "Rows that cannot be recorded." })

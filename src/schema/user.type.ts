@@ -24,7 +24,7 @@ export class Interaction implements Pick<InteractionRow, "kind" | "weight" | "oc
   kind!: InteractionKindRow;
 
   @Field(() => Float, {
-    description: "Strength of the preference, 0 or more: the stars of a rating, else usually 1.",
+    description: "The value of a rating; else how often or how strongly, usually 1.",
   })
   weight!: number;
 

@@ -1,4 +1,5 @@
 /** @file A trained ranking model on disk: its weights, and which users and items its indices are. */
+import { createHash } from "node:crypto";
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { defaultFeedbackRules, type FeedbackRules } from "../../config/feedback-rules.js";
@@ -20,6 +21,8 @@ export interface RankerLineage {
   userIds: readonly string[];
   /** By user index: the different items the user had chosen when the model was trained. */
   numChosen: readonly number[];
+  /** By user index: {@link choicesHash} of these items. Absent from older versions. */
+  choicesHashes?: readonly string[];
   /** By item index. */
   itemIds: readonly string[];
 }
@@ -32,8 +35,16 @@ export interface LoadedRanker {
   itemIndexOf: ReadonlyMap<string, number>;
   userIndexOf: ReadonlyMap<string, number>;
   numChosen: readonly number[];
+  /** Whether the user had chosen exactly these items when it was trained; of an older version, whether as many or more. */
+  hadChosen(userIndex: number, itemIds: readonly string[]): boolean;
   /** What counted as chosen when it was trained. */
   feedback: FeedbackRules;
+}
+
+/** Of what a user chose, in any order. */
+export function choicesHash(itemIds: readonly string[]): string {
+  const content = JSON.stringify([...itemIds].sort());
+  return createHash("sha256").update(content).digest("base64").slice(0, 16);
 }
 
 const LINEAGE_FILE = "lineage.json";
@@ -63,7 +74,7 @@ export async function loadRanker(directory: string): Promise<LoadedRanker> {
   } catch {
     throw malformed("it is not JSON");
   }
-  const { versionId, userIds, itemIds, numChosen, config } = lineage;
+  const { choicesHashes, versionId, userIds, itemIds, numChosen, config } = lineage;
   if (itemIds?.length !== model.numItems || userIds?.length !== model.numUsers) {
     throw malformed(`it is not of a model of ${model.numUsers} users and ${model.numItems} items`);
   }
@@ -72,6 +83,10 @@ export async function loadRanker(directory: string): Promise<LoadedRanker> {
     model,
     itemIds,
     numChosen,
+    hadChosen: (userIndex, chosen) =>
+      choicesHashes
+        ? chosen.length === numChosen[userIndex] && choicesHash(chosen) === choicesHashes[userIndex]
+        : chosen.length <= numChosen[userIndex],
     itemIndexOf: new Map(itemIds.map((id, index) => [id, index])),
     userIndexOf: new Map(userIds.map((id, index) => [id, index])),
     feedback: feedbackOf(config, defaultFeedbackRules), // older versions wrote only `minRating` down

@@ -9,7 +9,7 @@ import type { EpochReport, RankingData, Recommender } from "../../ml/ranking/rec
 import { removeCheckpoint } from "../../ml/ranking/training-loop.js";
 import { evaluateRanker, type RankerMetrics } from "../evaluation/evaluate-ranker.js";
 import { leaveLastOneSplit, randomSplit, ratioSplit, type Split } from "../evaluation/splits.js";
-import { saveRanker } from "./ranker-artefact.js";
+import { choicesHash, saveRanker } from "./ranker-artefact.js";
 import { createRanker, feedbackOf, rankerConfig, type RankerConfig } from "./ranker-config.js";
 import {
   type EmbeddingEntry,
@@ -155,7 +155,8 @@ export class RankerTrainingService<Version extends VersionRow> {
       };
       const { dataHash, userIds, itemIds, timelines } = dataset;
       const numChosen = timelines.map(items => items.length);
-      const lineage = { ...version, dataHash, metrics, userIds, numChosen, itemIds };
+      const choicesHashes = timelines.map(items => choicesHash(items.map(item => itemIds[item])));
+      const lineage = { ...version, dataHash, metrics, userIds, numChosen, choicesHashes, itemIds };
       await saveRanker(directory, model, lineage);
       const completed = await this.deps.versions.complete(versionId, {
         metrics,

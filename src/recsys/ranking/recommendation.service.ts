@@ -1,5 +1,6 @@
 /** @file What a user may like, and how that would change with another picture of an item. */
 import { defaultFeedbackRules, type FeedbackRules } from "../../config/feedback-rules.js";
+import { defaultSeenRules, isSeen, type SeenRules } from "../../config/seen-rules.js";
 import { choicesOf, type Feedback } from "../../db/choices.js";
 import { AppError } from "../../errors/app-error.js";
 import { rankChange } from "../../ml/metrics/rank-change.js";
@@ -21,7 +22,7 @@ const FIRST_PAGE = 200;
 
 /**
  * What ranked: the model, trained on this user; the model, given the user's items as they are now (fold-in), for one it
- * does not know or who has chosen more since; likeness to what the user chose, where no model knows any of it; or what most
+ * does not know or who has chosen otherwise since; likeness to what the user chose, where no model knows any of it; or what most
  * users chose, for one of whom nothing is known.
  */
 export type RecommendationSource = "RANKER" | "FOLD_IN" | "CONTENT" | "POPULARITY";
@@ -37,6 +38,10 @@ interface Dependencies {
   };
   /** What counts as chosen where no model says it. Default: `defaultFeedbackRules`. */
   feedback?: FeedbackRules;
+  /** What recommendations leave out. Default: `defaultSeenRules`. */
+  seen?: SeenRules;
+  /** Default: the clock. */
+  now?: () => Date;
   /** Items that the model was not trained on. Default: none. */
   newItems?: { of(ranker: LoadedRanker): Promise<readonly NewItem[]> };
   /** Items whose captions are like those of the given ones, most like first; none if these are not indexed. Default: none. */
@@ -53,8 +58,10 @@ interface Dependencies {
 }
 
 export interface RecommendOptions {
-  /** Leave out what the user interacted with. Default: true. */
+  /** Leave out what the user has seen. Default: true. */
   excludeSeen?: boolean;
+  /** What counts as seen. Default: as the shop says. */
+  seen?: SeenRules;
   /** Default: all. */
   category?: string | null;
   /** Default: true. */
@@ -114,13 +121,20 @@ export class RecommendationService {
   async recommend(
     userId: string,
     k: number,
-    { excludeSeen = true, category = null, onlyAvailable = true }: RecommendOptions = {},
+    {
+      excludeSeen = true,
+      seen = this.deps.seen ?? defaultSeenRules,
+      category = null,
+      onlyAvailable = true,
+    }: RecommendOptions = {},
   ): Promise<Recommendations> {
     if (!(await this.deps.users.findById(userId))) {
       throw new AppError("USER_NOT_FOUND", { userId });
     }
     const history = await this.deps.interactions.historyOf(userId, MAX_HISTORY);
-    const seenIds = new Set(excludeSeen ? history.map(({ itemId }) => itemId) : []);
+    const now = (this.deps.now ?? (() => new Date()))();
+    const seenRows = excludeSeen ? history.filter(row => isSeen(row, seen, now)) : [];
+    const seenIds = new Set(seenRows.map(({ itemId }) => itemId));
     const known = await this.viewerOf(userId, history);
     const {
       best: bestIds,
@@ -219,17 +233,18 @@ export class RecommendationService {
     if (!ranker) {
       return null;
     }
-    const indices = (itemIds: readonly string[]) =>
-      new Set(itemIds.flatMap(itemId => ranker.itemIndexOf.get(itemId) ?? []));
-    const seen = indices(history.map(({ itemId }) => itemId));
-    const chosen = indices(choicesOf(history, ranker.feedback).map(({ itemId }) => itemId));
+    const isKnown = ({ itemId }: { itemId: string }) => ranker.itemIndexOf.has(itemId);
+    const indexOf = ({ itemId }: { itemId: string }) => ranker.itemIndexOf.get(itemId)!; // of known ones
+    const seen = new Set(history.filter(isKnown).map(indexOf));
+    const chosen = choicesOf(history, ranker.feedback).filter(isKnown);
     const userIndex = ranker.userIndexOf.get(userId);
-    if (userIndex !== undefined && chosen.size <= ranker.numChosen[userIndex]) {
+    const chosenIds = chosen.map(({ itemId }) => itemId);
+    if (userIndex !== undefined && ranker.hadChosen(userIndex, chosenIds)) {
       return { ranker, viewer: { userIndex }, source: "RANKER", seen };
     }
-    return chosen.size === 0
+    return chosen.length === 0
       ? null
-      : { ranker, viewer: { history: [...chosen] }, source: "FOLD_IN", seen };
+      : { ranker, viewer: { history: chosen.map(indexOf) }, source: "FOLD_IN", seen };
   }
 
   private async rankedByModel(userId: string, known: KnownViewer): Promise<Ranked> {

@@ -15,7 +15,7 @@ import type { Modality } from "../../ml/ranking/recommender.js";
 import { removeCheckpoint } from "../../ml/ranking/training-loop.js";
 import { evaluatePart, fitRanker } from "../evaluation/fit-and-evaluate.js";
 import { PICTURE_MODALITY } from "../ranking/ranked-item.js";
-import { saveRanker } from "../ranking/ranker-artefact.js";
+import { choicesHash, saveRanker } from "../ranking/ranker-artefact.js";
 import { rankerConfig } from "../ranking/ranker-config.js";
 import type { ShopItem, ShopSnapshot } from "../reflection/shop-snapshot.js";
 import type { ItemPictureArtist } from "./item-picture-artist.js";
@@ -219,6 +219,7 @@ export class RerankService {
         metrics,
         userIds,
         numChosen,
+        choicesHashes: timelines.map(items => choicesHash(items.map(item => itemIds[item]))),
         itemIds,
       };
       await saveRanker(join(this.deps.home, artefactPath), model, lineage);

@@ -12,6 +12,10 @@ const matrix: Record<string, [query: string, level: string]> = {
     "SHOPPER",
   ],
   recordInteractions: ["mutation { recordInteractions(input: []) { accepted } }", "SHOPPER"],
+  deleteInteractions: [
+    'mutation { deleteInteractions(input: { userId: "anna", itemId: "none" }) { deleted } }',
+    "SHOPPER",
+  ],
   cancelJob: ['mutation { cancelJob(id: "x") { id } }', "SHOPPER"],
   item: ['{ item(id: "item-01") { id } }', "SHOPPER"],
   items: ["{ items { edges { cursor } } }", "SHOPPER"],
@@ -113,6 +117,7 @@ describeOnEveryDatabase("access", open => {
       '{ user(id: "ben") { id } }',
       '{ recommendations(userId: "ben") { source } }',
       record,
+      'mutation { deleteInteractions(input: { userId: "ben", itemId: "item-01" }) { deleted } }',
     ]) {
       const { errors, status } = await execute(query, { as: annasToken });
       expect(errors).toMatchObject([

@@ -147,6 +147,93 @@ describeOnEveryDatabase("mutations", open => {
     expect(status).toBe(413);
   });
 
+  describe("of feedback that changes", () => {
+    const feedback = (row: object) => ({
+      userId: "dora",
+      itemId: itemId(2),
+      kind: "RATING",
+      weight: 5,
+      occurredAt: "2026-02-01T10:00:00Z",
+      ...row,
+    });
+    const record = async (...input: object[]) => {
+      const { data } = await execute<{ recordInteractions: object }>(
+        `mutation ($input: [InteractionInput!]!) { recordInteractions(input: $input) { accepted duplicates rejected { code } } }`,
+        { as: "STOREFRONT", variables: { input } },
+      );
+      return data!.recordInteractions;
+    };
+    const remove = async (rest: object = {}, as = "STOREFRONT") => {
+      const { data, errors } = await execute<{ deleteInteractions: { deleted: number } }>(
+        `mutation ($input: DeleteInteractionsInput!) { deleteInteractions(input: $input) { deleted } }`,
+        { as, variables: { input: { userId: "dora", itemId: itemId(2), ...rest } } },
+      );
+      return data?.deleteInteractions?.deleted ?? errors[0].extensions?.code;
+    };
+    const stored = async () => {
+      const rows = await api.db.prisma.interaction.findMany({
+        where: { userId: "dora" },
+        orderBy: [{ occurredAt: "asc" }, { id: "asc" }],
+      });
+      return rows.map(({ kind, weight }) => `${kind} ${weight}`);
+    };
+
+    beforeEach(() => api.db.prisma.interaction.deleteMany({ where: { userId: "dora" } }));
+
+    it("gives an interaction the weight that is sent last", async () => {
+      expect(await record(feedback({}))).toMatchObject({ accepted: 1, duplicates: 0 });
+      expect(await record(feedback({ weight: 2 }))).toMatchObject({ accepted: 1, duplicates: 0 });
+      expect(await record(feedback({ weight: 2 }))).toMatchObject({ accepted: 0, duplicates: 1 });
+      expect(await record(feedback({ weight: 3 }), feedback({ weight: 4 }))).toMatchObject({
+        accepted: 1,
+        duplicates: 1,
+      });
+      expect(await stored()).toEqual(["RATING 4"]);
+    });
+
+    it("takes 1 for the weight of anything but a rating", async () => {
+      await record(feedback({ kind: "VIEW", weight: null }), {
+        ...feedback({ kind: "CART" }),
+        weight: undefined,
+      });
+      expect(await stored()).toEqual(["VIEW 1", "CART 1"]);
+    });
+
+    it("deletes what was done with one item, by kind and time, once", async () => {
+      await record(
+        feedback({}),
+        feedback({ kind: "VIEW", weight: 1, occurredAt: "2026-02-02T10:00:00Z" }),
+        feedback({ kind: "VIEW", weight: 1, occurredAt: "2026-02-03T10:00:00Z" }),
+        feedback({ kind: "VIEW", weight: 7, itemId: itemId(3) }),
+      );
+      expect(await remove({ kinds: ["LIKE"] })).toBe(0);
+      expect(
+        await remove({
+          kinds: ["VIEW"],
+          since: "2026-02-02T10:00:00Z",
+          before: "2026-02-03T10:00:00Z",
+        }),
+      ).toBe(1);
+      expect(await stored()).toEqual(["RATING 5", "VIEW 7", "VIEW 1"]);
+      expect(await remove()).toBe(2);
+      expect(await remove()).toBe(0);
+      expect(await stored()).toEqual(["VIEW 7"]);
+      expect(await remove({ userId: "nobody" })).toBe(0);
+      expect(await remove({ itemId: "\ud83d" })).toBe(0);
+    });
+
+    it("refuses a time range that is empty", async () => {
+      const at = "2026-02-02T10:00:00Z";
+      expect(await remove({ since: at, before: at })).toBe("INVALID_ARGUMENT");
+    });
+
+    it("lets shoppers delete their own", async () => {
+      await record(feedback({}));
+      const { token } = await api.services.access.issueShopperToken("dora", 60);
+      expect(await remove({}, token)).toBe(1);
+    });
+  });
+
   const float32Max = 3.4028234663852886e38;
 
   it.each<[what: string, row: object, code: string, named: string]>([
@@ -165,6 +252,8 @@ describeOnEveryDatabase("mutations", open => {
     ["a negative weight", { weight: -1e-60 }, "INVALID_ARGUMENT", "weight"],
     ["half a character in the user's id", { userId: "dan\ud83d" }, "INVALID_ARGUMENT", "userId"],
     ["half a character in the item's id", { itemId: "\ude00" }, "INVALID_ARGUMENT", "itemId"],
+    ["a rating without a value", { kind: "RATING" }, "INVALID_ARGUMENT", "weight"],
+    ["a rating that is null", { kind: "RATING", weight: null }, "INVALID_ARGUMENT", "weight"],
     ["no user", { userId: "" }, "INVALID_ARGUMENT", "userId"],
     ["an item that is not there", { itemId: "nowhere" }, "ITEM_NOT_FOUND", "nowhere"],
   ])("rejects the row with %s, and records the rest", async (what, row, code, named) => {

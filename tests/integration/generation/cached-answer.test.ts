@@ -1,14 +1,17 @@
 import { createHash, randomUUID } from "node:crypto";
 import { type Database } from "../../../src/db/database.js";
 import { EmbeddingsRepository } from "../../../src/db/embeddings.repository.js";
+import { InteractionsRepository } from "../../../src/db/interactions.repository.js";
 import { ItemsRepository } from "../../../src/db/items.repository.js";
 import { PersonalizedImagesRepository } from "../../../src/db/personalized-images.repository.js";
 import { RetrievalRepository } from "../../../src/db/retrieval.repository.js";
 import type { JobRow } from "../../../src/db/rows.js";
+import { UsersRepository } from "../../../src/db/users.repository.js";
 import { Random, seedFrom } from "../../../src/ml/nn/random.js";
 import { generationDefaults } from "../../../src/recsys/generation/generation-options.js";
 import { GenerationPlanner } from "../../../src/recsys/generation/generation-plan.js";
 import { PersonalizationService } from "../../../src/recsys/generation/personalization.service.js";
+import { InteractionRecordingService } from "../../../src/recsys/interactions/interaction-recording.service.js";
 import { RetrievalService } from "../../../src/recsys/retrieval/retrieval.service.js";
 import { describeOnEveryDatabase } from "../../helpers/databases.js";
 
@@ -84,6 +87,20 @@ describeOnEveryDatabase("a stored picture at the second request", open => {
       data: { userId: "u", itemId, kind: "LIKE", occurredAt },
     });
   }
+
+  async function rate(itemId: string, weight: number, at: number) {
+    const occurredAt = minute(at);
+    await db.prisma.interaction.create({
+      data: { userId: "u", itemId, kind: "RATING", weight, occurredAt },
+    });
+  }
+
+  const recording = () =>
+    new InteractionRecordingService({
+      users: new UsersRepository(db.prisma),
+      items: new ItemsRepository(db.prisma),
+      interactions: new InteractionsRepository(db.prisma),
+    });
 
   /** The services of one process, and the versions that are active in it. */
   function createProcess(versions: Versions = { ranker: null, personalizer: null, prompt: "1" }) {
@@ -164,6 +181,11 @@ describeOnEveryDatabase("a stored picture at the second request", open => {
       "an interaction that is taken back",
       () => db.prisma.interaction.deleteMany({ where: { itemId: "owl" } }),
     ],
+    ["a dislike of a known item", () => rate("owl", 2, 9)],
+    [
+      "interactions that the API deletes",
+      () => recording().remove({ userId: "u", itemId: "owl", kinds: ["LIKE"] }),
+    ],
     ["another catalogue picture", () => setPicture("fox", "another fox")],
     ["another title", () => db.prisma.item.update({ where: { id: "fox" }, data: { title: "f" } })],
     ["another caption of a retrieved item", () => caption("cat", "an oil painting of lilies")],
@@ -175,6 +197,13 @@ describeOnEveryDatabase("a stored picture at the second request", open => {
     expect((await request()).kind).toBe("picture");
     await change();
     expect((await request()).kind).toBe("running");
+  });
+
+  it("is still answered after a dislike of an item that was no part of the taste", async () => {
+    const { make, request } = createProcess();
+    await make();
+    await rate("new", 1, 9);
+    expect((await request()).kind).toBe("picture");
   });
 
   it("is not answered for the embeddings of another encoder", async () => {

@@ -84,7 +84,25 @@ describe("loadConfig()", () => {
       expect(feedback({ VITRINE_HALF_LIFE_DAYS: "90" }).halfLifeDays).toBe(90);
     });
 
+    it("leaves out of recommendations what is named, for as long as it says", () => {
+      expect(loadConfig({}).seen).toEqual({
+        VIEW: 7,
+        CLICK: 7,
+        CART: 30,
+        LIKE: Infinity,
+        PURCHASE: Infinity,
+        RATING: Infinity,
+      });
+      expect(loadConfig({ VITRINE_SEEN_DAYS: "view=0, CART=always" }).seen).toMatchObject({
+        VIEW: 0,
+        CLICK: 7,
+        CART: Infinity,
+      });
+    });
+
     it.each<[env: Record<string, string>, fault: string]>([
+      [{ VITRINE_SEEN_DAYS: "WISH=3" }, "VITRINE_SEEN_DAYS"],
+      [{ VITRINE_SEEN_DAYS: "VIEW=-1" }, "such as VIEW=7"],
       [{ VITRINE_RATING_SCALE: "5-1" }, "must begin with the lower number"],
       [{ VITRINE_RATING_SCALE: "five stars" }, "such as 1-10"],
       [{ VITRINE_RATING_SCALE: "1-5", VITRINE_LIKED_FROM: "8" }, "at most 5"],

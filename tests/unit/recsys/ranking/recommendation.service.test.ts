@@ -56,6 +56,80 @@ describe("RecommendationService", () => {
     });
   });
 
+  describe("after something was taken back", () => {
+    const sourceOf = async (user: string) => (await shop.recommendations.recommend(user, 1)).source;
+    const remove = (user: string, numChoices: number) => {
+      const own = shop.rows.filter(row => row.userId === user).slice(0, numChoices);
+      shop.rows.splice(0, Infinity, ...shop.rows.filter(row => !own.includes(row)));
+    };
+
+    it("folds the user in with what is left", async () => {
+      expect(await sourceOf(userId(0))).toBe("RANKER");
+      remove(userId(0), 1);
+      expect(await sourceOf(userId(0))).toBe("FOLD_IN");
+      withRows(like(userId(0), 7)); // as many as in training, but others
+      expect(await sourceOf(userId(0))).toBe("FOLD_IN");
+    });
+
+    it("no longer knows the user when nothing is left", async () => {
+      remove(userId(0), Infinity);
+      expect(await sourceOf(userId(0))).toBe("POPULARITY");
+      expect(await shop.recommendations.rankOf(userId(0), itemId(1))).toBeNull();
+    });
+
+    it("folds the user in without what they dislike now", async () => {
+      const dislike = { ...like(userId(0), 2), kind: "RATING", weight: 1 };
+      withRows({ ...dislike, occurredAt: new Date(Date.UTC(2026, 5, 1)) });
+      expect(await sourceOf(userId(0))).toBe("FOLD_IN");
+    });
+  });
+
+  it("does not take dislikes for a taste", async () => {
+    withRows({ ...like("user-new", 2), kind: "RATING", weight: 0.5 });
+    expect(await shop.recommendations.recommend("user-new", 1)).toMatchObject({
+      source: "POPULARITY",
+    });
+  });
+
+  describe("of what was seen", () => {
+    const days = (count: number) => new Date(shop.now().getTime() - count * 86_400_000);
+    const did = (kind: string, item: number, daysAgo: number) =>
+      withRows({ ...like("user-new", item), kind, occurredAt: days(daysAgo) });
+    /** Of items 3 (most popular), 4 and 1. */
+    const popular = async (options?: Parameters<typeof shop.recommendations.recommend>[2]) => {
+      const { items } = await empty.recommendations.recommend("user-new", 3, options);
+      return items.map(({ itemId: id }) => indexOf(id));
+    };
+    let empty: typeof shop;
+
+    beforeAll(async () => {
+      empty = await createShop(shop.rows);
+    });
+
+    afterAll(() => empty.remove());
+
+    it("leaves out what was viewed lately, and what was bought for ever", async () => {
+      did("VIEW", 3, 6);
+      did("PURCHASE", 4, 600);
+      expect(await popular()).toEqual([1]);
+      expect(await popular({ excludeSeen: false })).toEqual([3, 4, 1]);
+    });
+
+    it("shows again what was viewed more than a week ago", async () => {
+      did("VIEW", 3, 8);
+      did("CART", 4, 31);
+      expect(await popular()).toEqual([3, 4, 1]);
+    });
+
+    it("takes the request's word for what was seen", async () => {
+      did("VIEW", 3, 20);
+      did("LIKE", 4, 20);
+      expect(await popular({ seen: { VIEW: 30 } })).toEqual([4, 1]);
+      expect(await popular({ seen: { VIEW: Infinity, LIKE: Infinity } })).toEqual([1]);
+      expect(await popular({ seen: {} })).toEqual([3, 4, 1]);
+    });
+  });
+
   it("falls back on popularity, and says so, for a user of whom nothing is known", async () => {
     expect(await shop.recommendations.recommend("user-new", 2)).toEqual({
       items: [
@@ -78,14 +152,15 @@ describe("RecommendationService", () => {
 
   it("falls back on likeness, and says so, where no model knows what the user chose", async () => {
     const { recommendations } = shop.withContent(ids => {
-      expect(ids).toEqual(["item-99"]);
+      expect(ids).toEqual(["item-99", "item-98"]); // the newest first
       return [
         { itemId: itemId(7), score: 0.9 },
         { itemId: "item-99", score: 0.8 }, // was seen
         { itemId: itemId(2), score: 0.7 },
       ];
     });
-    withRows({ ...like("user-new", 0), itemId: "item-99" });
+    const older = { itemId: "item-98", occurredAt: new Date(0) };
+    withRows({ ...like("user-new", 0), ...older }, { ...like("user-new", 0), itemId: "item-99" });
     expect(await recommendations.recommend("user-new", 5)).toEqual({
       items: [
         { itemId: itemId(7), score: 0.9, rank: 1, isNew: false },

@@ -131,6 +131,7 @@ export const quickConfig = {
 export async function createShop(rows: InteractionEntry[] = choices()) {
   const home = await mkdtemp(join(tmpdir(), "shop-"));
   const versions = new MemoryVersions();
+  const now = () => new Date(Date.UTC(2026, 1, 1));
   let nowMs = 0;
   const registry = new RankerRegistry({ versions, home, nowMs: () => nowMs });
   const training = new RankerTrainingService({
@@ -168,6 +169,7 @@ export async function createShop(rows: InteractionEntry[] = choices()) {
         return ranker;
       },
     },
+    now,
     users: { findById: async id => (id.startsWith("user-") ? { id } : null) },
     interactions: {
       historyOf: async id => rows.filter(row => row.userId === id),
@@ -185,6 +187,7 @@ export async function createShop(rows: InteractionEntry[] = choices()) {
     },
   };
   return {
+    now,
     /** Rankings made of a history so far. */
     get numScorings() {
       return numScorings;

@@ -1,0 +1,48 @@
+/** @file Which items a shopper is not recommended, because of what they did with them. */
+import { z } from "zod";
+import { type FeedbackKind, interactionKinds } from "./feedback-rules.js";
+
+/**
+ * By kind: for how many days an item is left out after an interaction of the kind; 0 or no entry for never, `Infinity` for
+ * ever.
+ */
+export type SeenRules = Readonly<Partial<Record<FeedbackKind, number>>>;
+
+/** What was bought, liked or rated is known for good; what was only looked at may come again after a week. */
+export const defaultSeenRules: SeenRules = {
+  VIEW: 7,
+  CLICK: 7,
+  CART: 30,
+  LIKE: Infinity,
+  PURCHASE: Infinity,
+  RATING: Infinity,
+};
+
+const MS_PER_DAY = 86_400_000;
+
+/** Whether the rules leave the item of an interaction out. */
+export function isSeen(
+  { kind, occurredAt }: { kind: string; occurredAt: Date },
+  rules: SeenRules,
+  now: Date,
+): boolean {
+  const days = rules[kind as FeedbackKind] ?? 0;
+  return days > 0 && now.getTime() - occurredAt.getTime() < days * MS_PER_DAY;
+}
+
+const pair = z
+  .string()
+  .regex(/^[A-Za-z]+\s*=\s*(\d+(\.\d+)?|always)$/, "must be pairs such as VIEW=7 or LIKE=always")
+  .transform((text): [string, number] => {
+    const [kind, days] = text.split("=").map(part => part.trim());
+    return [kind.toUpperCase(), days === "always" ? Infinity : Number(days)];
+  });
+
+/** `KIND=days` pairs, separated by commas; kinds that are not named keep their default. */
+export const seenRulesSetting = z
+  .string()
+  .transform(text => text.split(",").flatMap(part => part.trim() || []))
+  .pipe(z.array(pair))
+  .transform(pairs => Object.fromEntries(pairs))
+  .pipe(z.partialRecord(z.enum(interactionKinds), z.number().or(z.literal(Infinity))))
+  .transform((given): SeenRules => Object.freeze({ ...defaultSeenRules, ...given }));
