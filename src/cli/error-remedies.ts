@@ -25,6 +25,8 @@ export const errorRemedies: Readonly<Record<ErrorCode, string>> = {
   RANKER_NOT_READY: "Wait until it is trained, or choose a version whose state is READY.",
   RANKER_DATA_CHANGED:
     "Train a version on the data as they are now; its metrics as it was trained are in `vitrine rankers list --json`.",
+  NOT_COMPARABLE:
+    "Compare versions of one data snapshot, split and seed (`vitrine rankers list`), or evaluate them one by one.",
   NOTHING_TO_ROLL_BACK: "Activate a version by its id instead.",
   PERSONALIZER_NOT_READY: "Wait until it is trained, or choose a version whose state is READY.",
   PERSONALIZER_MISMATCH:
@@ -34,6 +36,7 @@ export const errorRemedies: Readonly<Record<ErrorCode, string>> = {
   TOO_FEW_INTERACTIONS: "Import or record more interactions first.",
   NOTHING_TO_COMPARE:
     "Import the items that nobody chose too, or wait for more users; until then popularity serves (`algorithm: popularity`).",
+  NOTHING_TO_VALIDATE: "Import or record more interactions of the same users first.",
   EMBEDDINGS_MISSING:
     "Run `vitrine index`, or call `startIndexing`; LightGCN, BPR-MF and popularity need no embeddings.",
   TRAINING_DIVERGED: "Train again with a lower learning rate; the active version is unchanged.",

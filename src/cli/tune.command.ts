@@ -6,7 +6,9 @@ import { Command } from "commander";
 import { z } from "zod";
 import { writeAtomically } from "../ml/nn/safetensors.js";
 import { createServices } from "../plugin/create-services.js";
+import { figureText } from "../recsys/evaluation/figure-text.js";
 import type { TrainingView } from "../recsys/evaluation/fit-and-evaluate.js";
+import { splitHash } from "../recsys/evaluation/held-out.js";
 import {
   readPreparedData,
   type SplitKind,
@@ -20,7 +22,7 @@ import {
 } from "../recsys/evaluation/tune-ranker.js";
 import { rankerConfig } from "../recsys/ranking/ranker-config.js";
 import type { CliContext } from "./cli-context.js";
-import { jsonObject, readJsonFile } from "./json-file.js";
+import { readJsonFile } from "./json-file.js";
 import { oneOf, positiveNumber, wholeNumber } from "./option-values.js";
 import { createProgress } from "./progress.js";
 
@@ -35,17 +37,19 @@ interface TuneFlags {
   json?: boolean;
 }
 
-/** What a search keeps beside its outcome, so that the same command goes on where it was stopped. */
-const trialsFile = z.strictObject({
-  /** Of the search space: trials of another one are not reused. */
-  fixed: jsonObject,
-  seed: z.int(),
-  metric: z.string(),
+/**
+ * What is kept beside the outcome, so that the same command goes on where it was stopped. A file may hold several searches:
+ * a trial names its own by key, and is reused by no other.
+ */
+const trialsFile = z.object({
+  searches: z.record(z.string(), z.unknown()).default({}),
   trials: z.array(
-    z.strictObject({
+    z.object({
       trial: z.int(),
+      /** Files of older versions have none: theirs belong to no search. */
+      search: z.string().default(""),
       drawn: z.record(z.string(), z.unknown()),
-      validation: z.record(z.string(), z.number()).nullable(),
+      validation: z.record(z.string(), z.number().nullable()).nullable(),
       epoch: z.int(),
       trainingSeconds: z.number(),
     }),
@@ -73,16 +77,15 @@ export function tuneCommand(context: CliContext): Command {
 
 async function tune(context: CliContext, flags: TuneFlags): Promise<void> {
   const space = await readJsonFile(flags.space, "a search space", searchSpaceSchema);
-  const { view, signal, close } = await trainingView(context, space, flags);
+  const { view, about, signal, close } = await trainingView(context, space, flags);
   const progress = createProgress("tune");
   try {
     const { seed, metric, trials: numTrials } = flags;
     const path = `${flags.out.replace(/\.json$/, "")}.trials.json`;
-    const before = existsSync(path) ? await readJsonFile(path, "trials", trialsFile) : null;
-    const { fixed } = space;
-    const key = JSON.stringify({ fixed, seed, metric });
-    const { trials: made, ...rest } = before ?? { trials: [] };
-    const trials: Trial[] = JSON.stringify(rest) === key ? made : [];
+    const { searches, trials } = existsSync(path)
+      ? await readJsonFile(path, "trials", trialsFile)
+      : { searches: {}, trials: [] as Trial[] };
+    const search = { space, seed, metric, ...about };
     await mkdir(dirname(flags.out), { recursive: true });
     const outcome = await tuneRanker(space, view, {
       numTrials,
@@ -98,16 +101,16 @@ async function tune(context: CliContext, flags: TuneFlags): Promise<void> {
       },
       onTrial: async trial => {
         trials.push(trial);
-        await writeAtomically(
-          path,
-          `${JSON.stringify({ fixed, seed, metric, trials }, null, 2)}\n`,
-        );
+        const content = { searches: { ...searches, [trial.search]: search }, trials };
+        await writeAtomically(path, `${JSON.stringify(content, null, 2)}\n`);
       },
     });
     progress.stop();
     await writeAtomically(flags.out, `${JSON.stringify(outcome.config, null, 2)}\n`);
     console.log(
-      flags.json ? JSON.stringify(outcome) : described(outcome.trials, outcome.best, metric),
+      flags.json
+        ? JSON.stringify({ ...outcome, seed, metric, ...about })
+        : described(outcome.trials, outcome.best, metric),
     );
   } finally {
     progress.stop();
@@ -119,39 +122,65 @@ function described(trials: readonly Trial[], best: Trial, metric: string): strin
   const line = ({ trial, drawn, validation, epoch, trainingSeconds }: Trial) =>
     [
       trial === best.trial ? "*" : " ",
-      validation ? validation[metric].toFixed(4) : "diverged",
+      validation ? figureText(validation[metric]) : "diverged",
       `epoch ${epoch}, ${trainingSeconds.toFixed(0)} s`,
       JSON.stringify(drawn),
     ].join("  ");
   return trials.map(line).join("\n");
 }
 
+/** What a search's output says of the data and the split. */
+interface AboutData {
+  dataHash: string;
+  split: { kind: string; hash: string };
+}
+
 async function trainingView(
   context: CliContext,
   space: SearchSpace,
   { data, split: kind, seed }: TuneFlags,
-): Promise<{ view: TrainingView; signal?: AbortSignal; close: () => Promise<void> }> {
+): Promise<{
+  view: TrainingView;
+  about: AboutData;
+  signal?: AbortSignal;
+  close: () => Promise<void>;
+}> {
   if (data !== undefined) {
     const prepared = await readPreparedData(data);
-    const { numUsers, numItems, modalities } = prepared;
+    const { numUsers, numItems, modalities, dataHash } = prepared;
     const split = await prepared.tuningSplit(kind, seed);
-    return { view: { numUsers, numItems, modalities, split }, close: () => Promise.resolve() };
+    return {
+      view: { numUsers, numItems, modalities, split },
+      about: { dataHash, split: { kind, hash: splitHash(split) } },
+      close: () => Promise.resolve(),
+    };
   }
   const opened = await context.open();
-  const services = await createServices(opened);
-  const { dataset, split } = await services.rankerTraining.read(rankerConfig(space.fixed), seed);
-  const { train, validation } = split;
-  return {
-    view: {
+  const services = await createServices(opened).catch(async (error: unknown) => {
+    await opened.close();
+    throw error;
+  });
+  const close = async () => {
+    await services.close();
+    await opened.close();
+  };
+  try {
+    const config = rankerConfig(space.fixed);
+    const { dataset, split } = await services.rankerTraining.read(config, seed);
+    const { train, validation } = split;
+    const view = {
       numUsers: dataset.userIds.length,
       numItems: dataset.itemIds.length,
       modalities: dataset.modalities,
       split: { train, validation },
-    },
-    signal: opened.signal,
-    close: async () => {
-      await services.close();
-      await opened.close();
-    },
-  };
+    };
+    const about = {
+      dataHash: dataset.dataHash,
+      split: { kind: config.split, hash: splitHash(view.split) },
+    };
+    return { view, about, signal: opened.signal, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
 }

@@ -32,6 +32,7 @@ export const errorCatalogue = {
     409,
     "What the ranking-model version '{versionId}' was trained on has changed; its held-out items cannot be told",
   ],
+  NOT_COMPARABLE: [422, "'{first}' and '{second}' cannot be compared: {reason}"],
   NOTHING_TO_ROLL_BACK: [409, "There is no earlier version to go back to"],
   PERSONALIZER_NOT_READY: [
     409,
@@ -50,6 +51,10 @@ export const errorCatalogue = {
   NOTHING_TO_COMPARE: [
     422,
     "A ranker learns from what users chose and what they did not, but no user has chosen some items and not others",
+  ],
+  NOTHING_TO_VALIDATE: [
+    422,
+    "No user has an item to validate on: a user needs three choices to have one held out",
   ],
   EMBEDDINGS_MISSING: [
     503,

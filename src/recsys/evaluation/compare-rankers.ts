@@ -23,13 +23,17 @@ export interface Comparison extends PairedDifference {
   wilcoxonPValue: number;
 }
 
-/** 95 % bootstrap interval of the mean over users. */
-export function userInterval({ name, values }: UserValues, seed: number): Interval {
-  return bootstrapInterval(values, DEFAULT_RESAMPLES, new Random(seedFrom("interval", name, seed)));
+/** 95 % bootstrap interval of the mean over users; null without any. */
+export function userInterval({ name, values }: UserValues, seed: number): Interval | null {
+  const random = new Random(seedFrom("interval", name, seed));
+  return values.length === 0 ? null : bootstrapInterval(values, DEFAULT_RESAMPLES, random);
 }
 
-/** Every pair of models on the same users, each with the one of the higher mean first. */
+/** Every pair of models on the same users, each with the one of the higher mean first; none without users. */
 export function comparePairs(models: readonly UserValues[], seed: number): Comparison[] {
+  if (models.some(({ values }) => values.length === 0)) {
+    return [];
+  }
   const mean = ({ values }: UserValues) => values.reduce((sum, v) => sum + v, 0) / values.length;
   const ordered = [...models].sort((a, b) => mean(b) - mean(a));
   const pairs = ordered.flatMap((a, place) =>

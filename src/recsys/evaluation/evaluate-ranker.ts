@@ -4,6 +4,7 @@
  * Users go in blocks: one matrix product gives a block's scores of all items where the model ends in vectors, masked items
  * become NaN, which `topK` never chooses, and a heap finds the best few without sorting the rest.
  */
+import { AppError } from "../../errors/app-error.js";
 import {
   coverage,
   giniIndex,
@@ -27,9 +28,12 @@ import type { DenseKernels } from "../../ml/ranking/dense-kernels.js";
 /** By `<metric>@<cut-off>`, such as `recall@20`; fractions 0..1, but novelty, which is bits. */
 export type RankerMetrics = Record<string, number>;
 
+/** Means over users, by the same names; null where there are none: nothing was measured. */
+export type MeanMetrics = Record<string, number | null>;
+
 export interface RankerEvaluation {
   /** Means over the users below. */
-  metrics: RankerMetrics;
+  metrics: MeanMetrics;
   /** The users with items to find; the others are left out of the means. */
   userIndices: number[];
   /** Each user's own values, in the order of `userIndices`: what a paired test needs. */
@@ -101,14 +105,24 @@ export async function evaluateRanker(
   return { metrics: meanMetrics(byUser, names), userIndices, byUser, rankings };
 }
 
-/** The mean of each named metric; 0 without users. */
+/** The mean of each named metric. */
 export function meanMetrics(
   byUser: readonly RankerMetrics[],
   names: readonly string[],
-): RankerMetrics {
+): MeanMetrics {
   const mean = (name: string) =>
-    byUser.length === 0 ? 0 : byUser.reduce((sum, own) => sum + own[name], 0) / byUser.length;
+    byUser.length === 0 ? null : byUser.reduce((sum, own) => sum + own[name], 0) / byUser.length;
   return Object.fromEntries(names.map(name => [name, mean(name)]));
+}
+
+/** The same where every metric was measured. @throws AppError NOTHING_TO_VALIDATE otherwise. */
+export function measuredMetrics(metrics: MeanMetrics): RankerMetrics {
+  for (const value of Object.values(metrics)) {
+    if (value === null) {
+      throw new AppError("NOTHING_TO_VALIDATE");
+    }
+  }
+  return metrics as RankerMetrics;
 }
 
 /** Coverage, Gini index and novelty of rankings, by the metric's name and cut-off. */
@@ -116,16 +130,17 @@ export function beyondAccuracy(
   rankings: readonly (readonly number[])[],
   { train, numItems }: { train: readonly Int32Array[]; numItems: number },
   cutoffs: readonly number[] = DEFAULT_CUTOFFS,
-): RankerMetrics {
+): MeanMetrics {
   const chosen = new Int32Array(numItems);
   train.forEach(items => items.forEach(item => chosen[item]++));
   return Object.fromEntries(
     cutoffs.flatMap(k => {
       const counts = recommendationCounts(rankings, numItems, k);
+      const isMeasured = rankings.length > 0;
       return [
-        [`coverage@${k}`, coverage(counts)],
-        [`gini@${k}`, giniIndex(counts)],
-        [`novelty@${k}`, novelty(counts, chosen, train.length)],
+        [`coverage@${k}`, isMeasured ? coverage(counts) : null],
+        [`gini@${k}`, isMeasured ? giniIndex(counts) : null],
+        [`novelty@${k}`, isMeasured ? novelty(counts, chosen, train.length) : null],
       ];
     }),
   );

@@ -1,4 +1,5 @@
 /** @file An experiment's outcome as Markdown, for people and for docs/results.md. */
+import { figureText, pValueText } from "./figure-text.js";
 import type { ExperimentSummary, RankerSummary } from "./ranker-experiment.js";
 
 const columns: readonly [string, (ranker: RankerSummary) => string][] = [
@@ -6,13 +7,13 @@ const columns: readonly [string, (ranker: RankerSummary) => string][] = [
   ["seeds", ({ numSeeds }) => String(numSeeds)],
   ["Recall@10", ({ recall10 }) => withInterval(recall10)],
   ["NDCG@10", ({ ndcg10 }) => withInterval(ndcg10)],
-  ["± seeds", ({ ndcg10 }) => ndcg10.seedDeviation.toFixed(4)],
-  ["Recall@20", ({ test }) => digits(test["recall@20"])],
-  ["NDCG@20", ({ test }) => digits(test["ndcg@20"])],
-  ["MRR@10", ({ test }) => digits(test["mrr@10"])],
-  ["Coverage@10", ({ test }) => digits(test["coverage@10"], 3)],
-  ["Gini@10", ({ test }) => digits(test["gini@10"], 3)],
-  ["Novelty@10, bits", ({ test }) => digits(test["novelty@10"], 2)],
+  ["± seeds", ({ ndcg10 }) => figureText(ndcg10.seedDeviation)],
+  ["Recall@20", ({ test }) => figureText(test["recall@20"])],
+  ["NDCG@20", ({ test }) => figureText(test["ndcg@20"])],
+  ["MRR@10", ({ test }) => figureText(test["mrr@10"])],
+  ["Coverage@10", ({ test }) => figureText(test["coverage@10"], 3)],
+  ["Gini@10", ({ test }) => figureText(test["gini@10"], 3)],
+  ["Novelty@10, bits", ({ test }) => figureText(test["novelty@10"], 2)],
   ["s / epoch", ({ epochSeconds }) => epochSeconds.toFixed(2)],
 ];
 
@@ -23,9 +24,7 @@ export function experimentTable({ rankers, comparisons }: ExperimentSummary): st
     `${pair.difference.toFixed(4)} [${interval(pair.interval)}]`,
     pair.pValue.toFixed(4),
     pair.holmPValue.toFixed(4),
-    pair.wilcoxonPValue < 1e-4
-      ? pair.wilcoxonPValue.toExponential(1)
-      : pair.wilcoxonPValue.toFixed(4),
+    pValueText(pair.wilcoxonPValue),
   ]);
   return [
     table(
@@ -42,13 +41,9 @@ function table(header: readonly string[], rows: readonly (readonly string[])[]):
 }
 
 function withInterval({ mean, interval: ends }: RankerSummary["ndcg10"]): string {
-  return `${mean.toFixed(4)} [${interval(ends)}]`;
+  return ends ? `${figureText(mean)} [${interval(ends)}]` : figureText(mean);
 }
 
 function interval(ends: readonly [number, number]): string {
   return ends.map(end => end.toFixed(4)).join(", ");
-}
-
-function digits(value: number | undefined, count = 4): string {
-  return value === undefined ? "" : value.toFixed(count);
 }

@@ -11,7 +11,7 @@ import type { EpochReport } from "../../ml/ranking/recommender.js";
 import { removeCheckpoint } from "../../ml/ranking/training-loop.js";
 import { type RankerConfig, rankerConfig } from "../ranking/ranker-config.js";
 import { comparePairs, type Comparison, userInterval } from "./compare-rankers.js";
-import type { RankerMetrics } from "./evaluate-ranker.js";
+import type { MeanMetrics } from "./evaluate-ranker.js";
 import { evaluatePart, fitRanker } from "./fit-and-evaluate.js";
 import { type PreparedData, splitKinds } from "./prepared-data.js";
 
@@ -46,16 +46,16 @@ export interface RankerRun {
   seed: number;
   /** SHA-256 of configuration, seed, split and data: a run with another key is made again. */
   key: string;
-  recall10: number;
-  ndcg10: number;
+  recall10: number | null;
+  ndcg10: number | null;
   /** Median seconds of an epoch. */
   epochSeconds: number;
   trainingSeconds: number;
   /** The epoch that was kept, of so many. */
   epoch: number;
   numEpochs: number;
-  validation: RankerMetrics;
-  test: RankerMetrics;
+  validation: MeanMetrics;
+  test: MeanMetrics;
   /** Each user's NDCG@10 and Recall@10 on test, to four digits, joined by spaces: what intervals and tests are made from. */
   testByUser: { ndcg10: string; recall10: string };
 }
@@ -146,15 +146,22 @@ async function oneRun(
   }
 }
 
+/** Nulls where nothing was measured; no deviation of a single seed. */
+export interface SummaryFigure {
+  mean: number | null;
+  interval: readonly [number, number] | null;
+  seedDeviation: number | null;
+}
+
 export interface RankerSummary {
   ranker: string;
   numSeeds: number;
   /** Means over seeds. */
-  test: RankerMetrics;
+  test: MeanMetrics;
   epochSeconds: number;
   /** Of the mean over users of each user's mean over seeds. */
-  ndcg10: { mean: number; interval: readonly [number, number]; seedDeviation: number };
-  recall10: { mean: number; interval: readonly [number, number]; seedDeviation: number };
+  ndcg10: SummaryFigure;
+  recall10: SummaryFigure;
 }
 
 export interface ExperimentSummary {
@@ -167,15 +174,17 @@ export interface ExperimentSummary {
 export function summarizeRuns(runs: readonly RankerRun[], seed = 0): ExperimentSummary {
   const names = [...new Set(runs.map(({ ranker }) => ranker))];
   const byRanker = names.map(name => runs.filter(({ ranker }) => ranker === name));
-  const figure = (own: readonly RankerRun[], metric: "ndcg10" | "recall10") => {
+  const figure = (own: readonly RankerRun[], metric: "ndcg10" | "recall10"): SummaryFigure => {
     const values = meanByUser(own.map(run => run.testByUser[metric]));
     const seeds = own.map(run => run[metric]);
     const mean = average(seeds);
-    const variance = average(seeds.map(value => (value - mean) ** 2));
+    const measured = seeds.filter(value => value !== null);
+    const squares = mean === null ? [] : measured.map(value => (value - mean) ** 2);
+    const sum = squares.reduce((total, square) => total + square, 0);
     return {
       mean,
       interval: userInterval({ name: own[0].ranker, values }, seed),
-      seedDeviation: Math.sqrt((variance * seeds.length) / Math.max(1, seeds.length - 1)),
+      seedDeviation: squares.length < 2 ? null : Math.sqrt(sum / (squares.length - 1)),
     };
   };
   return {
@@ -185,7 +194,7 @@ export function summarizeRuns(runs: readonly RankerRun[], seed = 0): ExperimentS
       test: Object.fromEntries(
         Object.keys(own[0].test).map(name => [name, average(own.map(run => run.test[name]))]),
       ),
-      epochSeconds: average(own.map(run => run.epochSeconds)),
+      epochSeconds: average(own.map(run => run.epochSeconds)) ?? 0, // every run has seconds
       ndcg10: figure(own, "ndcg10"),
       recall10: figure(own, "recall10"),
     })),
@@ -200,12 +209,19 @@ export function summarizeRuns(runs: readonly RankerRun[], seed = 0): ExperimentS
 }
 
 function meanByUser(lists: readonly string[]): number[] {
-  const values = lists.map(list => list.split(" ").map(Number));
-  return values[0].map((_, user) => average(values.map(own => own[user])));
+  const values = lists.map(list => (list === "" ? [] : list.split(" ").map(Number)));
+  return values[0].map(
+    (_, user) => values.reduce((sum, own) => sum + own[user], 0) / values.length,
+  );
 }
 
-function average(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
+/** Null unless every value was measured. */
+function average(values: readonly (number | null)[]): number | null {
+  const sum = values.reduce(
+    (total, value) => (value === null || total === null ? null : total + value),
+    0,
+  );
+  return sum === null || values.length === 0 ? null : sum / values.length;
 }
 
 function hashOf(parts: readonly unknown[]): string {

@@ -1,6 +1,8 @@
 /**
  * @file Random search for hyper-parameters on validation. Nothing here is ever given the test part.
  *
+ * A trial belongs to one search: the same space, seed, metric, data and split. Trials of another search are never reused.
+ *
  * J. Bergstra, Y. Bengio, "Random Search for Hyper-Parameter Optimization", JMLR 2012. Trial t draws from a stream named by
  * the seed and t alone, so that a search that is continued or made longer tries the same configurations first.
  */
@@ -8,8 +10,9 @@ import { z } from "zod";
 import { AppError } from "../../errors/app-error.js";
 import { Random, seedFrom } from "../../ml/nn/random.js";
 import type { EpochReport } from "../../ml/ranking/recommender.js";
+import { trainingFingerprint } from "../../ml/ranking/training-loop.js";
 import { rankerConfig } from "../ranking/ranker-config.js";
-import { evaluateRanker, type RankerMetrics } from "./evaluate-ranker.js";
+import { evaluateRanker, type MeanMetrics } from "./evaluate-ranker.js";
 import { fitRanker, type TrainingView } from "./fit-and-evaluate.js";
 
 const range = z.tuple([z.number(), z.number()]).refine(([low, high]) => low < high, "must rise");
@@ -30,10 +33,12 @@ export type SearchSpace = z.infer<typeof searchSpaceSchema>;
 
 export interface Trial {
   trial: number;
+  /** Of the search that it belongs to; see {@link searchKey}. */
+  search: string;
   /** What was drawn. */
   drawn: Readonly<Record<string, unknown>>;
   /** Null when training diverged. */
-  validation: RankerMetrics | null;
+  validation: MeanMetrics | null;
   epoch: number;
   trainingSeconds: number;
 }
@@ -43,7 +48,7 @@ export interface TuneOptions {
   seed: number;
   /** Such as `ndcg@10`. */
   metric: string;
-  /** Trials made before. */
+  /** Trials made before; those of another search are passed over. */
   done?: readonly Trial[];
   signal?: AbortSignal;
   onEpoch?: (trial: number, report: EpochReport) => void;
@@ -51,26 +56,47 @@ export interface TuneOptions {
 }
 
 export interface TuneOutcome {
+  /** The key of this search. */
+  search: string;
   trials: Trial[];
   best: Trial;
   /** `fixed` with what the best trial drew. */
   config: Record<string, unknown>;
 }
 
-/** @throws AppError INVALID_ARGUMENT, TRAINING_DIVERGED when every trial did. */
+/**
+ * SHA-256 of everything that a trial depends on beside its number: space, seed, metric, features, train and validation items.
+ */
+export function searchKey(
+  space: SearchSpace,
+  { split: { train, validation }, ...data }: TrainingView,
+  { seed, metric }: Pick<TuneOptions, "seed" | "metric">,
+): string {
+  return trainingFingerprint({ space, seed, metric }, { ...data, train, validation });
+}
+
+/** @throws AppError INVALID_ARGUMENT, NOTHING_TO_VALIDATE, TRAINING_DIVERGED when every trial did. */
 export async function tuneRanker(
   space: SearchSpace,
   view: TrainingView,
   options: TuneOptions,
 ): Promise<TuneOutcome> {
   const { numTrials, seed, metric, done = [], signal } = options;
+  assertSpace(space);
+  cutoffOf(metric);
+  if (!view.split.validation.some(items => items.length > 0)) {
+    throw new AppError("NOTHING_TO_VALIDATE");
+  }
+  const search = searchKey(space, view, options);
+  const own = done.filter(other => other.search === search);
   const trials: Trial[] = [];
   for (let trial = 0; trial < numTrials; trial++) {
     signal?.throwIfAborted();
     const drawn = drawnFrom(space, seed, trial);
-    const before = done.find(other => JSON.stringify(other.drawn) === JSON.stringify(drawn));
+    const before = own.find(other => JSON.stringify(other.drawn) === JSON.stringify(drawn));
     const made = before ?? {
       trial,
+      search,
       drawn,
       ...(await tried(space, { trial, drawn }, view, options)),
     };
@@ -85,7 +111,7 @@ export async function tuneRanker(
     const model = rankerConfig(configOf(space, best.drawn)).algorithm;
     throw new AppError("TRAINING_DIVERGED", { model });
   }
-  return { trials, best, config: configOf(space, best.drawn) };
+  return { search, trials, best, config: configOf(space, best.drawn) };
 }
 
 async function tried(
@@ -93,7 +119,7 @@ async function tried(
   { trial, drawn }: Pick<Trial, "trial" | "drawn">,
   view: TrainingView,
   { seed, signal, onEpoch, metric }: TuneOptions,
-): Promise<Omit<Trial, "trial" | "drawn">> {
+): Promise<Pick<Trial, "validation" | "epoch" | "trainingSeconds">> {
   const config = rankerConfig(configOf(space, drawn));
   const cutoffs = [...new Set([10, 20, cutoffOf(metric)])];
   const startMs = performance.now();
@@ -112,6 +138,19 @@ async function tried(
       return { validation: null, epoch: 0, trainingSeconds };
     }
     throw error;
+  }
+}
+
+/** Refuses a space whose names or values are none of the algorithm, before the first training. @throws AppError */
+function assertSpace(space: SearchSpace): void {
+  const algorithm = rankerConfig(configOf(space, {}));
+  for (const [name, where] of Object.entries(space.search)) {
+    const values = Object.values(where).flat() as unknown[];
+    values.forEach(value => rankerConfig(configOf(space, { [name]: value })));
+    if (!Object.hasOwn(algorithm.model, name)) {
+      const problem = `has no '${name}'; those of ${algorithm.algorithm} are ${Object.keys(algorithm.model).join(", ")}`;
+      throw new AppError("INVALID_ARGUMENT", { argument: "search", problem });
+    }
   }
 }
 

@@ -7,7 +7,7 @@ import { Random, seedFrom } from "../../ml/nn/random.js";
 import { writeAtomically } from "../../ml/nn/safetensors.js";
 import type { EpochReport, RankingData, Recommender } from "../../ml/ranking/recommender.js";
 import { removeCheckpoint } from "../../ml/ranking/training-loop.js";
-import { evaluateRanker, type RankerMetrics } from "../evaluation/evaluate-ranker.js";
+import { evaluateRanker, type MeanMetrics } from "../evaluation/evaluate-ranker.js";
 import { leaveLastOneSplit, randomSplit, ratioSplit, type Split } from "../evaluation/splits.js";
 import { choicesHash, saveRanker } from "./ranker-artefact.js";
 import { createRanker, feedbackOf, rankerConfig, type RankerConfig } from "./ranker-config.js";
@@ -24,8 +24,8 @@ export const MIN_CHOICES = 20;
 /** What a ready version stores as its `metrics`; a type and not an interface, so that it passes as JSON. */
 export type VersionMetrics = Readonly<{
   /** Means over users, fractions 0..1, by `<metric>@<cut-off>`. */
-  validation: RankerMetrics;
-  test: RankerMetrics;
+  validation: MeanMetrics;
+  test: MeanMetrics;
   /** The epoch that was kept. */
   epoch: number;
   trainingSeconds: number;

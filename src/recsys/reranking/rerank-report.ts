@@ -90,8 +90,8 @@ export function reportOf({
       seeds: runs.map(({ seed, test, validation }) => ({ seed, validation, test })),
       validation: record(metric => mean(runs.map(run => run.validation[metric]))),
       test: record(metric => {
-        const own = valuesOf(name, runs, metric);
-        return { mean: mean(own.values), interval: userInterval(own, 0) };
+        const own = valuesOf(name, runs, metric); // of at least one user: `measuredMetrics`
+        return { mean: mean(own.values), interval: userInterval(own, 0)! };
       }),
     })),
     comparisons: record(

@@ -13,6 +13,7 @@ import { writeAtomically } from "../../ml/nn/safetensors.js";
 import { matrix, type Matrix, row } from "../../ml/nn/shape.js";
 import type { Modality } from "../../ml/ranking/recommender.js";
 import { removeCheckpoint } from "../../ml/ranking/training-loop.js";
+import { measuredMetrics } from "../evaluation/evaluate-ranker.js";
 import { evaluatePart, fitRanker } from "../evaluation/fit-and-evaluate.js";
 import { PICTURE_MODALITY } from "../ranking/ranked-item.js";
 import { choicesHash, saveRanker } from "../ranking/ranker-artefact.js";
@@ -171,8 +172,8 @@ export class RerankService {
       const byUser = METRICS.map(metric => [metric, test.byUser.map(own => own[metric])]);
       return {
         seed,
-        validation: validation.metrics,
-        test: test.metrics,
+        validation: measuredMetrics(validation.metrics),
+        test: measuredMetrics(test.metrics),
         byUser: Object.fromEntries(byUser) as ArmRun["byUser"],
       };
     } finally {

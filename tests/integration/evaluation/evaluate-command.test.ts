@@ -45,6 +45,27 @@ describe("vitrine evaluate and tune", () => {
     expect(low).toBeLessThanOrEqual(models[1].metrics["ndcg@5"]);
     expect(high).toBeGreaterThanOrEqual(models[1].metrics["ndcg@5"]);
     expect(comparisons).toMatchObject([{ better: path("light-gcn.json") }]);
+    const hash = expect.stringMatching(/^[0-9a-f]{64}$/) as string;
+    expect(models[0]).toMatchObject({
+      versionId: null,
+      config: { algorithm: "popularity", split: "ratio" },
+      seed: 1,
+      split: { kind: "official", hash },
+      dataHash: hash,
+      heldOutHash: hash,
+    });
+    const args = ["evaluate", ...configs, "--data", data, "--at", "5"];
+    const { stdout } = await runCli(args, env());
+    expect(stdout).toMatch(/^ndcg@5: .*light-gcn.json - .*popularity.json = .* \(Holm\), /m);
+  });
+
+  it.each(["1.5", "abc", "-1", "1152921504606846976"])("refuses the seed %s", async seed => {
+    const train = ["train", "ranker"];
+    for (const command of [["evaluate"], train, ["tune", "--space", "s", "--out", "o"]]) {
+      const { code, stderr } = await runCli([...command, "--seed", seed], env());
+      expect(code).toBe(2);
+      expect(stderr).toContain("must be a whole number of 0 .. 2147483647");
+    }
   });
 
   it("tunes, and runs an experiment with what was found, once", async () => {
@@ -55,6 +76,23 @@ describe("vitrine evaluate and tune", () => {
     const found = path("found.json");
     const tuning = ["tune", "--space", path("space.json"), "--out", found, "--data", data];
     await runCliJson([...tuning, "--trials", "2"], env());
+    const outcome = await runCliJson<{ dataHash: string; split: object; seed: number }>(
+      [...tuning, "--trials", "2"],
+      env(),
+    );
+    expect(outcome).toMatchObject({ seed: 1, split: { kind: "official" } });
+    const kept = path("found.trials.json");
+    const { trials } = JSON.parse(await readFile(kept, "utf8")) as { trials: object[] };
+    expect(trials).toHaveLength(2); // the second run reused both
+    await runCliJson([...tuning, "--trials", "1", "--split", "random"], env());
+    const after = JSON.parse(await readFile(kept, "utf8")) as typeof outcome & {
+      trials: object[];
+      searches: object;
+    };
+    expect(after.trials).toHaveLength(3); // of another split: made, and those before are kept
+    expect(Object.keys(after.searches)).toHaveLength(2);
+    await runCliJson([...tuning, "--trials", "2"], env());
+    expect((JSON.parse(await readFile(kept, "utf8")) as typeof after).trials).toHaveLength(3);
     const { model } = JSON.parse(await readFile(found, "utf8")) as { model: object };
     expect(Object.keys(model)).toContain("l2Weight");
     await write("experiment.json", {
@@ -81,12 +119,13 @@ describe("vitrine evaluate and tune", () => {
     expect(first.stdout.split("\n").filter(line => line.startsWith("| popularity"))).toHaveLength(
       1,
     );
-    const kept = await readFile(results, "utf8");
-    const runs = (JSON.parse(kept) as { runs: { recall10: number; epochSeconds: number }[] }).runs;
+    const written = await readFile(results, "utf8");
+    const runs = (JSON.parse(written) as { runs: { recall10: number; epochSeconds: number }[] })
+      .runs;
     expect(runs).toHaveLength(4);
     const second = await runCli(args, env());
     expect(second.stdout).toBe(first.stdout); // nothing was trained again
-    expect(await readFile(results, "utf8")).toBe(kept);
+    expect(await readFile(results, "utf8")).toBe(written);
   });
 
   it(
@@ -116,6 +155,15 @@ describe("vitrine evaluate and tune", () => {
       const two = await runCliJson<Evaluated>(["evaluate", popular.id, active.id], env());
       expect(two.models[1].metrics).toEqual(one.models[0].metrics);
       expect(two.comparisons).toHaveLength(1);
+      expect(two.models[1]).toMatchObject({
+        versionId: active.id,
+        config: { algorithm: "LightGCN" },
+      });
+      await write("other-split.json", { algorithm: "popularity", split: "random" });
+      const other = await runCli(["evaluate", active.id, path("other-split.json")], env());
+      expect(other.code).toBe(1);
+      expect(other.stderr).toContain("NOT_COMPARABLE: ");
+      expect(other.stderr).not.toContain("epoch"); // refused before anything was trained
       expect(await save(6)).toMatchObject({ code: 0 });
       const changed = await runCli(["evaluate", active.id], env());
       expect(changed.code).toBe(1);
@@ -124,5 +172,5 @@ describe("vitrine evaluate and tune", () => {
       expect(unknown.stderr).toContain("MODEL_VERSION_NOT_FOUND");
     },
     patience(300_000),
-  ); // nine processes
+  ); // eleven processes
 });

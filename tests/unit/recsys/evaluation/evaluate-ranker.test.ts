@@ -1,5 +1,10 @@
 import { hitAt } from "../../../../src/ml/metrics/ranking-metrics.js";
-import { evaluateRanker } from "../../../../src/recsys/evaluation/evaluate-ranker.js";
+import { comparePairs, userInterval } from "../../../../src/recsys/evaluation/compare-rankers.js";
+import {
+  beyondAccuracy,
+  evaluateRanker,
+  measuredMetrics,
+} from "../../../../src/recsys/evaluation/evaluate-ranker.js";
 
 const lists = (...items: number[][]) => items.map(list => Int32Array.from(list));
 /** Scores items by rising index: 0 is the best. */
@@ -28,10 +33,24 @@ describe("evaluateRanker()", () => {
     expect(evaluation.metrics["recall@1"]).toBe(0.5);
   });
 
-  it("is zero when nobody has anything to find", async () => {
-    expect((await evaluateRanker(model, lists([]), [], { cutoffs: [1] })).metrics).toEqual({
-      "recall@1": 0,
-      "ndcg@1": 0,
+  it("has no figure, rather than 0, when nobody has anything to find", async () => {
+    const { metrics, rankings } = await evaluateRanker(model, lists([]), [], { cutoffs: [1] });
+    expect(metrics).toEqual({ "recall@1": null, "ndcg@1": null });
+    expect(beyondAccuracy(rankings, { train: lists([0]), numItems: 5 }, [1])).toEqual({
+      "coverage@1": null,
+      "gini@1": null,
+      "novelty@1": null,
     });
+    expect(userInterval({ name: "m", values: [] }, 1)).toBeNull();
+    expect(
+      comparePairs(
+        [
+          { name: "a", values: [] },
+          { name: "b", values: [] },
+        ],
+        1,
+      ),
+    ).toEqual([]);
+    expect(() => measuredMetrics(metrics)).toThrow("No user has an item to validate on");
   });
 });

@@ -2,7 +2,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { row } from "../../../../src/ml/nn/shape.js";
+import { type Matrix, matrix, row } from "../../../../src/ml/nn/shape.js";
 import { experimentTable } from "../../../../src/recsys/evaluation/experiment-table.js";
 import {
   type PreparedData,
@@ -13,12 +13,20 @@ import {
   runExperiment,
   summarizeRuns,
 } from "../../../../src/recsys/evaluation/ranker-experiment.js";
+import type { TrainingView } from "../../../../src/recsys/evaluation/fit-and-evaluate.js";
 import {
   drawnFrom,
+  type SearchSpace,
   type Trial,
   tuneRanker,
 } from "../../../../src/recsys/evaluation/tune-ranker.js";
 import { NUM_ITEMS, NUM_USERS, writePreparedData } from "./prepared.js";
+
+const halved = ({ shape, values }: Matrix) =>
+  matrix(
+    shape,
+    values.map(value => value / 2),
+  );
 
 const quick = { embeddingSize: 8, learningRate: 0.03, batchSize: 32, numEpochs: 10 };
 
@@ -95,7 +103,7 @@ describe("prepared data", () => {
     it("keeps what is best on validation", async () => {
       const { trials, best, config } = await tuneRanker(space, await view(), options);
       expect(trials.map(({ trial }) => trial)).toEqual([0, 1, 2]);
-      const values = trials.map(({ validation }) => validation!["ndcg@10"]);
+      const values = trials.map(({ validation }) => validation!["ndcg@10"]!);
       expect(best.validation!["ndcg@10"]).toBe(Math.max(...values));
       expect(config).toEqual({ algorithm: "BPR-MF", model: { ...quick, ...best.drawn } });
     });
@@ -112,6 +120,86 @@ describe("prepared data", () => {
       const unclocked = ({ trials }: { trials: Trial[] }) =>
         trials.map(trial => ({ ...trial, trainingSeconds: 0 }));
       expect(unclocked(resumed)).toEqual(unclocked(whole));
+    });
+
+    it.each<[string, (given: { space: SearchSpace; view: TrainingView }) => object]>([
+      [
+        "other features",
+        ({ view: { modalities, ...rest } }) => ({
+          view: {
+            ...rest,
+            modalities: modalities.map(({ name, features }) => ({
+              name,
+              features: halved(features),
+            })),
+          },
+        }),
+      ],
+      [
+        "another split of the same choices",
+        ({ view: { split, ...rest } }) => ({
+          view: { ...rest, split: { ...split, validation: [...split.validation].reverse() } },
+        }),
+      ],
+      [
+        "other train items",
+        ({ view: { split, ...rest } }) => ({
+          view: {
+            ...rest,
+            split: { ...split, train: split.train.map(items => items.subarray(1)) },
+          },
+        }),
+      ],
+      [
+        "another fixed part of the space",
+        ({ space: { fixed, ...rest } }) => ({
+          space: { ...rest, fixed: { ...fixed, model: { ...quick, batchSize: 16 } } },
+        }),
+      ],
+      [
+        "a range that gives the same draws",
+        ({ space: { search, ...rest } }) => ({
+          space: { ...rest, search: { ...search, numEpochs: { choice: [quick.numEpochs] } } },
+        }),
+      ],
+      ["another seed", () => ({ options: { ...options, seed: 6 } })],
+      ["another metric", () => ({ options: { ...options, metric: "recall@10" } })],
+    ])("reuses no trial of a search with %s", async (_, change) => {
+      const given = { space: space as SearchSpace, view: await view(), options };
+      const whole = await tuneRanker(space, given.view, { ...options, numTrials: 1 });
+      const changed = { ...given, ...change(given) };
+      // What the other search would have drawn, had it been this one: only its key tells them apart.
+      const done = whole.trials.map(trial => ({
+        ...trial,
+        drawn: drawnFrom(changed.space, changed.options.seed, trial.trial),
+      }));
+      const made: Trial[] = [];
+      const { search } = await tuneRanker(changed.space, changed.view, {
+        ...changed.options,
+        numTrials: 1,
+        done,
+        onTrial: async trial => void made.push(trial),
+      });
+      expect(search).not.toBe(whole.search);
+      expect(made.map(trial => trial.search)).toEqual([search]);
+    });
+
+    it("refuses a name that the algorithm does not have before anything is trained", async () => {
+      const other = { ...space, search: { contrastWeight: { choice: [0.1] } } };
+      const epochs: number[] = [];
+      await expect(
+        tuneRanker(other, await view(), { ...options, onEpoch: trial => epochs.push(trial) }),
+      ).rejects.toThrow("search has no 'contrastWeight'; those of BPR-MF are");
+      expect(epochs).toEqual([]);
+    });
+
+    it("refuses data without an item to validate on", async () => {
+      const { split, ...rest } = await view();
+      const validation = split.validation.map(() => new Int32Array(0));
+      const without = { ...rest, split: { ...split, validation } };
+      await expect(tuneRanker(space, without, options)).rejects.toMatchObject({
+        code: "NOTHING_TO_VALIDATE",
+      });
     });
 
     it("draws within the ranges, whatever the number of trials", () => {
@@ -226,14 +314,14 @@ describe("prepared data", () => {
     it("has intervals around the means, and tests the pair", () => {
       const { rankers, comparisons } = summarizeRuns(runs);
       for (const { ndcg10 } of rankers) {
-        expect(ndcg10.interval[0]).toBeLessThanOrEqual(ndcg10.mean + 1e-3);
-        expect(ndcg10.interval[1]).toBeGreaterThanOrEqual(ndcg10.mean - 1e-3);
+        expect(ndcg10.interval![0]).toBeLessThanOrEqual(ndcg10.mean! + 1e-3);
+        expect(ndcg10.interval![1]).toBeGreaterThanOrEqual(ndcg10.mean! - 1e-3);
       }
       expect(comparisons).toHaveLength(1);
       expect(comparisons[0]).toMatchObject({ better: "LightGCN", worse: "popularity" });
       const [popularity, lightGcn] = rankers;
       expect(comparisons[0].difference).toBeAllclose(
-        lightGcn.ndcg10.mean - popularity.ndcg10.mean,
+        lightGcn.ndcg10.mean! - popularity.ndcg10.mean!,
         {
           atol: 1e-3, // values are kept to four digits
         },

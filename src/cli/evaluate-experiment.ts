@@ -1,0 +1,106 @@
+/** @file `vitrine evaluate --experiment`: rankers x seeds on prepared data; continues where it was stopped. */
+import { existsSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { AppError } from "../errors/app-error.js";
+import { writeAtomically } from "../ml/nn/safetensors.js";
+import { experimentTable } from "../recsys/evaluation/experiment-table.js";
+import { splitHash } from "../recsys/evaluation/held-out.js";
+import { readPreparedData } from "../recsys/evaluation/prepared-data.js";
+import {
+  type Experiment,
+  experimentSchema,
+  type RankerRun,
+  runExperiment,
+  summarizeRuns,
+} from "../recsys/evaluation/ranker-experiment.js";
+import { jsonObject, readJsonFile } from "./json-file.js";
+import { createProgress } from "./progress.js";
+
+async function readExperiment(path: string): Promise<Experiment> {
+  const { rankers, ...experiment } = await readJsonFile(path, "an experiment", experimentSchema);
+  const read = (config: (typeof rankers)[number]["config"]) =>
+    typeof config === "string"
+      ? readJsonFile(join(dirname(path), config), "a configuration", jsonObject)
+      : config;
+  return {
+    ...experiment,
+    rankers: await Promise.all(
+      rankers.map(async ({ name, config }) => ({ name, config: await read(config) })),
+    ),
+  };
+}
+
+interface ResultsFile {
+  runs: RankerRun[];
+}
+
+/** @throws AppError FILE_MALFORMED when the file is not one that this command wrote. */
+async function readRuns(path: string): Promise<RankerRun[]> {
+  if (!existsSync(path)) {
+    return [];
+  }
+  const { runs } = (await readJsonFile(path, "results", jsonObject)) as Partial<ResultsFile>;
+  if (!Array.isArray(runs)) {
+    const expected = "results of an experiment";
+    throw new AppError("FILE_MALFORMED", { path, expected, reason: "it has no runs" });
+  }
+  return runs;
+}
+
+export async function evaluateExperiment(
+  path: string,
+  { data: folder, out, json }: { data?: string; out?: string; json?: boolean },
+): Promise<void> {
+  const config = await readExperiment(path);
+  if (folder === undefined) {
+    const problem = "is needed by an experiment: the folder of the prepared data";
+    throw new AppError("INVALID_ARGUMENT", { argument: "--data", problem });
+  }
+  const results = out ?? join("results", `${config.name}.json`);
+  const progress = createProgress(config.name);
+  const data = await readPreparedData(folder);
+  const about = {
+    dataHash: data.dataHash,
+    splitHash: splitHash(await data.split(config.split, config.splitSeed)),
+    configs: Object.fromEntries(config.rankers.map(ranker => [ranker.name, ranker.config])),
+  };
+  const done = await readRuns(results);
+  const stopping = new AbortController();
+  process.once("SIGINT", () => stopping.abort());
+  process.once("SIGTERM", () => stopping.abort());
+  const total = config.rankers.length * config.seeds.length;
+  let numDone = 0;
+  const write = async (runs: readonly RankerRun[]) => {
+    const { name, seeds, split } = config;
+    const seedsVary = "initial weights and batches; the split is the same for all";
+    const content = { name, split, seeds, seedsVary, ...about, ...summarizeRuns(runs), runs };
+    await mkdir(dirname(results), { recursive: true });
+    await writeAtomically(results, `${JSON.stringify(content, null, 1)}\n`);
+  };
+  const runs = await runExperiment(config, data, {
+    done,
+    checkpoints: join("runs", config.name),
+    signal: stopping.signal,
+    onEpoch: ({ ranker, seed }, { epoch, numEpochs, validationRecall }) => {
+      const recall =
+        validationRecall === undefined ? "" : ` recall@20 ${validationRecall.toFixed(4)}`;
+      const fraction = (numDone + epoch / numEpochs) / total;
+      progress.update(fraction, `${ranker} seed ${seed} epoch ${epoch}${recall}`);
+    },
+    onRun: async runs => {
+      numDone = runs.length;
+      const kept = done.filter(
+        old => !runs.some(run => run.ranker === old.ranker && run.seed === old.seed),
+      );
+      await write([...runs, ...kept]);
+    },
+  });
+  progress.stop();
+  await write(runs);
+  const summary = summarizeRuns(runs);
+  const { split, seeds } = config;
+  console.log(
+    json ? JSON.stringify({ split, seeds, ...about, ...summary }) : experimentTable(summary),
+  );
+}

@@ -1,0 +1,199 @@
+/** @file What `vitrine evaluate` measures: versions of the database, or configurations that are trained first. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { AppError } from "../errors/app-error.js";
+import { createServices, type Services } from "../plugin/create-services.js";
+import type { RankerEvaluation } from "../recsys/evaluation/evaluate-ranker.js";
+import {
+  evaluatePart,
+  fitRanker,
+  type TrainingView,
+} from "../recsys/evaluation/fit-and-evaluate.js";
+import {
+  assertComparable,
+  type HeldOut,
+  heldOutOf,
+  splitHash,
+} from "../recsys/evaluation/held-out.js";
+import { readPreparedData, type SplitKind } from "../recsys/evaluation/prepared-data.js";
+import type { Split } from "../recsys/evaluation/splits.js";
+import { loadRanker } from "../recsys/ranking/ranker-artefact.js";
+import { type RankerConfig, rankerConfig } from "../recsys/ranking/ranker-config.js";
+import type { CliContext, OpenedContext } from "./cli-context.js";
+import { jsonObject, readJsonFile } from "./json-file.js";
+import { createProgress } from "./progress.js";
+
+export interface EvaluateOptions {
+  /** Folder of prepared data; default: the database. */
+  data?: string;
+  /** Of prepared data. */
+  split: SplitKind;
+  on: "validation" | "test";
+  /** Cut-offs. */
+  at: readonly number[];
+  seed: number;
+}
+
+/** Enough to ask the same question again. */
+export interface EvaluatedRanker {
+  /** As it was named: a version's id or a file's path. */
+  ranker: string;
+  /** Null for a configuration, which is trained and thrown away. */
+  versionId: string | null;
+  config: RankerConfig;
+  /** Of the training, and of a random split. */
+  seed: number;
+  split: { kind: string; hash: string };
+  dataHash: string;
+  heldOut: HeldOut;
+  evaluation: RankerEvaluation;
+}
+
+/** A ranker before it is measured: what it is asked is known, what it answers not yet. */
+interface Subject extends Omit<EvaluatedRanker, "evaluation"> {
+  measure(): Promise<RankerEvaluation>;
+}
+
+/** @throws AppError NOT_COMPARABLE before anything is trained. */
+export async function evaluateSubjects(
+  context: CliContext,
+  rankers: readonly string[],
+  options: EvaluateOptions,
+): Promise<EvaluatedRanker[]> {
+  if (options.data !== undefined) {
+    return measured(await preparedSubjects(options.data, rankers, options));
+  }
+  const opened = await context.open();
+  try {
+    const services = await createServices(opened);
+    try {
+      return await measured(await databaseSubjects(opened, services, rankers, options));
+    } finally {
+      await services.close();
+    }
+  } finally {
+    await opened.close();
+  }
+}
+
+async function measured(subjects: readonly Subject[]): Promise<EvaluatedRanker[]> {
+  assertComparable(subjects.map(({ ranker, heldOut }) => ({ name: ranker, heldOut })));
+  const results: EvaluatedRanker[] = [];
+  for (const { measure, ...subject } of subjects) {
+    results.push({ ...subject, evaluation: await measure() });
+  }
+  return results;
+}
+
+async function preparedSubjects(
+  folder: string,
+  rankers: readonly string[],
+  { split: kind, seed, on, at }: EvaluateOptions,
+): Promise<Subject[]> {
+  if (rankers.length === 0) {
+    const problem = "must name a configuration: --data has no trained versions";
+    throw new AppError("INVALID_ARGUMENT", { argument: "rankers", problem });
+  }
+  const data = await readPreparedData(folder);
+  const { dataHash } = data;
+  const split = await data.split(kind, seed);
+  const ids = {
+    userIds: Array.from({ length: data.numUsers }, (_, user) => user),
+    itemIds: Array.from({ length: data.numItems }, (_, item) => item),
+  };
+  const heldOut = heldOutOf(ids, split, on);
+  const about = { versionId: null, seed, split: { kind, hash: splitHash(split) }, dataHash };
+  return Promise.all(
+    rankers.map(async ranker => {
+      const config = await readConfig(ranker);
+      const measure = () => trainAndMeasure(config, { ...data, split }, { seed, on, at });
+      return { ranker, config, heldOut, ...about, measure };
+    }),
+  );
+}
+
+async function databaseSubjects(
+  { home }: OpenedContext,
+  { rankerTraining, rankers: versions }: Services,
+  rankers: readonly string[],
+  { seed, on, at }: EvaluateOptions,
+): Promise<Subject[]> {
+  const active = await versions.activeVersionId();
+  if (rankers.length === 0 && active === null) {
+    throw new AppError("RANKER_NOT_TRAINED");
+  }
+  const subjects: Subject[] = [];
+  for (const ranker of rankers.length > 0 ? rankers : [active!]) {
+    const version = existsSync(ranker) ? null : await versions.find(ranker);
+    const config = version
+      ? rankerConfig(version.config as Record<string, unknown>)
+      : await readConfig(ranker);
+    const ownSeed = version?.seed ?? seed;
+    if (version && version.artefactPath === null) {
+      throw new AppError("RANKER_NOT_READY", { versionId: ranker, state: version.state });
+    }
+    const { dataset, split } = await rankerTraining.read(config, ownSeed);
+    if (version && version.dataHash !== dataset.dataHash) {
+      throw new AppError("RANKER_DATA_CHANGED", { versionId: ranker });
+    }
+    const { userIds, itemIds, modalities, dataHash } = dataset;
+    const view = { numUsers: userIds.length, numItems: itemIds.length, modalities, split };
+    subjects.push({
+      ranker,
+      versionId: version?.id ?? null,
+      config,
+      seed: ownSeed,
+      split: { kind: config.split, hash: splitHash(split) },
+      dataHash,
+      heldOut: heldOutOf(dataset, split, on),
+      measure: () =>
+        version
+          ? loadAndMeasure(join(home, version.artefactPath!), view, { on, at }) // refused above without
+          : trainAndMeasure(config, view, { seed: ownSeed, on, at }),
+    });
+  }
+  return subjects;
+}
+
+async function readConfig(path: string): Promise<RankerConfig> {
+  return rankerConfig(await readJsonFile(path, "a configuration", jsonObject));
+}
+
+type WholeView = TrainingView & { split: Split };
+
+async function loadAndMeasure(
+  directory: string,
+  { split, numItems }: WholeView,
+  { on, at }: Pick<EvaluateOptions, "on" | "at">,
+): Promise<RankerEvaluation> {
+  const { model } = await loadRanker(directory);
+  try {
+    return await evaluatePart(model, { split, part: on, numItems }, { cutoffs: at });
+  } finally {
+    model.dispose();
+  }
+}
+
+async function trainAndMeasure(
+  config: RankerConfig,
+  { numUsers, numItems, modalities, split }: WholeView,
+  { seed, on, at }: Pick<EvaluateOptions, "seed" | "on" | "at">,
+): Promise<RankerEvaluation> {
+  const progress = createProgress(config.algorithm);
+  const { train, validation } = split;
+  const view = { numUsers, numItems, modalities, split: { train, validation } };
+  try {
+    const { model } = await fitRanker(config, seed, view, {
+      onEpoch: ({ epoch, numEpochs }) => {
+        progress.update(epoch / numEpochs, `epoch ${epoch}`);
+      },
+    });
+    try {
+      return await evaluatePart(model, { split, part: on, numItems }, { cutoffs: at });
+    } finally {
+      model.dispose();
+    }
+  } finally {
+    progress.stop();
+  }
+}
