@@ -88,6 +88,11 @@ export async function evaluateExperiment(
       const fraction = (numDone + epoch / numEpochs) / total;
       progress.update(fraction, `${ranker} seed ${seed} epoch ${epoch}${recall}`);
     },
+    onBatch: ({ ranker, seed }, { epoch, numEpochs, batch, numBatches }) => {
+      const fraction = (numDone + (epoch - 1 + batch / numBatches) / numEpochs) / total;
+      const stage = `epoch ${epoch} batch ${batch} of ${numBatches}`;
+      progress.update(fraction, `${ranker} seed ${seed} ${stage}`);
+    },
     onRun: async runs => {
       numDone = runs.length;
       const kept = done.filter(

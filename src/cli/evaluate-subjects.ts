@@ -9,6 +9,7 @@ import {
   fitRanker,
   type TrainingView,
 } from "../recsys/evaluation/fit-and-evaluate.js";
+import { fitProgress } from "../recsys/evaluation/fit-progress.js";
 import {
   assertComparable,
   type HeldOut,
@@ -183,11 +184,10 @@ async function trainAndMeasure(
   const { train, validation } = split;
   const view = { numUsers, numItems, modalities, split: { train, validation } };
   try {
-    const { model } = await fitRanker(config, seed, view, {
-      onEpoch: ({ epoch, numEpochs }) => {
-        progress.update(epoch / numEpochs, `epoch ${epoch}`);
-      },
+    const hooks = fitProgress(({ fraction, stage }) => {
+      progress.update(fraction, stage);
     });
+    const { model } = await fitRanker(config, seed, view, hooks);
     try {
       return await evaluatePart(model, { split, part: on, numItems }, { cutoffs: at });
     } finally {

@@ -1,12 +1,15 @@
 /** @file `vitrine rankers`: the versions of the ranking model, which one serves, and going back. */
 import { type Command } from "commander";
+import type { MeanMetrics } from "../recsys/evaluation/evaluate-ranker.js";
+import { figureText } from "../recsys/evaluation/figure-text.js";
+import { imagesUnrankedText, ranksImages } from "../recsys/ranking/image-ranking.js";
 import { type CliContext } from "./cli-context.js";
 import { versionsCommand } from "./versions-command.js";
 
 /** A version's NDCG@10 on its held-out items, for people. */
 function testNdcg(metrics: unknown): string {
-  const { test } = (metrics ?? {}) as { test?: Record<string, number> }; // as training stored it
-  return test?.["ndcg@10"]?.toFixed(4) ?? "-";
+  const { test } = (metrics ?? {}) as { test?: MeanMetrics }; // as training stored it
+  return figureText(test?.["ndcg@10"]);
 }
 
 export function rankersCommand(context: CliContext): Command {
@@ -20,6 +23,7 @@ export function rankersCommand(context: CliContext): Command {
     },
     find: ({ catalog }, page) => catalog.findRankingModelPage(page),
     registry: ({ rankers }) => rankers,
+    warningOf: version => (ranksImages(version) ? null : imagesUnrankedText(version.algorithm)),
     columns: ({ algorithm, createdAt, dataHash, metrics, seed, state }) => [
       algorithm.padEnd(10),
       state.padEnd(8),

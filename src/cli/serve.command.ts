@@ -41,6 +41,10 @@ export function serveCommand(context: CliContext): Command {
       const opened = await context.open();
       const plugin = await createPlugin(opened);
       const server = await startServer(opened, plugin);
+      // Read before the first request, so that a model that cannot rank images is told of in the log at once.
+      plugin.services.rankers.active().catch((error: unknown) => {
+        opened.logger.error({ err: error }, "the active ranking model cannot be read");
+      });
       console.log(`${server.url}/graphql`);
       await untilAborted(opened.signal);
       await server.close();

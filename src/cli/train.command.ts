@@ -1,10 +1,12 @@
 /** @file `vitrine train ranker`: trains a new version of the ranking model and, if it is to serve, activates it. */
 import { randomUUID } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { Command } from "commander";
-import { AppError } from "../errors/app-error.js";
+import type { RankingModelVersionRow } from "../db/rows.js";
 import { createServices } from "../plugin/create-services.js";
+import { type Activation, activationText } from "../recsys/ranking/activation.js";
+import { imagesUnrankedText, ranksImages } from "../recsys/ranking/image-ranking.js";
 import { type CliContext } from "./cli-context.js";
+import { jsonObject, readJsonFile } from "./json-file.js";
 import { wholeNumber } from "./option-values.js";
 import { createProgress } from "./progress.js";
 import { trainPersonalizerCommand } from "./train-personalizer.command.js";
@@ -12,43 +14,35 @@ import { trainPersonalizerCommand } from "./train-personalizer.command.js";
 interface TrainOptions {
   config?: string;
   seed: number;
-  activate: boolean;
+  activate?: boolean;
   resume?: string;
   json?: boolean;
-}
-
-async function readConfig(path: string | undefined): Promise<Record<string, unknown>> {
-  if (path === undefined) {
-    return {};
-  }
-  const text = await readFile(path, "utf8").catch((error: unknown) => {
-    throw new AppError("FILE_NOT_FOUND", { path }, { cause: error });
-  });
-  try {
-    return JSON.parse(text) as Record<string, unknown>;
-  } catch (error) {
-    throw new AppError("FILE_MALFORMED", { path, expected: "JSON", reason: String(error) });
-  }
 }
 
 export function trainCommand(context: CliContext): Command {
   const train = new Command("train").description("train a model on what is imported and indexed");
   train
     .command("ranker")
-    .description("train a new version of the ranking model (MICRO)")
+    .description(
+      "train a new version of the ranking model (default: MICRO); it serves unless it is worse on validation than the active one",
+    )
     .option("--config <file>", "hyper-parameters as JSON; what it leaves out takes its default")
     .option("--seed <number>", "seed of initial weights and batches", wholeNumber, 1)
+    .option("--activate", "serve the new version even if it is worse on validation")
     .option("--no-activate", "keep the active version serving")
     .option("--resume <versionId>", "continue a version whose training was interrupted")
     .option("--json", "print one JSON line")
     .action(async ({ config, seed, activate, resume, json }: TrainOptions) => {
-      const overrides = await readConfig(config);
+      const overrides =
+        config === undefined ? {} : await readJsonFile(config, "a configuration", jsonObject);
       const opened = await context.open();
       const progress = createProgress("train");
       try {
         const services = await createServices(opened);
-        const version = await services.rankerTraining.train(
-          { versionId: resume ?? randomUUID(), seed, config: overrides, activate },
+        const versionId = resume ?? randomUUID();
+        console.error(`version ${versionId}; if it is interrupted: --resume ${versionId}`);
+        const { version, activation } = await services.rankerTraining.train(
+          { versionId, seed, config: overrides, activate: activate ?? null },
           {
             signal: opened.signal,
             onProgress: ({ fraction, stage }) => {
@@ -58,13 +52,7 @@ export function trainCommand(context: CliContext): Command {
         );
         progress.stop();
         console.log(
-          json
-            ? JSON.stringify({
-                id: version.id,
-                isActive: version.isActive,
-                metrics: version.metrics,
-              })
-            : `version ${version.id} (${version.isActive ? "active" : "not active"})\n${JSON.stringify(version.metrics, null, 2)}`,
+          json ? JSON.stringify(reportOf(version, activation)) : described(version, activation),
         );
         await services.close();
       } finally {
@@ -74,4 +62,21 @@ export function trainCommand(context: CliContext): Command {
     });
   train.addCommand(trainPersonalizerCommand(context));
   return train;
+}
+
+function reportOf(
+  { id, algorithm, config, dataHash, isActive, metrics, seed }: RankingModelVersionRow,
+  activation: Activation,
+) {
+  return { id, algorithm, isActive, activation, config, seed, dataHash, metrics };
+}
+
+function described(version: RankingModelVersionRow, activation: Activation): string {
+  const { id, isActive, metrics } = version;
+  return [
+    `version ${id} (${isActive ? "active" : "not active"})`,
+    activationText(activation),
+    ...(ranksImages(version) ? [] : [imagesUnrankedText(version.algorithm)]),
+    JSON.stringify(metrics, null, 2),
+  ].join("\n");
 }

@@ -93,11 +93,8 @@ async function tune(context: CliContext, flags: TuneFlags): Promise<void> {
       metric,
       done: [...trials],
       signal,
-      onEpoch: (trial, { epoch, numEpochs }) => {
-        progress.update(
-          (trial + epoch / numEpochs) / numTrials,
-          `trial ${trial + 1}, epoch ${epoch}`,
-        );
+      onProgress: (trial, { fraction, stage }) => {
+        progress.update((trial + fraction) / numTrials, `trial ${trial + 1}, ${stage}`);
       },
       onTrial: async trial => {
         trials.push(trial);

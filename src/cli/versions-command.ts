@@ -12,18 +12,22 @@ interface VersionsOptions<Version> {
   descriptions: { versions: string; list: string; activate: string; rollback: string };
   find: (services: Services, page: { limit: number; after: null }) => Promise<readonly Version[]>;
   registry: (services: Services) => {
-    activate(versionId: string): Promise<{ id: string }>;
-    rollback(): Promise<{ id: string }>;
+    activate(versionId: string): Promise<Version>;
+    rollback(): Promise<Version>;
   };
   /** The columns of a version after its id, for people. */
   columns: (version: Version) => string[];
+  /** What an operator should know of a version that serves from now on; null: nothing. Default: nothing. */
+  warningOf?: (version: Version) => string | null;
 }
 
 export function versionsCommand<Version extends { id: string; isActive: boolean }>(
   context: CliContext,
-  { columns, descriptions, find, name, registry }: VersionsOptions<Version>,
+  { columns, descriptions, find, name, registry, warningOf }: VersionsOptions<Version>,
 ): Command {
   const command = new Command(name).description(descriptions.versions);
+  const serving = (version: Version) =>
+    [`version ${version.id} is active`, warningOf?.(version) ?? []].flat().join("\n");
   const withServices = async (run: (services: Services) => Promise<string>) => {
     const opened = await context.open();
     try {
@@ -54,17 +58,11 @@ export function versionsCommand<Version extends { id: string; isActive: boolean 
     .command("activate <versionId>")
     .description(descriptions.activate)
     .action((versionId: string) =>
-      withServices(
-        async services => `version ${(await registry(services).activate(versionId)).id} is active`,
-      ),
+      withServices(async services => serving(await registry(services).activate(versionId))),
     );
   command
     .command("rollback")
     .description(descriptions.rollback)
-    .action(() =>
-      withServices(
-        async services => `version ${(await registry(services).rollback()).id} is active`,
-      ),
-    );
+    .action(() => withServices(async services => serving(await registry(services).rollback())));
   return command;
 }

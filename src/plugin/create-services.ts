@@ -37,6 +37,7 @@ import { InteractionRecordingService } from "../recsys/interactions/interaction-
 import { JobEvents } from "../recsys/jobs/job-events.js";
 import { JobService } from "../recsys/jobs/job.service.js";
 import { ContentLikeness } from "../recsys/ranking/content-likeness.js";
+import { imagesUnrankedText, ranksImagesLoaded } from "../recsys/ranking/image-ranking.js";
 import { NewItems } from "../recsys/ranking/new-items.js";
 import { RankerRegistry } from "../recsys/ranking/ranker-registry.service.js";
 import { RankerTrainingService } from "../recsys/ranking/ranker-training.service.js";
@@ -141,7 +142,16 @@ export async function createServices({
   );
 
   // ── ranking ──
-  const rankers = new RankerRegistry({ versions, home });
+  const rankers = new RankerRegistry({
+    versions,
+    home,
+    onLoaded: ranker => {
+      if (!ranksImagesLoaded(ranker)) {
+        const { versionId } = ranker;
+        logger.warn({ versionId }, imagesUnrankedText(ranker.model.algorithm));
+      }
+    },
+  });
   const recommendations = new RecommendationService({
     rankers,
     users,

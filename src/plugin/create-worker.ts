@@ -46,11 +46,11 @@ export function createWorker(services: Services, logger: Logger): Worker<Payload
         }),
 
       TRAIN_RANKER: async ({ payload }, { signal, report }) => {
-        const { id, metrics } = await rankerTraining.train(payload, {
+        const { version, activation } = await rankerTraining.train(payload, {
           signal,
           onProgress: ({ fraction, stage }) => void report(fraction, stage),
         });
-        return { versionId: id, metrics };
+        return { versionId: version.id, metrics: version.metrics, activation };
       },
 
       TRAIN_PERSONALIZER: async ({ payload }, { signal, report }) => {

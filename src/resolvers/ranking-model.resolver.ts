@@ -1,5 +1,16 @@
-import { Arg, Args, Authorized, ID, Mutation, Query, Resolver } from "type-graphql";
+import {
+  Arg,
+  Args,
+  Authorized,
+  FieldResolver,
+  ID,
+  Mutation,
+  Query,
+  Resolver,
+  Root,
+} from "type-graphql";
 import type { RankingModelVersionRow } from "../db/rows.js";
+import { ranksImages } from "../recsys/ranking/image-ranking.js";
 import { type Connection, PageArgs, pageComplexity } from "../schema/connection.js";
 import {
   RankingModelConnection,
@@ -49,5 +60,14 @@ export class RankingModelResolver {
   })
   rollbackRankingModel(): Promise<RankingModelVersionRow> {
     return this.deps.rankers.rollback();
+  }
+
+  @FieldResolver(() => Boolean, {
+    description:
+      "Whether it ranks an item by another image, as MICRO and FREEDOM do. While a version that does not is active, " +
+      "personalised images have no rank change and are served without the check that the item ranks at least as well.",
+  })
+  ranksImages(@Root() version: RankingModelVersionRow): boolean {
+    return ranksImages(version);
   }
 }

@@ -25,7 +25,8 @@ export interface StartedJobPayloads {
     versionId: string;
     seed: number;
     config: Record<string, unknown>;
-    activate: boolean;
+    /** Null: unless it is worse on validation than the active version. */
+    activate: boolean | null;
   };
   TRAIN_PERSONALIZER: {
     versionId: string;
@@ -77,7 +78,9 @@ export class StartJobResolver {
 
   @Authorized("RECOMMENDER")
   @Mutation(() => Job, {
-    description: "Trains a new version of the ranking model on what is imported and indexed.",
+    description:
+      "Trains a new version of the ranking model on what is imported and indexed. The job's result has its id, its metrics and, as " +
+      "`activation`, whether it serves and the validation figures that decided.",
   })
   startRankerTraining(
     @Arg("input", () => StartRankerTrainingInput, {
@@ -91,7 +94,7 @@ export class StartJobResolver {
       versionId: randomUUID(),
       seed: seed ?? 1,
       config: config ?? {},
-      activate: activate ?? true,
+      activate: activate ?? null,
     });
   }
 

@@ -178,18 +178,20 @@ function createTraining(
     async refresh() {
       current = network.forward(whole);
     },
-    async runEpoch(epoch, signal): Promise<LossTerms> {
+    async runEpoch(epoch, { onBatch, signal }): Promise<LossTerms> {
       const draws = random.fork(`epoch ${epoch}`);
       const pruned = prunedInteractions(chosen, config.pruning, draws);
       const userItem = symmetricAdjacencyOf(pruned, numUsers, numItems);
       const sums: Record<string, number> = {};
       const count = numEpochBatches(train, numItems, config.batchSize);
+      let batch = 0;
       for (const triples of epochTriples(train, numItems, config.batchSize, draws)) {
         const { losses, gradients } = await network.batch(userItem, triples);
         optimizer.step(gradients, config.learningRate);
         for (const [name, value] of Object.entries(losses)) {
           sums[name] = (sums[name] ?? 0) + value / count;
         }
+        onBatch?.(++batch, count);
         await yieldToEventLoop();
         signal?.throwIfAborted();
       }

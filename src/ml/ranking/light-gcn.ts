@@ -169,7 +169,7 @@ function createTraining(
     async refresh() {
       current = forward();
     },
-    async runEpoch(epoch, signal): Promise<LossTerms> {
+    async runEpoch(epoch, { onBatch, signal }): Promise<LossTerms> {
       const draws = random.fork(`epoch ${epoch}`);
       const count = numBatches(train, batchSize);
       const sums = { total: 0, bpr: 0, l2: 0 };
@@ -183,6 +183,7 @@ function createTraining(
         optimizer.step(gradients, learningRate);
         sums.bpr += bpr / count;
         sums.l2 += l2 / count;
+        onBatch?.(batch + 1, count);
         await yieldToEventLoop();
         signal?.throwIfAborted();
       }

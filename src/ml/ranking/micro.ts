@@ -22,6 +22,7 @@ import type {
   WhatIfTarget,
 } from "./recommender.js";
 import { drawTriples, numBatches } from "./training-batches.js";
+import type { EpochHooks } from "./training-loop.js";
 import { userItemGraph } from "./user-item-graph.js";
 import { itemScores } from "./vector-scores.js";
 import { exactWhatIfVectors, newItemVector, whatIfVectors } from "./what-if.js";
@@ -118,7 +119,7 @@ class MicroTraining implements FeatureTraining<MicroState> {
     return new MicroTraining(data, config, rawGraphs, kernels);
   }
 
-  async runEpoch(epoch: number, signal?: AbortSignal): Promise<LossTerms> {
+  async runEpoch(epoch: number, { onBatch, signal }: EpochHooks): Promise<LossTerms> {
     const { train, numItems } = this.data;
     const { batchSize, contrast, learningRate } = this.config;
     const random = this.random.fork(`epoch ${epoch}`);
@@ -141,6 +142,7 @@ class MicroTraining implements FeatureTraining<MicroState> {
       for (const [name, value] of Object.entries(losses)) {
         sums[name] = (sums[name] ?? 0) + value / count;
       }
+      onBatch?.(batch + 1, count);
       await yieldToEventLoop();
       signal?.throwIfAborted();
     }

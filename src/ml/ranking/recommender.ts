@@ -38,8 +38,20 @@ export interface EpochReport {
   durationMs: number;
 }
 
+/** Where training stands within an epoch. */
+export interface BatchReport {
+  /** From 1. */
+  epoch: number;
+  numEpochs: number;
+  /** Batches done of this epoch, from 1. */
+  batch: number;
+  numBatches: number;
+}
+
 export interface FitOptions {
   onEpoch?: (report: EpochReport) => void;
+  /** After every batch. */
+  onBatch?: (report: BatchReport) => void;
   /** Stops between two batches, by throwing the signal's reason. */
   signal?: AbortSignal;
   /** Where to keep the state of training; when it holds one, training goes on from there to the same bytes. */
@@ -51,6 +63,8 @@ export interface Checkpoint {
   directory: string;
   /** Epochs from one checkpoint to the next. Default: 5. */
   everyEpochs?: number;
+  /** The first epoch that ends so long after a checkpoint makes one, too. Default: 5; 0: every epoch. */
+  everyMinutes?: number;
 }
 
 export interface FitReport {

@@ -22,10 +22,16 @@ export interface Trainee {
   parameters: NamedArrays;
   optimizer: Adam;
   /** One pass over the data; yields to the event loop and looks at the signal between batches. */
-  runEpoch(epoch: number, signal?: AbortSignal): Promise<LossTerms>;
+  runEpoch(epoch: number, hooks: EpochHooks): Promise<LossTerms>;
   /** Brings what `score` uses up to date with the parameters. */
   refresh(): Promise<void>;
   score(userIndex: number): Float32Array;
+}
+
+export interface EpochHooks {
+  signal?: AbortSignal;
+  /** After every batch: how many are done, of how many. */
+  onBatch?: (batch: number, numBatches: number) => void;
 }
 
 export interface Schedule {
@@ -54,18 +60,23 @@ export async function fitEpochs(
   trainee: Trainee,
   data: RankingData,
   schedule: Schedule,
-  { onEpoch, signal, checkpoint }: FitOptions,
+  { onBatch, onEpoch, signal, checkpoint }: FitOptions,
 ): Promise<FitReport> {
   const { algorithm, parameters } = trainee;
   const resumed = checkpoint
     ? await loadCheckpoint(checkpoint, trainee, schedule.fingerprint)
     : null;
   let { progress, best } = resumed ?? untrained;
+  let savedAtMs = performance.now();
   while (progress.epoch < schedule.numEpochs && progress.numWorse <= schedule.patience) {
     signal?.throwIfAborted();
     const startMs = performance.now();
     const epoch = progress.epoch + 1;
-    const losses = await trainee.runEpoch(epoch, signal);
+    const { numEpochs } = schedule;
+    const losses = await trainee.runEpoch(epoch, {
+      signal,
+      onBatch: (batch, numBatches) => onBatch?.({ epoch, numEpochs, batch, numBatches }),
+    });
     assertFinite(algorithm, Float32Array.of(losses.total));
     let recall: number | null = null;
     if (epoch % schedule.validateEvery === 0 || epoch === schedule.numEpochs) {
@@ -76,12 +87,13 @@ export async function fitEpochs(
     if (recall !== null && progress.bestEpoch === epoch) {
       best = copied(parameters);
     }
-    if (checkpoint && epoch % (checkpoint.everyEpochs ?? 5) === 0) {
+    if (checkpoint && isDue(checkpoint, epoch, performance.now() - savedAtMs)) {
       await saveCheckpoint(checkpoint, trainee, {
         progress,
         best,
         fingerprint: schedule.fingerprint,
       });
+      savedAtMs = performance.now();
     }
     onEpoch?.({
       epoch,
@@ -98,6 +110,18 @@ export async function fitEpochs(
   await trainee.refresh();
   const { bestRecall, bestEpoch, epoch } = progress;
   return { epoch: best ? bestEpoch : epoch, validationRecall: bestRecall };
+}
+
+/**
+ * Only the end of an epoch makes a checkpoint: within one, the graphs of its first batch would have to be kept, too. So a
+ * kill costs at most the epoch in hand, or the epochs of `everyMinutes` where they are short.
+ */
+function isDue(
+  { everyEpochs = 5, everyMinutes = 5 }: Checkpoint,
+  epoch: number,
+  sinceLastMs: number,
+): boolean {
+  return epoch % everyEpochs === 0 || sinceLastMs >= 60_000 * everyMinutes;
 }
 
 function afterEpoch(before: Progress, epoch: number, recall: number | null): Progress {

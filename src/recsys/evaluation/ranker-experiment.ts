@@ -7,7 +7,7 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { z } from "zod";
-import type { EpochReport } from "../../ml/ranking/recommender.js";
+import type { BatchReport, EpochReport } from "../../ml/ranking/recommender.js";
 import { removeCheckpoint } from "../../ml/ranking/training-loop.js";
 import { type RankerConfig, rankerConfig } from "../ranking/ranker-config.js";
 import { comparePairs, type Comparison, userInterval } from "./compare-rankers.js";
@@ -67,6 +67,7 @@ export interface ExperimentHooks {
   checkpoints: string;
   signal?: AbortSignal;
   onEpoch?: (run: { ranker: string; seed: number }, report: EpochReport) => void;
+  onBatch?: (run: { ranker: string; seed: number }, report: BatchReport) => void;
   onRun?: (runs: readonly RankerRun[]) => Promise<void>;
 }
 
@@ -110,7 +111,7 @@ async function oneRun(
     ...data
   }: Omit<PreparedData, "split"> & { split: Awaited<ReturnType<PreparedData["split"]>> },
   cutoffs: readonly number[],
-  { checkpoints, signal, onEpoch }: ExperimentHooks,
+  { checkpoints, signal, onBatch, onEpoch }: ExperimentHooks,
 ): Promise<RankerRun> {
   const { numUsers, numItems, modalities } = data;
   const { train, validation } = split;
@@ -119,7 +120,12 @@ async function oneRun(
     config,
     run.seed,
     { numUsers, numItems, modalities, split: { train, validation } },
-    { signal, checkpoint, onEpoch: report => onEpoch?.(run, report) },
+    {
+      signal,
+      checkpoint,
+      onEpoch: report => onEpoch?.(run, report),
+      onBatch: report => onBatch?.(run, report),
+    },
   );
   try {
     const part = (name: "validation" | "test") =>

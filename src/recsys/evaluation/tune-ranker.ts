@@ -9,10 +9,10 @@
 import { z } from "zod";
 import { AppError } from "../../errors/app-error.js";
 import { Random, seedFrom } from "../../ml/nn/random.js";
-import type { EpochReport } from "../../ml/ranking/recommender.js";
 import { trainingFingerprint } from "../../ml/ranking/training-loop.js";
 import { rankerConfig } from "../ranking/ranker-config.js";
 import { evaluateRanker, type MeanMetrics } from "./evaluate-ranker.js";
+import { type FitProgress, fitProgress } from "./fit-progress.js";
 import { fitRanker, type TrainingView } from "./fit-and-evaluate.js";
 
 const range = z.tuple([z.number(), z.number()]).refine(([low, high]) => low < high, "must rise");
@@ -51,7 +51,7 @@ export interface TuneOptions {
   /** Trials made before; those of another search are passed over. */
   done?: readonly Trial[];
   signal?: AbortSignal;
-  onEpoch?: (trial: number, report: EpochReport) => void;
+  onProgress?: (trial: number, progress: FitProgress) => void;
   onTrial?: (trial: Trial) => Promise<void>;
 }
 
@@ -118,7 +118,7 @@ async function tried(
   space: SearchSpace,
   { trial, drawn }: Pick<Trial, "trial" | "drawn">,
   view: TrainingView,
-  { seed, signal, onEpoch, metric }: TuneOptions,
+  { seed, signal, onProgress, metric }: TuneOptions,
 ): Promise<Pick<Trial, "validation" | "epoch" | "trainingSeconds">> {
   const config = rankerConfig(configOf(space, drawn));
   const cutoffs = [...new Set([10, 20, cutoffOf(metric)])];
@@ -126,7 +126,7 @@ async function tried(
   try {
     const { model, epoch, trainingSeconds } = await fitRanker(config, seed, view, {
       signal,
-      onEpoch: report => onEpoch?.(trial, report),
+      ...fitProgress(progress => onProgress?.(trial, progress)),
     });
     const { train, validation } = view.split;
     const { metrics } = await evaluateRanker(model, validation, [train], { cutoffs });

@@ -11,6 +11,8 @@ interface Dependencies<Version extends VersionRow> {
   versions: VersionStore<Version>;
   /** Folder of the installation, below which `artefactPath` lies. */
   home: string;
+  /** Told of every version that is read into memory to serve. Default: nobody. */
+  onLoaded?: (ranker: LoadedRanker) => void;
   /** See {@link VersionRegistry}. */
   maxAgeMs?: number;
   nowMs?: () => number;
@@ -20,7 +22,7 @@ export class RankerRegistry<Version extends VersionRow> extends VersionRegistry<
   Version,
   LoadedRanker
 > {
-  constructor({ home, ...deps }: Dependencies<Version>) {
+  constructor({ home, onLoaded, ...deps }: Dependencies<Version>) {
     super({
       ...deps,
       codes: { notFound: "MODEL_VERSION_NOT_FOUND", notReady: "RANKER_NOT_READY" },
@@ -28,7 +30,9 @@ export class RankerRegistry<Version extends VersionRow> extends VersionRegistry<
         if (artefactPath === null) {
           throw new Error(`RankerRegistry: expected an artefact path of version ${id}, got none`);
         }
-        return loadRanker(join(home, artefactPath));
+        const ranker = await loadRanker(join(home, artefactPath));
+        onLoaded?.(ranker);
+        return ranker;
       },
     });
   }

@@ -5,10 +5,12 @@ import { defaultFeedbackRules, type FeedbackRules } from "../../config/feedback-
 import { AppError } from "../../errors/app-error.js";
 import { Random, seedFrom } from "../../ml/nn/random.js";
 import { writeAtomically } from "../../ml/nn/safetensors.js";
-import type { EpochReport, RankingData, Recommender } from "../../ml/ranking/recommender.js";
+import type { RankingData, Recommender } from "../../ml/ranking/recommender.js";
 import { removeCheckpoint } from "../../ml/ranking/training-loop.js";
 import { evaluateRanker, type MeanMetrics } from "../evaluation/evaluate-ranker.js";
+import { fitProgress } from "../evaluation/fit-progress.js";
 import { leaveLastOneSplit, randomSplit, ratioSplit, type Split } from "../evaluation/splits.js";
+import { type Activation, activationOf } from "./activation.js";
 import { choicesHash, saveRanker } from "./ranker-artefact.js";
 import { createRanker, feedbackOf, rankerConfig, type RankerConfig } from "./ranker-config.js";
 import {
@@ -33,6 +35,8 @@ export type VersionMetrics = Readonly<{
   numItems: number;
   /** Different items chosen, summed over users. */
   numInteractions: number;
+  /** Names of the views of the items that it learned from, such as `visual`. */
+  modalities: string[];
 }>;
 
 /** The columns of a version that training reads. */
@@ -41,6 +45,8 @@ interface VersionRow {
   state: string;
   config: unknown;
   seed: number;
+  dataHash: string | null;
+  metrics: unknown;
 }
 
 interface Dependencies<Version extends VersionRow> {
@@ -51,6 +57,7 @@ interface Dependencies<Version extends VersionRow> {
   feedback?: FeedbackRules;
   versions: {
     findById(id: string): Promise<Version | null>;
+    findActive(): Promise<Version | null>;
     begin(version: {
       id: string;
       algorithm: string;
@@ -75,8 +82,14 @@ export interface TrainRankerRequest {
   seed: number;
   /** What to change of the default; see `ranker-config.ts`. An interrupted version keeps its own. */
   config: Readonly<Record<string, unknown>>;
-  /** Whether the version serves when it is ready. */
-  activate: boolean;
+  /** Whether the version serves when it is ready; null: unless it is worse on validation than the one that does. */
+  activate: boolean | null;
+}
+
+/** A version that is ready, and whether it serves, with the figures that decided. */
+export interface RankerTraining<Version> {
+  version: Version;
+  activation: Activation;
 }
 
 export interface TrainRankerHooks {
@@ -91,16 +104,19 @@ export class RankerTrainingService<Version extends VersionRow> {
    * Trains a version to the end. Stopped by its signal or with the process, it stays `TRAINING` and can be resumed; any
    * other failure is recorded.
    *
-   * @throws AppError INVALID_ARGUMENT, TOO_FEW_INTERACTIONS, TRAINING_DIVERGED
+   * @throws AppError INVALID_ARGUMENT, TOO_FEW_INTERACTIONS, EMBEDDINGS_MISSING, NOTHING_TO_COMPARE, TRAINING_DIVERGED
    */
-  async train(request: TrainRankerRequest, hooks: TrainRankerHooks = {}): Promise<Version> {
+  async train(
+    request: TrainRankerRequest,
+    hooks: TrainRankerHooks = {},
+  ): Promise<RankerTraining<Version>> {
     const { versions, registry } = this.deps;
     const existing = await versions.findById(request.versionId);
-    let version = existing;
-    if (existing?.state !== "READY") {
-      version = await this.run(request, existing, hooks);
-    }
-    return request.activate ? registry.activate(request.versionId) : version!;
+    const trained =
+      existing?.state === "READY" ? existing : await this.run(request, existing, hooks);
+    const activation = activationOf(trained, await versions.findActive(), request.activate);
+    const version = activation.isActivated ? await registry.activate(trained.id) : trained;
+    return { version, activation };
   }
 
   private async run(
@@ -135,6 +151,7 @@ export class RankerTrainingService<Version extends VersionRow> {
     const directory = join(this.deps.home, artefactPath);
     const checkpoint = { directory: join(directory, "checkpoint") };
     const model = createRanker(config, seed);
+    onProgress?.({ fraction: 0, stage: `preparing ${config.algorithm}` });
     try {
       if (!(await isTrainedOn(directory, dataset.dataHash))) {
         await removeCheckpoint(checkpoint); // of other data: begin again
@@ -143,8 +160,9 @@ export class RankerTrainingService<Version extends VersionRow> {
       const fitted = await model.fit(rankingData(dataset, split), {
         signal,
         checkpoint,
-        onEpoch: report => onProgress?.(progressOf(report)),
+        ...fitProgress(progress => onProgress?.(progress)),
       });
+      onProgress?.({ fraction: 1, stage: "measuring on the held-out items" });
       const metrics: VersionMetrics = {
         ...(await evaluation(model, split)),
         epoch: fitted.epoch,
@@ -152,6 +170,7 @@ export class RankerTrainingService<Version extends VersionRow> {
         numUsers: dataset.userIds.length,
         numItems: dataset.itemIds.length,
         numInteractions: numChoices(dataset),
+        modalities: dataset.modalities.map(({ name }) => name),
       };
       const { dataHash, userIds, itemIds, timelines } = dataset;
       const numChosen = timelines.map(items => items.length);
@@ -230,14 +249,6 @@ async function evaluation(model: Recommender, { train, validation, test }: Split
   return {
     validation: (await evaluateRanker(model, validation, [train])).metrics,
     test: (await evaluateRanker(model, test, [train, validation])).metrics,
-  };
-}
-
-function progressOf({ epoch, numEpochs, losses, validationRecall }: EpochReport) {
-  const recall = validationRecall === undefined ? "" : `, recall@20 ${validationRecall.toFixed(4)}`;
-  return {
-    fraction: epoch / numEpochs,
-    stage: `epoch ${epoch} of at most ${numEpochs}: loss ${losses.total.toFixed(4)}${recall}`,
   };
 }
 

@@ -14,6 +14,7 @@ import { matrix, type Matrix, row } from "../../ml/nn/shape.js";
 import type { Modality } from "../../ml/ranking/recommender.js";
 import { removeCheckpoint } from "../../ml/ranking/training-loop.js";
 import { measuredMetrics } from "../evaluation/evaluate-ranker.js";
+import { fitProgress } from "../evaluation/fit-progress.js";
 import { evaluatePart, fitRanker } from "../evaluation/fit-and-evaluate.js";
 import { PICTURE_MODALITY } from "../ranking/ranked-item.js";
 import { choicesHash, saveRanker } from "../ranking/ranker-artefact.js";
@@ -142,7 +143,19 @@ export class RerankService {
       const done = await readFile(path, "utf8").catch(() => null);
       const run = done
         ? (JSON.parse(done) as ArmRun)
-        : await this.fit(given, modalities, { seed, key }, hooks);
+        : await this.fit(
+            given,
+            modalities,
+            { seed, key },
+            {
+              ...hooks,
+              onProgress: progress =>
+                hooks.onProgress?.({
+                  fraction: fraction + (0.25 * progress.fraction) / config.seeds.length,
+                  stage: `${stage}, ${progress.stage}`,
+                }),
+            },
+          );
       await saved(path, run);
       runs.push(run);
     }
@@ -153,13 +166,14 @@ export class RerankService {
     { ranker, shop }: RerankSubject,
     modalities: readonly Modality[],
     { key, seed }: { seed: number; key: string },
-    { signal }: RerankHooks,
+    { signal, onProgress }: RerankHooks,
   ): Promise<ArmRun> {
     const { split } = shop;
     const numItems = shop.ranker.itemIds.length;
     const view = { numUsers: shop.userIds.length, numItems, modalities, split };
     const checkpoint = { directory: join(this.deps.home, "reranks", "runs", key) };
-    const { model } = await fitRanker(ranker, seed, view, { signal, checkpoint });
+    const progress = fitProgress(report => onProgress?.(report));
+    const { model } = await fitRanker(ranker, seed, view, { signal, checkpoint, ...progress });
     try {
       const options = { cutoffs: [10, 20] };
       const validation = await evaluatePart(
@@ -207,6 +221,7 @@ export class RerankService {
         numUsers: userIds.length,
         numItems: itemIds.length,
         numInteractions: timelines.reduce((sum, items) => sum + items.length, 0),
+        modalities: modalities.map(({ name }) => name),
         rerankedFrom: shop.ranker.versionId,
       };
       const dataHash = hashOf(shop, modalities);

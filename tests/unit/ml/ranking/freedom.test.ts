@@ -6,6 +6,7 @@ import type { FreedomConfig } from "../../../../src/ml/ranking/freedom-config.js
 import { graphWeights, prunedInteractions } from "../../../../src/ml/ranking/freedom-graphs.js";
 import { Freedom } from "../../../../src/ml/ranking/freedom.js";
 import { loadRecommender } from "../../../../src/ml/ranking/load-recommender.js";
+import type { BatchReport } from "../../../../src/ml/ranking/recommender.js";
 import { interactions } from "../../../../src/ml/ranking/user-item-graph.js";
 import { checkerboard, describeRecommender } from "../../../contracts/recommender.contract.js";
 import { PlainKernels } from "../../../helpers/plain-kernels.js";
@@ -55,17 +56,46 @@ describe("Freedom.fit()", () => {
     const config = { numEpochs: 6 };
     const whole = create(config);
     await whole.fit(checkerboard());
-    const checkpoint = { directory: join(directory, "checkpoint"), everyEpochs: 2 };
+    const checkpoint = {
+      directory: join(directory, "checkpoint"),
+      everyEpochs: 2,
+      everyMinutes: Infinity,
+    };
     const stop = new AbortController();
-    const onEpoch = ({ epoch }: { epoch: number }) => epoch === 3 && stop.abort();
+    // In the middle of the fourth epoch: what was done of it is done again.
+    const onBatch = ({ epoch, batch }: BatchReport) => epoch === 4 && batch === 2 && stop.abort();
     await expect(
-      create(config).fit(checkerboard(), { checkpoint, onEpoch, signal: stop.signal }),
+      create(config).fit(checkerboard(), { checkpoint, onBatch, signal: stop.signal }),
     ).rejects.toThrow("aborted");
     const resumed = create(config);
     const epochs: number[] = [];
     await resumed.fit(checkerboard(), { checkpoint, onEpoch: ({ epoch }) => epochs.push(epoch) });
     expect(epochs).toEqual([3, 4, 5, 6]);
     expect((await bytes(resumed)).equals(await bytes(whole))).toBe(true);
+  });
+
+  it("makes a checkpoint at the end of an epoch after so many minutes", async () => {
+    const epochsAfterStop = async (everyMinutes: number) => {
+      const checkpoint = {
+        directory: join(directory, String(everyMinutes)),
+        everyEpochs: 100,
+        everyMinutes,
+      };
+      const stop = new AbortController();
+      const onEpoch = ({ epoch }: { epoch: number }) => epoch === 3 && stop.abort();
+      const config = { numEpochs: 5 };
+      await expect(
+        create(config).fit(checkerboard(), { checkpoint, onEpoch, signal: stop.signal }),
+      ).rejects.toThrow("aborted");
+      const epochs: number[] = [];
+      await create(config).fit(checkerboard(), {
+        checkpoint,
+        onEpoch: ({ epoch }) => epochs.push(epoch),
+      });
+      return epochs;
+    };
+    expect(await epochsAfterStop(0)).toEqual([4, 5]);
+    expect(await epochsAfterStop(Infinity)).toEqual([1, 2, 3, 4, 5]);
   });
 
   it("needs a modality", async () => {

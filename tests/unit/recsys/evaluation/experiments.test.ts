@@ -188,7 +188,7 @@ describe("prepared data", () => {
       const other = { ...space, search: { contrastWeight: { choice: [0.1] } } };
       const epochs: number[] = [];
       await expect(
-        tuneRanker(other, await view(), { ...options, onEpoch: trial => epochs.push(trial) }),
+        tuneRanker(other, await view(), { ...options, onProgress: trial => epochs.push(trial) }),
       ).rejects.toThrow("search has no 'contrastWeight'; those of BPR-MF are");
       expect(epochs).toEqual([]);
     });

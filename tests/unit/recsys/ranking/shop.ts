@@ -133,6 +133,7 @@ export async function createShop(rows: InteractionEntry[] = choices()) {
   const versions = new MemoryVersions();
   const now = () => new Date(Date.UTC(2026, 1, 1));
   let nowMs = 0;
+  const embeddings = { isEmpty: false };
   const registry = new RankerRegistry({ versions, home, nowMs: () => nowMs });
   const training = new RankerTrainingService({
     interactions: {
@@ -143,7 +144,7 @@ export async function createShop(rows: InteractionEntry[] = choices()) {
     },
     embeddings: {
       findAll: async kind =>
-        Array.from({ length: NUM_ITEMS }, (_, item) => ({
+        Array.from({ length: embeddings.isEmpty ? 0 : NUM_ITEMS }, (_, item) => ({
           itemId: itemId(item),
           vector: embedding(kind, item),
         })),
@@ -213,6 +214,8 @@ export async function createShop(rows: InteractionEntry[] = choices()) {
         }),
       }),
     }),
+    /** Whether items are indexed. */
+    embeddings,
     home,
     rows,
     versions,
@@ -221,8 +224,14 @@ export async function createShop(rows: InteractionEntry[] = choices()) {
     recommendations: new RecommendationService(serving),
     /** Lets time pass, so that another process's changes are seen. */
     wait: (durationMs: number) => (nowMs += durationMs),
-    train: (versionId: string, config: Record<string, unknown> = {}, activate = true) =>
-      training.train({ versionId, seed: 1, config: { ...quickConfig, ...config }, activate }),
+    train: async (
+      versionId: string,
+      config: Record<string, unknown> = {},
+      activate: boolean | null = true,
+    ) => {
+      const changed = { ...quickConfig, ...config };
+      return (await training.train({ versionId, seed: 1, config: changed, activate })).version;
+    },
     remove: () => rm(home, { recursive: true }),
   };
 }

@@ -1,0 +1,34 @@
+/** @file Which versions of the ranking model rank an item by another image: without that, images have no rank change. */
+import { FREEDOM_ALGORITHM } from "../../ml/ranking/freedom.js";
+import { MICRO_ALGORITHM } from "../../ml/ranking/micro.js";
+import { canWhatIf } from "../../ml/ranking/recommender.js";
+import { PICTURE_MODALITY } from "./ranked-item.js";
+import type { LoadedRanker } from "./ranker-artefact.js";
+
+/** Of a model in memory: the authority. */
+export function ranksImagesLoaded({ model }: Pick<LoadedRanker, "model">): boolean {
+  return canWhatIf(model, PICTURE_MODALITY);
+}
+
+/** Of a version that need not be loaded: by its algorithm and, where its training noted them, its modalities. */
+export function ranksImages({
+  algorithm,
+  metrics,
+}: {
+  algorithm: string;
+  metrics: unknown;
+}): boolean {
+  const { modalities } = (metrics ?? {}) as { modalities?: readonly string[] }; // as training stored it
+  return (
+    [MICRO_ALGORITHM, FREEDOM_ALGORITHM].includes(algorithm) &&
+    (modalities?.includes(PICTURE_MODALITY) ?? true)
+  );
+}
+
+/** What an operator is told when a version serves that cannot. */
+export function imagesUnrankedText(algorithm: string): string {
+  return (
+    `warning: ${algorithm} does not read the items' images. While it is active, personalised images have no rank change, ` +
+    "and an image is served without a check that the item ranks at least as well with it. MICRO and FREEDOM read images."
+  );
+}
