@@ -52,7 +52,7 @@ export interface EvaluatedRanker {
 
 /** A ranker before it is measured: what it is asked is known, what it answers not yet. */
 interface Subject extends Omit<EvaluatedRanker, "evaluation"> {
-  measure(): Promise<RankerEvaluation>;
+  measure: () => Promise<RankerEvaluation>;
 }
 
 /** @throws AppError NOT_COMPARABLE before anything is trained. */
@@ -130,7 +130,7 @@ async function databaseSubjects(
       ? rankerConfig(version.config as Record<string, unknown>)
       : await readConfig(ranker);
     const ownSeed = version?.seed ?? seed;
-    if (version && version.artefactPath === null) {
+    if (version?.artefactPath === null) {
       throw new AppError("RANKER_NOT_READY", { versionId: ranker, state: version.state });
     }
     const { dataset, split } = await rankerTraining.read(config, ownSeed);

@@ -12,8 +12,8 @@ import { Random, seedFrom } from "../../ml/nn/random.js";
 import { trainingFingerprint } from "../../ml/ranking/training-loop.js";
 import { rankerConfig } from "../ranking/ranker-config.js";
 import { evaluateRanker, type MeanMetrics } from "./evaluate-ranker.js";
-import { type FitProgress, fitProgress } from "./fit-progress.js";
 import { fitRanker, type TrainingView } from "./fit-and-evaluate.js";
+import { type FitProgress, fitProgress } from "./fit-progress.js";
 
 const range = z.tuple([z.number(), z.number()]).refine(([low, high]) => low < high, "must rise");
 
@@ -145,7 +145,7 @@ async function tried(
 function assertSpace(space: SearchSpace): void {
   const algorithm = rankerConfig(configOf(space, {}));
   for (const [name, where] of Object.entries(space.search)) {
-    const values = Object.values(where).flat() as unknown[];
+    const values = Object.values<unknown>(where).flat();
     values.forEach(value => rankerConfig(configOf(space, { [name]: value })));
     if (!Object.hasOwn(algorithm.model, name)) {
       const problem = `has no '${name}'; those of ${algorithm.algorithm} are ${Object.keys(algorithm.model).join(", ")}`;

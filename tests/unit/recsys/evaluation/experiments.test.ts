@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Matrix, matrix, row } from "../../../../src/ml/nn/shape.js";
 import { experimentTable } from "../../../../src/recsys/evaluation/experiment-table.js";
+import type { TrainingView } from "../../../../src/recsys/evaluation/fit-and-evaluate.js";
 import {
   type PreparedData,
   readPreparedData,
@@ -13,7 +14,6 @@ import {
   runExperiment,
   summarizeRuns,
 } from "../../../../src/recsys/evaluation/ranker-experiment.js";
-import type { TrainingView } from "../../../../src/recsys/evaluation/fit-and-evaluate.js";
 import {
   drawnFrom,
   type SearchSpace,
