@@ -8,9 +8,12 @@ import {
   type ImportResult,
 } from "../recsys/datasets/catalogue-import.service.js";
 import { CatalogueSource } from "../recsys/datasets/catalogue.js";
+import { describeDryRun, dryRun } from "../recsys/datasets/dry-run.js";
 import type { ImportSource } from "../recsys/datasets/import-source.js";
 import { MovieLensSource } from "../recsys/datasets/movielens.js";
 import { StickersSource } from "../recsys/datasets/stickers.js";
+import type { TallyLine } from "../recsys/datasets/tally.js";
+import { type ReadingFlags, tableOptions, withReadingOptions } from "./catalogue-options.js";
 import type { CliContext } from "./cli-context.js";
 import { wholeNumber } from "./option-values.js";
 import { createProgress, type Progress } from "./progress.js";
@@ -20,13 +23,8 @@ interface ImportFlags {
   restart?: boolean;
 }
 
-const CATALOGUE_COLUMNS = `
-Columns of items: id, title; if there: description, category, keywords (CSV: a|b|c), available,
-attribution, caption, image (a URL, or a path in the folder of pictures).
-Columns of interactions: userId, itemId, kind (view, click, like, cart, purchase or rating),
-occurredAt (ISO 8601 or Unix seconds); if there: weight.`;
-
-interface CatalogueFlags extends ImportFlags {
+interface CatalogueFlags extends ImportFlags, ReadingFlags {
+  dryRun?: boolean;
   items?: string;
   interactions?: string;
   images?: string;
@@ -47,24 +45,15 @@ export function importCommand(context: CliContext): Command {
     .action((folder: string, flags: ImportFlags) =>
       runImport(context, new MovieLensSource(folder), flags),
     );
-  withFlags(command.command("catalogue"))
-    .description("a shop's own catalogue, as CSV or JSON Lines")
+  withReadingOptions(withFlags(command.command("catalogue")))
+    .description("a shop's own catalogue, as the shop exports it")
     .option("--items <file>", "items")
     .option("--interactions <file>", "what users did with items")
-    .option("--images <folder>", "pictures, named by item id or by the column 'image'")
-    .option("--allow-private", "also fetch pictures from addresses that are not public")
-    .option(
-      "--refetch-images",
-      "read every picture again, also from addresses that gave one before",
-    )
-    .addHelpText("after", CATALOGUE_COLUMNS)
-    .action(({ allowPrivate, json, restart, refetchImages, ...files }: CatalogueFlags) => {
-      const { isOffline } = loadConfig();
-      const remote = { allowPrivate: allowPrivate ?? false, isOffline };
-      const source = new CatalogueSource({ ...files, remote, refetchImages });
-      // A completed import of the same files is to read their pictures again.
-      return runImport(context, source, { json, restart: restart ?? refetchImages });
-    });
+    .option("--images <folder>", "images, named by item id or by the column 'image'")
+    .option("--allow-private", "also fetch images from addresses that are not public")
+    .option("--refetch-images", "read every image again, also from addresses that gave one before")
+    .option("--dry-run", "say what would be taken, by column, with the first faults; store nothing")
+    .action((flags: CatalogueFlags) => importCatalogue(context, flags));
   withFlags(command.command("stickers"))
     .description("the sticker shop: openly licensed emoji art and simulated shoppers")
     .option("--concepts <number>", "import only so many concepts (default: all)", wholeNumber)
@@ -79,6 +68,35 @@ export function importCommand(context: CliContext): Command {
       return runImport(context, source, flags);
     });
   return command;
+}
+
+async function importCatalogue(
+  context: CliContext,
+  { items, interactions, images, allowPrivate, refetchImages, ...flags }: CatalogueFlags,
+): Promise<void> {
+  const { json = false, restart, dryRun: isDryRun, ...reading } = flags;
+  const remote = { allowPrivate: allowPrivate ?? false, isOffline: loadConfig().isOffline };
+  const files = { items, interactions, images, remote, refetchImages };
+  const source = new CatalogueSource({ ...files, ...tableOptions(reading) });
+  if (isDryRun) {
+    const report = await dryRun(source);
+    console.log(json ? JSON.stringify(report) : describeDryRun(report));
+    return;
+  }
+  // A completed import of the same files is to read their images again.
+  await runImport(context, source, { json, restart: restart ?? refetchImages });
+  if (!json) {
+    describeWarnings(source.warnings).forEach(line => {
+      console.log(line);
+    });
+  }
+}
+
+function describeWarnings(warnings: readonly TallyLine[]): string[] {
+  return warnings.flatMap(({ kind, count, first }) => [
+    `  warning, ${count} rows: ${kind}`,
+    ...first.map(one => `    ${one}`),
+  ]);
 }
 
 function withFlags(command: Command): Command {

@@ -61,6 +61,23 @@ export class CatalogueImages {
     return sourceVersion === undefined ? null : { itemId, source, sourceVersion };
   }
 
+  /** Why none of these files is there; null if one is. */
+  async faultOf(candidates: readonly string[]): Promise<AppError | null> {
+    let first: AppError | null = null;
+    for (const source of candidates) {
+      try {
+        await this.pathOf(source);
+        return null;
+      } catch (error) {
+        if (!(error instanceof AppError)) {
+          throw error;
+        }
+        first ??= error;
+      }
+    }
+    return first;
+  }
+
   /** Stores the first image that can be read. @throws AppError of the first, if none can. */
   async store(
     itemId: string,
