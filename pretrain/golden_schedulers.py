@@ -63,6 +63,24 @@ CASES = [
     ("lcm", {**STABLE_DIFFUSION, "prediction_type": "sample", "clip_sample": True, "clip_sample_range": 0.8}, 3, 1.0),
     ("lcm", {**STABLE_DIFFUSION, "original_inference_steps": 25, "timestep_scaling": 0.01}, 6, 0.6),
     ("lcm", {**STABLE_DIFFUSION, "rescale_betas_zero_snr": True, "prediction_type": "v_prediction"}, 1, 1.0),
+    ("dpm++", {**STABLE_DIFFUSION, "use_karras_sigmas": True}, 10, 1.0),
+    ("dpm++", {**STABLE_DIFFUSION, "use_karras_sigmas": True, "prediction_type": "v_prediction"}, 20, 0.6),
+    ("dpm++", {**STABLE_DIFFUSION, "use_karras_sigmas": True, "rescale_betas_zero_snr": True,
+               "prediction_type": "v_prediction"}, 7, 1.0),
+    ("dpm++", {**STABLE_DIFFUSION, "use_exponential_sigmas": True}, 10, 1.0),
+    ("dpm++", {**STABLE_DIFFUSION, "use_lu_lambdas": True, "final_sigmas_type": "sigma_min"}, 9, 1.0),
+    ("dpm++", {**STABLE_DIFFUSION, "solver_type": "heun"}, 12, 1.0),
+    ("dpm++", {**STABLE_DIFFUSION, "solver_type": "heun", "use_karras_sigmas": True, "euler_at_final": True}, 16, 0.7),
+    ("dpm++", {**STABLE_DIFFUSION, "solver_type": "bh2"}, 6, 1.0),
+    ("dpm++", {**STABLE_DIFFUSION, "solver_order": 1}, 6, 1.0),
+]
+
+# The classes whose configurations can be read; DPMSolverSDEScheduler needs another library to be made.
+KNOWN = [
+    "DDIMScheduler", "DDPMScheduler", "DEISMultistepScheduler", "DPMSolverMultistepScheduler",
+    "DPMSolverSinglestepScheduler", "EulerAncestralDiscreteScheduler",
+    "EulerDiscreteScheduler", "HeunDiscreteScheduler", "KDPM2AncestralDiscreteScheduler", "KDPM2DiscreteScheduler",
+    "LCMScheduler", "LMSDiscreteScheduler", "PNDMScheduler", "UniPCMultistepScheduler",
 ]
 
 CLASSES = {"ddim": DDIMScheduler, "dpm++": DPMSolverMultistepScheduler, "lcm": LCMScheduler}
@@ -104,11 +122,18 @@ def run(name, config, num_steps, strength):
     }
 
 
+def defaults(cls):
+    """The fields that the class writes when nothing is set."""
+    config = json.loads(cls().to_json_string(), parse_constant=lambda _: "-inf")
+    return {field: value for field, value in config.items() if not field.startswith("_")}
+
+
 def main():
     golden = {
         "source": f"diffusers {diffusers.__version__}, pretrain/golden_schedulers.py",
         "sample": SAMPLE,
         "noise": NOISE,
+        "defaults": {name: defaults(getattr(diffusers, name)) for name in KNOWN},
         "cases": [run(*case) for case in CASES],
     }
     path = Path(__file__).parent.parent / "tests" / "golden" / "schedulers.json"

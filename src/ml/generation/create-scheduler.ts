@@ -3,7 +3,7 @@ import { AppError } from "../../errors/app-error.js";
 import { DdimScheduler } from "./ddim-scheduler.js";
 import { DpmSolverScheduler } from "./dpm-solver-scheduler.js";
 import { LcmScheduler } from "./lcm-scheduler.js";
-import { type ScheduleConfig } from "./schedule.js";
+import { type ScheduleConfig } from "./schedule-config.js";
 import { type NoiseSource, type Scheduler, type SchedulerName } from "./scheduler.js";
 
 /**

@@ -13,7 +13,8 @@
  * Timesteps, the previous timestep and clipping are those of diffusers' `DDIMScheduler`.
  */
 import { noised, noiseLevel, predictedNoise, predictedOriginal } from "./prediction.js";
-import { alphaBar, type ScheduleConfig, timesteps } from "./schedule.js";
+import { type ScheduleConfig } from "./schedule-config.js";
+import { alphaBar, timesteps } from "./schedule.js";
 import { type ScheduledStep, type Scheduler } from "./scheduler.js";
 
 export class DdimScheduler implements Scheduler {

@@ -11,13 +11,15 @@
  * - original, earlier -> x_θ(x_{t_{i-1}}, t_{i-1}), x_θ(x_{t_{i-2}}, t_{i-2})
  * - d                 -> D_i
  *
- * Timesteps, noise levels and the choice of a first-order last step (`lower_order_final`) are those of diffusers'
- * `DPMSolverMultistepScheduler` with `solver_order` 2 and `solver_type` "midpoint".
+ * Timesteps, noise levels, the kind of second order (`solver_type`) and the choice of a first-order last step
+ * (`lower_order_final`) are those of diffusers' `DPMSolverMultistepScheduler`.
  */
 import { roundHalfEven } from "../runtime/rounding.js";
 import { noised, type NoiseLevel, noiseLevel, predictedOriginal } from "./prediction.js";
-import { alphaBar, linspace, type ScheduleConfig } from "./schedule.js";
+import { type ScheduleConfig } from "./schedule-config.js";
+import { alphaBar, linspace } from "./schedule.js";
 import { type ScheduledStep, type Scheduler } from "./scheduler.js";
+import { hasSigmaSpacing, levelOfSigma, sigmaSpacing } from "./sigma-spacing.js";
 
 /** diffusers' stand-in for ᾱ = 0, whose λ is -∞: half precision's smallest number. */
 const SMALLEST_ALPHA_BAR = 2 ** -24;
@@ -35,10 +37,16 @@ export class DpmSolverScheduler implements Scheduler {
     private readonly config: ScheduleConfig,
     numSteps: number,
   ) {
-    const remaining = alphaBar(config).map(a => Math.max(a, SMALLEST_ALPHA_BAR));
-    this.timesteps = solverTimesteps(config, remaining, numSteps);
-    const last = config.final_sigmas_type === "zero" ? 1 : remaining[0];
-    this.levels = [...this.timesteps.map(t => remaining[t]), last].map(noiseLevel);
+    const remaining = alphaBar(config).map(a => (a === 0 ? SMALLEST_ALPHA_BAR : a));
+    const last = noiseLevel(config.final_sigmas_type === "zero" ? 1 : remaining[0]);
+    if (hasSigmaSpacing(config)) {
+      const { sigmas, timesteps } = sigmaSpacing(config, remaining, numSteps);
+      this.timesteps = timesteps;
+      this.levels = [...sigmas.map(levelOfSigma), last];
+    } else {
+      this.timesteps = solverTimesteps(config, remaining, numSteps);
+      this.levels = [...this.timesteps.map(t => noiseLevel(remaining[t])), last];
+    }
   }
 
   addNoise(original: Float32Array, noise: Float32Array, stepIndex: number): Float32Array {
@@ -60,17 +68,22 @@ export class DpmSolverScheduler implements Scheduler {
     };
   }
 
-  /** `D = (1 + 1/2r) x_θ(now) - 1/2r x_θ(earlier)`: line 8 of algorithm 2. */
+  /**
+   * `D = (1 + w) x_θ(now) - w x_θ(earlier)`. `w` is 1/2r with `midpoint`, line 8 of algorithm 2; with `heun` the second term
+   * of the expansion is integrated exactly: `(1 - (1 - exp(-h)) / h) / (1 - exp(-h)) / r`.
+   */
   private secondOrder(original: Float32Array, stepIndex: number, h: number): Float32Array {
     const earlier = this.earlier!.original; // isFirstOrder() is false only when there is one
     const hPrevious = lambda(this.levels[stepIndex]) - lambda(this.levels[stepIndex - 1]);
-    const weight = h / (2 * hPrevious); // 1 / (2 r)
+    const taken = -Math.expm1(-h);
+    const share = this.config.solver_type === "heun" ? (1 - taken / h) / taken : 1 / 2;
+    const weight = (share * h) / hPrevious; // share / r
     return original.map((x, i) => x + weight * (x - earlier[i]));
   }
 
   private isFirstOrder(stepIndex: number): boolean {
     const { euler_at_final, final_sigmas_type, lower_order_final } = this.config;
-    if (this.earlier?.stepIndex !== stepIndex - 1) {
+    if (this.config.solver_order === 1 || this.earlier?.stepIndex !== stepIndex - 1) {
       return true;
     }
     const numSteps = this.timesteps.length;

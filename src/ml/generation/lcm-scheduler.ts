@@ -15,7 +15,8 @@
  */
 import { AppError } from "../../errors/app-error.js";
 import { noised, noiseLevel, predictedOriginal } from "./prediction.js";
-import { alphaBar, type ScheduleConfig } from "./schedule.js";
+import { type ScheduleConfig } from "./schedule-config.js";
+import { alphaBar } from "./schedule.js";
 import { type NoiseSource, type ScheduledStep, type Scheduler } from "./scheduler.js";
 
 /** Song et al., appendix C: the deviation of the data that the coefficients assume. */

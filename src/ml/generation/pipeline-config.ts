@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { AppError } from "../../errors/app-error.js";
 import { type ModelPack } from "../runtime/model-pack.js";
-import { loadScheduleConfig, type ScheduleConfig } from "./schedule.js";
+import { loadScheduleConfig, type ScheduleConfig } from "./schedule-config.js";
 
 /** More drafts than this of one drawing are a mistake: what the best of them gains falls with their number. */
 export const MAX_NUM_DRAFTS = 16;

@@ -6,7 +6,7 @@
  *
  * Notation: `x = α x_0 + σ ε`, `v = α ε - σ x_0`, `α² + σ² = 1`.
  */
-import { type ScheduleConfig } from "./schedule.js";
+import { type ScheduleConfig } from "./schedule-config.js";
 
 export type PredictionType = ScheduleConfig["prediction_type"];
 

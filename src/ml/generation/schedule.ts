@@ -10,95 +10,11 @@
  * - alphaBar[t] -> ᾱ_t = Π_{s <= t} (1 - β_s)
  * - numTrainTimesteps -> T
  */
-import { z } from "zod";
 import { AppError } from "../../errors/app-error.js";
-import { type ModelPack } from "../runtime/model-pack.js";
 import { roundHalfEven } from "../runtime/rounding.js";
-
-const fieldsSchema = z.object({
-  /** Of the sampler that the pack was published with. */
-  _class_name: z.string().optional(),
-  num_train_timesteps: z.number().int().positive().default(1000),
-  beta_start: z.number().default(0.0001),
-  beta_end: z.number().default(0.02),
-  beta_schedule: z.enum(["linear", "scaled_linear", "squaredcos_cap_v2"]).default("linear"),
-  trained_betas: z.array(z.number()).nullish(),
-  prediction_type: z.enum(["epsilon", "v_prediction", "sample"]).default("epsilon"),
-  timestep_spacing: z.enum(["leading", "trailing", "linspace"]).optional(),
-  steps_offset: z.number().int().default(0),
-  rescale_betas_zero_snr: z.boolean().default(false),
-  /** DDIM only: what is left at the end of the last step is 1, or `alphaBar[0]`. */
-  set_alpha_to_one: z.boolean().default(true),
-  /** DDIM only: the predicted picture is clipped to ±`clip_sample_range`. */
-  clip_sample: z.boolean().default(true),
-  clip_sample_range: z.number().positive().default(1),
-  thresholding: z.literal(false).default(false),
-  /** DPM-Solver++ only: the run starts where log(α/σ) passes this; needed with the cosine schedule. */
-  lambda_min_clipped: z.number().or(z.literal("-inf")).nullish(),
-  /** DPM-Solver++ only: the noise after the last step is none, or that of timestep 0. */
-  final_sigmas_type: z.enum(["zero", "sigma_min"]).default("zero"),
-  lower_order_final: z.boolean().default(true),
-  euler_at_final: z.boolean().default(false),
-  /** LCM only: the steps that distillation knew, and what timesteps are multiplied by in its coefficients. */
-  original_inference_steps: z.number().int().positive().default(50),
-  timestep_scaling: z.number().positive().default(10),
-});
-
-/** Where diffusers' `LCMScheduler` has other defaults. */
-const lcmDefaults = {
-  beta_start: 0.00085,
-  beta_end: 0.012,
-  beta_schedule: "scaled_linear",
-  clip_sample: false,
-};
-
-/** diffusers' `KarrasDiffusionSchedulers`, each of which can be made from another's configuration, and LCM. */
-const supportedClasses = [
-  "DDIMScheduler",
-  "DDPMScheduler",
-  "DEISMultistepScheduler",
-  "DPMSolverMultistepScheduler",
-  "DPMSolverSDEScheduler",
-  "DPMSolverSinglestepScheduler",
-  "EulerAncestralDiscreteScheduler",
-  "EulerDiscreteScheduler",
-  "HeunDiscreteScheduler",
-  "KDPM2AncestralDiscreteScheduler",
-  "KDPM2DiscreteScheduler",
-  "LCMScheduler",
-  "LMSDiscreteScheduler",
-  "PNDMScheduler",
-  "UniPCMultistepScheduler",
-];
-
-/**
- * `scheduler/scheduler_config.json` as diffusers writes it. An absent field has the default of diffusers; the spacing,
- * whose default depends on the sampler that reads it, stays undefined here and is decided there.
- */
-export const scheduleConfigSchema = z
-  .preprocess(fields => (isOfLcm(fields) ? { ...lcmDefaults, ...fields } : fields), fieldsSchema)
-  .refine(({ _class_name: name }) => name === undefined || supportedClasses.includes(name), {
-    path: ["_class_name"],
-    error: `must be one of ${supportedClasses.join(", ")}`,
-  });
-
-function isOfLcm(fields: unknown): fields is object {
-  return (
-    typeof fields === "object" &&
-    fields !== null &&
-    "_class_name" in fields &&
-    fields._class_name === "LCMScheduler"
-  );
-}
-
-export type ScheduleConfig = z.infer<typeof scheduleConfigSchema>;
+import { type ScheduleConfig } from "./schedule-config.js";
 
 export type TimestepSpacing = NonNullable<ScheduleConfig["timestep_spacing"]>;
-
-/** The pack's schedule. @throws AppError `MODEL_FILE_MISSING`, `MODEL_PACK_INVALID`. */
-export function loadScheduleConfig(pack: ModelPack): Promise<ScheduleConfig> {
-  return pack.readJson("scheduler/scheduler_config.json", scheduleConfigSchema);
-}
 
 /** β_t for every timestep; `[T]`. */
 export function betas(config: ScheduleConfig): Float64Array {

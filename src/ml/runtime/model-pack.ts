@@ -171,7 +171,7 @@ async function readJson<T>(
   const text = await readFile(path, "utf8");
   let json: unknown;
   try {
-    json = JSON.parse(text);
+    json = JSON.parse(text.replaceAll(PYTHON_NUMBERS, asText));
   } catch (error) {
     throw new AppError("MODEL_PACK_INVALID", { path, reason: String(error) }, { cause: error });
   }
@@ -180,6 +180,18 @@ async function readJson<T>(
     throw new AppError("MODEL_PACK_INVALID", { path, reason: z.prettifyError(result.error) });
   }
   return result.data;
+}
+
+/** Strings, which stay, and the numbers that Python's json writes beyond JSON, as in diffusers' `lambda_min_clipped`. */
+const PYTHON_NUMBERS = /"(?:[^"\\]|\\.)*"|-?\b(?:Infinity|NaN)\b/g;
+const NAMES: Readonly<Record<string, string>> = {
+  Infinity: '"inf"',
+  "-Infinity": '"-inf"',
+  NaN: '"nan"',
+};
+
+function asText(token: string): string {
+  return Object.hasOwn(NAMES, token) ? NAMES[token] : token;
 }
 
 /** SHA-256 of the names of all files, the bytes of the JSON ones and the sizes of the others. */

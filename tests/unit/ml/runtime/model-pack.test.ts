@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { z } from "zod";
 import { ModelPack, openModelPack } from "../../../../src/ml/runtime/model-pack.js";
 
 const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
@@ -36,6 +37,18 @@ describe("openModelPack()", () => {
     expect(pack.path("weights.bin")).toBe(join(dir, "weights.bin"));
     expect(pack.has("captioner")).toBe(false);
     await pack.verify();
+  });
+
+  it("reads numbers that Python writes and JSON does not know", async () => {
+    await writePack(manifest);
+    const text = String.raw`{"lambda_min_clipped": -Infinity, "name": "-Infinity \" NaN", "list": [NaN, Infinity]}`;
+    await writeFile(join(dir, "config.json"), text);
+    const pack = await openModelPack(dir);
+    expect(await pack.readJson("config.json", z.unknown())).toEqual({
+      lambda_min_clipped: "-inf",
+      name: '-Infinity " NaN',
+      list: ["nan", "inf"],
+    });
   });
 
   it("gives parts a version that only their own files change", async () => {
