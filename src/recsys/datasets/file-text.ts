@@ -202,7 +202,7 @@ class ByteCensus {
     this.count(this.carry);
     this.carry = Buffer.alloc(0);
     const isMarked = head.subarray(0, 3).toString("hex") === "efbbbf";
-    const isWestern = !this.hasUndefined && this.numLongGroups * 5 <= this.numGroups;
+    const isWestern = !this.hasUndefined && this.numLongGroups * 3 <= this.numGroups;
     return this.numOdd > this.numSequences && isWestern && !isMarked ? "windows-1252" : "utf-8";
   }
 

@@ -63,14 +63,23 @@ export function textContainer(path: string, start: string): Exclude<ContainerNam
   return ending === ".tsv" ? "tsv" : "csv";
 }
 
+/** Whether the first line is an object of its own; one that is all of the file and holds a list of objects is the list's. */
 function isJsonLine(text: string): boolean {
-  const [line] = text.split("\n", 1);
+  const [line, ...others] = text.trimEnd().split("\n");
   try {
     const value: unknown = JSON.parse(line);
-    return typeof value === "object" && !Array.isArray(value);
+    return isObject(value) && (others.length > 0 || !Object.values(value).some(isListOfObjects));
   } catch {
     return false;
   }
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isListOfObjects(value: unknown): boolean {
+  return Array.isArray(value) && value.some(isObject);
 }
 
 /**
