@@ -2,6 +2,7 @@
 import { type GraphQLSchema, lexicographicSortSchema } from "graphql";
 import { buildSchema, type ContainerType, type PubSub } from "type-graphql";
 import { ApiKeyResolver } from "../resolvers/api-key.resolver.js";
+import { CatalogueResolver } from "../resolvers/catalogue.resolver.js";
 import { HealthResolver } from "../resolvers/health.resolver.js";
 import { ItemResolver } from "../resolvers/item.resolver.js";
 import { JobResolver } from "../resolvers/job.resolver.js";
@@ -51,6 +52,7 @@ export async function createSchema(
   const { access, catalog, personalization, publicUrl } = services;
   const resolvers = [
     new ApiKeyResolver(access),
+    new CatalogueResolver(services),
     new ExplanationResolver(),
     new HealthResolver(),
     new InteractionResolver(),

@@ -8,6 +8,7 @@ import { CaptionsRepository } from "../db/captions.repository.js";
 import { CatalogQueries } from "../db/catalog-queries.js";
 import type { Database } from "../db/database.js";
 import { EmbeddingsRepository } from "../db/embeddings.repository.js";
+import { ErasureRepository } from "../db/erasure.repository.js";
 import { decodeRgb, encodeGeneratedPng, encodePng, resizeForServing } from "../db/image-codec.js";
 import { InteractionsRepository } from "../db/interactions.repository.js";
 import { ItemsRepository } from "../db/items.repository.js";
@@ -27,7 +28,11 @@ import type { ModerationStrategy } from "../ml/moderation/moderation-strategy.js
 import type { RgbImage } from "../ml/nn/rgb-image.js";
 import { AccessService } from "../recsys/access/access.service.js";
 import { ShopperTokens } from "../recsys/access/shopper-tokens.js";
+import { CatalogueChangesService } from "../recsys/catalogue/catalogue-changes.service.js";
+import { requestIndexing } from "../recsys/catalogue/request-indexing.js";
+import { UserErasureService } from "../recsys/catalogue/user-erasure.service.js";
 import { CatalogueImportService } from "../recsys/datasets/catalogue-import.service.js";
+import { RemoteImages } from "../recsys/datasets/remote-image.js";
 import { generationDefaults } from "../recsys/generation/generation-options.js";
 import { GenerationPlanner } from "../recsys/generation/generation-plan.js";
 import { ImageGenerationService } from "../recsys/generation/image-generation.service.js";
@@ -241,6 +246,18 @@ export async function createServices({
     ranking: recommendations,
   });
 
+  // ── changes by the shop ──
+  const erasing = {
+    blobs,
+    erasure: new ErasureRepository(prisma),
+    stopJobs: (jobIds: readonly string[]) => {
+      jobIds.forEach(id => {
+        events.emit("cancelRequested", id);
+      });
+    },
+  };
+  const remoteImages = new RemoteImages({ isOffline: config.isOffline });
+
   return {
     ...personalizing,
     access: new AccessService({
@@ -249,6 +266,19 @@ export async function createServices({
     }),
     blobs,
     catalog,
+    catalogue: new CatalogueChangesService({
+      ...erasing,
+      prisma,
+      index,
+      fetchImage: (url, signal) => remoteImages.fetch(url, signal),
+      requestIndexing: () => requestIndexing(jobs),
+    }),
+    erasure: new UserErasureService({
+      ...erasing,
+      forget: userId => {
+        recommendations.forget(userId);
+      },
+    }),
     events,
     generation,
     images,
@@ -283,6 +313,7 @@ export async function createServices({
     /** Frees models and threads; the database is whoever's opened it. */
     async close() {
       await moderation.dispose();
+      await remoteImages.close();
       await models.close();
     },
   };

@@ -12,6 +12,8 @@ import type {
 } from "../db/rows.js";
 import type { RankChangeSummary, SummaryOptions } from "../ml/metrics/rank-change.js";
 import type { AccessService } from "../recsys/access/access.service.js";
+import type { CatalogueChangesService } from "../recsys/catalogue/catalogue-changes.service.js";
+import type { UserErasureService } from "../recsys/catalogue/user-erasure.service.js";
 import type {
   PersonalizeOptions,
   PersonalizeOutcome,
@@ -27,6 +29,8 @@ export interface ApiServices {
     "authenticate" | "issueShopperToken" | "createKey" | "revokeKey" | "findKeys"
   >;
   catalog: CatalogQueries;
+  catalogue: Pick<CatalogueChangesService, "upsert" | "remove">;
+  erasure: Pick<UserErasureService, "deleteUser">;
   rankChanges: RankChangesRepository;
   summarizeRankChanges: (
     changes: readonly number[],

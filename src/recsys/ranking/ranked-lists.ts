@@ -66,6 +66,11 @@ export class RankedLists {
     return this.kept.has(userId);
   }
 
+  /** Drops the kept list of a user. */
+  forget(userId: string): void {
+    this.kept.delete(userId);
+  }
+
   /** Makes the lists of users who were asked for lately anew, one after the other, letting requests pass between. */
   async refresh(
     userIds: readonly string[],

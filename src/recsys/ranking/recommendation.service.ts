@@ -168,6 +168,11 @@ export class RecommendationService {
     });
   }
 
+  /** Drops what is kept of a user who is deleted. */
+  forget(userId: string): void {
+    this.lists.forget(userId);
+  }
+
   /** The item's place for the user; null when no model is active, or it knows nothing of the item or the user. */
   async rankOf(userId: string, itemId: string): Promise<ItemRank | null> {
     const known = await this.viewerOfHistory(userId);

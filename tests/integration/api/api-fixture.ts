@@ -10,6 +10,7 @@ import { ApiKeysRepository } from "../../../src/db/api-keys.repository.js";
 import { BlobStore } from "../../../src/db/blob-store.js";
 import { CatalogQueries } from "../../../src/db/catalog-queries.js";
 import type { Database } from "../../../src/db/database.js";
+import { ErasureRepository } from "../../../src/db/erasure.repository.js";
 import { InteractionsRepository } from "../../../src/db/interactions.repository.js";
 import { ItemsRepository } from "../../../src/db/items.repository.js";
 import { JobsRepository } from "../../../src/db/jobs.repository.js";
@@ -25,6 +26,9 @@ import { createSchema } from "../../../src/plugin/create-schema.js";
 import { logFault } from "../../../src/plugin/format-error.js";
 import { AccessService } from "../../../src/recsys/access/access.service.js";
 import { ShopperTokens } from "../../../src/recsys/access/shopper-tokens.js";
+import { CatalogueChangesService } from "../../../src/recsys/catalogue/catalogue-changes.service.js";
+import { requestIndexing } from "../../../src/recsys/catalogue/request-indexing.js";
+import { UserErasureService } from "../../../src/recsys/catalogue/user-erasure.service.js";
 import type { PersonalizeOutcome } from "../../../src/recsys/generation/personalization.service.js";
 import { InteractionRecordingService } from "../../../src/recsys/interactions/interaction-recording.service.js";
 import { JobEvents } from "../../../src/recsys/jobs/job-events.js";
@@ -52,6 +56,12 @@ export const users = ["anna", "ben"] as const;
 /** What the fakes below answer with; tests may change it. */
 export interface Answers {
   outcome: (userId: string, itemId: string) => Promise<PersonalizeOutcome>;
+  /** The picture at an address. */
+  image: (url: string) => Promise<Uint8Array>;
+  /** Told when removed items are taken out of the index. */
+  synced: () => void;
+  /** Told which user is to be forgotten. */
+  forgotten: (userId: string) => void;
 }
 
 export class Api {
@@ -100,6 +110,9 @@ export class Api {
     const images = new PersonalizedImagesRepository(prisma, pool);
     const items = new ItemsRepository(prisma);
     const answers: Answers = {
+      image: url => Promise.reject(new AppError("FETCH_FAILED", { url, reason: "HTTP 404" })),
+      synced: () => undefined,
+      forgotten: () => undefined,
       outcome: async (userId, itemId) => {
         const image = await prisma.personalizedImage.findFirst({ where: { userId, itemId } });
         if (!image) {
@@ -108,7 +121,30 @@ export class Api {
         return { kind: "picture", image, cached: true };
       },
     };
+    const blobs = new BlobStore(home);
+    const erasing = {
+      blobs,
+      erasure: new ErasureRepository(prisma),
+      stopJobs: (jobIds: readonly string[]) => {
+        jobIds.forEach(id => {
+          events.emit("cancelRequested", id);
+        });
+      },
+    };
+    const jobs = new JobService({
+      jobs: jobRows,
+      queue: { enqueue: async () => undefined },
+      events,
+    });
     const services: ApiServices = {
+      catalogue: new CatalogueChangesService({
+        ...erasing,
+        prisma,
+        fetchImage: url => answers.image(url),
+        index: { sync: async () => answers.synced() },
+        requestIndexing: () => requestIndexing(jobs),
+      }),
+      erasure: new UserErasureService({ ...erasing, forget: userId => answers.forgotten(userId) }),
       access: new AccessService({
         apiKeys: new ApiKeysRepository(prisma),
         tokens: new ShopperTokens(tokenSecret),
@@ -118,7 +154,7 @@ export class Api {
       summarizeRankChanges,
       images,
       personalization: { request: (userId, itemId) => answers.outcome(userId, itemId) },
-      jobs: new JobService({ jobs: jobRows, queue: { enqueue: async () => undefined }, events }),
+      jobs,
       recommendations: {
         recommend: async (_userId, k) => ({
           items: Array.from({ length: Math.min(k, numItems) }, (_, place) => ({
@@ -156,7 +192,7 @@ export class Api {
       publicUrl: "",
       importsFolder: join(home, "imports"),
     };
-    const api = new Api({ db, services, blobs: new BlobStore(home), jobRows, events, answers });
+    const api = new Api({ db, services, blobs, jobRows, events, answers });
     api.importsFolder = services.importsFolder;
     await api.seed();
     return api;

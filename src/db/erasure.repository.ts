@@ -1,0 +1,106 @@
+/** @file Deletes items and users with all that belongs to them, and says which files nobody refers to any more. */
+import type { PrismaTransaction } from "./database.js";
+import type { PrismaClient } from "./generated/client.js";
+
+export interface Erased {
+  /** Those of the ids that were there. */
+  ids: string[];
+  numInteractions: number;
+  /** Personalised images. */
+  numImages: number;
+  /** Their jobs. */
+  jobIds: string[];
+  /** Content hashes of files that the deleted rows named; {@link ErasureRepository.unused} tells which are of no use now. */
+  hashes: string[];
+}
+
+interface Owner {
+  table: "items" | "users";
+  column: "item_id" | "user_id";
+}
+
+export class ErasureRepository {
+  constructor(private readonly prisma: PrismaClient) {}
+
+  /** Deletes items, their catalogue images, captions, embeddings, interactions, personalised images and jobs. */
+  deleteItems(ids: readonly string[]): Promise<Erased> {
+    return this.prisma.$transaction(transaction =>
+      erase(transaction, { table: "items", column: "item_id" }, ids),
+    );
+  }
+
+  /** Deletes a user, their interactions, personalised images and jobs. */
+  deleteUser(id: string): Promise<Erased> {
+    return this.prisma.$transaction(transaction =>
+      erase(transaction, { table: "users", column: "user_id" }, [id]),
+    );
+  }
+
+  /** Takes the catalogue images from items. @returns the content hashes that they named. */
+  async deleteItemImages(itemIds: readonly string[]): Promise<string[]> {
+    return this.prisma.$transaction(async transaction => {
+      const rows = await transaction.$queryRaw<{ hash: string }[]>`
+        DELETE FROM item_images WHERE item_id = ANY(${itemIds}::text[]) RETURNING blob_hash AS hash`;
+      const hashes = rows.map(({ hash }) => hash);
+      await deleteUnusedBlobs(transaction, hashes);
+      return hashes;
+    });
+  }
+
+  /** Those of `hashes` that no row names, so that their files can go. */
+  async unused(hashes: readonly string[]): Promise<string[]> {
+    const rows = await this.prisma.$queryRaw<{ hash: string }[]>`
+      SELECT DISTINCT given.hash FROM unnest(${hashes}::text[]) AS given (hash)
+      WHERE NOT EXISTS (SELECT FROM blobs WHERE blobs.hash = given.hash)
+        AND NOT EXISTS (SELECT FROM jobs WHERE jobs.preview_hash = given.hash)`;
+    return rows.map(({ hash }) => hash);
+  }
+}
+
+async function erase(
+  transaction: PrismaTransaction,
+  { table, column }: Owner,
+  ids: readonly string[],
+): Promise<Erased> {
+  const named = await transaction.$queryRawUnsafe<{ hash: string | null }[]>(
+    `SELECT blob_hash AS hash FROM personalized_images WHERE ${column} = ANY($1::text[])
+     UNION SELECT preview_hash FROM jobs WHERE ${column} = ANY($1::text[])
+     ${table === "items" ? "UNION SELECT blob_hash FROM item_images WHERE item_id = ANY($1::text[])" : ""}`,
+    ids,
+  );
+  const hashes = named.flatMap(({ hash }) => hash ?? []);
+  const count = async (rows: string) => {
+    const [{ count: found }] = await transaction.$queryRawUnsafe<{ count: number }[]>(
+      `SELECT count(*)::int AS count FROM ${rows} WHERE ${column} = ANY($1::text[])`,
+      ids,
+    );
+    return found;
+  };
+  const numInteractions = await count("interactions");
+  const numImages = await count("personalized_images");
+  // A job may name its user or item in what it was told only.
+  const field = column === "user_id" ? "userId" : "itemId";
+  const jobs = await transaction.$queryRawUnsafe<{ id: string }[]>(
+    `DELETE FROM jobs WHERE ${column} = ANY($1::text[]) OR payload->>'${field}' = ANY($1::text[]) RETURNING id`,
+    ids,
+  );
+  const deleted = await transaction.$queryRawUnsafe<{ id: string }[]>(
+    `DELETE FROM ${table} WHERE id = ANY($1::text[]) RETURNING id`,
+    ids,
+  );
+  await deleteUnusedBlobs(transaction, hashes);
+  return {
+    ids: deleted.map(({ id }) => id),
+    numInteractions,
+    numImages,
+    jobIds: jobs.map(({ id }) => id),
+    hashes,
+  };
+}
+
+async function deleteUnusedBlobs(transaction: PrismaTransaction, hashes: readonly string[]) {
+  await transaction.$executeRaw`
+    DELETE FROM blobs WHERE hash = ANY(${hashes}::text[])
+      AND NOT EXISTS (SELECT FROM item_images WHERE item_images.blob_hash = blobs.hash)
+      AND NOT EXISTS (SELECT FROM personalized_images WHERE personalized_images.blob_hash = blobs.hash)`;
+}
