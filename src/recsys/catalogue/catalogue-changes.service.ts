@@ -22,10 +22,9 @@ import {
   idField,
   storedImage,
   titleField,
-  wordField,
 } from "../datasets/import-parts.js";
+import { MAX_KEYWORDS, maxLengths } from "../datasets/item-row.js";
 
-const MAX_KEYWORDS = 100;
 const FETCHES_AT_ONCE = 8;
 
 /** What is said of an item: what is `undefined` stays as it is, null empties. */
@@ -90,14 +89,15 @@ interface Change {
   imageUrl: string | null | undefined;
 }
 
+const wordField = (max: number) => z.string().trim().max(max);
 const nullable = <Field extends z.ZodType>(field: Field) => field.nullish();
 
 const changeSchema = z.object({
   id: idField,
   title: titleField.optional(),
   description: nullable(descriptionField),
-  category: nullable(wordField),
-  keywords: nullable(z.array(wordField).max(MAX_KEYWORDS)),
+  category: nullable(wordField(maxLengths.category)),
+  keywords: nullable(z.array(wordField(maxLengths.keyword)).max(MAX_KEYWORDS)),
   isAvailable: nullable(z.boolean()),
   attribution: nullable(titleField),
   caption: nullable(captionField),
