@@ -5,6 +5,9 @@ import { openDatabase } from "../db/database.js";
 import { createLogger } from "../plugin/create-logger.js";
 import { type CliContext } from "./cli-context.js";
 
+/** What the process ends with when another one took its data folder. */
+const EXIT_LOCK_LOST = 3;
+
 export interface MainContext extends CliContext {
   /** Whether SIGINT or SIGTERM came; a second one ends the process at once. */
   readonly interrupted: boolean;
@@ -31,15 +34,21 @@ export function createCliContext(): MainContext {
     async open() {
       const signal = interruptible();
       const config = loadConfig();
+      const logger = createLogger(config.logLevel);
       const db = await openDatabase({
         databaseUrl: config.databaseUrl,
         folder: join(config.home, "postgres"),
+        onLockLost: error => {
+          logger.fatal({ err: error }, "the data folder was lost; the process ends");
+          console.error(`${error.code}: ${error.message}`);
+          process.exit(EXIT_LOCK_LOST);
+        },
       });
       return {
         db,
         home: config.home,
         config,
-        logger: createLogger(config.logLevel),
+        logger,
         signal,
         close: () => db.close(),
       };

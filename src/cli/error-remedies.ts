@@ -75,7 +75,13 @@ export const errorRemedies: Readonly<Record<ErrorCode, string>> = {
   CONFIG_INVALID: "Mend every setting that is listed (docs/operations.md).",
   DATABASE_UNREACHABLE: "Check `DATABASE_URL` and that Postgres runs.",
   DATA_FOLDER_LOCKED:
-    "Stop the process that is named, or give this one another `VITRINE_HOME` or a `DATABASE_URL`.",
+    "Stop the process that is named (in a container its id is the container's own, and the host is the container's name), or give this one another `VITRINE_HOME` or a `DATABASE_URL`. The lock of a killed process ends by itself: at once in the same container, else after 15 seconds.",
+  DATA_FOLDER_LOST:
+    "Nothing more was written. Find out why the process stood still for so long or who removed the folder `lock`, then start it again.",
+  DATA_FOLDER_VERSION:
+    "Run the version of Vitrine that made the folder, or move the folder `postgres` away and import again. What shoppers did over the API is only in the old folder.",
+  DATA_FOLDER_UNUSABLE:
+    "Check that the folder can be written and the disk is not full. If its files are damaged, bring them back from a backup, or move the folder away and import again.",
   MIGRATION_CHANGED: "Restore the migration file as it was applied.",
   MIGRATION_FAILED: "Repair the half-applied migration by hand, then run `vitrine db migrate`.",
   SCHEMA_DRIFT: "Run the command that is named and commit what it writes.",

@@ -2,7 +2,8 @@
 /**
  * @file The command line. Results go to standard output, progress and faults to standard error.
  *
- * Exit codes: 0 done, 1 a fault (named by its code of docs/errors.md), 2 wrong usage, 130 interrupted.
+ * Exit codes: 0 done, 1 a fault (named by its code of docs/errors.md), 2 wrong usage, 3 another process
+ * took the data folder, 130 interrupted.
  */
 import { Command, CommanderError } from "commander";
 import { AppError } from "../errors/app-error.js";

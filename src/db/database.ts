@@ -4,7 +4,7 @@
  * Both are reached through the same `pg.Pool`, the same Prisma client and the same SQL. The embedded one has a single
  * connection, so nothing may wait for a second connection while it holds a transaction.
  */
-import { existsSync, rmSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { PGlite } from "@electric-sql/pglite";
 import { PrismaPg } from "@prisma/adapter-pg";
@@ -26,6 +26,13 @@ export interface DatabaseOptions {
   onStatement?: (sql: string) => void;
   /** Connections to a real Postgres; default 10. */
   maxConnections?: number;
+  /** How long the folder's lock may be without a heartbeat before it is taken over, in ms; default 15,000. */
+  lockStaleMs?: number;
+  /**
+   * Called once if another process took the folder's lock from this one (`DATA_FOLDER_LOST`). All statements fail from
+   * then on and nothing more is written; the process should end.
+   */
+  onLockLost?: (error: AppError) => void;
 }
 
 export interface Database {
@@ -40,23 +47,74 @@ export type PrismaTransaction = Parameters<
   Extract<Parameters<PrismaClient["$transaction"]>[0], (...args: never[]) => unknown>
 >[0];
 
+/** The major version of the Postgres that PGlite is. */
+const EMBEDDED_MAJOR = "18";
+
+/**
+ * @throws AppError `DATA_FOLDER_VERSION`, `DATA_FOLDER_UNUSABLE`
+ */
 async function openPglite(folder: string | null, template?: Blob): Promise<PGlite> {
   if (folder === null) {
     return PGlite.create(template && { loadDataDir: template });
   }
-  // A killed process leaves this behind; the lock file has already ruled out a living one.
-  rmSync(join(folder, "postmaster.pid"), { force: true });
-  const isNew = !existsSync(join(folder, "PG_VERSION"));
-  return PGlite.create(folder, isNew && template ? { loadDataDir: template } : {});
+  try {
+    const found = majorOf(folder);
+    if (found !== null && found !== EMBEDDED_MAJOR) {
+      throw new AppError("DATA_FOLDER_VERSION", { path: folder, found, expected: EMBEDDED_MAJOR });
+    }
+    // A killed process leaves this behind; the lock has already ruled out a living one.
+    rmSync(join(folder, "postmaster.pid"), { force: true });
+    return await PGlite.create(folder, found === null && template ? { loadDataDir: template } : {});
+  } catch (error) {
+    if (error instanceof AppError) {
+      throw error;
+    }
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new AppError("DATA_FOLDER_UNUSABLE", { path: folder, reason }, { cause: error });
+  }
+}
+
+/** The major version of the Postgres that made a data folder; null for a folder without a database. */
+function majorOf(folder: string): string | null {
+  const path = join(folder, "PG_VERSION");
+  return existsSync(path) ? readFileSync(path, "utf8").trim() : null;
+}
+
+/** @param undo gets the steps that close it again. */
+async function openEmbedded(
+  { folder, lockStaleMs, onLockLost, template }: DatabaseOptions,
+  undo: (() => unknown)[],
+): Promise<PglitePool> {
+  let lost: AppError | null = null;
+  let pool: PglitePool | null = null;
+  if (folder !== null) {
+    const unlock = await lockFolder(folder, {
+      staleMs: lockStaleMs,
+      onLost: error => {
+        lost = error;
+        pool?.refuseAll(error);
+        onLockLost?.(error);
+      },
+    });
+    undo.push(unlock);
+  }
+  const pglite = await openPglite(folder === null ? null : join(folder, "pgdata"), template);
+  // Closing writes a checkpoint, which is the new holder's to do.
+  undo.push(() => (lost ? undefined : pglite.close()));
+  pool = new PglitePool(pglite);
+  if (lost) {
+    throw lost; // eslint-disable-line @typescript-eslint/only-throw-error -- an AppError
+  }
+  return pool;
 }
 
 /**
  * Opens the database and brings its schema up to date.
  *
- * @throws AppError `DATABASE_UNREACHABLE`, `DATA_FOLDER_LOCKED`, `MIGRATION_CHANGED`, `MIGRATION_FAILED`
+ * @throws AppError `DATABASE_UNREACHABLE`, `DATA_FOLDER_LOCKED`, `DATA_FOLDER_LOST`, `DATA_FOLDER_VERSION`, `DATA_FOLDER_UNUSABLE`, `MIGRATION_CHANGED`, `MIGRATION_FAILED`
  */
 export async function openDatabase(options: DatabaseOptions): Promise<Database> {
-  const { databaseUrl, folder, onStatement, maxConnections = 10 } = options;
+  const { databaseUrl, onStatement, maxConnections = 10 } = options;
   const undo: (() => unknown)[] = [];
   const close = async () => {
     for (const step of undo.splice(0).reverse()) {
@@ -66,15 +124,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
   try {
     let pool: pg.Pool;
     if (databaseUrl === null) {
-      if (folder !== null) {
-        undo.push(lockFolder(folder));
-      }
-      const pglite = await openPglite(
-        folder === null ? null : join(folder, "pgdata"),
-        options.template,
-      );
-      undo.push(() => pglite.close());
-      pool = new PglitePool(pglite);
+      pool = await openEmbedded(options, undo);
     } else {
       pool = new pg.Pool({ connectionString: databaseUrl, max: maxConnections });
     }

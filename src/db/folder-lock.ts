@@ -1,48 +1,271 @@
-/** @file Keeps two processes from opening one data folder: the embedded Postgres takes no lock of its own. */
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+/**
+ * @file Keeps two processes from opening one data folder: the embedded Postgres takes no lock of its own.
+ *
+ * `lock/` is the lock: making a folder succeeds for one process only. Its time is the holder's heartbeat, which a thread
+ * of its own keeps up (`lock-thread.ts`), because training can hold the main thread for minutes. `lock.json` says who the
+ * holder is.
+ *
+ * A process id says nothing outside its container, so there are two ways to see that a holder is gone:
+ * - it ran in our own process namespace: its process is not there;
+ * - it ran anywhere else: its heartbeat did not move while we watched, for `staleMs` by our own clock.
+ */
+import { randomUUID } from "node:crypto";
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { hostname } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { Worker } from "node:worker_threads";
 import { AppError } from "../errors/app-error.js";
+import type { LockThreadData, LockThreadMessage } from "./lock-thread.js";
 
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
+/** Without a heartbeat for this long a holder that we cannot see is gone. */
+const STALE_MS = 15_000;
+
+export interface LockOptions {
+  /** How long a heartbeat must stand still before the lock is taken over, in ms, at least 3,000. Default 15,000. */
+  staleMs?: number;
+  /**
+   * Called once if the lock is lost while it is held: another process took it, or the folder was removed. The caller must
+   * stop writing at once.
+   */
+  onLost?: (error: AppError) => void;
+}
+
+/** Who holds the lock, as `lock.json` says. */
+interface Holder {
+  /** Of this taking of the lock; no two are equal. */
+  token: string;
+  pid: number;
+  host: string;
+  /** Start of the process, in the kernel's ticks: tells it from a later one with the same id; null off Linux. */
+  startedAt: string | null;
+  /** Equal for processes whose ids mean the same. */
+  namespace: string;
 }
 
 /**
- * Takes the folder for this process, by a file with its id. A lock whose process is gone (killed, or an earlier
- * process with this one's id in another container) is taken over.
+ * Takes the folder for this process. A lock whose holder is gone is taken over: at once if it ran in the same container
+ * or on the same machine, else after `staleMs`.
  *
  * @returns what gives the folder back.
- * @throws AppError `DATA_FOLDER_LOCKED`
+ * @throws AppError `DATA_FOLDER_LOCKED`, `DATA_FOLDER_UNUSABLE`
  */
-export function lockFolder(folder: string): () => void {
-  mkdirSync(folder, { recursive: true });
-  const path = join(folder, "lock");
-  for (let attempt = 0; ; attempt++) {
-    try {
-      writeFileSync(path, String(process.pid), { flag: "wx" });
-      break;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST" || attempt === 3) {
-        throw error;
-      }
-      const pid = Number(readFileSync(path, "utf8"));
-      if (pid > 0 && (pid !== process.pid || held.has(path)) && isRunning(pid)) {
-        throw new AppError("DATA_FOLDER_LOCKED", { path: folder, pid });
-      }
-      rmSync(path, { force: true });
-    }
+export async function lockFolder(
+  folder: string,
+  { staleMs = STALE_MS, onLost }: LockOptions = {},
+): Promise<() => Promise<void>> {
+  try {
+    mkdirSync(folder, { recursive: true });
+  } catch (error) {
+    throw unusable(folder, (error as Error).message);
   }
-  held.add(path);
-  return () => {
-    if (held.delete(path)) {
-      rmSync(path, { force: true });
+  const lockPath = join(folder, "lock");
+  const holderPath = join(folder, "lock.json");
+  for (;;) {
+    const thread = await startThread({ lockPath, heartbeatMs: staleMs / 3 }, folder, onLost);
+    if (thread) {
+      const token = writeHolder(holderPath);
+      const removeFiles = () => {
+        if (readHolder(holderPath)?.token === token) {
+          rmSync(holderPath, { force: true });
+          removeLock(lockPath);
+        }
+      };
+      process.once("exit", removeFiles); // a thread has no time to clean up when its process exits
+      return async () => {
+        process.off("exit", removeFiles);
+        await thread.terminate();
+        removeFiles();
+      };
     }
-  };
+    await waitUntilGone(folder, staleMs);
+  }
 }
 
-const held = new Set<string>();
+/** Starts the thread that takes the lock and keeps its heartbeat; null if another process has the lock. */
+async function startThread(
+  workerData: LockThreadData,
+  folder: string,
+  onLost: LockOptions["onLost"],
+): Promise<Worker | null> {
+  const thread = new Worker(threadEntry(), { workerData, execArgv: [] });
+  const isTaken = await new Promise<boolean>((resolve, reject) => {
+    thread.once("error", reject);
+    thread.on("message", (message: LockThreadMessage) => {
+      if (message.kind === "failed") {
+        reject(unusable(folder, message.reason));
+      } else if (message.kind === "lost") {
+        onLost?.(new AppError("DATA_FOLDER_LOST", { path: folder, reason: message.reason }));
+      } else {
+        resolve(message.kind === "taken");
+      }
+    });
+  });
+  thread.unref();
+  return isTaken ? thread : null;
+}
+
+function threadEntry(): string {
+  const beside = fileURLToPath(new URL("./lock-thread.js", import.meta.url));
+  const built = fileURLToPath(new URL("../../dist/db/lock-thread.js", import.meta.url));
+  const entry = [beside, built].find(path => existsSync(path));
+  if (entry === undefined) {
+    throw new Error(`lockFolder: expected ${built}; run 'npm run build'`);
+  }
+  return entry;
+}
+
+/**
+ * Returns when the lock may be tried again: its holder is gone and the lock removed, or somebody else changed it.
+ *
+ * @throws AppError `DATA_FOLDER_LOCKED` once the holder is known to live
+ */
+async function waitUntilGone(folder: string, staleMs: number): Promise<void> {
+  const lockPath = join(folder, "lock");
+  const holderPath = join(folder, "lock.json");
+  const seen = heartbeatOf(lockPath);
+  const begin = performance.now();
+  for (;;) {
+    const holder = readHolder(holderPath);
+    const state = holder?.namespace === namespaceId() ? stateOf(holder) : "unknown";
+    if (state === "running") {
+      throw lockedBy(folder, holder);
+    }
+    if (state === "gone") {
+      takeAway(folder, holder);
+      return;
+    }
+    const heartbeat = heartbeatOf(lockPath);
+    if (heartbeat === null || seen === null) {
+      return;
+    }
+    if (heartbeat !== seen) {
+      throw lockedBy(folder, holder);
+    }
+    if (performance.now() - begin >= staleMs) {
+      takeAway(folder, holder);
+      return;
+    }
+    await delay(Math.min(250, staleMs / 10));
+  }
+}
+
+/** Removes the lock of a holder that is gone. Of several processes that try, the one that moves its `lock.json` does it. */
+function takeAway(folder: string, gone: Holder | null): void {
+  const holderPath = join(folder, "lock.json");
+  if (gone) {
+    const aside = `${holderPath}.${randomUUID()}`;
+    try {
+      renameSync(holderPath, aside);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") {
+        return; // another process was first
+      }
+      throw error;
+    }
+    if (readHolder(aside)?.token !== gone.token) {
+      renameSync(aside, holderPath); // that of the process that was first
+      return;
+    }
+    rmSync(aside);
+  }
+  removeLock(join(folder, "lock"));
+}
+
+function removeLock(lockPath: string): void {
+  try {
+    if (statSync(lockPath).isDirectory()) {
+      rmdirSync(lockPath);
+    } else {
+      rmSync(lockPath); // of an earlier version
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") {
+      throw error;
+    }
+  }
+}
+
+function unusable(path: string, reason: string): AppError {
+  return new AppError("DATA_FOLDER_UNUSABLE", { path, reason });
+}
+
+function lockedBy(folder: string, holder: Holder | null): AppError {
+  const { host = "unknown", pid = 0 } = holder ?? {};
+  return new AppError("DATA_FOLDER_LOCKED", { path: folder, pid, host });
+}
+
+function heartbeatOf(lockPath: string): number | null {
+  return statSync(lockPath, { throwIfNoEntry: false })?.mtimeMs ?? null;
+}
+
+function writeHolder(path: string): string {
+  const { pid } = process;
+  const holder: Holder = {
+    token: randomUUID(),
+    pid,
+    host: hostname(),
+    startedAt: startOf(pid),
+    namespace: namespaceId(),
+  };
+  const temporary = `${path}.${holder.token}`;
+  writeFileSync(temporary, JSON.stringify(holder));
+  renameSync(temporary, path);
+  return holder.token;
+}
+
+/** Null if there is none, or none that can be read. */
+function readHolder(path: string): Holder | null {
+  try {
+    return JSON.parse(readFileSync(path, "utf8")) as Holder; // only this file writes it
+  } catch {
+    return null;
+  }
+}
+
+/** Whether a process of our own namespace is there; unknown where its start cannot be read. */
+function stateOf({ pid, startedAt }: Holder): "running" | "gone" | "unknown" {
+  const start = startOf(pid);
+  if (start !== null && startedAt !== null) {
+    return start === startedAt ? "running" : "gone";
+  }
+  try {
+    process.kill(pid, 0);
+    return "unknown";
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "ESRCH" ? "gone" : "unknown";
+  }
+}
+
+/** When a process began, in the kernel's ticks since boot; "" for one that ended; null if it cannot be read. */
+function startOf(pid: number): string | null {
+  try {
+    // proc(5): the name, in parentheses, may hold anything; state is field 3, starttime field 22.
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return fields[0] === "Z" ? "" : fields[19];
+  } catch {
+    return null;
+  }
+}
+
+/** The kernel's boot and this process's namespace of process ids; off Linux the machine's name. */
+function namespaceId(): string {
+  try {
+    const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+    return `${boot} ${readlinkSync("/proc/self/ns/pid")}`;
+  } catch {
+    return hostname();
+  }
+}

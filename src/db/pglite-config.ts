@@ -2,6 +2,9 @@
 import type { PGlite } from "@electric-sql/pglite";
 import { createPgConfig } from "@electric-sql/pglite/node-postgres";
 import pg, { type PoolConfig } from "pg";
+import { type AppError } from "../errors/app-error.js";
+
+type BackendMessage = Awaited<ReturnType<PGlite["execProtocolStream"]>>[number];
 
 interface ParseMessage {
   text: string;
@@ -29,9 +32,12 @@ export function pgliteConfig(pglite: PGlite): PoolConfig {
  * whatever it was; the next client would share the one connection with it, and take its answers for its own.
  */
 export class PglitePool extends pg.Pool {
-  constructor(pglite: PGlite) {
+  private refusal: AppError | null = null;
+
+  constructor(private readonly pglite: PGlite) {
     super(pgliteConfig(pglite));
     const query = async (...args: unknown[]) => {
+      this.throwIfRefused();
       const client = await this.connect();
       try {
         return await (client.query as (...args: unknown[]) => Promise<unknown>)(...args);
@@ -40,5 +46,32 @@ export class PglitePool extends pg.Pool {
       }
     };
     this.query = query as typeof this.query; // its overloads with callbacks are not used here
+  }
+  /** From now on nothing reaches the database, also from clients that are in a transaction: all fail with `error`. */
+  refuseAll(error: AppError): void {
+    this.refusal = error;
+    this.pglite.execProtocolStream = ([kind]) => Promise.resolve(refusalOf(kind, error));
+  }
+
+  private throwIfRefused(): void {
+    if (this.refusal) {
+      throw this.refusal;
+    }
+  }
+}
+
+/** What a server that refuses everything answers to one message of the protocol. */
+function refusalOf(messageKind: number, { code, message }: AppError): BackendMessage[] {
+  const fault = Object.assign(new Error(message), { name: "error", length: 0, code });
+  const ready = { name: "readyForQuery", length: 0, status: "I" } as BackendMessage;
+  switch (String.fromCharCode(messageKind)) {
+    case "Q": // a simple query
+      return [fault as BackendMessage, ready];
+    case "B": // bind: one of the messages of every prepared query
+      return [fault as BackendMessage];
+    case "S": // sync: the last of them
+      return [ready];
+    default:
+      return [];
   }
 }

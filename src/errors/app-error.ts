@@ -94,14 +94,20 @@ export const errorCatalogue = {
     404,
     "No model pack is called '{pack}'; those that can be fetched are {known}",
   ],
-  MODEL_PULL_RUNNING: [409, "Process {pid} is fetching the model pack '{pack}'"],
+  MODEL_PULL_RUNNING: [409, "Process {pid} on {host} is fetching the model pack '{pack}'"],
   MODEL_DOWNLOAD_FAILED: [502, "'{url}' could not be fetched: {reason}"],
   OFFLINE: [503, "{what} is not fetched: VITRINE_OFFLINE forbids the network"],
   // ── the process ──
   DISK_FULL: [507, "There is not enough space left for '{path}'"],
   CONFIG_INVALID: [500, "The configuration has faults:\n{faults}"],
   DATABASE_UNREACHABLE: [503, "The database cannot be reached: {reason}"],
-  DATA_FOLDER_LOCKED: [409, "'{path}' is in use by process {pid}"],
+  DATA_FOLDER_LOCKED: [409, "'{path}' is in use by process {pid} on {host}"],
+  DATA_FOLDER_LOST: [503, "Another process took '{path}' from this one: {reason}"],
+  DATA_FOLDER_VERSION: [
+    500,
+    "'{path}' was made by Postgres {found}, but the embedded one is Postgres {expected}",
+  ],
+  DATA_FOLDER_UNUSABLE: [500, "The data folder '{path}' cannot be used: {reason}"],
   MIGRATION_CHANGED: [500, "The migration '{name}' was edited after it was applied"],
   MIGRATION_FAILED: [
     500,

@@ -39,8 +39,15 @@ export interface PullOptions {
   cacheFolder: string;
   /** Called when something has to be fetched. @throws AppError `OFFLINE` where the network is forbidden. */
   connect: () => Hub;
-  /** Takes a folder for this process, and gives what frees it. @throws AppError `DATA_FOLDER_LOCKED`. */
-  lock: (folder: string) => () => void;
+  /**
+   * Takes a folder for this process, and gives what frees it; `onLost` is called if another process takes it meanwhile.
+   *
+   * @throws AppError `DATA_FOLDER_LOCKED`.
+   */
+  lock: (
+    folder: string,
+    options: { onLost: (error: AppError) => void },
+  ) => Promise<() => Promise<void>>;
   /** Ask the hub again also when the pack is there. Default: false. */
   refresh?: boolean;
   onProgress?: (progress: PullProgress) => void;
@@ -69,43 +76,63 @@ interface Wanted {
  *   the signal's reason when aborted.
  */
 export async function pullPack(pack: CataloguePack, options: PullOptions): Promise<PullResult> {
-  const unlock = locked(pack.name, options);
+  const lost = new AbortController();
+  const unlock = await locked(pack.name, options, lost);
+  const signals = options.signal ? [options.signal, lost.signal] : [lost.signal];
   try {
-    const folder = cachedPackFolder(options.cacheFolder, pack.name);
-    const present = await findPulledManifest(folder);
-    if (!present && existsSync(folder)) {
-      const reason = "it is not one that was fetched; move it away first";
-      throw new AppError("MODEL_PACK_INVALID", { path: folder, reason });
-    }
-    const isCurrent = present?.entryHash === entryHash(pack) && (await isWhole(folder, present));
-    if (present && isCurrent && !options.refresh) {
-      return resultOf(folder, present, false);
-    }
-    const hub = options.connect();
-    try {
-      const wanted = await findAll(pack, hub, options.signal);
-      if (present && isCurrent && (await isSame(folder, present, wanted))) {
-        return resultOf(folder, present, false);
-      }
-      const staging = `${folder}.partial`;
-      const pulled = await fetchAll(pack, wanted, { folder, hub, options, present, staging });
-      const manifest = await complete(pack, pulled, staging);
-      await replaceFolder(staging, folder);
-      return resultOf(folder, manifest, true);
-    } finally {
-      await hub.close();
-    }
+    return await pullLocked(pack, { ...options, signal: AbortSignal.any(signals) });
   } finally {
-    unlock();
+    await unlock();
   }
 }
 
-function locked(pack: string, { cacheFolder, lock }: PullOptions): () => void {
+async function pullLocked(
+  pack: CataloguePack,
+  options: PullOptions & { signal: AbortSignal },
+): Promise<PullResult> {
+  const folder = cachedPackFolder(options.cacheFolder, pack.name);
+  const present = await findPulledManifest(folder);
+  if (!present && existsSync(folder)) {
+    const reason = "it is not one that was fetched; move it away first";
+    throw new AppError("MODEL_PACK_INVALID", { path: folder, reason });
+  }
+  const isCurrent = present?.entryHash === entryHash(pack) && (await isWhole(folder, present));
+  if (present && isCurrent && !options.refresh) {
+    return resultOf(folder, present, false);
+  }
+  const hub = options.connect();
   try {
-    return lock(join(cacheFolder, ".locks", pack));
+    const wanted = await findAll(pack, hub, options.signal);
+    if (present && isCurrent && (await isSame(folder, present, wanted))) {
+      return resultOf(folder, present, false);
+    }
+    const staging = `${folder}.partial`;
+    const pulled = await fetchAll(pack, wanted, { folder, hub, options, present, staging });
+    const manifest = await complete(pack, pulled, staging);
+    options.signal.throwIfAborted();
+    await replaceFolder(staging, folder);
+    return resultOf(folder, manifest, true);
+  } finally {
+    await hub.close();
+  }
+}
+
+/** @param lost is aborted when another process takes the pack's folder meanwhile. */
+async function locked(
+  pack: string,
+  { cacheFolder, lock }: PullOptions,
+  lost: AbortController,
+): Promise<() => Promise<void>> {
+  try {
+    return await lock(join(cacheFolder, ".locks", pack), {
+      onLost: error => {
+        lost.abort(error);
+      },
+    });
   } catch (error) {
     if (error instanceof AppError && error.code === "DATA_FOLDER_LOCKED") {
-      throw new AppError("MODEL_PULL_RUNNING", { pack, pid: error.details.pid }, { cause: error });
+      const { host, pid } = error.details;
+      throw new AppError("MODEL_PULL_RUNNING", { pack, pid, host }, { cause: error });
     }
     throw error;
   }

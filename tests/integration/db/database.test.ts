@@ -1,4 +1,10 @@
-import { describeOnEveryDatabase } from "../../helpers/databases.js";
+import { createHash } from "node:crypto";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { openDatabase } from "../../../src/db/database.js";
+import { type AppError } from "../../../src/errors/app-error.js";
+import { describeOnEveryDatabase, emptyTemplate } from "../../helpers/databases.js";
 
 describeOnEveryDatabase("openDatabase()", open => {
   it("answers as before after statements that failed", async () => {
@@ -49,5 +55,91 @@ describeOnEveryDatabase("openDatabase()", open => {
     for (const sql of impossible) {
       await expect(pool.query(sql)).rejects.toThrow("check");
     }
+  });
+});
+
+describe("openDatabase() in a folder", () => {
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "vitrine-database-"));
+  });
+  afterEach(() => {
+    rmSync(folder, { recursive: true, force: true });
+  });
+  const open = (options: { lockStaleMs?: number; onLockLost?: (error: AppError) => void } = {}) =>
+    openDatabase({ databaseUrl: null, folder, template: emptyTemplate(), ...options });
+
+  /** Changes when any file of the database changes. */
+  const filesHash = () => {
+    const hash = createHash("sha256");
+    const root = join(folder, "pgdata");
+    for (const entry of readdirSync(root, { recursive: true, withFileTypes: true })) {
+      if (entry.isFile()) {
+        const path = join(entry.parentPath, entry.name);
+        hash.update(path).update(readFileSync(path));
+      }
+    }
+    return hash.digest("hex");
+  };
+
+  it("keeps what was stored, and gives the folder back", async () => {
+    const first = await open();
+    await first.prisma.user.create({ data: { id: "kept" } });
+    await expect(open()).rejects.toMatchObject({ code: "DATA_FOLDER_LOCKED" });
+    await first.close();
+    const second = await open();
+    expect(await second.prisma.user.count()).toBe(1);
+    await second.close();
+    expect(readdirSync(folder)).toEqual(["pgdata"]);
+  });
+
+  it("writes nothing more once another process has taken the folder", async () => {
+    let tellLost: (error: AppError) => void = () => undefined;
+    const lost = new Promise<AppError>(resolve => (tellLost = resolve));
+    const { pool, prisma, close } = await open({ lockStaleMs: 3_000, onLockLost: tellLost });
+    const client = await pool.connect();
+    await client.query("BEGIN");
+    await client.query("INSERT INTO users (id) VALUES ('in-transaction')");
+
+    rmSync(join(folder, "lock"), { recursive: true });
+    expect(await lost).toMatchObject({ code: "DATA_FOLDER_LOST" });
+    const before = filesHash();
+    await expect(client.query("COMMIT")).rejects.toThrow();
+    client.release();
+    await expect(pool.query("INSERT INTO users (id) VALUES ('later')")).rejects.toMatchObject({
+      code: "DATA_FOLDER_LOST",
+    });
+    await expect(prisma.user.create({ data: { id: "later" } })).rejects.toThrow();
+    await close();
+    expect(filesHash()).toBe(before);
+
+    const next = await open();
+    expect(await next.prisma.user.count()).toBe(0);
+    await next.close();
+  });
+
+  it("says so when another major version of Postgres made the folder", async () => {
+    await (await open()).close();
+    const versionFile = join(folder, "pgdata", "PG_VERSION");
+    expect(readFileSync(versionFile, "utf8")).toBe("18\n"); // else EMBEDDED_MAJOR is to be raised
+    writeFileSync(versionFile, "16\n");
+    await expect(open()).rejects.toMatchObject({
+      code: "DATA_FOLDER_VERSION",
+      details: { found: "16", expected: "18" },
+    });
+  });
+
+  it("says so when the database in the folder cannot be started", async () => {
+    mkdirSync(join(folder, "pgdata"));
+    writeFileSync(join(folder, "pgdata", "PG_VERSION"), "18\n");
+    await expect(open()).rejects.toMatchObject({ code: "DATA_FOLDER_UNUSABLE" });
+    expect(readdirSync(folder)).toEqual(["pgdata"]); // the lock is given back
+  });
+
+  it("says so when the folder cannot be made", async () => {
+    writeFileSync(join(folder, "file"), "");
+    await expect(
+      openDatabase({ databaseUrl: null, folder: join(folder, "file", "postgres") }),
+    ).rejects.toMatchObject({ code: "DATA_FOLDER_UNUSABLE" });
   });
 });

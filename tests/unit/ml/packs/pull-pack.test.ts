@@ -294,12 +294,34 @@ describe("pullPack()", () => {
   });
 
   it("refuses a second pull at the same time", async () => {
-    const first = pull();
-    await expect(pull()).rejects.toMatchObject({
-      code: "MODEL_PULL_RUNNING",
-      details: { pack: "tiny", pid: process.pid },
+    const pulls = await Promise.allSettled([pull(), pull()]);
+    expect(pulls).toContainEqual({
+      status: "fulfilled",
+      value: expect.objectContaining({ isNew: true }) as unknown,
     });
-    expect(await first).toMatchObject({ isNew: true });
+    expect(pulls).toContainEqual({
+      status: "rejected",
+      reason: expect.objectContaining({
+        code: "MODEL_PULL_RUNNING",
+        details: expect.objectContaining({ pack: "tiny", pid: process.pid }) as unknown,
+      }) as unknown,
+    });
+  });
+
+  it("stops, and leaves the pack as it is, when another process takes its folder", async () => {
+    let lose: (error: AppError) => void = () => undefined;
+    const lost = new AppError("DATA_FOLDER_LOST", { path: "x", reason: "y" });
+    const pulling = pull(pack, {
+      lock: (_folder, { onLost }) => {
+        lose = onLost;
+        return Promise.resolve(() => Promise.resolve());
+      },
+      onProgress: () => {
+        lose(lost);
+      },
+    });
+    await expect(pulling).rejects.toBe(lost);
+    expect(await readdir(cacheFolder)).toEqual(["tiny.partial"]);
   });
 
   it("asks again when told so, and fetches only what changed or is damaged", async () => {
