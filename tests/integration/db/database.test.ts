@@ -1,9 +1,10 @@
+import { fork } from "node:child_process";
 import { createHash } from "node:crypto";
+import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openDatabase } from "../../../src/db/database.js";
-import { type AppError } from "../../../src/errors/app-error.js";
 import { describeOnEveryDatabase, emptyTemplate } from "../../helpers/databases.js";
 
 describeOnEveryDatabase("openDatabase()", open => {
@@ -66,8 +67,7 @@ describe("openDatabase() in a folder", () => {
   afterEach(() => {
     rmSync(folder, { recursive: true, force: true });
   });
-  const open = (options: { lockStaleMs?: number; onLockLost?: (error: AppError) => void } = {}) =>
-    openDatabase({ databaseUrl: null, folder, template: emptyTemplate(), ...options });
+  const open = () => openDatabase({ databaseUrl: null, folder, template: emptyTemplate() });
 
   /** Changes when any file of the database changes. */
   const filesHash = () => {
@@ -94,23 +94,19 @@ describe("openDatabase() in a folder", () => {
   });
 
   it("writes nothing more once another process has taken the folder", async () => {
-    let tellLost: (error: AppError) => void = () => undefined;
-    const lost = new Promise<AppError>(resolve => (tellLost = resolve));
-    const { pool, prisma, close } = await open({ lockStaleMs: 3_000, onLockLost: tellLost });
-    const client = await pool.connect();
-    await client.query("BEGIN");
-    await client.query("INSERT INTO users (id) VALUES ('in-transaction')");
-
-    rmSync(join(folder, "lock"), { recursive: true });
-    expect(await lost).toMatchObject({ code: "DATA_FOLDER_LOST" });
+    const child = fork(
+      join(import.meta.dirname, "lose-lock.js"),
+      [folder, process.env.VITRINE_TEST_TEMPLATE!],
+      { execArgv: [], env: { ...process.env, NODE_OPTIONS: "" } },
+    );
+    expect(await once(child, "message")).toMatchObject([{ lost: "DATA_FOLDER_LOST" }]);
     const before = filesHash();
-    await expect(client.query("COMMIT")).rejects.toThrow();
-    client.release();
-    await expect(pool.query("INSERT INTO users (id) VALUES ('later')")).rejects.toMatchObject({
-      code: "DATA_FOLDER_LOST",
-    });
-    await expect(prisma.user.create({ data: { id: "later" } })).rejects.toThrow();
-    await close();
+    child.send("go on");
+    const code = "DATA_FOLDER_LOST";
+    expect(await once(child, "message")).toMatchObject([
+      { commit: code, query: code, upsert: code },
+    ]);
+    await once(child, "exit");
     expect(filesHash()).toBe(before);
 
     const next = await open();
