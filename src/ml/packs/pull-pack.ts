@@ -14,6 +14,7 @@ import { AppError } from "../../errors/app-error.js";
 import type { Hub, HubFile } from "./hub.js";
 import { cachedPackFolder, type CataloguePack, type PackFile } from "./pack-catalogue.js";
 import { PullJournal } from "./pull-journal.js";
+import { type LockFolder, whileLocked } from "./pull-lock.js";
 import {
   entryHash,
   fileDigests,
@@ -39,15 +40,7 @@ export interface PullOptions {
   cacheFolder: string;
   /** Called when something has to be fetched. @throws AppError `OFFLINE` where the network is forbidden. */
   connect: () => Hub;
-  /**
-   * Takes a folder for this process, and gives what frees it; `onLost` is called if another process takes it meanwhile.
-   *
-   * @throws AppError `DATA_FOLDER_LOCKED`.
-   */
-  lock: (
-    folder: string,
-    options: { onLost: (error: AppError) => void },
-  ) => Promise<() => Promise<void>>;
+  lock: LockFolder;
   /** Ask the hub again also when the pack is there. Default: false. */
   refresh?: boolean;
   onProgress?: (progress: PullProgress) => void;
@@ -75,15 +68,8 @@ interface Wanted {
  *   came, or what the hub offers, is not what the checksum says; `MODEL_PACK_INVALID` when another folder is in its place;
  *   the signal's reason when aborted.
  */
-export async function pullPack(pack: CataloguePack, options: PullOptions): Promise<PullResult> {
-  const lost = new AbortController();
-  const unlock = await locked(pack.name, options, lost);
-  const signals = options.signal ? [options.signal, lost.signal] : [lost.signal];
-  try {
-    return await pullLocked(pack, { ...options, signal: AbortSignal.any(signals) });
-  } finally {
-    await unlock();
-  }
+export function pullPack(pack: CataloguePack, options: PullOptions): Promise<PullResult> {
+  return whileLocked(pack.name, options, signal => pullLocked(pack, { ...options, signal }));
 }
 
 async function pullLocked(
@@ -114,27 +100,6 @@ async function pullLocked(
     return resultOf(folder, manifest, true);
   } finally {
     await hub.close();
-  }
-}
-
-/** @param lost is aborted when another process takes the pack's folder meanwhile. */
-async function locked(
-  pack: string,
-  { cacheFolder, lock }: PullOptions,
-  lost: AbortController,
-): Promise<() => Promise<void>> {
-  try {
-    return await lock(join(cacheFolder, ".locks", pack), {
-      onLost: error => {
-        lost.abort(error);
-      },
-    });
-  } catch (error) {
-    if (error instanceof AppError && error.code === "DATA_FOLDER_LOCKED") {
-      const { host, pid } = error.details;
-      throw new AppError("MODEL_PULL_RUNNING", { pack, pid, host }, { cause: error });
-    }
-    throw error;
   }
 }
 

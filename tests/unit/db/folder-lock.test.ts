@@ -51,7 +51,7 @@ async function startHolder(folder: string, prefix: readonly string[] = []) {
     stdio: ["ignore", "pipe", "inherit"],
   });
   children.push(child);
-  const [said] = (await once(child.stdout!, "data")) as [Buffer];
+  const [said] = (await once(child.stdout, "data")) as [Buffer];
   return {
     said: said.toString().trim(),
     async kill() {
