@@ -17,9 +17,11 @@ import {
 import { patience } from "../helpers/patience.js";
 
 const run = promisify(execFile);
-const nested =
-  "{ items(first: 100) { edges { node { personalizedImages(first: 100) { edges { node { rankChanges(first: 100) { edges { cursor } } } } } } } } }";
-const tooDeep = `{ item(id: "mug") ${"{ history: similarItems { edges { node ".repeat(6)}{ id }${" } } }".repeat(6)} }`;
+/** `levels` times the rank changes of an item, of whose images come the items of the next level. */
+const nestedItems = (levels: number, first: number) =>
+  `${`rankChanges(first: ${first}) { edges { node { image { item { `.repeat(levels)}id${" } } } } }".repeat(levels)}`;
+const tooComplex = `{ items(first: 100) { edges { node { ${nestedItems(2, 100)} } } } }`;
+const tooDeep = `{ item(id: "mug") { ${nestedItems(3, 1)} } }`;
 
 interface Answer {
   data?: unknown;
@@ -53,7 +55,7 @@ describe("the packed package in an empty project", () => {
     });
 
   beforeAll(async () => {
-    host = await installHost(folder, await packRepository(folder), "graphql-16-11");
+    host = await installHost(folder, await packRepository(folder), "graphql-16-12");
     for (const [file, text] of snippetsOf("docs/embedding.md")) {
       writeFileSync(join(host, file), text);
     }
@@ -87,7 +89,7 @@ describe("the packed package in an empty project", () => {
     }
     expect(existsSync(join(vitrine, "node_modules"))).toBe(false);
     expect(readFileSync(join(host, "node_modules/graphql/package.json"), "utf8")).toContain(
-      '"version": "16.11.0"',
+      '"version": "16.12.0"',
     );
   });
 
@@ -127,7 +129,7 @@ describe("the packed package in an empty project", () => {
         extensions: { code: "ITEM_NOT_FOUND", details: { itemId: "cup" } },
       },
     ]);
-    const complex = await post(url, nested);
+    const complex = await post(url, tooComplex);
     expect(complex.errors?.[0].extensions.code).toBe("QUERY_TOO_COMPLEX");
     expect(complex.data ?? null).toBeNull();
     const deep = await post(url, tooDeep);
