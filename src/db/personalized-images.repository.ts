@@ -2,13 +2,15 @@
 import { randomUUID } from "node:crypto";
 import type { Pool } from "pg";
 import { Prisma, type PrismaClient } from "./generated/client.js";
-import type { BlobRow, PersonalizedImageRow, RankChangeRow } from "./rows.js";
+import type { BlobRow, ImageRefusalRow, PersonalizedImageRow, RankChangeRow } from "./rows.js";
 
 export type NewPersonalizedImage = Omit<PersonalizedImageRow, "id" | "createdAt" | "provenance"> & {
   provenance: Prisma.InputJsonValue;
 };
 
 export type NewRankChange = Omit<RankChangeRow, "id" | "createdAt" | "personalizedImageId">;
+
+export type NewImageRefusal = Omit<ImageRefusalRow, "createdAt">;
 
 /** A page of pictures that a ranking model has not judged yet. */
 export interface UnjudgedImage {
@@ -23,7 +25,8 @@ const BY_REQUEST_KEY = {
   name: "personalized-image",
   text: `SELECT id, request_key AS "requestKey", user_id AS "userId", item_id AS "itemId", blob_hash AS "blobHash",
       source_blob_hash AS "sourceBlobHash", seed, generator, prompt_version AS "promptVersion",
-      personalizer_version_id AS "personalizerVersionId", is_served AS "isServed", provenance,
+      personalizer_version_id AS "personalizerVersionId",
+      ranking_model_version_id AS "rankingModelVersionId", is_served AS "isServed", provenance,
       caption_similarity AS "captionSimilarity", image_similarity AS "imageSimilarity",
       generation_seconds AS "generationSeconds", created_at AS "createdAt"
     FROM personalized_images WHERE request_key = $1`,
@@ -74,6 +77,11 @@ export class PersonalizedImagesRepository {
       }
       throw error;
     }
+  }
+
+  /** Records that none of the images drawn for a request may be shown. A request that was decided before stays as it was. */
+  async refuse(refusal: NewImageRefusal): Promise<void> {
+    await this.prisma.imageRefusal.createMany({ data: [refusal], skipDuplicates: true });
   }
 
   /** Pictures without a rank change by a version of the ranking model, in the order of their ids, after `afterId`. */

@@ -20,6 +20,15 @@ export interface RankChangeSort {
   direction: "asc" | "desc";
 }
 
+/** A request for an image, once it is decided. */
+export interface DecidedRequestRow {
+  userId: string;
+  /** False where none of the images drawn may be shown. */
+  hasImage: boolean;
+  /** By the version asked for; null without an image, or where it could not rank it. */
+  deltaR: number | null;
+}
+
 export class RankChangesRepository {
   constructor(private readonly prisma: PrismaTransaction) {}
 
@@ -35,17 +44,42 @@ export class RankChangesRepository {
     });
   }
 
-  /** ΔR of what the filter lets through, and whether its picture is shown; at most `limit` of them, in no order. */
-  async findDeltas(
-    filter: RankChangeFilter,
+  /**
+   * The decided requests that one version of the ranking model can be asked about, each once; at most `limit`, in no order:
+   * images that it ranked, now or later; images that were made while it was active and that it could not rank; and
+   * requests without an image that it decided, or that a version decided whose images it ranked since.
+   */
+  async findDecided(
+    versionId: string,
+    { userId, itemId, from, to }: Omit<RankChangeFilter, "rankingModelVersionId">,
     limit: number,
-  ): Promise<{ deltaR: number; isServed: boolean }[]> {
-    const rows = await this.prisma.rankChange.findMany({
-      where: where(filter),
-      select: { deltaR: true, personalizedImage: { select: { isServed: true } } },
-      take: limit,
-    });
-    return rows.map(({ deltaR, personalizedImage: { isServed } }) => ({ deltaR, isServed }));
+  ): Promise<DecidedRequestRow[]> {
+    const conditions = [
+      userId == null ? null : Prisma.sql`decided.user_id = ${userId}`,
+      itemId == null ? null : Prisma.sql`decided.item_id = ${itemId}`,
+      from == null ? null : Prisma.sql`decided.created_at >= ${from}`,
+      to == null ? null : Prisma.sql`decided.created_at < ${to}`,
+    ].filter(condition => condition !== null);
+    const version = Prisma.sql`${versionId}::uuid`;
+    return this.prisma.$queryRaw<DecidedRequestRow[]>`
+      SELECT decided.user_id AS "userId", decided.has_image AS "hasImage", decided.delta_r AS "deltaR"
+      FROM (
+        SELECT image.user_id, image.item_id, image.created_at, true AS has_image, change.delta_r
+        FROM personalized_images AS image
+        LEFT JOIN rank_changes AS change
+          ON change.personalized_image_id = image.id AND change.ranking_model_version_id = ${version}
+        WHERE change.id IS NOT NULL OR image.ranking_model_version_id = ${version}
+        UNION ALL
+        SELECT refusal.user_id, refusal.item_id, refusal.created_at, false, NULL
+        FROM image_refusals AS refusal
+        WHERE refusal.ranking_model_version_id = ${version} OR refusal.ranking_model_version_id IN (
+          SELECT image.ranking_model_version_id
+          FROM rank_changes AS change
+          JOIN personalized_images AS image ON image.id = change.personalized_image_id
+          WHERE change.ranking_model_version_id = ${version})
+      ) AS decided
+      ${conditions.length === 0 ? Prisma.empty : Prisma.sql`WHERE ${Prisma.join(conditions, " AND ")}`}
+      LIMIT ${limit}`;
   }
 
   /** The change of each picture by the active ranking model; without one by the newest that judged it. */

@@ -4,6 +4,7 @@ export type {
   Blob as BlobRow,
   Caption as CaptionRow,
   Embedding as EmbeddingRow,
+  ImageRefusal as ImageRefusalRow,
   ImportRun as ImportRunRow,
   Interaction as InteractionRow,
   Item as ItemRow,

@@ -23,7 +23,6 @@ import { loadTokenSecret } from "../db/token-secret.js";
 import { UsersRepository } from "../db/users.repository.js";
 import type { ClipEncoder } from "../ml/clip/clip-encoder.js";
 import { qualityVerdict } from "../ml/generation/quality-gate.js";
-import { summarizeRankChanges } from "../ml/metrics/rank-change.js";
 import type { ModerationStrategy } from "../ml/moderation/moderation-strategy.js";
 import type { RgbImage } from "../ml/nn/rgb-image.js";
 import { AccessService } from "../recsys/access/access.service.js";
@@ -44,6 +43,7 @@ import { JobService } from "../recsys/jobs/job.service.js";
 import { ContentLikeness } from "../recsys/ranking/content-likeness.js";
 import { imagesUnrankedText, ranksImagesLoaded } from "../recsys/ranking/image-ranking.js";
 import { NewItems } from "../recsys/ranking/new-items.js";
+import { RankChangeSummaryService } from "../recsys/ranking/rank-change-summary.service.js";
 import { RankerRegistry } from "../recsys/ranking/ranker-registry.service.js";
 import { RankerTrainingService } from "../recsys/ranking/ranker-training.service.js";
 import { RecommendationService } from "../recsys/ranking/recommendation.service.js";
@@ -304,12 +304,12 @@ export async function createServices({
     publicUrl: config.publicUrl,
     queue,
     rankChanges,
+    rankChangeSummaries: new RankChangeSummaryService({ requests: rankChanges, versions }),
     rankerTraining,
     rankers,
     recommendations,
     resize: resizeForServing,
     similar,
-    summarizeRankChanges,
     /** Frees models and threads; the database is whoever's opened it. */
     async close() {
       await moderation.dispose();

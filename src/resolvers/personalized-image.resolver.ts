@@ -8,7 +8,9 @@ import type {
   UserRow,
 } from "../db/rows.js";
 import type { Provenance } from "../recsys/generation/provenance.js";
+import { ranksImages } from "../recsys/ranking/image-ranking.js";
 import { KEYWORD_EXTRACTOR } from "../recsys/retrieval/keywords.js";
+import { NoRankChangeReason } from "../schema/enums.js";
 import { Item } from "../schema/item.type.js";
 import {
   Explanation,
@@ -75,13 +77,34 @@ export class PersonalizedImageResolver {
     nullable: true,
     description:
       "How it changes the item's rank for its shopper, by the active ranking model, else by the newest that judged it; " +
-      "null if none did.",
+      "null if none did, for the reason of `noRankChange`.",
   })
   rankChange(
     @Root() { id }: PersonalizedImageRow,
     @Ctx() { loaders }: RequestContext,
   ): Promise<RankChangeRow | null> {
     return loaders.currentRankChange.load(id);
+  }
+
+  @FieldResolver(() => NoRankChangeReason, {
+    nullable: true,
+    description: "Why `rankChange` is null; null when it is not.",
+  })
+  async noRankChange(
+    @Root() { id, rankingModelVersionId }: PersonalizedImageRow,
+    @Ctx() { loaders }: RequestContext,
+  ): Promise<NoRankChangeReason | null> {
+    if (await loaders.currentRankChange.load(id)) {
+      return null;
+    }
+    const version =
+      rankingModelVersionId === null
+        ? null
+        : await loaders.rankingModelVersion.load(rankingModelVersionId);
+    if (!version) {
+      return "NO_RANKING_MODEL";
+    }
+    return ranksImages(version) ? "UNKNOWN_TO_MODEL" : "MODEL_READS_NO_IMAGES";
   }
 
   @FieldResolver(() => PersonalizerVersion, {

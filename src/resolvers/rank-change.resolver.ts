@@ -13,6 +13,8 @@ import { z } from "zod";
 import type { RankChangeFilter, RankChangeSort } from "../db/rank-changes.repository.js";
 import type { PersonalizedImageRow, RankChangeRow, RankingModelVersionRow } from "../db/rows.js";
 import { AppError } from "../errors/app-error.js";
+import type { RankChangeSummary as ChangeFigures } from "../ml/metrics/rank-change.js";
+import { MAX_SUMMARIZED } from "../recsys/ranking/rank-change-summary.service.js";
 import { type Connection, PageArgs, pageComplexity } from "../schema/connection.js";
 import { PersonalizedImage } from "../schema/personalized-image.type.js";
 import {
@@ -39,16 +41,11 @@ function byDelta({ deltaR, id }: RankChangeRow) {
   return { value: deltaR, id };
 }
 
-/** Rank changes that one summary may be of. */
-const maxSummarized = 200_000;
-/** The bootstrap's draws altogether: its resamples shrink with the rank changes, so that it never takes seconds. */
-const maxDraws = 20_000_000;
-
 @Resolver(() => RankChange)
 export class RankChangeResolver {
   constructor(
-    private readonly deps: Pick<ApiServices, "summarizeRankChanges"> & {
-      rankChanges: Pick<ApiServices["rankChanges"], "findPage" | "findDeltas">;
+    private readonly deps: Pick<ApiServices, "rankChangeSummaries"> & {
+      rankChanges: Pick<ApiServices["rankChanges"], "findPage">;
     },
   ) {}
 
@@ -81,44 +78,43 @@ export class RankChangeResolver {
 
   @Authorized("RECOMMENDER")
   @Query(() => RankChangeSummary, {
-    description: `The distribution of \`deltaR\`, over at most ${maxSummarized} rank changes.`,
+    description:
+      "What personalised images do to ranks, by one version of the ranking model: that of the filter, else the active one. Over at " +
+      `most ${MAX_SUMMARIZED} decided requests; the filter's times are those of the decisions. Fails with \`MODEL_VERSION_NOT_FOUND\`.`,
     complexity: 50,
   })
   async rankChangeSummary(
     @Arg("filter", () => RankChangeFilterInput, {
       nullable: true,
-      description: "Of which ones; default all.",
+      description: "Of which requests; default all that the active version can be asked about.",
     })
     filter?: RankChangeFilterInput | null,
     @Arg("seed", () => Int, { defaultValue: 0, description: "Seed of the bootstrap." })
     seed = 0,
   ): Promise<RankChangeSummary> {
-    const changes = await this.deps.rankChanges.findDeltas(rowFilter(filter), maxSummarized + 1);
-    if (changes.length > maxSummarized) {
-      const what = "What the filter lets through";
-      throw new AppError("PAYLOAD_TOO_LARGE", {
-        what,
-        got: `more than ${maxSummarized} rank changes`,
-        max: maxSummarized,
-      });
-    }
-    const numResamples = Math.min(1_000, Math.ceil(maxDraws / Math.max(1, changes.length)));
-    const summarize = (deltas: readonly number[]) =>
-      this.deps.summarizeRankChanges(deltas, { seed, numResamples });
-    const summary = summarize(changes.map(({ deltaR }) => deltaR));
-    const served = summarize(changes.map(({ deltaR, isServed }) => (isServed ? deltaR : 0)));
-    const numFallbacks = changes.filter(({ isServed }) => !isServed).length;
+    const summary = await this.deps.rankChangeSummaries.summarize(rowFilter(filter), seed);
+    const { images, numRequests, shownInterval, shownShare } = summary;
     return {
-      count: changes.length,
-      ...figuresOf(summary),
-      histogram: (summary?.histogram ?? []).map(bin => ({
-        from: Number.isFinite(bin.low) ? bin.low : null, // GraphQL has no infinity
-        to: bin.high,
-        count: bin.count,
+      modelVersionId: summary.modelVersionId,
+      requests: {
+        count: numRequests,
+        shown: summary.numShown,
+        rankedLower: summary.numRankedLower,
+        belowQualityFloor: summary.numBelowFloor,
+        unranked: summary.numUnranked,
+        shownShare,
+        shownShare95: shownInterval && { low: shownInterval[0], high: shownInterval[1] },
+      },
+      count: images?.count ?? 0,
+      ...figuresOf(images),
+      histogram: (images?.histogram ?? []).map(({ low, high, count }) => ({
+        from: low,
+        to: high,
+        count,
       })),
       withFallback: {
-        fallbackRate: changes.length === 0 ? null : numFallbacks / changes.length,
-        ...figuresOf(served),
+        fallbackRate: shownShare === null ? null : (numRequests - summary.numShown) / numRequests,
+        ...figuresOf(summary.requests),
       },
     };
   }
@@ -140,7 +136,7 @@ export class RankChangeResolver {
   }
 }
 
-function figuresOf(summary: ReturnType<ApiServices["summarizeRankChanges"]>) {
+function figuresOf(summary: ChangeFigures | null) {
   if (!summary) {
     return { mean: null, median: null, winRate: null, interval95: null };
   }

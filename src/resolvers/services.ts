@@ -10,7 +10,6 @@ import type {
   PersonalizerVersionRow,
   RankingModelVersionRow,
 } from "../db/rows.js";
-import type { RankChangeSummary, SummaryOptions } from "../ml/metrics/rank-change.js";
 import type { AccessService } from "../recsys/access/access.service.js";
 import type { CatalogueChangesService } from "../recsys/catalogue/catalogue-changes.service.js";
 import type { UserErasureService } from "../recsys/catalogue/user-erasure.service.js";
@@ -18,6 +17,7 @@ import type {
   PersonalizeOptions,
   PersonalizeOutcome,
 } from "../recsys/generation/personalization.service.js";
+import type { RankChangeSummaryService } from "../recsys/ranking/rank-change-summary.service.js";
 import type { RecommendationSource } from "../schema/enums.js";
 
 /** A job and its place among the queued ones of its kind, 1 is next; null if it is not queued. */
@@ -32,10 +32,7 @@ export interface ApiServices {
   catalogue: Pick<CatalogueChangesService, "upsert" | "remove">;
   erasure: Pick<UserErasureService, "deleteUser">;
   rankChanges: RankChangesRepository;
-  summarizeRankChanges: (
-    changes: readonly number[],
-    options?: SummaryOptions,
-  ) => RankChangeSummary | null;
+  rankChangeSummaries: Pick<RankChangeSummaryService, "summarize">;
   images: { findById(id: string): Promise<PersonalizedImageRow | null> };
   personalization: {
     request(

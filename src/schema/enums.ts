@@ -193,3 +193,25 @@ registerEnumType(RecommendationSource, {
     POPULARITY: { description: "What most shoppers chose: nothing is known of this one." },
   },
 });
+
+export const NoRankChangeReason = {
+  NO_RANKING_MODEL: "NO_RANKING_MODEL",
+  MODEL_READS_NO_IMAGES: "MODEL_READS_NO_IMAGES",
+  UNKNOWN_TO_MODEL: "UNKNOWN_TO_MODEL",
+} as const;
+export type NoRankChangeReason = keyof typeof NoRankChangeReason;
+registerEnumType(NoRankChangeReason, {
+  name: "NoRankChangeReason",
+  description: "Why a personalised image has no rank change.",
+  valuesConfig: {
+    NO_RANKING_MODEL: { description: "No ranking model was active when it was made." },
+    MODEL_READS_NO_IMAGES: {
+      description:
+        "The ranking model that was active does not read images (LightGCN, BPR-MF, popularity).",
+    },
+    UNKNOWN_TO_MODEL: {
+      description:
+        "The ranking model that was active knows nothing of the item or the shopper. `startJudging` tries again with the active one.",
+    },
+  },
+});

@@ -97,12 +97,52 @@ export class RankChangeBin {
   count!: number;
 }
 
-@ObjectType({ description: "What shoppers got: a picture that would rank lower is not shown." })
+@ObjectType({
+  description:
+    "What came of the requests for images that were decided, each counted once: `count` is `shown` + `rankedLower` + `belowQualityFloor`.",
+})
+export class DecidedRequests {
+  @Field(() => Int, { description: "Requests decided: their images were drawn." })
+  count!: number;
+
+  @Field(() => Int, { description: "Of these, shown a personalised image." })
+  shown!: number;
+
+  @Field(() => Int, {
+    description:
+      "Of these, keeping the catalogue image because the item ranks lower with the other.",
+  })
+  rankedLower!: number;
+
+  @Field(() => Int, {
+    description:
+      "Of these, keeping the catalogue image because no image drawn may be shown at all.",
+  })
+  belowQualityFloor!: number;
+
+  @Field(() => Int, { description: "Of those shown, images that the version could not rank." })
+  unranked!: number;
+
+  @Field(() => Float, { nullable: true, description: "`shown / count`; null if there are none." })
+  shownShare!: number | null;
+
+  @Field(() => Interval, {
+    nullable: true,
+    description: "95 % interval of `shownShare`; its resamples draw users.",
+  })
+  shownShare95!: Interval | null;
+}
+
+@ObjectType({
+  description:
+    "What shoppers got, over all decided requests: `deltaR` is 0 where the catalogue image stays. Images that were shown " +
+    "without being ranked are left out of all but `fallbackRate`.",
+})
 export class ServedRankChanges {
   @Field(() => Float, {
     nullable: true,
     description:
-      "Fraction of pictures not shown because the item ranks lower with them; null if there are none.",
+      "Fraction of the decided requests that keep the catalogue image; null if there are none.",
   })
   fallbackRate!: number | null;
 
@@ -127,10 +167,22 @@ export class ServedRankChanges {
 
 @ObjectType({
   description:
-    "The distribution of `deltaR` over rank changes, of all pictures made, shown or not.",
+    "The distribution of `deltaR` by one version of the ranking model, over all images that it ranked, shown or not; and, beside " +
+    "it, what came of every request.",
 })
 export class RankChangeSummary {
-  @Field(() => Int, { description: "Rank changes summarised." })
+  @Field(() => ID, {
+    nullable: true,
+    description: "The version that ranked; null if none was named and none is active.",
+  })
+  modelVersionId!: string | null;
+
+  @Field(() => DecidedRequests, {
+    description: "Every decided request, by whether this version would show its image.",
+  })
+  requests!: DecidedRequests;
+
+  @Field(() => Int, { description: "Images ranked." })
   count!: number;
 
   @Field(() => Float, { nullable: true, description: "Mean; null if there are none." })
@@ -147,16 +199,14 @@ export class RankChangeSummary {
 
   @Field(() => Interval, {
     nullable: true,
-    description: "95 % interval of the mean: percentiles of seeded bootstrap means.",
+    description:
+      "95 % interval of the mean: percentiles of seeded bootstrap means, whose resamples draw users with all their images.",
   })
   interval95!: Interval | null;
 
   @Field(() => [RankChangeBin], { description: "How many fall where; empty if there are none." })
   histogram!: RankChangeBin[];
 
-  @Field(() => ServedRankChanges, {
-    description:
-      "The same with the catalogue picture, hence `deltaR` 0, where the picture is not shown.",
-  })
+  @Field(() => ServedRankChanges, { description: "What shoppers got, over all decided requests." })
   withFallback!: ServedRankChanges;
 }

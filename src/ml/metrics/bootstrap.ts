@@ -20,6 +20,39 @@ export function bootstrapInterval(
   return [percentile(means, 0.025), percentile(means, 0.975)];
 }
 
+/**
+ * The same where values come in clusters, such as the requests of one user: whole clusters are drawn, and the mean is over all
+ * values of those drawn. Values of one user are alike, so an interval that draws values alone is too narrow.
+ *
+ * A. Davison, D. Hinkley, "Bootstrap Methods and their Application", 1997, section 3.8 (resampling of groups).
+ *
+ * @param clusters Whose each value is.
+ */
+export function clusterBootstrapInterval(
+  values: readonly number[],
+  clusters: readonly string[],
+  numResamples: number,
+  random: Random,
+): [low: number, high: number] {
+  const groups = new Map<string, { sum: number; count: number }>();
+  values.forEach((value, place) => {
+    const group = groups.get(clusters[place]) ?? { sum: 0, count: 0 };
+    groups.set(clusters[place], { sum: group.sum + value, count: group.count + 1 });
+  });
+  const all = [...groups.values()];
+  const means = Float64Array.from({ length: numResamples }, () => {
+    let sum = 0;
+    let count = 0;
+    all.forEach(() => {
+      const group = all[random.int(all.length)]; // as many draws as clusters
+      sum += group.sum;
+      count += group.count;
+    });
+    return sum / count;
+  }).sort();
+  return [percentile(means, 0.025), percentile(means, 0.975)];
+}
+
 /** The mean of each resample with replacement, as many draws as values; `[numResamples]`. */
 export function bootstrapMeans(
   values: readonly number[],

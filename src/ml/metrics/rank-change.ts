@@ -1,6 +1,6 @@
 /** @file How far an item moved in a user's ranking when its picture changed. */
 import { Random } from "../nn/random.js";
-import { bootstrapInterval, mean, percentile } from "./bootstrap.js";
+import { clusterBootstrapInterval, mean, percentile } from "./bootstrap.js";
 
 /**
  * ΔR: `(rankBefore - rankAfter) / (1 + rankBefore)` with ranks from 1, so positive is better. It is below 1, and has no
@@ -19,7 +19,7 @@ export interface RankChangeSummary {
   median: number;
   /** Fraction with ΔR > 0; those that did not move count half. */
   winRate: number;
-  /** 95 % interval of the mean: percentiles of bootstrap means. */
+  /** 95 % interval of the mean: percentiles of bootstrap means over users. */
   meanInterval: readonly [low: number, high: number];
   histogram: readonly HistogramBin[];
 }
@@ -39,9 +39,14 @@ export interface SummaryOptions {
   numResamples?: number;
 }
 
-/** The distribution of rank changes; null when there are none. */
+/**
+ * The distribution of rank changes; null when there are none.
+ *
+ * @param userIds Whose each change is: the interval's resamples draw users.
+ */
 export function summarizeRankChanges(
   changes: readonly number[],
+  userIds: readonly string[],
   { seed = 0, numResamples = 1_000 }: SummaryOptions = {},
 ): RankChangeSummary | null {
   if (changes.length === 0) {
@@ -55,7 +60,7 @@ export function summarizeRankChanges(
     mean: mean(changes),
     median: percentile(sorted, 0.5),
     winRate: (wins + ties / 2) / changes.length,
-    meanInterval: bootstrapInterval(changes, numResamples, new Random(seed)),
+    meanInterval: clusterBootstrapInterval(changes, userIds, numResamples, new Random(seed)),
     histogram: histogram(changes),
   };
 }

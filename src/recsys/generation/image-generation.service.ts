@@ -5,6 +5,7 @@
  * personalizer; without one, under the words of reference and history, E^key, and the retrieved preference P^ret (Eq. 5).
  */
 import type {
+  NewImageRefusal,
   NewPersonalizedImage,
   NewRankChange,
 } from "../../db/personalized-images.repository.js";
@@ -76,6 +77,7 @@ interface Dependencies {
       blob: Omit<BlobRow, "createdAt">,
       rankChange: NewRankChange | null,
     ): Promise<PersonalizedImageRow>;
+    refuse(refusal: NewImageRefusal): Promise<void>;
     addBlob(blob: Omit<BlobRow, "createdAt">): Promise<void>;
     dropBlob(hash: string): Promise<boolean>;
   };
@@ -113,6 +115,9 @@ export class ImageGenerationService {
     await report(0.92, "judging");
     const judged = await this.judge(plan, drawn);
     if (judged.chosen === null) {
+      const { requestKey, rankingModelVersionId } = plan;
+      const reason = "BELOW_QUALITY_FLOOR";
+      await images.refuse({ requestKey, userId, itemId, reason, rankingModelVersionId });
       return { originalReason: "BELOW_QUALITY_FLOOR" };
     }
     await report(0.97, "storing");
@@ -194,6 +199,7 @@ export class ImageGenerationService {
         generator,
         promptVersion,
         personalizerVersionId: plan.personalizerVersionId,
+        rankingModelVersionId: plan.rankingModelVersionId,
         isServed,
         provenance: provenance(plan, judged),
         captionSimilarity: candidate.captionSimilarity,

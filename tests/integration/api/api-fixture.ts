@@ -17,10 +17,10 @@ import { JobsRepository } from "../../../src/db/jobs.repository.js";
 import { PersonalizedImagesRepository } from "../../../src/db/personalized-images.repository.js";
 import { PersonalizerVersionsRepository } from "../../../src/db/personalizer-versions.repository.js";
 import { RankChangesRepository } from "../../../src/db/rank-changes.repository.js";
+import { RankingModelVersionsRepository } from "../../../src/db/ranking-model-versions.repository.js";
 import type { ApiKeyRole, ItemRow } from "../../../src/db/rows.js";
 import { UsersRepository } from "../../../src/db/users.repository.js";
 import { AppError } from "../../../src/errors/app-error.js";
-import { summarizeRankChanges } from "../../../src/ml/metrics/rank-change.js";
 import { createContextFactory } from "../../../src/plugin/context.js";
 import { createSchema } from "../../../src/plugin/create-schema.js";
 import { logFault } from "../../../src/plugin/format-error.js";
@@ -33,6 +33,7 @@ import type { PersonalizeOutcome } from "../../../src/recsys/generation/personal
 import { InteractionRecordingService } from "../../../src/recsys/interactions/interaction-recording.service.js";
 import { JobEvents } from "../../../src/recsys/jobs/job-events.js";
 import { JobService } from "../../../src/recsys/jobs/job.service.js";
+import { RankChangeSummaryService } from "../../../src/recsys/ranking/rank-change-summary.service.js";
 import type { RequestContext } from "../../../src/resolvers/context.js";
 import type { ApiServices } from "../../../src/resolvers/services.js";
 import { createApollo } from "../../../src/server/create-apollo.js";
@@ -151,7 +152,10 @@ export class Api {
       }),
       catalog: new CatalogQueries(prisma),
       rankChanges: new RankChangesRepository(prisma),
-      summarizeRankChanges,
+      rankChangeSummaries: new RankChangeSummaryService({
+        requests: new RankChangesRepository(prisma),
+        versions: new RankingModelVersionsRepository(prisma),
+      }),
       images,
       personalization: { request: (userId, itemId) => answers.outcome(userId, itemId) },
       jobs,

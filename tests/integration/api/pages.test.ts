@@ -1,5 +1,7 @@
 /** @file Pages: their cost in statements, their order, and what holds when rows are added between two of them. */
+import { randomUUID } from "node:crypto";
 import { beforeAll, expect, it } from "@jest/globals";
+import { PersonalizedImagesRepository } from "../../../src/db/personalized-images.repository.js";
 import { describeOnEveryDatabase } from "../../helpers/databases.js";
 import { type Answer, Api, type Execute, itemId, numItems } from "./api-fixture.js";
 
@@ -182,10 +184,11 @@ describeOnEveryDatabase("pages", open => {
 
   it("summarises rank changes", async () => {
     const query = `query ($filter: RankChangeFilterInput) {
-      rankChangeSummary(filter: $filter) { count mean median winRate interval95 { low high } histogram { from to count } withFallback { fallbackRate mean median winRate interval95 { low high } } }
+      rankChangeSummary(filter: $filter) { modelVersionId requests { count shown rankedLower belowQualityFloor unranked shownShare } count mean median winRate interval95 { low high } histogram { from to count } withFallback { fallbackRate mean median winRate interval95 { low high } } }
     }`;
     interface Data {
       rankChangeSummary: {
+        requests: Record<string, number>;
         count: number;
         mean: number;
         interval95: { low: number; high: number };
@@ -205,13 +208,32 @@ describeOnEveryDatabase("pages", open => {
     expect(interval95.high).toBeGreaterThan(mean);
     expect(histogram.reduce((sum, bin) => sum + bin.count, 0)).toBe(count);
     expect(histogram[0].from).toBeNull();
-    expect(withFallback).toMatchObject({ fallbackRate: 0, mean, interval95 }); // all are shown
+    const rankedLower = await api.db.prisma.rankChange.count({ where: { deltaR: { lt: 0 } } });
+    expect(data!.rankChangeSummary.requests).toEqual({
+      count,
+      shown: count - rankedLower,
+      rankedLower,
+      belowQualityFloor: 0,
+      unranked: 0,
+      shownShare: (count - rankedLower) / count,
+    });
+    expect(withFallback.fallbackRate).toBeCloseTo(rankedLower / count);
+    expect(withFallback.mean).toBeGreaterThan(mean);
     const none = await execute(query, {
       as: "RECOMMENDER",
       variables: { filter: { to: "2001-01-01T00:00:00Z" } },
     });
     expect(none.data).toEqual({
       rankChangeSummary: {
+        modelVersionId: api.versionId,
+        requests: {
+          count: 0,
+          shown: 0,
+          rankedLower: 0,
+          belowQualityFloor: 0,
+          unranked: 0,
+          shownShare: null,
+        },
         count: 0,
         mean: null,
         median: null,
@@ -229,33 +251,144 @@ describeOnEveryDatabase("pages", open => {
     });
   });
 
-  it("counts a picture that is not shown as no change, and leaves it out of the item's pictures", async () => {
+  it("counts every decided request once, by the version that is asked", async () => {
     const { prisma } = api.db;
-    const worst = await prisma.rankChange.findFirstOrThrow({
-      orderBy: { deltaR: "asc" },
-      include: { personalizedImage: true },
+    const other = randomUUID();
+    const userId = "anna";
+    const itemId = "item-03";
+    await prisma.rankingModelVersion.create({
+      data: { id: other, algorithm: "LightGCN", config: {}, seed: 1 },
     });
-    const { id, itemId } = worst.personalizedImage;
+    const [first, second] = await prisma.personalizedImage.findMany({ where: { userId, itemId } });
+    const images = new PersonalizedImagesRepository(prisma, api.db.pool);
+    const refuse = (key: string, rankingModelVersionId: string) =>
+      images.refuse({
+        requestKey: key.repeat(64),
+        userId,
+        itemId,
+        reason: "BELOW_QUALITY_FLOOR",
+        rankingModelVersionId,
+      });
+    const ask = async (modelVersionId?: string) => {
+      const { data, errors } = await execute<{ rankChangeSummary: { requests: object } }>(
+        `query Q($filter: RankChangeFilterInput) {
+          rankChangeSummary(filter: $filter) {
+            count requests { count shown rankedLower belowQualityFloor unranked shownShare } withFallback { fallbackRate }
+          }
+        }`,
+        { as: "RECOMMENDER", variables: { filter: { userId, itemId, modelVersionId } } },
+      );
+      expect(errors).toEqual([]);
+      return data!.rankChangeSummary;
+    };
+    const rank = (id: string, rankingModelVersionId: string, rankAfter: number) =>
+      prisma.rankChange.create({
+        data: {
+          id: randomUUID(),
+          personalizedImageId: id,
+          rankingModelVersionId,
+          rankBefore: 9,
+          rankAfter,
+          scoreBefore: 0,
+          scoreAfter: 0,
+          numRanked: 100,
+          deltaR: (9 - rankAfter) / 10,
+        },
+      });
+    try {
+      // Of the other version: one image that it could not rank, and one request below the floor.
+      const made = { rankingModelVersionId: other };
+      await prisma.personalizedImage.update({ where: { id: second.id }, data: made });
+      await prisma.rankChange.deleteMany({ where: { personalizedImageId: second.id } });
+      await refuse("e", other);
+      await refuse("e", other); // asked again: one request
+      expect(await ask(other)).toEqual({
+        count: 0,
+        requests: {
+          count: 2,
+          shown: 1,
+          rankedLower: 0,
+          belowQualityFloor: 1,
+          unranked: 1,
+          shownShare: 0.5,
+        },
+        withFallback: { fallbackRate: 0.5 },
+      });
+      // The active version ranked one image, and refused one request of its own.
+      await refuse("f", api.versionId);
+      const active = await ask();
+      expect(active.requests).toMatchObject({ count: 2, belowQualityFloor: 1, unranked: 0 });
+      // It ranks the other's image later, lower than before: it would not show it, whoever made it. The request that the
+      // other refused counts now, too.
+      expect(second.isServed).toBe(true);
+      await rank(second.id, api.versionId, 12);
+      const later = await ask();
+      expect(later.requests).toMatchObject({ count: 4, belowQualityFloor: 2 });
+      const own = await prisma.rankChange.findFirstOrThrow({
+        where: { personalizedImageId: first.id },
+      });
+      expect(later.requests).toMatchObject({ rankedLower: 1 + (own.deltaR < 0 ? 1 : 0) });
+      expect(await ask(other)).toMatchObject({ requests: { count: 2, shown: 1 } });
+    } finally {
+      await prisma.imageRefusal.deleteMany();
+      await prisma.rankChange.deleteMany({ where: { personalizedImageId: second.id } });
+      await rank(second.id, api.versionId, 8);
+      await prisma.rankingModelVersion.delete({ where: { id: other } });
+    }
+  });
+
+  it("says why an image has no rank change", async () => {
+    const { prisma } = api.db;
+    const blind = randomUUID();
+    await prisma.rankingModelVersion.create({
+      data: { id: blind, algorithm: "LightGCN", config: {}, seed: 1 },
+    });
+    const image = await prisma.personalizedImage.findFirstOrThrow({
+      include: { rankChanges: true },
+    });
+    const reasonWith = async (rankingModelVersionId: string | null) => {
+      await prisma.personalizedImage.update({
+        where: { id: image.id },
+        data: { rankingModelVersionId },
+      });
+      const { data } = await execute<{
+        item: {
+          personalizedImages: { edges: { node: { id: string; noRankChange: string | null } }[] };
+        };
+      }>(
+        `query Q($id: ID!) { item(id: $id) { personalizedImages(first: 50) { edges { node { id noRankChange } } } } }`,
+        { as: "RECOMMENDER", variables: { id: image.itemId } },
+      );
+      const { edges } = data!.item.personalizedImages;
+      return edges.find(({ node }) => node.id === image.id)!.node.noRankChange;
+    };
+    try {
+      expect(await reasonWith(api.versionId)).toBeNull();
+      await prisma.rankChange.deleteMany({ where: { personalizedImageId: image.id } });
+      expect(await reasonWith(null)).toBe("NO_RANKING_MODEL");
+      expect(await reasonWith(blind)).toBe("MODEL_READS_NO_IMAGES");
+      expect(await reasonWith(api.versionId)).toBe("UNKNOWN_TO_MODEL");
+    } finally {
+      await prisma.rankChange.createMany({ data: image.rankChanges });
+      await prisma.personalizedImage.update({
+        where: { id: image.id },
+        data: { rankingModelVersionId: null },
+      });
+      await prisma.rankingModelVersion.delete({ where: { id: blind } });
+    }
+  });
+
+  it("leaves a picture that is not shown out of the item's pictures", async () => {
+    const { prisma } = api.db;
+    const { id, itemId } = await prisma.personalizedImage.findFirstOrThrow();
     await prisma.personalizedImage.update({ where: { id }, data: { isServed: false } });
     try {
       const { data } = await execute<{
-        rankChangeSummary: {
-          count: number;
-          mean: number;
-          withFallback: { fallbackRate: number; mean: number };
-        };
         item: { personalizedImages: { edges: { node: { id: string } }[] } };
       }>(
-        `query Q($itemId: ID!) {
-          rankChangeSummary(filter: { itemId: $itemId }) { count mean withFallback { fallbackRate mean } }
-          item(id: $itemId) { personalizedImages { edges { node { id } } } }
-        }`,
+        `query Q($itemId: ID!) { item(id: $itemId) { personalizedImages { edges { node { id } } } } }`,
         { as: "RECOMMENDER", variables: { itemId } },
       );
-      const { count, mean, withFallback } = data!.rankChangeSummary;
-      const changes = await prisma.rankChange.count({ where: { personalizedImageId: id } });
-      expect(withFallback.fallbackRate).toBeCloseTo(changes / count);
-      expect(withFallback.mean).toBeGreaterThan(mean);
       expect(data!.item.personalizedImages.edges.map(({ node }) => node.id)).not.toContain(id);
     } finally {
       await prisma.personalizedImage.update({ where: { id }, data: { isServed: true } });

@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PGlite } from "@electric-sql/pglite";
@@ -47,6 +47,51 @@ describe("migrate()", () => {
         finished: true,
       })),
     );
+  });
+
+  it("counts what was decided before decided requests were recorded", async () => {
+    const name = "20261130035900_decided_requests";
+    const folder = copyOfMigrations();
+    const later = readdirSync(folder).filter(other => !other.endsWith(".toml") && other >= name);
+    later.forEach(other => {
+      rmSync(join(folder, other), { recursive: true });
+    });
+    await migrate(pool, folder);
+    const key = (digit: string) => digit.repeat(64);
+    await pool.query(`
+      INSERT INTO users (id) VALUES ('u');
+      INSERT INTO items (id, title, description, updated_at) VALUES ('i', 'I', '', now());
+      INSERT INTO blobs (hash, media_type, size_bytes, width_pixels, height_pixels) VALUES ('${key("b")}', 'image/png', 1, 1, 1);
+      INSERT INTO ranking_model_versions (id, algorithm, config, seed, activated_at) VALUES
+        ('00000000-0000-4000-8000-000000000001', 'MICRO', '{}', 1, '2026-01-01T00:00:00Z'),
+        ('00000000-0000-4000-8000-000000000002', 'LightGCN', '{}', 1, '2026-02-01T00:00:00Z');
+      INSERT INTO personalized_images (id, request_key, user_id, item_id, blob_hash, source_blob_hash, seed, generator,
+        prompt_version, provenance, caption_similarity, image_similarity, generation_seconds, created_at) VALUES
+        ('00000000-0000-4000-9000-000000000001', '${key("1")}', 'u', 'i', '${key("b")}', '${key("b")}', 1, 'g', '1',
+          '{"rankingModelVersionId": "00000000-0000-4000-8000-000000000001"}', 0, 0, 1, '2026-03-01T00:00:00Z'),
+        ('00000000-0000-4000-9000-000000000002', '${key("2")}', 'u', 'i', '${key("b")}', '${key("b")}', 1, 'g', '1',
+          '{"rankingModelVersionId": null}', 0, 0, 1, '2026-03-01T00:00:00Z'),
+        ('00000000-0000-4000-9000-000000000003', '${key("3")}', 'u', 'i', '${key("b")}', '${key("b")}', 1, 'g', '1',
+          '{}', 0, 0, 1, '2025-12-01T00:00:00Z');
+      INSERT INTO jobs (id, kind, state, payload, result, dedupe_key, user_id, item_id, finished_at) VALUES
+        (gen_random_uuid(), 'PERSONALIZE_IMAGE', 'SUCCEEDED', '{}', '{"originalReason": "BELOW_QUALITY_FLOOR"}', '${key("4")}', 'u', 'i', '2026-01-02T00:00:00Z'),
+        (gen_random_uuid(), 'PERSONALIZE_IMAGE', 'SUCCEEDED', '{}', '{"originalReason": "BELOW_QUALITY_FLOOR"}', '${key("4")}', 'u', 'i', '2026-03-02T00:00:00Z'),
+        (gen_random_uuid(), 'PERSONALIZE_IMAGE', 'SUCCEEDED', '{}', '{"imageId": "x"}', '${key("1")}', 'u', 'i', '2026-03-02T00:00:00Z'),
+        (gen_random_uuid(), 'PERSONALIZE_IMAGE', 'CANCELLED', '{}', NULL, '${key("5")}', 'u', 'i', '2026-03-02T00:00:00Z')`);
+    expect(await migrate(pool)).toEqual(later.sort());
+    const { rows } = await pool.query(`
+      SELECT request_key, ranking_model_version_id::text AS version, 'image' AS kind FROM personalized_images
+      UNION ALL SELECT request_key, ranking_model_version_id::text, reason FROM image_refusals ORDER BY 1`);
+    expect(rows).toEqual([
+      { request_key: key("1"), version: "00000000-0000-4000-8000-000000000001", kind: "image" },
+      { request_key: key("2"), version: "00000000-0000-4000-8000-000000000002", kind: "image" },
+      { request_key: key("3"), version: null, kind: "image" },
+      {
+        request_key: key("4"),
+        version: "00000000-0000-4000-8000-000000000001",
+        kind: "BELOW_QUALITY_FLOOR",
+      },
+    ]);
   });
 
   it("leaves nothing of a migration that fails, so that a mended one can follow", async () => {

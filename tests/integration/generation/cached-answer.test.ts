@@ -144,6 +144,7 @@ describeOnEveryDatabase("a stored picture at the second request", open => {
           generator: "mini@1",
           promptVersion: versions.prompt,
           personalizerVersionId: null,
+          rankingModelVersionId: null,
           isServed: true,
           provenance: { retrieved: [], weightEntropy: 0.5 },
           captionSimilarity: 0.25,

@@ -1,4 +1,7 @@
-import { bootstrapInterval } from "../../../../src/ml/metrics/bootstrap.js";
+import {
+  bootstrapInterval,
+  clusterBootstrapInterval,
+} from "../../../../src/ml/metrics/bootstrap.js";
 import { rankChange, summarizeRankChanges } from "../../../../src/ml/metrics/rank-change.js";
 import { Random } from "../../../../src/ml/nn/random.js";
 
@@ -20,11 +23,11 @@ describe("rankChange()", () => {
 
 describe("summarizeRankChanges()", () => {
   it("is null without changes", () => {
-    expect(summarizeRankChanges([])).toBeNull();
+    expect(summarizeRankChanges([], [])).toBeNull();
   });
 
   it("gives mean, median and win rate; those that did not move count half", () => {
-    expect(summarizeRankChanges([0.5, -3, 0, 0.25])).toMatchObject({
+    expect(summarizeRankChanges([0.5, -3, 0, 0.25], ["a", "b", "a", "c"])).toMatchObject({
       count: 4,
       mean: -0.5625,
       median: 0.125,
@@ -33,7 +36,8 @@ describe("summarizeRankChanges()", () => {
   });
 
   it("puts every change into one bin", () => {
-    const { histogram } = summarizeRankChanges([-100, -4, -0.1, 0, 0.1, 1, 0.99])!;
+    const changes = [-100, -4, -0.1, 0, 0.1, 1, 0.99];
+    const { histogram } = summarizeRankChanges(changes, changes.map(String))!;
     expect(histogram.reduce((sum, { count }) => sum + count, 0)).toBe(7);
     expect(histogram[0]).toEqual({ low: null, high: -4, count: 1 });
     expect(histogram.find(({ low }) => low === 0)).toEqual({ low: 0, high: 0.1, count: 1 });
@@ -42,7 +46,8 @@ describe("summarizeRankChanges()", () => {
 
   it("gives the same interval for the same seed", () => {
     const changes = [...new Random(1).normals(50)];
-    const interval = (seed: number) => summarizeRankChanges(changes, { seed })!.meanInterval;
+    const interval = (seed: number) =>
+      summarizeRankChanges(changes, changes.map(String), { seed })!.meanInterval;
     expect(interval(1)).toEqual(interval(1));
     expect(interval(1)).not.toEqual(interval(2));
   });
@@ -59,5 +64,37 @@ describe("bootstrapInterval()", () => {
       [mean - error, mean + error],
       { rtol: 0, atol: 0.15 * error },
     );
+  });
+});
+
+describe("clusterBootstrapInterval()", () => {
+  /** 40 users with 25 values each, which differ between users alone. */
+  const ofUsers = [...new Random(5).normals(40)];
+  const values = ofUsers.flatMap(value => Array.from({ length: 25 }, () => value));
+  const users = ofUsers.flatMap((_, user) => Array.from({ length: 25 }, () => `u${user}`));
+
+  it("is that of the users' means where each has as many values", () => {
+    const mean = ofUsers.reduce((sum, value) => sum + value, 0) / 40;
+    const variance = ofUsers.reduce((sum, value) => sum + (value - mean) ** 2, 0) / 40;
+    const error = 1.96 * Math.sqrt(variance / 40);
+    expect(clusterBootstrapInterval(values, users, 2_000, new Random(6))).toBeAllclose(
+      [mean - error, mean + error],
+      { rtol: 0, atol: 0.15 * error },
+    );
+  });
+
+  it("is five times as wide as if the 25 values of a user were 25 users", () => {
+    const width = ([low, high]: [number, number]) => high - low;
+    const over = width(clusterBootstrapInterval(values, users, 2_000, new Random(6)));
+    const naive = width(bootstrapInterval(values, 2_000, new Random(6)));
+    expect(over / naive).toBeGreaterThan(4);
+    expect(over / naive).toBeLessThan(6);
+  });
+
+  it("weighs users by how many values they have", () => {
+    // Resamples of two users: mean 0, 1, or that of all four values.
+    const random = new Random(1);
+    const [low, high] = clusterBootstrapInterval([0, 1, 1, 1], ["a", "b", "b", "b"], 500, random);
+    expect([low, high]).toEqual([0, 1]);
   });
 });

@@ -1,0 +1,132 @@
+/**
+ * @file What personalised images do to ranks, over all requests that were decided, by one version of the ranking model.
+ *
+ * A request is one key of user, history, image, versions and options (`generation-plan.ts`). It is decided once its images
+ * were drawn, however often it is asked again, and counts once:
+ *
+ * - shown: an image with which the item ranks at least as well by this version, or that this version could not rank
+ * - ranked lower: the item ranks lower with the image, so its user keeps the catalogue image
+ * - below the quality floor: no image may be shown at all
+ *
+ * A request for which nothing can be drawn (no history, no catalogue image, not indexed) has no key, and one whose drawing failed is
+ * drawn again: neither is decided.
+ */
+import type { DecidedRequestRow, RankChangeFilter } from "../../db/rank-changes.repository.js";
+import { AppError } from "../../errors/app-error.js";
+import { clusterBootstrapInterval, type Interval } from "../../ml/metrics/bootstrap.js";
+import { type RankChangeSummary, summarizeRankChanges } from "../../ml/metrics/rank-change.js";
+import { Random, seedFrom } from "../../ml/nn/random.js";
+
+/** Requests that one summary may be of. */
+export const MAX_SUMMARIZED = 200_000;
+/** The bootstrap's draws altogether: its resamples shrink with the users, so that it never takes seconds. */
+const MAX_DRAWS = 20_000_000;
+
+export interface RequestSummary {
+  /** The version that was asked; null when none was named and none is active. */
+  modelVersionId: string | null;
+  numRequests: number;
+  numShown: number;
+  numRankedLower: number;
+  numBelowFloor: number;
+  /** Of those shown: images that this version could not rank. */
+  numUnranked: number;
+  /** Of all requests; null without any. */
+  shownShare: number | null;
+  /** 95 %, over users. */
+  shownInterval: Interval | null;
+  /** Of all images that the version ranked, shown or not; null without any. */
+  images: RankChangeSummary | null;
+  /** Of all requests but those shown unranked: 0 where the catalogue image stays; null without any. */
+  requests: RankChangeSummary | null;
+}
+
+interface Dependencies {
+  requests: {
+    findDecided(
+      versionId: string,
+      filter: Omit<RankChangeFilter, "rankingModelVersionId">,
+      limit: number,
+    ): Promise<readonly DecidedRequestRow[]>;
+  };
+  versions: {
+    findById(id: string): Promise<{ id: string } | null>;
+    findActive(): Promise<{ id: string } | null>;
+  };
+}
+
+export class RankChangeSummaryService {
+  constructor(private readonly deps: Dependencies) {}
+
+  /**
+   * @param filter.rankingModelVersionId Default: the active version.
+   * @param seed Of the bootstrap.
+   * @throws AppError MODEL_VERSION_NOT_FOUND, PAYLOAD_TOO_LARGE
+   */
+  async summarize(
+    { rankingModelVersionId, ...filter }: RankChangeFilter,
+    seed = 0,
+  ): Promise<RequestSummary> {
+    const { requests, versions } = this.deps;
+    const version =
+      rankingModelVersionId == null
+        ? await versions.findActive()
+        : await versions.findById(rankingModelVersionId);
+    if (!version && rankingModelVersionId != null) {
+      throw new AppError("MODEL_VERSION_NOT_FOUND", { versionId: rankingModelVersionId });
+    }
+    const rows = version ? await requests.findDecided(version.id, filter, MAX_SUMMARIZED + 1) : [];
+    if (rows.length > MAX_SUMMARIZED) {
+      throw new AppError("PAYLOAD_TOO_LARGE", {
+        what: "What the filter lets through",
+        got: `more than ${MAX_SUMMARIZED} requests`,
+        max: MAX_SUMMARIZED,
+      });
+    }
+    return { modelVersionId: version?.id ?? null, ...summarizeRequests(rows, seed) };
+  }
+}
+
+/** @param rows By one version of the ranking model. */
+export function summarizeRequests(
+  rows: readonly DecidedRequestRow[],
+  seed: number,
+): Omit<RequestSummary, "modelVersionId"> {
+  const numUsers = new Set(rows.map(({ userId }) => userId)).size;
+  const numResamples = Math.min(1_000, Math.ceil(MAX_DRAWS / Math.max(1, numUsers)));
+  const isShown = ({ deltaR, hasImage }: DecidedRequestRow) =>
+    hasImage && (deltaR === null || deltaR >= 0);
+  const isUnranked = ({ deltaR, hasImage }: DecidedRequestRow) => hasImage && deltaR === null;
+  const summary = (own: readonly DecidedRequestRow[], value: (row: DecidedRequestRow) => number) =>
+    summarizeRankChanges(
+      own.map(value),
+      own.map(({ userId }) => userId),
+      { seed, numResamples },
+    );
+  const numShown = rows.filter(isShown).length;
+  return {
+    numRequests: rows.length,
+    numShown,
+    numRankedLower: rows.filter(row => row.hasImage && !isShown(row)).length,
+    numBelowFloor: rows.filter(({ hasImage }) => !hasImage).length,
+    numUnranked: rows.filter(isUnranked).length,
+    shownShare: rows.length === 0 ? null : numShown / rows.length,
+    shownInterval:
+      rows.length === 0
+        ? null
+        : clusterBootstrapInterval(
+            rows.map(row => (isShown(row) ? 1 : 0)),
+            rows.map(({ userId }) => userId),
+            numResamples,
+            new Random(seedFrom("shown", seed)),
+          ),
+    images: summary(
+      rows.filter(({ deltaR }) => deltaR !== null),
+      ({ deltaR }) => deltaR!, // filtered
+    ),
+    requests: summary(
+      rows.filter(row => !isUnranked(row)),
+      row => (isShown(row) ? row.deltaR! : 0), // a shown one of these is ranked
+    ),
+  };
+}
