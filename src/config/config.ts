@@ -67,7 +67,7 @@ const environment = z.object({
   VITRINE_SEEN_DAYS: seenRulesSetting.optional(),
   /** Threads that render pictures; default 1. */
   VITRINE_RENDER_THREADS: wholeNumber(1, 64).default(1),
-  /** Cores one picture may use; default: one less than the machine has. */
+  /** Cores one picture may use; default: one less than the machine has, shared out among the render threads. */
   VITRINE_ONNX_THREADS: wholeNumber(1, 256).optional(),
   /** Whether this process runs jobs besides answering the API; default 1. */
   VITRINE_RUN_JOBS: flag.default(true),
@@ -104,7 +104,10 @@ export interface Config {
   /** What recommendations leave out, unless a request says otherwise. */
   readonly seen: SeenRules;
   readonly renderThreads: number;
+  /** Threads inside one operator of the models beside the generator. */
   readonly onnxThreads: number;
+  /** The same of the generator, for each of the render threads. */
+  readonly renderOnnxThreads: number;
   readonly runJobs: boolean;
   readonly logLevel: string;
 }
@@ -144,6 +147,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
   }
   const settings = parsed.data;
   const home = resolve(settings.VITRINE_HOME);
+  const cores = Math.max(1, availableParallelism() - 1);
   const modelCache = resolve(settings.VITRINE_MODEL_CACHE ?? join(home, "models"));
   return Object.freeze({
     databaseUrl: settings.DATABASE_URL ?? null,
@@ -164,7 +168,10 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     captions: settings.VITRINE_CAPTIONS,
     seen: settings.VITRINE_SEEN_DAYS ?? defaultSeenRules,
     renderThreads: settings.VITRINE_RENDER_THREADS,
-    onnxThreads: settings.VITRINE_ONNX_THREADS ?? Math.max(1, availableParallelism() - 1),
+    onnxThreads: settings.VITRINE_ONNX_THREADS ?? cores,
+    renderOnnxThreads:
+      settings.VITRINE_ONNX_THREADS ??
+      Math.max(1, Math.floor(cores / settings.VITRINE_RENDER_THREADS)),
     runJobs: settings.VITRINE_RUN_JOBS,
     logLevel: settings.VITRINE_LOG_LEVEL,
   });

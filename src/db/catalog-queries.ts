@@ -5,6 +5,7 @@
  */
 import { type PrismaTransaction } from "./database.js";
 import { Prisma } from "./generated/client.js";
+import { isServedBefore } from "./jobs.repository.js";
 import { afterInTime, type PageRequest } from "./keyset.js";
 import type {
   BlobRow,
@@ -168,7 +169,7 @@ export class CatalogQueries {
       FROM jobs AS job
       JOIN jobs AS earlier
         ON earlier.state = 'QUEUED' AND earlier.kind = job.kind
-       AND (earlier.created_at, earlier.id) <= (job.created_at, job.id)
+       AND ${Prisma.raw(isServedBefore("earlier", "job"))}
       WHERE job.id = ANY(${jobIds}::uuid[]) AND job.state = 'QUEUED'
       GROUP BY job.id`;
     return new Map(rows.map(({ id, position }) => [id, position]));

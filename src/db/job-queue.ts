@@ -1,5 +1,6 @@
 /**
- * @file The job queue: one queue of pg-boss for each kind of job, over the pool we have anyway.
+ * @file The job queue: one queue of pg-boss for each kind of job (two where some are waited for), over the pool we have
+ * anyway.
  *
  * Terms
  * - job: a row of `jobs`, which people see. It alone says what state a job is in.
@@ -16,7 +17,12 @@ import { EventEmitter } from "node:events";
 import type { Pool } from "pg";
 import PgBoss from "pg-boss";
 import { JobKind } from "./generated/enums.js";
-import type { Attempt, JobProgress, JobsRepository } from "./jobs.repository.js";
+import {
+  type Attempt,
+  JobPriority,
+  type JobProgress,
+  type JobsRepository,
+} from "./jobs.repository.js";
 import type { JobRow } from "./rows.js";
 
 /** A worker gives a sign of life every 5 s; six missed in a row mean that it is gone. */
@@ -26,6 +32,28 @@ const RECONCILE_EVERY_MS = 10_000;
 const ENTRY_EXPIRES_HOURS = 23;
 
 const KINDS = Object.values(JobKind);
+/** No entry is for later; and at the tick of the clock at which it was made it would still count as one. */
+const claimOptions = { ignoreStartAfter: true };
+
+/** What the queue needs to know of a job that waits. */
+type Waiting = Pick<JobRow, "id" | "kind" | "attempts" | "priority">;
+
+/** Jobs that somebody waits for, and the others. */
+export type Lane = "live" | "batch";
+
+/** Kinds of which some jobs are waited for have two queues, so that a worker always has room for those. */
+export function lanesOf(kind: JobKind): readonly Lane[] {
+  return kind === "PERSONALIZE_IMAGE" ? ["live", "batch"] : ["batch"];
+}
+
+function laneOf({ kind, priority }: Pick<JobRow, "kind" | "priority">): Lane {
+  return priority >= JobPriority.LIVE && lanesOf(kind).includes("live") ? "live" : "batch";
+}
+
+/** The queue of pg-boss. */
+function queueName(kind: JobKind, lane: Lane): string {
+  return lane === "live" ? `${kind}_LIVE` : kind;
+}
 
 export interface JobQueueOptions {
   pool: Pool;
@@ -34,6 +62,8 @@ export interface JobQueueOptions {
   isOnlyProcess: boolean;
   /** Told of faults of the queue's own upkeep; it goes on. */
   onError: (error: unknown) => void;
+  /** Told of a job that is given up because its workers died. Default: nobody is. */
+  onGivenUp?: (job: JobRow) => void;
   /** Default 10 s. */
   reconcileEveryMs?: number;
   /** Default {@link LOST_AFTER_MS}. */
@@ -63,7 +93,9 @@ export class JobQueue {
     const { isOnlyProcess, reconcileEveryMs = RECONCILE_EVERY_MS, onError } = this.options;
     await this.boss.start();
     for (const kind of KINDS) {
-      await this.boss.createQueue(kind);
+      for (const lane of lanesOf(kind)) {
+        await this.boss.createQueue(queueName(kind, lane));
+      }
     }
     await this.reconcile(isOnlyProcess);
     this.timer = setInterval(() => {
@@ -79,10 +111,34 @@ export class JobQueue {
   }
 
   /** Makes a stored, queued job known to the workers. A second time it changes nothing. */
-  async enqueue({ id, kind, attempts }: JobRow): Promise<void> {
-    // Begun before: it goes before those that were never begun.
-    await this.boss.send(kind, {}, { id, priority: attempts > 0 ? 1 : 0 });
-    this.waiting.emit("waiting", kind);
+  enqueue(job: Waiting): Promise<void> {
+    return this.enqueueMany([job]);
+  }
+
+  /** {@link enqueue} for many, in one statement. */
+  async enqueueMany(jobs: readonly Waiting[]): Promise<void> {
+    if (jobs.length === 0) {
+      return;
+    }
+    await this.boss.insert(
+      jobs.map(({ id, kind, attempts, priority }) => ({
+        id,
+        name: queueName(kind, laneOf({ kind, priority })),
+        data: {},
+        priority: attempts > 0 ? 1 : 0, // begun before: it goes before those that were never begun
+      })),
+    );
+    for (const { kind } of jobs) {
+      this.waiting.emit("waiting", kind);
+    }
+  }
+
+  /** Brings jobs that wait, and were made live ones, into the queue for these. */
+  async raise(jobs: readonly Waiting[]): Promise<void> {
+    for (const { id, kind } of jobs) {
+      await this.forget(id, queueName(kind, "batch"));
+    }
+    await this.enqueueMany(jobs);
   }
 
   /** Calls back at once when a job of a kind is enqueued in this process. @returns what ends it. */
@@ -91,24 +147,15 @@ export class JobQueue {
     return () => this.waiting.off("waiting", listener);
   }
 
-  /** Begins an attempt of the next job of a kind; null if none waits. */
-  async claim(kind: JobKind): Promise<JobRow | null> {
-    for (;;) {
-      const entries = await this.boss.fetch(kind); // none also when the database cannot be reached
-      if (entries.length === 0) {
-        return null;
-      }
-      const [{ id }] = entries;
-      this.claimed.add(id);
-      const job = await this.options.jobs.start(id).catch((error: unknown) => {
-        this.claimed.delete(id);
-        throw error;
-      });
+  /** Begins an attempt of the next job of a kind; null if none waits. @param lane Default: the live ones first. */
+  async claim(kind: JobKind, lane?: Lane): Promise<JobRow | null> {
+    for (const one of lane ? [lane] : lanesOf(kind)) {
+      const job = await this.claimOf(queueName(kind, one));
       if (job) {
         return job;
       }
-      await this.forget({ id, kind }); // cancelled while it waited, or an entry too many
     }
+    return null;
   }
 
   /** A sign of life, with news if there are any; null if the attempt is no longer this worker's. */
@@ -133,8 +180,7 @@ export class JobQueue {
     const released = this.options.jobs.release(job);
     await this.end(job, released);
     if (await released) {
-      await this.boss.send(job.kind, {}, { id: job.id, priority: 1 });
-      this.waiting.emit("waiting", job.kind);
+      await this.enqueue(job); // as it was when this attempt began: begun before
     }
   }
 
@@ -150,27 +196,49 @@ export class JobQueue {
    * @param isFirst nothing runs yet in the only process there is, so every running job is lost.
    */
   async reconcile(isFirst = false): Promise<void> {
-    const { pool, jobs, lostAfterMs = LOST_AFTER_MS } = this.options;
+    const { pool, jobs, lostAfterMs = LOST_AFTER_MS, onGivenUp } = this.options;
     const silentMs = isFirst ? 0 : lostAfterMs;
     const claimed = [...this.claimed];
     const lost = await jobs.takeFromLostWorkers(claimed, silentMs);
     for (const job of lost) {
-      await this.boss.deleteJob(job.kind, job.id);
+      await this.boss.deleteJob(queueName(job.kind, laneOf(job)), job.id);
+      if (job.state === "FAILED") {
+        onGivenUp?.(job);
+      }
     }
     // A fresh claim is not an orphan: its job will be running in a moment.
-    const { rows: orphans } = await pool.query<JobRow>(
-      `SELECT job.id, job.kind, job.attempts FROM jobs AS job
+    const { rows: orphans } = await pool.query<Waiting>(
+      `SELECT job.id, job.kind, job.attempts, job.priority FROM jobs AS job
        WHERE job.state = 'QUEUED' AND job.id <> ALL($1::uuid[]) AND NOT EXISTS (
          SELECT FROM pgboss.job AS entry
-         WHERE entry.name = job.kind::text AND entry.id = job.id AND (
+         WHERE entry.name IN (job.kind::text, job.kind::text || '_LIVE') AND entry.id = job.id AND (
            entry.state < 'active' OR
            (entry.state = 'active' AND entry.started_on > now() - $2 * interval '1 ms')))
        ORDER BY job.created_at, job.id`,
       [claimed, silentMs],
     );
     for (const job of orphans) {
-      await this.boss.deleteJob(job.kind, job.id);
+      await this.boss.deleteJob(queueName(job.kind, laneOf(job)), job.id);
       await this.enqueue(job);
+    }
+  }
+
+  private async claimOf(name: string): Promise<JobRow | null> {
+    for (;;) {
+      const entries = await this.boss.fetch(name, claimOptions); // none also when the database cannot be reached
+      if (entries.length === 0) {
+        return null;
+      }
+      const [{ id }] = entries;
+      this.claimed.add(id);
+      const job = await this.options.jobs.start(id).catch((error: unknown) => {
+        this.claimed.delete(id);
+        throw error;
+      });
+      if (job) {
+        return job;
+      }
+      await this.forget(id, name); // cancelled while it waited, or an entry too many
     }
   }
 
@@ -181,12 +249,12 @@ export class JobQueue {
     } finally {
       this.claimed.delete(job.id);
     }
-    await this.forget(job);
+    await this.forget(job.id, queueName(job.kind, laneOf(job)));
   }
 
-  private async forget({ id, kind }: Pick<JobRow, "id" | "kind">): Promise<void> {
+  private async forget(id: string, name: string): Promise<void> {
     this.claimed.delete(id);
-    await this.boss.deleteJob(kind, id);
+    await this.boss.deleteJob(name, id);
   }
 }
 

@@ -21,7 +21,16 @@ export interface NewJob {
   dedupeKey?: string | null;
   userId?: string | null;
   itemId?: string | null;
+  /** Jobs of a kind with a higher one are served first; default {@link JobPriority.BATCH}. */
+  priority?: number;
 }
+
+export const JobPriority = {
+  /** One of many that nobody waits for. */
+  BATCH: 0,
+  /** Somebody waits for it. */
+  LIVE: 1,
+} as const;
 
 /** A job with its place in the queue of its kind: 1 is next; null when it is not queued. */
 export type JobSnapshot = JobRow & { queuePosition: number | null };
@@ -38,10 +47,14 @@ export interface JobProgress {
   previewHash: string | null;
 }
 
-const COLUMNS = `id, kind, state, payload, dedupe_key AS "dedupeKey", progress, stage,
+const COLUMNS = `id, kind, state, payload, dedupe_key AS "dedupeKey", priority, progress, stage,
   preview_hash AS "previewHash", result, error_code AS "errorCode", error_message AS "errorMessage", attempts,
   cancel_requested AS "cancelRequested", user_id AS "userId", item_id AS "itemId", created_at AS "createdAt",
   started_at AS "startedAt", heartbeat_at AS "heartbeatAt", finished_at AS "finishedAt"`;
+
+/** Whether one job is served before another of its kind, or is that job. */
+export const isServedBefore = (one: string, other: string) =>
+  `(-${one}.priority, ${one}.created_at, ${one}.id) <= (-${other}.priority, ${other}.created_at, ${other}.id)`;
 
 const IS_ATTEMPT = "id = $1 AND attempts = $2 AND state = 'RUNNING'";
 
@@ -54,18 +67,39 @@ export class JobsRepository {
    * @throws AppError `USER_NOT_FOUND`, `ITEM_NOT_FOUND`
    */
   async create(job: NewJob): Promise<{ job: JobRow; isNew: boolean }> {
+    const [created] = await this.createMany([job]);
+    return created;
+  }
+
+  /**
+   * {@link create} for many, in two statements; of two with one key the second is the first. Jobs of one call are served in
+   * their order.
+   *
+   * @throws AppError `USER_NOT_FOUND`, `ITEM_NOT_FOUND`: nothing is stored then.
+   */
+  async createMany(jobs: readonly NewJob[]): Promise<{ job: JobRow; isNew: boolean }[]> {
+    // All have one `created_at`, so their ids are the order.
+    const ids = jobs.map(() => randomUUID()).sort();
+    const wanted = jobs.map((job, place) => ({ ...job, id: ids[place] }));
+    const found = new Map<string, { job: JobRow; isNew: boolean }>();
+    const outcomeOf = ({ id, dedupeKey }: { id: string; dedupeKey?: string | null }) =>
+      found.get(id) ?? found.get(dedupeKey ?? "");
     for (;;) {
-      const created = await this.insert(job);
-      if (created) {
-        return { job: created, isNew: true };
+      const missing = wanted.filter(job => !outcomeOf(job));
+      if (missing.length === 0) {
+        return wanted.map(job => {
+          const outcome = outcomeOf(job)!; // none is missing
+          return { ...outcome, isNew: outcome.isNew && outcome.job.id === job.id };
+        });
       }
-      const [existing] = await this.rows(
-        `SELECT ${COLUMNS} FROM jobs WHERE dedupe_key = $1 AND state IN ('QUEUED', 'RUNNING')`,
-        [job.dedupeKey],
-      );
-      if (existing) {
-        return { job: existing, isNew: false };
-      } // else it ended between the two statements, and the key is free again
+      for (const job of await this.insert(missing)) {
+        found.set(job.id, { job, isNew: true });
+        found.set(job.dedupeKey ?? job.id, { job, isNew: true });
+      }
+      const keys = missing.flatMap(job => (outcomeOf(job) ? [] : (job.dedupeKey ?? [])));
+      for (const job of keys.length > 0 ? await this.findUnfinished(keys) : []) {
+        found.set(job.dedupeKey!, { job, isNew: false }); // it was found by its key
+      } // one that ended between the two statements has freed its key, and is stored in the next round
     }
   }
 
@@ -95,12 +129,21 @@ export class JobsRepository {
          CASE WHEN state = 'QUEUED' THEN (
            SELECT count(*)::int FROM jobs AS earlier
            WHERE earlier.state = 'QUEUED' AND earlier.kind = jobs.kind
-             AND (earlier.created_at, earlier.id) <= (jobs.created_at, jobs.id)
+             AND ${isServedBefore("earlier", "jobs")}
          ) END AS "queuePosition"
        FROM jobs WHERE id = $1`,
       [id],
     );
     return rows[0] ?? null;
+  }
+
+  /** Queued jobs of these ids get a higher priority; one that has it, or is not queued, stays as it is. @returns those changed. */
+  raise(ids: readonly string[], priority: number): Promise<JobRow[]> {
+    return this.rows(
+      `UPDATE jobs SET priority = $2 WHERE id = ANY($1::uuid[]) AND state = 'QUEUED' AND priority < $2
+       RETURNING ${COLUMNS}`,
+      [ids, priority],
+    );
   }
 
   /** Begins the next attempt of a queued job; null if it is no longer queued. */
@@ -197,21 +240,41 @@ export class JobsRepository {
     );
   }
 
-  private async insert(job: NewJob): Promise<JobRow | null> {
-    const { kind, payload, dedupeKey = null, userId = null, itemId = null } = job;
+  private findUnfinished(dedupeKeys: readonly string[]): Promise<JobRow[]> {
+    return this.rows(
+      `SELECT ${COLUMNS} FROM jobs WHERE dedupe_key = ANY($1::text[]) AND state IN ('QUEUED', 'RUNNING')`,
+      [dedupeKeys],
+    );
+  }
+
+  /** @returns those that were stored: of one key there is one. */
+  private async insert(jobs: readonly (NewJob & { id: string })[]): Promise<JobRow[]> {
+    // Two processes that store the same jobs in another order would wait for each other.
+    const rows = [...jobs].sort((a, b) => ((a.dedupeKey ?? a.id) < (b.dedupeKey ?? b.id) ? -1 : 1));
+    const column = <Value>(value: (job: NewJob & { id: string }) => Value) => rows.map(value);
     // pool.query() throws a connection away whose statement failed, and the embedded database has only one.
     const client = await this.pool.connect();
     try {
-      const { rows } = await client.query<JobRow>(
-        `INSERT INTO jobs (id, kind, payload, dedupe_key, user_id, item_id)
-         VALUES ($1, $2::job_kind, $3::jsonb, $4, $5, $6)
+      const { rows: stored } = await client.query<JobRow>(
+        `INSERT INTO jobs (id, kind, payload, dedupe_key, user_id, item_id, priority)
+         SELECT id, kind::job_kind, payload::jsonb, dedupe_key, user_id, item_id, priority
+         FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::smallint[])
+           AS given (id, kind, payload, dedupe_key, user_id, item_id, priority)
          ON CONFLICT (dedupe_key) WHERE state IN ('QUEUED', 'RUNNING') DO NOTHING
          RETURNING ${COLUMNS}`,
-        [randomUUID(), kind, JSON.stringify(payload), dedupeKey, userId, itemId],
+        [
+          column(({ id }) => id),
+          column(({ kind }) => kind),
+          column(({ payload }) => JSON.stringify(payload)),
+          column(({ dedupeKey }) => dedupeKey ?? null),
+          column(({ userId }) => userId ?? null),
+          column(({ itemId }) => itemId ?? null),
+          column(({ priority }) => priority ?? JobPriority.BATCH),
+        ],
       );
-      return rows[0] ?? null;
+      return stored;
     } catch (error) {
-      throw unknownReference(error, job);
+      throw unknownReference(error);
     } finally {
       client.release();
     }
@@ -227,13 +290,14 @@ export class JobsRepository {
 }
 
 /** A user or item deleted (or never there) when the job is stored. */
-function unknownReference(error: unknown, { userId, itemId }: NewJob): unknown {
-  const { constraint } = error as { constraint?: string };
+function unknownReference(error: unknown): unknown {
+  const { constraint, detail = "" } = error as { constraint?: string; detail?: string };
+  const id = /\)=\((.*)\) is not present/s.exec(detail)?.[1] ?? ""; // Key (user_id)=(nobody) is not present in table "users".
   if (constraint === "jobs_user_id_fkey") {
-    return new AppError("USER_NOT_FOUND", { userId: userId ?? "" }, { cause: error });
+    return new AppError("USER_NOT_FOUND", { userId: id }, { cause: error });
   }
   if (constraint === "jobs_item_id_fkey") {
-    return new AppError("ITEM_NOT_FOUND", { itemId: itemId ?? "" }, { cause: error });
+    return new AppError("ITEM_NOT_FOUND", { itemId: id }, { cause: error });
   }
   return error;
 }

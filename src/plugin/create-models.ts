@@ -27,14 +27,16 @@ export interface Models {
 
 /** @throws AppError `MODEL_PACK_INVALID`, `MODEL_FILE_MISSING`, `MODEL_FILE_DAMAGED` */
 export async function createModels(
-  config: Pick<Config, "modelsFolder" | "onnxThreads" | "renderThreads">,
+  config: Pick<Config, "modelsFolder" | "onnxThreads" | "renderOnnxThreads" | "renderThreads">,
 ): Promise<Models> {
   const pack = await openModelPack(config.modelsFolder);
-  const { onnxThreads, renderThreads: numThreads } = config;
+  const { onnxThreads, renderOnnxThreads, renderThreads: numThreads } = config;
   const clip = lazy(() => ClipEncoder.load(pack, { numThreads: onnxThreads }));
   const captioner = lazy(() => Captioner.load(pack, { numThreads: onnxThreads }));
   const conditionEncoder = lazy(() => ConditionEncoder.load(pack, { numThreads: onnxThreads }));
-  const renderPool = lazy(() => RenderPool.create({ packDir: pack.dir, numThreads, onnxThreads }));
+  const renderPool = lazy(() =>
+    RenderPool.create({ packDir: pack.dir, numThreads, onnxThreads: renderOnnxThreads }),
+  );
   const clipConfig = z.object({ projection_dim: z.number().int().positive() });
   const { projection_dim } = await pack.readJson("clip/config.json", clipConfig);
   return {

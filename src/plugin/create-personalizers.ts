@@ -82,7 +82,8 @@ export function createPersonalizers(parts: Parts) {
   const studio = new PictureStudio({
     pictures,
     renderer: {
-      render: async (request, hooks) => (await models.renderPool()).render(request, hooks),
+      render: async (request, hooks) =>
+        (await models.renderPool()).render(request, { ...hooks, priority: "batch" }),
     },
     clip,
     codec: {

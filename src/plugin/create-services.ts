@@ -108,6 +108,9 @@ export async function createServices({
     onError: error => {
       logger.error({ err: error }, "the job queue's upkeep failed; it goes on");
     },
+    onGivenUp: ({ id: jobId, kind, userId, itemId, errorMessage }) => {
+      logger.error({ jobId, kind, userId, itemId, errorMessage }, "a job failed");
+    },
   });
   const jobs = new JobService({ jobs: jobRows, queue, events });
 
@@ -159,7 +162,6 @@ export async function createServices({
   });
   const recommendations = new RecommendationService({
     rankers,
-    users,
     feedback,
     seen,
     interactions: {
@@ -308,6 +310,7 @@ export async function createServices({
     rankerTraining,
     rankers,
     recommendations,
+    renderThreads: config.renderThreads,
     resize: resizeForServing,
     similar,
     /** Frees models and threads; the database is whoever's opened it. */

@@ -14,9 +14,10 @@ import {
 } from "type-graphql";
 import type { JobKind as JobKindRow, JobRow, JobState as JobStateRow } from "../db/rows.js";
 import { assertMayFollow } from "../recsys/access/viewer.js";
-import type {
-  PersonalizeImageResult as JobResult,
-  PersonalizeOutcome,
+import {
+  type PersonalizeImageResult as JobResult,
+  type PersonalizeOutcome,
+  unfinishedReasons,
 } from "../recsys/generation/personalization.service.js";
 import { type Connection, PageArgs, pageComplexity } from "../schema/connection.js";
 import { JobKind, JobState } from "../schema/enums.js";
@@ -143,9 +144,10 @@ export class JobResolver {
   }
 }
 
+/** A running or queued job has no outcome yet. */
 function reasonOf({ state }: JobRow, result: JobResult | null) {
   if (state === "FAILED" || state === "CANCELLED") {
-    return "GENERATION_FAILED" as const;
+    return unfinishedReasons[state];
   }
   return result && "originalReason" in result ? result.originalReason : null;
 }

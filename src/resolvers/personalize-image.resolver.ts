@@ -35,7 +35,8 @@ export class PersonalizeImageResolver {
   @Mutation(() => PersonalizeImageResult, {
     description:
       "The item's picture made for the shopper. The same request twice is one generation; a new interaction or model " +
-      "makes a new one. Fails with `USER_NOT_FOUND`, `ITEM_NOT_FOUND`, `OTHER_USER` or `INVALID_ARGUMENT`.",
+      "makes a new one. A visitor of whom nothing is known gets the catalogue picture (`NO_HISTORY`). " +
+      "Fails with `ITEM_NOT_FOUND`, `OTHER_USER` or `INVALID_ARGUMENT`.",
   })
   personalizeImage(
     @Arg("userId", () => ID, { description: "The shopper's id in the shop." }) userId: string,
@@ -60,8 +61,8 @@ export class PersonalizeImageResolver {
   @Mutation(() => [PersonalizeImageResult], {
     nullable: "items",
     description:
-      `Asks for the pictures of up to ${maxPairs} pairs, as \`personalizeImage\` does, in their order. A pair that ` +
-      "cannot be asked for is null, with its error at its place.",
+      `Asks for the pictures of up to ${maxPairs} pairs, in their order. They are made when no shopper waits for one ` +
+      "(`personalizeImage`). A pair that cannot be asked for is null, with its error at its place.",
   })
   async startGeneration(
     @Arg("pairs", () => [GenerationPairInput], { description: "Whose pictures of what." })
@@ -81,7 +82,8 @@ export class PersonalizeImageResolver {
     }
     const outcomes: (PersonalizeOutcome | AppError)[] = [];
     for (const { userId, itemId } of pairs) {
-      const request = this.personalization.request(userId, itemId, { ...options, waitMs: 0 });
+      const given = { ...options, waitMs: 0 };
+      const request = this.personalization.request(userId, itemId, given, { isBatch: true });
       outcomes.push(await request.catch(namedFault));
     }
     return outcomes;
@@ -130,6 +132,7 @@ const messages: Record<OriginalReason, string> = {
   BELOW_QUALITY_FLOOR: "No picture came close enough to the item",
   RANKED_LOWER: "The item would rank lower with every picture made",
   GENERATION_FAILED: "The picture could not be made",
+  CANCELLED: "The making of the picture was cancelled",
 };
 
 @Resolver(() => OriginalImage)

@@ -59,8 +59,8 @@ export class RecommendationResolver {
   @Authorized("SHOPPER")
   @Query(() => RecommendationConnection, {
     description:
-      `What the shopper may like, best first, at most ${maxRank}. It is ranked anew for each page. ` +
-      "Fails with `USER_NOT_FOUND` or `OTHER_USER`.",
+      `What the shopper may like, best first, at most ${maxRank}. It is ranked again for each page. A visitor of whom ` +
+      "nothing is known gets what most shoppers chose (`POPULARITY`). Fails with `OTHER_USER`.",
     complexity: pageComplexity,
   })
   async recommendations(

@@ -16,6 +16,7 @@ import type { UserErasureService } from "../recsys/catalogue/user-erasure.servic
 import type {
   PersonalizeOptions,
   PersonalizeOutcome,
+  RequestOrigin,
 } from "../recsys/generation/personalization.service.js";
 import type { RankChangeSummaryService } from "../recsys/ranking/rank-change-summary.service.js";
 import type { RecommendationSource } from "../schema/enums.js";
@@ -39,6 +40,7 @@ export interface ApiServices {
       userId: string,
       itemId: string,
       options?: PersonalizeOptions,
+      origin?: RequestOrigin,
     ): Promise<PersonalizeOutcome>;
   };
   jobs: {

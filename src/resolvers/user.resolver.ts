@@ -1,6 +1,5 @@
 import { Arg, Args, Authorized, Ctx, FieldResolver, ID, Query, Resolver, Root } from "type-graphql";
 import type { InteractionRow, ItemRow, UserRow } from "../db/rows.js";
-import { AppError } from "../errors/app-error.js";
 import { assertActsFor } from "../recsys/access/viewer.js";
 import { type Connection, PageArgs, pageComplexity } from "../schema/connection.js";
 import { Item } from "../schema/item.type.js";
@@ -17,17 +16,17 @@ const historyList = KeysetList.byTime<InteractionRow>(
 @Resolver(() => User)
 export class UserResolver {
   @Authorized("SHOPPER")
-  @Query(() => User, { description: "A shopper. Fails with `USER_NOT_FOUND` or `OTHER_USER`." })
-  async user(
+  @Query(() => User, {
+    nullable: true,
+    description:
+      "A shopper; null for a visitor of whom nothing is recorded yet. Fails with `OTHER_USER`.",
+  })
+  user(
     @Arg("id", () => ID, { description: "The shop's own id." }) id: string,
     @Ctx() context: RequestContext,
-  ): Promise<UserRow> {
+  ): Promise<UserRow | null> {
     assertActsFor(requireViewer(context), id);
-    const user = await context.loaders.user.load(id);
-    if (!user) {
-      throw new AppError("USER_NOT_FOUND", { userId: id });
-    }
-    return user;
+    return context.loaders.user.load(id);
   }
 
   @FieldResolver(() => InteractionConnection, {

@@ -143,19 +143,23 @@ export const OriginalReason = {
   BELOW_QUALITY_FLOOR: "BELOW_QUALITY_FLOOR",
   RANKED_LOWER: "RANKED_LOWER",
   GENERATION_FAILED: "GENERATION_FAILED",
+  CANCELLED: "CANCELLED",
 } as const;
 export type OriginalReason = keyof typeof OriginalReason;
 registerEnumType(OriginalReason, {
   name: "OriginalReason",
   description: "Why an item keeps its catalogue picture for a shopper.",
   valuesConfig: {
-    NO_HISTORY: { description: "The shopper has not interacted with any other item." },
+    NO_HISTORY: {
+      description: "The shopper has not interacted with any other item, or is not known at all.",
+    },
     NO_PICTURE: { description: "The item has no catalogue picture to start from." },
     HISTORY_NOT_INDEXED: { description: "None of the shopper's items is indexed yet." },
     ITEM_NOT_INDEXED: { description: "The item is not indexed yet." },
     BELOW_QUALITY_FLOOR: { description: "No picture made was close enough to the item." },
     RANKED_LOWER: { description: "The item ranks lower with every picture made." },
     GENERATION_FAILED: { description: "The picture could not be made; the log says why." },
+    CANCELLED: { description: "The job that made the picture was cancelled." },
   },
 });
 

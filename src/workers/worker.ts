@@ -1,5 +1,5 @@
 /** @file Runs jobs: claims one after another, hands each to the handler of its kind, and records what came of it. */
-import type { JobQueue } from "../db/job-queue.js";
+import { type JobQueue, type Lane, lanesOf } from "../db/job-queue.js";
 import type { JobProgress } from "../db/jobs.repository.js";
 import type { JobKind, JobRow } from "../db/rows.js";
 import { AppError } from "../errors/app-error.js";
@@ -39,8 +39,11 @@ interface Dependencies<Payloads extends Partial<Record<JobKind, object>>> {
 }
 
 export interface WorkerOptions {
-  /** Jobs of one kind that run at once; default 1, for each may use all of the machine. */
-  concurrency?: Partial<Record<JobKind, number>>;
+  /**
+   * Jobs of one kind that run at once, or of each of its lanes: a live job never waits until one of the others has ended.
+   * Default 1, for each may use all of the machine.
+   */
+  concurrency?: Partial<Record<JobKind, number | Readonly<Record<Lane, number>>>>;
   /** How often other processes' jobs are looked for, in milliseconds; default 1,000. */
   pollMs?: number;
   /** How often a running job gives a sign of life and looks whether it is cancelled; default 5,000. */
@@ -83,7 +86,11 @@ export class Worker<Payloads extends Partial<Record<JobKind, object>>> {
     );
     const kinds = Object.keys(handlers) as JobKind[];
     this.loops = kinds.flatMap(kind =>
-      Array.from({ length: this.options.concurrency?.[kind] ?? 1 }, () => this.run(kind)),
+      lanesOf(kind).flatMap(lane => {
+        const concurrency = this.options.concurrency?.[kind] ?? 1;
+        const length = typeof concurrency === "number" ? concurrency : concurrency[lane];
+        return Array.from({ length }, () => this.run(kind, lane));
+      }),
     );
   }
 
@@ -116,12 +123,12 @@ export class Worker<Payloads extends Partial<Record<JobKind, object>>> {
     }
   }
 
-  private async run(kind: JobKind): Promise<void> {
+  private async run(kind: JobKind, lane: Lane): Promise<void> {
     const { queue, logger } = this.deps;
     const loop = { kind, news: new News() };
     this.idle.add(loop);
     while (!this.stopping.signal.aborted) {
-      const job = await queue.claim(kind).catch((error: unknown) => {
+      const job = await queue.claim(kind, lane).catch((error: unknown) => {
         logger.error({ err: error, kind }, "no job could be claimed");
         return null;
       });
@@ -173,10 +180,11 @@ export class Worker<Payloads extends Partial<Record<JobKind, object>>> {
       case "lost":
         return queue.abandon(job);
       case null: {
+        const { id: jobId, kind, userId, itemId } = job;
+        logger.error({ err: error, jobId, kind, userId, itemId }, "a job failed");
         if (error instanceof AppError) {
           return queue.fail(job, error.code, error.message);
         }
-        logger.error({ err: error, jobId: job.id, kind: job.kind }, "a job failed unexpectedly");
         return queue.fail(job, INTERNAL_FAILURE.code, INTERNAL_FAILURE.message);
       }
     }

@@ -234,9 +234,30 @@ function describeWholePath(kind: "embedded" | "Postgres") {
     expect(answer).toMatchObject({ __typename: "OriginalImage", reason: "NO_HISTORY" });
   });
 
-  it("names unknown users and items, and a bad option", async () => {
+  it("treats a visitor of whom nothing is known as a shopper, and does not record them by that", async () => {
+    const answer = await request("visitor", first.itemId);
+    expect(answer).toMatchObject({ __typename: "OriginalImage", reason: "NO_HISTORY" });
+    const { data, errors } = await ask(
+      `mutation { startGeneration(pairs: [{ userId: "visitor", itemId: "${first.itemId}" }]) {
+         ... on OriginalImage { reason } } }`,
+    );
+    expect(errors).toBeUndefined();
+    expect(data).toEqual({ startGeneration: [{ reason: "NO_HISTORY" }] });
+    const read = await ask(
+      `{ recommendations(userId: "visitor", first: 3) { source edges { node { id } } } user(id: "visitor") { id } }`,
+    );
+    expect(read.errors).toBeUndefined();
+    expect(read.data).toMatchObject({
+      recommendations: {
+        source: "POPULARITY",
+        edges: Array(3).fill({ node: expect.anything() as unknown }),
+      },
+      user: null,
+    });
+  });
+
+  it("names unknown items, and a bad option", async () => {
     for (const [userId, itemId, options, code] of [
-      ["nobody", first.itemId, {}, "USER_NOT_FOUND"],
       [first.userId, "nothing", {}, "ITEM_NOT_FOUND"],
       [first.userId, first.itemId, { strength: 2 }, "INVALID_ARGUMENT"],
     ] as const) {

@@ -2,7 +2,7 @@
  * @file Rendering in worker threads, because ONNX Runtime's Node binding blocks the thread that runs a model: in the
  * thread of the server a step of the U-Net would stop every request.
  *
- * Terminology: a request waits in the pool's own queue until a thread is free; then it is a task of Piscina, which
+ * Terminology: a request waits in the pool's own queue (`RenderTurns`) until a thread is free; then it is a task of Piscina, which
  * never holds more tasks than it has threads. So a waiting request can leave at once, and a running one is asked to
  * stop through its port and does so before its next step. Threads are never killed inside a run.
  */
@@ -18,6 +18,7 @@ import { defaultNumThreads } from "../runtime/onnx-session.js";
 import { type GenerateRequest } from "./generate-request.js";
 import { loadPipelineConfig, type PipelineConfig } from "./pipeline-config.js";
 import { throwIfCancelled } from "./pipeline.js";
+import { RenderTurns } from "./render-turns.js";
 import { type RenderResult, type RenderTask, type RenderThreadData } from "./render-messages.js";
 import { type RenderHooks, type Renderer, type RenderProgress, warmUpRequest } from "./renderer.js";
 
@@ -33,18 +34,17 @@ export interface RenderPoolOptions {
 
 export class RenderPool implements Renderer {
   evaluations = 0;
-  private readonly waiting: (() => void)[] = [];
   /** Waiting or running. */
   private readonly requests = new Set<Promise<unknown>>();
   private readonly closing = new AbortController();
-  private numFree: number;
+  private readonly turns: RenderTurns;
 
   private constructor(
     private readonly pack: ModelPack,
     private readonly config: PipelineConfig,
     private readonly threads: Piscina<RenderTask, RenderResult>,
   ) {
-    this.numFree = threads.maxThreads;
+    this.turns = new RenderTurns(threads.maxThreads);
   }
 
   /**
@@ -90,7 +90,7 @@ export class RenderPool implements Renderer {
   }
 
   get queueSize(): number {
-    return this.waiting.length;
+    return this.turns.numWaiting;
   }
 
   async render(request: GenerateRequest, hooks: RenderHooks = {}): Promise<RgbImage[]> {
@@ -121,48 +121,13 @@ export class RenderPool implements Renderer {
     request: GenerateRequest,
     hooks: RenderHooks & { signal: AbortSignal },
   ): Promise<RgbImage[]> {
-    await this.turn(hooks.signal);
+    await this.turns.take(hooks.signal, hooks.priority);
     try {
       throwIfCancelled(hooks.signal);
       return await this.run(request, hooks);
     } finally {
-      this.handOn();
+      this.turns.handOn();
     }
-  }
-
-  /** Resolves when a thread is the caller's. @throws AppError `JOB_CANCELLED`. */
-  private async turn(signal: AbortSignal): Promise<void> {
-    throwIfCancelled(signal);
-    if (this.numFree > 0) {
-      this.numFree--;
-    } else {
-      await this.waitInQueue(signal);
-    }
-  }
-
-  /** The thread goes to whoever waits longest; only an unwanted one becomes free, so that nobody jumps the queue. */
-  private handOn(): void {
-    const start = this.waiting.shift();
-    if (start) {
-      start();
-    } else {
-      this.numFree++;
-    }
-  }
-
-  private waitInQueue(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const start = () => {
-        signal.removeEventListener("abort", leave);
-        resolve();
-      };
-      const leave = () => {
-        this.waiting.splice(this.waiting.indexOf(start), 1);
-        reject(new AppError("JOB_CANCELLED"));
-      };
-      this.waiting.push(start);
-      signal.addEventListener("abort", leave, { once: true });
-    });
   }
 
   /** One task in a thread. */

@@ -2,6 +2,7 @@
 import { type RgbImage } from "../nn/rgb-image.js";
 import { type GenerateRequest } from "./generate-request.js";
 import { type DiffusionPipeline } from "./pipeline.js";
+import { type RenderPriority } from "./render-turns.js";
 
 export interface RenderProgress {
   /** Steps made so far, 1 … `numSteps`. */
@@ -15,6 +16,8 @@ export interface RenderHooks {
   onProgress?: (progress: RenderProgress) => void;
   /** Steps between two previews, each of which costs a run of the decoder. Default: 0, none. */
   previewInterval?: number;
+  /** Whose turn it is when requests wait for a thread: `live` goes before `batch`. Default: `live`. */
+  priority?: RenderPriority;
   /** Raised: a waiting request leaves the queue at once, a running one stops before its next step. */
   signal?: AbortSignal;
 }

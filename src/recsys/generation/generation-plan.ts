@@ -15,7 +15,8 @@ export type OriginalReason =
   | "ITEM_NOT_INDEXED"
   | "BELOW_QUALITY_FLOOR"
   | "RANKED_LOWER"
-  | "GENERATION_FAILED";
+  | "GENERATION_FAILED"
+  | "CANCELLED";
 
 /** A history item that was retrieved for the reference (Eq. 3), with its normalised weight s' (Eq. 5). */
 export interface RetrievedItem {
@@ -70,7 +71,7 @@ export interface GenerationPlan {
 }
 
 export interface PlanDependencies {
-  /** @throws AppError `USER_NOT_FOUND`, `ITEM_NOT_FOUND` */
+  /** @throws AppError `ITEM_NOT_FOUND` */
   retrieval: { retrieve(userId: string, itemId: string): Promise<RetrievalResult> };
   rankers: { activeVersionId(): Promise<string | null> };
   personalizers: { activeVersionId(): Promise<string | null> };
@@ -87,7 +88,7 @@ const sha256 = (text: string) => createHash("sha256").update(text).digest("hex")
 export class GenerationPlanner {
   constructor(private readonly deps: PlanDependencies) {}
 
-  /** @throws AppError `USER_NOT_FOUND`, `ITEM_NOT_FOUND` */
+  /** @throws AppError `ITEM_NOT_FOUND` */
   async plan(
     userId: string,
     itemId: string,

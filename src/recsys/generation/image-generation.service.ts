@@ -11,6 +11,7 @@ import type {
 } from "../../db/personalized-images.repository.js";
 import type { BlobRow, PersonalizedImageRow } from "../../db/rows.js";
 import { AppError } from "../../errors/app-error.js";
+import type { RenderPriority } from "../../ml/generation/render-turns.js";
 import type { RgbImage } from "../../ml/nn/rgb-image.js";
 import { type Gate, type Judgement, judgement, rankChange, type WhatIf } from "./candidates.js";
 import type { ConditionService } from "./condition.service.js";
@@ -54,7 +55,11 @@ interface Dependencies {
   renderer: {
     render(
       request: RenderRequest,
-      hooks: { onProgress?: (progress: RenderProgress) => void; signal?: AbortSignal },
+      hooks: {
+        onProgress?: (progress: RenderProgress) => void;
+        priority?: RenderPriority;
+        signal?: AbortSignal;
+      },
     ): Promise<RgbImage[]>;
   };
   clip: { encodeImages(images: readonly RgbImage[]): Promise<Float32Array[]> };
@@ -89,6 +94,8 @@ interface Dependencies {
 export interface GenerationReport {
   signal: AbortSignal;
   report: (progress: number, stage: string, previewHash?: string) => Promise<void> | void;
+  /** Whose picture is drawn first. Default: `live`. */
+  priority?: RenderPriority;
 }
 
 export class ImageGenerationService {
@@ -97,7 +104,7 @@ export class ImageGenerationService {
   /** Runs a `PERSONALIZE_IMAGE` job. What the plan needs is looked up now, so the picture fits the newest history. */
   async generate(
     { userId, itemId, options }: PersonalizeImagePayload,
-    { signal, report }: GenerationReport,
+    { signal, report, priority }: GenerationReport,
   ): Promise<PersonalizeImageResult> {
     const { planner, images } = this.deps;
     const startedAt = performance.now();
@@ -110,7 +117,7 @@ export class ImageGenerationService {
       return earlier.isServed ? { imageId: earlier.id } : { originalReason: "RANKED_LOWER" };
     }
     await report(0.02, "drawing");
-    const drawn = await this.draw(plan, { signal, report });
+    const drawn = await this.draw(plan, { signal, report, priority });
     signal.throwIfAborted();
     await report(0.92, "judging");
     const judged = await this.judge(plan, drawn);
@@ -129,7 +136,7 @@ export class ImageGenerationService {
   /** The candidates, with previews on the way. */
   private async draw(
     plan: GenerationPlan,
-    { signal, report }: GenerationReport,
+    { signal, report, priority }: GenerationReport,
   ): Promise<RgbImage[]> {
     const { conditioner, pictures, renderer, images } = this.deps;
     const { numCandidates, ...knobs } = plan.options;
@@ -154,7 +161,7 @@ export class ImageGenerationService {
           initImage: await pictures.load(plan.sourceBlobHash),
           numImages: numCandidates,
         },
-        { onProgress, signal },
+        { onProgress, priority, signal },
       );
     } catch (error) {
       if (signal.aborted || error instanceof AppError) {

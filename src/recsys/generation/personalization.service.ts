@@ -1,7 +1,8 @@
 /**
  * @file Answers "this item's picture, for this shopper": at once when it was made before, else as a job.
  */
-import type { ItemRow, JobRow, PersonalizedImageRow } from "../../db/rows.js";
+import { JobPriority } from "../../db/jobs.repository.js";
+import type { ItemRow, JobRow, JobState, PersonalizedImageRow } from "../../db/rows.js";
 import { AppError } from "../../errors/app-error.js";
 import { type GenerationOptions, generationOptions } from "./generation-options.js";
 import { type GenerationPlanner, type OriginalReason } from "./generation-plan.js";
@@ -20,6 +21,12 @@ export interface PersonalizeOptions {
   numCandidates?: number | null;
 }
 
+/** Where a request comes from. */
+export interface RequestOrigin {
+  /** Whether it is one of many that nobody waits for; they are made when no live one waits. Default: false. */
+  isBatch?: boolean;
+}
+
 export type PersonalizeOutcome =
   | { kind: "picture"; image: PersonalizedImageRow; cached: boolean }
   | { kind: "running"; job: JobRow }
@@ -35,6 +42,12 @@ export interface PersonalizeImagePayload {
 /** What came of a `PERSONALIZE_IMAGE` job: a picture, or the reason there is none. */
 export type PersonalizeImageResult = { imageId: string } | { originalReason: OriginalReason };
 
+/** Why there is no picture when a job ended without a result. */
+export const unfinishedReasons = {
+  FAILED: "GENERATION_FAILED",
+  CANCELLED: "CANCELLED",
+} as const satisfies Partial<Record<JobState, OriginalReason>>;
+
 interface Dependencies {
   planner: Pick<GenerationPlanner, "plan">;
   items: { findById(id: string): Promise<ItemRow | null> };
@@ -46,7 +59,7 @@ interface Dependencies {
     request(
       kind: "PERSONALIZE_IMAGE",
       payload: PersonalizeImagePayload,
-      about: { dedupeKey: string; userId: string; itemId: string },
+      about: { dedupeKey: string; userId: string; itemId: string; priority: number },
     ): Promise<JobRow>;
     waitFor(jobId: string, waitMs: number): Promise<JobRow>;
     /** The newest job with this key that ended well. */
@@ -63,12 +76,13 @@ export class PersonalizationService {
    * The picture of an item for a user, a job that is making it, or the catalogue picture with a reason. The same
    * request twice is one generation, however many ask at once.
    *
-   * @throws AppError `USER_NOT_FOUND`, `ITEM_NOT_FOUND`, `INVALID_ARGUMENT`
+   * @throws AppError `ITEM_NOT_FOUND`, `INVALID_ARGUMENT`
    */
   async request(
     userId: string,
     itemId: string,
     { waitMs, ...given }: PersonalizeOptions = {},
+    { isBatch = false }: RequestOrigin = {},
   ): Promise<PersonalizeOutcome> {
     const { defaults, planner, images, jobs } = this.deps;
     const options = generationOptions(given, defaults);
@@ -89,7 +103,8 @@ export class PersonalizationService {
         return outcome;
       }
     }
-    const about = { dedupeKey: plan.requestKey, userId, itemId };
+    const priority = isBatch ? JobPriority.BATCH : JobPriority.LIVE;
+    const about = { dedupeKey: plan.requestKey, userId, itemId, priority };
     let job = await jobs.request("PERSONALIZE_IMAGE", { userId, itemId, options }, about);
     const wait = Math.min(Math.max(waitMs ?? 0, 0), MAX_WAIT_MS);
     if (wait > 0) {
@@ -100,7 +115,7 @@ export class PersonalizationService {
 
   private async outcomeOf(job: JobRow, itemId: string): Promise<PersonalizeOutcome | null> {
     if (job.state === "FAILED" || job.state === "CANCELLED") {
-      return this.original(itemId, "GENERATION_FAILED");
+      return this.original(itemId, unfinishedReasons[job.state]);
     }
     if (job.state !== "SUCCEEDED") {
       return null;

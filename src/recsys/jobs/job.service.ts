@@ -1,5 +1,5 @@
 /** @file Accepts jobs, cancels them, and tells how they stand. */
-import type { JobSnapshot, NewJob } from "../../db/jobs.repository.js";
+import { JobPriority, type JobSnapshot, type NewJob } from "../../db/jobs.repository.js";
 import type { JobKind, JobRow, JobState } from "../../db/rows.js";
 import { AppError } from "../../errors/app-error.js";
 import type { JobEvents } from "./job-events.js";
@@ -15,16 +15,22 @@ export interface JobAbout {
   dedupeKey?: string;
   userId?: string;
   itemId?: string;
+  /** Jobs of a kind with a higher one are served first; default `JobPriority.BATCH`. */
+  priority?: number;
 }
 
 interface Dependencies {
   jobs: {
-    create(job: NewJob): Promise<{ job: JobRow; isNew: boolean }>;
+    createMany(jobs: readonly NewJob[]): Promise<{ job: JobRow; isNew: boolean }[]>;
+    raise(ids: readonly string[], priority: number): Promise<JobRow[]>;
     findSnapshot(id: string): Promise<JobSnapshot | null>;
     findSucceeded(dedupeKey: string): Promise<JobRow | null>;
     requestCancel(id: string): Promise<JobRow | null>;
   };
-  queue: { enqueue(job: JobRow): Promise<void> };
+  queue: {
+    enqueueMany(jobs: readonly JobRow[]): Promise<void>;
+    raise(jobs: readonly JobRow[]): Promise<void>;
+  };
   events: JobEvents;
   /** Default 300 ms. */
   pollMs?: number;
@@ -43,11 +49,33 @@ export class JobService {
    * @throws AppError `USER_NOT_FOUND`, `ITEM_NOT_FOUND`
    */
   async request(kind: JobKind, payload: object, about: JobAbout = {}): Promise<JobRow> {
-    const { job, isNew } = await this.deps.jobs.create({ kind, payload, ...about });
-    if (isNew) {
-      await this.deps.queue.enqueue(job); // after the row is there; if this process dies first, the queue finds it
-    }
+    const [{ job }] = await this.requestMany([{ kind, payload, ...about }]);
     return job;
+  }
+
+  /**
+   * {@link request} for many, in a constant number of statements. A job that waits already, with a lower priority than is
+   * asked for, gets this one.
+   *
+   * @returns in the order of `jobs`; of two with one key only the first is new.
+   * @throws AppError `USER_NOT_FOUND`, `ITEM_NOT_FOUND`: nothing is queued then.
+   */
+  async requestMany(jobs: readonly NewJob[]): Promise<{ job: JobRow; isNew: boolean }[]> {
+    const { jobs: rows, queue } = this.deps;
+    const created = await rows.createMany(jobs);
+    const isNew = created.flatMap(outcome => (outcome.isNew ? outcome.job : []));
+    await queue.enqueueMany(isNew); // after the rows are there; if this process dies first, the queue finds them
+    for (const priority of new Set(jobs.map(job => job.priority ?? JobPriority.BATCH))) {
+      const late = created.flatMap(({ job }, place) =>
+        (jobs[place].priority ?? JobPriority.BATCH) === priority && job.priority < priority
+          ? job.id
+          : [],
+      );
+      if (late.length > 0) {
+        await queue.raise(await rows.raise(late, priority));
+      }
+    }
+    return created;
   }
 
   /** @throws AppError `JOB_NOT_FOUND` */

@@ -2,7 +2,6 @@
 import { defaultFeedbackRules, type FeedbackRules } from "../../config/feedback-rules.js";
 import { defaultSeenRules, isSeen, type SeenRules } from "../../config/seen-rules.js";
 import { choicesOf, type Feedback } from "../../db/choices.js";
-import { AppError } from "../../errors/app-error.js";
 import { rankChange } from "../../ml/metrics/rank-change.js";
 import { dot } from "../../ml/nn/shape.js";
 import { isInductive } from "../../ml/ranking/recommender.js";
@@ -29,7 +28,6 @@ export type RecommendationSource = "RANKER" | "FOLD_IN" | "CONTENT" | "POPULARIT
 
 interface Dependencies {
   rankers: { active(): Promise<LoadedRanker | null> };
-  users: { findById(id: string): Promise<object | null> };
   interactions: {
     /** In the order of time. */
     historyOf(userId: string, limit: number): Promise<readonly Feedback[]>;
@@ -117,7 +115,7 @@ export class RecommendationService {
 
   constructor(private readonly deps: Dependencies) {}
 
-  /** The `k` best items, best first. @throws AppError USER_NOT_FOUND */
+  /** The `k` best items, best first; for a user of whom nothing is known, what most users chose. */
   async recommend(
     userId: string,
     k: number,
@@ -128,9 +126,6 @@ export class RecommendationService {
       onlyAvailable = true,
     }: RecommendOptions = {},
   ): Promise<Recommendations> {
-    if (!(await this.deps.users.findById(userId))) {
-      throw new AppError("USER_NOT_FOUND", { userId });
-    }
     const history = await this.deps.interactions.historyOf(userId, MAX_HISTORY);
     const now = (this.deps.now ?? (() => new Date()))();
     const seenRows = excludeSeen ? history.filter(row => isSeen(row, seen, now)) : [];

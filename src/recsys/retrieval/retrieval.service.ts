@@ -66,9 +66,10 @@ export class RetrievalService {
 
   /**
    * What the user's history says about an item. Two statements, whatever the length of the history; one, when nothing is new
-   * to this process. Nothing is retrieved for a user without history, or an item that is not indexed.
+   * to this process. Nothing is retrieved for a user without history (one who is not in the database has none), or an item
+   * that is not indexed.
    *
-   * @throws AppError `USER_NOT_FOUND`, `ITEM_NOT_FOUND`
+   * @throws AppError `ITEM_NOT_FOUND`
    */
   async retrieve(
     userId: string,
@@ -77,9 +78,6 @@ export class RetrievalService {
   ): Promise<Retrieval> {
     const { k = DEFAULT_K, historyLimit = DEFAULT_HISTORY_LIMIT, weighting } = options;
     const state = await this.deps.rows.findState({ userId, itemId, limit: historyLimit });
-    if (!state.userExists) {
-      throw new AppError("USER_NOT_FOUND", { userId });
-    }
     const stamps = [...state.history, ...(state.reference ? [state.reference] : [])];
     const items = await this.items.find(stamps);
     const reference = items.get(itemId);

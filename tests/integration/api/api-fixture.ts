@@ -134,7 +134,7 @@ export class Api {
     };
     const jobs = new JobService({
       jobs: jobRows,
-      queue: { enqueue: async () => undefined },
+      queue: { enqueueMany: async () => undefined, raise: async () => undefined },
       events,
     });
     const services: ApiServices = {

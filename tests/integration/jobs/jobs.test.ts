@@ -1,6 +1,7 @@
 import { type Database } from "../../../src/db/database.js";
+import { CatalogQueries } from "../../../src/db/catalog-queries.js";
 import { JobQueue } from "../../../src/db/job-queue.js";
-import { JobsRepository, MAX_ATTEMPTS } from "../../../src/db/jobs.repository.js";
+import { JobPriority, JobsRepository, MAX_ATTEMPTS } from "../../../src/db/jobs.repository.js";
 import type { JobRow } from "../../../src/db/rows.js";
 import { AppError } from "../../../src/errors/app-error.js";
 import { JobEvents } from "../../../src/recsys/jobs/job-events.js";
@@ -154,6 +155,102 @@ describeOnEveryDatabase("jobs", (open, kind) => {
     expect(await places()).toEqual([null, 1, 2]);
   });
 
+  it("serves a live job before those of a batch, also one that a batch asked for first", async () => {
+    const { service, queue } = await createProcess();
+    const ask = (name: string, priority?: number) =>
+      service.request("PERSONALIZE_IMAGE", { name }, { dedupeKey: name, priority });
+    const batch = await service.requestMany(
+      ["a", "b", "c"].map(name => ({
+        kind: "PERSONALIZE_IMAGE" as const,
+        payload: { name },
+        dedupeKey: name,
+      })),
+    );
+    const live = await ask("d", JobPriority.LIVE);
+    expect((await ask("b", JobPriority.LIVE)).id).toBe(batch[1].job.id);
+    await ask("c"); // asked for again by a batch: nothing changes
+    const ids = [batch[0], batch[1], batch[2]].map(({ job }) => job.id);
+    const places = await Promise.all(
+      [...ids, live.id].map(async id => (await service.get(id)).queuePosition),
+    );
+    expect(places).toEqual([3, 1, 4, 2]);
+    const listed = await new CatalogQueries(db.prisma).findQueuePositions([...ids, live.id]);
+    expect([...ids, live.id].map(id => listed.get(id))).toEqual(places);
+    expect(await queue.claim("PERSONALIZE_IMAGE", "batch")).toMatchObject({ id: ids[0] });
+    const claimed = [];
+    for (let n = 0; n < 3; n++) {
+      claimed.push((await queue.claim("PERSONALIZE_IMAGE"))?.id);
+    }
+    expect(claimed.slice(0, 2).sort()).toEqual([ids[1], live.id].sort());
+    expect(claimed[2]).toBe(ids[2]);
+    expect(await queue.claim("PERSONALIZE_IMAGE")).toBeNull(); // the raised one has one entry
+  });
+
+  it("finds a live job again whose entry was lost, and puts a released one back as it was", async () => {
+    const { service, jobs, queue } = await createProcess();
+    const priority = JobPriority.LIVE;
+    const { job } = await jobs.create({ kind: "PERSONALIZE_IMAGE", payload: {}, priority });
+    await queue.reconcile();
+    const claimed = await queue.claim("PERSONALIZE_IMAGE", "live");
+    expect(claimed?.id).toBe(job.id);
+    await queue.release(claimed!);
+    expect((await service.get(job.id)).state).toBe("QUEUED");
+    expect((await queue.claim("PERSONALIZE_IMAGE", "live"))?.id).toBe(job.id);
+    expect(await numEntries()).toBe(1);
+  });
+
+  it("has room for live jobs while others run", async () => {
+    const begun: string[] = [];
+    const { service } = await createProcess(
+      {
+        PERSONALIZE_IMAGE: async ({ payload }, { signal }) => {
+          begun.push(payload.name);
+          if (payload.name.startsWith("batch")) {
+            await new Promise(resolve => {
+              signal.addEventListener("abort", resolve);
+            });
+          }
+        },
+      },
+      { concurrency: { PERSONALIZE_IMAGE: { live: 1, batch: 2 } } },
+    );
+    for (const name of ["batch 1", "batch 2", "batch 3"]) {
+      await service.request("PERSONALIZE_IMAGE", { name });
+    }
+    const live = await service.request(
+      "PERSONALIZE_IMAGE",
+      { name: "live" },
+      { priority: JobPriority.LIVE },
+    );
+    await service.waitFor(live.id, 20_000);
+    expect(begun.filter(name => name !== "live").length).toBeLessThanOrEqual(2);
+    expect(begun).toContain("live");
+  });
+
+  it("stores many jobs in their order, one of each key, or none of them", async () => {
+    const { service, jobs } = await createProcess();
+    const job = (name: string, more: object = {}) => ({
+      kind: "PERSONALIZE_IMAGE" as const,
+      payload: { name },
+      dedupeKey: name,
+      ...more,
+    });
+    const { id: first } = await service.request("PERSONALIZE_IMAGE", {}, { dedupeKey: "b" });
+    const made = await service.requestMany([job("c"), job("b"), job("a"), job("c")]);
+    expect(made.map(({ isNew }) => isNew)).toEqual([true, false, true, false]);
+    expect(made[1].job.id).toBe(first);
+    expect(made[3].job.id).toBe(made[0].job.id);
+    const places = await Promise.all(
+      made.map(async ({ job: { id } }) => (await service.get(id)).queuePosition),
+    );
+    expect(places).toEqual([2, 1, 3, 2]);
+    await expect(jobs.createMany([job("d"), job("e", { userId: "nobody" })])).rejects.toMatchObject(
+      { code: "USER_NOT_FOUND", details: { userId: "nobody" } },
+    );
+    expect((await db.pool.query("SELECT FROM jobs")).rowCount).toBe(3);
+    expect(await service.requestMany([])).toEqual([]);
+  });
+
   it("shows every stage of a watched job, and its end", async () => {
     const { service } = await createProcess({
       PERSONALIZE_IMAGE: async (_job, { report }) => {
@@ -253,7 +350,10 @@ describeOnEveryDatabase("jobs", (open, kind) => {
       errorCode: "INTERNAL_SERVER_ERROR",
       errorMessage: "Internal server error",
     });
-    expect(logged).toMatchObject([{ details: { err: { message: "password hunter2" } } }]);
+    expect(logged).toMatchObject([
+      { details: { err: { code: "INDEX_NOT_BUILT" }, jobId: known.id, kind: "INDEX" } },
+      { details: { err: { message: "password hunter2" }, jobId: unknown.id } },
+    ]);
   });
 
   it("records a job whose result cannot be stored", async () => {

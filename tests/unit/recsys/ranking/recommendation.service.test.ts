@@ -204,10 +204,10 @@ describe("RecommendationService", () => {
     expect(items.map(({ rank }) => rank)).toEqual(items.map((_, place) => place + 1));
   });
 
-  it("does not know a user who is not in the database", async () => {
-    await expect(shop.recommendations.recommend("nobody", 1)).rejects.toMatchObject({
-      code: "USER_NOT_FOUND",
-    });
+  it("recommends what most users chose to a visitor of whom nothing is known", async () => {
+    const { items, source } = await shop.recommendations.recommend("nobody", 3);
+    expect(source).toBe("POPULARITY");
+    expect(items.map(item => item.itemId)).toEqual([itemId(3), itemId(4), itemId(1)]);
   });
 
   it("ranks an item among all that the user has not", async () => {

@@ -171,7 +171,6 @@ export async function createShop(rows: InteractionEntry[] = choices()) {
       },
     },
     now,
-    users: { findById: async id => (id.startsWith("user-") ? { id } : null) },
     interactions: {
       historyOf: async id => rows.filter(row => row.userId === id),
       findPopularItems: async () => [
