@@ -18,8 +18,8 @@ import { defaultNumThreads } from "../runtime/onnx-session.js";
 import { type GenerateRequest } from "./generate-request.js";
 import { loadPipelineConfig, type PipelineConfig } from "./pipeline-config.js";
 import { throwIfCancelled } from "./pipeline.js";
-import { RenderTurns } from "./render-turns.js";
 import { type RenderResult, type RenderTask, type RenderThreadData } from "./render-messages.js";
+import { RenderTurns } from "./render-turns.js";
 import { type RenderHooks, type Renderer, type RenderProgress, warmUpRequest } from "./renderer.js";
 
 export interface RenderPoolOptions {

@@ -1,5 +1,5 @@
-import { type Database } from "../../../src/db/database.js";
 import { CatalogQueries } from "../../../src/db/catalog-queries.js";
+import { type Database } from "../../../src/db/database.js";
 import { JobQueue } from "../../../src/db/job-queue.js";
 import { JobPriority, JobsRepository, MAX_ATTEMPTS } from "../../../src/db/jobs.repository.js";
 import type { JobRow } from "../../../src/db/rows.js";
@@ -222,7 +222,7 @@ describeOnEveryDatabase("jobs", (open, kind) => {
       { name: "live" },
       { priority: JobPriority.LIVE },
     );
-    await service.waitFor(live.id, 20_000);
+    await service.waitFor(live.id, patience(20_000));
     expect(begun.filter(name => name !== "live").length).toBeLessThanOrEqual(2);
     expect(begun).toContain("live");
   });
