@@ -90,7 +90,8 @@ export interface ApiServices {
         itemId: string;
         kind: InteractionKind;
         weight?: number | null;
-        occurredAt: Date;
+        /** A time as it was sent. */
+        occurredAt: unknown;
       }[],
     ): Promise<{
       accepted: number;

@@ -112,7 +112,7 @@ export class InteractionInput {
   @Field(() => RowTime, {
     description: "When it was done. The same shopper, item, kind and time are one interaction.",
   })
-  occurredAt!: Date;
+  occurredAt!: unknown;
 }
 
 @InputType({ description: "Which interactions of a shopper with an item to delete." })

@@ -9,25 +9,17 @@ export const DateTime: GraphQLScalarType = GraphQLDateTimeISO;
 /** A JSON object whose shape the schema does not fix. */
 export const JsonObject: GraphQLScalarType = GraphQLJSONObject;
 
-/** An invalid `Date` in place of the error that `parse` throws. */
-function dateOrInvalid(parse: () => unknown): Date {
-  try {
-    return parse() as Date;
-  } catch {
-    return new Date(NaN);
-  }
-}
-
 /**
- * {@link DateTime} of a row among many: a text that is no time does not refuse the whole request, but becomes an invalid
- * `Date`, for which its row is rejected.
+ * A time of a row among many, as it was sent: whoever takes the row reads it, so that one that is no time rejects its row
+ * and not the whole request.
  */
-export const RowTime = new GraphQLScalarType<Date, string>({
+export const RowTime = new GraphQLScalarType<unknown, string>({
   name: "RowTime",
   description:
-    "A time with its zone, ISO 8601 (`2026-02-01T10:00:00Z`). A value that is no time is no fault of the request: the row " +
-    "that has it is rejected, and the others are taken.",
+    "A time as imported files may have it: ISO 8601 (`2026-02-01T10:00:00Z`, `2026-02-01`; UTC unless it says otherwise), or " +
+    "Unix seconds, milliseconds or microseconds, as text or number. A value that is no time is no fault of the request: the " +
+    "row that has it is rejected, and the others are taken.",
   serialize: DateTime.serialize as (value: unknown) => string,
-  parseValue: value => dateOrInvalid(() => DateTime.parseValue(value)),
-  parseLiteral: node => dateOrInvalid(() => DateTime.parseLiteral(node)),
+  parseValue: value => value,
+  parseLiteral: node => ("value" in node ? node.value : null),
 });

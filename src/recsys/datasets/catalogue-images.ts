@@ -105,7 +105,7 @@ export class CatalogueImages {
   /** The path of a file that is in the folder, also when links are followed. @throws AppError `FETCH_REFUSED`, `FILE_NOT_FOUND` */
   async pathOf(path: string): Promise<string> {
     const given = resolve(this.folder, path);
-    const real = await realpath(given).catch(() => null);
+    const real = await realPathOf(given);
     const root = await realpath(this.folder);
     for (const [from, to] of [
       [resolve(this.folder), given],
@@ -145,13 +145,24 @@ export class CatalogueImages {
     const leadsOut = isAbsolute(path) || path.split("/").includes("..");
     const name = basename(path);
     const named = leadsOut ? null : (this.byName.get(name) ?? this.byStem.get(name));
-    return named ?? (this.byPath.size > 0 || leadsOut ? image : path);
+    return named ?? image.replaceAll("\\", "/");
   }
 }
 
 /** Whether an image is at an address, perhaps one that may not be fetched. A single letter is a drive of Windows. */
 export function isAddress(image: string): boolean {
   return /^[a-z][a-z0-9+.-]+:/i.test(image);
+}
+
+/** Where a path leads, in the Unicode form that the disk has; null if nowhere. */
+async function realPathOf(path: string): Promise<string | null> {
+  for (const form of [path, path.normalize("NFC"), path.normalize("NFD")]) {
+    const real = await realpath(form).catch(() => null);
+    if (real !== null) {
+      return real;
+    }
+  }
+  return null;
 }
 
 function plainPath(path: string): string {

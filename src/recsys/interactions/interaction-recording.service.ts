@@ -1,11 +1,8 @@
 /** @file Takes in what shoppers do, in bulk, as often as the shop sends it. */
 import type { InteractionFilter, NewInteraction } from "../../db/interactions.repository.js";
 import { AppError, type ErrorCode } from "../../errors/app-error.js";
+import { parseTime, parseWeight, ValueFault } from "./interaction-values.js";
 
-/** A clock that runs ahead by less than this is forgiven. */
-const MAX_AHEAD_MS = 5 * 60_000;
-/** Postgres writes earlier years in another form. */
-const EARLIEST_MS = Date.parse("0001-01-01T00:00:00Z");
 /** Longest id of a user, in UTF-16 units. */
 const MAX_USER_ID = 200;
 /** What Postgres cannot store in a text. */
@@ -25,7 +22,9 @@ interface Dependencies {
 }
 
 /** An interaction as a shop sends it. */
-export type GivenInteraction = Omit<NewInteraction, "weight"> & {
+export type GivenInteraction = Omit<NewInteraction, "weight" | "occurredAt"> & {
+  /** A time in any form that imported files may have (`parseTime`). */
+  occurredAt: unknown;
   /** Default: 1. A RATING has none: it must be given. */
   weight?: number | null;
 };
@@ -44,25 +43,22 @@ export class InteractionRecordingService {
   /**
    * Stores interactions; the same one twice counts once, with the weight given last. An unknown user is a new shopper; a row with an unknown item or
    * an impossible value is rejected alone.
-   *
-   * @param rows an invalid `Date` stands for a text that is no time.
    */
   async record(rows: readonly GivenInteraction[]): Promise<RecordingOutcome> {
     const { users, items, interactions, now = () => new Date() } = this.deps;
-    const latestMs = now().getTime() + MAX_AHEAD_MS;
-    const faults = rows.map(row => faultOf(row, latestMs));
-    const sound = rows.filter((_, index) => !faults[index]);
-    const known = await items.existing([...new Set(sound.map(({ itemId }) => itemId))]);
+    const checked = rows.map(row => checkedRow(row, now()));
+    const sound = checked.flatMap(row => (row instanceof AppError ? [] : [row.itemId]));
+    const known = await items.existing([...new Set(sound)]);
     const rejected: RecordingOutcome["rejected"] = [];
     const good: NewInteraction[] = [];
-    for (const [index, row] of rows.entries()) {
-      const { itemId } = row;
-      const fault =
-        faults[index] ?? (known.has(itemId) ? null : new AppError("ITEM_NOT_FOUND", { itemId }));
-      if (fault) {
-        rejected.push({ index, code: fault.code, message: fault.message });
+    for (const [index, row] of checked.entries()) {
+      if (row instanceof AppError) {
+        rejected.push({ index, code: row.code, message: row.message });
+      } else if (known.has(row.itemId)) {
+        good.push(row);
       } else {
-        good.push({ ...row, weight: Math.fround(row.weight ?? 1) });
+        const { code, message } = new AppError("ITEM_NOT_FOUND", { itemId: row.itemId });
+        rejected.push({ index, code, message });
       }
     }
     if (good.length === 0) {
@@ -101,11 +97,11 @@ export class InteractionRecordingService {
   }
 }
 
-/** What is wrong with a row by itself; null if nothing is. The limits are those of the columns. */
-function faultOf(
+/** The row as it is stored, or what is wrong with it by itself. The limits are those of the columns. */
+function checkedRow(
   { userId, itemId, kind, weight, occurredAt }: GivenInteraction,
-  latestMs: number,
-): AppError | null {
+  now: Date,
+): NewInteraction | AppError {
   const invalid = (argument: string, problem: string) =>
     new AppError("INVALID_ARGUMENT", { argument, problem });
   if (userId === "" || userId.length > MAX_USER_ID) {
@@ -119,19 +115,15 @@ function faultOf(
   if (kind === "RATING" && (weight === null || weight === undefined)) {
     return invalid("weight", "must be given: a rating is its value");
   }
-  // The column holds float32: a larger number overflows, and one that is too small becomes 0.
-  if (weight != null && !(weight >= 0 && Number.isFinite(Math.fround(weight)))) {
-    return invalid("weight", `must be a number from 0 to 3.4e38, but got ${weight}`);
+  let argument = "weight";
+  try {
+    const stored = parseWeight(weight ?? 1);
+    argument = "occurredAt";
+    return { userId, itemId, kind, weight: stored, occurredAt: parseTime(occurredAt, now) };
+  } catch (error) {
+    if (error instanceof ValueFault) {
+      return invalid(argument, error.message);
+    }
+    throw error;
   }
-  const ms = occurredAt.getTime();
-  if (Number.isNaN(ms)) {
-    return invalid("occurredAt", "must be a time that exists, such as 2026-02-01T10:00:00Z");
-  }
-  if (ms < EARLIEST_MS) {
-    return invalid("occurredAt", "must not be before the year 1");
-  }
-  if (ms > latestMs) {
-    return invalid("occurredAt", "must be a time that has come");
-  }
-  return null;
 }

@@ -245,7 +245,8 @@ describeOnEveryDatabase("mutations", open => {
     ],
     ["a text that is no time", { occurredAt: "yesterday" }, "INVALID_ARGUMENT", "occurredAt"],
     ["an empty time", { occurredAt: "" }, "INVALID_ARGUMENT", "occurredAt"],
-    ["a number as time", { occurredAt: 1_700_000_000 }, "INVALID_ARGUMENT", "occurredAt"],
+    ["a list as time", { occurredAt: [1_700_000_000] }, "INVALID_ARGUMENT", "occurredAt"],
+    ["a time before 1970", { occurredAt: "1969-12-31" }, "INVALID_ARGUMENT", "occurredAt"],
     ["the year 0", { occurredAt: "0000-05-01T10:00:00Z" }, "INVALID_ARGUMENT", "occurredAt"],
     ["a time to come", { occurredAt: "2999-05-01T10:00:00Z" }, "INVALID_ARGUMENT", "occurredAt"],
     ["a weight that the column cannot hold", { weight: 1e39 }, "INVALID_ARGUMENT", "weight"],
@@ -278,6 +279,45 @@ describeOnEveryDatabase("mutations", open => {
     expect(stored.map(({ occurredAt }) => occurredAt.toISOString()).sort()).toEqual(
       [times[0], times[2]].map(time => time.replace("Z", ".000Z")),
     );
+  });
+
+  it("reads times as imported files have them, as UTC", async () => {
+    const times = [
+      "2026-02-01",
+      "2026-02-01 10:00:00 +0200",
+      "20260201T093000",
+      1769941800,
+      "1769945400000",
+    ];
+    const input = times.map((occurredAt, index) => ({
+      ...{ userId: "clock", itemId: itemId(1), kind: "LIKE", weight: index + 1, occurredAt },
+    }));
+    const { data } = await execute(
+      `mutation ($input: [InteractionInput!]!) {
+        recordInteractions(input: $input) { accepted rejected { message } }
+        inline: recordInteractions(input: [
+          { userId: "clock", itemId: "${itemId(2)}", kind: LIKE, occurredAt: 1769949000000 }
+          { userId: "clock", itemId: "${itemId(2)}", kind: LIKE, occurredAt: { not: "a time" } }
+        ]) { accepted rejected { index } }
+      }`,
+      { as: "STOREFRONT", variables: { input } },
+    );
+    expect(data).toEqual({
+      recordInteractions: { accepted: 5, rejected: [] },
+      inline: { accepted: 1, rejected: [{ index: 1 }] },
+    });
+    const stored = await api.db.prisma.interaction.findMany({
+      where: { userId: "clock" },
+      orderBy: { occurredAt: "asc" },
+    });
+    expect(stored.map(({ occurredAt }) => occurredAt.toISOString().slice(0, 16))).toEqual([
+      "2026-02-01T00:00",
+      "2026-02-01T08:00",
+      "2026-02-01T09:30",
+      "2026-02-01T10:30",
+      "2026-02-01T11:30",
+      "2026-02-01T12:30",
+    ]);
   });
 
   it("records every weight that the column holds; what is too small for it is 0", async () => {

@@ -195,6 +195,21 @@ describe("RemoteImages", () => {
     }
   });
 
+  it.each(["binary/octet-stream", "application/octet-stream", "text/plain", "", null])(
+    "leaves it to the bytes what an answer of type %p is",
+    async type => {
+      answer = (_, response) => {
+        if (type !== null) {
+          response.setHeader("content-type", type);
+        }
+        response.end("bytes");
+      };
+      const images = new RemoteImages({ allowPrivate: true });
+      expect(String(await images.fetch(`${origin}/a`, never))).toBe("bytes");
+      await images.close();
+    },
+  );
+
   it("does not take a page for a picture", async () => {
     answer = (_, response) => {
       response.setHeader("content-type", "text/html; charset=utf-8");
