@@ -46,6 +46,8 @@ export const errorRemedies: Readonly<Record<ErrorCode, string>> = {
   IMAGE_UNREADABLE: "Replace the picture: it is damaged or not what its type says.",
   IMAGE_TOO_LARGE: "Scale the picture down.",
   IMAGE_TYPE: "Convert the picture to one of the types that are named.",
+  MODEL_OUTPUT_INVALID:
+    "Run `vitrine models verify`; an fp16 pack may overflow on this hardware, so try its fp32 export.",
   GENERATION_FAILED: "Look in the worker's log; the catalogue picture is shown meanwhile.",
   MODERATION_UNAVAILABLE:
     "Install the package that is named beside Vitrine (`npm install nsfwjs`), or unset `VITRINE_MODERATION`.",

@@ -72,6 +72,10 @@ export const errorCatalogue = {
   IMAGE_TOO_LARGE: [422, "The picture has {got} {unit}; at most {max} is allowed"],
   IMAGE_TYPE: [422, "The picture is {got}; JPEG, PNG, WebP, AVIF, GIF or SVG is needed"],
   GENERATION_FAILED: [500, "The picture could not be generated"],
+  MODEL_OUTPUT_INVALID: [
+    500,
+    "The {part} of the model pack '{pack}' gave values that are no numbers",
+  ],
   MODERATION_UNAVAILABLE: [500, "Pictures cannot be moderated by '{package}': {reason}"],
   // ── files and sources ──
   FILE_NOT_FOUND: [404, "No file '{path}'"],

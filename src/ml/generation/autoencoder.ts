@@ -42,7 +42,7 @@ export class Autoencoder {
    *
    * @returns `[C, h, w]`.
    * @throws AppError `INVALID_ARGUMENT` unless the picture has exactly the pack's size (resizing is the caller's);
-   *   `MODEL_FILE_MISSING` when the pack has no encoder.
+   *   `MODEL_FILE_MISSING` when the pack has no encoder; `MODEL_OUTPUT_INVALID` when it gives values that are not finite.
    */
   async encode(image: RgbImage): Promise<Float32Array> {
     const { heightPixels, widthPixels } = this.config;
@@ -66,10 +66,17 @@ export class Autoencoder {
     );
     this.elapsedMs += performance.now() - startedMs;
     // latent_parameters is [1, 2 C, h, w]: means, then log-variances
-    return this.scaled(outputs[name].data.subarray(0, this.latentSize));
+    const means = outputs[name].data.subarray(0, this.latentSize);
+    this.refuseNoNumbers(means, "encoder");
+    return this.scaled(means);
   }
 
-  /** The pictures of latents; `[B, C, h, w] -> B` pictures. */
+  /**
+   * The pictures of latents; `[B, C, h, w] -> B` pictures.
+   *
+   * @throws AppError `MODEL_OUTPUT_INVALID` when latents or picture have values that are not finite: as bytes they would be a
+   *   black picture, and nobody would see that the model failed.
+   */
   async decode(latents: Float32Array): Promise<RgbImage[]> {
     const { heightPixels, latentChannels, latentHeight, latentWidth, widthPixels } = this.config;
     const name = this.decoder.outputName("sample");
@@ -77,6 +84,7 @@ export class Autoencoder {
     // One at a time: the decoder's activations are the largest of the pipeline.
     for (let start = 0; start < latents.length; start += this.latentSize) {
       const z = latents.slice(start, start + this.latentSize);
+      this.refuseNoNumbers(z, "denoiser");
       const startedMs = performance.now();
       const { [name]: sample } = await this.decoder.run(
         {
@@ -88,6 +96,7 @@ export class Autoencoder {
         [name],
       );
       this.elapsedMs += performance.now() - startedMs;
+      this.refuseNoNumbers(sample.data, "decoder");
       images.push(rgbImage(sample.data, widthPixels, heightPixels));
     }
     return images;
@@ -108,6 +117,12 @@ export class Autoencoder {
   async dispose(): Promise<void> {
     await this.decoder.dispose();
     await this.encoder?.dispose();
+  }
+
+  private refuseNoNumbers(values: Float32Array, part: string): void {
+    if (!values.every(Number.isFinite)) {
+      throw new AppError("MODEL_OUTPUT_INVALID", { part, pack: this.pack.name });
+    }
   }
 
   private get latentSize(): number {

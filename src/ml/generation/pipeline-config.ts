@@ -15,6 +15,11 @@ const sizeSchema = z.union([
 const unetConfigSchema = z.looseObject({
   in_channels: z.number().int().positive().default(4),
   sample_size: sizeSchema,
+  // Inputs of their own beside words and time. What else it says is in the graph.
+  class_embed_type: z.null("is not supported").optional(),
+  num_class_embeds: z.null("is not supported").optional(),
+  addition_embed_type: z.literal("text", "is not supported").nullish(), // pools the words' own tokens
+  encoder_hid_dim_type: z.literal("text_proj", "is not supported").nullish(), // projects the words' own tokens
 });
 
 const vaeConfigSchema = z.looseObject({
@@ -27,9 +32,14 @@ const vaeConfigSchema = z.looseObject({
   patch_size: z.number().int().positive().default(1),
   scaling_factor: z.number().positive().optional(),
   shift_factor: z.number().nullish(),
+  // Another scaling, channel by channel.
+  latents_mean: z.null("is not supported").optional(),
+  latents_std: z.null("is not supported").optional(),
 });
 
 const modelIndexSchema = z.looseObject({
+  /** Whether the unconditional tokens are zeros (SDXL). */
+  force_zeros_for_empty_prompt: z.literal(false, "is not supported").nullish(),
   /** Ours, of packs that know what is best for them. */
   default_strength: z.number().gt(0).max(1).optional(),
   default_num_steps: z.number().int().min(1).max(100).optional(),

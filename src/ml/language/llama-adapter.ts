@@ -20,11 +20,53 @@ const ADAPTER_FILE = "adapter_model.safetensors";
 const IMAGE_TOKENS_FILE = "image_tokens.safetensors";
 const CONFIG_FILE = "adapter_config.json";
 
-const configSchema = z.looseObject({
+/** Fields of peft's `LoraConfig` that matter where the adapter was trained or from where it comes, not for what it is. */
+const ignoredFields = new Set([
+  "auto_mapping",
+  "base_model_name_or_path",
+  "exclude_modules",
+  "inference_mode",
+  "layers_pattern", // of `layers_to_transform`
+  "lora_dropout",
+  "megatron_core", // of `megatron_config`
+  "peft_version",
+  "qalora_group_size", // of `use_qalora`
+  "revision",
+  "target_modules", // the file's tensors say which maps are adapted
+  "task_type",
+]);
+
+/** Ways to begin that leave the frozen weights as they are; the others adapt a changed base model. */
+const plainBeginnings = [true, false, "gaussian", "eva", "orthogonal"];
+
+/** peft's `adapter_config.json`: a field that is not read must have a value that changes nothing. */
+const fieldsSchema = z.looseObject({
   peft_type: z.literal("LORA"),
   r: z.number().int().positive(),
   lora_alpha: z.number(),
+  use_rslora: z
+    .boolean()
+    .nullish()
+    .transform(value => value ?? false),
+  bias: z.literal("none").nullish(),
+  init_lora_weights: z.literal(plainBeginnings).nullish(),
 });
+
+const configSchema = fieldsSchema.superRefine((fields, context) => {
+  for (const [field, value] of Object.entries(fields)) {
+    const isRead = Object.hasOwn(fieldsSchema.shape, field) || ignoredFields.has(field);
+    if (!isRead && !isNothing(value)) {
+      const message = `${JSON.stringify(value)} is not supported`;
+      context.addIssue({ code: "custom", path: [field], message });
+    }
+  }
+});
+
+/** What peft writes for a field that is not used. */
+function isNothing(value: unknown): boolean {
+  const isEmpty = typeof value === "object" && value !== null && Object.keys(value).length === 0;
+  return value === null || value === false || isEmpty;
+}
 
 /** peft's name of a factor of the map at `path` (`model.layers.0.self_attn.q_proj`). */
 export function adapterName(path: string, factor: "lora_A" | "lora_B"): string {
@@ -57,20 +99,21 @@ export async function saveAdapterFiles(
       lora_dropout: 0,
       r: lora.loraRank,
       target_modules: [...lora.targets],
+      use_rslora: lora.isRankStabilized,
     };
     await writeAtomically(join(directory, CONFIG_FILE), `${JSON.stringify(config, null, 2)}\n`);
   }
 }
 
-/** The tensors of the files, checked against the variables they are for. */
+/** The tensors of the files, checked against the variables they are for, and how the adapter's update is scaled. */
 export async function loadAdapterFiles(
   directory: string,
   trainable: Readonly<Record<string, tf.Variable>>,
   lora: LoraConfig | null,
-): Promise<Record<string, StoredTensor>> {
-  if (lora) {
-    await checkConfig(join(directory, CONFIG_FILE), lora);
-  }
+): Promise<{ tensors: Record<string, StoredTensor>; isRankStabilized: boolean }> {
+  const isRankStabilized = lora
+    ? (await checkedConfig(join(directory, CONFIG_FILE), lora)).use_rslora
+    : false;
   const result: Record<string, StoredTensor> = {};
   for (const [file, names] of filesOf(trainable)) {
     const path = join(directory, file);
@@ -91,7 +134,7 @@ export async function loadAdapterFiles(
       result[name] = stored!;
     }
   }
-  return result;
+  return { tensors: result, isRankStabilized };
 }
 
 /** Which variables are in which file; only files with any. */
@@ -104,7 +147,10 @@ function filesOf(trainable: Readonly<Record<string, unknown>>): [file: string, n
   return files.filter(([, ofFile]) => ofFile.length > 0);
 }
 
-async function checkConfig(path: string, { alpha, loraRank }: LoraConfig): Promise<void> {
+async function checkedConfig(
+  path: string,
+  { alpha, loraRank }: LoraConfig,
+): Promise<z.infer<typeof configSchema>> {
   if (!existsSync(path)) {
     throw new AppError("FILE_NOT_FOUND", { path });
   }
@@ -126,4 +172,5 @@ async function checkConfig(path: string, { alpha, loraRank }: LoraConfig): Promi
       `it has rank ${r} and alpha ${storedAlpha}, but ${loraRank} and ${alpha} are configured`,
     );
   }
+  return result.data;
 }

@@ -35,6 +35,7 @@ const rope = z.looseObject({
   rope_type: z.string().optional(),
   type: z.string().optional(),
   rope_theta: z.number().positive().optional(),
+  partial_rotary_factor: z.literal(1).nullish(),
 });
 
 const fileSchema = z.looseObject({
@@ -56,6 +57,9 @@ const fileSchema = z.looseObject({
   tie_word_embeddings: z.boolean().default(false),
   attention_bias: z.literal(false).default(false),
   mlp_bias: z.literal(false).default(false),
+  /** Packed weights are not unpacked. */
+  quantization_config: z.null("is not supported").optional(),
+  partial_rotary_factor: z.literal(1).nullish(),
   eos_token_id: z.union([z.number().int(), z.array(z.number().int())]).nullish(),
 });
 
@@ -83,10 +87,11 @@ export async function loadLlamaConfig(directory: string): Promise<LlamaConfig> {
     throw malformed(z.prettifyError(result.error));
   }
   const file = result.data;
-  const scaling = file.rope_scaling ?? file.rope_parameters;
-  const ropeType = scaling?.rope_type ?? scaling?.type ?? "default";
-  if (ropeType !== "default") {
-    throw malformed(`positions scaled by '${ropeType}' are not supported`);
+  for (const scaling of [file.rope_scaling, file.rope_parameters]) {
+    const ropeType = scaling?.rope_type ?? scaling?.type ?? "default";
+    if (ropeType !== "default") {
+      throw malformed(`positions scaled by '${ropeType}' are not supported`);
+    }
   }
   const config: LlamaConfig = {
     hiddenSize: file.hidden_size,

@@ -12,7 +12,7 @@ import { setImmediate } from "node:timers/promises";
 import * as tf from "@tensorflow/tfjs";
 import { AppError } from "../../errors/app-error.js";
 import { MASKED } from "../nn/attention.js";
-import { createLoraFactors, defaultLoraConfig, type LoraConfig } from "../nn/lora.js";
+import { createLoraFactors, defaultLoraConfig, type LoraConfig, loraScaling } from "../nn/lora.js";
 import { Random } from "../nn/random.js";
 import { rotation } from "../nn/rope.js";
 import { loadModelSafetensors, type StoredTensor } from "../nn/safetensors.js";
@@ -59,7 +59,10 @@ export class Llama {
   private constructor(
     readonly config: LlamaConfig,
     private readonly weights: LlamaWeights,
-    private readonly adapters: { lora: LoraConfig | null; factors: readonly LayerFactors[] },
+    private readonly adapters: {
+      lora: LoraConfig | null;
+      readonly factors: readonly LayerFactors[];
+    },
     private readonly imageEmbeddings: tf.Variable<tf.Rank.R2> | null,
   ) {
     const numImageTokens = imageEmbeddings?.shape[0] ?? 0;
@@ -190,12 +193,19 @@ export class Llama {
   }
 
   /**
-   * Takes over what {@link saveAdapter}, or peft, wrote.
+   * Takes over what {@link saveAdapter}, or peft, wrote, with the adapter's own scaling (`alpha / r` or `alpha / sqrt(r)`).
    *
-   * @throws AppError `FILE_NOT_FOUND`; `FILE_MALFORMED` where names, shapes or the scaling are not this model's.
+   * @throws AppError `FILE_NOT_FOUND`; `FILE_MALFORMED` where names, shapes, rank or alpha are not this model's, and for a field
+   *   of peft's configuration that changes the adapter in a way that is not done here; it names the field.
    */
   async loadAdapter(directory: string): Promise<void> {
-    const values = await loadAdapterFiles(directory, this.trainable, this.adapters.lora);
+    const { lora } = this.adapters;
+    const { tensors: values, isRankStabilized } = await loadAdapterFiles(
+      directory,
+      this.trainable,
+      lora,
+    );
+    this.adapters.lora = lora && { ...lora, isRankStabilized };
     for (const [name, { shape, values: stored }] of Object.entries(values)) {
       tf.tidy(() => this.trainable[name].assign(tf.tensor(stored, [...shape])));
     }
@@ -235,7 +245,7 @@ export class Llama {
   private stack() {
     const { config, weights } = this;
     const { factors, lora } = this.adapters;
-    return { config, weights, factors, loraScaling: lora ? lora.alpha / lora.loraRank : 0 };
+    return { config, weights, factors, loraScaling: lora ? loraScaling(lora) : 0 };
   }
 
   private rotationOf(positions: ArrayLike<number>, shape: readonly [number, number]) {

@@ -12,8 +12,13 @@ import { type Random } from "./random.js";
 export interface LoraConfig {
   /** r. Default: 8. */
   readonly loraRank: number;
-  /** The update is multiplied by `alpha / r`. Default: 16, so a larger rank does not mean a larger step. */
+  /** The update is multiplied by {@link loraScaling}. Default: 16, so a larger rank does not mean a larger step. */
   readonly alpha: number;
+  /**
+   * Whether the update is multiplied by `alpha / sqrt(r)`: D. Kalajdzievski, "A Rank Stabilization Scaling Factor for
+   * Fine-Tuning with LoRA", 2023 (peft's `use_rslora`). https://arxiv.org/abs/2312.03732. Default: false, `alpha / r`.
+   */
+  readonly isRankStabilized: boolean;
   /** The projections that are adapted, in every layer. Default: `q_proj`, `v_proj`, as in the paper's section 7.1. */
   readonly targets: readonly string[];
 }
@@ -21,8 +26,14 @@ export interface LoraConfig {
 export const defaultLoraConfig: LoraConfig = {
   loraRank: 8,
   alpha: 16,
+  isRankStabilized: false,
   targets: ["q_proj", "v_proj"],
 };
+
+/** What the update is multiplied by: `alpha / r`, or `alpha / sqrt(r)`. */
+export function loraScaling({ alpha, isRankStabilized, loraRank }: LoraConfig): number {
+  return alpha / (isRankStabilized ? Math.sqrt(loraRank) : loraRank);
+}
 
 /** The two factors of one adapted map; owned by whoever made them. */
 export interface LoraFactors {
@@ -49,7 +60,7 @@ export function createLoraFactors(
   }));
 }
 
-/** `x W + (alpha / r) x Aᵀ Bᵀ`; `[N, I], [I, O] -> [N, O]`. Without factors `x W`. */
+/** `x W + scaling x Aᵀ Bᵀ`; `[N, I], [I, O] -> [N, O]`. Without factors `x W`. */
 export function adaptedLinear(
   x: tf.Tensor2D,
   weight: tf.Tensor2D,

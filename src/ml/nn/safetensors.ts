@@ -5,15 +5,21 @@
  * values. https://huggingface.co/docs/safetensors
  */
 import { existsSync } from "node:fs";
-import { open, readFile, rename } from "node:fs/promises";
+import { type FileHandle, open, readFile, rename } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { AppError } from "../../errors/app-error.js";
 import { fromFloat16 } from "../runtime/float16.js";
+import {
+  type HeaderEntry,
+  MAX_HEADER_BYTES,
+  parseHeader,
+  type ValueType,
+} from "./safetensors-header.js";
 
-/** Bytes of one value; F16, BF16 and I8 are read, not written. */
-const valueBytes = { F32: 4, F16: 2, BF16: 2, I32: 4, I8: 1 } as const;
-
-type ValueType = keyof typeof valueBytes;
+/** The header's length. */
+const LENGTH_BYTES = 8;
+/** Read at once: a single read of more than 2 GiB is refused by the operating system. */
+const READ_BYTES = 256 * 2 ** 20;
 
 export interface StoredTensor {
   shape: readonly number[];
@@ -24,12 +30,6 @@ export interface Safetensors {
   tensors: Readonly<Record<string, StoredTensor>>;
   /** Free text by name; here: what the tensors are and how they came to be. */
   metadata: Readonly<Record<string, string>>;
-}
-
-interface HeaderEntry {
-  dtype: ValueType;
-  shape: number[];
-  data_offsets: [start: number, end: number];
 }
 
 /** The bytes of a file; tensors in the order of their names, so equal tensors give equal bytes. */
@@ -65,68 +65,50 @@ export function encodeSafetensors({ tensors, metadata }: Safetensors): Uint8Arra
 
 /** The tensors in `bytes`; the shorter ones become 32-bit. @throws AppError FILE_MALFORMED, naming `path` and the fault. */
 export function decodeSafetensors(bytes: Uint8Array, path: string): Safetensors {
-  const malformed = (reason: string) =>
-    new AppError("FILE_MALFORMED", { path, expected: "a safetensors file", reason });
-  if (bytes.length < 8) {
-    throw malformed(`it has ${bytes.length} bytes`);
-  }
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const headerLength = Number(view.getBigUint64(0, true));
-  if (headerLength > bytes.length - 8) {
-    throw malformed(`its header of ${headerLength} bytes is cut off`);
-  }
-  const { __metadata__: metadata = {}, ...entries } = parseHeader(
-    bytes.subarray(8, 8 + headerLength),
+  const malformed = malformedAt(path);
+  const headerEnd = LENGTH_BYTES + headerLength(bytes, bytes.length, malformed);
+  const data = bytes.subarray(headerEnd);
+  const { entries, metadata } = parseHeader(
+    bytes.subarray(LENGTH_BYTES, headerEnd),
+    data.length,
     malformed,
   );
-  const data = bytes.subarray(8 + headerLength);
-  const tensors: Record<string, StoredTensor> = {};
-  for (const [name, entry] of Object.entries(entries as Record<string, HeaderEntry>)) {
-    const fault = entryFault(entry, data.length);
-    if (fault) {
-      throw malformed(`tensor '${name}' ${fault}`);
-    }
-    // A copy, hence aligned; not slice(), which shares its memory when the bytes are a Buffer.
-    const values = new Uint8Array(data.subarray(...entry.data_offsets));
-    tensors[name] = { shape: entry.shape, values: decodeValues(entry.dtype, values.buffer) };
-  }
-  return { tensors, metadata: metadata as Record<string, string> };
+  const tensors = Object.fromEntries(
+    [...entries].map(([name, entry]) => {
+      // A copy, hence aligned; not slice(), which shares its memory when the bytes are a Buffer.
+      const values = new Uint8Array(data.subarray(...entry.data_offsets));
+      return [name, storedTensor(entry, values.buffer)];
+    }),
+  );
+  return { tensors, metadata };
 }
 
-function parseHeader(bytes: Uint8Array, malformed: (reason: string) => AppError) {
-  let header: unknown;
-  try {
-    header = JSON.parse(Buffer.from(bytes).toString("utf8"));
-  } catch {
-    throw malformed("its header is not JSON");
-  }
-  if (typeof header !== "object" || header === null || Array.isArray(header)) {
-    throw malformed("its header is not an object");
-  }
-  return header as Record<string, unknown>;
+function malformedAt(path: string): (reason: string) => AppError {
+  return reason => new AppError("FILE_MALFORMED", { path, expected: "a safetensors file", reason });
 }
 
-/** What is wrong with a tensor's entry, or null. */
-function entryFault(entry: HeaderEntry | null, numBytes: number): string | null {
-  const { dtype, shape, data_offsets } = entry ?? ({} as HeaderEntry);
-  if (!Object.hasOwn(valueBytes, dtype)) {
-    return `has values of type ${dtype}; ${Object.keys(valueBytes).join(", ")} are known`;
+/** The length that the first bytes of a file of `numBytes` name. */
+function headerLength(
+  bytes: Uint8Array,
+  numBytes: number,
+  malformed: (reason: string) => AppError,
+): number {
+  if (numBytes < LENGTH_BYTES) {
+    throw malformed(`it has ${numBytes} bytes`);
   }
-  if (!Array.isArray(shape) || !shape.every(size => Number.isInteger(size) && size >= 0)) {
-    return "has no shape";
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const length = Number(view.getBigUint64(0, true));
+  if (length > MAX_HEADER_BYTES) {
+    throw malformed(`its header of ${length} bytes is too long`);
   }
-  if (!Array.isArray(data_offsets) || !data_offsets.every(Number.isInteger)) {
-    return "has no place";
+  if (length > numBytes - LENGTH_BYTES) {
+    throw malformed(`its header of ${length} bytes is cut off`);
   }
-  const [start, end] = data_offsets;
-  const expected = shape.reduce((product, size) => product * size, 1) * valueBytes[dtype];
-  if (end - start !== expected) {
-    return `is [${shape}], which needs ${expected} bytes, but has ${end - start}`;
-  }
-  if (start < 0 || end > numBytes) {
-    return `ends at byte ${end} of ${numBytes}: the file is cut off`;
-  }
-  return null;
+  return length;
+}
+
+function storedTensor({ dtype, shape }: HeaderEntry, buffer: ArrayBufferLike): StoredTensor {
+  return { shape, values: decodeValues(dtype, buffer) };
 }
 
 function decodeValues(dtype: ValueType, buffer: ArrayBufferLike): Float32Array | Int32Array {
@@ -154,12 +136,52 @@ export async function saveSafetensors(path: string, content: Safetensors): Promi
   await writeAtomically(path, encodeSafetensors(content));
 }
 
-/** @throws AppError FILE_NOT_FOUND, FILE_MALFORMED */
-export async function loadSafetensors(path: string): Promise<Safetensors> {
-  const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
+/**
+ * The tensors of a file of any size: each is read by itself, so no buffer is larger than one tensor.
+ *
+ * @param only Which tensors are read, by name; default all. The header is checked in any case.
+ * @throws AppError FILE_NOT_FOUND, FILE_MALFORMED
+ */
+export async function loadSafetensors(
+  path: string,
+  only: (name: string) => boolean = () => true,
+): Promise<Safetensors> {
+  const file = await open(path).catch((error: NodeJS.ErrnoException) => {
     throw error.code === "ENOENT" ? new AppError("FILE_NOT_FOUND", { path }) : error;
   });
-  return decodeSafetensors(bytes, path);
+  try {
+    const { size } = await file.stat();
+    const malformed = malformedAt(path);
+    const first = await readRange(file, 0, Math.min(size, LENGTH_BYTES));
+    const dataStart = LENGTH_BYTES + headerLength(first, size, malformed);
+    const header = await readRange(file, LENGTH_BYTES, dataStart);
+    const { entries, metadata } = parseHeader(header, size - dataStart, malformed);
+    const tensors: [name: string, tensor: StoredTensor][] = [];
+    for (const [name, entry] of entries) {
+      if (only(name)) {
+        const [start, end] = entry.data_offsets;
+        const values = await readRange(file, dataStart + start, dataStart + end);
+        tensors.push([name, storedTensor(entry, values.buffer)]);
+      }
+    }
+    return { tensors: Object.fromEntries(tensors), metadata };
+  } finally {
+    await file.close();
+  }
+}
+
+/** Bytes `start … end` of a file, in memory of their own. */
+async function readRange(file: FileHandle, start: number, end: number): Promise<Uint8Array> {
+  const bytes = new Uint8Array(end - start);
+  for (let at = 0; at < bytes.length;) {
+    const length = Math.min(READ_BYTES, bytes.length - at);
+    const { bytesRead } = await file.read(bytes, at, length, start + at);
+    if (bytesRead === 0) {
+      throw new Error(`readRange: expected ${bytes.length} bytes from ${start}, got ${at}`);
+    }
+    at += bytesRead;
+  }
+  return bytes;
 }
 
 /**
@@ -181,7 +203,8 @@ export async function loadModelSafetensors(directory: string): Promise<Safetenso
     if (part !== basename(part)) {
       throw malformed(`'${part}' is not a file beside it`);
     }
-    Object.assign(tensors, (await loadSafetensors(join(directory, part))).tensors);
+    const isListed = (name: string) => Object.hasOwn(weightMap, name) && weightMap[name] === part;
+    Object.assign(tensors, (await loadSafetensors(join(directory, part), isListed)).tensors);
   }
   const missing = Object.keys(weightMap).find(name => !Object.hasOwn(tensors, name));
   if (missing !== undefined) {

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
@@ -76,6 +76,64 @@ describe("Llama with peft's adapters", () => {
     expect(frozenValues(model)).toEqual(before);
     optimizer.dispose();
     loss.dispose();
+  });
+
+  /** The golden adapter under another configuration. */
+  async function withConfig(config: object): Promise<string> {
+    const folder = await mkdtemp(join(tmpdir(), "adapter-"));
+    await cp(join(goldenDir, "peft"), folder, { recursive: true });
+    await writeFile(join(folder, "adapter_config.json"), JSON.stringify(config));
+    return folder;
+  }
+
+  // 0.97407 is the last value of the states that peft 0.21.2 gives for tokens 1 2 3 4: scaling 12 / sqrt(4) = 6.
+  it("scales as the adapter's use_rslora says, and writes it so", async () => {
+    const path = "tests/fixtures/inputs/bugs/adapter_config.rslora.json";
+    const folder = await withConfig(JSON.parse(await readFile(path, "utf8")) as object);
+    await model.loadAdapter(folder);
+    const lastState = () => {
+      const states = tf.tidy(() =>
+        model.hiddenStates(
+          tf.tensor2d([[1, 2, 3, 4]], undefined, "int32"),
+          tf.ones<tf.Rank.R2>([1, 4]),
+        ),
+      );
+      const values = states.dataSync();
+      states.dispose();
+      return values[values.length - 1];
+    };
+    expect(lastState()).toBeCloseTo(0.97407, 4);
+    await model.saveAdapter(folder);
+    await model.loadAdapter(join(goldenDir, "peft"));
+    expect(lastState()).not.toBeCloseTo(0.97407, 2);
+    await model.loadAdapter(folder);
+    expect(lastState()).toBeCloseTo(0.97407, 4);
+    await rm(folder, { recursive: true });
+  });
+
+  it.each([
+    ["alpha_pattern", { q_proj: 3 }],
+    ["bias", "lora_only"],
+    ["fan_in_fan_out", true],
+    ["init_lora_weights", "pissa"],
+    ["layer_replication", [[0, 2]]],
+    ["layers_to_transform", [0]],
+    ["lora_bias", true],
+    ["modules_to_save", ["lm_head"]],
+    ["rank_pattern", { q_proj: 2 }],
+    ["something_of_tomorrow", 1],
+    ["trainable_token_indices", [1]],
+    ["use_dora", true],
+    ["use_qalora", true],
+  ])("refuses %s = %j by its name", async (field, value) => {
+    const config = JSON.parse(
+      await readFile(join(goldenDir, "peft", "adapter_config.json"), "utf8"),
+    ) as object;
+    const folder = await withConfig({ ...config, [field]: value });
+    const loading = model.loadAdapter(folder);
+    await expect(loading).rejects.toMatchObject({ code: "FILE_MALFORMED" });
+    await expect(loading).rejects.toThrow(field);
+    await rm(folder, { recursive: true });
   });
 
   it("writes adapters that it reads back, bit for bit", async () => {

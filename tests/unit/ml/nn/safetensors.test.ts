@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, open, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
@@ -27,6 +27,19 @@ function fileOf(header: unknown, values: Uint8Array | number = 0): Uint8Array {
   const data = typeof values === "number" ? Buffer.alloc(values) : values;
   return Buffer.concat([length, json, data]);
 }
+
+/** The same of a header that no object gives. */
+function rawFileOf(json: string, numBytes: number): Uint8Array {
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(json.length));
+  return Buffer.concat([length, Buffer.from(json), Buffer.alloc(numBytes)]);
+}
+
+const entry = (start: number, end: number, length = 1) => ({
+  dtype: "F32",
+  shape: [length],
+  data_offsets: [start, end],
+});
 
 describe("safetensors", () => {
   it("gives back what was written", () => {
@@ -101,6 +114,50 @@ describe("safetensors", () => {
     ],
     ["without a shape", fileOf({ w: { dtype: "F32" } }), "tensor 'w' has no shape"],
     ["with an entry of null", fileOf({ w: null }), "tensor 'w' has values of type undefined"],
+    [
+      "with a hole between tensors",
+      fileOf({ a: entry(0, 4), b: entry(8, 12) }, 12),
+      "tensor 'b' begins at byte 8, but 4 is next: it leaves a hole",
+    ],
+    ["with a hole at the start", fileOf({ a: entry(4, 8) }, 8), "it leaves a hole before it"],
+    [
+      "with tensors that overlap",
+      fileOf({ a: entry(0, 8, 2), b: entry(4, 12, 2) }, 12),
+      "it overlaps the tensor before it",
+    ],
+    [
+      "with two tensors in one place",
+      fileOf({ a: entry(0, 4), b: entry(0, 4) }, 4),
+      "tensor 'b' begins at byte 0, but 4 is next",
+    ],
+    ["longer than its tensors", fileOf({ a: entry(0, 4) }, 9), "end at byte 4, but there are 9"],
+    ["with a place before the start", fileOf({ a: entry(-4, 0) }, 4), "tensor 'a' has no place"],
+    [
+      "with three offsets",
+      fileOf({ a: { ...entry(0, 4), data_offsets: [0, 4, 8] } }, 4),
+      "no place",
+    ],
+    [
+      "with a shape beyond all numbers",
+      fileOf({ a: { dtype: "F32", shape: [2 ** 40, 2 ** 40], data_offsets: [0, 4] } }, 4),
+      "needs 4.83",
+    ],
+    [
+      "with a tensor twice",
+      rawFileOf(`{"a":${JSON.stringify(entry(0, 4))},"\\u0061":${JSON.stringify(entry(0, 4))}}`, 4),
+      "its header has 'a' twice",
+    ],
+    [
+      "with a place twice",
+      rawFileOf('{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4],"data_offsets":[0,4]}}', 4),
+      "its header has 'data_offsets' twice",
+    ],
+    ["with metadata that is no text", fileOf({ __metadata__: { a: 1 } }), "not text by name"],
+    [
+      "of a header longer than any",
+      Buffer.concat([Buffer.from("00e1f50500000001", "hex").reverse(), Buffer.alloc(9)]),
+      "is too long",
+    ],
   ])("names the fault of a file that is %s", (_, bytes, reason) => {
     expect(() => decodeSafetensors(bytes, "weights")).toThrow(reason);
     expect(() => decodeSafetensors(bytes, "weights")).toThrow(
@@ -121,6 +178,35 @@ describe("safetensors", () => {
     await saveSafetensors(join(directory, "a.safetensors"), content);
     expect(await readdir(directory)).toEqual(["a.safetensors"]);
     expect(await loadSafetensors(join(directory, "a.safetensors"))).toEqual(content);
+    await rm(directory, { recursive: true });
+  });
+
+  it("takes names and keys in any order, and names that objects have anyway", () => {
+    const json = `{"b":${JSON.stringify(entry(4, 8))},"a":${JSON.stringify(entry(0, 4))},"__proto__":${JSON.stringify(entry(8, 12))}}  `;
+    const { tensors } = decodeSafetensors(rawFileOf(json, 12), "x");
+    expect(Object.keys(tensors).sort()).toEqual(["__proto__", "a", "b"]);
+  });
+
+  it("reads tensors on both sides of 2 GiB", async () => {
+    const directory = await mkdtemp(join(tmpdir(), "safetensors-"));
+    const path = join(directory, "large.safetensors");
+    const large = 2 ** 31 + 400;
+    const header = Buffer.from(
+      JSON.stringify({
+        before: entry(0, 4),
+        large: { dtype: "I8", shape: [large], data_offsets: [4, 4 + large] },
+        after: entry(4 + large, 12 + large, 2),
+      }),
+    );
+    const length = Buffer.alloc(8);
+    length.writeBigUInt64LE(BigInt(header.length));
+    const file = await open(path, "w");
+    await file.write(Buffer.concat([length, header, Buffer.from(Float32Array.of(1.5).buffer)]));
+    const last = Buffer.from(Float32Array.of(-2.5, 3).buffer);
+    await file.write(last, 0, last.length, 8 + header.length + 4 + large); // the file has a hole on the disk
+    await file.close();
+    const { tensors } = await loadSafetensors(path, name => name !== "large");
+    expect([...tensors.before.values, ...tensors.after.values]).toEqual([1.5, -2.5, 3]);
     await rm(directory, { recursive: true });
   });
 
