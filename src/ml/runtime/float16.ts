@@ -1,4 +1,4 @@
-/** @file IEEE 754 half precision, which Node 20 has no array for: ONNX Runtime takes it as 16-bit words. */
+/** @file IEEE 754 half precision, which Node 20 and 22 have no array for: ONNX Runtime takes it as 16-bit words. */
 
 import { roundHalfEven } from "./rounding.js";
 

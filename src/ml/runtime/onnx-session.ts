@@ -201,15 +201,22 @@ function tensorOf(type: Tensor.Type, data: ArrayLike<number>, dims: readonly num
   if (!convert) {
     throw new Error(`OnnxSession.run: expected an input of a known type, got ${type}`);
   }
-  return new Tensor(type, convert(data), dims);
+  const values = convert(data);
+  const tensor = new Tensor(type, values, dims);
+  if (tensor.data !== values) {
+    // Where there is a Float16Array (Node 24), the JavaScript half of ONNX Runtime wraps the words in one, which the native
+    // half then reads as empty.
+    Object.defineProperty(tensor, "data", { value: values });
+  }
+  return tensor;
 }
 
 function numbersOf({ type, data }: Tensor): Float32Array {
   if (data instanceof Float32Array) {
     return data;
   }
-  if (data instanceof Uint16Array && type === "float16") {
-    return fromFloat16(data);
+  if (type === "float16" && ArrayBuffer.isView(data)) {
+    return fromFloat16(new Uint16Array(data.buffer, data.byteOffset, data.length)); // or a Float16Array
   }
   if (Array.isArray(data)) {
     throw new Error("OnnxSession.run: outputs of strings are not known");
