@@ -25,6 +25,7 @@ import type { ClipEncoder } from "../ml/clip/clip-encoder.js";
 import { qualityVerdict } from "../ml/generation/quality-gate.js";
 import type { ModerationStrategy } from "../ml/moderation/moderation-strategy.js";
 import type { RgbImage } from "../ml/nn/rgb-image.js";
+import { hearTfjsNews } from "../ml/runtime/tfjs-backend.js";
 import { AccessService } from "../recsys/access/access.service.js";
 import { ShopperTokens } from "../recsys/access/shopper-tokens.js";
 import { CatalogueChangesService } from "../recsys/catalogue/catalogue-changes.service.js";
@@ -96,6 +97,9 @@ export async function createServices({
   const rankChanges = new RankChangesRepository(prisma);
   const rankingQueries = new RankingQueries(pool, feedback);
   const models = await createModels(config);
+  hearTfjsNews(({ level, message }) => {
+    logger[level](message);
+  });
   const encoder = modelId(models.encoder);
   const generator = { generator: models.generator, promptVersion: PROMPT_VERSION };
 

@@ -10,13 +10,31 @@ export const tfjsBackendNames = ["tfjs-node-gpu", "tfjs-node", "wasm", "cpu"] as
 
 export type TfjsBackendName = (typeof tfjsBackendNames)[number];
 
+/** Something that an operator should know of the choice, such as the device or why a faster backend is not used. */
+export interface TfjsNews {
+  level: "info" | "warn";
+  message: string;
+}
+
+const unheard: TfjsNews[] = [];
+let hear = (news: TfjsNews): void => {
+  unheard.push(news);
+};
+
+/** Gives `listener` the news of the choice, also those from before; a later listener takes its place. */
+export function hearTfjsNews(listener: (news: TfjsNews) => void): void {
+  hear = listener;
+  unheard.splice(0).forEach(listener);
+}
+
 const require = createRequire(import.meta.url);
 const loading = new Map<readonly TfjsBackendName[], Promise<TfjsBackendName>>();
 
 /**
  * Makes the first backend that loads the current one, once a process; later calls give the same answer.
  *
- * - `tfjs-node-gpu`, `tfjs-node`: optional packages; left out by npm where libtensorflow cannot be fetched.
+ * - `tfjs-node-gpu`, `tfjs-node`: optional packages; left out by npm where libtensorflow cannot be fetched. One is used only
+ *   when it has multiplied two matrices: on a Node that is newer than it, it loads and then fails.
  * - `wasm`: one thread, and it lacks `Conv2DBackpropFilter`, `Einsum` and others; what training transformers takes is
  *   there, see `wasm-kernels.ts`.
  * - `cpu`: complete, and about 50 times slower at matrix products; for tests and as the last resort.
@@ -50,7 +68,7 @@ async function load(name: TfjsBackendName): Promise<boolean> {
   switch (name) {
     case "tfjs-node-gpu":
     case "tfjs-node":
-      return (await loadNative(`@tensorflow/${name}`)) && tf.setBackend("tensorflow");
+      return loadNative(`@tensorflow/${name}`);
     case "wasm":
       setWasmPaths(dirname(require.resolve("@tensorflow/tfjs-backend-wasm")) + sep);
       return (await tf.setBackend("wasm")) && installed();
@@ -64,25 +82,58 @@ function installed(): boolean {
   return true;
 }
 
-/** Importing the package registers its backend. False where it is absent or its native library is. */
-async function loadNative(packageName: string): Promise<boolean> {
+/**
+ * Whether a native package can compute; its backend is then the current one.
+ *
+ * @param importPackage Imports it, whereby it registers its backend. Default: `import()`.
+ */
+export async function loadNative(
+  packageName: string,
+  importPackage: () => Promise<unknown> = () => import(packageName),
+): Promise<boolean> {
   try {
-    await import(packageName);
-    return true;
-  } catch (error) {
-    if (isMissingNative(error)) {
-      return false;
+    await importPackage();
+    if (!(await tf.setBackend("tensorflow"))) {
+      throw new Error("its backend does not start");
     }
-    throw error;
+    multiplyOnce();
+  } catch (error) {
+    if (!isAbsent(error)) {
+      const reason = error instanceof Error ? error.message : String(error);
+      hear({ level: "warn", message: `${packageName} is not used: ${reason}` });
+    }
+    if ((tf.findBackendFactory("tensorflow") as unknown) !== null) {
+      tf.removeBackend("tensorflow");
+    }
+    return false;
+  }
+  const { isUsingGpuDevice } = tf.backend() as { isUsingGpuDevice?: boolean };
+  const device = isUsingGpuDevice ? "the GPU" : "the CPU";
+  if (packageName.endsWith("-gpu") && !isUsingGpuDevice) {
+    const message = `${packageName} computes on the CPU: it found no GPU, or a library of CUDA is missing`;
+    hear({ level: "warn", message });
+  } else {
+    hear({ level: "info", message: `TensorFlow.js computes by ${packageName} on ${device}` });
+  }
+  return true;
+}
+
+/** @throws Error when the current backend does not give the product of two small matrices */
+function multiplyOnce(): void {
+  const [product] = tf.tidy(() =>
+    tf.matMul(tf.tensor2d([[1, 2]]), tf.tensor2d([[3], [4]])).dataSync(),
+  );
+  if (product !== 11) {
+    throw new Error(`it says that 1 x 3 + 2 x 4 is ${product}`);
   }
 }
 
-/** The two ways in which an optional native package is absent: not installed, or installed without its library. */
-export function isMissingNative(error: unknown): boolean {
+/** Whether an optional native package is not installed, or installed without its addon. */
+export function isAbsent(error: unknown): boolean {
   const { code, message } = error as { code?: string; message?: string };
   return (
     code === "MODULE_NOT_FOUND" ||
     code === "ERR_MODULE_NOT_FOUND" ||
-    /tfjs_binding\.node|Cannot find (module|package)|libtensorflow|libcud/.test(message ?? "")
+    /tfjs_binding\.node\) can not|Cannot find (module|package)/.test(message ?? "")
   );
 }

@@ -1,5 +1,11 @@
 import * as tf from "@tensorflow/tfjs";
-import { isMissingNative, loadTfjsBackend } from "../../../../src/ml/runtime/tfjs-backend.js";
+import {
+  hearTfjsNews,
+  isAbsent,
+  loadNative,
+  loadTfjsBackend,
+  type TfjsNews,
+} from "../../../../src/ml/runtime/tfjs-backend.js";
 
 describe("loadTfjsBackend()", () => {
   it("loads a backend that multiplies matrices, and names it", async () => {
@@ -25,15 +31,87 @@ describe("loadTfjsBackend()", () => {
   });
 });
 
-describe("isMissingNative()", () => {
+describe("loadNative()", () => {
+  const news: TfjsNews[] = [];
+
+  beforeEach(async () => {
+    news.length = 0;
+    hearTfjsNews(one => news.push(one));
+    await loadTfjsBackend(["cpu"]);
+  });
+  afterEach(async () => {
+    await tf.setBackend("cpu");
+    if (tf.findBackend("tensorflow") as unknown) {
+      tf.removeBackend("tensorflow");
+    }
+  });
+
+  /** Registers the CPU's backend and kernels under the name of the native one. */
+  const registers = (properties: object) => async () => {
+    const cpu = tf.backend();
+    const backend = Object.assign(Object.create(cpu) as typeof cpu, properties);
+    tf.copyRegisteredKernels("cpu", "tensorflow");
+    tf.registerBackend("tensorflow", () => backend);
+  };
+
+  it("uses a package that computes, and tells its device", async () => {
+    const load = registers({ isUsingGpuDevice: true });
+    expect(await loadNative("@tensorflow/tfjs-node-gpu", load)).toBe(true);
+    expect(tf.getBackend()).toBe("tensorflow");
+    expect(news).toEqual([
+      { level: "info", message: "TensorFlow.js computes by @tensorflow/tfjs-node-gpu on the GPU" },
+    ]);
+  });
+
+  it("says that a GPU, or its library, is missing", async () => {
+    expect(await loadNative("@tensorflow/tfjs-node-gpu", registers({}))).toBe(true);
+    expect(news).toEqual([
+      {
+        level: "warn",
+        message:
+          "@tensorflow/tfjs-node-gpu computes on the CPU: it found no GPU, or a library of CUDA is missing",
+      },
+    ]);
+  });
+
+  it("does not use a package that loads and cannot compute, and says why", async () => {
+    const write = () => {
+      throw new TypeError("util.isNullOrUndefined is not a function"); // tfjs-node 4.22 on Node 24
+    };
+    expect(await loadNative("@tensorflow/tfjs-node", registers({ write }))).toBe(false);
+    expect(tf.findBackend("tensorflow")).toBeNull();
+    expect(news).toEqual([
+      {
+        level: "warn",
+        message: "@tensorflow/tfjs-node is not used: util.isNullOrUndefined is not a function",
+      },
+    ]);
+  });
+
+  it("says which library a package lacks", async () => {
+    const lacks = () =>
+      Promise.reject(new Error("libcudart.so.11.0: cannot open shared object file"));
+    expect(await loadNative("@tensorflow/tfjs-node-gpu", lacks)).toBe(false);
+    expect(news[0].message).toContain("libcudart.so.11.0");
+  });
+
+  it("says nothing of an optional package that is not there", async () => {
+    const absent = () =>
+      Promise.reject(Object.assign(new Error("no"), { code: "MODULE_NOT_FOUND" }));
+    expect(await loadNative("@tensorflow/tfjs-node", absent)).toBe(false);
+    expect(news).toEqual([]);
+  });
+});
+
+describe("isAbsent()", () => {
   it.each([
     [Object.assign(new Error("no"), { code: "MODULE_NOT_FOUND" })],
     [new Error("The Node.js native addon module (tfjs_binding.node) can not be found at path")],
   ])("is true of an optional package that is not there", error => {
-    expect(isMissingNative(error)).toBe(true);
+    expect(isAbsent(error)).toBe(true);
   });
 
   it("is false of any other fault", () => {
-    expect(isMissingNative(new TypeError("undefined is not a function"))).toBe(false);
+    expect(isAbsent(new TypeError("undefined is not a function"))).toBe(false);
   });
 });
