@@ -13,6 +13,7 @@ import { createProgress, type Progress } from "./progress.js";
 
 interface IndexFlags {
   captions?: CaptionMode;
+  language?: string;
   rebuild?: boolean;
   json?: boolean;
 }
@@ -27,8 +28,12 @@ export function indexCommand(context: CliContext): Command {
         "what captions are made of: title and category (text), the picture (model), or the picture where that agrees with the title (auto); default: VITRINE_CAPTIONS",
       ).choices(["text", "model", "auto"]),
     )
+    .option(
+      "--language <code>",
+      "language of titles and captions, ISO 639-1 (default: VITRINE_LANGUAGE, else told from the titles)",
+    )
     .option("--json", "print the result as one JSON line")
-    .action(async ({ captions, rebuild, json }: IndexFlags) => {
+    .action(async ({ captions, language, rebuild, json }: IndexFlags) => {
       const opened = await context.open();
       const progress = new StageProgress();
       try {
@@ -41,6 +46,7 @@ export function indexCommand(context: CliContext): Command {
           const indexing = await services.indexing();
           const report = await indexing.run({
             captions,
+            language: language === "auto" ? undefined : language,
             rebuild,
             signal: opened.signal,
             onProgress: state => {
@@ -66,6 +72,7 @@ function describe(report: IndexingReport, seconds: number): string {
     `${report.numCaptioned} captions written from pictures, ${report.numTextCaptions} from titles; ${report.numCaptionsEncoded} captions and ${report.numPicturesEncoded} pictures encoded in ${seconds.toFixed(1)} s`,
     `${report.numItems} items in the index: ${report.numAdded} put in, ${report.numRemoved} taken out`,
     searchLine(report),
+    `stop words of the language '${report.language}' are no keywords`,
     ...(numWithoutImage > 0
       ? [`${numWithoutImage} items have no picture; they are found by their text`]
       : []),

@@ -65,6 +65,11 @@ const environment = z.object({
   VITRINE_CAPTIONS: z.enum(["text", "model", "auto"]).default("auto"),
   /** Days for which recommendations leave an item out after a kind of interaction, such as `VIEW=0,CART=always`. */
   VITRINE_SEEN_DAYS: seenRulesSetting.optional(),
+  /** Language of the shop's texts, ISO 639-1, or `auto`: `vitrine index` tells it from the titles; default auto. */
+  VITRINE_LANGUAGE: z
+    .string()
+    .regex(/^([a-z]{2}|auto)$/, "must be two letters (ISO 639-1) or auto")
+    .default("auto"),
   /** Threads that render pictures; default 1. */
   VITRINE_RENDER_THREADS: wholeNumber(1, 64).default(1),
   /** Cores one picture may use; default: one less than the machine has, shared out among the render threads. */
@@ -100,6 +105,8 @@ export interface Config {
   readonly moderation: "none" | "nsfwjs";
   /** Which interactions are choices, and how much each counts. */
   readonly feedback: FeedbackRules;
+  /** ISO 639-1; null: told from the titles. */
+  readonly language: string | null;
   readonly captions: "text" | "model" | "auto";
   /** What recommendations leave out, unless a request says otherwise. */
   readonly seen: SeenRules;
@@ -165,6 +172,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     isOffline: settings.VITRINE_OFFLINE,
     moderation: settings.VITRINE_MODERATION,
     feedback: feedbackRules(settings),
+    language: settings.VITRINE_LANGUAGE === "auto" ? null : settings.VITRINE_LANGUAGE,
     captions: settings.VITRINE_CAPTIONS,
     seen: settings.VITRINE_SEEN_DAYS ?? defaultSeenRules,
     renderThreads: settings.VITRINE_RENDER_THREADS,

@@ -6,6 +6,8 @@ import { createHash } from "node:crypto";
 import type { Pool } from "pg";
 import { defaultFeedbackRules, type FeedbackRules } from "../config/feedback-rules.js";
 import { opinionsSql } from "./choices.js";
+import type { CaptionSource } from "./rows.js";
+import { LANGUAGE_SETTING } from "./shop-language.repository.js";
 import { vectorOf } from "./vectors.js";
 
 /** An item with what retrieval needs of it; embeddings by another encoder count as none. */
@@ -14,6 +16,10 @@ export interface ItemWithEmbeddings {
   title: string;
   keywords: string[];
   caption: string | null;
+  /** Who wrote the caption. Default: the shop. */
+  captionSource?: CaptionSource | null;
+  /** Of the shop's texts, ISO 639-1; null until an indexing has told it. */
+  language?: string | null;
   /** Content hash of the catalogue picture; null if it has none. */
   blobHash: string | null;
   /** E^sem; `[D]`. */
@@ -42,13 +48,15 @@ export interface RetrievalState {
 /** How the stamp of an item begins that is not there. */
 const NO_ITEM = ":";
 
+const LANGUAGE_ROW = `FROM shop_settings WHERE shop_settings.name = '${LANGUAGE_SETTING}'`;
+
 /** The transactions that last wrote the rows of an item, its own first: every change of one is another transaction. */
 function stampOf(itemId: string): string {
   const written = (table: string, more = "") =>
     `(SELECT xmin FROM ${table} AS own WHERE own.item_id = ${itemId}${more})`;
   return `concat((SELECT xmin FROM items AS own WHERE own.id = ${itemId}), ':', ${written("item_images")}, ':',
     ${written("captions")}, ':', ${written("embeddings", " AND own.kind = 'CAPTION'")}, ':',
-    ${written("embeddings", " AND own.kind = 'IMAGE'")})`;
+    ${written("embeddings", " AND own.kind = 'IMAGE'")}, ':', (SELECT xmin ${LANGUAGE_ROW}))`;
 }
 
 /** Named, so that Postgres plans it once for a connection: planning takes longer than running it. */
@@ -80,6 +88,7 @@ interface Vectors {
  * primary key: without statistics Postgres would rather read those of all items.
  */
 const DESCRIBED = `items.id AS "itemId", items.title, items.keywords, captions.text AS caption,
+    captions.source AS "captionSource", (SELECT value ${LANGUAGE_ROW}) AS language,
     item_images.blob_hash AS "blobHash",
     CASE WHEN of_caption.encoder = $1 THEN of_caption.vector END AS "captionVector",
     CASE WHEN of_image.encoder = $1 THEN of_image.vector END AS "imageVector"`;

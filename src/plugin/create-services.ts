@@ -19,6 +19,7 @@ import { RankChangesRepository } from "../db/rank-changes.repository.js";
 import { RankingModelVersionsRepository } from "../db/ranking-model-versions.repository.js";
 import { RankingQueries } from "../db/ranking-queries.js";
 import { RetrievalRepository } from "../db/retrieval.repository.js";
+import { ShopLanguageRepository } from "../db/shop-language.repository.js";
 import { loadTokenSecret } from "../db/token-secret.js";
 import { UsersRepository } from "../db/users.repository.js";
 import type { ClipEncoder } from "../ml/clip/clip-encoder.js";
@@ -53,6 +54,7 @@ import { IndexingService, modelId } from "../recsys/retrieval/indexing.service.j
 import { LiveCaptionIndex } from "../recsys/retrieval/live-caption-index.js";
 import { PROMPT_VERSION } from "../recsys/retrieval/prompt.js";
 import { RetrievalService } from "../recsys/retrieval/retrieval.service.js";
+import { ShopLanguageService } from "../recsys/retrieval/shop-language.service.js";
 import { SimilarItemsService } from "../recsys/retrieval/similar-items.service.js";
 import { createModels } from "./create-models.js";
 import { createModeration } from "./create-moderation.js";
@@ -146,6 +148,10 @@ export async function createServices({
         clip: await models.clip(),
         pictures: { loadRgb: hash => new PictureStore(codec).load(hash) },
         captions,
+        language: new ShopLanguageService({
+          texts: new ShopLanguageRepository(pool),
+          configured: config.language,
+        }),
         captionMode: config.captions,
         captionAgreement: models.pack.manifest?.captionAgreement,
         embeddings,

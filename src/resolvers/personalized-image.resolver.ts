@@ -9,7 +9,6 @@ import type {
 } from "../db/rows.js";
 import type { Provenance } from "../recsys/generation/provenance.js";
 import { ranksImages } from "../recsys/ranking/image-ranking.js";
-import { KEYWORD_EXTRACTOR } from "../recsys/retrieval/keywords.js";
 import { NoRankChangeReason } from "../schema/enums.js";
 import { Item } from "../schema/item.type.js";
 import {
@@ -28,7 +27,7 @@ type ExplanationSource = Provenance & Provenance["options"];
 
 /** What pictures of earlier releases do not say. */
 const unsaid = {
-  keywordExtractor: KEYWORD_EXTRACTOR,
+  keywordExtractor: "words-1",
   weightEntropy: 0,
   scoreBefore: null,
   rankBefore: null,

@@ -30,6 +30,8 @@ export interface IndexingProgress {
 export type CaptionMode = "text" | "model" | "auto";
 
 export interface IndexingOptions {
+  /** Language of the shop's texts, ISO 639-1. Default: as configured, else told from the texts. */
+  language?: string;
   /** Default: the service's own. */
   captions?: CaptionMode;
   /** Encodes everything again and makes the index from nothing. Default false. */
@@ -39,6 +41,8 @@ export interface IndexingOptions {
 }
 
 export interface IndexingReport extends SyncReport {
+  /** Of the shop's texts, ISO 639-1. */
+  language: string;
   /** Captions that the captioner wrote. */
   numCaptioned: number;
   /** Captions made of an item's own title and category. */
@@ -71,6 +75,7 @@ interface Dependencies {
   captionMode?: CaptionMode;
   /** The pack's `captionAgreement`; null or absent if its captioner is fit for any picture. */
   captionAgreement?: number | null;
+  language: { settle(given?: string | null): Promise<string> };
   captions: {
     findUncaptioned(
       request: CaptionRequest,
@@ -112,6 +117,7 @@ export class IndexingService {
     const unreadable = new Map<string, string>();
     const run = { ...options, unreadable };
 
+    const language = await this.deps.language.settle(options.language);
     await captions.deleteOrphans();
     await embeddings.deleteOrphans();
     if (rebuild) {
@@ -128,6 +134,7 @@ export class IndexingService {
     return {
       ...synced,
       ...written,
+      language,
       numWithoutImage: await captions.countWithoutImage(),
       numCaptionsEncoded,
       numPicturesEncoded,

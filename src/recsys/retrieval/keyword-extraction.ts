@@ -15,7 +15,10 @@ const MAX_KEYWORDS = 16;
 
 const keywordSchema = z
   .string()
-  .regex(/^[\p{L}\p{N}]+(?:[ '’-][\p{L}\p{N}]+)*$/u, "has more than words")
+  .regex(
+    /^[\p{L}\p{N}][\p{L}\p{N}\p{M}]*(?:[ '’-][\p{L}\p{N}][\p{L}\p{N}\p{M}]*)*$/u,
+    "has more than words",
+  )
   .regex(/\p{L}/u, "has no letter")
   .min(2)
   .max(MAX_LETTERS)
@@ -69,7 +72,7 @@ export async function extractedKeywords(
   if ("fault" in parsed) {
     return fallback(parsed.fault);
   }
-  const own = itemKeywords({ title: "", caption: null, keywords: item.keywords });
+  const own = itemKeywords({ ...item, title: "", caption: null });
   const keywords = [...new Set([...own, ...parsed.keywords])].slice(0, MAX_KEYWORDS);
   return { keywords, extractor: model.version, fault: null };
 }

@@ -5,10 +5,11 @@
  * for the keywords; this is the deterministic extractor, which needs none. The paper gives neither n nor the frequency
  * below which a keyword is cut.
  */
-import { eng } from "stopword";
+import { stopWordsOf } from "./shop-languages.js";
+import { wordsOf } from "./words.js";
 
 /** Names this extractor where a picture explains itself. */
-export const KEYWORD_EXTRACTOR = "words-1";
+export const KEYWORD_EXTRACTOR = "words-2";
 /** The paper's n: preference keywords kept. */
 export const DEFAULT_NUM_KEYWORDS = 8;
 /** A keyword of one item in so many is chance, not taste. */
@@ -21,10 +22,14 @@ const MAX_LETTERS = 24;
 const MAX_OF_ITEM = 16;
 /** Said of any picture, so they say nothing: captioners begin with them. */
 const ABOUT_PICTURES = ["image", "photo", "photograph", "picture", "shown", "showing"];
-/** A set: a history has hundreds of words, and the list more than a thousand. */
-const SAYING_NOTHING: ReadonlySet<string> = new Set([...eng, ...ABOUT_PICTURES]);
-
-const WORD = /[\p{L}\p{N}]+(?:['’-][\p{L}\p{N}]+)*/gu;
+const SAID_OF_PICTURES: ReadonlySet<string> = new Set(ABOUT_PICTURES);
+/** One of these is a word by itself. */
+const ONE_CHARACTER_WORD = /^[\p{Script=Han}\p{Script=Hangul}]$/u;
+/** Articles and prepositions that lose their vowel before another: "d'été" is about "été". */
+const ELIDED = /^(?:[cdjlmnst]|qu|un|all|dall|dell|nell|sull)['’]/;
+const ELIDING_LANGUAGES = new Set(["fr", "it", "ca"]);
+/** What the captioners write. */
+const CAPTIONER_LANGUAGE = "en";
 
 export interface DescribedItem {
   title: string;
@@ -32,18 +37,31 @@ export interface DescribedItem {
   caption: string | null;
   /** Words the shop files the item under. */
   keywords: readonly string[];
+  /** Of the shop's texts, ISO 639-1; default English. */
+  language?: string | null;
+  /** Who wrote the caption; default the shop. */
+  captionSource?: "IMPORTED" | "MODEL" | "TEXT" | null;
 }
 
 /**
  * Keywords of an item without repeats: the shop's own, then the words of its title, then of its caption. Lower case,
- * letters, digits, hyphens and apostrophes only, so that no text of a shop can be more than words in a prompt.
+ * letters with their marks, digits, hyphens and apostrophes only, so that no text of a shop can be more than words in a
+ * prompt. Words that say nothing in the language of the text are left out.
  */
-export function itemKeywords({ title, caption, keywords }: DescribedItem): string[] {
+export function itemKeywords(item: DescribedItem): string[] {
+  const { title, caption, keywords, captionSource } = item;
+  const language = item.language ?? "en";
+  const captionLanguage = captionSource === "MODEL" ? CAPTIONER_LANGUAGE : language;
   const own = keywords.map(keyword => wordsOf(keyword).join(" "));
-  const words = [...wordsOf(title), ...wordsOf(caption ?? "")];
-  const telling = words.filter(word => !SAYING_NOTHING.has(word));
+  const telling = [
+    ...tellingWords(title, language),
+    ...tellingWords(caption ?? "", captionLanguage),
+  ];
   const usable = [...own, ...telling].filter(
-    keyword => keyword.length > 1 && keyword.length <= MAX_LETTERS && /\p{L}/u.test(keyword),
+    keyword =>
+      (keyword.length > 1 || ONE_CHARACTER_WORD.test(keyword)) &&
+      keyword.length <= MAX_LETTERS &&
+      /\p{L}/u.test(keyword),
   );
   return [...new Set(usable)].slice(0, MAX_OF_ITEM);
 }
@@ -73,6 +91,10 @@ export function preferenceKeywords(
   return kept.slice(0, numKeywords).map(([keyword]) => keyword);
 }
 
-function wordsOf(text: string): string[] {
-  return text.normalize("NFKC").toLowerCase().match(WORD) ?? [];
+function tellingWords(text: string, language: string): string[] {
+  const sayingNothing = stopWordsOf(language);
+  const words = wordsOf(text).map(word =>
+    ELIDING_LANGUAGES.has(language) ? word.replace(ELIDED, "") : word,
+  );
+  return words.filter(word => !sayingNothing.has(word) && !SAID_OF_PICTURES.has(word));
 }

@@ -4,6 +4,7 @@
  * The paper encodes the history's words alone, yet wants a picture that looks like the reference (docs/paper-map.md): so
  * the reference comes first, and the preference is given room of its own.
  */
+import { wordsOf } from "./words.js";
 
 /** Part of a picture's identity: another wording is another version. */
 export const PROMPT_VERSION = "keywords-1";
@@ -51,11 +52,7 @@ function numListTokens(keywords: readonly string[]): number {
 
 /** Whole words of the title, lower case, without punctuation. */
 function titleWithin(title: string, maxTokens: number): string {
-  const words =
-    title
-      .normalize("NFKC")
-      .toLowerCase()
-      .match(/[\p{L}\p{N}'’-]+/gu) ?? [];
+  const words = wordsOf(title);
   while (words.length > 0 && numTokens(words.join(" ")) > maxTokens) {
     words.pop();
   }

@@ -7,6 +7,7 @@ import { type Database } from "../../../src/db/database.js";
 import { EmbeddingsRepository } from "../../../src/db/embeddings.repository.js";
 import { ItemsRepository } from "../../../src/db/items.repository.js";
 import { RetrievalRepository } from "../../../src/db/retrieval.repository.js";
+import { ShopLanguageRepository } from "../../../src/db/shop-language.repository.js";
 import { AppError } from "../../../src/errors/app-error.js";
 import { cosine } from "../../../src/ml/nn/cosine.js";
 import { Random, seedFrom } from "../../../src/ml/nn/random.js";
@@ -15,6 +16,7 @@ import { IndexingService, modelId } from "../../../src/recsys/retrieval/indexing
 import { LiveCaptionIndex } from "../../../src/recsys/retrieval/live-caption-index.js";
 import { defaultEngine } from "../../../src/recsys/retrieval/nearest-graph.js";
 import { RetrievalService } from "../../../src/recsys/retrieval/retrieval.service.js";
+import { ShopLanguageService } from "../../../src/recsys/retrieval/shop-language.service.js";
 import { SimilarItemsService } from "../../../src/recsys/retrieval/similar-items.service.js";
 import { describeOnEveryDatabase } from "../../helpers/databases.js";
 
@@ -126,6 +128,10 @@ describeOnEveryDatabase("indexing", open => {
         },
       },
       captions: new CaptionsRepository(db.pool),
+      language: new ShopLanguageService({
+        texts: new ShopLanguageRepository(db.pool),
+        configured: null,
+      }),
       embeddings,
       index,
       ...captions,
@@ -153,6 +159,7 @@ describeOnEveryDatabase("indexing", open => {
       onProgress: ({ stage, done, total }) => stages.push(`${stage} ${done}/${total}`),
     });
     expect(report).toEqual({
+      language: "en",
       numCaptioned: 150,
       numTextCaptions: 0,
       numWithoutImage: 0,
@@ -245,6 +252,32 @@ describeOnEveryDatabase("indexing", open => {
     expect(await db.prisma.caption.findUnique({ where: { itemId: "i002" } })).toMatchObject({
       text: "by hand",
     });
+  });
+
+  it("tells the language of the titles, and keywords leave out its stop words from then on", async () => {
+    const titles = [
+      "Rote Jacke mit der Kapuze für den Herbst",
+      "Hose aus Leinen für Herren und Damen",
+      "Kinderschuhe mit Klettverschluss für jeden Tag",
+      "Gestreifter Pullover aus Wolle für den Winter",
+      "Sommerkleid mit Blumen und einem Gürtel aus Leder",
+    ];
+    await addItems(numbered(titles.length));
+    for (const [n, title] of titles.entries()) {
+      await db.prisma.item.update({ where: { id: numbered(titles.length)[n] }, data: { title } });
+    }
+    await db.prisma.user.create({ data: { id: "u" } });
+    const { indexing, retrieval } = createProcess("1", { captionMode: "text" });
+    const keywords = async () => (await retrieval.retrieve("u", "i000")).referenceKeywords;
+    expect(await keywords()).toContain("der"); // not told yet, so English
+    expect(await indexing.run()).toMatchObject({ language: "de" });
+    expect(await keywords()).toEqual(["thing", "rote", "jacke", "kapuze", "herbst"]);
+    expect(await indexing.run({ language: "en" })).toMatchObject({ language: "en" });
+    expect(await keywords()).toContain("der");
+    await expect(indexing.run({ language: "xx" })).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+    });
+    await db.prisma.shopSetting.deleteMany();
   });
 
   describe("captions of text", () => {

@@ -36,6 +36,14 @@ describe("parsedKeywords()", () => {
   });
 });
 
+describe("parsedKeywords() in other scripts", () => {
+  it("takes words with marks", () => {
+    expect(parsedKeywords("लाल साड़ी, சட்டை")).toEqual({
+      keywords: ["लाल साड़ी".normalize("NFKC"), "சட்டை"],
+    });
+  });
+});
+
 describe("extractedKeywords()", () => {
   it("are the shop's own and the model's, and name its prompt", async () => {
     expect(await extractedKeywords(item, answering("swan, bird, purple"))).toEqual({

@@ -1,4 +1,9 @@
 import { itemKeywords, preferenceKeywords } from "../../../../src/recsys/retrieval/keywords.js";
+import {
+  languageOf,
+  languages,
+  stopWordsOf,
+} from "../../../../src/recsys/retrieval/shop-languages.js";
 import { generatorPrompt, numTokens } from "../../../../src/recsys/retrieval/prompt.js";
 
 describe("itemKeywords()", () => {
@@ -23,6 +28,116 @@ describe("itemKeywords()", () => {
 
   it("is empty for an item that says nothing", () => {
     expect(itemKeywords({ title: "", caption: "", keywords: [] })).toEqual([]);
+  });
+});
+
+describe("itemKeywords() in other languages", () => {
+  const keywordsOf = (language: string, title: string) =>
+    itemKeywords({ title, caption: null, keywords: [], language });
+
+  it.each([
+    ["de", "Die Jacke für den Herbst mit der Kapuze", ["jacke", "herbst", "kapuze"]],
+    ["fr", "Robe d'hiver à fleurs avec une ceinture", ["robe", "hiver", "fleurs", "ceinture"]],
+    ["es", "Zapatos de cuero para el verano", ["zapatos", "cuero", "verano"]],
+    // A title that means: red shirt for men.
+    ["hi", "पुरुषों के लिए लाल कमीज", ["पुरुषों", "लाल", "कमीज"]],
+    ["ru", "Куртка для мальчика и шапка", ["куртка", "мальчика", "шапка"]],
+  ])("leaves out the stop words of '%s'", (language, title, expected) => {
+    expect(keywordsOf(language, title)).toEqual(expected);
+  });
+
+  it.each([
+    ["Hindi", "लाल सूती साड़ी", ["लाल", "सूती", "साड़ी".normalize("NFKC")]],
+    ["Tamil", "சிவப்பு சட்டை", ["சிவப்பு", "சட்டை"]],
+    ["Bengali", "লাল শাড়ি", ["লাল", "শাড়ি".normalize("NFKC")]],
+    ["Arabic with vowel signs", "قَمِيص أَحْمَر", ["قَمِيص", "أَحْمَر"]],
+    ["Persian with a joiner", "پیراهن می‌پوشم", ["پیراهن", "می‌پوشم"]],
+    [
+      "Vietnamese, letters and marks apart",
+      "áo sơ mi đỏ".normalize("NFD"),
+      ["áo", "sơ", "mi", "đỏ"],
+    ],
+  ])("keeps words whole that have marks: %s", (_script, title, expected) => {
+    expect(keywordsOf("xx", title)).toEqual(expected);
+  });
+
+  it.each([
+    // Shirt, colour, red; water with the vowel that NFKC takes apart; red, T-shirt in Chinese.
+    ["Thai", "เสื้อสีแดง", ["เสื้อ", "สี", "แดง"]],
+    ["Thai with Sara Am", "น้ำ", ["น้ำ"]],
+    ["Chinese", "红色茶杯", ["红色", "茶杯"]],
+    ["Chinese, one character", "茶", ["茶"]],
+    ["Japanese", "赤いシャツ", ["赤い", "シャツ"]],
+  ])("finds words where there are no spaces: %s", (_script, title, expected) => {
+    expect(keywordsOf("xx", title)).toEqual(expected);
+  });
+
+  it("reads a captioner's sentence as English, and a shop's own in the shop's language", () => {
+    const item = { title: "Rote Jacke", caption: "a jacket with the hood", keywords: [] };
+    expect(itemKeywords({ ...item, language: "de", captionSource: "MODEL" })).toEqual([
+      "rote",
+      "jacke",
+      "jacket",
+      "hood",
+    ]);
+    const own = { ...item, caption: "eine Jacke mit der Kapuze" };
+    expect(itemKeywords({ ...own, language: "de", captionSource: "TEXT" })).toEqual([
+      "rote",
+      "jacke",
+      "kapuze",
+    ]);
+  });
+});
+
+describe("languageOf()", () => {
+  const titles = {
+    de: [
+      "Rote Damenjacke mit Kapuze",
+      "Hose aus Leinen für Herren",
+      "Kinderschuhe mit Klettverschluss",
+      "Gestreifter Pullover für den Winter",
+      "Sommerkleid mit Blumen",
+      "Gürtel aus echtem Leder",
+      "Schwarze Stiefel für Damen",
+      "Mütze und Schal aus Wolle",
+    ],
+    fr: [
+      "Veste rouge à capuche pour femme",
+      "Pantalon en lin pour homme",
+      "Chemise blanche en coton",
+      "Robe d'été à fleurs",
+      "Ceinture en cuir véritable",
+      "Bottes noires pour femme",
+      "Bonnet et écharpe en laine pour toute la famille",
+    ],
+    en: [
+      "Red hooded jacket for women",
+      "Linen trousers for men",
+      "White cotton shirt",
+      "Summer dress with flowers",
+      "Belt of real leather",
+      "Black boots for women",
+      "Woollen hat and scarf for the whole family",
+      "Rain jacket for children",
+    ],
+    hi: ["लाल सूती कमीज", "बच्चों के जूते"],
+    th: ["เสื้อยืดสีแดงสำหรับผู้ชาย"],
+  };
+
+  it.each(Object.entries(titles))("tells '%s'", (language, texts) => {
+    expect(languageOf(texts)).toBe(language);
+  });
+
+  it("says English of few words in Latin letters, and of none", () => {
+    expect(languageOf(titles.de.slice(0, 2))).toBe("en");
+    expect(languageOf(["T-Shirt", "Sneaker", "Pullover"])).toBe("en");
+    expect(languageOf([])).toBe("en");
+  });
+
+  it("has stop words for every language", () => {
+    for (const language of languages) {
+      expect(stopWordsOf(language).size).toBeGreaterThan(20);
+    }
   });
 });
 
@@ -73,6 +188,10 @@ describe("generatorPrompt()", () => {
   it("gives the reference what the preference does not need", () => {
     const reference = ["one", "two", "three", "four", "five", "six", "seven", "eight"];
     expect(generatorPrompt(reference, [], "")).toBe(reference.join(", "));
+  });
+
+  it("keeps the words of a title whole in every script", () => {
+    expect(generatorPrompt(["கமீஸ்"], [], "சிவப்பு சட்டை")).toBe("சிவப்பு சட்டை, கமீஸ்");
   });
 
   it("is empty of nothing", () => {
