@@ -20,6 +20,7 @@ import { readPreparedData, type SplitKind } from "../recsys/evaluation/prepared-
 import type { Split } from "../recsys/evaluation/splits.js";
 import { loadRanker } from "../recsys/ranking/ranker-artefact.js";
 import { type RankerConfig, rankerConfig } from "../recsys/ranking/ranker-config.js";
+import { trainStrengths } from "../recsys/ranking/ranking-dataset.js";
 import type { CliContext, OpenedContext } from "./cli-context.js";
 import { jsonObject, readJsonFile } from "./json-file.js";
 import { createProgress } from "./progress.js";
@@ -138,7 +139,9 @@ async function databaseSubjects(
       throw new AppError("RANKER_DATA_CHANGED", { versionId: ranker });
     }
     const { userIds, itemIds, modalities, dataHash } = dataset;
-    const view = { numUsers: userIds.length, numItems: itemIds.length, modalities, split };
+    const strengths = trainStrengths(dataset, split.train);
+    const [numUsers, numItems] = [userIds.length, itemIds.length];
+    const view = { numUsers, numItems, modalities, strengths, split };
     subjects.push({
       ranker,
       versionId: version?.id ?? null,
@@ -177,19 +180,23 @@ async function loadAndMeasure(
 
 async function trainAndMeasure(
   config: RankerConfig,
-  { numUsers, numItems, modalities, split }: WholeView,
+  { split, ...data }: WholeView,
   { seed, on, at }: Pick<EvaluateOptions, "seed" | "on" | "at">,
 ): Promise<RankerEvaluation> {
   const progress = createProgress(config.algorithm);
   const { train, validation } = split;
-  const view = { numUsers, numItems, modalities, split: { train, validation } };
+  const view = { ...data, split: { train, validation } };
   try {
     const hooks = fitProgress(({ fraction, stage }) => {
       progress.update(fraction, stage);
     });
     const { model } = await fitRanker(config, seed, view, hooks);
     try {
-      return await evaluatePart(model, { split, part: on, numItems }, { cutoffs: at });
+      return await evaluatePart(
+        model,
+        { split, part: on, numItems: data.numItems },
+        { cutoffs: at },
+      );
     } finally {
       model.dispose();
     }

@@ -21,6 +21,7 @@ import {
   tuneRanker,
 } from "../recsys/evaluation/tune-ranker.js";
 import { rankerConfig } from "../recsys/ranking/ranker-config.js";
+import { trainStrengths } from "../recsys/ranking/ranking-dataset.js";
 import type { CliContext } from "./cli-context.js";
 import { readJsonFile } from "./json-file.js";
 import { oneOf, positiveNumber, wholeNumber } from "./option-values.js";
@@ -169,6 +170,7 @@ async function trainingView(
       numUsers: dataset.userIds.length,
       numItems: dataset.itemIds.length,
       modalities: dataset.modalities,
+      strengths: trainStrengths(dataset, train),
       split: { train, validation },
     };
     const about = {

@@ -63,6 +63,10 @@ const environment = z.object({
    * the picture) or `auto` (the captioner's sentence where it agrees with the title); default auto.
    */
   VITRINE_CAPTIONS: z.enum(["text", "model", "auto"]).default("auto"),
+  /** What a choice's share in P^ret depends on: `similarity` (the paper) or `similarity-and-strength`; default similarity. */
+  VITRINE_PREFERENCE_WEIGHTS: z
+    .enum(["similarity", "similarity-and-strength"])
+    .default("similarity"),
   /** Days for which recommendations leave an item out after a kind of interaction, such as `VIEW=0,CART=always`. */
   VITRINE_SEEN_DAYS: seenRulesSetting.optional(),
   /** Language of the shop's texts, ISO 639-1, or `auto`: `vitrine index` tells it from the titles; default auto. */
@@ -108,6 +112,7 @@ export interface Config {
   /** ISO 639-1; null: told from the titles. */
   readonly language: string | null;
   readonly captions: "text" | "model" | "auto";
+  readonly preferenceWeights: "similarity" | "similarity-and-strength";
   /** What recommendations leave out, unless a request says otherwise. */
   readonly seen: SeenRules;
   readonly renderThreads: number;
@@ -174,6 +179,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     feedback: feedbackRules(settings),
     language: settings.VITRINE_LANGUAGE === "auto" ? null : settings.VITRINE_LANGUAGE,
     captions: settings.VITRINE_CAPTIONS,
+    preferenceWeights: settings.VITRINE_PREFERENCE_WEIGHTS,
     seen: settings.VITRINE_SEEN_DAYS ?? defaultSeenRules,
     renderThreads: settings.VITRINE_RENDER_THREADS,
     onnxThreads: settings.VITRINE_ONNX_THREADS ?? cores,

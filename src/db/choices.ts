@@ -19,7 +19,7 @@ import type { FeedbackKind, FeedbackRules } from "../config/feedback-rules.js";
 const verdictKinds: readonly string[] = ["LIKE", "RATING"] satisfies FeedbackKind[];
 
 const MS_PER_DAY = 86_400_000;
-/** What is older counts nothing. Postgres fails where a product is too small for a number. */
+/** What is older counts no less. Postgres fails where a product is too small for a number. */
 const MAX_HALF_LIVES = 500;
 
 /** What a user did with an item. */
@@ -39,7 +39,7 @@ export interface Choice {
   /** When it was first and last chosen, by the interactions that still count. */
   firstAt: Date;
   lastAt: Date;
-  /** How much it counts; > 0, but 0 after 500 half-lives. */
+  /** How much it counts; > 0. */
   strength: number;
 }
 
@@ -132,7 +132,7 @@ function remaining(occurredAt: Date, { halfLifeDays }: FeedbackRules, asOf: Date
     return 1;
   }
   const age = Math.max(0, asOf.getTime() - occurredAt.getTime()) / (halfLifeDays * MS_PER_DAY);
-  return age < MAX_HALF_LIVES ? 2 ** -age : 0;
+  return 2 ** -Math.min(age, MAX_HALF_LIVES);
 }
 
 function newest(rows: readonly Feedback[]): Date {
@@ -141,17 +141,21 @@ function newest(rows: readonly Feedback[]): Date {
 
 /**
  * A query of what users think of items, one row for each user and item: `user_id`, `item_id`, `is_choice`, `is_disliked`,
- * and, where it is a choice, `occurred_at` (the last time) and `strength` (as of now). It says of `interactions` what
+ * and, where it is a choice, `occurred_at` (the last time) and `strength`. It says of `interactions` what
  * {@link choicesOf} says of rows.
  *
- * @param where A condition on `interactions`.
+ * @param options.where A condition on `interactions`. Default: all.
+ * @param options.asOf What ages are counted from. Default: the time of the query.
  */
-export function opinionsSql(rules: FeedbackRules, where = "true"): string {
+export function opinionsSql(
+  rules: FeedbackRules,
+  { asOf = "now()", where = "true" }: { where?: string; asOf?: string } = {},
+): string {
   const strength = strengthSql(rules);
   const isVerdict = `kind IN (${verdictKinds.map(kind => `'${kind}'`).join(", ")})`;
   const verdict = (value: string) =>
     `(array_agg(${value} ORDER BY occurred_at DESC, id DESC) FILTER (WHERE ${isVerdict}))[1]`;
-  const aged = rules.halfLifeDays === null ? "strength" : agedSql(rules.halfLifeDays);
+  const aged = rules.halfLifeDays === null ? "strength" : agedSql(rules.halfLifeDays, asOf);
   return `SELECT user_id, item_id,
       coalesce(${verdict("strength > 0")}, bool_or(strength > 0)) AS is_choice,
       coalesce(${verdict("strength = 0")}, false) AS is_disliked,
@@ -162,10 +166,10 @@ export function opinionsSql(rules: FeedbackRules, where = "true"): string {
     GROUP BY user_id, item_id`;
 }
 
-/** What is left of `strength`, as of now. */
-function agedSql(halfLifeDays: number): string {
-  const age = `(GREATEST(0, extract(epoch FROM now() - occurred_at))::float8 / ${halfLifeDays * 86_400})`;
-  return `CASE WHEN ${age} < ${MAX_HALF_LIVES} THEN strength * power(2::float8, -${age}) ELSE 0 END`;
+/** What is left of `strength`. */
+function agedSql(halfLifeDays: number, asOf: string): string {
+  const seconds = `GREATEST(0, extract(epoch FROM ${asOf} - occurred_at))::float8`;
+  return `strength * power(2::float8, -LEAST(${seconds} / ${halfLifeDays * 86_400}, ${MAX_HALF_LIVES}))`;
 }
 
 /** {@link strengthOf} of a row of `interactions`. The rules' numbers are written out: they are the same for a whole process. */

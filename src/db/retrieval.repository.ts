@@ -42,7 +42,11 @@ export interface RetrievalState {
   /** Null if there is no such item. */
   reference: ItemStamp | null;
   /** What the user chose, in the order of time. */
-  history: readonly (ItemStamp & { occurredAt: Date })[];
+  history: readonly (ItemStamp & {
+    occurredAt: Date;
+    /** How much the choice counts (`choices.ts`); 1 unless strengths are read. */
+    strength: number;
+  })[];
 }
 
 /** How the stamp of an item begins that is not there. */
@@ -60,19 +64,32 @@ function stampOf(itemId: string): string {
 }
 
 /** Named, so that Postgres plans it once for a connection: planning takes longer than running it. */
-function stateQuery(rules: FeedbackRules): { name: string; text: string } {
+function stateQuery({ readsStrengths, rules }: ChoiceReading): { name: string; text: string } {
+  const opinions = opinionsSql(rules, {
+    where: "user_id = $1 AND item_id <> $2",
+    asOf: "(SELECT max(occurred_at) FROM interactions WHERE user_id = $1)", // so that nothing changes by itself
+  });
   const text = `WITH latest AS (
-      SELECT item_id, occurred_at FROM (${opinionsSql(rules, "user_id = $1 AND item_id <> $2")}) AS opinions
+      SELECT item_id, occurred_at, ${readsStrengths ? "strength" : "1::float8 AS strength"} FROM (${opinions}) AS opinions
       WHERE is_choice ORDER BY occurred_at DESC, item_id LIMIT $3
-    ), wanted AS (SELECT item_id, occurred_at FROM latest UNION ALL SELECT $2, NULL)
-    SELECT wanted.item_id AS "itemId", wanted.occurred_at AS "occurredAt", ${stampOf("wanted.item_id")} AS stamp,
+    ), wanted AS (SELECT item_id, occurred_at, strength FROM latest UNION ALL SELECT $2, NULL, 1)
+    SELECT wanted.item_id AS "itemId", wanted.occurred_at AS "occurredAt", wanted.strength,
+      ${stampOf("wanted.item_id")} AS stamp,
       EXISTS (SELECT FROM users WHERE users.id = $1) AS "userExists"
     FROM wanted ORDER BY wanted.occurred_at, wanted.item_id DESC`;
   const version = createHash("sha256").update(text).digest("hex").slice(0, 8); // a name stands for one text
   return { name: `retrieval-state-${version}`, text };
 }
 
+/** How choices are read. */
+export interface ChoiceReading {
+  rules: FeedbackRules;
+  /** Whether how much each of them counts is read, too. */
+  readsStrengths: boolean;
+}
+
 interface StateRow extends ItemStamp {
+  strength: number;
   /** Null for the reference. */
   occurredAt: Date | null;
   userExists: boolean;
@@ -102,9 +119,9 @@ export class RetrievalRepository {
 
   constructor(
     private readonly pool: Pick<Pool, "query">,
-    rules: FeedbackRules = defaultFeedbackRules,
+    reading: ChoiceReading = { rules: defaultFeedbackRules, readsStrengths: false },
   ) {
-    this.stateQuery = stateQuery(rules);
+    this.stateQuery = stateQuery(reading);
   }
 
   /** The `limit` items the user chose last (`choices.ts`), without the reference; and the reference. */
@@ -125,8 +142,8 @@ export class RetrievalRepository {
     return {
       userExists: reference.userExists,
       reference: reference.stamp.startsWith(NO_ITEM) ? null : { itemId, stamp: reference.stamp },
-      history: rows.flatMap(({ itemId: id, occurredAt, stamp }) =>
-        occurredAt === null ? [] : [{ itemId: id, stamp, occurredAt }],
+      history: rows.flatMap(({ itemId: id, occurredAt, stamp, strength }) =>
+        occurredAt === null ? [] : [{ itemId: id, stamp, occurredAt, strength }],
       ),
     };
   }

@@ -91,7 +91,10 @@ export async function createServices({
   const interactions = new InteractionsRepository(prisma);
   const captions = new CaptionsRepository(pool);
   const embeddings = new EmbeddingsRepository(pool);
-  const retrievalRows = new RetrievalRepository(pool, feedback);
+  const retrievalRows = new RetrievalRepository(pool, {
+    rules: feedback,
+    readsStrengths: config.preferenceWeights === "similarity-and-strength",
+  });
   const images = new PersonalizedImagesRepository(prisma, pool);
   const versions = new RankingModelVersionsRepository(prisma);
   const jobRows = new JobsRepository(pool);

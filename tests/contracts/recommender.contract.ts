@@ -42,6 +42,18 @@ export function checkerboard(): RankingData {
   };
 }
 
+/** All users chose the same items; only those of a parity count. */
+function unequalChoices(parity: number): RankingData {
+  const numChosen = 14;
+  const train = Array.from({ length: SIZE }, () =>
+    Int32Array.from({ length: numChosen }, (_, item) => item),
+  );
+  const strengths = train.map(items =>
+    Float32Array.from(items, item => (item % 2 === parity ? 1 : 0)),
+  );
+  return { ...checkerboard(), train, strengths };
+}
+
 function itemsLike(index: number): number[] {
   return Array.from({ length: SIZE }, (_, item) => item).filter(item => item % 2 === index % 2);
 }
@@ -86,6 +98,27 @@ export function describeRecommender(name: string, subject: Subject): void {
           const seen = new Set(checkerboard().train[user]);
           expect(model.recommend(user, 1, seen)).toMatchObject([{ itemIndex: user }]);
         }
+      });
+
+      it("folds in what counts more with more of it", () => {
+        const even = model.scoreHistory([2, 4, 1, 3], [1, 1, 0.1, 0.1]);
+        const odd = model.scoreHistory([2, 4, 1, 3], [0.1, 0.1, 1, 1]);
+        expect(even[8]).toBeGreaterThan(even[9]);
+        expect(odd[9]).toBeGreaterThan(odd[8]);
+        const half = model.scoreHistory([2, 4], [0.5, 0.5]);
+        expect(half).toBeAllclose(model.scoreHistory([2, 4]), { rtol: 1e-5, atol: 1e-6 });
+      });
+
+      it("learns from how much choices count", async () => {
+        const scores = async (counting: number) => {
+          const other = create();
+          await other.fit(unequalChoices(counting));
+          const result = [...other.score(0)];
+          other.dispose();
+          return result;
+        };
+        // In which direction is tested where choices are drawn (losses-and-graphs.test.ts).
+        expect(await scores(0)).not.toEqual(await scores(1));
       });
 
       it("ranks for someone it never saw by what they chose", () => {

@@ -146,7 +146,7 @@ function createTraining(
   config: FreedomConfig,
   { itemGraph, kernels }: { itemGraph: FrozenItemGraph; kernels: DenseKernels },
 ): FeatureTraining<FreedomState> {
-  const { numUsers, numItems, train, modalities = [] } = data;
+  const { numUsers, numItems, train, strengths, modalities = [] } = data;
   const random = new Random(config.seed);
   const shape = microShape(data, config.embeddingSize);
   const parameters = freedomParameters(shape, data, random.fork("parameters"));
@@ -185,7 +185,8 @@ function createTraining(
       const sums: Record<string, number> = {};
       const count = numEpochBatches(train, numItems, config.batchSize);
       let batch = 0;
-      for (const triples of epochTriples(train, numItems, config.batchSize, draws)) {
+      const choices = { itemsOfUser: train, strengths };
+      for (const triples of epochTriples(choices, numItems, config.batchSize, draws)) {
         const { losses, gradients } = await network.batch(userItem, triples);
         optimizer.step(gradients, config.learningRate);
         for (const [name, value] of Object.entries(losses)) {

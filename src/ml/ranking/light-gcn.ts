@@ -130,7 +130,7 @@ export class LightGcn extends VectorRecommender implements Recommender {
 }
 
 function createTraining(
-  { numUsers, numItems, train }: RankingData,
+  { numUsers, numItems, train, strengths }: RankingData,
   config: LightGcnConfig,
   algorithm: string,
 ): Trainee & { vectors(): UserItemVectors } {
@@ -175,7 +175,7 @@ function createTraining(
       const sums = { total: 0, bpr: 0, l2: 0 };
       for (let batch = 0; batch < count; batch++) {
         const { userVectors: users, itemVectors: items } = forward();
-        const triples = drawTriples(train, numItems, batchSize, draws);
+        const triples = drawTriples({ itemsOfUser: train, strengths }, numItems, batchSize, draws);
         const { bpr, l2, dUsers, dItems } = bprLoss(users, items, triples, l2Weight);
         const { values } = propagated(backwards, stackRows(dUsers, dItems), numLayers);
         const boundary = dUsers.values.length;

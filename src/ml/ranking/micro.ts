@@ -120,7 +120,8 @@ class MicroTraining implements FeatureTraining<MicroState> {
   }
 
   async runEpoch(epoch: number, { onBatch, signal }: EpochHooks): Promise<LossTerms> {
-    const { train, numItems } = this.data;
+    const { train, numItems, strengths } = this.data;
+    const choices = { itemsOfUser: train, strengths };
     const { batchSize, contrast, learningRate } = this.config;
     const random = this.random.fork(`epoch ${epoch}`);
     const graphs = await this.graphs();
@@ -128,7 +129,7 @@ class MicroTraining implements FeatureTraining<MicroState> {
     const rate = learningRate * 0.96 ** ((epoch - 1) / 50);
     const sums: Record<string, number> = {};
     for (let batch = 0; batch < count; batch++) {
-      const triples = drawTriples(train, numItems, batchSize, random);
+      const triples = drawTriples(choices, numItems, batchSize, random);
       const anchors =
         contrast.kind === "inBatch"
           ? null

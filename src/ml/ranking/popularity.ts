@@ -1,4 +1,4 @@
-/** @file The baseline that knows no one: an item's score is the number of users who chose it. */
+/** @file The baseline that knows no one: an item's score is how much its choices count, one each unless the data say otherwise. */
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { loadSafetensors, saveSafetensors, writeAtomically } from "../nn/safetensors.js";
@@ -28,11 +28,9 @@ export class Popularity implements Recommender {
     assertRankingData("Popularity.fit", data);
     this.numUsers = data.numUsers;
     this.counts = new Float32Array(data.numItems);
-    for (const items of data.train) {
-      for (const item of items) {
-        this.counts[item]++;
-      }
-    }
+    data.train.forEach((items, user) => {
+      items.forEach((item, n) => (this.counts[item] += data.strengths?.[user][n] ?? 1));
+    });
     return { epoch: 1, validationRecall: null };
   }
 

@@ -19,6 +19,12 @@ export interface RankingData {
   numItems: number;
   /** The items each user chose, by rising index and without repeats. */
   train: readonly Int32Array[];
+  /**
+   * How much each of these choices counts, not negative, in the order of `train`. MICRO, LightGCN and BPR-MF draw a user's
+   * positives in proportion to it, FREEDOM all of an epoch's, and popularity adds it up. Graphs, negatives and validation
+   * count every choice alike. Default: all the same.
+   */
+  strengths?: readonly Float32Array[];
   /** Held-out items of each user: when to stop, and which epoch to keep. Default: train to the last epoch. */
   validation?: readonly Int32Array[];
   /** Default: none; MICRO needs at least one. */
@@ -92,8 +98,12 @@ export interface Recommender {
   /** Scores of all items for a user it was trained on; `[N]`. */
   score(userIndex: number): Float32Array;
 
-  /** Scores of all items for anyone with these items: fold-in, without training; `[N]`. */
-  scoreHistory(itemIndices: readonly number[]): Float32Array;
+  /**
+   * Scores of all items for anyone with these items: fold-in, without training; `[N]`.
+   *
+   * @param strengths How much each of the items counts. Default: all the same.
+   */
+  scoreHistory(itemIndices: readonly number[], strengths?: readonly number[]): Float32Array;
 
   /** The `k` best items for a user, best first, without those excluded. */
   recommend(userIndex: number, k: number, exclude?: ReadonlySet<number>): ScoredItem[];
@@ -108,7 +118,13 @@ export interface Recommender {
 }
 
 /** Whose score is asked: a user of the training, or anyone with these items (fold-in). */
-export type Viewer = { userIndex: number } | { history: readonly number[] };
+export type Viewer =
+  | { userIndex: number }
+  | {
+      history: readonly number[];
+      /** How much each of them counts. Default: all the same. */
+      strengths?: readonly number[];
+    };
 
 /** Raw features of one item `[F]` by the names of the modalities; one that is left out counts as absent. */
 export type ItemFeatures = Readonly<Record<string, Float32Array>>;
@@ -154,7 +170,10 @@ export function canWhatIf(model: Recommender, modality: string): model is WhatIf
 
 /** @throws Error when the parts of `data` do not fit together. */
 export function assertRankingData(where: string, data: RankingData): void {
-  const { numUsers, numItems, train, validation, modalities = [] } = data;
+  const { numUsers, numItems, train, validation, strengths, modalities = [] } = data;
+  if (strengths?.some((own, user) => own.length !== train[user]?.length) ?? false) {
+    throw new Error(`${where}: expected a strength for each of a user's items`);
+  }
   if (train.length !== numUsers || (validation && validation.length !== numUsers)) {
     throw new Error(`${where}: expected item lists of ${numUsers} users, got ${train.length}`);
   }

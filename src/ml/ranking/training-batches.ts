@@ -10,14 +10,21 @@ export function numBatches(itemsOfUser: readonly Int32Array[], batchSize: number
   return Math.floor(n / batchSize) + 1;
 }
 
+/** Who chose what, and how much it counts. */
+export interface Choices {
+  itemsOfUser: readonly Int32Array[];
+  /** In the order of `itemsOfUser`. Default: all the same. */
+  strengths?: readonly Float32Array[];
+}
+
 /**
  * One batch: `batchSize` users (without repeats when there are as many, else with), for each one of its items and one that
- * is not, all uniform. Users without items, or with all of them, are never drawn.
+ * is not, all uniform, but for the first of these in proportion to strengths where there are any. Users without items, or with all of them, are never drawn.
  *
  * @throws AppError NOTHING_TO_COMPARE when no other user is left.
  */
 export function drawTriples(
-  itemsOfUser: readonly Int32Array[],
+  { itemsOfUser, strengths }: Choices,
   numItems: number,
   batchSize: number,
   random: Random,
@@ -39,10 +46,45 @@ export function drawTriples(
     users: Int32Array.from(users),
     positives: Int32Array.from(
       users,
-      user => itemsOfUser[user][random.int(itemsOfUser[user].length)],
+      user => itemsOfUser[user][drawPlace(itemsOfUser[user].length, strengths?.[user], random)],
     ),
     negatives: Int32Array.from(users, user => drawOther(itemsOfUser[user], numItems, random)),
   };
+}
+
+/** A place below `count`, in proportion to the strengths; uniform without any. */
+function drawPlace(count: number, strengths: Float32Array | undefined, random: Random): number {
+  return strengths ? new WeightedDraw(strengths).next(random) : random.int(count);
+}
+
+/** Places drawn in proportion to their strengths, with repeats; uniform when all strengths are 0. */
+class WeightedDraw {
+  /** Sums up to each place and with it. */
+  private readonly sums: Float64Array;
+
+  constructor(private readonly strengths: Float32Array) {
+    let sum = 0;
+    this.sums = Float64Array.from(strengths, strength => (sum += strength));
+  }
+
+  next(random: Random): number {
+    const total = this.sums[this.sums.length - 1];
+    if (!(total > 0)) {
+      return random.int(this.strengths.length);
+    }
+    const target = random.uniform() * total;
+    let low = 0;
+    let high = this.sums.length - 1;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.sums[middle] > target) {
+        high = middle;
+      } else {
+        low = middle + 1;
+      }
+    }
+    return low;
+  }
 }
 
 /** Whether a rising list has `value`. */
@@ -75,20 +117,23 @@ export function numEpochBatches(
 
 /**
  * One epoch over all interactions in random order, `batchSize` at a time, with one item for each that its user did not
- * choose (MMRec). Those of users who chose everything are left out.
+ * choose (MMRec). Those of users who chose everything are left out. With strengths, as many interactions are drawn in
+ * proportion to them, with repeats.
  */
 export function* epochTriples(
-  itemsOfUser: readonly Int32Array[],
+  { itemsOfUser, strengths }: Choices,
   numItems: number,
   batchSize: number,
   random: Random,
 ): Generator<Triples> {
-  const { users, items } = interactions(itemsOfUser.map(a => (a.length < numItems ? a : none)));
-  const order = Int32Array.from(users, (_, e) => e);
-  for (let e = order.length - 1; e > 0; e--) {
-    const other = random.int(e + 1);
-    [order[e], order[other]] = [order[other], order[e]];
-  }
+  const isLearnt = (user: number) => itemsOfUser[user].length < numItems;
+  const { users, items } = interactions(itemsOfUser.map((a, user) => (isLearnt(user) ? a : none)));
+  const order = strengths
+    ? drawnOrder(
+        strengths.filter((_, user) => isLearnt(user)),
+        random,
+      )
+    : shuffledOrder(users.length, random);
   for (let start = 0; start < order.length; start += batchSize) {
     const batch = order.subarray(start, start + batchSize);
     const ofBatch = batch.map(e => users[e]);
@@ -101,6 +146,27 @@ export function* epochTriples(
 }
 
 const none = new Int32Array(0);
+
+function shuffledOrder(count: number, random: Random): Int32Array {
+  const order = Int32Array.from({ length: count }, (_, e) => e);
+  for (let e = count - 1; e > 0; e--) {
+    const other = random.int(e + 1);
+    [order[e], order[other]] = [order[other], order[e]];
+  }
+  return order;
+}
+
+/** As many places as there are strengths. */
+function drawnOrder(strengthsOfUsers: readonly Float32Array[], random: Random): Int32Array {
+  const all = new Float32Array(strengthsOfUsers.reduce((sum, own) => sum + own.length, 0));
+  let at = 0;
+  for (const own of strengthsOfUsers) {
+    all.set(own, at);
+    at += own.length;
+  }
+  const draw = new WeightedDraw(all);
+  return Int32Array.from(all, () => draw.next(random));
+}
 
 /** An item that is not among `items`, uniform. */
 function drawOther(items: Int32Array, numItems: number, random: Random): number {

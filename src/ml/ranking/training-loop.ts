@@ -232,6 +232,7 @@ export function trainingFingerprint(config: object, data: RankingData): string {
   for (const items of [...data.train, ...(data.validation ?? [])]) {
     hash.update(Int32Array.of(items.length)).update(items);
   }
+  data.strengths?.forEach(own => hash.update(own));
   for (const { name, features } of data.modalities ?? []) {
     hash.update(JSON.stringify([name, features.shape])).update(features.values);
   }

@@ -33,8 +33,9 @@ export abstract class VectorRecommender {
     return itemScores(this.userVectorOf({ userIndex }), this.trained.itemVectors);
   }
 
-  scoreHistory(itemIndices: readonly number[]): Float32Array {
-    return itemScores(this.userVectorOf({ history: itemIndices }), this.trained.itemVectors);
+  scoreHistory(itemIndices: readonly number[], strengths?: readonly number[]): Float32Array {
+    const viewer = { history: itemIndices, strengths };
+    return itemScores(this.userVectorOf(viewer), this.trained.itemVectors);
   }
 
   recommend(userIndex: number, k: number, exclude?: ReadonlySet<number>): ScoredItem[] {
@@ -49,7 +50,7 @@ export abstract class VectorRecommender {
   userVectorOf(viewer: Viewer): Float32Array {
     const { userVectors, itemVectors } = this.trained;
     if ("history" in viewer) {
-      return foldInVector(viewer.history, itemVectors);
+      return foldInVector(viewer.history, itemVectors, viewer.strengths);
     }
     const [M] = userVectors.shape;
     if (!(viewer.userIndex >= 0 && viewer.userIndex < M)) {

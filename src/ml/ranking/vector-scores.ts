@@ -25,12 +25,19 @@ export function itemScores(user: Float32Array, items: Matrix): Float32Array {
 /**
  * Fold-in: the vector of someone the model was not trained on, the mean of the vectors of its items. In LightGCN a user
  * is, up to its own embedding, a mean of its items; without one this is what is left.
+ *
+ * @param strengths How much each of the items counts; at least one above 0. Default: all the same.
  */
-export function foldInVector(itemIndices: readonly number[], items: Matrix): Float32Array {
+export function foldInVector(
+  itemIndices: readonly number[],
+  items: Matrix,
+  strengths?: readonly number[],
+): Float32Array {
   const user = new Float32Array(items.shape[1]);
-  for (const item of itemIndices) {
-    addScaled(user, row(items, item), 1 / itemIndices.length);
-  }
+  const total = strengths?.reduce((sum, strength) => sum + strength, 0) ?? itemIndices.length;
+  itemIndices.forEach((item, n) => {
+    addScaled(user, row(items, item), (strengths?.[n] ?? 1) / total);
+  });
   return user;
 }
 

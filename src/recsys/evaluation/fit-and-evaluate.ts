@@ -16,6 +16,8 @@ export interface TrainingView {
   numUsers: number;
   numItems: number;
   modalities: readonly Modality[];
+  /** How much the train items count, in their order. Default: all the same. */
+  strengths?: readonly Float32Array[];
   split: Omit<Split, "test">;
 }
 

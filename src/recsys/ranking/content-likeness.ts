@@ -11,20 +11,31 @@ export class ContentLikeness {
   ) {}
 
   /**
-   * Up to `k` items nearest to the mean of the captions' CLIP embeddings of the given ones, newest first, most like first
-   * with the cosine to it; none when no index is built or none of them is in it.
+   * Up to `k` items nearest to the mean of the captions' CLIP embeddings of the given ones, each of which counts as its
+   * strength says; most like first, with the cosine to it. None when no index is built or none of them is in it.
+   *
+   * @param choices newest first.
    */
-  likeThese(itemIds: readonly string[], k: number): { itemId: string; score: number }[] {
+  likeThese(
+    choices: readonly { itemId: string; strength: number }[],
+    k: number,
+  ): { itemId: string; score: number }[] {
     if (!this.index.isBuilt) {
       return [];
     }
     const index = this.index.current;
-    const vectors = itemIds.slice(0, MAX_CHOSEN).flatMap(id => index.vectorOf(id) ?? []);
-    if (vectors.length === 0) {
+    const found = choices.slice(0, MAX_CHOSEN).flatMap(({ itemId, strength }) => {
+      const vector = index.vectorOf(itemId);
+      return vector ? [{ vector, strength }] : [];
+    });
+    if (found.length === 0) {
       return [];
     }
-    const mean = new Float32Array(vectors[0].length);
-    vectors.forEach(vector => addScaled(mean, vector, 1 / vectors.length));
+    const mean = new Float32Array(found[0].vector.length);
+    const total = found.reduce((sum, { strength }) => sum + strength, 0);
+    for (const { strength, vector } of found) {
+      addScaled(mean, vector, strength / total);
+    }
     return index.search(mean, k).map(({ itemId, similarity }) => ({ itemId, score: similarity }));
   }
 }

@@ -83,5 +83,7 @@ function ofNew(
 
 /** The model's scores of all items it was trained on. */
 export function scoresOf({ ranker: { model }, viewer }: KnownViewer): Float32Array {
-  return "history" in viewer ? model.scoreHistory(viewer.history) : model.score(viewer.userIndex);
+  return "history" in viewer
+    ? model.scoreHistory(viewer.history, viewer.strengths)
+    : model.score(viewer.userIndex);
 }

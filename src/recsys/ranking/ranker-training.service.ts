@@ -18,6 +18,7 @@ import {
   type InteractionEntry,
   type RankingDataset,
   rankingDataset,
+  trainStrengths,
 } from "./ranking-dataset.js";
 
 /** The fewest choices that a ranker can be trained on: enough for a split and a batch. */
@@ -238,11 +239,11 @@ export function splitOf(
 }
 
 /** What the model may see: nothing of the test part. */
-function rankingData(
-  { userIds, itemIds, modalities }: RankingDataset,
-  { train, validation }: Split,
-): RankingData {
-  return { numUsers: userIds.length, numItems: itemIds.length, train, validation, modalities };
+function rankingData(dataset: RankingDataset, { train, validation }: Split): RankingData {
+  const { itemIds, modalities, userIds } = dataset;
+  const strengths = trainStrengths(dataset, train);
+  const [numUsers, numItems] = [userIds.length, itemIds.length];
+  return { numUsers, numItems, train, strengths, validation, modalities };
 }
 
 async function evaluation(model: Recommender, { train, validation, test }: Split) {

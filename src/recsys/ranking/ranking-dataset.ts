@@ -31,11 +31,16 @@ export interface RankingDataset {
   itemIds: readonly string[];
   /** The different items each user chose, in the order of time. */
   timelines: readonly (readonly number[])[];
+  /** How much each of these choices counts, the mean 1; absent when all count alike. */
+  strengths?: Strengths;
   /** An item without an embedding has zeros. */
   modalities: readonly Modality[];
   /** SHA-256 of all of the above. */
   dataHash: string;
 }
+
+/** By user, in the order of their timeline. */
+export type Strengths = readonly (readonly number[])[];
 
 /** A data set that does not depend on the order of the rows, but for interactions of one user at one moment. */
 export function rankingDataset(
@@ -43,7 +48,8 @@ export function rankingDataset(
   embeddings: Readonly<Record<string, readonly EmbeddingEntry[]>>,
   { feedback = defaultFeedbackRules, coreSize = 1 }: DatasetOptions = {},
 ): RankingDataset {
-  const choices = core(choicesByUser(interactions, feedback), coreSize);
+  const { choices: all, strengthOf } = choicesByUser(interactions, feedback);
+  const choices = core(all, coreSize);
   const items = new Set([...choices.values()].flat());
   if (coreSize <= 1) {
     Object.values(embeddings).forEach(entries =>
@@ -57,25 +63,56 @@ export function rankingDataset(
   const modalities = Object.entries(embeddings)
     .filter(([, entries]) => entries.some(({ itemId }) => indexOf.has(itemId)))
     .map(([name, entries]) => modality(name, entries, indexOf));
-  const dataset = { userIds, itemIds, timelines, modalities };
+  const strengths = normalized(
+    userIds.map(userId => choices.get(userId)!.map(itemId => strengthOf(userId, itemId))),
+  );
+  const dataset = { userIds, itemIds, timelines, modalities, ...(strengths && { strengths }) };
   return { ...dataset, dataHash: hashOf(dataset) };
 }
 
-/** Each user's chosen items, by the time of the first choice. */
-function choicesByUser(
-  interactions: readonly InteractionEntry[],
-  feedback: FeedbackRules,
-): Map<string, string[]> {
-  const chosen = new Map<string, string[]>();
-  for (const { userId, itemId } of choicesOf(interactions, feedback)) {
-    const items = chosen.get(userId);
-    if (items) {
-      items.push(itemId);
-    } else {
-      chosen.set(userId, [itemId]);
+/** Each user's chosen items, by the time of the first choice, and how much each of them counts. */
+function choicesByUser(interactions: readonly InteractionEntry[], feedback: FeedbackRules) {
+  const choices = new Map<string, string[]>();
+  const strengths = new Map<string, Map<string, number>>();
+  for (const { userId, itemId, strength } of choicesOf(interactions, feedback)) {
+    const items = choices.get(userId) ?? [];
+    choices.set(userId, items);
+    items.push(itemId);
+    const own = strengths.get(userId) ?? new Map<string, number>();
+    strengths.set(userId, own.set(itemId, strength));
+  }
+  const strengthOf = (userId: string, itemId: string) => strengths.get(userId)!.get(itemId)!;
+  return { choices, strengthOf };
+}
+
+/** With a mean of 1; undefined when all are the same. */
+function normalized(strengths: Strengths): Strengths | undefined {
+  let sum = 0;
+  let count = 0;
+  let areEqual = true;
+  const first = strengths.find(own => own.length > 0)?.[0];
+  for (const own of strengths) {
+    for (const strength of own) {
+      sum += strength;
+      count++;
+      areEqual &&= strength === first;
     }
   }
-  return chosen;
+  return areEqual ? undefined : strengths.map(own => own.map(strength => (strength * count) / sum));
+}
+
+/** The strengths of train items, in their order; undefined when all count alike. */
+export function trainStrengths(
+  { strengths, timelines }: Pick<RankingDataset, "strengths" | "timelines">,
+  train: readonly Int32Array[],
+): Float32Array[] | undefined {
+  return (
+    strengths &&
+    train.map((items, user) => {
+      const strengthOf = new Map(timelines[user].map((item, n) => [item, strengths[user][n]]));
+      return Float32Array.from(items, item => strengthOf.get(item)!); // a train item is of the timeline
+    })
+  );
 }
 
 /** The largest part in which every user has `size` items and every item `size` users. */
@@ -121,8 +158,12 @@ function modality(
   return { name, features };
 }
 
-function hashOf({ userIds, itemIds, timelines, modalities }: Omit<RankingDataset, "dataHash">) {
+function hashOf(dataset: Omit<RankingDataset, "dataHash">) {
+  const { userIds, itemIds, timelines, strengths, modalities } = dataset;
   const hash = createHash("sha256").update(JSON.stringify([userIds, itemIds, timelines]));
+  if (strengths) {
+    hash.update(JSON.stringify(strengths));
+  }
   for (const { name, features } of modalities) {
     hash.update(JSON.stringify([name, features.shape])).update(features.values);
   }

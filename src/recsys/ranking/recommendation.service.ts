@@ -44,7 +44,10 @@ interface Dependencies {
   newItems?: { of(ranker: LoadedRanker): Promise<readonly NewItem[]> };
   /** Items whose captions are like those of the given ones, most like first; none if these are not indexed. Default: none. */
   content?: {
-    likeThese(itemIds: readonly string[], k: number): readonly { itemId: string; score: number }[];
+    likeThese(
+      choices: readonly { itemId: string; strength: number }[],
+      k: number,
+    ): readonly { itemId: string; score: number }[];
   };
   items: {
     /** Those of `ids` that are in the catalogue and pass the filter. */
@@ -244,7 +247,15 @@ export class RecommendationService {
     }
     return chosen.length === 0
       ? null
-      : { ranker, viewer: { history: chosen.map(indexOf) }, source: "FOLD_IN", seen };
+      : {
+          ranker,
+          viewer: {
+            history: chosen.map(indexOf),
+            strengths: unequal(chosen.map(({ strength }) => strength)),
+          },
+          source: "FOLD_IN",
+          seen,
+        };
   }
 
   private async rankedByModel(userId: string, known: KnownViewer): Promise<Ranked> {
@@ -266,9 +277,9 @@ export class RecommendationService {
   /** Null when nothing of what the user chose is indexed. */
   private rankedByContent(history: readonly Feedback[]): Ranked | null {
     const { feedback = defaultFeedbackRules } = this.deps;
-    const chosen = choicesOf(history, feedback)
-      .sort((a, b) => b.lastAt.getTime() - a.lastAt.getTime())
-      .map(({ itemId }) => itemId);
+    const chosen = choicesOf(history, feedback).sort(
+      (a, b) => b.lastAt.getTime() - a.lastAt.getTime(),
+    );
     const found = chosen.length === 0 ? [] : this.deps.content?.likeThese(chosen, MAX_LIKE);
     if (!found?.length) {
       return null;
@@ -312,6 +323,11 @@ function rankedList(known: KnownViewer, newItems: readonly NewItem[]): RankedLis
     newItems.forEach(({ vector }, place) => (scores[trained.length + place] = dot(user, vector)));
   }
   return new RankedList([...ranker.itemIds, ...newItems.map(({ itemId }) => itemId)], scores);
+}
+
+/** Undefined when all are the same, so that they need not be looked at. */
+function unequal(strengths: readonly number[]): readonly number[] | undefined {
+  return strengths.every(strength => strength === strengths[0]) ? undefined : strengths;
 }
 
 /** The first `k` of the ids that pass both tests; ever larger pages are looked at. */

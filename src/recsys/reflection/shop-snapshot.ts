@@ -10,7 +10,11 @@ import type { Split } from "../evaluation/splits.js";
 import type { LoadedRanker } from "../ranking/ranker-artefact.js";
 import { rankerConfig, type RankerConfig } from "../ranking/ranker-config.js";
 import { splitOf } from "../ranking/ranker-training.service.js";
-import { type InteractionEntry, rankingDataset } from "../ranking/ranking-dataset.js";
+import {
+  type InteractionEntry,
+  rankingDataset,
+  type Strengths,
+} from "../ranking/ranking-dataset.js";
 
 export type ShopItem = ItemWithEmbeddings;
 
@@ -23,6 +27,8 @@ export interface ShopSnapshot {
   userIds: readonly string[];
   /** By the ranking model's user index: item indices in the order of time. */
   timelines: readonly (readonly number[])[];
+  /** How much these choices count; absent when all count alike. */
+  strengths?: Strengths;
   split: Split;
   items: ReadonlyMap<string, ShopItem>;
 }
@@ -49,23 +55,31 @@ export async function readShopSnapshot(deps: Dependencies): Promise<ShopSnapshot
   }
   const items = new Map((await deps.items.findAll()).map(item => [item.itemId, item]));
   const userIds = [...ranker.userIndexOf.keys()]; // in the order of the indices
-  const timelines = timelinesOf(ranker, rows);
+  const { strengths, timelines } = timelinesOf(ranker, rows);
   const split = splitOf({ timelines }, config.split, version.seed);
-  return { ranker, config, seed: version.seed, userIds, timelines, split, items };
+  return { ranker, config, seed: version.seed, userIds, timelines, strengths, split, items };
 }
 
 function timelinesOf(
   { feedback, itemIndexOf, numChosen, userIndexOf }: LoadedRanker,
   rows: readonly InteractionEntry[],
-): number[][] {
+): Pick<ShopSnapshot, "strengths" | "timelines"> {
   const now = rankingDataset(rows, {}, { feedback });
   const timelines = Array.from(userIndexOf, (): number[] => []);
+  const strengths = now.strengths && Array.from(userIndexOf, (): number[] => []);
   now.userIds.forEach((userId, index) => {
     const user = userIndexOf.get(userId);
     if (user !== undefined) {
-      const known = now.timelines[index].flatMap(item => itemIndexOf.get(now.itemIds[item]) ?? []);
-      timelines[user] = known.slice(0, numChosen[user]);
+      const known = now.timelines[index].flatMap((item, n) => {
+        const itemIndex = itemIndexOf.get(now.itemIds[item]);
+        return itemIndex === undefined ? [] : [{ itemIndex, strength: now.strengths?.[index][n] }];
+      });
+      const before = known.slice(0, numChosen[user]);
+      timelines[user] = before.map(({ itemIndex }) => itemIndex);
+      if (strengths) {
+        strengths[user] = before.map(({ strength }) => strength!); // all have one, or none has
+      }
     }
   });
-  return timelines;
+  return { timelines, strengths };
 }

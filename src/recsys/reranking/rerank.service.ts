@@ -19,6 +19,7 @@ import { fitProgress } from "../evaluation/fit-progress.js";
 import { PICTURE_MODALITY } from "../ranking/ranked-item.js";
 import { choicesHash, saveRanker } from "../ranking/ranker-artefact.js";
 import { rankerConfig } from "../ranking/ranker-config.js";
+import { trainStrengths } from "../ranking/ranking-dataset.js";
 import type { ShopItem, ShopSnapshot } from "../reflection/shop-snapshot.js";
 import type { ItemPictureArtist } from "./item-picture-artist.js";
 import { picturedFeatures, plannedPictures } from "./item-pictures.js";
@@ -170,7 +171,8 @@ export class RerankService {
   ): Promise<ArmRun> {
     const { split } = shop;
     const numItems = shop.ranker.itemIds.length;
-    const view = { numUsers: shop.userIds.length, numItems, modalities, split };
+    const strengths = trainStrengths(shop, split.train);
+    const view = { numUsers: shop.userIds.length, numItems, modalities, strengths, split };
     const checkpoint = { directory: join(this.deps.home, "reranks", "runs", key) };
     const progress = fitProgress(report => onProgress?.(report));
     const { model } = await fitRanker(ranker, seed, view, { signal, checkpoint, ...progress });
@@ -207,7 +209,9 @@ export class RerankService {
     const { itemIds } = shop.ranker;
     const { registry, versions } = this.deps;
     await versions.begin({ id: versionId, algorithm: ranker.algorithm, config: ranker, seed });
-    const view = { numUsers: userIds.length, numItems: itemIds.length, modalities, split };
+    const strengths = trainStrengths(shop, split.train);
+    const [numUsers, numItems] = [userIds.length, itemIds.length];
+    const view = { numUsers, numItems, modalities, strengths, split };
     const fitted = await fitRanker(ranker, seed, view, { signal });
     try {
       const { model } = fitted;
@@ -269,13 +273,19 @@ function featuresOf(
   return features;
 }
 
-function hashOf({ split, userIds }: ShopSnapshot, modalities: readonly Modality[]): string {
+function hashOf(
+  { split, strengths, userIds }: ShopSnapshot,
+  modalities: readonly Modality[],
+): string {
   const hash = createHash("sha256").update(
     JSON.stringify([
       userIds,
       [split.train, split.validation, split.test].map(part => part.map(items => [...items])),
     ]),
   );
+  if (strengths) {
+    hash.update(JSON.stringify(strengths));
+  }
   modalities.forEach(({ features, name }) => hash.update(name).update(features.values));
   return hash.digest("hex");
 }

@@ -16,11 +16,14 @@ export type Weighting = { kind: "l1" } | { kind: "softmax"; temperature: number 
 
 /**
  * s': not negative, adding up to 1. `l1`: `max(s, 0) / Σ max(s, 0)`, all the same if no similarity is positive.
- * `softmax`: `exp(s / τ) / Σ exp(s / τ)`.
+ * `softmax`: `exp(s / τ) / Σ exp(s / τ)`. Strengths c, which the paper does not have, make it `c s' / Σ c s'`.
+ *
+ * @param strengths How much each choice counts, > 0. Default: all the same.
  */
 export function fusionWeights(
   similarities: readonly number[],
   weighting: Weighting = { kind: "l1" },
+  strengths?: readonly number[],
 ): number[] {
   if (weighting.kind === "softmax" && !(weighting.temperature > 0)) {
     throw new Error(
@@ -28,11 +31,13 @@ export function fusionWeights(
     );
   }
   const highest = Math.max(...similarities); // taken off so that no exponential overflows
-  const shares = similarities.map(s =>
+  const likeness = similarities.map(s =>
     weighting.kind === "l1" ? Math.max(s, 0) : Math.exp((s - highest) / weighting.temperature),
   );
+  const areUnlike = likeness.every(share => share === 0);
+  const shares = likeness.map((share, i) => (areUnlike ? 1 : share) * (strengths?.[i] ?? 1));
   const total = shares.reduce((sum, share) => sum + share, 0);
-  return shares.map(share => (total > 0 ? share / total : 1 / shares.length));
+  return shares.map(share => share / total);
 }
 
 /** `P^ret = Σ s'_i E^vis_i` (Eq. 5), not normalised again; `n x [D] -> [D]`. */

@@ -33,7 +33,11 @@ export interface RetrievalOptions {
   weighting?: Weighting;
 }
 
-export type HistoryItem = ItemWithEmbeddings & { occurredAt: Date };
+export type HistoryItem = ItemWithEmbeddings & {
+  occurredAt: Date;
+  /** How much the choice counts in P^ret beside its similarity; > 0. Default: 1. */
+  strength?: number;
+};
 
 export interface Retrieval extends RetrievalResult {
   /** The items of `historyItemIds` with their texts and embeddings, in time order. */
@@ -84,9 +88,12 @@ export class RetrievalService {
     if (!reference) {
       throw new AppError("ITEM_NOT_FOUND", { itemId });
     }
-    const history = state.history.flatMap(({ itemId: id, occurredAt }): HistoryItem[] => {
+    const strongest = Math.max(...state.history.map(({ strength }) => strength));
+    const history = state.history.flatMap(({ itemId: id, occurredAt, strength }): HistoryItem[] => {
       const item = items.get(id);
-      return item ? [{ ...item, occurredAt }] : []; // deleted meanwhile
+      // Rounded, so that the same ratios are the same numbers whatever the newest interaction is.
+      const ratio = Number((strength / strongest).toPrecision(6));
+      return item ? [{ ...item, occurredAt, strength: ratio }] : []; // deleted meanwhile
     });
     return retrieved(reference, history, { k, weighting });
   }
@@ -105,7 +112,8 @@ export function retrieved(
     ? correlate(indexed, reference.captionEmbedding, k) // Eq. 3
     : [];
   const similarities = correlated.map(({ similarity }) => similarity);
-  const weights = fusionWeights(similarities, weighting);
+  const strengths = correlated.map(({ strength = 1 }) => strength);
+  const weights = fusionWeights(similarities, weighting, strengths);
   const referenceKeywords = itemKeywords(reference);
   const preference = preferenceKeywords(
     correlated.map(item => ({ keywords: itemKeywords(item), similarity: item.similarity })),

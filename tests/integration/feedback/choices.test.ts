@@ -120,6 +120,55 @@ describeOnEveryDatabase("what users chose", open => {
     expect(found.prompt).not.toContain("skull");
   });
 
+  describe("as P^ret weighs it", () => {
+    const embeddings = () => new EmbeddingsRepository(db.pool);
+    const withRules = (readsStrengths: boolean, halfLifeDays: number | null = null) => {
+      const rules = { ...defaultFeedbackRules, halfLifeDays };
+      const rows = new RetrievalRepository(db.pool, { rules, readsStrengths });
+      return new RetrievalService({ encoder, rows });
+    };
+    const weightsBy = async (retrieval: RetrievalService) => {
+      const { retrieved } = await retrieval.retrieve("u", "reference");
+      return Object.fromEntries(retrieved.map(({ itemId, weight }) => [itemId, weight]));
+    };
+
+    beforeEach(async () => {
+      for (const id of ["bought", "viewed", "reference"]) {
+        await db.prisma.item.create({ data: { id, title: id } });
+        for (const kind of ["CAPTION", "IMAGE"] as const) {
+          const row = { itemId: id, vector: Float32Array.of(1, 0), sourceHash: "0".repeat(64) };
+          await embeddings().saveMany(kind, encoder, [row]);
+        }
+      }
+      const did = (itemId: string, kind: InteractionKind, day: number) => ({
+        userId: "u",
+        itemId,
+        kind,
+        weight: 1,
+        occurredAt: new Date(Date.UTC(2026, 0, day)),
+      });
+      await record([did("bought", "PURCHASE", 1), did("viewed", "VIEW", 11)]);
+    });
+
+    it("counts similarity alone, as the paper", async () => {
+      expect(await weightsBy(withRules(false))).toEqual({ bought: 0.5, viewed: 0.5 });
+    });
+
+    it("counts a view less than a purchase when told to, and by age", async () => {
+      expect(await weightsBy(withRules(true))).toEqual({
+        bought: expect.closeTo(1 / 1.2, 12) as number,
+        viewed: expect.closeTo(0.2 / 1.2, 12) as number,
+      });
+      // 10 days are two half-lives: the purchase counts 0.25.
+      expect((await weightsBy(withRules(true, 5))).bought).toBeCloseTo(0.25 / 0.45, 5);
+    });
+
+    it("does not change while nothing is done", async () => {
+      const retrieval = withRules(true, 0.001);
+      expect(await weightsBy(retrieval)).toEqual(await weightsBy(retrieval));
+    });
+  });
+
   it("is what popularity ranks by, never dislikes", async () => {
     const rate = (userId: string, itemId: string, weight: number) => ({
       userId,

@@ -84,6 +84,14 @@ describe("loadConfig()", () => {
       expect(feedback({ VITRINE_HALF_LIFE_DAYS: "90" }).halfLifeDays).toBe(90);
     });
 
+    it("weighs P^ret as the paper does, unless told otherwise", () => {
+      expect(loadConfig({}).preferenceWeights).toBe("similarity");
+      const VITRINE_PREFERENCE_WEIGHTS = "similarity-and-strength";
+      expect(loadConfig({ VITRINE_PREFERENCE_WEIGHTS }).preferenceWeights).toBe(
+        VITRINE_PREFERENCE_WEIGHTS,
+      );
+    });
+
     it("leaves out of recommendations what is named, for as long as it says", () => {
       expect(loadConfig({}).seen).toEqual({
         VIEW: 7,

@@ -5,6 +5,7 @@ import { bprLoss, sigmoid, softplus } from "../../../../src/ml/ranking/bpr-loss.
 import { itemGraph } from "../../../../src/ml/ranking/item-graph.js";
 import {
   drawTriples,
+  epochTriples,
   numBatches,
   numEpochBatches,
 } from "../../../../src/ml/ranking/training-batches.js";
@@ -121,7 +122,7 @@ describe("bprLoss()", () => {
 describe("drawTriples()", () => {
   it("draws what a user chose and what it did not, from users who have both", () => {
     const itemsOfUser = [[0, 2], [], [1], [0, 1, 2, 3]].map(items => Int32Array.from(items));
-    const { users, positives, negatives } = drawTriples(itemsOfUser, 4, 200, new Random(1));
+    const { users, positives, negatives } = drawTriples({ itemsOfUser }, 4, 200, new Random(1));
     expect([...new Set(users)].sort()).toEqual([0, 2]);
     users.forEach((user, b) => {
       expect(itemsOfUser[user]).toContain(positives[b]);
@@ -129,9 +130,25 @@ describe("drawTriples()", () => {
     });
   });
 
+  it("draws what a user chose in proportion to how much it counts", () => {
+    const itemsOfUser = [Int32Array.of(0, 1, 2)];
+    const strengths = [Float32Array.of(6, 0, 2)];
+    const { positives } = drawTriples({ itemsOfUser, strengths }, 4, 4_000, new Random(1));
+    const share = (item: number) => positives.filter(drawn => drawn === item).length / 4_000;
+    expect(share(0)).toBeAllclose(0.75, { rtol: 0, atol: 0.03 }); // four standard errors
+    expect(share(1)).toBe(0);
+    const none = drawTriples(
+      { itemsOfUser, strengths: [new Float32Array(3)] },
+      4,
+      100,
+      new Random(1),
+    );
+    expect(new Set(none.positives).size).toBe(3);
+  });
+
   it("draws users without repeats when there are enough", () => {
     const itemsOfUser = Array.from({ length: 50 }, (_, user) => Int32Array.of(user % 3));
-    const { users } = drawTriples(itemsOfUser, 5, 40, new Random(1));
+    const { users } = drawTriples({ itemsOfUser }, 5, 40, new Random(1));
     expect(new Set(users).size).toBe(40);
   });
 
@@ -144,9 +161,30 @@ describe("drawTriples()", () => {
       [[new Int32Array(0)], 2],
       [[], 2],
     ] as const) {
-      expect(() => drawTriples(itemsOfUser, numItems, 4, new Random(1))).toThrow(nothing);
+      expect(() => drawTriples({ itemsOfUser }, numItems, 4, new Random(1))).toThrow(nothing);
       expect(() => numEpochBatches(itemsOfUser, numItems, 4)).toThrow(nothing);
     }
+  });
+});
+
+describe("epochTriples()", () => {
+  const itemsOfUser = [Int32Array.of(0, 1), Int32Array.of(0, 1, 2), Int32Array.of(2)];
+  const drawn = (strengths?: readonly Float32Array[], seed = 1) =>
+    [...epochTriples({ itemsOfUser, strengths }, 3, 2, new Random(seed))].flatMap(
+      ({ users, positives }) => Array.from(users, (user, b) => `${user}:${positives[b]}`),
+    );
+
+  it("looks at every choice once, but for users who chose everything", () => {
+    expect(drawn().sort()).toEqual(["0:0", "0:1", "2:2"]);
+  });
+
+  it("looks at choices in proportion to how much they count", () => {
+    const strengths = [Float32Array.of(1, 0), Float32Array.of(9, 9, 9), Float32Array.of(3)];
+    const all = Array.from({ length: 1_000 }, (_, seed) => drawn(strengths, seed)).flat();
+    expect(all).toHaveLength(3_000);
+    expect(new Set(all)).toEqual(new Set(["0:0", "2:2"]));
+    const share = all.filter(pair => pair === "2:2").length / all.length;
+    expect(share).toBeAllclose(0.75, { rtol: 0, atol: 0.03 });
   });
 });
 

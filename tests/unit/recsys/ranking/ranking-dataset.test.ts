@@ -2,6 +2,7 @@ import { defaultFeedbackRules } from "../../../../src/config/feedback-rules.js";
 import {
   type InteractionEntry,
   rankingDataset,
+  trainStrengths,
 } from "../../../../src/recsys/ranking/ranking-dataset.js";
 
 function entry(userId: string, itemId: string, day: number, rest: Partial<InteractionEntry> = {}) {
@@ -43,6 +44,34 @@ describe("rankingDataset()", () => {
     expect(rankingDataset(rows, {}).itemIds).toEqual(["good", "seen"]);
     const feedback = { ...defaultFeedbackRules, likedFrom: 3 };
     expect(rankingDataset(rows, {}, { feedback }).itemIds).toEqual(["bad", "good", "seen"]);
+  });
+
+  it("says how much choices count, with a mean of 1, where they differ", () => {
+    const rows = [
+      entry("u1", "a", 1, { kind: "PURCHASE" }),
+      entry("u1", "b", 2, { kind: "VIEW" }),
+      entry("u2", "b", 3, { kind: "PURCHASE", weight: 0.25 }),
+    ];
+    const dataset = rankingDataset(rows, {});
+    expect(dataset.strengths).toEqual([
+      [expect.closeTo(3 / 1.45, 12), expect.closeTo(0.6 / 1.45, 12)],
+      [expect.closeTo(0.75 / 1.45, 12)],
+    ]);
+    const train = [Int32Array.of(1), Int32Array.of(1)];
+    expect(trainStrengths(dataset, train)).toEqual([
+      Float32Array.of(0.6 / 1.45),
+      Float32Array.of(0.75 / 1.45),
+    ]);
+    const other = { ...defaultFeedbackRules, halfLifeDays: 1 };
+    expect(rankingDataset(rows, {}, { feedback: other }).dataHash).not.toBe(dataset.dataHash);
+  });
+
+  it("says nothing of it where all count alike, whatever that is", () => {
+    const views = ["a", "b", "c"].map((item, n) => entry("u", item, n + 1, { kind: "VIEW" }));
+    const likes = views.map(row => ({ ...row, kind: "LIKE" }));
+    expect(rankingDataset(views, {}).strengths).toBeUndefined();
+    expect(trainStrengths(rankingDataset(views, {}), [Int32Array.of(0)])).toBeUndefined();
+    expect(rankingDataset(views, {}).dataHash).toBe(rankingDataset(likes, {}).dataHash);
   });
 
   it("has items that nobody chose, if they can be seen or read; zeros where a modality is missing", () => {

@@ -150,9 +150,22 @@ describe("RecommendationService", () => {
     await empty.remove();
   });
 
+  it("folds in purchases more than views", async () => {
+    const best = async (user: string) => {
+      const { items } = await shop.recommendations.recommend(user, 3);
+      return items.map(({ itemId: id }) => indexOf(id) % 2);
+    };
+    const views = (user: string, ...items: number[]) =>
+      items.map(item => ({ ...like(user, item), kind: "VIEW" }));
+    withRows(...views("user-a", 0, 2, 4), { ...like("user-a", 1), kind: "PURCHASE" });
+    withRows(...views("user-b", 0, 2, 4), { ...like("user-b", 1), kind: "VIEW" });
+    expect(await best("user-a")).toEqual([1, 1, 1]);
+    expect(await best("user-b")).toEqual([0, 0, 0]);
+  });
+
   it("falls back on likeness, and says so, where no model knows what the user chose", async () => {
-    const { recommendations } = shop.withContent(ids => {
-      expect(ids).toEqual(["item-99", "item-98"]); // the newest first
+    const { recommendations } = shop.withContent(chosen => {
+      expect(chosen.map(({ itemId: id }) => id)).toEqual(["item-99", "item-98"]); // the newest first
       return [
         { itemId: itemId(7), score: 0.9 },
         { itemId: "item-99", score: 0.8 }, // was seen

@@ -162,9 +162,9 @@ export async function createShop(rows: InteractionEntry[] = choices()) {
         if (ranker && !counted.has(ranker.model)) {
           counted.add(ranker.model);
           const scoreHistory = ranker.model.scoreHistory.bind(ranker.model);
-          ranker.model.scoreHistory = items => {
+          ranker.model.scoreHistory = (items, strengths) => {
             numScorings++;
-            return scoreHistory(items);
+            return scoreHistory(items, strengths);
           };
         }
         return ranker;

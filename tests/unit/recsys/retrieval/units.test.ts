@@ -52,6 +52,12 @@ describe("correlate()", () => {
 });
 
 describe("fusionWeights()", () => {
+  it("weighs similarities by how much the choices count, when told", () => {
+    expect(fusionWeights([0.5, 0.25], undefined, [1, 2])).toEqual([0.5, 0.5]);
+    expect(fusionWeights([-1, -1], undefined, [1, 3])).toEqual([0.25, 0.75]);
+    expect(fusionWeights([0.6, 0.2], undefined, [1, 1])).toEqual(fusionWeights([0.6, 0.2]));
+  });
+
   it("shares in proportion to what is positive (Eq. 5)", () => {
     // max(s, 0) = 0.6, 0.2, 0 and their sum is 0.8
     expect(fusionWeights([0.6, 0.2, -0.5])).toEqual([0.6 / 0.8, 0.2 / 0.8, 0]);
