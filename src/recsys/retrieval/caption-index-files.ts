@@ -18,7 +18,7 @@ const ABANDONED_AFTER_MS = 10 * 60_000;
 const fileSchema = z.object({ name: z.string(), sha256: z.string() });
 
 /** Raised when the files change: a folder of another format is not read, and the index is built again from Postgres. */
-const FORMAT = 2;
+const FORMAT = 3;
 
 const metadataSchema = z.object({
   format: z.literal(FORMAT),
@@ -33,6 +33,8 @@ const metadataSchema = z.object({
   engine: z.enum(engines),
   efSearch: z.number().int().positive(),
   hnswRecallAt10: z.number().min(0).max(1).nullable(),
+  /** Points that HNSW does not reach. */
+  lost: z.array(z.number().int().nonnegative()),
   /** State of the embeddings the index was made from (`EmbeddingsRepository.captionMark`). */
   mark: z.string(),
   graph: fileSchema,
@@ -56,7 +58,7 @@ export async function saveCaptionIndex(
   { encoder, mark }: { encoder: string; mark: string },
 ): Promise<void> {
   await mkdir(folder, { recursive: true });
-  const { graph, labels, quality } = index.parts();
+  const { graph, labels, lost, quality } = index.parts();
   const id = randomUUID();
   const graphName = `${id}.${index.engine}`;
   const labelsName = `${id}.labels.json`;
@@ -70,6 +72,7 @@ export async function saveCaptionIndex(
     numPoints: index.numPoints,
     m: M,
     ...quality,
+    lost: [...lost],
     mark,
     graph: { name: graphName, sha256: await syncAndHash(join(folder, graphName)) },
     labels: { name: labelsName, sha256: await syncAndHash(join(folder, labelsName)) },
@@ -109,7 +112,8 @@ export async function loadCaptionIndex(
       throw new Error(`${labels.length} labels for ${graph.getCurrentCount()} points`);
     }
     const quality = { engine: metadata.engine, efSearch, hnswRecallAt10 };
-    return { index: new CaptionIndex(dimension, { graph, labels, quality }), mark: metadata.mark };
+    const { lost, mark } = metadata;
+    return { index: new CaptionIndex(dimension, { graph, labels, quality, lost }), mark };
   } catch (error) {
     throw new AppError("INDEX_NOT_BUILT", {}, { cause: error });
   }

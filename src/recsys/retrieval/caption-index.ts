@@ -14,7 +14,7 @@
  */
 import { cosine } from "../../ml/nn/cosine.js";
 import { topK } from "../../ml/nn/top-k.js";
-import { recallOf, sampleExactly } from "./graph-recall.js";
+import { lostLabels, recallOf, sampleExactly } from "./graph-recall.js";
 import { inSlices } from "./in-slices.js";
 import {
   createNearestGraph,
@@ -43,6 +43,8 @@ const GROWTH = 1.5;
 const MIN_CAPACITY = 1_024;
 /** With fewer deleted labels it is not worth building the graph again. */
 const MIN_DELETED = 1_000;
+/** With a larger part of points that HNSW cannot reach the index searches exactly. */
+const MAX_LOST = 0.05;
 /** The recall is measured again when this part of the points has changed since. */
 const CHECK_AFTER = 0.1;
 
@@ -82,6 +84,8 @@ export interface IndexParts {
   /** Items of each label in the graph, none for a deleted one. */
   labels: readonly (readonly LabelledItem[])[];
   quality: SearchQuality;
+  /** Points that HNSW does not reach. */
+  lost: readonly number[];
 }
 
 /** Changes must not run at the same time; searches may run while one waits. */
@@ -91,6 +95,9 @@ export class CaptionIndex {
   private currentQuality: SearchQuality;
   /** Points added and deleted since HNSW was last compared with the exact answer. */
   private numChanges = 0;
+  /** Labels that HNSW does not reach, of those below {@link numChecked}: compared one by one in every search. */
+  private readonly lost: Set<number>;
+  private numChecked: number;
 
   constructor(
     readonly dimension: number,
@@ -104,6 +111,8 @@ export class CaptionIndex {
     };
     this.graph = parts?.graph ?? this.createGraph(engine, MIN_CAPACITY);
     this.points = new PointItems(parts?.labels);
+    this.lost = new Set(parts?.lost);
+    this.numChecked = this.points.numLabels;
   }
 
   get engine(): Engine {
@@ -159,6 +168,7 @@ export class CaptionIndex {
       const emptied = this.points.remove(itemId);
       if (emptied !== null) {
         this.graph.markDelete(emptied);
+        this.lost.delete(emptied);
         this.numChanges++;
       }
     }
@@ -191,9 +201,10 @@ export class CaptionIndex {
       wantedPoints,
       mayBeFound,
     );
+    const missed = [...this.lost].filter(label => mayBeFound(label) && !neighbors.includes(label));
     const found = this.itemsOf(
-      neighbors,
-      distances.map(distance => 1 - distance),
+      [...neighbors, ...missed],
+      [...distances.map(distance => 1 - distance), ...missed.map(n => this.cosineTo(vector, n))],
       isAllowed,
     );
     if (found.length < wanted && neighbors.length < wantedPoints) {
@@ -204,7 +215,8 @@ export class CaptionIndex {
 
   /**
    * Compares what HNSW finds with the exact answer, if that was not done since a tenth of the points changed. Where HNSW
-   * finds too little, it looks at more candidates; where that is not enough, the index searches exactly from now on.
+   * finds too little, it looks at more candidates; where that is not enough, the index searches exactly from now on. Points
+   * that HNSW does not reach are noted, of new points each time.
    *
    * @param minRecall Recall@10 that is enough; default {@link MIN_RECALL}.
    */
@@ -212,7 +224,11 @@ export class CaptionIndex {
     const isKnown =
       this.currentQuality.hnswRecallAt10 !== null &&
       this.numChanges <= CHECK_AFTER * this.numPoints;
-    if (this.engine === "exact" || isKnown || this.numPoints === 0) {
+    if (this.engine === "exact" || this.numPoints === 0) {
+      return;
+    }
+    if (isKnown) {
+      await this.noteLost(signal);
       return;
     }
     const sample = await sampleExactly(this.graph, this.points.liveLabels(), signal);
@@ -222,15 +238,33 @@ export class CaptionIndex {
       this.currentQuality = { engine: "hnsw", efSearch, hnswRecallAt10 };
       if (hnswRecallAt10 >= minRecall) {
         this.numChanges = 0;
+        this.numChecked = 0;
+        this.lost.clear();
+        await this.noteLost(signal);
         return;
       }
     }
     await this.rebuildGraph("exact");
   }
 
+  /** Looks for points that HNSW does not reach among those that were not looked at yet. */
+  private async noteLost(signal?: AbortSignal): Promise<void> {
+    const { efSearch } = this.currentQuality;
+    const { numLabels } = this.points;
+    const labels = this.points.liveLabels().filter(label => label >= this.numChecked);
+    for (const label of await lostLabels(this.graph, labels, efSearch, signal)) {
+      this.lost.add(label);
+    }
+    this.numChecked = numLabels;
+    if (this.lost.size > Math.max(1, MAX_LOST * this.numPoints)) {
+      await this.rebuildGraph("exact");
+    }
+  }
+
   /** What is to be stored. */
   parts(): IndexParts {
-    return { graph: this.graph, labels: this.points.labels(), quality: this.currentQuality };
+    const { currentQuality: quality, graph, lost, points } = this;
+    return { graph, labels: points.labels(), quality, lost: [...lost] };
   }
 
   /** The point that is equal to this one; null if HNSW meets none. Exact search needs no such point. */
@@ -273,15 +307,17 @@ export class CaptionIndex {
     isAllowed: (itemId: string) => boolean,
   ): SimilarItem[] {
     const labels = this.points.liveLabels().filter(label => this.points.some(label, isAllowed));
-    const similarities = labels.map(label =>
-      cosine(vector, Float32Array.from(this.graph.getPoint(label))),
-    );
+    const similarities = labels.map(label => this.cosineTo(vector, label));
     const best = topK(similarities, k);
     return this.itemsOf(
       best.map(n => labels[n]),
       best.map(n => similarities[n]),
       isAllowed,
     ).slice(0, k);
+  }
+
+  private cosineTo(vector: Float32Array, label: number): number {
+    return cosine(vector, Float32Array.from(this.graph.getPoint(label)));
   }
 
   private createGraph(engine: Engine, capacity: number): NearestGraph {
@@ -312,5 +348,7 @@ export class CaptionIndex {
     this.graph = graph;
     this.points = new PointItems(kept.map(label => labels[label]));
     this.currentQuality = { ...this.currentQuality, engine };
+    this.lost.clear();
+    this.numChecked = 0;
   }
 }

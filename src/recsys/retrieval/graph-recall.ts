@@ -2,7 +2,7 @@
  * @file How much of the exact answer a graph finds: recall@10 on a seeded sample of its own points.
  *
  * HNSW promises nothing: on data without clusters, or with many nearly equal points, it can miss most neighbours. So the
- * index is compared with the exact answer when it is built.
+ * index is compared with the exact answer when it is built, and points that cannot be reached are searched beside the graph.
  */
 import { dot } from "../../ml/nn/cosine.js";
 import { Random } from "../../ml/nn/random.js";
@@ -58,6 +58,27 @@ export function recallOf(graph: NearestGraph, { queries, lowest, k }: RecallSamp
     numFound += distances.filter(distance => 1 - distance >= lowest[q] - TIE).length;
   });
   return numFound / (queries.length * k);
+}
+
+/**
+ * The points that a search for them does not find: no edge that is left leads to them. HNSW has a few where hundreds of points
+ * are nearly equal.
+ */
+export async function lostLabels(
+  graph: NearestGraph,
+  labels: readonly number[],
+  efSearch: number,
+  signal?: AbortSignal,
+): Promise<number[]> {
+  const lost: number[] = [];
+  await inSlices(labels, signal, label => {
+    graph.setEf(efSearch); // each time: searches may run between the slices
+    const { distances } = graph.searchKnn(graph.getPoint(label), 1, () => true);
+    if (!(distances[0] < TIE)) {
+      lost.push(label);
+    }
+  });
+  return lost;
 }
 
 /** Puts a value into a falling list of fixed length, if it belongs there. */

@@ -249,6 +249,58 @@ describe("checkRecall()", () => {
   });
 });
 
+(defaultEngine === "hnsw" ? describe : describe.skip)("points that HNSW cannot reach", () => {
+  /** Hundreds of nearly equal points, too far from each other to be one, and others. */
+  async function crowded() {
+    const width = 128;
+    const random = new Random(3);
+    const common = random.normals(width);
+    const crowd = Array.from({ length: 1_600 }, (_, n) => ({
+      itemId: `mug ${n}`,
+      sourceHash: "",
+      vector: common.map(value => value + 0.002 * random.normal()),
+    }));
+    const centres = Array.from({ length: 20 }, () => random.normals(width));
+    const others = Array.from({ length: 295 }, (_, n) => ({
+      itemId: `other ${n}`,
+      sourceHash: "",
+      vector: centres[n % 20].map(value => value + 0.3 * random.normal()),
+    }));
+    const index = new CaptionIndex(width);
+    await index.add([...crowd.slice(0, 800), ...others, ...crowd.slice(800)]);
+    return { index, items: [...crowd, ...others], width };
+  }
+
+  const missedBy = (index: CaptionIndex, items: readonly IndexedItem[]) =>
+    items.filter(({ itemId, vector }) => index.search(vector, 1)[0].itemId !== itemId);
+
+  it("are found once the index was checked, also in a stored one", async () => {
+    const { index, items, width } = await crowded();
+    expect(missedBy(index, items).length).toBeGreaterThan(0);
+    await index.checkRecall();
+    expect(index.engine).toBe("hnsw");
+    expect(missedBy(index, items)).toEqual([]);
+
+    const folder = await mkdtemp(join(tmpdir(), "vitrine-index-"));
+    await saveCaptionIndex(folder, index, { encoder: "e@1", mark: "m" });
+    const loaded = await loadCaptionIndex(folder, { encoder: "e@1", dimension: width });
+    await rm(folder, { recursive: true });
+    expect(missedBy(loaded.index, items)).toEqual([]);
+  });
+
+  it("are never given when they are removed", async () => {
+    const { index, items } = await crowded();
+    const missed = missedBy(index, items);
+    await index.checkRecall();
+    index.remove(missed.map(({ itemId }) => itemId));
+    for (const { itemId, vector } of missed) {
+      const found = index.search(vector, 20).map(item => item.itemId);
+      expect(found).toHaveLength(20);
+      expect(found).not.toContain(itemId);
+    }
+  });
+});
+
 describe("the index on disk", () => {
   const encoder = "mini/clip@1";
   let folder: string;
