@@ -85,11 +85,6 @@ async function importCatalogue(
   }
   // A completed import of the same files is to read their images again.
   await runImport(context, source, { json, restart: restart ?? refetchImages });
-  if (!json) {
-    describeWarnings(source.warnings).forEach(line => {
-      console.log(line);
-    });
-  }
 }
 
 function describeWarnings(warnings: readonly TallyLine[]): string[] {
@@ -126,7 +121,13 @@ async function runImport(
       },
     });
     progress.stop();
-    console.log(json ? JSON.stringify(result) : describe(result));
+    const { reading = [], warnings = [] } = source instanceof CatalogueSource ? source : {};
+    if (json) {
+      console.log(JSON.stringify({ ...result, reading, warnings }));
+    } else {
+      const told = reading.map(line => `  read ${line}`);
+      console.log([describe(result), ...told, ...describeWarnings(warnings)].join("\n"));
+    }
   } finally {
     progress.stop();
     await close();

@@ -131,7 +131,11 @@ registerEnumType(ImportSource, {
   valuesConfig: {
     STICKERS: { description: "The bundled sticker demo, with simulated shoppers; no folder." },
     MOVIELENS: { description: "A folder with MovieLens's ratings.csv and movies.csv." },
-    CATALOGUE: { description: "A folder with items and interactions as CSV or JSONL." },
+    CATALOGUE: {
+      description:
+        "A folder with `items.csv` and `interactions.csv` (or .tsv, .jsonl, .json, .xml, .parquet, each also with .gz), and " +
+        "perhaps images in `images`.",
+    },
   },
 });
 

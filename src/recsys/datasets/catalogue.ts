@@ -16,7 +16,7 @@ import { layouts } from "./layouts.js";
 import { fieldRows, type FieldRow, productRows } from "./product-rows.js";
 import type { RemoteImageOptions } from "./remote-image.js";
 import { contentVersion, folderExists, folderVersion } from "./source-files.js";
-import { openTable, type SourceTable, type TableOptions } from "./source-table.js";
+import { describeTable, openTable, type SourceTable, type TableOptions } from "./source-table.js";
 import { Tally, type TallyLine } from "./tally.js";
 
 export interface CatalogueOptions extends TableOptions {
@@ -57,6 +57,7 @@ export class CatalogueSource implements ImportSource {
   readonly kind = "catalogue";
   readonly location: string;
   private readonly tally = new Tally();
+  private opened: readonly SourceTable[] = [];
 
   /** @throws AppError `INVALID_ARGUMENT` */
   constructor(private readonly options: CatalogueOptions) {
@@ -71,6 +72,11 @@ export class CatalogueSource implements ImportSource {
     }
     const paths = [items, interactions, images];
     this.location = paths.map(path => (path === undefined ? "" : resolve(path))).join("\n");
+  }
+
+  /** How each file that was opened is read: `items.csv (CSV, Shopify product CSV, utf-8, separated by ',')`. */
+  get reading(): string[] {
+    return this.opened.map(table => `${table.file} (${describeTable(table)})`);
   }
 
   /** What was not taken as it stands by the import until now, though its row was. */
@@ -106,6 +112,7 @@ export class CatalogueSource implements ImportSource {
         opened[kind] = { table, map: new FieldMap(table, kind, this.options) };
       }
     }
+    this.opened = Object.values(opened).map(({ table }) => table);
     return opened;
   }
 

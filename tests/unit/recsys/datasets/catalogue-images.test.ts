@@ -1,4 +1,6 @@
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import sharp from "sharp";
@@ -110,6 +112,27 @@ describe("CatalogueImages", () => {
       code: "FILE_NOT_FOUND",
     });
   });
+});
+
+it("takes the second of two addresses where the first has no image", async () => {
+  const bytes = await picture(3);
+  const server = createServer(({ url }, response) => {
+    response.statusCode = url === "/b.png" ? 200 : 404;
+    response.setHeader("content-type", "binary/octet-stream").end(bytes);
+  });
+  await new Promise<void>(listening => server.listen(0, "127.0.0.1", listening));
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const images = await CatalogueImages.open(folder, folder, { allowPrivate: true });
+  const context = { blobs: new BlobStore(home), signal: new AbortController().signal };
+  const both = [`${origin}/a.png`, `${origin}/b.png`];
+  const candidates = images.candidates({ itemId: "x", images: both });
+  expect(await images.store("x", candidates, context)).toMatchObject({ source: both[1] });
+  await expect(images.store("x", both.slice(0, 1), context)).rejects.toMatchObject({
+    code: "FETCH_FAILED",
+    details: { reason: "HTTP 404" },
+  });
+  server.closeAllConnections();
+  server.close();
 });
 
 it("a link that leads nowhere, a circle of links and a NUL stop no import", async () => {
