@@ -47,6 +47,15 @@ export type PrismaTransaction = Parameters<
   Extract<Parameters<PrismaClient["$transaction"]>[0], (...args: never[]) => unknown>
 >[0];
 
+/**
+ * Prisma's adapter sends and reads times without their zone, so every connection must be in UTC, whatever the database or
+ * the role says. A statement, because poolers refuse `options` at the start of a connection; PgBouncer keeps both settings
+ * of a client when it changes its server.
+ */
+async function setSession(client: pg.ClientBase): Promise<void> {
+  await client.query("SET timezone = 'UTC'; SET datestyle = 'ISO, YMD'");
+}
+
 /** The major version of the Postgres that PGlite is. */
 const EMBEDDED_MAJOR = "18";
 
@@ -126,7 +135,11 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     if (databaseUrl === null) {
       pool = await openEmbedded(options, undo);
     } else {
-      pool = new pg.Pool({ connectionString: databaseUrl, max: maxConnections });
+      pool = new pg.Pool({
+        connectionString: databaseUrl,
+        max: maxConnections,
+        onConnect: setSession, // eslint-disable-line @typescript-eslint/no-misused-promises -- pg waits for it
+      });
     }
     pool.on("error", () => undefined); // an idle connection that broke; the next query reports it
     undo.push(() => pool.end());

@@ -22,6 +22,9 @@ export function emptyTemplate(): Blob {
   return new Blob([readFileSync(process.env.VITRINE_TEST_TEMPLATE!)]);
 }
 
+/** Not UTC, as many a shop's database: a time that is read or written in the session's zone is off by hours. */
+export const testTimeZone = "America/New_York";
+
 async function run(sql: string): Promise<void> {
   const client = new pg.Client({
     connectionString: testDatabaseUrl,
@@ -74,7 +77,11 @@ export function describeOnEveryDatabase(
     const databaseName = `vitrine_test_${randomUUID().replaceAll("-", "")}`;
     const url = new URL(testDatabaseUrl);
     url.pathname = `/${databaseName}`;
-    beforeAll(() => run(`CREATE DATABASE ${databaseName}`));
+    beforeAll(async () => {
+      await run(`CREATE DATABASE ${databaseName}`);
+      await run(`ALTER DATABASE ${databaseName} SET timezone = '${testTimeZone}'`);
+      await run(`ALTER DATABASE ${databaseName} SET datestyle = 'German'`);
+    });
     afterAll(async () => {
       await Promise.all(opened.map(database => database.close()));
       await run(`DROP DATABASE IF EXISTS ${databaseName} WITH (FORCE)`);

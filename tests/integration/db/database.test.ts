@@ -5,6 +5,8 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openDatabase } from "../../../src/db/database.js";
+import { InteractionsRepository } from "../../../src/db/interactions.repository.js";
+import { JobsRepository } from "../../../src/db/jobs.repository.js";
 import { describeOnEveryDatabase, emptyTemplate } from "../../helpers/databases.js";
 
 describeOnEveryDatabase("openDatabase()", open => {
@@ -30,6 +32,36 @@ describeOnEveryDatabase("openDatabase()", open => {
       [{ n: 2 }],
       0,
     ]);
+  });
+
+  it("writes and reads one time as the same, by Prisma and by SQL, whatever the zone of the database", async () => {
+    const { pool, prisma } = await open();
+    const occurredAt = new Date("2024-03-01T17:00:00.000Z");
+    await prisma.user.create({ data: { id: "in-time" } });
+    await prisma.item.create({ data: { id: "in-time", title: "clock" } });
+    const ofUser = { userId: "in-time", itemId: "in-time", weight: 1 };
+    await prisma.interaction.create({ data: { ...ofUser, kind: "VIEW", occurredAt } });
+    await new InteractionsRepository(prisma).insertMany([{ ...ofUser, kind: "CLICK", occurredAt }]);
+    await pool.query(
+      "INSERT INTO interactions (user_id, item_id, kind, weight, occurred_at) VALUES ($1, $1, 'LIKE', 1, $2)",
+      ["in-time", occurredAt],
+    );
+    const bySql = await pool.query<{ at: Date; epoch: string }>(
+      "SELECT occurred_at AS at, extract(epoch FROM occurred_at) AS epoch FROM interactions WHERE user_id = 'in-time'",
+    );
+    expect(bySql.rows.map(row => row.at)).toEqual([occurredAt, occurredAt, occurredAt]);
+    expect(bySql.rows.map(row => Number(row.epoch) * 1000)).toEqual(Array(3).fill(+occurredAt));
+    const byPrisma = await prisma.interaction.findMany({ where: { userId: "in-time" } });
+    expect(byPrisma.map(row => row.occurredAt)).toEqual([occurredAt, occurredAt, occurredAt]);
+    const where = { occurredAt: { gte: occurredAt, lte: occurredAt } };
+    expect(await prisma.interaction.count({ where })).toBe(3);
+  });
+
+  it("gives a job one time of creation", async () => {
+    const { pool, prisma } = await open();
+    const { job } = await new JobsRepository(pool).create({ kind: "INDEX", payload: {} });
+    const byPrisma = await prisma.job.findUniqueOrThrow({ where: { id: job.id } });
+    expect(byPrisma.createdAt).toEqual(job.createdAt);
   });
 
   it("rolls a failed transaction back whole", async () => {
