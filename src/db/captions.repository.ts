@@ -90,6 +90,7 @@ export class CaptionsRepository {
        FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])
          AS given (item_id, text, source, blob_hash, compared_with)
        JOIN items ON items.id = given.item_id
+       ORDER BY items.id COLLATE "C"
        ON CONFLICT (item_id) DO UPDATE SET
          text = excluded.text, source = excluded.source, model = excluded.model, blob_hash = excluded.blob_hash,
          compared_with = excluded.compared_with, created_at = now()

@@ -76,6 +76,7 @@ export class EmbeddingsRepository {
        SELECT items.id, $1::embedding_kind, $2, length(given.vector) / 4, given.vector, given.source_hash
        FROM unnest($3::text[], $4::bytea[], $5::text[]) AS given (item_id, vector, source_hash)
        JOIN items ON items.id = given.item_id
+       ORDER BY items.id COLLATE "C"
        ON CONFLICT (item_id, kind) DO UPDATE SET
          encoder = excluded.encoder, dimension = excluded.dimension, vector = excluded.vector,
          source_hash = excluded.source_hash, created_at = now()`,

@@ -1,6 +1,7 @@
 /** @file Deletes items and users with all that belongs to them, and says which files nobody refers to any more. */
 import type { PrismaTransaction } from "./database.js";
 import type { PrismaClient } from "./generated/client.js";
+import { retryConflicts } from "./retry.js";
 
 export interface Erased {
   /** Those of the ids that were there. */
@@ -24,27 +25,36 @@ export class ErasureRepository {
 
   /** Deletes items, their catalogue images, captions, embeddings, interactions, personalised images and jobs. */
   deleteItems(ids: readonly string[]): Promise<Erased> {
-    return this.prisma.$transaction(transaction =>
-      erase(transaction, { table: "items", column: "item_id" }, ids),
+    return retryConflicts(() =>
+      this.prisma.$transaction(transaction =>
+        erase(transaction, { table: "items", column: "item_id" }, ids),
+      ),
     );
   }
 
   /** Deletes a user, their interactions, personalised images and jobs. */
   deleteUser(id: string): Promise<Erased> {
-    return this.prisma.$transaction(transaction =>
-      erase(transaction, { table: "users", column: "user_id" }, [id]),
+    return retryConflicts(() =>
+      this.prisma.$transaction(transaction =>
+        erase(transaction, { table: "users", column: "user_id" }, [id]),
+      ),
     );
   }
 
   /** Takes the catalogue images from items. @returns the content hashes that they named. */
   async deleteItemImages(itemIds: readonly string[]): Promise<string[]> {
-    return this.prisma.$transaction(async transaction => {
-      const rows = await transaction.$queryRaw<{ hash: string }[]>`
-        DELETE FROM item_images WHERE item_id = ANY(${itemIds}::text[]) RETURNING blob_hash AS hash`;
-      const hashes = rows.map(({ hash }) => hash);
-      await deleteUnusedBlobs(transaction, hashes);
-      return hashes;
-    });
+    return retryConflicts(() =>
+      this.prisma.$transaction(async transaction => {
+        const rows = await transaction.$queryRaw<{ hash: string }[]>`
+          DELETE FROM item_images WHERE item_id IN (
+            SELECT item_id FROM item_images WHERE item_id = ANY(${itemIds}::text[])
+            ORDER BY item_id COLLATE "C" FOR UPDATE
+          ) RETURNING blob_hash AS hash`;
+        const hashes = rows.map(({ hash }) => hash);
+        await deleteUnusedBlobs(transaction, hashes);
+        return hashes;
+      }),
+    );
   }
 
   /** Those of `hashes` that no row names, so that their files can go. */
@@ -62,6 +72,11 @@ async function erase(
   { table, column }: Owner,
   ids: readonly string[],
 ): Promise<Erased> {
+  // Locked in one order, so that two erasures never wait for each other.
+  await transaction.$queryRawUnsafe(
+    `SELECT id FROM ${table} WHERE id = ANY($1::text[]) ORDER BY id COLLATE "C" FOR UPDATE`,
+    ids,
+  );
   const named = await transaction.$queryRawUnsafe<{ hash: string | null }[]>(
     `SELECT blob_hash AS hash FROM personalized_images WHERE ${column} = ANY($1::text[])
      UNION SELECT preview_hash FROM jobs WHERE ${column} = ANY($1::text[])
@@ -100,7 +115,10 @@ async function erase(
 
 async function deleteUnusedBlobs(transaction: PrismaTransaction, hashes: readonly string[]) {
   await transaction.$executeRaw`
-    DELETE FROM blobs WHERE hash = ANY(${hashes}::text[])
-      AND NOT EXISTS (SELECT FROM item_images WHERE item_images.blob_hash = blobs.hash)
-      AND NOT EXISTS (SELECT FROM personalized_images WHERE personalized_images.blob_hash = blobs.hash)`;
+    DELETE FROM blobs WHERE hash IN (
+      SELECT hash FROM blobs WHERE hash = ANY(${hashes}::text[])
+        AND NOT EXISTS (SELECT FROM item_images WHERE item_images.blob_hash = blobs.hash)
+        AND NOT EXISTS (SELECT FROM personalized_images WHERE personalized_images.blob_hash = blobs.hash)
+      ORDER BY hash COLLATE "C" FOR UPDATE
+    )`;
 }

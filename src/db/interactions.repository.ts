@@ -56,7 +56,7 @@ export class InteractionsRepository {
       )
       INSERT INTO interactions (id, user_id, item_id, kind, weight, occurred_at)
       SELECT id, user_id, item_id, kind, weight, occurred_at FROM numbered
-      ORDER BY user_id, item_id, kind, occurred_at
+      ORDER BY user_id COLLATE "C", item_id COLLATE "C", kind, occurred_at
       ON CONFLICT (user_id, item_id, kind, occurred_at) DO UPDATE SET weight = excluded.weight
       WHERE interactions.weight <> excluded.weight`;
   }

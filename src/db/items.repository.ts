@@ -96,6 +96,7 @@ export class ItemsRepository {
         ${given.id}::text[], ${given.title}::text[], ${given.description}::text[], ${given.category}::text[],
         ${given.keywords}::text[], ${given.isAvailable}::boolean[], ${given.attribution}::text[]
       ) AS given (id, title, description, category, keywords, is_available, attribution)
+      ORDER BY id COLLATE "C"
       ON CONFLICT (id) DO NOTHING`;
   }
 
@@ -142,6 +143,7 @@ export class ItemsRepository {
     return this.prisma.$executeRaw`
       INSERT INTO captions (item_id, text, source)
       SELECT item_id, text, 'IMPORTED' FROM unnest(${itemIds}::text[], ${texts}::text[]) AS given (item_id, text)
+      ORDER BY item_id COLLATE "C"
       ON CONFLICT (item_id) DO UPDATE SET
         text = excluded.text, source = excluded.source, model = NULL, blob_hash = NULL, created_at = now()
       WHERE (captions.text, captions.source) IS DISTINCT FROM (excluded.text, excluded.source)`;
@@ -151,7 +153,10 @@ export class ItemsRepository {
   private async deleteImportedCaptions(itemIds: readonly string[]): Promise<void> {
     if (itemIds.length > 0) {
       await this.prisma.$executeRaw`
-        DELETE FROM captions WHERE item_id = ANY(${itemIds}::text[]) AND source = 'IMPORTED'`;
+        DELETE FROM captions WHERE item_id IN (
+          SELECT item_id FROM captions WHERE item_id = ANY(${itemIds}::text[]) AND source = 'IMPORTED'
+          ORDER BY item_id COLLATE "C" FOR UPDATE
+        )`;
     }
   }
 
@@ -199,7 +204,8 @@ export class ItemsRepository {
         ${blobs.map(blob => blob.sizeBytes)}::int[],
         ${blobs.map(blob => blob.widthPixels)}::int[],
         ${blobs.map(blob => blob.heightPixels)}::int[]
-      )
+      ) AS given (hash, media_type, size_bytes, width_pixels, height_pixels)
+      ORDER BY hash COLLATE "C"
       ON CONFLICT (hash) DO NOTHING`;
     const rows = lastOfEach(images, ({ itemId }) => itemId);
     return this.prisma.$executeRaw`
@@ -209,7 +215,8 @@ export class ItemsRepository {
         ${rows.map(row => row.blob.hash)}::text[],
         ${rows.map(row => row.source)}::text[],
         ${rows.map(row => row.sourceVersion ?? null)}::text[]
-      )
+      ) AS given (item_id, blob_hash, source, source_version)
+      ORDER BY item_id COLLATE "C"
       ON CONFLICT (item_id) DO UPDATE SET
         blob_hash = excluded.blob_hash, source = excluded.source, source_version = excluded.source_version,
         created_at = now()

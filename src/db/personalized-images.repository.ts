@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import type { Pool } from "pg";
 import { Prisma, type PrismaClient } from "./generated/client.js";
+import { retryConflicts } from "./retry.js";
 import type { BlobRow, ImageRefusalRow, PersonalizedImageRow, RankChangeRow } from "./rows.js";
 
 export type NewPersonalizedImage = Omit<PersonalizedImageRow, "id" | "createdAt" | "provenance"> & {
@@ -58,16 +59,18 @@ export class PersonalizedImagesRepository {
     rankChange: NewRankChange | null,
   ): Promise<PersonalizedImageRow> {
     try {
-      return await this.prisma.$transaction(async tx => {
-        await tx.blob.upsert({ where: { hash: blob.hash }, create: blob, update: {} });
-        const row = await tx.personalizedImage.create({ data: { id: randomUUID(), ...image } });
-        if (rankChange) {
-          await tx.rankChange.create({
-            data: { id: randomUUID(), personalizedImageId: row.id, ...rankChange },
-          });
-        }
-        return row;
-      });
+      return await retryConflicts(() =>
+        this.prisma.$transaction(async tx => {
+          await tx.blob.upsert({ where: { hash: blob.hash }, create: blob, update: {} });
+          const row = await tx.personalizedImage.create({ data: { id: randomUUID(), ...image } });
+          if (rankChange) {
+            await tx.rankChange.create({
+              data: { id: randomUUID(), personalizedImageId: row.id, ...rankChange },
+            });
+          }
+          return row;
+        }),
+      );
     } catch (error) {
       const isTaken =
         error instanceof Prisma.PrismaClientKnownRequestError && error.code === "P2002";

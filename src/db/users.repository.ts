@@ -17,7 +17,8 @@ export class UsersRepository {
     const simulated = users.map(({ isSimulated = false }) => isSimulated);
     return this.prisma.$executeRaw`
       INSERT INTO users (id, is_simulated)
-      SELECT * FROM unnest(${ids}::text[], ${simulated}::boolean[])
+      SELECT * FROM unnest(${ids}::text[], ${simulated}::boolean[]) AS given (id, is_simulated)
+      ORDER BY id COLLATE "C"
       ON CONFLICT (id) DO NOTHING`;
   }
 

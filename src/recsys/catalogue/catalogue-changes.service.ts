@@ -14,6 +14,7 @@ import {
   type NewItem,
   type NewItemImage,
 } from "../../db/items.repository.js";
+import { retryConflicts } from "../../db/retry.js";
 import type { JobRow } from "../../db/rows.js";
 import { AppError, type ErrorCode } from "../../errors/app-error.js";
 import {
@@ -136,8 +137,10 @@ export class CatalogueChangesService {
       }
       return isUsable;
     });
-    const numItems = await this.deps.prisma.$transaction(transaction =>
-      new ItemsRepository(transaction).upsertMany(changes.map(({ item }) => item)),
+    const numItems = await retryConflicts(() =>
+      this.deps.prisma.$transaction(transaction =>
+        new ItemsRepository(transaction).upsertMany(changes.map(({ item }) => item)),
+      ),
     );
     const { numImages, failed } = await this.changeImages(changes, signal);
     const changed = numItems + numImages;
@@ -211,8 +214,10 @@ export class CatalogueChangesService {
           }),
         ),
     );
-    const numSet = await prisma.$transaction(transaction =>
-      new ItemsRepository(transaction).setImages(fetched.flat()),
+    const numSet = await retryConflicts(() =>
+      prisma.$transaction(transaction =>
+        new ItemsRepository(transaction).setImages(fetched.flat()),
+      ),
     );
     return {
       numImages: removed.length + numSet,

@@ -16,6 +16,7 @@ import {
   ImportRunsRepository,
   type PartCounts,
 } from "../../db/import-runs.repository.js";
+import { retryConflicts } from "../../db/retry.js";
 import { AppError } from "../../errors/app-error.js";
 import { batches, behind } from "./import-batches.js";
 import {
@@ -225,6 +226,15 @@ export class CatalogueImportService {
 
   /** Commits a batch and the cursor behind it. @returns the run as it is then. */
   private store(
+    run: ImportRun,
+    reading: Reading,
+    outcomes: readonly Outcome[],
+  ): Promise<ImportRun> {
+    // Only what the part stores can meet other transactions, and nothing outside the database is done before it.
+    return retryConflicts(() => this.storeOnce(run, reading, outcomes));
+  }
+
+  private storeOnce(
     run: ImportRun,
     reading: Reading,
     outcomes: readonly Outcome[],

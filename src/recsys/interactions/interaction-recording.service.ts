@@ -1,5 +1,6 @@
 /** @file Takes in what shoppers do, in bulk, as often as the shop sends it. */
 import type { InteractionFilter, NewInteraction } from "../../db/interactions.repository.js";
+import { retryConflicts } from "../../db/retry.js";
 import { AppError, type ErrorCode } from "../../errors/app-error.js";
 import { parseTime, parseWeight, ValueFault } from "./interaction-values.js";
 
@@ -65,8 +66,9 @@ export class InteractionRecordingService {
       return { accepted: 0, duplicates: 0, rejected };
     }
     const userIds = [...new Set(good.map(({ userId }) => userId))];
-    await users.upsertMany(userIds.map(id => ({ id, isSimulated: false })));
-    const accepted = await interactions.insertMany(good);
+    const newUsers = userIds.map(id => ({ id, isSimulated: false }));
+    await retryConflicts(() => users.upsertMany(newUsers));
+    const accepted = await retryConflicts(() => interactions.insertMany(good));
     if (accepted > 0) {
       this.deps.onChanged?.(userIds);
     }
