@@ -151,25 +151,27 @@ export function opinionsSql(
   rules: FeedbackRules,
   { asOf = "now()", where = "true" }: { where?: string; asOf?: string } = {},
 ): string {
-  const strength = strengthSql(rules);
   const isVerdict = `kind IN (${verdictKinds.map(kind => `'${kind}'`).join(", ")})`;
-  const verdict = (value: string) =>
-    `(array_agg(${value} ORDER BY occurred_at DESC, id DESC) FILTER (WHERE ${isVerdict}))[1]`;
-  const aged = rules.halfLifeDays === null ? "strength" : agedSql(rules.halfLifeDays, asOf);
-  return `SELECT user_id, item_id,
-      coalesce(${verdict("strength > 0")}, bool_or(strength > 0)) AS is_choice,
-      coalesce(${verdict("strength = 0")}, false) AS is_disliked,
-      max(occurred_at) FILTER (WHERE ${isVerdict} OR strength > 0) AS occurred_at,
-      GREATEST(max(${aged}) FILTER (WHERE NOT ${isVerdict}), ${verdict(aged)}) AS strength
-    FROM (SELECT user_id, item_id, id, kind, occurred_at, ${strength} AS strength
-      FROM interactions WHERE ${where}) AS feedback
-    GROUP BY user_id, item_id`;
+  const aged =
+    rules.halfLifeDays === null ? "strength" : `strength * ${agedSql(rules.halfLifeDays, asOf)}`;
+  // The latest verdict is the greatest array. OFFSET 0: else the strength would be computed wherever it is read.
+  return `SELECT user_id, item_id, occurred_at,
+      coalesce(verdict[3] > 0, other_strength > 0, false) AS is_choice,
+      coalesce(verdict[3] = 0, false) AS is_disliked,
+      GREATEST(other_strength, verdict[4]) AS strength
+    FROM (SELECT user_id, item_id,
+        max(ARRAY[date_part('epoch', occurred_at), id::float8, strength, ${aged}]) FILTER (WHERE is_verdict) AS verdict,
+        max(${aged}) FILTER (WHERE NOT is_verdict) AS other_strength,
+        max(occurred_at) FILTER (WHERE is_verdict OR strength > 0) AS occurred_at
+      FROM (SELECT user_id, item_id, id, ${isVerdict} AS is_verdict, occurred_at, ${strengthSql(rules)} AS strength
+        FROM interactions WHERE ${where} OFFSET 0) AS feedback
+      GROUP BY user_id, item_id) AS tallies`;
 }
 
-/** What is left of `strength`. */
+/** The share of its strength that an interaction has left. */
 function agedSql(halfLifeDays: number, asOf: string): string {
-  const seconds = `GREATEST(0, extract(epoch FROM ${asOf} - occurred_at))::float8`;
-  return `strength * power(2::float8, -LEAST(${seconds} / ${halfLifeDays * 86_400}, ${MAX_HALF_LIVES}))`;
+  const seconds = `GREATEST(0, date_part('epoch', ${asOf} - occurred_at))`;
+  return `power(2::float8, -LEAST(${seconds} / ${halfLifeDays * 86_400}, ${MAX_HALF_LIVES}))`;
 }
 
 /** {@link strengthOf} of a row of `interactions`. The rules' numbers are written out: they are the same for a whole process. */
@@ -179,6 +181,6 @@ function strengthSql({ kindWeights, likedFrom }: FeedbackRules): string {
   const weights = Object.entries(kindWeights).map(
     ([kind, weight]) => `WHEN '${kind}' THEN ${weight}::float8`,
   );
-  return `CASE WHEN kind = 'RATING' AND weight < ${likedFrom}::real THEN 0
+  return `CASE WHEN kind = 'RATING' AND weight < ${likedFrom}::real THEN 0::float8
     ELSE CASE kind ${weights.join(" ")} END * CASE WHEN ${value} <= 1 THEN ${value} ELSE 1 + ln(${value}) END END`;
 }

@@ -33,8 +33,9 @@ export class RankingQueries {
    * less disliked comes first, then the smaller id.
    */
   async findPopularItems(): Promise<{ itemId: string; strength: number }[]> {
+    // In single precision, in which the same numbers have the same sum in any order.
     const { rows } = await this.pool.query<{ itemId: string; strength: number }>(
-      `SELECT item_id AS "itemId", sum(strength::numeric) FILTER (WHERE is_choice)::float8 AS strength
+      `SELECT item_id AS "itemId", sum(strength) FILTER (WHERE is_choice)::real AS strength
        FROM (${opinionsSql(this.rules)}) AS opinions
        GROUP BY item_id HAVING bool_or(is_choice)
        ORDER BY 2 DESC, count(*) FILTER (WHERE is_disliked), item_id COLLATE "C"`,
