@@ -6,6 +6,7 @@ import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
+import { cosine } from "../dist/ml/nn/cosine.js";
 import { Random } from "../dist/ml/nn/random.js";
 import { topK } from "../dist/ml/nn/top-k.js";
 import { CaptionIndex } from "../dist/recsys/retrieval/caption-index.js";
@@ -13,7 +14,7 @@ import {
   loadCaptionIndex,
   saveCaptionIndex,
 } from "../dist/recsys/retrieval/caption-index-files.js";
-import { correlate, cosine } from "../dist/recsys/retrieval/correlation-unit.js";
+import { correlate } from "../dist/recsys/retrieval/correlation-unit.js";
 
 const NUM_QUERIES = 200;
 const K = 10;

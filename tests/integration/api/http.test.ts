@@ -1,11 +1,11 @@
 /** @file The API as clients reach it: over HTTP and websockets. */
 import { once } from "node:events";
-import { rm } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { afterAll, beforeAll, expect, it } from "@jest/globals";
 import { type Client, createClient } from "graphql-ws";
 import sharp from "sharp";
 import { WebSocket } from "undici";
-import { resizeForServing } from "../../../src/db/image-codec.js";
+import { inspectImage, resizeForServing } from "../../../src/db/image-codec.js";
 import { createContextFactory } from "../../../src/plugin/context.js";
 import { createSchema } from "../../../src/plugin/create-schema.js";
 import { logFault } from "../../../src/plugin/format-error.js";
@@ -194,6 +194,29 @@ describeOnEveryDatabase("the server", open => {
       expect(await response.json()).toMatchObject({
         errors: [{ extensions: { code: "IMAGE_NOT_FOUND" } }],
       });
+    },
+  );
+
+  it.each([
+    ["webp", 16_383],
+    ["avif", 16_384],
+    ["jpeg", 20_000],
+  ])(
+    "serves an accepted image that is too long for %s within what that allows",
+    async (format, width) => {
+      const file = await readFile("tests/fixtures/inputs/bugs/wide-20000x50.png");
+      const { bytes, ...image } = await inspectImage(file);
+      const hash = await api.blobs.put(bytes);
+      await api.db.prisma.blob.upsert({
+        where: { hash },
+        create: { hash, sizeBytes: bytes.length, ...image },
+        update: {},
+      });
+      const response = await fetch(`${server.url}/images/${hash}?format=${format}`);
+      expect(response.status).toBe(200);
+      expect(response.headers.get("content-type")).toBe(`image/${format}`);
+      const served = await sharp(Buffer.from(await response.arrayBuffer())).metadata();
+      expect(served.width).toBe(width);
     },
   );
 
