@@ -77,7 +77,7 @@ export const errorRemedies: Readonly<Record<ErrorCode, string>> = {
   CONFIG_INVALID: "Mend every setting that is listed (docs/operations.md).",
   DATABASE_UNREACHABLE: "Check `DATABASE_URL` and that Postgres runs.",
   DATA_FOLDER_LOCKED:
-    "Stop the process that is named (in a container its id is the container's own, and the host is the container's name), or give this one another `VITRINE_HOME` or a `DATABASE_URL`. The lock of a killed process ends by itself: at once in the same container, else after 15 seconds.",
+    "Where the process serves the API, let it do the work: the command line prints the mutation that does what the command would (`startImport`, `startIndexing`, `startRankerTraining`, `createApiKey`, …). Or stop the process that is named (in a container its id is the container's own, and the host is the container's name), or give this one another `VITRINE_HOME` or a `DATABASE_URL`. The lock of a killed process ends by itself: at once in the same container, else after 15 seconds.",
   DATA_FOLDER_LOST:
     "Nothing more was written. Find out why the process stood still for so long or who removed the folder `lock`, then start it again.",
   DATA_FOLDER_VERSION:

@@ -16,6 +16,7 @@ import { experimentCommand } from "./experiment.command.js";
 import { importCommand } from "./import.command.js";
 import { indexCommand } from "./index.command.js";
 import { keysCommand } from "./keys.command.js";
+import { lockedAdvice } from "./locked-advice.js";
 import { modelsCommand } from "./models.command.js";
 import { personalizersCommand } from "./personalizers.command.js";
 import { rankersCommand } from "./rankers.command.js";
@@ -59,6 +60,11 @@ const program = new Command("vitrine")
   .addCommand(schemaCommand())
   .addCommand(errorsCommand());
 
+/** The commands that were given, without options: `node vitrine train ranker --seed 1` gives `train ranker 1`. */
+function commandWords(argv: readonly string[]): string[] {
+  return argv.slice(2).filter(word => !word.startsWith("-"));
+}
+
 /** Usage faults are told apart by their own exit code; commander has already printed them. */
 function overrideExit(command: Command): void {
   command.exitOverride();
@@ -76,6 +82,9 @@ try {
     process.exitCode = EXIT_INTERRUPTED;
   } else {
     console.error(error instanceof AppError ? `${error.code}: ${error.message}` : error);
+    if (error instanceof AppError && error.code === "DATA_FOLDER_LOCKED") {
+      console.error(lockedAdvice(error, commandWords(process.argv)));
+    }
     process.exitCode = EXIT_FAULT;
   }
 }

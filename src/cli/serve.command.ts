@@ -1,6 +1,8 @@
 /** @file `vitrine serve` answers the API (and runs jobs, unless told not to); `vitrine worker` only runs jobs. */
 import { once } from "node:events";
+import { join } from "node:path";
 import { Command } from "commander";
+import { noteServing } from "../db/serving-note.js";
 import { createPlugin, type Plugin } from "../plugin/create-plugin.js";
 import { createServer, type Server } from "../server/create-server.js";
 import type { CliContext, OpenedContext } from "./cli-context.js";
@@ -45,8 +47,14 @@ export function serveCommand(context: CliContext): Command {
       plugin.services.rankers.active().catch((error: unknown) => {
         opened.logger.error({ err: error }, "the active ranking model cannot be read");
       });
-      console.log(`${server.url}/graphql`);
+      const endpoint = `${server.url}/graphql`;
+      const forgetServing =
+        opened.db.kind === "embedded"
+          ? noteServing(join(opened.home, "postgres"), endpoint)
+          : () => undefined;
+      console.log(endpoint);
       await untilAborted(opened.signal);
+      forgetServing();
       await server.close();
       await plugin.close();
       await opened.close();

@@ -28,6 +28,7 @@ import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { AppError } from "../errors/app-error.js";
 import type { LockThreadData, LockThreadMessage } from "./lock-thread.js";
+import { servingUrl } from "./serving-note.js";
 
 /** Without a heartbeat for this long a holder that we cannot see is gone. */
 const STALE_MS = 15_000;
@@ -203,7 +204,9 @@ function unusable(path: string, reason: string): AppError {
 
 function lockedBy(folder: string, holder: Holder | null): AppError {
   const { host = "unknown", pid = 0 } = holder ?? {};
-  return new AppError("DATA_FOLDER_LOCKED", { path: folder, pid, host });
+  const url = servingUrl(folder, holder) ?? "";
+  const serving = url === "" ? "" : `, which serves ${url}`;
+  return new AppError("DATA_FOLDER_LOCKED", { path: folder, pid, host, url, serving });
 }
 
 function heartbeatOf(lockPath: string): number | null {

@@ -105,7 +105,7 @@ export const errorCatalogue = {
   DISK_FULL: [507, "There is not enough space left for '{path}'"],
   CONFIG_INVALID: [500, "The configuration has faults:\n{faults}"],
   DATABASE_UNREACHABLE: [503, "The database cannot be reached: {reason}"],
-  DATA_FOLDER_LOCKED: [409, "'{path}' is in use by process {pid} on {host}"],
+  DATA_FOLDER_LOCKED: [409, "'{path}' is in use by process {pid} on {host}{serving}"],
   DATA_FOLDER_LOST: [503, "Another process took '{path}' from this one: {reason}"],
   DATA_FOLDER_VERSION: [
     500,

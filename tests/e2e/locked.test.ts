@@ -1,0 +1,35 @@
+/** @file A command whose database a running server holds says how the work gets done, and the request it prints does it. */
+import { execFile } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { runCli, runCliJson, type RunningServer, startServe } from "../helpers/cli.js";
+
+const run = promisify(execFile);
+
+describe("a command beside a server", () => {
+  const home = mkdtempSync(join(tmpdir(), "vitrine-locked-"));
+  const env = { VITRINE_HOME: home, VITRINE_ONNX_THREADS: "1" };
+  let server: RunningServer | null = null;
+  afterAll(async () => {
+    await server?.kill();
+    rmSync(home, { recursive: true });
+  });
+
+  it("names the server, and its request is answered", async () => {
+    const { key } = await runCliJson<{ key: string }>(
+      ["keys", "create", "admin", "--role", "admin"],
+      env,
+    );
+    server = await startServe(env);
+    const { code, stderr } = await runCli(["index"], env);
+    expect(code).toBe(1);
+    expect(stderr).toContain(`, which serves ${server.url}/graphql`);
+    const [request] = /curl .*/.exec(stderr)!;
+    const { stdout } = await run("sh", ["-c", request], { env: { ...process.env, KEY: key } });
+    expect(JSON.parse(stdout)).toMatchObject({
+      data: { startIndexing: { id: expect.any(String) as string } },
+    });
+  });
+});
