@@ -114,7 +114,7 @@ export class CatalogueChangesService {
    */
   async upsert(
     rows: readonly ItemChange[],
-    signal = new AbortController().signal,
+    signal: AbortSignal = new AbortController().signal,
   ): Promise<UpsertOutcome> {
     const rejected: RejectedRow[] = [];
     const understood = rows.flatMap((row, index): Change[] => {
