@@ -1,6 +1,5 @@
 /** @file `vitrine evaluate --experiment`: rankers x seeds on prepared data; continues where it was stopped. */
 import { existsSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { AppError } from "../errors/app-error.js";
 import { writeAtomically } from "../ml/nn/safetensors.js";
@@ -15,6 +14,7 @@ import {
   summarizeRuns,
 } from "../recsys/evaluation/ranker-experiment.js";
 import { jsonObject, readJsonFile } from "./json-file.js";
+import { prepareOutput } from "./output-file.js";
 import { createProgress } from "./progress.js";
 
 async function readExperiment(path: string): Promise<Experiment> {
@@ -58,6 +58,7 @@ export async function evaluateExperiment(
     throw new AppError("INVALID_ARGUMENT", { argument: "--data", problem });
   }
   const results = out ?? join("results", `${config.name}.json`);
+  await prepareOutput("--out", results);
   const progress = createProgress(config.name);
   const data = await readPreparedData(folder);
   const about = {
@@ -75,7 +76,6 @@ export async function evaluateExperiment(
     const { name, seeds, split } = config;
     const seedsVary = "initial weights and batches; the split is the same for all";
     const content = { name, split, seeds, seedsVary, ...about, ...summarizeRuns(runs), runs };
-    await mkdir(dirname(results), { recursive: true });
     await writeAtomically(results, `${JSON.stringify(content, null, 1)}\n`);
   };
   const runs = await runExperiment(config, data, {

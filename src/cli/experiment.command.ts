@@ -1,7 +1,6 @@
 /** @file `vitrine experiment <file>`: an experiment on personalised pictures, its table and its results file. */
 import { execFile } from "node:child_process";
-import { mkdir } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import { Command } from "commander";
 import { writeAtomically } from "../ml/nn/safetensors.js";
@@ -21,6 +20,7 @@ import {
 } from "../recsys/experiments/summarize-outcomes.js";
 import { type CliContext } from "./cli-context.js";
 import { readJsonFile } from "./json-file.js";
+import { prepareOutput } from "./output-file.js";
 import { createProgress } from "./progress.js";
 
 interface Options {
@@ -54,6 +54,10 @@ export function experimentCommand(context: CliContext): Command {
       const path = output ?? join("results", `${name}.json`);
       const command = `vitrine experiment ${file}${scale === undefined ? "" : ` --scale ${scale}`}`;
       const commit = await commitOf();
+      await prepareOutput("--output", path);
+      if (sheet !== undefined) {
+        await prepareOutput("--sheet", sheet);
+      }
       const opened = await context.open();
       const progress = createProgress("experiment");
       try {
@@ -75,7 +79,6 @@ export function experimentCommand(context: CliContext): Command {
             ...summarizeOutcomes(runs, { baselines: baselinesOf(experiment) }),
             runs,
           };
-          await mkdir(dirname(path), { recursive: true });
           await writeAtomically(path, `${JSON.stringify(result, null, 1)}\n`);
         };
         const runs = await services.pictureExperiments.run(experiment, {
@@ -92,7 +95,6 @@ export function experimentCommand(context: CliContext): Command {
             { arms, ...SHEET },
             opened.signal,
           );
-          await mkdir(dirname(sheet), { recursive: true });
           await writeAtomically(
             sheet,
             await contactSheet(rows.flat(), {

@@ -32,6 +32,14 @@ export function positiveNumbers(text: string): number[] {
   return text.split(",").map(part => positiveNumber(part.trim()));
 }
 
+/** The id of a version or a run. */
+export function uuid(text: string): string {
+  if (!/^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i.test(text)) {
+    throw new InvalidArgumentError("must be a UUID, such as `vitrine rankers list` shows");
+  }
+  return text.toLowerCase();
+}
+
 /** One of a few words. */
 export const oneOf =
   <Word extends string>(words: readonly Word[]) =>

@@ -1,14 +1,13 @@
 /** @file `vitrine rerank`: pictures into item features, the ranking model trained again on them, and what that is worth. */
 import { randomUUID } from "node:crypto";
-import { mkdir } from "node:fs/promises";
-import { dirname } from "node:path";
 import { Command } from "commander";
 import { writeAtomically } from "../ml/nn/safetensors.js";
 import { createServices } from "../plugin/create-services.js";
 import type { RerankReport } from "../recsys/reranking/rerank-report.js";
 import { type CliContext } from "./cli-context.js";
 import { jsonObject, readJsonFile } from "./json-file.js";
-import { wholeNumber, wholeNumbers } from "./option-values.js";
+import { uuid, wholeNumber, wholeNumbers } from "./option-values.js";
+import { prepareOutput } from "./output-file.js";
 import { createProgress } from "./progress.js";
 
 interface Options {
@@ -39,13 +38,20 @@ export function rerankCommand(context: CliContext): Command {
     .option("--pictures <number>", "pictures of an item, each for another shopper", wholeNumber)
     .option("--protocol <name>", "leakFree or paper")
     .option("--seeds <list>", "seeds of the ranking models, such as 1,2,3", wholeNumbers)
-    .option("--run <id>", "UUID of the run; the same one again writes the same report and version")
+    .option(
+      "--run <id>",
+      "UUID of the run; the same one again writes the same report and version",
+      uuid,
+    )
     .option("--activate", "keep the new version even if it is not better on the validation split")
     .option("--output <file>", "write the report as JSON")
     .option("--json", "print one JSON line")
     .action(async ({ activate = false, config, json, output, run, ...options }: Options) => {
       const given =
         config === undefined ? {} : await readJsonFile(config, "a configuration", jsonObject);
+      if (output !== undefined) {
+        await prepareOutput("--output", output);
+      }
       const opened = await context.open();
       const progress = createProgress("rerank");
       try {
@@ -61,7 +67,6 @@ export function rerankCommand(context: CliContext): Command {
         );
         progress.stop();
         if (output !== undefined) {
-          await mkdir(dirname(output), { recursive: true });
           await writeAtomically(output, `${JSON.stringify(report, null, 2)}\n`);
         }
         console.log(json ? JSON.stringify(report) : described(report));

@@ -5,7 +5,7 @@ import { createServices } from "../plugin/create-services.js";
 import type { PersonalizerMetrics } from "../recsys/reflection/personalizer-training.service.js";
 import { type CliContext } from "./cli-context.js";
 import { jsonObject, readJsonFile } from "./json-file.js";
-import { wholeNumber } from "./option-values.js";
+import { uuid, wholeNumber } from "./option-values.js";
 import { createProgress } from "./progress.js";
 
 interface Options {
@@ -24,7 +24,7 @@ export function trainPersonalizerCommand(context: CliContext): Command {
     .option("--pairs <number>", "pairs of user and item to learn from", wholeNumber)
     .option("--seed <number>", "seed of weights, pairs and pictures", wholeNumber, 1)
     .option("--no-activate", "keep the active version serving")
-    .option("--resume <versionId>", "continue a version whose training was interrupted")
+    .option("--resume <versionId>", "continue a version whose training was interrupted", uuid)
     .option("--json", "print one JSON line")
     .action(async ({ activate, config, json, pairs, resume, seed }: Options) => {
       const overrides =
@@ -34,6 +34,9 @@ export function trainPersonalizerCommand(context: CliContext): Command {
       const progress = createProgress("train");
       try {
         const services = await createServices(opened);
+        if (resume !== undefined) {
+          await services.personalizers.find(resume);
+        }
         console.error(`version ${versionId}; if it is interrupted: --resume ${versionId}`);
         const version = await services.personalizerTraining.train(
           {

@@ -7,7 +7,7 @@ import { type Activation, activationText } from "../recsys/ranking/activation.js
 import { imagesUnrankedText, ranksImages } from "../recsys/ranking/image-ranking.js";
 import { type CliContext } from "./cli-context.js";
 import { jsonObject, readJsonFile } from "./json-file.js";
-import { wholeNumber } from "./option-values.js";
+import { uuid, wholeNumber } from "./option-values.js";
 import { createProgress } from "./progress.js";
 import { trainPersonalizerCommand } from "./train-personalizer.command.js";
 
@@ -30,7 +30,7 @@ export function trainCommand(context: CliContext): Command {
     .option("--seed <number>", "seed of initial weights and batches", wholeNumber, 1)
     .option("--activate", "serve the new version even if it is worse on validation")
     .option("--no-activate", "keep the active version serving")
-    .option("--resume <versionId>", "continue a version whose training was interrupted")
+    .option("--resume <versionId>", "continue a version whose training was interrupted", uuid)
     .option("--json", "print one JSON line")
     .action(async ({ config, seed, activate, resume, json }: TrainOptions) => {
       const overrides =
@@ -39,6 +39,9 @@ export function trainCommand(context: CliContext): Command {
       const progress = createProgress("train");
       try {
         const services = await createServices(opened);
+        if (resume !== undefined) {
+          await services.rankers.find(resume);
+        }
         const versionId = resume ?? randomUUID();
         console.error(`version ${versionId}; if it is interrupted: --resume ${versionId}`);
         const { version, activation } = await services.rankerTraining.train(

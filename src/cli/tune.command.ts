@@ -1,7 +1,5 @@
 /** @file `vitrine tune`: random search for a ranker's hyper-parameters on validation; the test part is not even read. */
 import { existsSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
-import { dirname } from "node:path";
 import { Command } from "commander";
 import { z } from "zod";
 import { writeAtomically } from "../ml/nn/safetensors.js";
@@ -25,6 +23,7 @@ import { trainStrengths } from "../recsys/ranking/ranking-dataset.js";
 import type { CliContext } from "./cli-context.js";
 import { readJsonFile } from "./json-file.js";
 import { oneOf, positiveNumber, wholeNumber } from "./option-values.js";
+import { prepareOutput } from "./output-file.js";
 import { createProgress } from "./progress.js";
 
 interface TuneFlags {
@@ -78,6 +77,7 @@ export function tuneCommand(context: CliContext): Command {
 
 async function tune(context: CliContext, flags: TuneFlags): Promise<void> {
   const space = await readJsonFile(flags.space, "a search space", searchSpaceSchema);
+  await prepareOutput("--out", flags.out);
   const { view, about, signal, close } = await trainingView(context, space, flags);
   const progress = createProgress("tune");
   try {
@@ -87,7 +87,6 @@ async function tune(context: CliContext, flags: TuneFlags): Promise<void> {
       ? await readJsonFile(path, "trials", trialsFile)
       : { searches: {}, trials: [] as Trial[] };
     const search = { space, seed, metric, ...about };
-    await mkdir(dirname(flags.out), { recursive: true });
     const outcome = await tuneRanker(space, view, {
       numTrials,
       seed,

@@ -2,6 +2,7 @@ import {
   oneOf,
   positiveNumber,
   positiveNumbers,
+  uuid,
   wholeNumber,
   wholeNumbers,
 } from "../../../src/cli/option-values.js";
@@ -34,4 +35,12 @@ it("reads lists, and refuses one with another value in it", () => {
 it("takes one of the words, and names them otherwise", () => {
   expect(oneOf(["a", "b"])("b")).toBe("b");
   expect(() => oneOf(["a", "b"])("c")).toThrow("must be one of a, b");
+});
+
+it("takes a UUID in any case, and nothing else", () => {
+  const id = "0f3c2a10-0000-4000-8000-ABCDEF012345";
+  expect(uuid(id)).toBe(id.toLowerCase());
+  for (const text of ["nope", "", id.slice(1), `${id}0`, id.replace("-", "")]) {
+    expect(() => uuid(text)).toThrow("must be a UUID");
+  }
 });
