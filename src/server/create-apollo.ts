@@ -76,12 +76,12 @@ const affordability: ApolloServerPlugin<RequestContext> = {
   },
 };
 
-/** An answer without data has the status of its error; one with data is 200, whatever its parts. */
+/** An answer whose fields are all null has the status of its first error; one with data is 200, whatever its parts. */
 const statusCodes: ApolloServerPlugin<RequestContext> = {
   async requestDidStart() {
     return {
       async willSendResponse({ response: { body, http }, errors }) {
-        if (body.kind === "single" && !body.singleResult.data) {
+        if (body.kind === "single" && !hasData(body.singleResult.data)) {
           const status = statusOf(errors);
           if (status !== null) {
             http.status = status;
@@ -94,3 +94,7 @@ const statusCodes: ApolloServerPlugin<RequestContext> = {
     };
   },
 };
+
+function hasData(data: Record<string, unknown> | null | undefined): boolean {
+  return Object.values(data ?? {}).some(value => value !== null);
+}
