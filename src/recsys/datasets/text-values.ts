@@ -44,8 +44,7 @@ export function cutText(text: string, max: number): string {
     return text;
   }
   // A grapheme longer than this is no letter, and is cut between code points.
-  const start = Math.max(0, max - 64);
-  const from = start > 0 && isLowSurrogate(text, start) ? start - 1 : start;
+  const from = Math.max(0, max - 64);
   let end = from;
   for (const { index, segment } of graphemes.segment(text.slice(from, max + 64))) {
     if (from + index + segment.length > max) {

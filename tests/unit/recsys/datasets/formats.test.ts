@@ -40,7 +40,7 @@ const jsonl = '{"id":1,"title":"Chaise, été"}\n{"id":"2","title":"a \\"b\\" �
 
 describe("containers", () => {
   const feed = `<?xml version="1.0"?><rss xmlns:g="http://base.google.com/ns/1.0"><channel><title>S</title>
-    <item><g:id>1</g:id><title>Chaise, été</title></item>
+    <item><g:id>1</g:id><g:title>Chaise, été</g:title><title>for browsers</title></item>
     <item><g:id>2</g:id><title><![CDATA[a "b" – c]]></title><g:shipping><g:id>9</g:id></g:shipping></item></channel></rss>`;
   const files: [string, string][] = [
     ["items.csv", csv],
@@ -142,11 +142,12 @@ describe("containers", () => {
   it("rejects one element of JSON, or one item of XML, and takes the others", async () => {
     const json = await items(
       "a.json",
-      '[{"id":"1","title":"a"},\n{"id":"2" "title"},\n3,\n{"id":"4","title":"] }"}]',
+      '[{"id":"1","title":"a"},\n{"id":"2" "title"},\n3,\n{"id":"4","title":"\\" ] }, {"},{"id":"5","title":"b"}]',
     );
     expect(titles(json)).toEqual([
       ["1", "a"],
-      ["4", "] }"],
+      ["4", '" ] }, {'],
+      ["5", "b"],
     ]);
     expect(json.rejected.map(([line]) => line)).toEqual([2, 3]);
     const xml = await items(
@@ -254,8 +255,8 @@ describe("encodings", () => {
 
   it("keeps a letter that two pieces of the stream share", async () => {
     const filler = `0,${"x".repeat(2 ** 16 - "id,title\n0,".length - 2)}\n`; // the next row begins a byte before the piece ends
-    const read = await items("a.csv", `id,title\n${filler}é,été\n`);
-    expect(read.items.at(-1)).toMatchObject({ id: "é", title: "été" });
+    const read = await items("a.csv", `id,title\n${filler}é,x\n`);
+    expect(read.items.at(-1)).toMatchObject({ id: "é", title: "x" });
   });
 });
 
