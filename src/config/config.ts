@@ -78,6 +78,16 @@ const environment = z.object({
   VITRINE_RENDER_THREADS: wholeNumber(1, 64).default(1),
   /** Cores one picture may use; default: one less than the machine has, shared out among the render threads. */
   VITRINE_ONNX_THREADS: wholeNumber(1, 256).optional(),
+  /** U-Net evaluations that one shopper's live requests may use in a day; 0 for no limit; default 2,000. */
+  VITRINE_USER_BUDGET: wholeNumber(0, 1_000_000_000).default(2_000),
+  /** U-Net evaluations that one API key may use in a day; 0 for no limit; default 200,000. */
+  VITRINE_KEY_BUDGET: wholeNumber(0, 1_000_000_000).default(200_000),
+  /** U-Net evaluations that all together may use in a day; 0 for no limit; default 0. */
+  VITRINE_DAY_BUDGET: wholeNumber(0, 1_000_000_000).default(0),
+  /** Pictures that may wait while shoppers wait for them; default 200. */
+  VITRINE_LIVE_QUEUE: wholeNumber(1, 1_000_000).default(200),
+  /** Pictures of batches (`startGeneration`) that may wait; default 10,000. */
+  VITRINE_BATCH_QUEUE: wholeNumber(1, 1_000_000).default(10_000),
   /** Whether this process runs jobs besides answering the API; default 1. */
   VITRINE_RUN_JOBS: flag.default(true),
   /** `trace`, `debug`, `info`, `warn`, `error` or `silent`; default info. */
@@ -120,6 +130,14 @@ export interface Config {
   readonly onnxThreads: number;
   /** The same of the generator, for each of the render threads. */
   readonly renderOnnxThreads: number;
+  /** How much may be drawn in a day, and how many pictures may wait; see `GenerationBudget`. */
+  readonly budget: {
+    readonly evaluationsPerUser: number;
+    readonly evaluationsPerKey: number;
+    readonly evaluationsPerDay: number;
+    readonly maxLiveQueued: number;
+    readonly maxBatchQueued: number;
+  };
   readonly runJobs: boolean;
   readonly logLevel: string;
 }
@@ -186,6 +204,13 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     renderOnnxThreads:
       settings.VITRINE_ONNX_THREADS ??
       Math.max(1, Math.floor(cores / settings.VITRINE_RENDER_THREADS)),
+    budget: {
+      evaluationsPerUser: settings.VITRINE_USER_BUDGET,
+      evaluationsPerKey: settings.VITRINE_KEY_BUDGET,
+      evaluationsPerDay: settings.VITRINE_DAY_BUDGET,
+      maxLiveQueued: settings.VITRINE_LIVE_QUEUE,
+      maxBatchQueued: settings.VITRINE_BATCH_QUEUE,
+    },
     runJobs: settings.VITRINE_RUN_JOBS,
     logLevel: settings.VITRINE_LOG_LEVEL,
   });

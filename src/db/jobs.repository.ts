@@ -123,6 +123,25 @@ export class JobsRepository {
     );
   }
 
+  /** Of each key the job that is queued or running, else the newest that ended well. */
+  findCurrent(dedupeKeys: readonly string[]): Promise<JobRow[]> {
+    return this.rows(
+      `SELECT DISTINCT ON (dedupe_key) ${COLUMNS} FROM jobs
+       WHERE dedupe_key = ANY($1::text[]) AND state IN ('QUEUED', 'RUNNING', 'SUCCEEDED')
+       ORDER BY dedupe_key, (state = 'SUCCEEDED'), finished_at DESC, id`,
+      [dedupeKeys],
+    );
+  }
+
+  /** Jobs of a kind and priority that wait. */
+  async countQueued(kind: JobKind, priority: number): Promise<number> {
+    const { rows } = await this.pool.query<{ n: number }>(
+      "SELECT count(*)::int AS n FROM jobs WHERE state = 'QUEUED' AND kind = $1::job_kind AND priority = $2",
+      [kind, priority],
+    );
+    return rows[0].n;
+  }
+
   async findSnapshot(id: string): Promise<JobSnapshot | null> {
     const { rows } = await this.pool.query<JobSnapshot>(
       `SELECT ${COLUMNS},

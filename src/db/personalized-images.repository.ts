@@ -30,7 +30,7 @@ const BY_REQUEST_KEY = {
       ranking_model_version_id AS "rankingModelVersionId", is_served AS "isServed", provenance,
       caption_similarity AS "captionSimilarity", image_similarity AS "imageSimilarity",
       generation_seconds AS "generationSeconds", created_at AS "createdAt"
-    FROM personalized_images WHERE request_key = $1`,
+    FROM personalized_images WHERE request_key = ANY($1::bpchar[])`,
 };
 
 export class PersonalizedImagesRepository {
@@ -44,9 +44,20 @@ export class PersonalizedImagesRepository {
   }
 
   async findByRequestKey(requestKey: string): Promise<PersonalizedImageRow | null> {
-    const values = [requestKey];
+    const [image] = await this.findByRequestKeys([requestKey]);
+    return image ?? null;
+  }
+
+  /** Those that are stored, in any order. */
+  async findByRequestKeys(requestKeys: readonly string[]): Promise<PersonalizedImageRow[]> {
+    const values = [requestKeys];
     const { rows } = await this.pool.query<PersonalizedImageRow>({ ...BY_REQUEST_KEY, values });
-    return rows[0] ?? null;
+    return rows;
+  }
+
+  /** Those that are stored, in any order. */
+  findByIds(ids: readonly string[]): Promise<PersonalizedImageRow[]> {
+    return this.prisma.personalizedImage.findMany({ where: { id: { in: [...ids] } } });
   }
 
   /**

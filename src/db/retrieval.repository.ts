@@ -38,9 +38,8 @@ export type StampedItem = ItemWithEmbeddings & ItemStamp;
 
 /** What a retrieval depends on, without the items themselves. */
 export interface RetrievalState {
-  userExists: boolean;
-  /** Null if there is no such item. */
-  reference: ItemStamp | null;
+  /** Those of the items asked for that are in the catalogue, by id. */
+  references: ReadonlyMap<string, ItemStamp>;
   /** What the user chose, in the order of time. */
   history: readonly (ItemStamp & {
     occurredAt: Date;
@@ -66,16 +65,18 @@ function stampOf(itemId: string): string {
 /** Named, so that Postgres plans it once for a connection: planning takes longer than running it. */
 function stateQuery({ readsStrengths, rules }: ChoiceReading): { name: string; text: string } {
   const opinions = opinionsSql(rules, {
-    where: "user_id = $1 AND item_id <> $2",
+    where: "user_id = $1",
     asOf: "(SELECT max(occurred_at) FROM interactions WHERE user_id = $1)", // so that nothing changes by itself
   });
   const text = `WITH latest AS (
       SELECT item_id, occurred_at, ${readsStrengths ? "strength" : "1::float8 AS strength"} FROM (${opinions}) AS opinions
       WHERE is_choice ORDER BY occurred_at DESC, item_id LIMIT $3
-    ), wanted AS (SELECT item_id, occurred_at, strength FROM latest UNION ALL SELECT $2, NULL, 1)
+    ), wanted AS (
+      SELECT item_id, occurred_at, strength FROM latest
+      UNION ALL SELECT given.id, NULL, 1 FROM unnest($2::text[]) AS given(id)
+    )
     SELECT wanted.item_id AS "itemId", wanted.occurred_at AS "occurredAt", wanted.strength,
-      ${stampOf("wanted.item_id")} AS stamp,
-      EXISTS (SELECT FROM users WHERE users.id = $1) AS "userExists"
+      ${stampOf("wanted.item_id")} AS stamp
     FROM wanted ORDER BY wanted.occurred_at, wanted.item_id DESC`;
   const version = createHash("sha256").update(text).digest("hex").slice(0, 8); // a name stands for one text
   return { name: `retrieval-state-${version}`, text };
@@ -90,9 +91,8 @@ export interface ChoiceReading {
 
 interface StateRow extends ItemStamp {
   strength: number;
-  /** Null for the reference. */
+  /** Null for a reference. */
   occurredAt: Date | null;
-  userExists: boolean;
 }
 
 interface Vectors {
@@ -124,24 +124,25 @@ export class RetrievalRepository {
     this.stateQuery = stateQuery(reading);
   }
 
-  /** The `limit` items the user chose last (`choices.ts`), without the reference; and the reference. */
+  /** The `limit` items the user chose last (`choices.ts`), and those of `itemIds`, in one statement. */
   async findState({
-    itemId,
+    itemIds,
     limit,
     userId,
   }: {
     userId: string;
-    itemId: string;
+    itemIds: readonly string[];
     limit: number;
   }): Promise<RetrievalState> {
     const { rows } = await this.pool.query<StateRow>({
       ...this.stateQuery,
-      values: [userId, itemId, limit],
+      values: [userId, itemIds, limit],
     });
-    const reference = rows.find(({ occurredAt }) => occurredAt === null)!; // the row that is always there
+    const references = rows.filter(
+      ({ occurredAt, stamp }) => occurredAt === null && !stamp.startsWith(NO_ITEM),
+    );
     return {
-      userExists: reference.userExists,
-      reference: reference.stamp.startsWith(NO_ITEM) ? null : { itemId, stamp: reference.stamp },
+      references: new Map(references.map(({ itemId, stamp }) => [itemId, { itemId, stamp }])),
       history: rows.flatMap(({ itemId: id, occurredAt, stamp, strength }) =>
         occurredAt === null ? [] : [{ itemId: id, stamp, occurredAt, strength }],
       ),

@@ -22,7 +22,11 @@ export function createContextFactory({
   catalog,
   rankChanges,
   jobs,
-}: Pick<ApiServices, "access" | "catalog" | "rankChanges" | "jobs">): CreateContext {
+  personalization,
+}: Pick<
+  ApiServices,
+  "access" | "catalog" | "rankChanges" | "jobs" | "personalization"
+>): CreateContext {
   return async caller => {
     const { viewer, refusal } =
       typeof caller === "object" && caller !== null
@@ -31,7 +35,7 @@ export function createContextFactory({
     const context: RequestContext = {
       viewer,
       refusal,
-      loaders: createLoaders(catalog, rankChanges, userScope(viewer)),
+      loaders: createLoaders(catalog, rankChanges, personalization, userScope(viewer)),
       async watchJob(id) {
         assertMayFollow(requireViewer(context), await jobs.get(id));
         return stoppable(signal => jobs.watch(id, signal));

@@ -34,7 +34,6 @@ import { requestIndexing } from "../recsys/catalogue/request-indexing.js";
 import { UserErasureService } from "../recsys/catalogue/user-erasure.service.js";
 import { CatalogueImportService } from "../recsys/datasets/catalogue-import.service.js";
 import { RemoteImages } from "../recsys/datasets/remote-image.js";
-import { generationDefaults } from "../recsys/generation/generation-options.js";
 import { GenerationPlanner } from "../recsys/generation/generation-plan.js";
 import { ImageGenerationService } from "../recsys/generation/image-generation.service.js";
 import { PersonalizationService } from "../recsys/generation/personalization.service.js";
@@ -56,6 +55,7 @@ import { PROMPT_VERSION } from "../recsys/retrieval/prompt.js";
 import { RetrievalService } from "../recsys/retrieval/retrieval.service.js";
 import { ShopLanguageService } from "../recsys/retrieval/shop-language.service.js";
 import { SimilarItemsService } from "../recsys/retrieval/similar-items.service.js";
+import { createGenerationLimits } from "./create-generation-limits.js";
 import { createModels } from "./create-models.js";
 import { createModeration } from "./create-moderation.js";
 import { createPersonalizers } from "./create-personalizers.js";
@@ -232,7 +232,7 @@ export async function createServices({
     items,
     images,
     jobs,
-    defaults: generationDefaults(models.pipelineConfig),
+    ...createGenerationLimits({ pool, jobs: jobRows, budget: config.budget, ...models }),
   });
   const generation = new ImageGenerationService({
     planner,

@@ -7,13 +7,17 @@ import type {
   RankChangeRow,
 } from "../db/rows.js";
 import { AppError } from "../errors/app-error.js";
+import { assertActsFor } from "../recsys/access/viewer.js";
 import { Caption } from "../schema/caption.type.js";
 import { type Connection, PageArgs, pageComplexity } from "../schema/connection.js";
 import { Item, ItemConnection } from "../schema/item.type.js";
-import { PersonalizedImageConnection } from "../schema/personalized-image.type.js";
+import {
+  PersonalizedImage,
+  PersonalizedImageConnection,
+} from "../schema/personalized-image.type.js";
 import { Picture } from "../schema/picture.type.js";
 import { RankChangeConnection } from "../schema/rank-change.type.js";
-import { type RequestContext } from "./context.js";
+import { requireViewer, type RequestContext } from "./context.js";
 import { byCreation, itemIdPlace, KeysetList } from "./pagination.js";
 import type { ApiServices } from "./services.js";
 
@@ -77,6 +81,21 @@ export class ItemResolver {
   })
   caption(@Root() { id }: ItemRow, @Ctx() { loaders }: RequestContext): Promise<CaptionRow | null> {
     return loaders.caption.load(id);
+  }
+
+  @FieldResolver(() => PersonalizedImage, {
+    nullable: true,
+    description:
+      "The picture made of the item for a shopper with the default options, as things are now; null if there is none. " +
+      "Nothing is begun by reading it. Fails with `OTHER_USER`.",
+  })
+  personalizedImage(
+    @Root() { id }: ItemRow,
+    @Arg("userId", () => ID, { description: "The shopper's id in the shop." }) userId: string,
+    @Ctx() context: RequestContext,
+  ): Promise<PersonalizedImageRow | null> {
+    assertActsFor(requireViewer(context), userId);
+    return context.loaders.storedImage.load({ userId, itemId: id });
   }
 
   @FieldResolver(() => PersonalizedImageConnection, {

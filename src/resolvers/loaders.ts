@@ -14,11 +14,17 @@ import type {
   UserRow,
   BlobRow,
 } from "../db/rows.js";
+import type { ApiServices } from "./services.js";
 
 /** A page of a list that belongs to a parent. */
 export interface ListKey {
   parentId: string;
   page: PageRequest<Date>;
+}
+
+export interface StoredImageKey {
+  userId: string;
+  itemId: string;
 }
 
 type Lookup<Row> = DataLoader<string, Row | null>;
@@ -33,6 +39,8 @@ export interface Loaders {
   /** By item. */
   caption: Lookup<CaptionRow>;
   personalizedImage: Lookup<PersonalizedImageRow>;
+  /** What a shopper is shown of an item without waiting. */
+  storedImage: DataLoader<StoredImageKey, PersonalizedImageRow | null, string>;
   rankingModelVersion: Lookup<RankingModelVersionRow>;
   personalizerVersion: Lookup<PersonalizerVersionRow>;
   /** By picture: the change by the active ranking model, else by the newest that judged it. */
@@ -48,9 +56,11 @@ export interface Loaders {
 export function createLoaders(
   catalog: CatalogQueries,
   rankChanges: RankChangesRepository,
+  personalization: Pick<ApiServices["personalization"], "findStored">,
   scope: UserScope,
 ): Loaders {
   return {
+    storedImage: storedImages(personalization),
     item: lookup(
       ids => catalog.findItems(ids),
       ({ id }) => id,
@@ -89,6 +99,24 @@ export function createLoaders(
     rankChangesOfItem: listLookup((ids, page) => rankChanges.findOfItems(ids, page, scope)),
     historyOfUser: listLookup((ids, page) => catalog.findHistories(ids, page)),
   };
+}
+
+/** One call for each shopper. */
+function storedImages(
+  personalization: Pick<ApiServices["personalization"], "findStored">,
+): Loaders["storedImage"] {
+  return new DataLoader<StoredImageKey, PersonalizedImageRow | null, string>(
+    async keys => {
+      const found = new Map<string, Map<string, PersonalizedImageRow | null>>();
+      for (const userId of new Set(keys.map(key => key.userId))) {
+        const itemIds = keys.flatMap(key => (key.userId === userId ? key.itemId : []));
+        const images = await personalization.findStored(userId, itemIds);
+        found.set(userId, new Map(itemIds.map((itemId, place) => [itemId, images[place]])));
+      }
+      return keys.map(({ userId, itemId }) => found.get(userId)?.get(itemId) ?? null);
+    },
+    { cacheKeyFn: ({ userId, itemId }) => JSON.stringify([userId, itemId]) },
+  );
 }
 
 function mapLookup<Value>(

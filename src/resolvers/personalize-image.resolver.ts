@@ -1,10 +1,12 @@
 import { Arg, Authorized, Ctx, FieldResolver, ID, Mutation, Resolver, Root } from "type-graphql";
 import type { BlobRow, ItemRow, JobRow, PersonalizedImageRow } from "../db/rows.js";
 import { AppError } from "../errors/app-error.js";
-import { assertActsFor } from "../recsys/access/viewer.js";
+import { assertActsFor, assertReaches, type Viewer } from "../recsys/access/viewer.js";
 import {
+  type GenerationKnobs,
   MAX_WAIT_MS,
   type PersonalizeOutcome,
+  type RequestOrigin,
 } from "../recsys/generation/personalization.service.js";
 import { GenerationPairInput } from "../schema/admin.input.js";
 import { type OriginalReason } from "../schema/enums.js";
@@ -16,6 +18,7 @@ import {
   PersonalizedImagePayload,
   PersonalizeImageOptions,
   PersonalizeImageResult,
+  ShelfImage,
 } from "../schema/personalize-image.type.js";
 import { PersonalizedImage } from "../schema/personalized-image.type.js";
 import { Picture } from "../schema/picture.type.js";
@@ -26,6 +29,8 @@ type Outcome<Kind extends PersonalizeOutcome["kind"]> = Extract<PersonalizeOutco
 
 /** Pairs of one bulk generation. */
 export const maxPairs = 1_000;
+/** Items of one shelf. */
+export const maxShelf = 100;
 
 @Resolver()
 export class PersonalizeImageResolver {
@@ -48,13 +53,52 @@ export class PersonalizeImageResolver {
     options: PersonalizeImageOptions | null | undefined,
     @Ctx() context: RequestContext,
   ): Promise<PersonalizeOutcome> {
-    assertActsFor(requireViewer(context), userId);
+    const viewer = requireViewer(context);
+    assertActsFor(viewer, userId);
+    assertMayTurn(viewer, options);
     const { waitMs = 0 } = options ?? {};
     if (waitMs < 0 || waitMs > MAX_WAIT_MS) {
       const problem = `must be between 0 and ${MAX_WAIT_MS}, but got ${waitMs}`;
       throw new AppError("INVALID_ARGUMENT", { argument: "waitMs", problem });
     }
-    return this.personalization.request(userId, itemId, { ...options });
+    return this.personalization.request(userId, itemId, { ...options }, originOf(viewer));
+  }
+
+  @Authorized("SHOPPER")
+  @Mutation(() => [ShelfImage], {
+    description:
+      `The pictures of up to ${maxShelf} items made for one shopper, in the order of \`itemIds\`: a whole shelf in one request. ` +
+      "What is stored is answered at once, the others are being made, as by `personalizeImage`. What is wrong with one item " +
+      "is said at its place. Fails with `OTHER_USER`, `INVALID_ARGUMENT` or `PAYLOAD_TOO_LARGE`.",
+    complexity: ({ args, childComplexity }) =>
+      1 + Math.min((args as { itemIds: unknown[] }).itemIds.length, maxShelf) * childComplexity,
+  })
+  async personalizeImages(
+    @Arg("userId", () => ID, { description: "The shopper's id in the shop." }) userId: string,
+    @Arg("itemIds", () => [ID], { description: "The items' ids in the shop." }) itemIds: string[],
+    @Arg("options", () => PersonalizeImageOptions, {
+      nullable: true,
+      description: "How all of them are made; `waitMs` is not looked at.",
+    })
+    options: PersonalizeImageOptions | null | undefined,
+    @Ctx() context: RequestContext,
+  ): Promise<ShelfImage[]> {
+    const viewer = requireViewer(context);
+    assertActsFor(viewer, userId);
+    assertMayTurn(viewer, options);
+    assertAtMost("'itemIds'", itemIds, maxShelf);
+    const knobs = knobsOf(options);
+    const origin = originOf(viewer);
+    const outcomes = await this.personalization.requestMany(userId, itemIds, knobs, origin);
+    return outcomes.map((outcome, place) => {
+      const fault = outcome instanceof AppError ? outcome : null;
+      return {
+        itemId: itemIds[place],
+        result: fault ? null : outcome,
+        errorCode: fault?.code ?? null,
+        errorMessage: fault?.message ?? null,
+      };
+    });
   }
 
   @Authorized("RECOMMENDER")
@@ -71,31 +115,54 @@ export class PersonalizeImageResolver {
       nullable: true,
       description: "How all of them are made; `waitMs` is not looked at.",
     })
-    options?: PersonalizeImageOptions | null,
+    options: PersonalizeImageOptions | null | undefined,
+    @Ctx() context: RequestContext,
   ): Promise<(PersonalizeOutcome | AppError)[]> {
-    if (pairs.length > maxPairs) {
-      throw new AppError("PAYLOAD_TOO_LARGE", {
-        what: "'pairs'",
-        got: pairs.length,
-        max: maxPairs,
+    assertAtMost("'pairs'", pairs, maxPairs);
+    const knobs = knobsOf(options);
+    const origin = { ...originOf(requireViewer(context)), isBatch: true };
+    const placesOf = new Map<string, number[]>();
+    pairs.forEach(({ userId }, place) => {
+      placesOf.set(userId, [...(placesOf.get(userId) ?? []), place]);
+    });
+    const outcomes: (PersonalizeOutcome | AppError)[] = [];
+    for (const [userId, places] of placesOf) {
+      const itemIds = places.map(place => pairs[place].itemId);
+      const ofUser = await this.personalization.requestMany(userId, itemIds, knobs, origin);
+      places.forEach((place, index) => {
+        outcomes[place] = ofUser[index];
       });
     }
-    const outcomes: (PersonalizeOutcome | AppError)[] = [];
-    for (const { userId, itemId } of pairs) {
-      const given = { ...options, waitMs: 0 };
-      const request = this.personalization.request(userId, itemId, given, { isBatch: true });
-      outcomes.push(await request.catch(namedFault));
-    }
-    return outcomes;
+    return outcomes; // graphql-js reports an error that stands in a list at its place
   }
 }
 
-/** graphql-js reports an error that stands in a list at its place. */
-function namedFault(error: unknown): AppError {
-  if (error instanceof AppError) {
-    return error;
+/** @throws AppError `PAYLOAD_TOO_LARGE` */
+function assertAtMost(what: string, rows: readonly unknown[], max: number): void {
+  if (rows.length > max) {
+    throw new AppError("PAYLOAD_TOO_LARGE", { what, got: rows.length, max });
   }
-  throw error;
+}
+
+/**
+ * How a picture is made decides what it costs, so a browser does not.
+ *
+ * @throws AppError `FORBIDDEN` for a shopper's token with options other than `waitMs`
+ */
+function assertMayTurn(viewer: Viewer, options: PersonalizeImageOptions | null | undefined): void {
+  if (Object.values(knobsOf(options)).some(value => value !== undefined && value !== null)) {
+    assertReaches(viewer, "STOREFRONT");
+  }
+}
+
+/** All options but the waiting. */
+function knobsOf(options: PersonalizeImageOptions | null | undefined): GenerationKnobs {
+  const { seed, strength, guidanceScale, numSteps, numCandidates } = options ?? {};
+  return { seed, strength, guidanceScale, numSteps, numCandidates };
+}
+
+function originOf(viewer: Viewer): RequestOrigin {
+  return { keyId: viewer.kind === "KEY" ? viewer.keyId : null };
 }
 
 @Resolver(() => PersonalizedImagePayload)
@@ -133,6 +200,7 @@ const messages: Record<OriginalReason, string> = {
   RANKED_LOWER: "The item would rank lower with every picture made",
   GENERATION_FAILED: "The picture could not be made",
   CANCELLED: "The making of the picture was cancelled",
+  BUSY: "Too many pictures are asked for",
 };
 
 @Resolver(() => OriginalImage)
@@ -154,7 +222,8 @@ export class OriginalImageResolver {
   }
 
   @FieldResolver(() => String, { description: "Why, for people." })
-  message(@Root() { reason }: Outcome<"original">): string {
-    return messages[reason];
+  message(@Root() { reason, retryAt }: Outcome<"original">): string {
+    const again = retryAt ? `; ask again at ${retryAt.toISOString()}` : "";
+    return messages[reason] + again;
   }
 }

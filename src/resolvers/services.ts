@@ -10,10 +10,12 @@ import type {
   PersonalizerVersionRow,
   RankingModelVersionRow,
 } from "../db/rows.js";
+import type { AppError } from "../errors/app-error.js";
 import type { AccessService } from "../recsys/access/access.service.js";
 import type { CatalogueChangesService } from "../recsys/catalogue/catalogue-changes.service.js";
 import type { UserErasureService } from "../recsys/catalogue/user-erasure.service.js";
 import type {
+  GenerationKnobs,
   PersonalizeOptions,
   PersonalizeOutcome,
   RequestOrigin,
@@ -42,6 +44,18 @@ export interface ApiServices {
       options?: PersonalizeOptions,
       origin?: RequestOrigin,
     ): Promise<PersonalizeOutcome>;
+    /** In the order of `itemIds`; what is wrong with one item stands at its place. */
+    requestMany(
+      userId: string,
+      itemIds: readonly string[],
+      knobs?: GenerationKnobs,
+      origin?: RequestOrigin,
+    ): Promise<(PersonalizeOutcome | AppError)[]>;
+    /** In the order of `itemIds`; begins nothing. */
+    findStored(
+      userId: string,
+      itemIds: readonly string[],
+    ): Promise<(PersonalizedImageRow | null)[]>;
   };
   jobs: {
     request(

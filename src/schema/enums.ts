@@ -148,6 +148,7 @@ export const OriginalReason = {
   RANKED_LOWER: "RANKED_LOWER",
   GENERATION_FAILED: "GENERATION_FAILED",
   CANCELLED: "CANCELLED",
+  BUSY: "BUSY",
 } as const;
 export type OriginalReason = keyof typeof OriginalReason;
 registerEnumType(OriginalReason, {
@@ -164,6 +165,10 @@ registerEnumType(OriginalReason, {
     RANKED_LOWER: { description: "The item ranks lower with every picture made." },
     GENERATION_FAILED: { description: "The picture could not be made; the log says why." },
     CANCELLED: { description: "The job that made the picture was cancelled." },
+    BUSY: {
+      description:
+        "A budget is used up, or too many pictures wait; `retryAt` says when to ask again. Stored pictures are not concerned.",
+    },
   },
 });
 

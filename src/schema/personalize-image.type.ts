@@ -1,7 +1,12 @@
-import { createUnionType, Field, Float, InputType, Int, ObjectType } from "type-graphql";
+import { createUnionType, Field, Float, ID, InputType, Int, ObjectType } from "type-graphql";
 import { OriginalReason } from "./enums.js";
+import { DateTime } from "./scalars.js";
 
-@InputType({ description: "How a picture is made. What is left out takes its default." })
+@InputType({
+  description:
+    "How a picture is made. What is left out takes its default. All but `waitMs` are for API keys: a shopper's token that " +
+    "gives one is refused with `FORBIDDEN`. Values that the model pack cannot draw with are refused with `INVALID_ARGUMENT`.",
+})
 export class PersonalizeImageOptions {
   @Field(() => Int, {
     defaultValue: 0,
@@ -52,6 +57,12 @@ export class JobRunning {}
 export class OriginalImage {
   @Field(() => OriginalReason, { description: "Why, for programs." })
   reason!: OriginalReason;
+
+  @Field(() => DateTime, {
+    nullable: true,
+    description: "When it may be asked for again, if the reason is `BUSY`; else null.",
+  })
+  retryAt?: Date | null;
 }
 
 /** The member of {@link PersonalizeImageResult} of each kind that the personalization service answers with. */
@@ -67,3 +78,27 @@ export const PersonalizeImageResult = createUnionType({
   types: () => [PersonalizedImagePayload, JobRunning, OriginalImage] as const,
   resolveType: value => members[(value as unknown as { kind: keyof typeof members }).kind],
 });
+
+@ObjectType({
+  description:
+    "What a shelf shows at the place of one item: a result, or what is wrong with the item.",
+})
+export class ShelfImage {
+  @Field(() => ID, { description: "The item's id, as it was asked for." })
+  itemId!: string;
+
+  @Field(() => PersonalizeImageResult, {
+    nullable: true,
+    description: "As `personalizeImage` answers; null if there is an error.",
+  })
+  result!: object | null;
+
+  @Field(() => String, {
+    nullable: true,
+    description: "Code of what is wrong with this item, such as `ITEM_NOT_FOUND` (docs/errors.md).",
+  })
+  errorCode!: string | null;
+
+  @Field(() => String, { nullable: true, description: "The same for people." })
+  errorMessage!: string | null;
+}

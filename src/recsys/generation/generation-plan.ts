@@ -5,6 +5,7 @@
  * catalogue picture, another model or another prompt gives another key, so a stored picture is never stale.
  */
 import { createHash } from "node:crypto";
+import { AppError } from "../../errors/app-error.js";
 import type { GenerationOptions } from "./generation-options.js";
 
 /** Why a shopper is shown the catalogue picture. */
@@ -16,7 +17,8 @@ export type OriginalReason =
   | "BELOW_QUALITY_FLOOR"
   | "RANKED_LOWER"
   | "GENERATION_FAILED"
-  | "CANCELLED";
+  | "CANCELLED"
+  | "BUSY";
 
 /** A history item that was retrieved for the reference (Eq. 3), with its normalised weight s' (Eq. 5). */
 export interface RetrievedItem {
@@ -71,8 +73,10 @@ export interface GenerationPlan {
 }
 
 export interface PlanDependencies {
-  /** @throws AppError `ITEM_NOT_FOUND` */
-  retrieval: { retrieve(userId: string, itemId: string): Promise<RetrievalResult> };
+  retrieval: {
+    /** In the order of `itemIds`; null for an item that is not there. */
+    retrieveMany(userId: string, itemIds: readonly string[]): Promise<(RetrievalResult | null)[]>;
+  };
   rankers: { activeVersionId(): Promise<string | null> };
   personalizers: { activeVersionId(): Promise<string | null> };
   /** Name and version of the model pack, and of the prompt. */
@@ -94,12 +98,42 @@ export class GenerationPlanner {
     itemId: string,
     options: GenerationOptions,
   ): Promise<GenerationPlan | OriginalReason> {
-    const { retrieval, rankers, personalizers, generator, promptVersion } = this.deps;
-    const [result, rankingModelVersionId, personalizerVersionId] = await Promise.all([
-      retrieval.retrieve(userId, itemId),
+    const [plan] = await this.planMany(userId, [itemId], options);
+    if (plan === null) {
+      throw new AppError("ITEM_NOT_FOUND", { itemId });
+    }
+    return plan;
+  }
+
+  /** {@link plan} for many items, in as many statements as for one; null for an item that is not there. */
+  async planMany(
+    userId: string,
+    itemIds: readonly string[],
+    options: GenerationOptions,
+  ): Promise<(GenerationPlan | OriginalReason | null)[]> {
+    const { retrieval, rankers, personalizers } = this.deps;
+    const [results, rankingModelVersionId, personalizerVersionId] = await Promise.all([
+      retrieval.retrieveMany(userId, itemIds),
       rankers.activeVersionId(),
       personalizers.activeVersionId(),
     ]);
+    return results.map((result, place) => {
+      const about = { userId, itemId: itemIds[place], options };
+      return (
+        result && this.planOf(result, { ...about, rankingModelVersionId, personalizerVersionId })
+      );
+    });
+  }
+
+  private planOf(
+    result: RetrievalResult,
+    about: Pick<
+      GenerationPlan,
+      "userId" | "itemId" | "options" | "rankingModelVersionId" | "personalizerVersionId"
+    >,
+  ): GenerationPlan | OriginalReason {
+    const { generator, promptVersion } = this.deps;
+    const { userId, itemId, options, rankingModelVersionId, personalizerVersionId } = about;
     const { preferenceEmbedding, referenceCaptionEmbedding, referenceImageEmbedding } = result;
     const { sourceBlobHash } = result;
     if (sourceBlobHash === null) {

@@ -1,19 +1,23 @@
 /**
- * @file Answers "this item's picture, for this shopper": at once when it was made before, else as a job.
+ * @file Answers "this item's picture, for this shopper": at once when it was made before, else as a job. A whole shelf of items
+ * takes as many statements as one.
  */
-import { JobPriority } from "../../db/jobs.repository.js";
+import { JobPriority, type NewJob } from "../../db/jobs.repository.js";
 import type { ItemRow, JobRow, JobState, PersonalizedImageRow } from "../../db/rows.js";
 import { AppError } from "../../errors/app-error.js";
+import type { Grant, Payer } from "./generation-budget.js";
 import { type GenerationOptions, generationOptions } from "./generation-options.js";
-import { type GenerationPlanner, type OriginalReason } from "./generation-plan.js";
+import {
+  type GenerationPlan,
+  type GenerationPlanner,
+  type OriginalReason,
+} from "./generation-plan.js";
 
 /** Longest time a request may wait for its picture, in milliseconds. */
 export const MAX_WAIT_MS = 60_000;
 
 /** The knobs of a request; what is left out or null takes its default. */
-export interface PersonalizeOptions {
-  /** How long to wait for a picture before the job is returned, in milliseconds, 0..60,000. Default 0. */
-  waitMs?: number | null;
+export interface GenerationKnobs {
   seed?: number | null;
   strength?: number | null;
   guidanceScale?: number | null;
@@ -21,8 +25,15 @@ export interface PersonalizeOptions {
   numCandidates?: number | null;
 }
 
+export interface PersonalizeOptions extends GenerationKnobs {
+  /** How long to wait for a picture before the job is returned, in milliseconds, 0..60,000. Default 0. */
+  waitMs?: number | null;
+}
+
 /** Where a request comes from. */
 export interface RequestOrigin {
+  /** The API key that asks; null for a shopper's own token, and for this process. Default: null. */
+  keyId?: string | null;
   /** Whether it is one of many that nobody waits for; they are made when no live one waits. Default: false. */
   isBatch?: boolean;
 }
@@ -30,7 +41,8 @@ export interface RequestOrigin {
 export type PersonalizeOutcome =
   | { kind: "picture"; image: PersonalizedImageRow; cached: boolean }
   | { kind: "running"; job: JobRow }
-  | { kind: "original"; item: ItemRow; reason: OriginalReason };
+  /** `retryAt`: when it may be asked for again, where the reason passes by itself. */
+  | { kind: "original"; item: ItemRow; reason: OriginalReason; retryAt?: Date };
 
 /** What a `PERSONALIZE_IMAGE` job is told to do. */
 export interface PersonalizeImagePayload {
@@ -49,25 +61,35 @@ export const unfinishedReasons = {
 } as const satisfies Partial<Record<JobState, OriginalReason>>;
 
 interface Dependencies {
-  planner: Pick<GenerationPlanner, "plan">;
-  items: { findById(id: string): Promise<ItemRow | null> };
+  planner: Pick<GenerationPlanner, "planMany">;
+  items: {
+    /** In the order of `ids`; null for one that is not there. */
+    findByIds(ids: readonly string[]): Promise<(ItemRow | null)[]>;
+  };
   images: {
-    findById(id: string): Promise<PersonalizedImageRow | null>;
-    findByRequestKey(requestKey: string): Promise<PersonalizedImageRow | null>;
+    findByIds(ids: readonly string[]): Promise<PersonalizedImageRow[]>;
+    findByRequestKeys(requestKeys: readonly string[]): Promise<PersonalizedImageRow[]>;
   };
   jobs: {
-    request(
-      kind: "PERSONALIZE_IMAGE",
-      payload: PersonalizeImagePayload,
-      about: { dedupeKey: string; userId: string; itemId: string; priority: number },
-    ): Promise<JobRow>;
+    requestMany(jobs: readonly NewJob[]): Promise<{ job: JobRow; isNew: boolean }[]>;
     waitFor(jobId: string, waitMs: number): Promise<JobRow>;
-    /** The newest job with this key that ended well. */
-    findSucceeded(dedupeKey: string): Promise<JobRow | null>;
+    /** Of each key the job that has not ended, else the newest that ended well. */
+    findCurrent(dedupeKeys: readonly string[]): Promise<JobRow[]>;
   };
+  budget: { take(payer: Payer, cost: number, count: number): Promise<Grant> };
+  /** U-Net evaluations of one generation. @throws AppError `INVALID_ARGUMENT` when the pack cannot draw so */
+  evaluationsOf: (options: GenerationOptions) => number;
   /** What is not asked for. */
   defaults: GenerationOptions;
 }
+
+/** An outcome whose item is not read yet. */
+type Answer =
+  | Exclude<PersonalizeOutcome, { kind: "original" }>
+  | { kind: "original"; reason: OriginalReason; retryAt?: Date };
+
+/** What is known of the keys of plans. */
+type Answers = Map<string, Answer>;
 
 export class PersonalizationService {
   constructor(private readonly deps: Dependencies) {}
@@ -81,58 +103,209 @@ export class PersonalizationService {
   async request(
     userId: string,
     itemId: string,
-    { waitMs, ...given }: PersonalizeOptions = {},
-    { isBatch = false }: RequestOrigin = {},
+    { waitMs, ...knobs }: PersonalizeOptions = {},
+    origin: RequestOrigin = {},
   ): Promise<PersonalizeOutcome> {
-    const { defaults, planner, images, jobs } = this.deps;
-    const options = generationOptions(given, defaults);
-    const plan = await planner.plan(userId, itemId, options);
-    if (typeof plan === "string") {
-      return this.original(itemId, plan);
+    const [outcome] = await this.requestMany(userId, [itemId], knobs, origin);
+    if (outcome instanceof AppError) {
+      throw outcome;
     }
-    const image = await images.findByRequestKey(plan.requestKey);
-    if (image) {
-      return image.isServed
-        ? { kind: "picture", image, cached: true }
-        : this.original(itemId, "RANKED_LOWER");
+    const wait = Math.min(Math.max(waitMs ?? 0, 0), MAX_WAIT_MS);
+    if (outcome.kind !== "running" || wait === 0) {
+      return outcome;
     }
-    const refused = await jobs.findSucceeded(plan.requestKey);
-    if (refused) {
-      const outcome = await this.outcomeOf(refused, itemId);
-      if (outcome) {
-        return outcome;
+    const job = await this.deps.jobs.waitFor(outcome.job.id, wait);
+    const answer = (await this.answersOf([job])).get(job.id) ?? { kind: "running", job };
+    const [waited] = await this.withItems([itemId], [answer]);
+    if (waited instanceof AppError) {
+      throw waited;
+    }
+    return waited;
+  }
+
+  /**
+   * {@link request} for many items of one user, in as many statements as for one, and without waiting. In the order of
+   * `itemIds`; what is wrong with one item is its own answer.
+   *
+   * @throws AppError `INVALID_ARGUMENT`
+   */
+  async requestMany(
+    userId: string,
+    itemIds: readonly string[],
+    knobs: GenerationKnobs = {},
+    { isBatch = false, keyId = null }: RequestOrigin = {},
+  ): Promise<(PersonalizeOutcome | AppError)[]> {
+    const options = this.optionsOf(knobs);
+    const plans = await this.deps.planner.planMany(userId, itemIds, options);
+    const drawable = plans.filter(plan => plan !== null && typeof plan !== "string");
+    const byKey = new Map(drawable.map(plan => [plan.requestKey, plan]));
+    const answers = await this.stored([...byKey.keys()]);
+    const waiting = await this.addCurrent(answers, missing(byKey, answers));
+    const toMake = missing(byKey, answers).filter(({ requestKey }) => !waiting.has(requestKey));
+    const payer = { userId, keyId, isBatch };
+    const asked = [...waiting].map(key => byKey.get(key)!); // keys of plans
+    for (const [key, answer] of await this.queued(asked, toMake, payer)) {
+      answers.set(key, answer);
+    }
+    return this.withItems(
+      itemIds,
+      plans.map(
+        (plan): Answer | null =>
+          plan === null || typeof plan === "string"
+            ? plan && { kind: "original", reason: plan }
+            : answers.get(plan.requestKey)!, // every plan has an answer by now
+      ),
+    );
+  }
+
+  /**
+   * Pictures that are stored and shown, made with the default options; null for an item without one. Nothing is begun, and
+   * nothing stored. In the order of `itemIds`.
+   */
+  async findStored(
+    userId: string,
+    itemIds: readonly string[],
+  ): Promise<(PersonalizedImageRow | null)[]> {
+    const { planner, defaults } = this.deps;
+    const plans = await planner.planMany(userId, itemIds, defaults);
+    const keys = plans.map(plan => (plan && typeof plan !== "string" ? plan.requestKey : null));
+    const answers = await this.stored([...new Set(keys.filter(key => key !== null))]);
+    return keys.map(key => {
+      const answer = answers.get(key ?? "");
+      return answer?.kind === "picture" ? answer.image : null;
+    });
+  }
+
+  private optionsOf(knobs: GenerationKnobs): GenerationOptions {
+    const options = generationOptions(knobs, this.deps.defaults);
+    if (Object.values(knobs).some(value => value !== undefined && value !== null)) {
+      this.deps.evaluationsOf(options); // refuses what the pack cannot draw
+    }
+    return options;
+  }
+
+  private async stored(requestKeys: readonly string[]): Promise<Answers> {
+    const images =
+      requestKeys.length > 0 ? await this.deps.images.findByRequestKeys(requestKeys) : [];
+    return new Map(
+      images.map((image): [string, Answer] => [
+        image.requestKey,
+        image.isServed
+          ? { kind: "picture", image, cached: true }
+          : { kind: "original", reason: "RANKED_LOWER" },
+      ]),
+    );
+  }
+
+  /** Adds what earlier jobs of these plans came to. @returns the keys of those whose job has not ended. */
+  private async addCurrent(
+    answers: Answers,
+    plans: readonly GenerationPlan[],
+  ): Promise<Set<string>> {
+    const keys = plans.map(({ requestKey }) => requestKey);
+    const jobs = keys.length > 0 ? await this.deps.jobs.findCurrent(keys) : [];
+    const ended = await this.answersOf(jobs);
+    const waiting = new Set<string>();
+    for (const { id, dedupeKey, state } of jobs) {
+      const answer = ended.get(id);
+      if (answer) {
+        answers.set(dedupeKey!, answer); // it was found by it
+      } else if (state !== "SUCCEEDED") {
+        waiting.add(dedupeKey!);
+      } // else its picture is gone, and is made again
+    }
+    return waiting;
+  }
+
+  /** What jobs came to that have ended, by their ids. */
+  private async answersOf(jobs: readonly JobRow[]): Promise<Answers> {
+    const answers: Answers = new Map();
+    const imageIds = new Map<string, string>();
+    for (const { id, state, result: stored } of jobs) {
+      const result = stored as unknown as PersonalizeImageResult;
+      if (state === "FAILED" || state === "CANCELLED") {
+        answers.set(id, { kind: "original", reason: unfinishedReasons[state] });
+      } else if (state === "SUCCEEDED" && "originalReason" in result) {
+        answers.set(id, { kind: "original", reason: result.originalReason });
+      } else if (state === "SUCCEEDED") {
+        imageIds.set(id, (result as { imageId: string }).imageId);
       }
     }
-    const priority = isBatch ? JobPriority.BATCH : JobPriority.LIVE;
-    const about = { dedupeKey: plan.requestKey, userId, itemId, priority };
-    let job = await jobs.request("PERSONALIZE_IMAGE", { userId, itemId, options }, about);
-    const wait = Math.min(Math.max(waitMs ?? 0, 0), MAX_WAIT_MS);
-    if (wait > 0) {
-      job = await jobs.waitFor(job.id, wait);
+    const images =
+      imageIds.size > 0 ? await this.deps.images.findByIds([...imageIds.values()]) : [];
+    for (const [jobId, imageId] of imageIds) {
+      const image = images.find(({ id }) => id === imageId);
+      if (image) {
+        answers.set(jobId, { kind: "picture", image, cached: false });
+      }
     }
-    return (await this.outcomeOf(job, itemId)) ?? { kind: "running", job };
+    return answers;
   }
 
-  private async outcomeOf(job: JobRow, itemId: string): Promise<PersonalizeOutcome | null> {
-    if (job.state === "FAILED" || job.state === "CANCELLED") {
-      return this.original(itemId, unfinishedReasons[job.state]);
+  /**
+   * Queues what the budget allows, and asks again for what waits, so that a live request makes a batch's job a live one.
+   *
+   * @param waiting plans whose jobs have not ended; these cost nothing.
+   */
+  private async queued(
+    waiting: readonly GenerationPlan[],
+    toMake: readonly GenerationPlan[],
+    payer: Payer,
+  ): Promise<Answers> {
+    const { budget, evaluationsOf, jobs } = this.deps;
+    const answers: Answers = new Map();
+    const [first] = toMake; // all have the same options
+    const grant = first
+      ? await budget.take(payer, evaluationsOf(first.options), toMake.length)
+      : null;
+    const granted = toMake.slice(0, grant?.numGranted ?? 0);
+    for (const { requestKey } of toMake.slice(granted.length)) {
+      answers.set(requestKey, { kind: "original", reason: "BUSY", retryAt: grant?.retryAt });
     }
-    if (job.state !== "SUCCEEDED") {
-      return null;
+    const plans = [...waiting, ...granted];
+    if (plans.length === 0) {
+      return answers;
     }
-    const result = job.result as unknown as PersonalizeImageResult;
-    if ("originalReason" in result) {
-      return this.original(itemId, result.originalReason);
-    }
-    const image = await this.deps.images.findById(result.imageId);
-    return image && { kind: "picture", image, cached: false };
+    const priority = payer.isBatch ? JobPriority.BATCH : JobPriority.LIVE;
+    const wanted = plans.map(({ userId, itemId, options, requestKey }): NewJob => ({
+      kind: "PERSONALIZE_IMAGE",
+      payload: { userId, itemId, options } satisfies PersonalizeImagePayload,
+      dedupeKey: requestKey,
+      userId,
+      itemId,
+      priority,
+    }));
+    const made = await jobs.requestMany(wanted).catch(async (error: unknown) => {
+      await grant?.giveBack(granted.length);
+      throw error;
+    });
+    const numNew = made.filter(({ isNew }) => isNew).length;
+    await grant?.giveBack(Math.max(0, granted.length - numNew)); // another request queued them meanwhile
+    plans.forEach(({ requestKey }, place) => {
+      answers.set(requestKey, { kind: "running", job: made[place].job });
+    });
+    return answers;
   }
 
-  private async original(itemId: string, reason: OriginalReason): Promise<PersonalizeOutcome> {
-    const item = await this.deps.items.findById(itemId);
-    if (!item) {
-      throw new AppError("ITEM_NOT_FOUND", { itemId });
-    }
-    return { kind: "original", item, reason };
+  /** Adds the items of originals. @param answers null for an item that is not there */
+  private async withItems(
+    itemIds: readonly string[],
+    answers: readonly (Answer | null)[],
+  ): Promise<(PersonalizeOutcome | AppError)[]> {
+    const wanted = itemIds.filter((_, place) => answers[place]?.kind === "original");
+    const rows = wanted.length > 0 ? await this.deps.items.findByIds([...new Set(wanted)]) : [];
+    const items = new Map(rows.flatMap(item => (item ? [[item.id, item]] : [])));
+    return answers.map((answer, place) => {
+      if (answer && answer.kind !== "original") {
+        return answer;
+      }
+      const itemId = itemIds[place];
+      const item = items.get(itemId);
+      return answer && item ? { ...answer, item } : new AppError("ITEM_NOT_FOUND", { itemId });
+    });
   }
+}
+
+function missing(plans: ReadonlyMap<string, GenerationPlan>, answers: Answers): GenerationPlan[] {
+  return [...plans.values()].filter(({ requestKey }) => !answers.has(requestKey));
 }

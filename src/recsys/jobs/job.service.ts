@@ -25,6 +25,7 @@ interface Dependencies {
     raise(ids: readonly string[], priority: number): Promise<JobRow[]>;
     findSnapshot(id: string): Promise<JobSnapshot | null>;
     findSucceeded(dedupeKey: string): Promise<JobRow | null>;
+    findCurrent(dedupeKeys: readonly string[]): Promise<JobRow[]>;
     requestCancel(id: string): Promise<JobRow | null>;
   };
   queue: {
@@ -85,6 +86,11 @@ export class JobService {
       throw new AppError("JOB_NOT_FOUND", { jobId });
     }
     return job;
+  }
+
+  /** Of each key the job that has not ended, else the newest that ended well; in any order. */
+  findCurrent(dedupeKeys: readonly string[]): Promise<JobRow[]> {
+    return this.deps.jobs.findCurrent(dedupeKeys);
   }
 
   /** The newest job with this key that ended well. */

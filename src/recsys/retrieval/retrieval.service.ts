@@ -50,7 +50,11 @@ interface Dependencies {
   /** Name and version of the encoder whose embeddings are compared, `name@version`. */
   encoder: string;
   rows: {
-    findState(about: { userId: string; itemId: string; limit: number }): Promise<RetrievalState>;
+    findState(about: {
+      userId: string;
+      itemIds: readonly string[];
+      limit: number;
+    }): Promise<RetrievalState>;
     findItems(encoder: string, itemIds: readonly string[]): Promise<StampedItem[]>;
   };
 }
@@ -80,23 +84,47 @@ export class RetrievalService {
     itemId: string,
     options: RetrievalOptions = {},
   ): Promise<Retrieval> {
-    const { k = DEFAULT_K, historyLimit = DEFAULT_HISTORY_LIMIT, weighting } = options;
-    const state = await this.deps.rows.findState({ userId, itemId, limit: historyLimit });
-    const stamps = [...state.history, ...(state.reference ? [state.reference] : [])];
-    const items = await this.items.find(stamps);
-    const reference = items.get(itemId);
-    if (!reference) {
+    const [retrieval] = await this.retrieveMany(userId, [itemId], options);
+    if (!retrieval) {
       throw new AppError("ITEM_NOT_FOUND", { itemId });
     }
-    const strongest = Math.max(...state.history.map(({ strength }) => strength));
-    const history = state.history.flatMap(({ itemId: id, occurredAt, strength }): HistoryItem[] => {
-      const item = items.get(id);
-      // Rounded, so that the same ratios are the same numbers whatever the newest interaction is.
-      const ratio = Number((strength / strongest).toPrecision(6));
-      return item ? [{ ...item, occurredAt, strength: ratio }] : []; // deleted meanwhile
-    });
-    return retrieved(reference, history, { k, weighting });
+    return retrieval;
   }
+
+  /** {@link retrieve} for many items, in as many statements as for one; null for an item that is not in the catalogue. */
+  async retrieveMany(
+    userId: string,
+    itemIds: readonly string[],
+    options: RetrievalOptions = {},
+  ): Promise<(Retrieval | null)[]> {
+    const { k = DEFAULT_K, historyLimit = DEFAULT_HISTORY_LIMIT, weighting } = options;
+    // One more than is looked at, for a reference is left out of its own history.
+    const limit = historyLimit + 1;
+    const state = await this.deps.rows.findState({ userId, itemIds: [...new Set(itemIds)], limit });
+    const stamps = new Map(
+      [...state.history, ...state.references.values()].map(stamp => [stamp.itemId, stamp]),
+    );
+    const items = await this.items.find([...stamps.values()]);
+    const history = state.history.flatMap(({ itemId, occurredAt, strength }): HistoryItem[] => {
+      const item = items.get(itemId);
+      return item ? [{ ...item, occurredAt, strength }] : []; // deleted meanwhile
+    });
+    return itemIds.map(itemId => {
+      const reference = state.references.has(itemId) && items.get(itemId);
+      const others = history.filter(item => item.itemId !== itemId).slice(-historyLimit);
+      return reference ? retrieved(reference, withRatios(others), { k, weighting }) : null;
+    });
+  }
+}
+
+/** Strengths as parts of the strongest one's, 0..1. */
+function withRatios(history: readonly HistoryItem[]): HistoryItem[] {
+  const strongest = Math.max(...history.map(({ strength }) => strength));
+  return history.map(item => {
+    // Rounded, so that the same ratios are the same numbers whatever the newest interaction is.
+    const strength = Number((item.strength / strongest).toPrecision(6));
+    return { ...item, strength };
+  });
 }
 
 /** What a history, in the order of time, says about an item that is not in it (Eq. 3-6): with k = 0, nothing but keywords. */

@@ -11,6 +11,10 @@ const matrix: Record<string, [query: string, level: string]> = {
     'mutation { personalizeImage(userId: "anna", itemId: "item-01") { __typename } }',
     "SHOPPER",
   ],
+  personalizeImages: [
+    'mutation { personalizeImages(userId: "anna", itemIds: []) { itemId } }',
+    "SHOPPER",
+  ],
   recordInteractions: ["mutation { recordInteractions(input: []) { accepted } }", "SHOPPER"],
   deleteInteractions: [
     'mutation { deleteInteractions(input: { userId: "anna", itemId: "none" }) { deleted } }',
@@ -130,6 +134,37 @@ describeOnEveryDatabase("access", open => {
     }
     expect(await api.db.prisma.interaction.count({ where: { kind: "VIEW" } })).toBe(0);
   });
+
+  it("serves a shopper's own shelf only", async () => {
+    for (const query of [
+      'mutation { personalizeImages(userId: "ben", itemIds: ["item-01"]) { itemId } }',
+      '{ item(id: "item-01") { personalizedImage(userId: "ben") { id } } }',
+    ]) {
+      expect(codes((await execute(query, { as: annasToken })).errors)).toEqual(["OTHER_USER"]);
+      expect((await execute(query, { as: "STOREFRONT" })).errors).toEqual([]);
+      expect((await execute(query.replace("ben", "anna"), { as: annasToken })).errors).toEqual([]);
+    }
+  });
+
+  it.each(["seed: 2", "strength: 0.5", "guidanceScale: 2", "numSteps: 4", "numCandidates: 8"])(
+    "leaves %s to keys",
+    async knob => {
+      for (const [field, answer] of [
+        ['personalizeImage(userId: "anna", itemId: "item-01"', "__typename"],
+        ['personalizeImages(userId: "anna", itemIds: ["item-01"]', "itemId"],
+      ]) {
+        const query = `mutation { ${field}, options: { ${knob} }) { ${answer} } }`;
+        const { errors, status } = await execute(query, { as: annasToken });
+        expect(errors).toMatchObject([
+          { extensions: { code: "FORBIDDEN", details: { role: "SHOPPER", needed: "STOREFRONT" } } },
+        ]);
+        expect(status).toBe(403);
+        expect((await execute(query, { as: "STOREFRONT" })).errors).toEqual([]);
+        const plain = query.replace(knob, `waitMs: 1, ${knob.replace(/: .*/, ": null")}`);
+        expect((await execute(plain, { as: annasToken })).errors).toEqual([]);
+      }
+    },
+  );
 
   it("shows a shopper their own pictures and rank changes only", async () => {
     const query = `{ item(id: "item-02") {

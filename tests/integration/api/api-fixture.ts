@@ -57,6 +57,8 @@ export const users = ["anna", "ben"] as const;
 /** What the fakes below answer with; tests may change it. */
 export interface Answers {
   outcome: (userId: string, itemId: string) => Promise<PersonalizeOutcome>;
+  /** Calls of `findStored`. */
+  numStoredReads: number;
   /** The picture at an address. */
   image: (url: string) => Promise<Uint8Array>;
   /** Told when removed items are taken out of the index. */
@@ -111,6 +113,7 @@ export class Api {
     const images = new PersonalizedImagesRepository(prisma, pool);
     const items = new ItemsRepository(prisma);
     const answers: Answers = {
+      numStoredReads: 0,
       image: url => Promise.reject(new AppError("FETCH_FAILED", { url, reason: "HTTP 404" })),
       synced: () => undefined,
       forgotten: () => undefined,
@@ -157,7 +160,27 @@ export class Api {
         versions: new RankingModelVersionsRepository(prisma),
       }),
       images,
-      personalization: { request: (userId, itemId) => answers.outcome(userId, itemId) },
+      personalization: {
+        request: (userId, itemId) => answers.outcome(userId, itemId),
+        requestMany: (userId, itemIds) =>
+          Promise.all(
+            itemIds.map(async itemId =>
+              answers.outcome(userId, itemId).catch((error: unknown) => {
+                if (error instanceof AppError) {
+                  return error;
+                }
+                throw error;
+              }),
+            ),
+          ),
+        findStored: async (userId, itemIds) => {
+          answers.numStoredReads++;
+          const found = await prisma.personalizedImage.findMany({
+            where: { userId, itemId: { in: [...itemIds] }, seed: 1 },
+          });
+          return itemIds.map(id => found.find(({ itemId }) => itemId === id) ?? null);
+        },
+      },
       jobs,
       recommendations: {
         recommend: async (_userId, k) => ({

@@ -345,6 +345,72 @@ describeOnEveryDatabase("mutations", open => {
     expect(stored.map(({ weight }) => Math.fround(weight))).toEqual([0, 0, 0.5, float32Max]);
   });
 
+  it("serves a shelf in the order asked for, each fault at its place", async () => {
+    const { data, errors } = await execute(
+      `mutation { personalizeImages(userId: "anna", itemIds: ["item-02", "nowhere", "item-01"]) {
+        itemId errorCode errorMessage result { ... on PersonalizedImagePayload { image { item { id } } } } } }`,
+      { as: "STOREFRONT" },
+    );
+    expect(errors).toEqual([]);
+    const made = (id: string) => ({
+      itemId: id,
+      errorCode: null,
+      errorMessage: null,
+      result: { image: { item: { id } } },
+    });
+    expect(data).toEqual({
+      personalizeImages: [
+        made("item-02"),
+        {
+          itemId: "nowhere",
+          errorCode: "ITEM_NOT_FOUND",
+          errorMessage: "No item with id 'nowhere'",
+          result: null,
+        },
+        made("item-01"),
+      ],
+    });
+    const tooMany = await execute(
+      `mutation ($ids: [ID!]!) { personalizeImages(userId: "anna", itemIds: $ids) { itemId } }`,
+      { as: "STOREFRONT", variables: { ids: Array(101).fill("item-01") } },
+    );
+    expect(tooMany.errors).toMatchObject([{ extensions: { code: "PAYLOAD_TOO_LARGE" } }]);
+  });
+
+  it("reads the stored pictures of a page of items by one call for each shopper", async () => {
+    const before = api.answers.numStoredReads;
+    const { data, errors } = await execute<{
+      items: { edges: { node: { id: string; a: object | null; b: object | null } }[] };
+    }>(
+      `{ items(first: 10) { edges { node { id
+        a: personalizedImage(userId: "anna") { item { id } } b: personalizedImage(userId: "nobody") { id } } } } }`,
+      { as: "STOREFRONT" },
+    );
+    expect(errors).toEqual([]);
+    for (const { node } of data!.items.edges) {
+      expect(node).toEqual({ id: node.id, a: { item: { id: node.id } }, b: null });
+    }
+    expect(api.answers.numStoredReads - before).toBe(2);
+  });
+
+  it("says when a picture may be asked for again", async () => {
+    const item = await api.db.prisma.item.findUniqueOrThrow({ where: { id: itemId(4) } });
+    const retryAt = new Date("2026-12-01T10:00:00Z");
+    api.answers.outcome = async () => ({ kind: "original", item, reason: "BUSY", retryAt });
+    const { data } = await execute(
+      `mutation { personalizeImage(userId: "anna", itemId: "item-04") {
+        ... on OriginalImage { reason retryAt message } } }`,
+      { as: "STOREFRONT" },
+    );
+    expect(data).toEqual({
+      personalizeImage: {
+        reason: "BUSY",
+        retryAt: "2026-12-01T10:00:00.000Z",
+        message: "Too many pictures are asked for; ask again at 2026-12-01T10:00:00.000Z",
+      },
+    });
+  });
+
   it("asks for many pictures at once, each fault at its place", async () => {
     const { data, errors } = await execute(
       `mutation { startGeneration(pairs: [

@@ -118,11 +118,22 @@ describeOnEveryDatabase("a stored picture at the second request", open => {
       items: new ItemsRepository(db.prisma),
       images,
       jobs: {
-        request: async (_kind, _payload, { dedupeKey }) =>
-          ({ state: "QUEUED", dedupeKey }) as JobRow,
+        requestMany: async wanted =>
+          wanted.map(({ dedupeKey }) => ({
+            job: { state: "QUEUED", dedupeKey } as JobRow,
+            isNew: true,
+          })),
         waitFor: () => Promise.reject(new Error("nothing waits")),
-        findSucceeded: async () => null,
+        findCurrent: async () => [],
       },
+      budget: {
+        take: async (_payer, _cost, count) => ({
+          numGranted: count,
+          retryAt: new Date(),
+          giveBack: async () => undefined,
+        }),
+      },
+      evaluationsOf: () => 1,
       defaults,
     });
     /** Stores what a worker would have made now. */

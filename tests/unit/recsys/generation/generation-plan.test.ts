@@ -32,7 +32,10 @@ function planner(changes: {
   deps?: Partial<PlanDependencies>;
 }) {
   return new GenerationPlanner({
-    retrieval: { retrieve: async () => ({ ...retrieval, ...changes.retrieval }) },
+    retrieval: {
+      retrieveMany: async (_, itemIds) =>
+        itemIds.map(() => ({ ...retrieval, ...changes.retrieval })),
+    },
     rankers: { activeVersionId: async () => changes.activeVersionId ?? null },
     personalizers: { activeVersionId: async () => changes.personalizerVersionId ?? null },
     generator: "mini@1",
