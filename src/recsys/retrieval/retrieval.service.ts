@@ -119,10 +119,10 @@ export class RetrievalService {
 
 /** Strengths as parts of the strongest one's, 0..1. */
 function withRatios(history: readonly HistoryItem[]): HistoryItem[] {
-  const strongest = Math.max(...history.map(({ strength }) => strength));
+  const strongest = Math.max(...history.map(({ strength = 1 }) => strength));
   return history.map(item => {
     // Rounded, so that the same ratios are the same numbers whatever the newest interaction is.
-    const strength = Number((item.strength / strongest).toPrecision(6));
+    const strength = Number(((item.strength ?? 1) / strongest).toPrecision(6));
     return { ...item, strength };
   });
 }
