@@ -1,5 +1,6 @@
 /** @file The environment, read once and validated whole. Nothing else reads `process.env`. */
 import { existsSync } from "node:fs";
+import { isIP } from "node:net";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import { z } from "zod";
@@ -15,7 +16,20 @@ import { defaultSeenRules, seenRulesSetting, type SeenRules } from "./seen-rules
 const flag = z
   .enum(["0", "1", "false", "true"])
   .transform(value => value === "1" || value === "true");
-const wholeNumber = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
+const wholeNumber = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^\d+$/, "must be a whole number")
+    .transform(Number)
+    .pipe(z.number().min(min).max(max));
+/** An address that others are built on by appending a path. */
+const baseUrl = z
+  .url({ protocol: /^https?$/ })
+  .refine(url => !/[?#]/.test(url), "must have no query and no fragment");
+
+/** Browsers send exactly this form, so any other would never be equal to what they send. */
+const isOrigin = (text: string) =>
+  /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text;
 
 const BUNDLED_PACK = "mini";
 
@@ -27,20 +41,31 @@ const environment = z.object({
   DATABASE_URL: z
     .string()
     .regex(/^postgres(ql)?:\/\//, "must begin with postgresql://")
+    .refine(url => URL.canParse(url), "must be a URL; encode special characters of the password")
     .optional(),
   /** Folder of everything Vitrine keeps; default `.vitrine` in the working directory. */
   VITRINE_HOME: z.string().min(1).default(".vitrine"),
   /** Address to listen on; default 127.0.0.1. */
-  VITRINE_HOST: z.string().min(1).default("127.0.0.1"),
+  VITRINE_HOST: z
+    .string()
+    .refine(
+      host => isIP(host) > 0 || /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i.test(host),
+      "must be an address or a host name alone, such as 0.0.0.0",
+    )
+    .default("127.0.0.1"),
   /** Port to listen on; 0 takes a free one; default 4000. */
   VITRINE_PORT: wholeNumber(0, 65_535).default(4000),
   /** Where the API is reached from outside, for the image URLs it gives; default: relative URLs. */
-  VITRINE_PUBLIC_URL: z.url({ protocol: /^https?$/ }).optional(),
-  /** Origins whose pages may call the API, separated by commas; default none. */
+  VITRINE_PUBLIC_URL: baseUrl.optional(),
+  /** Origins whose pages may call the API, separated by commas, each as browsers send it; `*` is none; default none. */
   VITRINE_CORS_ORIGINS: z
     .string()
     .default("")
-    .transform(list => list.split(",").flatMap(origin => origin.trim() || [])),
+    .transform(list => list.split(",").flatMap(origin => origin.trim() || []))
+    .refine(origins => origins.every(isOrigin), {
+      error: ({ input }) =>
+        `must be origins such as https://shop.example, in small letters, without '*', a path, a slash at the end or the port that is the default, but got ${(input as string[]).filter(origin => !isOrigin(origin)).join(", ")}`,
+    }),
   /** Secret of the shoppers' tokens (HS256), at least 32 characters; default: made once and kept in `VITRINE_HOME`. */
   VITRINE_TOKEN_SECRET: z.string().min(32, "must have at least 32 characters").optional(),
   /** The model pack: the bundled one's name, the name of one in the cache, or a folder; default `mini`. */
@@ -50,7 +75,7 @@ const environment = z.object({
   /** A file of further packs that can be fetched, in the form of `models/packs.json`; default none. */
   VITRINE_PACKS: z.string().min(1).optional(),
   /** Where packs are fetched from; default the Hugging Face hub. */
-  VITRINE_HUB_URL: z.url({ protocol: /^https?$/ }).default("https://huggingface.co"),
+  VITRINE_HUB_URL: baseUrl.default("https://huggingface.co"),
   /** The hub's token, for repositories that need one; default none. */
   VITRINE_HUB_TOKEN: z.string().min(1).optional(),
   /** Forbids every fetch from a network, of packs and of catalogue pictures; default 0. */
@@ -168,10 +193,13 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
   const unknown = Object.keys(given)
     .filter(name => name.startsWith("VITRINE_") && !(name in environment.shape))
     .map(name => `${name} is not a setting`);
+  const padded = Object.entries(given)
+    .filter(([name, value]) => name in environment.shape && value !== value?.trim())
+    .map(([name]) => `${name}: must not begin or end with white space`);
   const faults = (parsed.error?.issues ?? []).map(
     ({ path, message }) => `${path.join(".")}: ${message}`,
   );
-  faults.push(...unknown, ...(parsed.data ? feedbackFaults(parsed.data) : []));
+  faults.push(...unknown, ...padded, ...(parsed.data ? feedbackFaults(parsed.data) : []));
   if (!parsed.success || faults.length > 0) {
     throw new AppError("CONFIG_INVALID", { faults: faults.join("\n") });
   }

@@ -56,6 +56,10 @@ async function identify(
     if (error instanceof AppError && error.status === 401) {
       return { viewer: null, refusal: error };
     }
+    if (!(error instanceof AppError)) {
+      const reason = "the credentials could not be looked up";
+      throw new AppError("DATABASE_UNREACHABLE", { reason }, { cause: error });
+    }
     throw error;
   }
 }

@@ -38,7 +38,7 @@ export interface HubFile {
   sizeBytes: number | null;
   /** Null where the server is no hub and its `etag` may be anything. */
   checksum: Checksum | null;
-  /** The same for the same bytes; null when the server tells nothing to know them by. */
+  /** The same for the same bytes only; null when the server tells nothing to know them by. */
   identity: string | null;
 }
 
@@ -108,12 +108,15 @@ export class Hub {
       const etag = plainEtag(linked ?? textOf(headers.etag));
       const size = textOf(headers["x-linked-size"]) ?? textOf(headers["content-length"]);
       const isHub = commit !== null || linked !== null;
+      const checksum = isHub && etag !== null ? checksumOf(etag) : null;
+      // A weak one is the same for bytes that mean the same (RFC 9110, 8.8.1), unless it is a checksum.
+      const isWeak = linked === null && /^W\//.test(textOf(headers.etag) ?? "");
       return {
         url: commit ? this.url(repository, commit, file) : url,
         commit,
         sizeBytes: size === null ? null : Number(size),
-        checksum: isHub && etag !== null ? checksumOf(etag) : null,
-        identity: etag,
+        checksum,
+        identity: isWeak && checksum === null ? null : etag,
       };
     });
   }

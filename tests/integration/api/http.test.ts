@@ -71,6 +71,23 @@ describeOnEveryDatabase("the server", open => {
     expect((await post({ query: "{ health }" }, { authorization: "Basic x" })).status).toBe(200);
   });
 
+  it("answers a fault of the server, and not that nobody is signed in, while credentials cannot be looked up", async () => {
+    const { authenticate } = api.services.access;
+    api.services.access.authenticate = () => Promise.reject(new Error("no server at hunter2"));
+    try {
+      const query = '{ item(id: "item-01") { title } }';
+      const answer = await post({ query }, { authorization: `Bearer ${api.keys.STOREFRONT}` });
+      const text = await answer.text();
+      expect({ status: answer.status, text }).toMatchObject({
+        status: 500, // Apollo Server's own for a context that could not be made
+        text: expect.stringContaining('"code":"DATABASE_UNREACHABLE"') as unknown,
+      });
+      expect(text).not.toContain("hunter2");
+    } finally {
+      api.services.access.authenticate = authenticate;
+    }
+  });
+
   it("refuses bodies beyond 1 MiB, requests a browser sends unasked, and unknown paths", async () => {
     const large = await post({ query: "{ health }", padding: "x".repeat(2 ** 20) });
     expect(large.status).toBe(413);

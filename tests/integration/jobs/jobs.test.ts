@@ -275,6 +275,25 @@ describeOnEveryDatabase("jobs", (open, kind) => {
     );
   });
 
+  it.each([
+    [-0.5, 0],
+    [1.5, 1],
+    [NaN, 0],
+    [Infinity, 1],
+  ])("keeps a progress of %p within 0 and 1", async (given, stored) => {
+    const { service } = await createProcess({
+      PERSONALIZE_IMAGE: async (job, { report }) => {
+        await report(given, "a stage");
+        return { progress: (await service.get(job.id)).progress };
+      },
+    });
+    const { id } = await service.request("PERSONALIZE_IMAGE", { name: "a" });
+    expect(await service.waitFor(id, patience(20_000))).toMatchObject({
+      state: "SUCCEEDED",
+      result: { progress: stored },
+    });
+  });
+
   it("shows a job that runs in another process", async () => {
     const here = await createProcess();
     const { id } = await here.service.request("INDEX", {});

@@ -128,6 +128,42 @@ describe("loadConfig()", () => {
     });
   });
 
+  it.each([
+    { VITRINE_CORS_ORIGINS: "*" },
+    { VITRINE_CORS_ORIGINS: "https://a.example,https://b.example/" },
+    { VITRINE_CORS_ORIGINS: "https://a.example/shop" },
+    { VITRINE_CORS_ORIGINS: "https://A.example" },
+    { VITRINE_CORS_ORIGINS: "https://a.example:443" },
+    { VITRINE_CORS_ORIGINS: "a.example" },
+    { VITRINE_CORS_ORIGINS: "null" },
+    { VITRINE_PORT: " " },
+    { VITRINE_PORT: "0x10" },
+    { VITRINE_PORT: "4e3" },
+    { VITRINE_PORT: "40.0" },
+    { VITRINE_RENDER_THREADS: "1e1" },
+    { VITRINE_HOME: " " },
+    { VITRINE_HOME: "data " },
+    { VITRINE_TOKEN_SECRET: " ".repeat(40) },
+    { VITRINE_HOST: "http://0.0.0.0" },
+    { VITRINE_HOST: "0.0.0.0:4000" },
+    { VITRINE_HOST: "[::1]" },
+    { VITRINE_PUBLIC_URL: "https://shop.example/?a=1" },
+    { VITRINE_HUB_URL: "https://hub.example/#top" },
+    { DATABASE_URL: "postgresql://user:a#b@host:port/db" },
+  ] as Record<string, string>[])("refuses %o, which could not mean anything", env => {
+    const [name] = Object.keys(env);
+    expect(() => loadConfig(env)).toThrow(name);
+  });
+
+  it("says which origins can never be equal to what a browser sends", () => {
+    const VITRINE_CORS_ORIGINS = "https://a.example,https://b.example/";
+    expect(() => loadConfig({ VITRINE_CORS_ORIGINS })).toThrow(/but got https:\/\/b\.example\/$/);
+  });
+
+  it.each(["localhost", "::1", "::", "0.0.0.0", "shop-1.internal"])("listens at %s", host => {
+    expect(loadConfig({ VITRINE_HOST: host }).host).toBe(host);
+  });
+
   it("takes an empty variable for one that is not set", () => {
     expect(loadConfig({ DATABASE_URL: "", VITRINE_PORT: "" })).toMatchObject({
       databaseUrl: null,
