@@ -12,9 +12,17 @@ const { values, positionals } = parseArgs({
   strict: false,
   options: {
     ...Object.fromEntries(
-      ["json", "data", "items", "epochs", "threads", "candidates", "length", "anchors"].map(
-        name => [name, { type: "string" }],
-      ),
+      [
+        "json",
+        "data",
+        "items",
+        "epochs",
+        "threads",
+        "candidates",
+        "length",
+        "anchors",
+        "depth",
+      ].map(name => [name, { type: "string" }]),
     ),
     help: { type: "boolean" },
   },
