@@ -1,5 +1,5 @@
 /** @file Items that came after the active model was trained: it places them by what they look like and are said to be. */
-import { isInductive, type ItemFeatures } from "../../ml/ranking/recommender.js";
+import { canWhatIf, isInductive, type ItemFeatures } from "../../ml/ranking/recommender.js";
 import type { LoadedRanker } from "./ranker-artefact.js";
 import type { EmbeddingEntry } from "./ranking-dataset.js";
 
@@ -70,6 +70,9 @@ export class NewItems {
       ["visual", visual],
       ["textual", textual],
     ] as const) {
+      if (!canWhatIf(model, name)) {
+        continue; // the shop had none of these when the model was trained
+      }
       for (const { itemId, vector } of entries) {
         features.set(itemId, { ...features.get(itemId), [name]: vector });
       }

@@ -1,0 +1,28 @@
+import { NewItems } from "../../../../src/recsys/ranking/new-items.js";
+import type { LoadedRanker } from "../../../../src/recsys/ranking/ranker-artefact.js";
+
+describe("NewItems.of()", () => {
+  it("places an item with a picture by its text, where the model was trained by texts alone", async () => {
+    const text = Float32Array.of(1, 2);
+    const placed: unknown[] = [];
+    const model = {
+      modalityNames: ["textual"],
+      whatIf: () => [],
+      userVectorOf: () => new Float32Array(2),
+      itemVectorOf: (features: object) => {
+        placed.push(features);
+        return new Float32Array(2);
+      },
+    };
+    const newItems = new NewItems({
+      embeddings: {
+        findExcept: async kind => [
+          { itemId: "new", vector: kind === "CAPTION" ? text : Float32Array.of(9, 9) },
+        ],
+      },
+    });
+    const ranker = { versionId: "v", model, itemIds: [] } as unknown as LoadedRanker; // what it reads
+    expect(await newItems.of(ranker)).toMatchObject([{ itemId: "new" }]);
+    expect(placed).toEqual([{ textual: text }]);
+  });
+});
