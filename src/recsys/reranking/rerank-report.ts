@@ -103,3 +103,12 @@ export function reportOf({
     ),
   };
 }
+
+/** Whether the version with the new images is to serve: never one of the leaking protocol, else if better or asked for. */
+export function isWorthKeeping(
+  protocol: RerankConfig["protocol"],
+  { ori, ragar }: { ori: readonly ArmRun[]; ragar: readonly ArmRun[] },
+  isAskedFor: boolean,
+): boolean {
+  return protocol === "leakFree" && (isAskedFor || validationOf(ragar) > validationOf(ori));
+}

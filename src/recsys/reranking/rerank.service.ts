@@ -31,7 +31,7 @@ import {
   reportOf,
   type RerankReport,
   type RerankSubject,
-  validationOf,
+  isWorthKeeping,
 } from "./rerank-report.js";
 
 interface Dependencies {
@@ -106,8 +106,7 @@ export class RerankService {
     );
     const ori = await this.arm(given, before, { name: "ORI", from: 0.5 }, hooks);
     const ragar = await this.arm(given, after, { name: condition, from: 0.75 }, hooks);
-    const isBetter = validationOf(ragar) > validationOf(ori);
-    const isKept = config.protocol === "leakFree" && (isBetter || activate);
+    const isKept = isWorthKeeping(config.protocol, { ori, ragar }, activate);
     if (isKept) {
       await this.keep(runId, given, after, hooks);
     }
