@@ -46,6 +46,8 @@ export class HubServer {
   readonly cuts = new Map<string, number[]>();
   /** Sends so many bytes of the body and then nothing, by `owner/name/path`. */
   readonly stalls = new Map<string, number>();
+  /** Bodies are sent after this. */
+  release: Promise<void> = Promise.resolve();
 
   private readonly server = createServer((request, response) => {
     this.answer(request, response).catch((error: unknown) => {
@@ -175,6 +177,7 @@ export class HubServer {
       response.end();
       return;
     }
+    await this.release;
     const stall = this.stalls.get(key);
     const cut = stall ?? this.cuts.get(key)?.shift();
     const sent = cut === undefined ? body : body.subarray(0, cut);

@@ -294,18 +294,25 @@ describe("pullPack()", () => {
   });
 
   it("refuses a second pull at the same time", async () => {
-    const pulls = await Promise.allSettled([pull(), pull()]);
-    expect(pulls).toContainEqual({
-      status: "fulfilled",
-      value: expect.objectContaining({ isNew: true }) as unknown,
+    let release: () => void = () => undefined;
+    server.release = new Promise(resolve => {
+      release = resolve;
     });
-    expect(pulls).toContainEqual({
-      status: "rejected",
-      reason: expect.objectContaining({
-        code: "MODEL_PULL_RUNNING",
-        details: expect.objectContaining({ pack: "tiny", pid: process.pid }) as unknown,
-      }) as unknown,
+    const asked = new Promise<void>(resolve => {
+      server.onRequest = () => {
+        if (server.seen.some(({ method }) => method === "GET")) {
+          resolve();
+        }
+      };
     });
+    const first = pull();
+    await asked; // the first pull has its lock, and the server holds back the file it asks for
+    await expect(pull()).rejects.toMatchObject({
+      code: "MODEL_PULL_RUNNING",
+      details: { pack: "tiny", pid: process.pid },
+    });
+    release();
+    expect(await first).toMatchObject({ isNew: true });
   });
 
   it("stops, and leaves the pack as it is, when another process takes its folder", async () => {
