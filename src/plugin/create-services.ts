@@ -42,12 +42,7 @@ import { InteractionRecordingService } from "../recsys/interactions/interaction-
 import { JobEvents } from "../recsys/jobs/job-events.js";
 import { JobService } from "../recsys/jobs/job.service.js";
 import { ContentLikeness } from "../recsys/ranking/content-likeness.js";
-import { imagesUnrankedText, ranksImagesLoaded } from "../recsys/ranking/image-ranking.js";
-import { NewItems } from "../recsys/ranking/new-items.js";
 import { RankChangeSummaryService } from "../recsys/ranking/rank-change-summary.service.js";
-import { RankerRegistry } from "../recsys/ranking/ranker-registry.service.js";
-import { RankerTrainingService } from "../recsys/ranking/ranker-training.service.js";
-import { RecommendationService } from "../recsys/ranking/recommendation.service.js";
 import { JudgingService } from "../recsys/reflection/judging.service.js";
 import { IndexingService, modelId } from "../recsys/retrieval/indexing.service.js";
 import { LiveCaptionIndex } from "../recsys/retrieval/live-caption-index.js";
@@ -59,6 +54,7 @@ import { createGenerationLimits } from "./create-generation-limits.js";
 import { createModels } from "./create-models.js";
 import { createModeration } from "./create-moderation.js";
 import { createPersonalizers } from "./create-personalizers.js";
+import { createRanking } from "./create-ranking.js";
 import { lazy } from "./lazy.js";
 
 /** Denoising steps between two previews. */
@@ -82,7 +78,7 @@ export async function createServices({
   moderation = createModeration(config),
 }: ServicesOptions) {
   const { prisma, pool } = db;
-  const { feedback, home, seen } = config;
+  const { feedback, home } = config;
 
   // ── layer 1: storage and models ──
   const blobs = new BlobStore(home);
@@ -163,39 +159,14 @@ export async function createServices({
   );
 
   // ── ranking ──
-  const rankers = new RankerRegistry({
-    versions,
-    home,
-    onLoaded: ranker => {
-      if (!ranksImagesLoaded(ranker)) {
-        const { versionId } = ranker;
-        logger.warn({ versionId }, imagesUnrankedText(ranker.model.algorithm));
-      }
-    },
-  });
-  const recommendations = new RecommendationService({
-    rankers,
-    feedback,
-    seen,
-    interactions: {
-      historyOf: (userId, limit) => interactions.historyOf(userId, limit),
-      findPopularItems: () => rankingQueries.findPopularItems(),
-    },
-    items: { filter: (ids, filter) => rankingQueries.filterItems(ids, filter) },
-    content: new ContentLikeness(index),
-    newItems: new NewItems({
-      embeddings: {
-        findExcept: (kind, ids) => rankingQueries.findEmbeddings(kind, encoder, ids),
-      },
-    }),
-  });
-  const rankerTraining = new RankerTrainingService({
+  const { rankers, recommendations, rankerTraining } = createRanking({
+    config,
+    logger,
+    encoder,
     interactions,
-    feedback,
-    embeddings: { findAll: kind => rankingQueries.findEmbeddings(kind, encoder) },
+    rankingQueries,
     versions,
-    registry: rankers,
-    home,
+    content: new ContentLikeness(index),
   });
 
   // ── generation ──

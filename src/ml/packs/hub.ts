@@ -110,7 +110,7 @@ export class Hub {
       const isHub = commit !== null || linked !== null;
       const checksum = isHub && etag !== null ? checksumOf(etag) : null;
       // A weak one is the same for bytes that mean the same (RFC 9110, 8.8.1), unless it is a checksum.
-      const isWeak = linked === null && /^W\//.test(textOf(headers.etag) ?? "");
+      const isWeak = linked === null && (textOf(headers.etag) ?? "").startsWith("W/");
       return {
         url: commit ? this.url(repository, commit, file) : url,
         commit,

@@ -1,10 +1,10 @@
 import { once } from "node:events";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { createServer } from "node:http";
+import { type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
-import { createServer } from "node:http";
-import { type AddressInfo } from "node:net";
 import { Hub, type HubFile } from "../../../../src/ml/packs/hub.js";
 import { downloadPart } from "../../../../src/ml/packs/resumable-download.js";
 

@@ -1,10 +1,10 @@
 import { itemKeywords, preferenceKeywords } from "../../../../src/recsys/retrieval/keywords.js";
+import { generatorPrompt, numTokens } from "../../../../src/recsys/retrieval/prompt.js";
 import {
   languageOf,
   languages,
   stopWordsOf,
 } from "../../../../src/recsys/retrieval/shop-languages.js";
-import { generatorPrompt, numTokens } from "../../../../src/recsys/retrieval/prompt.js";
 
 describe("itemKeywords()", () => {
   it("takes the shop's keywords, the title's words and the caption's, each once, lower case", () => {
