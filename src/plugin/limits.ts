@@ -1,14 +1,20 @@
 /** @file How much one request may ask for, before anything is read for it. The same limits hold in every host. */
 import {
   type DocumentNode,
+  getNamedType,
   GraphQLError,
   type GraphQLSchema,
   Kind,
   type OperationDefinitionNode,
+  type StringValueNode,
+  TypeInfo,
+  type TypeNode,
   validate,
   visit,
+  visitWithTypeInfo,
 } from "graphql";
 import complexity from "graphql-query-complexity/cjs";
+import { isStorable, UNSTORABLE_PROBLEM } from "../db/storable-text.js";
 import { AppError } from "../errors/app-error.js";
 import { requireViewer, type RequestContext } from "../resolvers/context.js";
 import { limitRules, maxComplexity } from "./limit-rules.js";
@@ -41,7 +47,7 @@ export function assertWithinLimits(
   if (isWithinLimits(request, execution)) {
     return;
   }
-  const { document, operation, variables } = request;
+  const { document, operation } = request;
   let executed = passed.get(operation);
   if (!executed) {
     const [fault] = validate(schema, document, limitRules());
@@ -50,9 +56,9 @@ export function assertWithinLimits(
       throw new GraphQLError(message, { nodes, extensions: { code: "GRAPHQL_VALIDATION_FAILED" } });
     }
   }
-  if (hasNul({ document, variables })) {
-    const problem = "must not hold the character U+0000, which Postgres cannot store";
-    throw new AppError("INVALID_ARGUMENT", { argument: "a text of the request", problem });
+  if (!isStorableRequest(schema, request)) {
+    const argument = "a text of the request";
+    throw new AppError("INVALID_ARGUMENT", { argument, problem: UNSTORABLE_PROBLEM });
   }
   const got = complexityOf(schema, request);
   if (got > maxComplexity) {
@@ -110,20 +116,42 @@ function complexityOf(
   }
 }
 
-function hasNul({
-  document,
-  variables,
-}: {
-  document: DocumentNode;
-  variables?: Record<string, unknown> | null;
-}): boolean {
-  let has = JSON.stringify(variables ?? {}).includes("\\u0000");
-  visit(document, {
-    [Kind.STRING]({ value }) {
-      has ||= value.includes("\0");
+/** Input types of rows, whose services check each row alone: one bad row must not refuse the others. */
+const rowInputs: ReadonlySet<string> = new Set(["InteractionInput", "ItemInput"]);
+
+/** Whether every text of the request, but those of rows, can be stored. */
+function isStorableRequest(
+  schema: GraphQLSchema,
+  { document, operation, variables }: LimitedRequest,
+): boolean {
+  const given = (operation.variableDefinitions ?? [])
+    .filter(({ type }) => !rowInputs.has(namedTypeOf(type)))
+    .map(({ variable }) => variables?.[variable.name.value]);
+  let storable = hasStorableTexts(given);
+  const types = new TypeInfo(schema);
+  const visitor = {
+    [Kind.OBJECT]: () =>
+      rowInputs.has(getNamedType(types.getInputType())?.name ?? "") ? false : undefined,
+    [Kind.STRING]: ({ value }: StringValueNode) => {
+      storable &&= isStorable(value);
     },
-  });
-  return has;
+  };
+  visit(document, visitWithTypeInfo(types, visitor));
+  return storable;
+}
+
+function namedTypeOf(type: TypeNode): string {
+  return type.kind === Kind.NAMED_TYPE ? type.name.value : namedTypeOf(type.type);
+}
+
+/** Whether a value of JSON has texts and names only that can be stored. */
+function hasStorableTexts(value: unknown): boolean {
+  if (typeof value === "string") {
+    return isStorable(value);
+  }
+  return typeof value !== "object" || value === null
+    ? true
+    : Object.entries(value).every(([name, item]) => isStorable(name) && hasStorableTexts(item));
 }
 
 function asksForSchema(document: DocumentNode): boolean {

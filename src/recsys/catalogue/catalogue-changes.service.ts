@@ -22,6 +22,7 @@ import {
   descriptionField,
   idField,
   storedImage,
+  textField,
   titleField,
 } from "../datasets/import-parts.js";
 import { MAX_KEYWORDS, maxLengths } from "../datasets/item-row.js";
@@ -90,19 +91,18 @@ interface Change {
   imageUrl: string | null | undefined;
 }
 
-const wordField = (max: number) => z.string().trim().max(max);
 const nullable = <Field extends z.ZodType>(field: Field) => field.nullish();
 
 const changeSchema = z.object({
   id: idField,
   title: titleField.optional(),
   description: nullable(descriptionField),
-  category: nullable(wordField(maxLengths.category)),
-  keywords: nullable(z.array(wordField(maxLengths.keyword)).max(MAX_KEYWORDS)),
+  category: nullable(textField(maxLengths.category)),
+  keywords: nullable(z.array(textField(maxLengths.keyword)).max(MAX_KEYWORDS)),
   isAvailable: nullable(z.boolean()),
   attribution: nullable(titleField),
   caption: nullable(captionField),
-  imageUrl: nullable(z.string().trim().min(1).max(2_000)),
+  imageUrl: nullable(textField(2_000).min(1)),
 });
 
 export class CatalogueChangesService {

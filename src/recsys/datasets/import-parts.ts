@@ -11,6 +11,7 @@ import {
   type NewItem,
   type NewItemImage,
 } from "../../db/items.repository.js";
+import { isStorable, UNSTORABLE_PROBLEM } from "../../db/storable-text.js";
 import { type NewUser, UsersRepository } from "../../db/users.repository.js";
 import { AppError } from "../../errors/app-error.js";
 import { type ImportPart, type PrepareContext, RowFault, type SourceRow } from "./import-source.js";
@@ -19,19 +20,15 @@ const ROWS_PER_BATCH = 1_000;
 /** Pictures take far longer than rows, so less of the work is lost with a batch. */
 const PICTURES_PER_BATCH = 250;
 
-/** Postgres text cannot hold the character 0. */
-const text = (max: number) =>
-  z
-    .string()
-    .trim()
-    .max(max)
-    .refine(value => !value.includes("\0"), "must not contain the character 0");
+/** A text of at most `max` UTF-16 units that Postgres can store. */
+export const textField = (max: number) =>
+  z.string().trim().max(max).refine(isStorable, UNSTORABLE_PROBLEM);
 
 /** An id of the shop's own. */
-export const idField = text(200).min(1);
-export const titleField = text(1_000).min(1);
-export const descriptionField = text(20_000);
-export const captionField = text(1_000);
+export const idField = textField(200).min(1);
+export const titleField = textField(1_000).min(1);
+export const descriptionField = textField(20_000);
+export const captionField = textField(1_000);
 
 /** The checked row. @throws RowFault with all its faults. */
 export function checkedRow<Row>(schema: z.ZodType<Row>, value: unknown): Row {

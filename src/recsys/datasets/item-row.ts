@@ -1,6 +1,7 @@
 /** @file A row's cells by field, checked and as the database holds them: an item or an interaction. */
 import type { NewInteraction } from "../../db/interactions.repository.js";
 import type { ItemColumn, NewItem } from "../../db/items.repository.js";
+import { isStorable, UNSTORABLE_PROBLEM } from "../../db/storable-text.js";
 import {
   parseKind,
   parseTime,
@@ -204,11 +205,8 @@ function textOf(cell: unknown): string {
     throw new ValueFault("must be text", cell);
   }
   const text = String(cell).trim();
-  if (text.includes("\0")) {
-    throw new ValueFault("must not contain the character 0");
-  }
-  if (/\p{Surrogate}/u.test(text)) {
-    throw new ValueFault("must not contain half a character (a lone surrogate)");
+  if (!isStorable(text)) {
+    throw new ValueFault(UNSTORABLE_PROBLEM);
   }
   return text;
 }

@@ -1,13 +1,12 @@
 /** @file Takes in what shoppers do, in bulk, as often as the shop sends it. */
 import type { InteractionFilter, NewInteraction } from "../../db/interactions.repository.js";
 import { retryConflicts } from "../../db/retry.js";
+import { isStorable, UNSTORABLE_PROBLEM } from "../../db/storable-text.js";
 import { AppError, type ErrorCode } from "../../errors/app-error.js";
 import { parseTime, parseWeight, ValueFault } from "./interaction-values.js";
 
 /** Longest id of a user, in UTF-16 units. */
 const MAX_USER_ID = 200;
-/** What Postgres cannot store in a text. */
-const UNSTORABLE = /[\0\p{Surrogate}]/u;
 
 interface Dependencies {
   users: { upsertMany(users: readonly { id: string; isSimulated: boolean }[]): Promise<unknown> };
@@ -89,7 +88,7 @@ export class InteractionRecordingService {
         problem: "must be later than `since`",
       });
     }
-    const removed = [filter.userId, filter.itemId].some(id => UNSTORABLE.test(id))
+    const removed = [filter.userId, filter.itemId].some(id => !isStorable(id))
       ? 0 // nothing can be stored under such an id
       : await this.deps.interactions.deleteMany(filter);
     if (removed > 0) {
@@ -110,8 +109,8 @@ function checkedRow(
     return invalid("userId", `must have 1 to ${MAX_USER_ID} characters`);
   }
   for (const [argument, id] of Object.entries({ userId, itemId })) {
-    if (UNSTORABLE.test(id)) {
-      return invalid(argument, "must not hold half a character (a lone surrogate) or U+0000");
+    if (!isStorable(id)) {
+      return invalid(argument, UNSTORABLE_PROBLEM);
     }
   }
   if (kind === "RATING" && (weight === null || weight === undefined)) {

@@ -320,7 +320,12 @@ describeOnEveryDatabase("access", open => {
       as: "STOREFRONT",
       variables: { id: "a\0b" },
     });
-    expect(codes([...literal.errors, ...variable.errors])).toEqual([
+    const half = await execute("query ($id: ID!) { item(id: $id) { id } }", {
+      as: "STOREFRONT",
+      variables: { id: "a\ud83d" },
+    });
+    expect(codes([...literal.errors, ...variable.errors, ...half.errors])).toEqual([
+      "INVALID_ARGUMENT",
       "INVALID_ARGUMENT",
       "INVALID_ARGUMENT",
     ]);

@@ -252,6 +252,7 @@ describeOnEveryDatabase("mutations", open => {
     ["a weight that the column cannot hold", { weight: 1e39 }, "INVALID_ARGUMENT", "weight"],
     ["a negative weight", { weight: -1e-60 }, "INVALID_ARGUMENT", "weight"],
     ["half a character in the user's id", { userId: "dan\ud83d" }, "INVALID_ARGUMENT", "userId"],
+    ["U+0000 in the user's id", { userId: "dan\0" }, "INVALID_ARGUMENT", "userId"],
     ["half a character in the item's id", { itemId: "\ude00" }, "INVALID_ARGUMENT", "itemId"],
     ["a rating without a value", { kind: "RATING" }, "INVALID_ARGUMENT", "weight"],
     ["a rating that is null", { kind: "RATING", weight: null }, "INVALID_ARGUMENT", "weight"],

@@ -324,7 +324,8 @@ describeOnEveryDatabase("CatalogueImportService", open => {
         part: "items",
         file: "items.jsonl",
         line: 4,
-        reason: "title: must not contain the character 0",
+        reason:
+          "title: must not hold the character U+0000 or half a character (a lone surrogate), which Postgres cannot store",
         row: items[3],
       });
     });

@@ -263,8 +263,16 @@ describe("text", () => {
   });
 
   it.each([
-    ["bugs/keywords-cut-emoji.jsonl", ["1", "3"], "2 keywords: must not contain half a character"],
-    ["bugs/title-cut-emoji.jsonl", ["1"], "2 title: must not contain half a character"],
+    [
+      "bugs/keywords-cut-emoji.jsonl",
+      ["1", "3"],
+      "2 keywords: must not hold the character U+0000 or half a character",
+    ],
+    [
+      "bugs/title-cut-emoji.jsonl",
+      ["1"],
+      "2 title: must not hold the character U+0000 or half a character",
+    ],
   ])("rejects the row of %s that has half an emoji", async (name, ids, fault) => {
     const read = await items(name);
     expect(read.items.map(({ id }) => id)).toEqual(ids);
