@@ -6,7 +6,7 @@
 import { type PrismaTransaction } from "./database.js";
 import { Prisma } from "./generated/client.js";
 import { isServedBefore } from "./jobs.repository.js";
-import { afterInTime, type PageRequest } from "./keyset.js";
+import { afterInTime, completeUntil, type PageRequest } from "./keyset.js";
 import type {
   BlobRow,
   CaptionRow,
@@ -82,16 +82,17 @@ export class CatalogQueries {
 
   // ── lists ──
 
-  /** Oldest first. */
-  findItemPage(
+  /** Oldest first, up to {@link completeUntil}: who follows the list misses nothing. */
+  async findItemPage(
     { category, isAvailable }: ItemFilter,
     { limit, after }: PageRequest<Date>,
   ): Promise<ItemRow[]> {
+    const until = await completeUntil(this.prisma);
     return this.prisma.item.findMany({
       where: {
         category: category ?? undefined,
         isAvailable: isAvailable ?? undefined,
-        ...afterInTime(after, true),
+        AND: [afterInTime(after, true), until ? { createdAt: { lt: until } } : {}],
       },
       orderBy: [{ createdAt: "asc" }, { id: "asc" }],
       take: limit,

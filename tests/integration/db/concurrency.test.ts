@@ -1,4 +1,5 @@
 import { CaptionsRepository } from "../../../src/db/captions.repository.js";
+import { CatalogQueries } from "../../../src/db/catalog-queries.js";
 import { EmbeddingsRepository } from "../../../src/db/embeddings.repository.js";
 import { InteractionsRepository } from "../../../src/db/interactions.repository.js";
 import { ItemsRepository, type NewItem } from "../../../src/db/items.repository.js";
@@ -149,5 +150,28 @@ describeOnEveryDatabase("bulk writes of the same rows in other orders at once", 
     };
     await expect(retryConflicts(query)).rejects.toThrow("nonsense");
     expect(numTries).toBe(1);
+  });
+});
+
+describeOnEveryDatabase("a reader that follows the list of items", (open, kind) => {
+  const onPostgres = kind === "postgres" ? it : it.skip; // the embedded one has a single connection
+
+  onPostgres("misses no row of a transaction that commits late", async () => {
+    const { pool, prisma } = await open({ maxConnections: 4 });
+    const list = new CatalogQueries(prisma);
+    const insert = "INSERT INTO items (id, title, updated_at) VALUES ($1, $1, now())";
+    await prisma.item.create({ data: { id: "first", title: "f", createdAt: new Date(0) } });
+    const late = await pool.connect();
+    await late.query("BEGIN");
+    await late.query(insert, ["a-late"]);
+    await pool.query(insert, ["b-quick"]);
+
+    const before = await list.findItemPage({}, { limit: 10, after: null });
+    await late.query("COMMIT");
+    late.release(); // before anything can fail: the database closes only when all connections are back
+    expect(before.map(({ id }) => id)).toEqual(["first"]);
+    const { createdAt: value, id } = before[0];
+    const rest = await list.findItemPage({}, { limit: 10, after: { value, id } });
+    expect(rest.map(row => row.id)).toEqual(["a-late", "b-quick"]);
   });
 });
