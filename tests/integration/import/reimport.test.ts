@@ -299,4 +299,16 @@ describeOnEveryDatabase("importing again", open => {
       });
     });
   });
+
+  it("reads the times of a file as UTC, by Prisma and by SQL, whatever the zone of the database", async () => {
+    const bug = (name: string) => input(`../bugs/${name}`);
+    const source = { items: bug("three.jsonl"), interactions: bug("hist.csv") };
+    await service.run(new CatalogueSource(source));
+    const last = await db.prisma.interaction.findFirstOrThrow({ orderBy: { occurredAt: "desc" } });
+    expect(last.occurredAt.toISOString()).toBe("2024-03-01T17:00:00.000Z");
+    const { rows } = await db.pool.query<{ at: Date; hours: string }>(
+      "SELECT max(occurred_at) AS at, string_agg(to_char(occurred_at, 'HH24'), ' ' ORDER BY occurred_at) AS hours FROM interactions",
+    );
+    expect(rows).toEqual([{ at: new Date("2024-03-01T17:00:00Z"), hours: "12 13 14 15 16 17" }]);
+  });
 });
