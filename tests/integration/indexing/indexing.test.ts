@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { BlobStore } from "../../../src/db/blob-store.js";
 import { CaptionsRepository } from "../../../src/db/captions.repository.js";
 import { type Database } from "../../../src/db/database.js";
 import { EmbeddingsRepository } from "../../../src/db/embeddings.repository.js";
@@ -12,6 +13,8 @@ import { AppError } from "../../../src/errors/app-error.js";
 import { cosine } from "../../../src/ml/nn/cosine.js";
 import { Random, seedFrom } from "../../../src/ml/nn/random.js";
 import type { RgbImage } from "../../../src/ml/nn/rgb-image.js";
+import { CatalogueImportService } from "../../../src/recsys/datasets/catalogue-import.service.js";
+import { CatalogueSource } from "../../../src/recsys/datasets/catalogue.js";
 import { IndexingService, modelId } from "../../../src/recsys/retrieval/indexing.service.js";
 import { LiveCaptionIndex } from "../../../src/recsys/retrieval/live-caption-index.js";
 import { defaultEngine } from "../../../src/recsys/retrieval/nearest-graph.js";
@@ -330,6 +333,22 @@ describeOnEveryDatabase("indexing", open => {
       expect(retrieved).toMatchObject({ sourceBlobHash: null, preferenceEmbedding: null });
       expect(retrieved.referenceKeywords).toContain("lamp");
       expect(await indexing.run()).toMatchObject({ numTextCaptions: 0, numCaptionsEncoded: 0 });
+    });
+
+    it("are made for an imported file without images (nopic.csv), and this is said", async () => {
+      const home = await mkdtemp(join(tmpdir(), "vitrine-nopic-"));
+      const items = join(import.meta.dirname, "../../fixtures/inputs/shop/nopic.csv");
+      const { prisma } = db;
+      await new CatalogueImportService({ prisma, blobs: new BlobStore(home), home }).run(
+        new CatalogueSource({ items }),
+      );
+      expect(await createProcess().indexing.run()).toMatchObject({
+        numTextCaptions: 1,
+        numWithoutImage: 1,
+        numItems: 1,
+      });
+      expect(await captionsNow()).toEqual({ 1: "TEXT: Red shirt" });
+      await rm(home, { recursive: true });
     });
 
     it("follow the title, and give way to a picture and to the catalogue's own", async () => {
