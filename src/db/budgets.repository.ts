@@ -1,9 +1,15 @@
 /** @file Who used how much since when: points of `rate-limiter-flexible`, kept in Postgres for all processes. */
+import { createHash } from "node:crypto";
 import type { Pool } from "pg";
 import { RateLimiterPostgres } from "rate-limiter-flexible";
 
 /** The table of the migration `generation_budgets`; its columns and their order are the library's. */
 const TABLE = "generation_budgets";
+
+/** The account of a user: a hash, so that it has one length whatever the id's. */
+export function accountOfUser(userId: string): string {
+  return `user:${createHash("sha256").update(userId).digest("hex")}`;
+}
 
 export interface Account {
   /** Points used in the current window. */

@@ -1,4 +1,5 @@
 /** @file Deletes items and users with all that belongs to them, and says which files nobody refers to any more. */
+import { accountOfUser } from "./budgets.repository.js";
 import type { PrismaTransaction } from "./database.js";
 import type { PrismaClient } from "./generated/client.js";
 import { retryConflicts } from "./retry.js";
@@ -32,12 +33,14 @@ export class ErasureRepository {
     );
   }
 
-  /** Deletes a user, their interactions, personalised images and jobs. */
+  /** Deletes a user, their interactions, personalised images, jobs and used budget. */
   deleteUser(id: string): Promise<Erased> {
     return retryConflicts(() =>
-      this.prisma.$transaction(transaction =>
-        erase(transaction, { table: "users", column: "user_id" }, [id]),
-      ),
+      this.prisma.$transaction(async transaction => {
+        const erased = await erase(transaction, { table: "users", column: "user_id" }, [id]);
+        await transaction.generationBudget.deleteMany({ where: { key: accountOfUser(id) } });
+        return erased;
+      }),
     );
   }
 

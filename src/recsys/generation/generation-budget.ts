@@ -3,8 +3,7 @@
  * may wait. Stored pictures cost nothing, nor does a request whose job waits already; a job is paid for once, when it is
  * queued, however often it is tried.
  */
-import { createHash } from "node:crypto";
-import type { Account } from "../../db/budgets.repository.js";
+import { type Account, accountOfUser } from "../../db/budgets.repository.js";
 import { JobPriority } from "../../db/jobs.repository.js";
 
 export interface BudgetLimits {
@@ -94,9 +93,8 @@ export class GenerationBudget {
 
   private accountsOf({ userId, keyId, isBatch }: Payer): { account: string; limit: number }[] {
     const { evaluationsPerUser, evaluationsPerKey, evaluationsPerDay } = this.deps.limits;
-    const hash = createHash("sha256").update(userId).digest("hex"); // of one length, whatever the id's
     return [
-      ...(isBatch ? [] : [{ account: `user:${hash}`, limit: evaluationsPerUser }]),
+      ...(isBatch ? [] : [{ account: accountOfUser(userId), limit: evaluationsPerUser }]),
       ...(keyId === null ? [] : [{ account: `key:${keyId}`, limit: evaluationsPerKey }]),
       { account: "all", limit: evaluationsPerDay },
     ].filter(({ limit }) => limit > 0);

@@ -1,5 +1,6 @@
 /** @file What a shop changes through the API: items, and users who want to be forgotten. */
 import { afterEach, beforeAll, expect, it } from "@jest/globals";
+import { accountOfUser, BudgetsRepository } from "../../../src/db/budgets.repository.js";
 import { AppError } from "../../../src/errors/app-error.js";
 import { describeOnEveryDatabase } from "../../helpers/databases.js";
 import { picture } from "../import/sources.js";
@@ -213,6 +214,10 @@ describeOnEveryDatabase("changing the catalogue", open => {
     const about = { userId: "anna", itemId: itemId(3) };
     const job = await api.services.jobs.request("PERSONALIZE_IMAGE", about, about);
     await prisma.job.update({ where: { id: job.id }, data: { previewHash: preview } });
+    const budgets = new BudgetsRepository(api.db.pool);
+    for (const userId of ["anna", "ben"]) {
+      await budgets.use(accountOfUser(userId), 8);
+    }
     const stopped: string[] = [];
     api.events.on("cancelRequested", id => stopped.push(id));
 
@@ -231,6 +236,8 @@ describeOnEveryDatabase("changing the catalogue", open => {
       const { rows } = await api.db.pool.query(`SELECT 1 FROM ${table} WHERE user_id = 'anna'`);
       expect(rows).toEqual([]);
     }
+    const left = await prisma.generationBudget.findMany({ select: { key: true } });
+    expect(left).toEqual([{ key: accountOfUser("ben") }]);
     expect(await api.blobs.stat(own)).toBeNull();
     expect(await api.blobs.stat(preview)).toBeNull();
     expect(await prisma.blob.count({ where: { hash: api.blobHash } })).toBe(1); // ben's, too
