@@ -276,7 +276,9 @@ describe("text", () => {
   ])("rejects the row of %s that has half an emoji", async (name, ids, fault) => {
     const read = await items(name);
     expect(read.items.map(({ id }) => id)).toEqual(ids);
-    expect(reasons(read.rejected)).toEqual([`${fault} (a lone surrogate)`]);
+    expect(reasons(read.rejected)).toEqual([
+      `${fault} (a lone surrogate), which Postgres cannot store`,
+    ]);
   });
 
   it("reads JSON Lines row by row, with null for nothing", async () => {
