@@ -5,7 +5,7 @@
  * Random vectors of 64, 20 items of each user masked, 10 to find. Needs `npm run build`.
  */
 import { Random } from "../dist/ml/nn/random.js";
-import { matrix, row } from "../dist/ml/nn/shape.js";
+import { matrix, row } from "../dist/ml/nn/matrix.js";
 import { createOnnxKernels } from "../dist/ml/ranking/onnx-kernels.js";
 import { itemScores } from "../dist/ml/ranking/vector-scores.js";
 import { allRankingMetrics, evaluateRanker } from "../dist/recsys/evaluation/evaluate-ranker.js";

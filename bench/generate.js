@@ -9,8 +9,8 @@ import { availableParallelism } from "node:os";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
-import { DiffusionPipeline } from "../dist/ml/generation/pipeline.js";
-import { RenderPool } from "../dist/ml/generation/render-pool.js";
+import { DiffusionPipeline } from "../dist/ml/diffusion/pipeline.js";
+import { RenderPool } from "../dist/ml/diffusion/render-pool.js";
 import { openModelPack } from "../dist/ml/runtime/model-pack.js";
 
 const NUM_ROUNDS = 5;

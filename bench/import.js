@@ -9,8 +9,8 @@ import { join } from "node:path";
 import sharp from "sharp";
 import { BlobStore } from "../dist/db/blob-store.js";
 import { openDatabase } from "../dist/db/database.js";
-import { CatalogueSource } from "../dist/recsys/datasets/catalogue.js";
-import { CatalogueImportService } from "../dist/recsys/datasets/catalogue-import.service.js";
+import { CatalogueSource } from "../dist/recsys/import/catalogue.js";
+import { CatalogueImportService } from "../dist/recsys/import/catalogue-import.service.js";
 import { MovieLensSource } from "../dist/recsys/datasets/movielens.js";
 import { StickersSource } from "../dist/recsys/datasets/stickers.js";
 

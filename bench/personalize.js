@@ -15,7 +15,7 @@ import { StickersSource } from "../dist/recsys/datasets/stickers.js";
 import {
   generationDefaults,
   generationOptions,
-} from "../dist/recsys/generation/generation-options.js";
+} from "../dist/recsys/images/generation-options.js";
 
 const NUM_PAIRS = 8;
 const NUM_CACHED = 200;

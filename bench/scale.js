@@ -11,7 +11,7 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Random } from "../dist/ml/nn/random.js";
-import { normalizedRows, rowRange } from "../dist/ml/nn/shape.js";
+import { normalizedRows, rowRange } from "../dist/ml/nn/matrix.js";
 import { Micro } from "../dist/ml/ranking/micro.js";
 import { itemGraph } from "../dist/ml/ranking/item-graph.js";
 import { createOnnxKernels } from "../dist/ml/ranking/onnx-kernels.js";

@@ -4,7 +4,7 @@
  * On ml-latest-small, trained for `--epochs 10`, where it is at hand (`--data FOLDER`). Needs `npm run build`.
  */
 import { Random } from "../dist/ml/nn/random.js";
-import { row } from "../dist/ml/nn/shape.js";
+import { row } from "../dist/ml/nn/matrix.js";
 import { Micro } from "../dist/ml/ranking/micro.js";
 import { clusteredShop } from "./support/clustered-items.js";
 import { rounded } from "./support/measure.js";

@@ -380,7 +380,7 @@ def export_captioner(clip, decoder, tokenizer, out):
 
 @torch.no_grad()
 def export_memory(stickers, clip, tokenizer, vae, out):
-    """The drawings that a prompt without a picture is redrawn from: src/ml/generation/reference-memory.ts."""
+    """The drawings that a prompt without a picture is redrawn from: src/ml/diffusion/exemplar-bank.ts."""
     drawn, extents = remembered(stickers), hand_extents(stickers)
     rows = [row for own in drawn.values() for row in own]
     things = torch.tensor([thing for thing, own in enumerate(drawn.values()) for _ in own], dtype=torch.int32)
@@ -401,7 +401,7 @@ def export_memory(stickers, clip, tokenizer, vae, out):
 
 
 def export_style(work, out):
-    """The classifier by which one of several drafts is kept: src/ml/generation/style-classifier.ts."""
+    """The classifier by which one of several drafts is kept: src/ml/diffusion/style-classifier.ts."""
     folder = out / "style_classifier"
     shutil.rmtree(folder, ignore_errors=True)
     to_onnx(trained_choice(work), GRAPHS["style_classifier"], out)

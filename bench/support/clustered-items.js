@@ -3,7 +3,7 @@
  * since nearest neighbours of uniform noise mean nothing and no approximate search finds them.
  */
 import { Random } from "../../dist/ml/nn/random.js";
-import { matrix } from "../../dist/ml/nn/shape.js";
+import { matrix } from "../../dist/ml/nn/matrix.js";
 
 /** Features of items whose cluster is `clusterOf(item)`. */
 export function clusteredFeatures(numItems, { numClusters, length, seed, clusterOf }) {

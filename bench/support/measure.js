@@ -1,6 +1,6 @@
 /** What the benchmarks of the rankers measure with. */
 import { Random } from "../../dist/ml/nn/random.js";
-import { matrix } from "../../dist/ml/nn/shape.js";
+import { matrix } from "../../dist/ml/nn/matrix.js";
 
 const MATMUL_SIZE = 1024;
 const operand = matrix([MATMUL_SIZE, MATMUL_SIZE], new Random(2).normals(MATMUL_SIZE ** 2));

@@ -4,7 +4,7 @@
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { readPreparedData } from "../../dist/recsys/evaluation/prepared-data.js";
+import { readPreparedData } from "../../dist/recsys/datasets/prepared-data.js";
 
 /** Where the data lies beside a checkout. */
 export const DEFAULT_DATA = "../shared/data/ml-latest-small";

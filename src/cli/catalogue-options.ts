@@ -1,8 +1,8 @@
 /** @file Options of `vitrine import catalogue` that say how files are read, and its help. */
 import { type Command, InvalidArgumentError } from "commander";
-import { type Field, interactionFields, itemFields } from "../recsys/datasets/layouts.js";
-import type { TableOptions } from "../recsys/datasets/source-table.js";
-import { formatNames } from "../recsys/datasets/table-format.js";
+import { type Field, interactionFields, itemFields } from "../recsys/import/layouts.js";
+import type { TableOptions } from "../recsys/import/source-table.js";
+import { formatNames } from "../recsys/import/table-format.js";
 import { kindNames } from "../recsys/interactions/interaction-values.js";
 import { oneOf } from "./option-values.js";
 

@@ -3,16 +3,16 @@ import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { AppError } from "../errors/app-error.js";
 import { writeAtomically } from "../ml/nn/safetensors.js";
-import { experimentTable } from "../recsys/evaluation/experiment-table.js";
+import { readPreparedData } from "../recsys/datasets/prepared-data.js";
 import { splitHash } from "../recsys/evaluation/held-out.js";
-import { readPreparedData } from "../recsys/evaluation/prepared-data.js";
+import { experimentTable } from "../recsys/lab/rankers/experiment-table.js";
 import {
   type Experiment,
   experimentSchema,
   type RankerRun,
   runExperiment,
   summarizeRuns,
-} from "../recsys/evaluation/ranker-experiment.js";
+} from "../recsys/lab/rankers/ranker-experiment.js";
 import { jsonObject, readJsonFile } from "./json-file.js";
 import { prepareOutput } from "./output-file.js";
 import { createProgress } from "./progress.js";

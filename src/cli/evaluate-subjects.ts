@@ -3,12 +3,8 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { AppError } from "../errors/app-error.js";
 import { createServices, type Services } from "../plugin/create-services.js";
+import { readPreparedData, type SplitKind } from "../recsys/datasets/prepared-data.js";
 import type { RankerEvaluation } from "../recsys/evaluation/evaluate-ranker.js";
-import {
-  evaluatePart,
-  fitRanker,
-  type TrainingView,
-} from "../recsys/evaluation/fit-and-evaluate.js";
 import { fitProgress } from "../recsys/evaluation/fit-progress.js";
 import {
   assertComparable,
@@ -16,8 +12,12 @@ import {
   heldOutOf,
   splitHash,
 } from "../recsys/evaluation/held-out.js";
-import { readPreparedData, type SplitKind } from "../recsys/evaluation/prepared-data.js";
 import type { Split } from "../recsys/evaluation/splits.js";
+import {
+  evaluatePart,
+  fitRanker,
+  type TrainingView,
+} from "../recsys/lab/rankers/fit-and-evaluate.js";
 import { loadRanker } from "../recsys/ranking/ranker-artefact.js";
 import { type RankerConfig, rankerConfig } from "../recsys/ranking/ranker-config.js";
 import { trainStrengths } from "../recsys/ranking/ranking-dataset.js";

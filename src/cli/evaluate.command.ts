@@ -1,12 +1,12 @@
 /** @file `vitrine evaluate`: how well rankers find what was held out, with intervals and paired tests. */
 import { Command } from "commander";
+import { splitKinds } from "../recsys/datasets/prepared-data.js";
 import {
   comparePairs,
   type Comparison,
   userInterval,
 } from "../recsys/evaluation/compare-rankers.js";
 import { figureText, intervalText, pValueText } from "../recsys/evaluation/figure-text.js";
-import { splitKinds } from "../recsys/evaluation/prepared-data.js";
 import type { CliContext } from "./cli-context.js";
 import { evaluateExperiment } from "./evaluate-experiment.js";
 import {

@@ -5,19 +5,19 @@ import { promisify } from "node:util";
 import { Command } from "commander";
 import { writeAtomically } from "../ml/nn/safetensors.js";
 import { createServices } from "../plugin/create-services.js";
-import { contactSheet } from "../recsys/evaluation/contact-sheet.js";
 import {
   pictureExperimentSchema,
   scaledExperiment,
   shownArmsOf,
-} from "../recsys/experiments/experiment-config.js";
-import type { ArmOutcomes } from "../recsys/experiments/picture-experiment.service.js";
+} from "../recsys/lab/experiments/experiment-config.js";
+import type { ArmOutcomes } from "../recsys/lab/experiments/image-experiment.service.js";
 import {
   baselinesOf,
   type ExperimentResult,
   type Figure,
   summarizeOutcomes,
-} from "../recsys/experiments/summarize-outcomes.js";
+} from "../recsys/lab/experiments/summarize-outcomes.js";
+import { contactSheet } from "../recsys/lab/packs/contact-sheet.js";
 import { type CliContext } from "./cli-context.js";
 import { readJsonFile } from "./json-file.js";
 import { prepareOutput } from "./output-file.js";

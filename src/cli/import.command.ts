@@ -2,17 +2,17 @@
 import { Command } from "commander";
 import { loadConfig } from "../config/config.js";
 import { BlobStore } from "../db/blob-store.js";
+import { MovieLensSource } from "../recsys/datasets/movielens.js";
+import { StickersSource } from "../recsys/datasets/stickers.js";
 import {
   CatalogueImportService,
   type ImportProgress,
   type ImportResult,
-} from "../recsys/datasets/catalogue-import.service.js";
-import { CatalogueSource } from "../recsys/datasets/catalogue.js";
-import { describeDryRun, dryRun } from "../recsys/datasets/dry-run.js";
-import type { ImportSource } from "../recsys/datasets/import-source.js";
-import { MovieLensSource } from "../recsys/datasets/movielens.js";
-import { StickersSource } from "../recsys/datasets/stickers.js";
-import type { TallyLine } from "../recsys/datasets/tally.js";
+} from "../recsys/import/catalogue-import.service.js";
+import { CatalogueSource } from "../recsys/import/catalogue.js";
+import { describeDryRun, dryRun } from "../recsys/import/dry-run.js";
+import type { ImportSource } from "../recsys/import/import-source.js";
+import type { TallyLine } from "../recsys/import/tally.js";
 import { type ReadingFlags, tableOptions, withReadingOptions } from "./catalogue-options.js";
 import type { CliContext } from "./cli-context.js";
 import { wholeNumber } from "./option-values.js";

@@ -7,9 +7,9 @@ import { loadConfig, modelPackFolder } from "../config/config.js";
 import { openModelPack } from "../ml/runtime/model-pack.js";
 import { writePackFile } from "../ml/runtime/pack-manifest.js";
 import { exportStickers } from "../recsys/datasets/sticker-export.js";
-import { contactSheet } from "../recsys/evaluation/contact-sheet.js";
-import { measurePack, type PackFigures } from "../recsys/evaluation/measure-pack.js";
-import { MeasuredStickers } from "../recsys/evaluation/pack-stickers.js";
+import { contactSheet } from "../recsys/lab/packs/contact-sheet.js";
+import { measurePack, type PackFigures } from "../recsys/lab/packs/measure-pack.js";
+import { MeasuredStickers } from "../recsys/lab/packs/pack-stickers.js";
 import { wholeNumber } from "./option-values.js";
 import { createProgress, type Progress } from "./progress.js";
 

@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { Command } from "commander";
 import { writeAtomically } from "../ml/nn/safetensors.js";
 import { createServices } from "../plugin/create-services.js";
-import type { RerankReport } from "../recsys/reranking/rerank-report.js";
+import type { RerankReport } from "../recsys/lab/reranking/rerank-report.js";
 import { type CliContext } from "./cli-context.js";
 import { jsonObject, readJsonFile } from "./json-file.js";
 import { uuid, wholeNumber, wholeNumbers } from "./option-values.js";

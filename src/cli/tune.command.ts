@@ -4,20 +4,20 @@ import { Command } from "commander";
 import { z } from "zod";
 import { writeAtomically } from "../ml/nn/safetensors.js";
 import { createServices } from "../plugin/create-services.js";
-import { figureText } from "../recsys/evaluation/figure-text.js";
-import type { TrainingView } from "../recsys/evaluation/fit-and-evaluate.js";
-import { splitHash } from "../recsys/evaluation/held-out.js";
 import {
   readPreparedData,
   type SplitKind,
   splitKinds,
-} from "../recsys/evaluation/prepared-data.js";
+} from "../recsys/datasets/prepared-data.js";
+import { figureText } from "../recsys/evaluation/figure-text.js";
+import { splitHash } from "../recsys/evaluation/held-out.js";
+import type { TrainingView } from "../recsys/lab/rankers/fit-and-evaluate.js";
 import {
   type SearchSpace,
   searchSpaceSchema,
   type Trial,
   tuneRanker,
-} from "../recsys/evaluation/tune-ranker.js";
+} from "../recsys/lab/rankers/tune-ranker.js";
 import { rankerConfig } from "../recsys/ranking/ranker-config.js";
 import { trainStrengths } from "../recsys/ranking/ranking-dataset.js";
 import type { CliContext } from "./cli-context.js";

@@ -3,12 +3,12 @@ import type { Pool } from "pg";
 import type { Config } from "../config/config.js";
 import { BudgetsRepository } from "../db/budgets.repository.js";
 import type { JobsRepository } from "../db/jobs.repository.js";
-import { evaluationsOfPicture } from "../ml/generation/drawing-cost.js";
-import { GenerationBudget } from "../recsys/generation/generation-budget.js";
+import { evaluationsOfPicture } from "../ml/diffusion/drawing-cost.js";
+import { GenerationBudget } from "../recsys/images/generation-budget.js";
 import {
   generationDefaults,
   type GenerationOptions,
-} from "../recsys/generation/generation-options.js";
+} from "../recsys/images/generation-options.js";
 import type { Models } from "./create-models.js";
 
 interface Parts {

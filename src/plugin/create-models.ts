@@ -3,9 +3,9 @@ import { z } from "zod";
 import type { Config } from "../config/config.js";
 import { Captioner } from "../ml/captioning/captioner.js";
 import { ClipEncoder } from "../ml/clip/clip-encoder.js";
-import { ConditionEncoder } from "../ml/generation/condition-encoder.js";
-import { loadPipelineConfig, type PipelineConfig } from "../ml/generation/pipeline-config.js";
-import { RenderPool } from "../ml/generation/render-pool.js";
+import { ConditionEncoder } from "../ml/diffusion/condition-encoder.js";
+import { loadPipelineConfig, type PipelineConfig } from "../ml/diffusion/pipeline-config.js";
+import { RenderPool } from "../ml/diffusion/render-pool.js";
 import { type ModelPack, openModelPack } from "../ml/runtime/model-pack.js";
 import { lazy } from "./lazy.js";
 

@@ -3,19 +3,19 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { AppError } from "../errors/app-error.js";
-import {
-  defaultPersonalizerConfig,
-  type PersonalizerConfig,
-} from "../ml/generation/personalizer-config.js";
-import { readMetadata } from "../ml/generation/personalizer-files.js";
-import { Personalizer } from "../ml/generation/personalizer.js";
 import { LlamaTokenizer } from "../ml/language/llama-tokenizer.js";
 import { Llama } from "../ml/language/llama.js";
 import { PromptTemplate } from "../ml/language/prompt-template.js";
 import { loadSafetensors } from "../ml/nn/safetensors.js";
+import {
+  defaultPersonalizerConfig,
+  type PersonalizerConfig,
+} from "../ml/personalizer/personalizer-config.js";
+import { readMetadata } from "../ml/personalizer/personalizer-files.js";
+import { Personalizer } from "../ml/personalizer/personalizer.js";
 import type { ModelPack } from "../ml/runtime/model-pack.js";
 import { loadTfjsBackend } from "../ml/runtime/tfjs-backend.js";
-import type { PersonalizerModel } from "../recsys/generation/personalizer-model.js";
+import type { PersonalizerModel } from "../recsys/images/personalizer-model.js";
 
 const WEIGHTS_FILE = "personalizer.safetensors";
 /** From this width of the language model on, the Modal Mapper is GILL's. */

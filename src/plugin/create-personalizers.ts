@@ -11,18 +11,18 @@ import { AppError } from "../errors/app-error.js";
 import type { ClipEncoder } from "../ml/clip/clip-encoder.js";
 import type { RgbImage } from "../ml/nn/rgb-image.js";
 import { assertServableReward, type RewardMode } from "../ml/reflection/rank-reward.js";
-import { ArmArtist } from "../recsys/experiments/arm-artist.js";
-import { PictureExperimentService } from "../recsys/experiments/picture-experiment.service.js";
+import { PictureStudio } from "../recsys/images/cached-image-generator.js";
 import {
   ConditionService,
   type LoadedPersonalizer,
-} from "../recsys/generation/condition.service.js";
+} from "../recsys/images/condition.service.js";
+import { ArmArtist } from "../recsys/lab/experiments/arm-artist.js";
+import { PictureExperimentService } from "../recsys/lab/experiments/image-experiment.service.js";
+import { ItemPictureArtist } from "../recsys/lab/reranking/item-image-artist.js";
+import { RerankService } from "../recsys/lab/reranking/rerank.service.js";
 import type { RankerRegistry } from "../recsys/ranking/ranker-registry.service.js";
 import { PersonalizerTrainingService } from "../recsys/reflection/personalizer-training.service.js";
-import { PictureStudio } from "../recsys/reflection/picture-studio.js";
 import { readShopSnapshot } from "../recsys/reflection/shop-snapshot.js";
-import { ItemPictureArtist } from "../recsys/reranking/item-picture-artist.js";
-import { RerankService } from "../recsys/reranking/rerank.service.js";
 import { VersionRegistry } from "../recsys/versions/version-registry.js";
 import type { Models } from "./create-models.js";
 import { createPersonalizer, loadPersonalizer } from "./create-personalizer.js";

@@ -4,6 +4,7 @@ import { buildSchema, type ContainerType, type PubSub } from "type-graphql";
 import { ApiKeyResolver } from "../resolvers/api-key.resolver.js";
 import { CatalogueResolver } from "../resolvers/catalogue.resolver.js";
 import { HealthResolver } from "../resolvers/health.resolver.js";
+import { PictureResolver } from "../resolvers/image.resolver.js";
 import { ItemResolver } from "../resolvers/item.resolver.js";
 import { JobResolver } from "../resolvers/job.resolver.js";
 import {
@@ -18,7 +19,6 @@ import {
   RetrievedItemResolver,
 } from "../resolvers/personalized-image.resolver.js";
 import { PersonalizerResolver } from "../resolvers/personalizer.resolver.js";
-import { PictureResolver } from "../resolvers/picture.resolver.js";
 import { RankChangeResolver } from "../resolvers/rank-change.resolver.js";
 import { RankingModelResolver } from "../resolvers/ranking-model.resolver.js";
 import {

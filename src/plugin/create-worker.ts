@@ -1,8 +1,8 @@
 /** @file Which service does the work of each kind of job. */
 import type { Logger } from "pino";
 import { JobPriority } from "../db/jobs.repository.js";
-import { folderSource } from "../recsys/datasets/folder-source.js";
-import type { PersonalizeImagePayload } from "../recsys/generation/personalization.service.js";
+import type { PersonalizeImagePayload } from "../recsys/images/personalization.service.js";
+import { folderSource } from "../recsys/import/folder-source.js";
 import type { StartedJobPayloads } from "../resolvers/start-job.resolver.js";
 import { type JobHandlers, Worker } from "../workers/worker.js";
 import type { Services } from "./create-services.js";

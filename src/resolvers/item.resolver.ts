@@ -10,12 +10,12 @@ import { AppError } from "../errors/app-error.js";
 import { assertActsFor } from "../recsys/access/viewer.js";
 import { Caption } from "../schema/caption.type.js";
 import { type Connection, PageArgs, pageComplexity } from "../schema/connection.js";
+import { Picture } from "../schema/image.type.js";
 import { Item, ItemConnection } from "../schema/item.type.js";
 import {
   PersonalizedImage,
   PersonalizedImageConnection,
 } from "../schema/personalized-image.type.js";
-import { Picture } from "../schema/picture.type.js";
 import { RankChangeConnection } from "../schema/rank-change.type.js";
 import { requireViewer, type RequestContext } from "./context.js";
 import { byCreation, itemIdPlace, KeysetList } from "./pagination.js";

@@ -18,7 +18,7 @@ import {
   type PersonalizeImageResult as JobResult,
   type PersonalizeOutcome,
   unfinishedReasons,
-} from "../recsys/generation/personalization.service.js";
+} from "../recsys/images/personalization.service.js";
 import { type Connection, PageArgs, pageComplexity } from "../schema/connection.js";
 import { JobKind, JobState } from "../schema/enums.js";
 import { Job, JobConnection } from "../schema/job.type.js";

@@ -7,9 +7,10 @@ import {
   MAX_WAIT_MS,
   type PersonalizeOutcome,
   type RequestOrigin,
-} from "../recsys/generation/personalization.service.js";
+} from "../recsys/images/personalization.service.js";
 import { GenerationPairInput } from "../schema/admin.input.js";
 import { type OriginalReason } from "../schema/enums.js";
+import { Picture } from "../schema/image.type.js";
 import { Item } from "../schema/item.type.js";
 import { Job } from "../schema/job.type.js";
 import {
@@ -21,7 +22,6 @@ import {
   ShelfImage,
 } from "../schema/personalize-image.type.js";
 import { PersonalizedImage } from "../schema/personalized-image.type.js";
-import { Picture } from "../schema/picture.type.js";
 import { requireViewer, type RequestContext } from "./context.js";
 import type { ApiServices } from "./services.js";
 

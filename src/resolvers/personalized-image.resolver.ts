@@ -7,9 +7,10 @@ import type {
   RankChangeRow,
   UserRow,
 } from "../db/rows.js";
-import type { Provenance } from "../recsys/generation/provenance.js";
+import type { Provenance } from "../recsys/images/provenance.js";
 import { ranksImages } from "../recsys/ranking/image-ranking.js";
 import { NoRankChangeReason } from "../schema/enums.js";
+import { Picture, PictureUrlArgs } from "../schema/image.type.js";
 import { Item } from "../schema/item.type.js";
 import {
   Explanation,
@@ -17,7 +18,6 @@ import {
   RetrievedItem,
 } from "../schema/personalized-image.type.js";
 import { PersonalizerVersion } from "../schema/personalizer-version.type.js";
-import { Picture, PictureUrlArgs } from "../schema/picture.type.js";
 import { RankChange } from "../schema/rank-change.type.js";
 import { User } from "../schema/user.type.js";
 import { type RequestContext } from "./context.js";

@@ -19,7 +19,7 @@ import type {
   PersonalizeOptions,
   PersonalizeOutcome,
   RequestOrigin,
-} from "../recsys/generation/personalization.service.js";
+} from "../recsys/images/personalization.service.js";
 import type { RankChangeSummaryService } from "../recsys/ranking/rank-change-summary.service.js";
 import type { RecommendationSource } from "../schema/enums.js";
 

@@ -4,7 +4,7 @@ import type { JobProgress } from "../db/jobs.repository.js";
 import type { JobKind, JobRow } from "../db/rows.js";
 import { AppError } from "../errors/app-error.js";
 import type { JobEvents } from "../recsys/jobs/job-events.js";
-import { News } from "../recsys/jobs/news.js";
+import { News } from "../recsys/jobs/wake-signal.js";
 
 /** What a handler is told besides its job. */
 export interface JobControl {

@@ -3,8 +3,8 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
+import { dot, matrix, row } from "../../src/ml/nn/matrix.js";
 import { Random } from "../../src/ml/nn/random.js";
-import { dot, matrix, row } from "../../src/ml/nn/shape.js";
 import {
   type EpochReport,
   isInductive,

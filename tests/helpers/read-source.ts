@@ -2,8 +2,8 @@
 import type { NewInteraction } from "../../src/db/interactions.repository.js";
 import type { NewItem } from "../../src/db/items.repository.js";
 import { AppError } from "../../src/errors/app-error.js";
-import type { CatalogueSource } from "../../src/recsys/datasets/catalogue.js";
-import { RowFault } from "../../src/recsys/datasets/import-source.js";
+import type { CatalogueSource } from "../../src/recsys/import/catalogue.js";
+import { RowFault } from "../../src/recsys/import/import-source.js";
 
 export interface ReadSource {
   items: NewItem[];

@@ -7,10 +7,10 @@
  * The whole metric is one ONNX file that the user names: pictures `[1, 3, H, W]` in -1 … 1 as inputs `a` and `b`, and one
  * number as its output. Trunk and picture size belong beside every value.
  */
-import { unitPixels } from "../generation/autoencoder.js";
+import { unitPixels } from "../diffusion/autoencoder.js";
 import { type RgbImage } from "../nn/rgb-image.js";
 import { type OnnxOptions, OnnxSession } from "../runtime/onnx-session.js";
-import { assertSameSize } from "./picture-sizes.js";
+import { assertSameSize } from "./image-sizes.js";
 
 export class Lpips {
   private constructor(

@@ -1,6 +1,6 @@
 /** @file Peak signal-to-noise ratio of two pictures. */
 import { type RgbImage } from "../nn/rgb-image.js";
-import { assertSameSize } from "./picture-sizes.js";
+import { assertSameSize } from "./image-sizes.js";
 
 const PEAK = 255;
 

@@ -8,7 +8,7 @@
  * As in the authors' code, windows that would leave the picture are not taken.
  */
 import { type RgbImage } from "../nn/rgb-image.js";
-import { assertSameSize } from "./picture-sizes.js";
+import { assertSameSize } from "./image-sizes.js";
 
 const RADIUS = 5;
 const SIGMA = 1.5;

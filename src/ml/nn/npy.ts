@@ -6,7 +6,7 @@
 import { readFile } from "node:fs/promises";
 import { AppError } from "../../errors/app-error.js";
 import { fromFloat16 } from "../runtime/float16.js";
-import { type Matrix, matrix } from "./shape.js";
+import { type Matrix, matrix } from "./matrix.js";
 
 const MAGIC = "\x93NUMPY";
 

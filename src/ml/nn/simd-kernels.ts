@@ -5,7 +5,7 @@
  *
  * `simd-kernels.wat` is the text of the module below, which is too small to need a build step.
  */
-import type { Matrix } from "./shape.js";
+import type { Matrix } from "./matrix.js";
 import type { CsrMatrix } from "./sparse.js";
 
 /** `simd-kernels.wat`, assembled. */

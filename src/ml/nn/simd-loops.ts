@@ -7,7 +7,7 @@
  *
  * Shapes: N rows of D, or n numbers.
  */
-import type { Matrix } from "./shape.js";
+import type { Matrix } from "./matrix.js";
 import { instantiateKernels, reserve, type SimdKernels } from "./simd-kernels.js";
 
 /** Numbers of one array in a piece: four arrays are 256 KiB. */

@@ -7,7 +7,7 @@
  * Shapes: A is [R, C] sparse, x is [C, D] dense.
  */
 import * as tf from "@tensorflow/tfjs";
-import { type Matrix, matrix } from "./shape.js";
+import { type Matrix, matrix } from "./matrix.js";
 import { simdSparseProduct } from "./simd-kernels.js";
 
 /** Row `r` holds the entries `rowStarts[r]` up to `rowStarts[r + 1]` of `columns` and `values`, by rising column. */

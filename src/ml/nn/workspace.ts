@@ -2,7 +2,7 @@
  * @file Matrices that are used again: what one step of a training needs is as large in the next, and memory that is given
  * back and asked for anew costs more than the loops that fill it.
  */
-import { type Matrix, matrix } from "./shape.js";
+import { type Matrix, matrix } from "./matrix.js";
 
 /** Matrices by name. Each is its taker's until it is taken again, so what outlives a step must not come from here. */
 export class Workspace {

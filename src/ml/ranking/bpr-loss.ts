@@ -9,7 +9,7 @@
  *
  * Shapes: M users, N items, D embedding size, B triples.
  */
-import { type Matrix, stackedMatrices } from "../nn/shape.js";
+import { type Matrix, stackedMatrices } from "../nn/matrix.js";
 
 /** `[B]` each: a user, an item it chose, an item it did not. */
 export interface Triples {

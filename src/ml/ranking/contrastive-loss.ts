@@ -20,7 +20,7 @@ import {
   normalizeRowsInto,
   row,
   rowRange,
-} from "../nn/shape.js";
+} from "../nn/matrix.js";
 import { Workspace } from "../nn/workspace.js";
 import type { DenseKernels } from "./dense-kernels.js";
 

@@ -6,7 +6,7 @@
  *
  * Shapes: T rows of a tile, N items, D embedding size.
  */
-import type { Matrix } from "../nn/shape.js";
+import type { Matrix } from "../nn/matrix.js";
 
 export interface Neighbours {
   /** `[T, k]`, the nearest first; equal similarities go by rising index. */

@@ -1,5 +1,5 @@
 /** @file Which items a feature that is in no graph is nearest to: of another picture, or of a new item. */
-import { dot, type Matrix, normalizedRows } from "../nn/shape.js";
+import { dot, type Matrix, normalizedRows } from "../nn/matrix.js";
 import { DotTable } from "../nn/simd-kernels.js";
 import { topK } from "../nn/top-k.js";
 import { itemScores } from "./vector-scores.js";

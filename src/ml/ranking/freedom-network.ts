@@ -18,10 +18,10 @@
  *
  * Gradients by hand, held to central differences by the tests.
  */
+import type { Gradients, NamedArrays } from "../nn/adam.js";
+import { addScaled, gatherRows, type Matrix, matrix, rowRange, stackRows } from "../nn/matrix.js";
 import type { Random } from "../nn/random.js";
-import { addScaled, gatherRows, type Matrix, matrix, rowRange, stackRows } from "../nn/shape.js";
 import { type CsrMatrix, sparseProduct, transposed } from "../nn/sparse.js";
-import type { Gradients, NamedArrays } from "./adam.js";
 import { bprLoss, type Triples } from "./bpr-loss.js";
 import type { DenseKernels } from "./dense-kernels.js";
 import type { FreedomConfig } from "./freedom-config.js";

@@ -14,7 +14,7 @@
  *
  * Shapes: N items, D embedding size, F length of a raw feature.
  */
-import { addScaled, type Matrix, row } from "../nn/shape.js";
+import { addScaled, type Matrix, row } from "../nn/matrix.js";
 import { featureNeighbours } from "./feature-neighbours.js";
 import type { FreedomConfig } from "./freedom-config.js";
 import { graphWeights } from "./freedom-graphs.js";

@@ -5,6 +5,8 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setImmediate as yieldToEventLoop } from "node:timers/promises";
 import { AppError } from "../../errors/app-error.js";
+import { Adam } from "../nn/adam.js";
+import { addScaled, dot, matrix, row } from "../nn/matrix.js";
 import { Random } from "../nn/random.js";
 import {
   loadSafetensors,
@@ -12,8 +14,6 @@ import {
   type StoredTensor,
   writeAtomically,
 } from "../nn/safetensors.js";
-import { addScaled, dot, matrix, row } from "../nn/shape.js";
-import { Adam } from "./adam.js";
 import type { DenseKernels } from "./dense-kernels.js";
 import { FeatureRecommender, type FeatureTraining } from "./feature-recommender.js";
 import { defaultFreedomConfig, type FreedomConfig } from "./freedom-config.js";

@@ -13,11 +13,11 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setImmediate as yieldToEventLoop } from "node:timers/promises";
 import { AppError } from "../../errors/app-error.js";
+import { Adam, type NamedArrays } from "../nn/adam.js";
+import { matrix, row, rowRange, stackRows } from "../nn/matrix.js";
 import { Random } from "../nn/random.js";
 import { loadSafetensors, saveSafetensors, writeAtomically } from "../nn/safetensors.js";
-import { matrix, row, rowRange, stackRows } from "../nn/shape.js";
 import { transposed } from "../nn/sparse.js";
-import { Adam, type NamedArrays } from "./adam.js";
 import { bprLoss } from "./bpr-loss.js";
 import {
   assertRankingData,

@@ -16,6 +16,7 @@
  * Every step has its gradient beside it, worked out by hand and held to central differences by the tests: automatic
  * differentiation has no fast path for sparse products on the backends that run everywhere.
  */
+import type { NamedArrays } from "../nn/adam.js";
 import {
   addScaled,
   type Matrix,
@@ -23,10 +24,9 @@ import {
   normalizedRowsGradientInto,
   rowRange,
   stackRows,
-} from "../nn/shape.js";
+} from "../nn/matrix.js";
 import { type CsrMatrix, sparseProduct, transposed } from "../nn/sparse.js";
 import { Workspace } from "../nn/workspace.js";
-import type { NamedArrays } from "./adam.js";
 import { bprLoss, type Triples } from "./bpr-loss.js";
 import { contrastiveLoss, contrastiveLossWithin } from "./contrastive-loss.js";
 import type { DenseKernels } from "./dense-kernels.js";

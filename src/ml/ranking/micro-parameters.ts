@@ -6,9 +6,9 @@
  * - `<modality>.features` [N, F]: the raw features, trained on; `<modality>.weight` [F, D], `<modality>.bias` [D]: their
  *   projection. Absent when item graphs are frozen.
  */
+import type { NamedArrays } from "../nn/adam.js";
+import { type Matrix, matrix, stackedMatrices } from "../nn/matrix.js";
 import type { Random } from "../nn/random.js";
-import { type Matrix, matrix, stackedMatrices } from "../nn/shape.js";
-import type { NamedArrays } from "./adam.js";
 import type { MicroConfig } from "./micro-config.js";
 import type { FusionParameters } from "./modality-fusion.js";
 import type { Modality, RankingData } from "./recommender.js";

@@ -7,13 +7,13 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { AppError } from "../../errors/app-error.js";
+import { type Matrix, matrix } from "../nn/matrix.js";
 import {
   loadSafetensors,
   saveSafetensors,
   type StoredTensor,
   writeAtomically,
 } from "../nn/safetensors.js";
-import { type Matrix, matrix } from "../nn/shape.js";
 import type { MicroConfig } from "./micro-config.js";
 import type { FusionParameters } from "./modality-fusion.js";
 

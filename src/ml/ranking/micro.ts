@@ -2,10 +2,10 @@
  * @file MICRO as a {@link Recommender}: training, scores, what-if, files. Its equations are in `micro-network.ts`.
  */
 import { setImmediate as yieldToEventLoop } from "node:timers/promises";
+import { Adam } from "../nn/adam.js";
+import { dot, row } from "../nn/matrix.js";
 import { Random } from "../nn/random.js";
-import { dot, row } from "../nn/shape.js";
 import { transposed } from "../nn/sparse.js";
-import { Adam } from "./adam.js";
 import type { DenseKernels } from "./dense-kernels.js";
 import { FeatureRecommender, type FeatureTraining } from "./feature-recommender.js";
 import { type ItemGraph, itemGraph } from "./item-graph.js";

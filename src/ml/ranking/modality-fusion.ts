@@ -17,7 +17,7 @@ import {
   rowDots,
   rowRange,
   stackRows,
-} from "../nn/shape.js";
+} from "../nn/matrix.js";
 import type { AttentionParameters, DenseKernels } from "./dense-kernels.js";
 
 /** The query of the attention, shared by the modalities. */

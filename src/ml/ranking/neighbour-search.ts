@@ -22,7 +22,7 @@ import {
   normalizedRows,
   row,
   rowRange,
-} from "../nn/shape.js";
+} from "../nn/matrix.js";
 import type { DenseKernels, Neighbours } from "./dense-kernels.js";
 
 /** `auto`: `exact` while that takes at most {@link EXACT_PRODUCTS} multiplications, else `clusters`. */

@@ -1,6 +1,6 @@
 /** @file The dense kernels of the rankers on ONNX Runtime: small models, written in memory. */
 import { InferenceSession, Tensor } from "onnxruntime-node";
-import { type Matrix, matrix } from "../nn/shape.js";
+import { type Matrix, matrix } from "../nn/matrix.js";
 import { type OnnxOptions, onnxSessionOptions } from "../runtime/onnx-session.js";
 import type {
   Attention,

@@ -3,7 +3,7 @@
  *
  * Shapes: M users, N items, F length of a modality's raw feature, D embedding size.
  */
-import type { Matrix } from "../nn/shape.js";
+import type { Matrix } from "../nn/matrix.js";
 
 /** One view of the items (picture, text): a raw feature for each. */
 export interface Modality {

@@ -1,6 +1,6 @@
 /** @file The dense kernels of the rankers on TensorFlow.js, on whichever backend `loadTfjsBackend` has made current. */
 import * as tf from "@tensorflow/tfjs";
-import { type Matrix, matrix } from "../nn/shape.js";
+import { type Matrix, matrix } from "../nn/matrix.js";
 import { topK } from "../nn/top-k.js";
 import type {
   Attention,

@@ -10,8 +10,8 @@ import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { stringify } from "safe-stable-stringify";
 import { AppError } from "../../errors/app-error.js";
+import type { Adam, NamedArrays } from "../nn/adam.js";
 import { loadSafetensors, saveSafetensors, type StoredTensor } from "../nn/safetensors.js";
-import type { Adam, NamedArrays } from "./adam.js";
 import type { Checkpoint, FitOptions, FitReport, LossTerms, RankingData } from "./recommender.js";
 import { validationRecall } from "./validation.js";
 

@@ -6,7 +6,7 @@
  *
  * Notation: A is the adjacency `[V, V]` of V = M + N nodes, users first; D its diagonal of degrees; K layers.
  */
-import { type Matrix, matrix } from "../nn/shape.js";
+import { type Matrix, matrix } from "../nn/matrix.js";
 import { simdPropagated } from "../nn/simd-kernels.js";
 import { type CsrMatrix, csrFromPlaces, sparseProduct } from "../nn/sparse.js";
 

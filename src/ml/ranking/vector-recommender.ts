@@ -1,5 +1,5 @@
 /** @file What every ranking model has in common that ends in one vector per user and per item: `ρ = u · i`. */
-import { type Matrix, row } from "../nn/shape.js";
+import { type Matrix, row } from "../nn/matrix.js";
 import type { ScoredItem, Viewer } from "./recommender.js";
 import { bestItems, foldInVector, itemScores, nearestItems } from "./vector-scores.js";
 

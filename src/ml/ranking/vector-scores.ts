@@ -3,7 +3,7 @@
  *
  * Shapes: M users, N items, D embedding size.
  */
-import { addScaled, dot, type Matrix, row } from "../nn/shape.js";
+import { addScaled, dot, type Matrix, row } from "../nn/matrix.js";
 import { topK } from "../nn/top-k.js";
 import type { ScoredItem } from "./recommender.js";
 

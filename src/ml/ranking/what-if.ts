@@ -18,7 +18,7 @@
  *
  * Shapes: N items, D embedding size, F length of a raw feature.
  */
-import { addScaled, dot, type Matrix, matrix, normalizedRows, row } from "../nn/shape.js";
+import { addScaled, dot, type Matrix, matrix, normalizedRows, row } from "../nn/matrix.js";
 import { sparseProduct } from "../nn/sparse.js";
 import type { DenseKernels } from "./dense-kernels.js";
 import { featureNeighbours, type Neighbour } from "./feature-neighbours.js";

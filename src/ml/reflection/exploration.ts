@@ -7,8 +7,8 @@
  *
  * Shapes: S samples, M dimensions, K directions.
  */
+import { addScaled, dot, type Matrix, matrix, row } from "../nn/matrix.js";
 import { type Random } from "../nn/random.js";
-import { addScaled, dot, type Matrix, matrix, row } from "../nn/shape.js";
 
 /** P^gen of one pair as a Gaussian policy (Eq. 11). */
 export interface Policy {

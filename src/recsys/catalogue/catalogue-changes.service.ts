@@ -24,8 +24,8 @@ import {
   storedImage,
   textField,
   titleField,
-} from "../datasets/import-parts.js";
-import { MAX_KEYWORDS, maxLengths } from "../datasets/item-row.js";
+} from "../import/import-parts.js";
+import { MAX_KEYWORDS, maxLengths } from "../import/item-row.js";
 
 const FETCHES_AT_ONCE = 8;
 

@@ -13,7 +13,7 @@
  */
 import { basename, extname, join, resolve } from "node:path";
 import { z } from "zod";
-import { checkCsvHeader, csvRows, type CsvShape } from "./csv-rows.js";
+import { checkCsvHeader, csvRows, type CsvShape } from "../import/csv-rows.js";
 import {
   captionField,
   checkedRow,
@@ -25,15 +25,15 @@ import {
   readPicture,
   storedImage,
   titleField,
-} from "./import-parts.js";
-import type { ImportPart, ImportSource, SourceRow } from "./import-source.js";
+} from "../import/import-parts.js";
+import type { ImportPart, ImportSource, SourceRow } from "../import/import-source.js";
 import {
   contentVersion,
   countLines,
   fileExists,
   folderVersion,
   listPictures,
-} from "./source-files.js";
+} from "../import/source-files.js";
 
 const sentences = new Intl.Segmenter("en", { granularity: "sentence" });
 

@@ -8,12 +8,12 @@ import { createRequire } from "node:module";
 import type { BlobStore } from "../../db/blob-store.js";
 import type { NewInteraction } from "../../db/interactions.repository.js";
 import { ItemsRepository, type NewItem, type NewItemImage } from "../../db/items.repository.js";
-import { interactionsPart } from "./import-parts.js";
-import type { ImportPart, ImportSource, SourceRow } from "./import-source.js";
+import { interactionsPart } from "../import/import-parts.js";
+import type { ImportPart, ImportSource, SourceRow } from "../import/import-source.js";
 import { drawSticker, STICKER_SIDE_PIXELS, stickerCaption, stickerColors } from "./sticker-art.js";
 import { type StickerConcept, stickerConcepts } from "./sticker-concepts.js";
-import { defaultShopperConfig, type ShopperConfig, simulatedLikes } from "./sticker-shoppers.js";
 import { shopStyles, stickerStyles } from "./sticker-styles.js";
+import { defaultShopperConfig, type ShopperConfig, simulatedLikes } from "./sticker-users.js";
 
 /** Drawn and committed together. */
 const STICKERS_PER_BATCH = 200;

@@ -21,7 +21,7 @@ import {
   recallAt,
   type RankingMetric,
 } from "../../ml/metrics/ranking-metrics.js";
-import { gatherRows, type Matrix, matrix, row } from "../../ml/nn/shape.js";
+import { gatherRows, type Matrix, matrix, row } from "../../ml/nn/matrix.js";
 import { topK } from "../../ml/nn/top-k.js";
 import type { DenseKernels } from "../../ml/ranking/dense-kernels.js";
 

@@ -3,7 +3,7 @@ import { JobPriority, type JobSnapshot, type NewJob } from "../../db/jobs.reposi
 import type { JobKind, JobRow, JobState } from "../../db/rows.js";
 import { AppError } from "../../errors/app-error.js";
 import type { JobEvents } from "./job-events.js";
-import { News } from "./news.js";
+import { News } from "./wake-signal.js";
 
 export type { JobSnapshot } from "../../db/jobs.repository.js";
 

@@ -1,5 +1,5 @@
 /** @file What is like the items someone chose, by their captions: for those of whom no ranking model knows anything. */
-import { addScaled } from "../../ml/nn/shape.js";
+import { addScaled } from "../../ml/nn/matrix.js";
 import type { CaptionIndex } from "../retrieval/caption-index.js";
 
 /** The newest choices are enough to tell a taste. */

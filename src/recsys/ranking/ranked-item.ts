@@ -1,6 +1,6 @@
 /** @file One item in one user's ranking, as it is and with another picture. */
 import { midRank } from "../../ml/metrics/ranking-metrics.js";
-import { dot } from "../../ml/nn/shape.js";
+import { dot } from "../../ml/nn/matrix.js";
 import { canWhatIf, isInductive, type Viewer } from "../../ml/ranking/recommender.js";
 import type { NewItem } from "./new-items.js";
 import type { LoadedRanker } from "./ranker-artefact.js";

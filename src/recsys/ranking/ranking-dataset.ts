@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { defaultFeedbackRules, type FeedbackRules } from "../../config/feedback-rules.js";
 import { choicesOf, type Feedback } from "../../db/choices.js";
-import { matrix, row } from "../../ml/nn/shape.js";
+import { matrix, row } from "../../ml/nn/matrix.js";
 import type { Modality } from "../../ml/ranking/recommender.js";
 
 /** What a user did with an item. */

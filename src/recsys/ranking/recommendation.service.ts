@@ -3,7 +3,7 @@ import { defaultFeedbackRules, type FeedbackRules } from "../../config/feedback-
 import { defaultSeenRules, isSeen, type SeenRules } from "../../config/seen-rules.js";
 import { choicesOf, type Feedback } from "../../db/choices.js";
 import { rankChange } from "../../ml/metrics/rank-change.js";
-import { dot } from "../../ml/nn/shape.js";
+import { dot } from "../../ml/nn/matrix.js";
 import { isInductive } from "../../ml/ranking/recommender.js";
 import type { NewItem } from "./new-items.js";
 import { type KnownViewer, rankedItem, type RankedItem, scoresOf } from "./ranked-item.js";

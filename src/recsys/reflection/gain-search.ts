@@ -4,9 +4,9 @@
  */
 import { mean } from "../../ml/metrics/bootstrap.js";
 import { rewards } from "../../ml/reflection/rank-reward.js";
-import type { PersonalizerModel } from "../generation/personalizer-model.js";
+import type { PersonalizerModel } from "../images/personalizer-model.js";
 import type { Pair } from "./pairs.js";
-import type { PersonalizerTrainingConfig } from "./personalizer-config.js";
+import type { PersonalizerTrainingConfig } from "./personalizer-training-config.js";
 import { judgedMeans, preparedPairs, type RolloutParts } from "./rollouts.js";
 
 /** What a gain on the taste earned. A type and not an interface, so that it passes as JSON. */

@@ -3,13 +3,15 @@ import { createHash } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { stringify } from "safe-stable-stringify";
-import type { ConditionEncoder } from "../../ml/generation/condition-encoder.js";
+import type { ConditionEncoder } from "../../ml/diffusion/condition-encoder.js";
+import { type Matrix, matrix, row } from "../../ml/nn/matrix.js";
 import { Random } from "../../ml/nn/random.js";
-import { type Matrix, matrix, row } from "../../ml/nn/shape.js";
-import type { PersonalizerModel } from "../generation/personalizer-model.js";
+import type { PictureStudio } from "../images/cached-image-generator.js";
+import { PictureJudge } from "../images/image-scorer.js";
+import type { PersonalizerModel } from "../images/personalizer-model.js";
 import { type GainTrial } from "./gain-search.js";
 import { assertEnough, judgingPairs, type Pair, teachingPairs } from "./pairs.js";
-import { personalizerConfig, type PersonalizerTrainingConfig } from "./personalizer-config.js";
+import { personalizerConfig, type PersonalizerTrainingConfig } from "./personalizer-training-config.js";
 import {
   type PersonalizerTrainingResult,
   removePersonalizerCheckpoint,
@@ -18,8 +20,6 @@ import {
   trainPersonalizer,
   type ValidationLook,
 } from "./personalizer-training.js";
-import { PictureJudge } from "./picture-judge.js";
-import type { PictureStudio } from "./picture-studio.js";
 import type { ShopSnapshot } from "./shop-snapshot.js";
 
 /** Pictures whose image tokens say in which directions there is anything to explore. */

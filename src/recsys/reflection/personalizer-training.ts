@@ -13,7 +13,7 @@ import { AppError } from "../../errors/app-error.js";
 import { mean, percentile } from "../../ml/metrics/bootstrap.js";
 import { Random, seedFrom } from "../../ml/nn/random.js";
 import { writeAtomically } from "../../ml/nn/safetensors.js";
-import type { PersonalizerModel } from "../generation/personalizer-model.js";
+import type { PersonalizerModel } from "../images/personalizer-model.js";
 import { type GainTrial, triedGains } from "./gain-search.js";
 import type { Pair } from "./pairs.js";
 import {

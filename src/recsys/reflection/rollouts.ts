@@ -5,10 +5,12 @@
  * v^ref is the catalogue picture, whose score is the trained one; v^key is drawn from the reference's own keywords, once for
  * a pair; all pictures of a pair start from the same noise, so that they differ by their conditions alone.
  */
-import type { ConditionEncoder } from "../../ml/generation/condition-encoder.js";
+import type { ConditionEncoder } from "../../ml/diffusion/condition-encoder.js";
 import { dot } from "../../ml/nn/cosine.js";
 import { type Random, seedFrom } from "../../ml/nn/random.js";
 import { rewards } from "../../ml/reflection/rank-reward.js";
+import type { PictureStudio, StudioRequest } from "../images/cached-image-generator.js";
+import type { JudgedPair, PictureJudge } from "../images/image-scorer.js";
 import {
   explored,
   type PersonalizerInput,
@@ -16,12 +18,10 @@ import {
   type PersonalizerModel,
   type Policy,
   type Rollout,
-} from "../generation/personalizer-model.js";
+} from "../images/personalizer-model.js";
 import { generatorPrompt } from "../retrieval/prompt.js";
 import { type Pair, pairRetrieval } from "./pairs.js";
-import type { PersonalizerTrainingConfig } from "./personalizer-config.js";
-import type { JudgedPair, PictureJudge } from "./picture-judge.js";
-import type { PictureStudio, StudioRequest } from "./picture-studio.js";
+import type { PersonalizerTrainingConfig } from "./personalizer-training-config.js";
 import type { ShopSnapshot } from "./shop-snapshot.js";
 
 export interface RolloutParts {

@@ -9,7 +9,7 @@ import type {
   StampedItem,
 } from "../../db/retrieval.repository.js";
 import { AppError } from "../../errors/app-error.js";
-import type { RetrievalResult } from "../generation/generation-plan.js";
+import type { RetrievalResult } from "../images/generation-plan.js";
 import { correlate, DEFAULT_K } from "./correlation-unit.js";
 import {
   fusionWeights,

@@ -29,7 +29,7 @@ import { ShopperTokens } from "../../../src/recsys/access/shopper-tokens.js";
 import { CatalogueChangesService } from "../../../src/recsys/catalogue/catalogue-changes.service.js";
 import { requestIndexing } from "../../../src/recsys/catalogue/request-indexing.js";
 import { UserErasureService } from "../../../src/recsys/catalogue/user-erasure.service.js";
-import type { PersonalizeOutcome } from "../../../src/recsys/generation/personalization.service.js";
+import type { PersonalizeOutcome } from "../../../src/recsys/images/personalization.service.js";
 import { InteractionRecordingService } from "../../../src/recsys/interactions/interaction-recording.service.js";
 import { JobEvents } from "../../../src/recsys/jobs/job-events.js";
 import { JobService } from "../../../src/recsys/jobs/job.service.js";

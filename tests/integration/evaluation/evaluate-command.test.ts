@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runCli, runCliJson } from "../../helpers/cli.js";
 import { patience } from "../../helpers/patience.js";
-import { writePreparedData } from "../../unit/recsys/evaluation/prepared.js";
+import { writePreparedData } from "../../unit/recsys/lab/rankers/prepared.js";
 
 const quick = { embeddingSize: 8, learningRate: 0.03, batchSize: 32, numEpochs: 6 };
 

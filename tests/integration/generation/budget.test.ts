@@ -4,7 +4,7 @@ import { JobsRepository } from "../../../src/db/jobs.repository.js";
 import {
   type BudgetLimits,
   GenerationBudget,
-} from "../../../src/recsys/generation/generation-budget.js";
+} from "../../../src/recsys/images/generation-budget.js";
 import { describeOnEveryDatabase } from "../../helpers/databases.js";
 
 const unlimited: BudgetLimits = {

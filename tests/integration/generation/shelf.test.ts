@@ -8,10 +8,10 @@ import { JobPriority, JobsRepository } from "../../../src/db/jobs.repository.js"
 import { PersonalizedImagesRepository } from "../../../src/db/personalized-images.repository.js";
 import { RetrievalRepository } from "../../../src/db/retrieval.repository.js";
 import { Random, seedFrom } from "../../../src/ml/nn/random.js";
-import { GenerationBudget } from "../../../src/recsys/generation/generation-budget.js";
-import { generationDefaults } from "../../../src/recsys/generation/generation-options.js";
-import { GenerationPlanner } from "../../../src/recsys/generation/generation-plan.js";
-import { PersonalizationService } from "../../../src/recsys/generation/personalization.service.js";
+import { GenerationBudget } from "../../../src/recsys/images/generation-budget.js";
+import { generationDefaults } from "../../../src/recsys/images/generation-options.js";
+import { GenerationPlanner } from "../../../src/recsys/images/generation-plan.js";
+import { PersonalizationService } from "../../../src/recsys/images/personalization.service.js";
 import { JobEvents } from "../../../src/recsys/jobs/job-events.js";
 import { JobService } from "../../../src/recsys/jobs/job.service.js";
 import { RetrievalService } from "../../../src/recsys/retrieval/retrieval.service.js";

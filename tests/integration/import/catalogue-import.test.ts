@@ -16,13 +16,13 @@ import { BlobStore } from "../../../src/db/blob-store.js";
 import type { Database } from "../../../src/db/database.js";
 import { InteractionsRepository } from "../../../src/db/interactions.repository.js";
 import { ItemsRepository } from "../../../src/db/items.repository.js";
+import { MovieLensSource } from "../../../src/recsys/datasets/movielens.js";
+import { StickersSource } from "../../../src/recsys/datasets/stickers.js";
 import {
   CatalogueImportService,
   type ImportProgress,
-} from "../../../src/recsys/datasets/catalogue-import.service.js";
-import { CatalogueSource } from "../../../src/recsys/datasets/catalogue.js";
-import { MovieLensSource } from "../../../src/recsys/datasets/movielens.js";
-import { StickersSource } from "../../../src/recsys/datasets/stickers.js";
+} from "../../../src/recsys/import/catalogue-import.service.js";
+import { CatalogueSource } from "../../../src/recsys/import/catalogue.js";
 import { describeOnEveryDatabase } from "../../helpers/databases.js";
 import { contentOf, movieLensCounts, NUM_USERS, picture, writeMovieLens } from "./sources.js";
 

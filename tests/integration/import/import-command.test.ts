@@ -2,7 +2,7 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import type { DryRunReport } from "../../../src/recsys/datasets/dry-run.js";
+import type { DryRunReport } from "../../../src/recsys/import/dry-run.js";
 import { runCli, runCliJson } from "../../helpers/cli.js";
 
 const inputs = resolve("tests/fixtures/inputs/shop");

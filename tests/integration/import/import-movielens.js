@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { BlobStore } from "../../../dist/db/blob-store.js";
 import { openDatabase } from "../../../dist/db/database.js";
-import { CatalogueImportService } from "../../../dist/recsys/datasets/catalogue-import.service.js";
+import { CatalogueImportService } from "../../../dist/recsys/import/catalogue-import.service.js";
 import { MovieLensSource } from "../../../dist/recsys/datasets/movielens.js";
 
 const [home, folder] = process.argv.slice(2);

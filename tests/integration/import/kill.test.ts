@@ -6,7 +6,7 @@ import { openDatabase } from "../../../src/db/database.js";
 import type {
   ImportProgress,
   ImportResult,
-} from "../../../src/recsys/datasets/catalogue-import.service.js";
+} from "../../../src/recsys/import/catalogue-import.service.js";
 import { patience } from "../../helpers/patience.js";
 import { contentOf, movieLensCounts, writeMovieLens } from "./sources.js";
 

@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { BlobStore } from "../../../src/db/blob-store.js";
 import { openDatabase } from "../../../src/db/database.js";
-import { CatalogueImportService } from "../../../src/recsys/datasets/catalogue-import.service.js";
 import { MovieLensSource } from "../../../src/recsys/datasets/movielens.js";
+import { CatalogueImportService } from "../../../src/recsys/import/catalogue-import.service.js";
 import { emptyTemplate } from "../../helpers/databases.js";
 import { patience } from "../../helpers/patience.js";
 

@@ -14,8 +14,8 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { BlobStore } from "../../../src/db/blob-store.js";
 import type { Database } from "../../../src/db/database.js";
-import { CatalogueImportService } from "../../../src/recsys/datasets/catalogue-import.service.js";
-import { CatalogueSource } from "../../../src/recsys/datasets/catalogue.js";
+import { CatalogueImportService } from "../../../src/recsys/import/catalogue-import.service.js";
+import { CatalogueSource } from "../../../src/recsys/import/catalogue.js";
 import { describeOnEveryDatabase } from "../../helpers/databases.js";
 import { picture } from "./sources.js";
 

@@ -1,10 +1,10 @@
 /** @jest-environment ./tests/unit/ml/runtime/onnx-environment.js */
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
+import { row } from "../../../src/ml/nn/matrix.js";
 import { Random } from "../../../src/ml/nn/random.js";
-import { row } from "../../../src/ml/nn/shape.js";
 import { Micro } from "../../../src/ml/ranking/micro.js";
-import { readPreparedData } from "../../../src/recsys/evaluation/prepared-data.js";
+import { readPreparedData } from "../../../src/recsys/datasets/prepared-data.js";
 import { patience } from "../../helpers/patience.js";
 
 // The real data: read where it is, never copied.

@@ -1,6 +1,6 @@
 /** @jest-environment ./tests/unit/ml/runtime/onnx-environment.js */
 import { ClipEncoder } from "../../../../src/ml/clip/clip-encoder.js";
-import { unitPixels } from "../../../../src/ml/generation/autoencoder.js";
+import { unitPixels } from "../../../../src/ml/diffusion/autoencoder.js";
 import { cosine } from "../../../../src/ml/nn/cosine.js";
 import { Random } from "../../../../src/ml/nn/random.js";
 import { type RgbImage } from "../../../../src/ml/nn/rgb-image.js";

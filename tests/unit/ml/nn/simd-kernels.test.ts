@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import createWabt from "wabt";
+import { matrix, row } from "../../../../src/ml/nn/matrix.js";
 import { Random } from "../../../../src/ml/nn/random.js";
-import { matrix, row } from "../../../../src/ml/nn/shape.js";
 import {
   DotTable,
   SIMD_MODULE,

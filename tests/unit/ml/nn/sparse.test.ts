@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
+import { matrix } from "../../../../src/ml/nn/matrix.js";
 import { Random } from "../../../../src/ml/nn/random.js";
-import { matrix } from "../../../../src/ml/nn/shape.js";
 import {
   csrMatrix,
   embeddingLookup,

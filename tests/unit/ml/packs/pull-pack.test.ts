@@ -15,7 +15,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { lockFolder } from "../../../../src/db/folder-lock.js";
 import { AppError } from "../../../../src/errors/app-error.js";
-import { DiffusionPipeline } from "../../../../src/ml/generation/pipeline.js";
+import { DiffusionPipeline } from "../../../../src/ml/diffusion/pipeline.js";
 import { Hub } from "../../../../src/ml/packs/hub.js";
 import {
   type CatalogueFile,

@@ -6,22 +6,22 @@ import { AutoTokenizer } from "@huggingface/transformers";
 import { Captioner } from "../../../../src/ml/captioning/captioner.js";
 import { ClipEncoder } from "../../../../src/ml/clip/clip-encoder.js";
 import { ClipTokenizer } from "../../../../src/ml/clip/clip-tokenizer.js";
-import { Autoencoder, unitPixels } from "../../../../src/ml/generation/autoencoder.js";
+import { Autoencoder, unitPixels } from "../../../../src/ml/diffusion/autoencoder.js";
 import {
   concatConditioning,
   type Conditioning,
   zeroConditioning,
-} from "../../../../src/ml/generation/conditioning.js";
-import { createScheduler } from "../../../../src/ml/generation/create-scheduler.js";
-import { Denoiser } from "../../../../src/ml/generation/denoiser.js";
-import { ImageProjection } from "../../../../src/ml/generation/image-projection.js";
+} from "../../../../src/ml/diffusion/conditioning.js";
+import { createScheduler } from "../../../../src/ml/diffusion/create-scheduler.js";
+import { Denoiser } from "../../../../src/ml/diffusion/denoiser.js";
+import { ImageProjection } from "../../../../src/ml/diffusion/image-projection.js";
 import {
   loadPipelineConfig,
   type PipelineConfig,
-} from "../../../../src/ml/generation/pipeline-config.js";
-import { DiffusionPipeline } from "../../../../src/ml/generation/pipeline.js";
-import { type SchedulerName } from "../../../../src/ml/generation/scheduler.js";
-import { TextConditioner } from "../../../../src/ml/generation/text-conditioner.js";
+} from "../../../../src/ml/diffusion/pipeline-config.js";
+import { DiffusionPipeline } from "../../../../src/ml/diffusion/pipeline.js";
+import { type SchedulerName } from "../../../../src/ml/diffusion/scheduler.js";
+import { TextConditioner } from "../../../../src/ml/diffusion/text-conditioner.js";
 import { Random, seedFrom } from "../../../../src/ml/nn/random.js";
 import { type RgbImage } from "../../../../src/ml/nn/rgb-image.js";
 import { type ModelPack, openModelPack } from "../../../../src/ml/runtime/model-pack.js";

@@ -1,5 +1,5 @@
+import { type Matrix, matrix } from "../../../../src/ml/nn/matrix.js";
 import { Random } from "../../../../src/ml/nn/random.js";
-import { type Matrix, matrix } from "../../../../src/ml/nn/shape.js";
 import {
   type Contrast,
   contrastiveLoss as contrastiveLosses,

@@ -1,7 +1,7 @@
 /** @jest-environment ./tests/unit/ml/runtime/onnx-environment.js */
 import * as tf from "@tensorflow/tfjs";
+import { matrix, normalizedRows } from "../../../../src/ml/nn/matrix.js";
 import { Random } from "../../../../src/ml/nn/random.js";
-import { matrix, normalizedRows } from "../../../../src/ml/nn/shape.js";
 import type { DenseKernels } from "../../../../src/ml/ranking/dense-kernels.js";
 import { createOnnxKernels } from "../../../../src/ml/ranking/onnx-kernels.js";
 import { TfjsKernels } from "../../../../src/ml/ranking/tfjs-kernels.js";

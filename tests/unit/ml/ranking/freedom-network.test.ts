@@ -1,6 +1,6 @@
 /** @jest-environment ./tests/helpers/float64-environment.js */
+import { type Matrix, matrix } from "../../../../src/ml/nn/matrix.js";
 import { Random } from "../../../../src/ml/nn/random.js";
-import { type Matrix, matrix } from "../../../../src/ml/nn/shape.js";
 import {
   defaultFreedomConfig,
   type FreedomConfig,

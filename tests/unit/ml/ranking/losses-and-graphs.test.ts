@@ -1,6 +1,6 @@
 /** @jest-environment ./tests/helpers/float64-environment.js */
+import { matrix } from "../../../../src/ml/nn/matrix.js";
 import { Random } from "../../../../src/ml/nn/random.js";
-import { matrix } from "../../../../src/ml/nn/shape.js";
 import { bprLoss, sigmoid, softplus } from "../../../../src/ml/ranking/bpr-loss.js";
 import { itemGraph } from "../../../../src/ml/ranking/item-graph.js";
 import {

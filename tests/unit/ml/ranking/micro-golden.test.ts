@@ -6,9 +6,9 @@
  */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { matrix } from "../../../../src/ml/nn/shape.js";
+import { Adam, type NamedArrays } from "../../../../src/ml/nn/adam.js";
+import { matrix } from "../../../../src/ml/nn/matrix.js";
 import { transposed } from "../../../../src/ml/nn/sparse.js";
-import { Adam, type NamedArrays } from "../../../../src/ml/ranking/adam.js";
 import type { DenseKernels } from "../../../../src/ml/ranking/dense-kernels.js";
 import { itemGraph } from "../../../../src/ml/ranking/item-graph.js";
 import { defaultMicroConfig, type MicroConfig } from "../../../../src/ml/ranking/micro-config.js";

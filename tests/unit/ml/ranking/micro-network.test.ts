@@ -1,6 +1,6 @@
 /** @jest-environment ./tests/helpers/float64-environment.js */
+import { type Matrix, matrix, row } from "../../../../src/ml/nn/matrix.js";
 import { Random } from "../../../../src/ml/nn/random.js";
-import { type Matrix, matrix, row } from "../../../../src/ml/nn/shape.js";
 import { transposed } from "../../../../src/ml/nn/sparse.js";
 import { itemGraph } from "../../../../src/ml/ranking/item-graph.js";
 import { defaultMicroConfig, type MicroConfig } from "../../../../src/ml/ranking/micro-config.js";

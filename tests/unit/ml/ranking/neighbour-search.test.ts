@@ -1,6 +1,6 @@
 /** @jest-environment ./tests/unit/ml/runtime/onnx-environment.js */
+import { type Matrix, matrix, normalizedRows, row } from "../../../../src/ml/nn/matrix.js";
 import { Random } from "../../../../src/ml/nn/random.js";
-import { type Matrix, matrix, normalizedRows, row } from "../../../../src/ml/nn/shape.js";
 import type { DenseKernels } from "../../../../src/ml/ranking/dense-kernels.js";
 import {
   isHnswInstalled,

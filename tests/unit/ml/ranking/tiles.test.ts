@@ -3,8 +3,8 @@
  *
  * @jest-environment ./tests/helpers/float64-environment.js
  */
+import { type Matrix, matrix } from "../../../../src/ml/nn/matrix.js";
 import { Random } from "../../../../src/ml/nn/random.js";
-import { type Matrix, matrix } from "../../../../src/ml/nn/shape.js";
 import { contrastiveLoss } from "../../../../src/ml/ranking/contrastive-loss.js";
 import {
   interactions,

@@ -1,5 +1,5 @@
+import { addScaled, dot, type Matrix, matrix, row } from "../../../../src/ml/nn/matrix.js";
 import { Random } from "../../../../src/ml/nn/random.js";
-import { addScaled, dot, type Matrix, matrix, row } from "../../../../src/ml/nn/shape.js";
 import { sparseProduct } from "../../../../src/ml/nn/sparse.js";
 import { frozenItemGraph } from "../../../../src/ml/ranking/freedom-graphs.js";
 import { Freedom } from "../../../../src/ml/ranking/freedom.js";

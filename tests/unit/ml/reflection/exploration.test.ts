@@ -1,5 +1,5 @@
+import { type Matrix, matrix, row } from "../../../../src/ml/nn/matrix.js";
 import { Random } from "../../../../src/ml/nn/random.js";
-import { type Matrix, matrix, row } from "../../../../src/ml/nn/shape.js";
 import { principalDirections, shapedNoise } from "../../../../src/ml/reflection/exploration.js";
 
 /** Samples about (5, 5, …) whose coordinates have the given deviations. */

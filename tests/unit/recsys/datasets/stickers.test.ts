@@ -9,12 +9,12 @@ import {
 } from "../../../../src/recsys/datasets/sticker-art.js";
 import { stickerConcepts } from "../../../../src/recsys/datasets/sticker-concepts.js";
 import { exportStickers } from "../../../../src/recsys/datasets/sticker-export.js";
+import { shopStyles, stickerStyles } from "../../../../src/recsys/datasets/sticker-styles.js";
 import {
   defaultShopperConfig,
   type ShopSticker,
   simulatedLikes,
-} from "../../../../src/recsys/datasets/sticker-shoppers.js";
-import { shopStyles, stickerStyles } from "../../../../src/recsys/datasets/sticker-styles.js";
+} from "../../../../src/recsys/datasets/sticker-users.js";
 
 const concepts = stickerConcepts();
 

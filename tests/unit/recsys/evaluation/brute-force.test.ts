@@ -1,6 +1,6 @@
 /** @jest-environment ./tests/unit/ml/runtime/onnx-environment.js */
+import { dot, matrix, row } from "../../../../src/ml/nn/matrix.js";
 import { Random } from "../../../../src/ml/nn/random.js";
-import { dot, matrix, row } from "../../../../src/ml/nn/shape.js";
 import { createOnnxKernels } from "../../../../src/ml/ranking/onnx-kernels.js";
 import {
   allRankingMetrics,

@@ -3,21 +3,21 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
-import { storedValues } from "../../../../src/ml/generation/personalizer-files.js";
+import { matrix } from "../../../../src/ml/nn/matrix.js";
 import { Random } from "../../../../src/ml/nn/random.js";
 import { loadSafetensors } from "../../../../src/ml/nn/safetensors.js";
-import { matrix } from "../../../../src/ml/nn/shape.js";
+import { storedValues } from "../../../../src/ml/personalizer/personalizer-files.js";
+import { PictureJudge } from "../../../../src/recsys/images/image-scorer.js";
 import {
   judgingPairs,
   teachingPairs,
   userPartOf,
 } from "../../../../src/recsys/reflection/pairs.js";
-import { personalizerConfig } from "../../../../src/recsys/reflection/personalizer-config.js";
+import { personalizerConfig } from "../../../../src/recsys/reflection/personalizer-training-config.js";
 import {
   type StepReport,
   trainPersonalizer,
 } from "../../../../src/recsys/reflection/personalizer-training.js";
-import { PictureJudge } from "../../../../src/recsys/reflection/picture-judge.js";
 import type { ShopSnapshot } from "../../../../src/recsys/reflection/shop-snapshot.js";
 import { createTinyModel, createTinyShop, type TinyShop, tinyTraining } from "./tiny-shop.js";
 

@@ -7,25 +7,25 @@ import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { decodeRgb, encodeGeneratedPng } from "../../../../src/db/image-codec.js";
-import { ConditionEncoder } from "../../../../src/ml/generation/condition-encoder.js";
-import { type Conditioning } from "../../../../src/ml/generation/conditioning.js";
-import { InProcessRenderer } from "../../../../src/ml/generation/in-process-renderer.js";
-import type { PersonalizerConfig } from "../../../../src/ml/generation/personalizer-config.js";
-import { Personalizer } from "../../../../src/ml/generation/personalizer.js";
+import { ConditionEncoder } from "../../../../src/ml/diffusion/condition-encoder.js";
+import { type Conditioning } from "../../../../src/ml/diffusion/conditioning.js";
+import { InProcessRenderer } from "../../../../src/ml/diffusion/in-process-renderer.js";
 import { type Llama } from "../../../../src/ml/language/llama.js";
 import { Random, seedFrom } from "../../../../src/ml/nn/random.js";
 import type { RgbImage } from "../../../../src/ml/nn/rgb-image.js";
+import type { PersonalizerConfig } from "../../../../src/ml/personalizer/personalizer-config.js";
+import { Personalizer } from "../../../../src/ml/personalizer/personalizer.js";
 import { openModelPack } from "../../../../src/ml/runtime/model-pack.js";
 import { loadTfjsBackend } from "../../../../src/ml/runtime/tfjs-backend.js";
-import type { PersonalizerModel } from "../../../../src/recsys/generation/personalizer-model.js";
+import { PictureStudio } from "../../../../src/recsys/images/cached-image-generator.js";
+import type { PersonalizerModel } from "../../../../src/recsys/images/personalizer-model.js";
 import type { InteractionEntry } from "../../../../src/recsys/ranking/ranking-dataset.js";
-import { PictureStudio } from "../../../../src/recsys/reflection/picture-studio.js";
 import {
   readShopSnapshot,
   type ShopItem,
   type ShopSnapshot,
 } from "../../../../src/recsys/reflection/shop-snapshot.js";
-import { tinyConfig, tinyLlama } from "../../ml/generation/tiny-personalizer.js";
+import { tinyConfig, tinyLlama } from "../../ml/personalizer/tiny-personalizer.js";
 import { createShop, embedding, itemId, NUM_ITEMS } from "../ranking/shop.js";
 
 const NUM_SHOPPERS = 40;

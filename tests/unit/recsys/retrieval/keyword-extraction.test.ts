@@ -1,9 +1,9 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { KeywordLlm } from "../../../../src/ml/generation/keyword-llm.js";
 import { LlamaTokenizer } from "../../../../src/ml/language/llama-tokenizer.js";
 import { Llama } from "../../../../src/ml/language/llama.js";
 import { PromptTemplate } from "../../../../src/ml/language/prompt-template.js";
+import { KeywordLlm } from "../../../../src/ml/personalizer/keyword-llm.js";
 import { loadTfjsBackend } from "../../../../src/ml/runtime/tfjs-backend.js";
 import {
   extractedKeywords,

@@ -1,0 +1,186 @@
+/**
+ * @file Rendering in worker threads, because ONNX Runtime's Node binding blocks the thread that runs a model: in the
+ * thread of the server a step of the U-Net would stop every request.
+ *
+ * Terminology: a request waits in the pool's own queue (`RenderTurns`) until a thread is free; then it is a task of Piscina, which
+ * never holds more tasks than it has threads. So a waiting request can leave at once, and a running one is asked to
+ * stop through its port and does so before its next step. Threads are never killed inside a run.
+ */
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { MessageChannel } from "node:worker_threads";
+import { Piscina } from "piscina";
+import { AppError } from "../../errors/app-error.js";
+import { type RgbImage } from "../nn/rgb-image.js";
+import { type ModelPack, openModelPack } from "../runtime/model-pack.js";
+import { defaultNumThreads } from "../runtime/onnx-session.js";
+import { type GenerateRequest } from "./generate-request.js";
+import { loadPipelineConfig, type PipelineConfig } from "./pipeline-config.js";
+import { throwIfCancelled } from "./pipeline.js";
+import { type RenderResult, type RenderTask, type RenderThreadData } from "./render-messages.js";
+import { RenderTurns } from "./render-turns.js";
+import { type RenderHooks, type Renderer, type RenderProgress, warmUpRequest } from "./renderer.js";
+
+export interface RenderPoolOptions {
+  packDir: string;
+  /** Requests rendered at once; each thread holds its own copy of the models. Default: 1. */
+  numThreads?: number;
+  /** Threads inside one operator. Default: the cores but one, shared out among `numThreads`. */
+  onnxThreads?: number;
+  /** Pictures of a request that share a U-Net run. Default: that of `DiffusionPipeline`. */
+  maxBatchSize?: number;
+}
+
+export class RenderPool implements Renderer {
+  evaluations = 0;
+  /** Waiting or running. */
+  private readonly requests = new Set<Promise<unknown>>();
+  private readonly closing = new AbortController();
+  private readonly turns: RenderTurns;
+
+  private constructor(
+    private readonly pack: ModelPack,
+    private readonly config: PipelineConfig,
+    private readonly threads: Piscina<RenderTask, RenderResult>,
+  ) {
+    this.turns = new RenderTurns(threads.maxThreads);
+  }
+
+  /**
+   * Checks the pack and starts the threads. Models are loaded by the first request, or by {@link warmUp}.
+   *
+   * @throws AppError as `openModelPack`; Error when the package is not built.
+   */
+  static async create(options: RenderPoolOptions): Promise<RenderPool> {
+    const { maxBatchSize, numThreads = 1, packDir } = options;
+    const pack = await openModelPack(packDir);
+    const config = await loadPipelineConfig(pack);
+    const share = Math.max(1, Math.floor(defaultNumThreads() / numThreads));
+    const workerData: RenderThreadData = {
+      packDir: pack.dir,
+      onnxThreads: options.onnxThreads ?? share,
+      maxBatchSize,
+    };
+    const threads = new Piscina<RenderTask, RenderResult>({
+      filename: threadEntry(),
+      name: "renderTask",
+      minThreads: numThreads,
+      maxThreads: numThreads,
+      workerData,
+      atomics: "disabled", // an idle thread that blocks in Atomics.wait() would never close its end of the port
+    });
+    return new RenderPool(pack, config, threads);
+  }
+
+  get packName(): string {
+    return this.pack.name;
+  }
+
+  get packVersion(): string {
+    return this.pack.versionOf();
+  }
+
+  get widthPixels(): number {
+    return this.config.widthPixels;
+  }
+
+  get heightPixels(): number {
+    return this.config.heightPixels;
+  }
+
+  get queueSize(): number {
+    return this.turns.numWaiting;
+  }
+
+  async render(request: GenerateRequest, hooks: RenderHooks = {}): Promise<RgbImage[]> {
+    const signal = hooks.signal
+      ? AbortSignal.any([hooks.signal, this.closing.signal])
+      : this.closing.signal;
+    const rendering = this.renderInTurn(request, { ...hooks, signal });
+    this.requests.add(rendering);
+    try {
+      return await rendering;
+    } finally {
+      this.requests.delete(rendering);
+    }
+  }
+
+  async warmUp(): Promise<void> {
+    const { maxThreads: length } = this.threads;
+    await Promise.all(Array.from({ length }, () => this.render(warmUpRequest)));
+  }
+
+  async close(): Promise<void> {
+    this.closing.abort();
+    await Promise.allSettled(this.requests);
+    await this.threads.destroy();
+  }
+
+  private async renderInTurn(
+    request: GenerateRequest,
+    hooks: RenderHooks & { signal: AbortSignal },
+  ): Promise<RgbImage[]> {
+    await this.turns.take(hooks.signal, hooks.priority);
+    try {
+      throwIfCancelled(hooks.signal);
+      return await this.run(request, hooks);
+    } finally {
+      this.turns.handOn();
+    }
+  }
+
+  /** One task in a thread. */
+  private async run(
+    request: GenerateRequest,
+    { onProgress, previewInterval = 0, signal }: RenderHooks & { signal: AbortSignal },
+  ): Promise<RgbImage[]> {
+    const { port1: port, port2 } = new MessageChannel();
+    let hookError: unknown;
+    const cancel = () => port.postMessage("cancel");
+    port.on("message", (progress: RenderProgress) => {
+      try {
+        onProgress?.(progress);
+      } catch (error) {
+        hookError ??= error;
+        cancel();
+      }
+    });
+    signal.addEventListener("abort", cancel, { once: true });
+    const closed = once(port, "close"); // after the last progress
+    try {
+      const task: RenderTask = { request, previewInterval, port: port2 };
+      const result = await this.threads.run(task, { transferList: [port2] });
+      await closed;
+      if (hookError !== undefined) {
+        throw hookError as Error;
+      }
+      return this.imagesOf(result);
+    } finally {
+      signal.removeEventListener("abort", cancel);
+      port.close();
+    }
+  }
+
+  private imagesOf(result: RenderResult): RgbImage[] {
+    if ("code" in result) {
+      const cause = result.cause === "" ? {} : { cause: new Error(result.cause) };
+      throw new AppError(result.code, result.details, cause);
+    }
+    this.evaluations += result.evaluations;
+    return result.images;
+  }
+}
+
+/** The built thread: beside this file when it runs from `dist/`, in `dist/` when it runs from `src/` (in tests). */
+function threadEntry(): string {
+  const beside = fileURLToPath(new URL("./render-thread.js", import.meta.url));
+  const built = fileURLToPath(
+    new URL("../../../dist/ml/diffusion/render-thread.js", import.meta.url),
+  );
+  const entry = [beside, built].find(path => existsSync(path));
+  if (entry === undefined) {
+    throw new Error(`RenderPool.create: expected ${built}; run 'npm run build'`);
+  }
+  return entry;
+}

@@ -1,0 +1,109 @@
+/**
+ * @file What a personalizer is given and what it gives, as plain arrays; and batches of it as tensors.
+ *
+ * Shapes: T tokens of E^key, Q of P^ret's projection, N of P^gen, D width of the condition, E of CLIP's space.
+ */
+import * as tf from "@tensorflow/tfjs";
+import { type Matrix } from "../nn/matrix.js";
+import { type PersonalizerConfig } from "./personalizer-config.js";
+
+/** Of one (user, reference) pair. */
+export interface PersonalizerInput {
+  /** Tokens of p_g(w', [IMG1..L]) (Eq. 7), the image tokens at the end. */
+  llmIds: readonly number[];
+  /** E^key; `[T, D]`. */
+  keyStates: Matrix;
+  /** P^ret; `[E]`. Of any length; zeros when nothing was retrieved. */
+  retrieved: Float32Array;
+  /** E^sem_N; `[E]`. Of any length. */
+  semantic: Float32Array;
+  /** P^ret as the generator's image tokens; `[Q, D]`. */
+  imageTokens: Matrix;
+}
+
+/** A pair's pictures and what they earned. */
+export interface Rollout {
+  input: PersonalizerInput;
+  /** Standard normal, each as long as the policy's mean. */
+  noises: Float32Array[];
+  /** R_t. */
+  rewards: number[];
+  /**
+   * What was rendered, `explored(policy, noise)`, and the policy's σ then. Needed only where the mean has moved since by more
+   * than a step or two: without them the actions are taken to be around the present mean.
+   */
+  rendered?: { actions: Float32Array[]; sigma: number };
+}
+
+/** The parts of the loss (Eq. 17), unweighted, and the length of the gradient before it was cut. */
+export interface LossTerms {
+  total: number;
+  calibration: number;
+  rank: number;
+  semantic: number;
+  gradientNorm: number;
+  [name: string]: number;
+}
+
+export interface InputTensors {
+  /** `[B, T, D]`. */
+  keyStates: tf.Tensor3D;
+  /** `[B, Q, D]`. */
+  imageTokens: tf.Tensor3D;
+  /** What the gain on the taste adds to them; `[B, Q, D]`. */
+  gained: tf.Tensor3D;
+  /** P^ret of root mean square 1, as the generator's projection takes it; `[B, E]`. */
+  retrieved: tf.Tensor2D;
+  /** E^sem_N of root mean square 1, so that its loss is per dimension too; `[B, E]`. */
+  semantic: tf.Tensor2D;
+}
+
+/** @throws Error for inputs of other sizes than the configuration's, or of different numbers of tokens. */
+export function inputTensors(
+  inputs: readonly PersonalizerInput[],
+  { conditionSize: D, embeddingSize: E, numPreferenceTokens: Q }: PersonalizerConfig,
+  taste: { gain: number; centre: Float32Array | null },
+): InputTensors {
+  const B = inputs.length;
+  const T = inputs[0]?.keyStates.shape[0];
+  for (const { imageTokens, keyStates, retrieved, semantic } of inputs) {
+    assertShape("keyStates", keyStates.shape, [T, D]);
+    assertShape("imageTokens", imageTokens.shape, [Q, D]);
+    assertShape("retrieved", [retrieved.length], [E]);
+    assertShape("semantic", [semantic.length], [E]);
+  }
+  const joined = (arrays: readonly Float32Array[]) => {
+    const result = new Float32Array(arrays.length * (arrays[0]?.length ?? 0));
+    arrays.forEach((values, b) => result.set(values, b * values.length));
+    return result;
+  };
+  return {
+    keyStates: tf.tensor3d(joined(inputs.map(({ keyStates }) => keyStates.values)), [B, T, D]),
+    imageTokens: tf.tensor3d(joined(inputs.map(input => input.imageTokens.values)), [B, Q, D]),
+    gained: tf.tensor3d(joined(inputs.map(input => gainedTokens(input, taste))), [B, Q, D]),
+    retrieved: tf.tensor2d(joined(inputs.map(input => unitSquared(input.retrieved))), [B, E]),
+    semantic: tf.tensor2d(joined(inputs.map(input => unitSquared(input.semantic))), [B, E]),
+  };
+}
+
+/** `(gain - 1) (T(P^ret) - centre)`; zeros where nothing was retrieved, and while no centre is known. */
+function gainedTokens(
+  { imageTokens: { values } }: PersonalizerInput,
+  { centre, gain }: { gain: number; centre: Float32Array | null },
+): Float32Array {
+  return centre && values.some(x => x !== 0)
+    ? values.map((x, i) => (gain - 1) * (x - centre[i]))
+    : new Float32Array(values.length);
+}
+
+/** Scaled to root mean square 1; zeros stay zeros. */
+function unitSquared(values: Float32Array): Float32Array {
+  const rms = Math.sqrt(values.reduce((sum, x) => sum + x * x, 0) / values.length);
+  return rms > 0 ? values.map(x => x / rms) : values;
+}
+
+function assertShape(name: string, got: readonly number[], expected: readonly number[]): void {
+  if (got.join() !== expected.join()) {
+    throw new Error(`Personalizer: expected ${name} of [${expected}], got [${got}]`);
+  }
+}

@@ -1,0 +1,362 @@
+/**
+ * @file The trained preference: LLM_g's adapters and image tokens, the Modal Mapper, the cross-attention and the linears, as
+ * one thing that gives policies over conditions and learns from what their pictures earned.
+ *
+ * "RAGAR: Retrieval Augment Personalized Image Generation Guided by Recommendation", sections 4.4 and 4.5. No gradient passes
+ * through U-Net, autoencoder, CLIP or ranking model: they are not here. Equations by file: docs/paper-map.md.
+ *
+ * Shapes: B pairs, N tokens of P^gen, D their width, r rollouts.
+ */
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import * as tf from "@tensorflow/tfjs";
+import { AppError } from "../../errors/app-error.js";
+import { linear } from "../nn/linear.js";
+import { addScaled, type Matrix, matrix, row } from "../nn/matrix.js";
+import {
+  type NamedValues,
+  type Parameters,
+  parametersOf,
+  variablesOf,
+  within,
+} from "../nn/parameters.js";
+import { Random } from "../nn/random.js";
+import { loadSafetensors, saveSafetensors } from "../nn/safetensors.js";
+import { type MaskedTokens } from "../nn/token-distance.js";
+import { type Policy, principalDirections, shapedNoise } from "../reflection/exploration.js";
+import {
+  createPolicyBatch,
+  leaveOneOutAdvantages,
+  rankLoss,
+  scaledAdvantages,
+} from "../reflection/policy-gradient.js";
+import { semanticLoss } from "../reflection/semantic-loss.js";
+import { type LossParts, totalLoss } from "../reflection/total-loss.js";
+import { calibrationLoss, tokenCalibrationLoss } from "./balance-calibrator.js";
+import {
+  type GeneratedPreference,
+  generatedPreference,
+  preferenceValues,
+} from "./generated-preference.js";
+import { type ImageTokenLlm, imageTokenFeatures } from "./image-token-llm.js";
+import { type PersonalizerConfig, personalizerConfigSchema } from "./personalizer-config.js";
+import { assertFits, readMetadata, storedValues } from "./personalizer-files.js";
+import {
+  type InputTensors,
+  inputTensors,
+  type LossTerms,
+  type PersonalizerInput,
+  type Rollout,
+} from "./personalizer-input.js";
+import { PersonalizerOptimizer } from "./personalizer-optimizer.js";
+
+export type * from "./personalizer-input.js";
+export { explored, type Policy } from "../reflection/exploration.js";
+
+const WEIGHTS_FILE = "personalizer.safetensors";
+const TRAINING_FILE = "training.safetensors";
+const DIRECTIONS = "exploration.directions";
+const CENTRE = "taste.centre";
+const GAIN = "taste.gain";
+/** Before the names of what belongs to the language model. */
+const LLM_PREFIX = "llm.";
+
+/** The preference of a batch, and which of its tokens the policy moves; `moved` is a part of P^gen. */
+interface Condition extends GeneratedPreference {
+  moved: MaskedTokens;
+}
+
+export class Personalizer {
+  /** All that learns, by the names of the file; those of the language model begin with `llm.`. */
+  readonly trainable: Readonly<Record<string, tf.Variable>>;
+  /** The gain on the shopper's taste, and the image tokens of the mean picture, from which a taste is told; `[Q D]`. */
+  private readonly taste: { gain: number; centre: Float32Array | null } = { gain: 1, centre: null };
+  private readonly parameters: Parameters;
+  private readonly optimizer: PersonalizerOptimizer;
+
+  private constructor(
+    readonly config: PersonalizerConfig,
+    private readonly llm: ImageTokenLlm,
+    private readonly own: Readonly<Record<string, tf.Variable>>,
+    private directions: Matrix | null,
+  ) {
+    const ofLlm = Object.entries(llm.trainable).map(([name, value]) => [LLM_PREFIX + name, value]);
+    this.trainable = { ...own, ...(Object.fromEntries(ofLlm) as Record<string, tf.Variable>) };
+    this.parameters = parametersOf(own);
+    this.optimizer = new PersonalizerOptimizer(this.trainable);
+  }
+
+  /**
+   * An untrained one. With the form `slots` its policies' means are what the generator attends to without any.
+   *
+   * @param llm Stays the caller's to dispose of; what it learns is part of this.
+   * @throws AppError `INVALID_ARGUMENT` for a configuration with faults, or for another number of image tokens.
+   */
+  static create(config: PersonalizerConfig, llm: ImageTokenLlm, seed: number): Personalizer {
+    const checked = personalizerConfigSchema.safeParse(config);
+    const wrong =
+      checked.error?.issues
+        .map(({ path, message }) => `${path.join(".")}: ${message}`)
+        .join("; ") ??
+      (llm.imageTokenIds.length !== config.numImageTokens
+        ? `numImageTokens: the language model has ${llm.imageTokenIds.length}`
+        : null);
+    if (wrong !== null) {
+      throw new AppError("INVALID_ARGUMENT", { argument: "config", problem: wrong });
+    }
+    const random = new Random(seed).fork("personalizer");
+    const values = preferenceValues(config, llm.config.hiddenSize, random);
+    return new Personalizer(config, llm, variablesOf(values), null);
+  }
+
+  /**
+   * What {@link save} wrote, with the language model it was trained with (or another load of the same weights).
+   *
+   * @throws AppError `FILE_NOT_FOUND`, `FILE_MALFORMED`.
+   */
+  static async load(directory: string, llm: ImageTokenLlm): Promise<Personalizer> {
+    const path = join(directory, WEIGHTS_FILE);
+    const { tensors, metadata } = await loadSafetensors(path);
+    const { config } = readMetadata(metadata, path);
+    const result = Personalizer.create(config, llm, 0);
+    try {
+      result.assign(tensors, path);
+    } catch (error) {
+      result.dispose();
+      throw error;
+    }
+    return result;
+  }
+
+  /**
+   * Restricts exploration to the directions in which the generator's image tokens differ most, and learns the mean picture's.
+   *
+   * @param samples Image tokens of many pictures, each a row of Q D numbers. @param count Of directions. Default: 32.
+   */
+  explore(samples: Matrix, { count = 32, seed = 0 }: { count?: number; seed?: number } = {}): void {
+    const { conditionSize, exploration, form, numPreferenceTokens } = this.config;
+    if (form !== "slots" || exploration !== "preference") {
+      throw new Error("Personalizer.explore: expected the form 'slots' and noise on its tokens");
+    }
+    const expected = numPreferenceTokens * conditionSize;
+    if (samples.shape[1] !== expected) {
+      throw new Error(`Personalizer.explore: expected rows of ${expected}, got [${samples.shape}]`);
+    }
+    this.directions = principalDirections(samples, count, new Random(seed).fork("directions"));
+    const centre = new Float32Array(expected);
+    for (let s = 0; s < samples.shape[0]; s++) {
+      addScaled(centre, row(samples, s), 1 / samples.shape[0]);
+    }
+    this.taste.centre = centre;
+  }
+
+  /**
+   * From now on P^gen has `T(P^ret) + (gain - 1) (T(P^ret) - T(mean picture))` in place of T(P^ret): what tells a shopper's taste
+   * from any taste, so many times. 1 changes nothing, and nothing changes before {@link explore}.
+   */
+  amplify(gain: number): void {
+    this.taste.gain = gain;
+  }
+
+  /** P^gen of each input (Eq. 9) as a policy; σ is a fixed part of its root mean square. */
+  policy(inputs: readonly PersonalizerInput[]): Policy[] {
+    const { conditionSize: D } = this.config;
+    if (inputs.length === 0) {
+      return [];
+    }
+    let means: Float32Array[] = [];
+    let moved: Float32Array[] = [];
+    tf.tidy(() => {
+      const made = this.condition(inputs);
+      means = unpaddedRows(made.tokens);
+      moved = unpaddedRows(made.moved);
+    });
+    return means.map((mean, b) => ({
+      mean,
+      shape: [mean.length / D, D],
+      sigma: this.config.sigma * rootMeanSquare(mean),
+      numMovedTokens: moved[b].length / D,
+      directions: this.directions,
+    }));
+  }
+
+  /** E^m and P^gen of a batch; differentiable in {@link trainable}. Inside a `tf.tidy`. */
+  condition(inputs: readonly PersonalizerInput[], tensors?: InputTensors): Condition {
+    const constants = tensors ?? inputTensors(inputs, this.config, this.taste);
+    const features = imageTokenFeatures(
+      this.llm,
+      inputs.map(({ llmIds }) => llmIds),
+    );
+    const made = generatedPreference(features, constants, this.parameters, this.config);
+    const { numPreferenceTokens: count, tokens } = made;
+    const [B, , D] = tokens.tokens.shape;
+    const moved =
+      this.config.exploration === "all"
+        ? tokens
+        : {
+            tokens: tf.slice(tokens.tokens, [0, 0, 0], [B, count, D]),
+            mask: tf.slice(tokens.mask, [0, 0], [B, count]),
+          };
+    return { ...made, moved };
+  }
+
+  /**
+   * One step down the gradient of Eq. 17.
+   *
+   * @throws AppError `TRAINING_DIVERGED`; nothing is changed then.
+   */
+  trainStep(rollouts: readonly Rollout[]): LossTerms {
+    const { config } = this;
+    let terms: Omit<LossTerms, "gradientNorm"> | undefined;
+    const loss = () =>
+      tf.tidy(() => {
+        const parts = this.losses(rollouts);
+        const total = totalLoss(parts, config);
+        const value = (scalar: tf.Scalar) => scalar.dataSync()[0];
+        terms = {
+          total: value(total),
+          calibration: value(parts.calibration),
+          rank: value(parts.rank),
+          semantic: value(parts.semantic),
+        };
+        return total;
+      });
+    const norm = this.optimizer.minimize(loss, config.learningRate, config.maxGradientNorm);
+    return { ...terms!, gradientNorm: norm } as LossTerms; // minimize has called loss
+  }
+
+  /** Writes `personalizer.safetensors`: all that was trained, the configuration, and how it came to be. */
+  async save(directory: string, lineage: Readonly<Record<string, unknown>>): Promise<void> {
+    await mkdir(directory, { recursive: true });
+    await saveSafetensors(join(directory, WEIGHTS_FILE), {
+      tensors: this.values(),
+      metadata: {
+        format: "vitrine-personalizer",
+        config: JSON.stringify(this.config),
+        lineage: JSON.stringify(lineage),
+      },
+    });
+  }
+
+  /** Weights and the optimiser's state: training that goes on from here gives the same bytes. */
+  trainingState(): NamedValues {
+    return { ...this.values(), ...this.optimizer.state() };
+  }
+
+  /** Takes over what {@link trainingState} gave. @throws AppError `FILE_MALFORMED` where it is not this one's. */
+  restoreState(state: NamedValues, path = "training state"): void {
+    this.assign(state, path);
+    this.optimizer.restore(state);
+  }
+
+  async saveTrainingState(directory: string): Promise<void> {
+    await mkdir(directory, { recursive: true });
+    const tensors = this.trainingState();
+    await saveSafetensors(join(directory, TRAINING_FILE), { tensors, metadata: {} });
+  }
+
+  /** @throws AppError `FILE_NOT_FOUND`, `FILE_MALFORMED`. */
+  async restore(directory: string): Promise<void> {
+    const path = join(directory, TRAINING_FILE);
+    this.restoreState((await loadSafetensors(path)).tensors, path);
+  }
+
+  /** The language model is left to the caller. */
+  dispose(): void {
+    tf.dispose(Object.values(this.own));
+  }
+
+  /** L_cal, L_rank and L_sem (Eq. 10, 15, 16). */
+  private losses(rollouts: readonly Rollout[]): LossParts<tf.Scalar> {
+    const { config } = this;
+    const inputs = rollouts.map(({ input }) => input);
+    const tensors = inputTensors(inputs, config, this.taste);
+    const made = this.condition(inputs, tensors);
+    const mapped: MaskedTokens = {
+      tokens: linear(made.multiModal.tokens, within(this.parameters, "semantic")),
+      mask: made.multiModal.mask,
+    };
+    return {
+      calibration: this.calibration(made, tensors),
+      rank: rankLoss(made.moved.tokens, this.policyBatch(rollouts, made)),
+      semantic: semanticLoss(mapped, tensors.semantic, config.semantic),
+    };
+  }
+
+  private calibration(made: Condition, { imageTokens, retrieved }: InputTensors): tf.Scalar {
+    const { calibrator } = this.config;
+    if (calibrator === "tokens") {
+      const [B, Q, D] = imageTokens.shape;
+      const preference = tf.slice(made.tokens.tokens, [0, 0, 0], [B, Q, D]);
+      return tokenCalibrationLoss(preference, imageTokens);
+    }
+    const target = linear(retrieved, within(this.parameters, "calibrator"));
+    return calibrationLoss(made.tokens, target, calibrator);
+  }
+
+  /** The actions as constants: those rendered, else the noise about the present mean. */
+  private policyBatch(rollouts: readonly Rollout[], { moved, tokens }: Condition) {
+    const { conditionSize: D, scalesAdvantages, sigma: fraction } = this.config;
+    const raw = leaveOneOutAdvantages(rollouts.map(({ rewards }) => rewards));
+    const advantages = scalesAdvantages ? scaledAdvantages(raw) : raw;
+    const rows = unpaddedRows(tokens);
+    const means = unpaddedRows(moved);
+    const pairs = rollouts.map(({ noises, rendered }, b) => {
+      const mean = means[b];
+      if (rendered) {
+        const actions = rendered.actions.map(action => action.subarray(0, mean.length));
+        return { actions, advantages: advantages[b], sigma: rendered.sigma };
+      }
+      const sigma = fraction * rootMeanSquare(rows[b]);
+      const actions = noises.map(noise => {
+        const shaped = shapedNoise(noise, mean.length, this.directions);
+        return mean.map((value, i) => value + sigma * shaped[i]);
+      });
+      return { actions, advantages: advantages[b], sigma };
+    });
+    return createPolicyBatch(pairs, D);
+  }
+
+  private values(): NamedValues {
+    const { centre, gain } = this.taste;
+    return {
+      ...storedValues(this.trainable),
+      ...(this.directions && { [DIRECTIONS]: this.directions }),
+      ...(centre && {
+        [CENTRE]: { shape: [centre.length], values: centre },
+        [GAIN]: { shape: [1], values: Float32Array.of(gain) },
+      }),
+    };
+  }
+
+  private assign(stored: NamedValues, path: string): void {
+    assertFits(this.trainable, stored, path);
+    for (const [name, variable] of Object.entries(this.trainable)) {
+      tf.tidy(() => {
+        variable.assign(tf.tensor(stored[name].values, variable.shape));
+      });
+    }
+    const directions = Object.hasOwn(stored, DIRECTIONS) ? stored[DIRECTIONS] : null;
+    this.directions =
+      directions &&
+      matrix([directions.shape[0], directions.shape[1]], Float32Array.from(directions.values));
+    const centre = Object.hasOwn(stored, CENTRE) ? stored[CENTRE] : null;
+    this.taste.centre = centre && Float32Array.from(centre.values);
+    this.taste.gain = Object.hasOwn(stored, GAIN) ? stored[GAIN].values[0] : 1;
+  }
+}
+
+/** The tokens of each row without its padding, which is on the left; copies. */
+function unpaddedRows({ tokens, mask }: MaskedTokens): Float32Array[] {
+  const [B, N, D] = tokens.shape;
+  const values = tokens.dataSync<"float32">();
+  const isToken = mask.dataSync();
+  return Array.from({ length: B }, (_, b) => {
+    const padding = isToken.subarray(b * N, (b + 1) * N).findIndex(value => value !== 0);
+    return values.slice((b * N + padding) * D, (b + 1) * N * D);
+  });
+}
+
+function rootMeanSquare(values: Float32Array): number {
+  return Math.sqrt(values.reduce((sum, x) => sum + x * x, 0) / values.length);
+}

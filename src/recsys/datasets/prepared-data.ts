@@ -1,0 +1,178 @@
+/**
+ * @file A data set prepared outside: features of items and, ready made, a split of each user's items. ml-latest-small comes
+ * so, with the official MICRO's inputs, for figures that can be compared with its own.
+ *
+ * `features/<file>.npy` with `features/<file's kind>_movie_ids.json` for its rows; `split/{train,val,test}.json`, lists of
+ * item indices by user index; `split/{item_movie_ids,user_ids}.json`, what the indices are. For splits by time, the rows of
+ * `ratings.csv` (`userId,movieId,rating,timestamp`) in which those items were liked (`defaultFeedbackRules`: 4 stars and above).
+ */
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { defaultFeedbackRules } from "../../config/feedback-rules.js";
+import { isChoice } from "../../db/choices.js";
+import { AppError } from "../../errors/app-error.js";
+import { gatherRows } from "../../ml/nn/matrix.js";
+import { loadNpy } from "../../ml/nn/npy.js";
+import { Random, seedFrom } from "../../ml/nn/random.js";
+import type { Modality } from "../../ml/ranking/recommender.js";
+import { leaveLastOneSplit, randomSplit, ratioSplit, type Split } from "../evaluation/splits.js";
+import { csvRows } from "../import/csv-rows.js";
+
+/** `official`: as it lies there, made at random per user by the official MICRO (seed 123); the others are made here. */
+export const splitKinds = ["official", "random", "leaveLastOne", "ratio"] as const;
+export type SplitKind = (typeof splitKinds)[number];
+
+export interface PreparedData {
+  numUsers: number;
+  numItems: number;
+  modalities: readonly Modality[];
+  /** SHA-256 of features and ids. */
+  dataHash: string;
+  /**
+   * @param seed Of `random` only.
+   * @throws AppError FILE_NOT_FOUND, FILE_MALFORMED
+   */
+  split(kind: SplitKind, seed: number): Promise<Split>;
+  /** The same without the part for judging, which is not even read: for whatever chooses hyper-parameters. */
+  tuningSplit(kind: SplitKind, seed: number): Promise<Omit<Split, "test">>;
+}
+
+const featureFiles = [
+  { name: "visual", file: "image_mobilenetv2", ids: "image_movie_ids" },
+  { name: "textual", file: "text_use_lite", ids: "text_movie_ids" },
+] as const;
+
+const ids = z.array(z.int());
+const itemLists = z.record(z.string().regex(/^\d+$/), ids);
+
+/** @throws AppError FILE_NOT_FOUND, FILE_MALFORMED */
+export async function readPreparedData(folder: string): Promise<PreparedData> {
+  const itemIds = await readJson(join(folder, "split", "item_movie_ids.json"), ids);
+  const userIds = await readJson(join(folder, "split", "user_ids.json"), ids);
+  const modalities: Modality[] = [];
+  for (const { name, file, ids: idFile } of featureFiles) {
+    const path = join(folder, "features", `${file}.npy`);
+    const rows = await readJson(join(folder, "features", `${idFile}.json`), ids);
+    const rowOf = new Map(rows.map((id, index) => [id, index]));
+    const features = await loadNpy(path);
+    const missing = itemIds.find(id => !(rowOf.get(id)! < features.shape[0]));
+    if (missing !== undefined) {
+      const reason = `it has no row for item ${missing}`;
+      throw new AppError("FILE_MALFORMED", { path, expected: "features of all items", reason });
+    }
+    modalities.push({
+      name,
+      features: gatherRows(
+        features,
+        itemIds.map(id => rowOf.get(id)!),
+      ),
+    });
+  }
+  const hash = createHash("sha256").update(JSON.stringify([userIds, itemIds]));
+  modalities.forEach(({ name, features }) => hash.update(name).update(features.values));
+  const part = (name: string) =>
+    readPart(join(folder, "split", `${name}.json`), userIds.length, itemIds.length);
+  const made = async (kind: Exclude<SplitKind, "official">, seed: number) =>
+    madeSplit(kind, await timelines(join(folder, "ratings.csv"), userIds, itemIds), seed);
+  return {
+    numUsers: userIds.length,
+    numItems: itemIds.length,
+    modalities,
+    dataHash: hash.digest("hex"),
+    async tuningSplit(kind, seed) {
+      if (kind === "official") {
+        return { train: await part("train"), validation: await part("val") };
+      }
+      const { train, validation } = await made(kind, seed);
+      return { train, validation };
+    },
+    async split(kind, seed) {
+      return kind === "official"
+        ? { train: await part("train"), validation: await part("val"), test: await part("test") }
+        : made(kind, seed);
+    },
+  };
+}
+
+function madeSplit(
+  kind: Exclude<SplitKind, "official">,
+  timelinesOfUsers: readonly (readonly number[])[],
+  seed: number,
+): Split {
+  switch (kind) {
+    case "random":
+      return randomSplit(timelinesOfUsers, new Random(seedFrom("split", seed)));
+    case "leaveLastOne":
+      return leaveLastOneSplit(timelinesOfUsers);
+    case "ratio":
+      return ratioSplit(timelinesOfUsers);
+  }
+}
+
+/** Each user's liked items by the time of rating, ties by item. */
+async function timelines(
+  path: string,
+  userIds: readonly number[],
+  itemIds: readonly number[],
+): Promise<number[][]> {
+  const userOf = new Map(userIds.map((id, index) => [String(id), index]));
+  const itemOf = new Map(itemIds.map((id, index) => [String(id), index]));
+  const events = userIds.map((): { item: number; time: number }[] => []);
+  const required = ["userId", "movieId", "rating", "timestamp"];
+  for await (const { value } of csvRows(path, "ratings.csv", { required })) {
+    const { userId, movieId, rating, timestamp } = value as Record<string, string>; // named in `required`
+    const user = userOf.get(userId);
+    const item = itemOf.get(movieId);
+    if (
+      user !== undefined &&
+      item !== undefined &&
+      isChoice({ kind: "RATING", weight: Number(rating) }, defaultFeedbackRules)
+    ) {
+      events[user].push({ item, time: Number(timestamp) });
+    }
+  }
+  return events.map(own =>
+    own.sort((a, b) => a.time - b.time || a.item - b.item).map(({ item }) => item),
+  );
+}
+
+async function readPart(path: string, numUsers: number, numItems: number): Promise<Int32Array[]> {
+  const lists = await readJson(path, itemLists);
+  const part = Array.from({ length: numUsers }, (_, user) =>
+    Int32Array.from(lists[user] ?? []).sort(),
+  );
+  if (part.some(items => items.some(item => item < 0 || item >= numItems))) {
+    const expected = `lists of items below ${numItems}`;
+    throw new AppError("FILE_MALFORMED", { path, expected, reason: "it has others" });
+  }
+  return part;
+}
+
+async function readJson<T>(path: string, schema: z.ZodType<T>): Promise<T> {
+  const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
+    throw error.code === "ENOENT" ? new AppError("FILE_NOT_FOUND", { path }) : error;
+  });
+  const parsed = z.string().transform((value, context): unknown => {
+    try {
+      return JSON.parse(value);
+    } catch {
+      context.addIssue("it is not JSON");
+      return z.NEVER;
+    }
+  });
+  const result = parsed.pipe(schema).safeParse(text);
+  if (!result.success) {
+    const reason = z
+      .prettifyError(result.error)
+      .slice(0, 200)
+      .replace(/\s*\n\s*/g, " ");
+    throw new AppError("FILE_MALFORMED", {
+      path,
+      expected: "a part of a prepared data set",
+      reason,
+    });
+  }
+  return result.data;
+}

@@ -1,0 +1,64 @@
+/** @file How a picture is made: the knobs a caller may turn, their defaults, and what each is for. */
+import { AppError } from "../../errors/app-error.js";
+import { type DrawingDefaults } from "../../ml/diffusion/pipeline-config.js";
+
+export interface GenerationOptions {
+  /** Fixes the noise: the same seed, history, item and models give the same picture. Default 1. */
+  seed: number;
+  /**
+   * How far the reference picture is noised before it is drawn again, `(0, 1]`: 0.3 hardly changes it; 1 starts afresh, and
+   * keeps of it what the denoiser sees beside the noise, or, where it sees nothing, the words alone. Default: the pack's,
+   * `PipelineConfig.defaults`.
+   */
+  strength: number;
+  /** Weight of classifier-free guidance, 1..20; 1 is none. Default: the pack's. */
+  guidanceScale: number;
+  /** Denoiser evaluations of a picture (twice as many with guidance), 1..100. Default: the pack's. */
+  numSteps: number;
+  /** Pictures drawn, of which the ranking model keeps the best (r in the paper), 1..8. Default 3. */
+  numCandidates: number;
+}
+
+/** The defaults where pictures are made with a pack. */
+export function generationDefaults({
+  defaults: { guidanceScale, numSteps, strength },
+}: {
+  defaults: Omit<DrawingDefaults, "numDrafts">; // drafts are made of what a pack remembers, and here a picture is given
+}): GenerationOptions {
+  return { seed: 1, numCandidates: 3, strength, numSteps, guidanceScale };
+}
+
+const ranges: Record<keyof GenerationOptions, [min: number, max: number, isWhole: boolean]> = {
+  seed: [-2_147_483_648, 2_147_483_647, true],
+  strength: [0.05, 1, false],
+  guidanceScale: [1, 20, false],
+  numSteps: [1, 100, true],
+  numCandidates: [1, 8, true],
+};
+
+/**
+ * The options with defaults for what is left out.
+ *
+ * @throws AppError `INVALID_ARGUMENT`, for the first one out of its range.
+ */
+export function generationOptions(
+  given: Partial<{ [Name in keyof GenerationOptions]: number | null | undefined }>,
+  defaults: GenerationOptions,
+): GenerationOptions {
+  const options = { ...defaults };
+  for (const [name, [min, max, isWhole]] of Object.entries(ranges)) {
+    const key = name as keyof GenerationOptions;
+    const value = given[key];
+    if (value === undefined || value === null) {
+      continue;
+    }
+    if (!(value >= min && value <= max) || (isWhole && !Number.isInteger(value))) {
+      throw new AppError("INVALID_ARGUMENT", {
+        argument: key,
+        problem: `must be a ${isWhole ? "whole " : ""}number from ${min} to ${max}, but got ${value}`,
+      });
+    }
+    options[key] = value;
+  }
+  return options;
+}

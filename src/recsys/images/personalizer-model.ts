@@ -1,0 +1,77 @@
+/**
+ * @file The trained preference as the services see it: `Personalizer` of `ml/generation` and the language model's prompt,
+ * behind the few methods they call.
+ *
+ * Shapes: T tokens of E^key, D width of the condition, E of CLIP's space.
+ */
+import type { ConditionEncoder } from "../../ml/diffusion/condition-encoder.js";
+import { type Matrix, matrix } from "../../ml/nn/matrix.js";
+import {
+  explored,
+  type PersonalizerInput,
+  type Policy,
+  type Rollout,
+} from "../../ml/personalizer/personalizer.js";
+import type { RetrievalResult } from "./generation-plan.js";
+
+export { explored, type PersonalizerInput, type Policy, type Rollout };
+
+/** P^gen as a policy: what conditions the generator, and what learns from the rewards of rollouts. */
+export interface PersonalizerModel {
+  /** Restricts exploration to the directions in which image tokens differ; rows of Q D numbers. Nothing where it cannot be. */
+  explore(samples: Matrix, options: { count: number }): void;
+  /** How many times the shopper's taste counts in P^gen; 1 is as it was retrieved. Nothing before {@link explore}. */
+  amplify(gain: number): void;
+  /** P^gen of each input (Eq. 9), with the σ of its exploration. */
+  policy(inputs: readonly PersonalizerInput[]): Policy[];
+  /** One step down the gradient of Eq. 17; the terms of the loss. */
+  trainStep(rollouts: readonly Rollout[]): Readonly<Record<string, number>>;
+  save(directory: string, lineage: Readonly<Record<string, unknown>>): Promise<void>;
+  /** Writes weights and optimizer, so that {@link restore} goes on to the same bytes. */
+  saveTrainingState(directory: string): Promise<void>;
+  restore(directory: string): Promise<void>;
+  /** Tokens of the prompt p_g(w', [IMG1..L]) (Eq. 7). */
+  promptIds(keywords: readonly string[]): number[];
+  dispose(): void;
+}
+
+/** What a personalizer needs to know of a user and an item. */
+export type PersonalizerContext = Pick<
+  RetrievalResult,
+  "preferenceEmbedding" | "preferenceKeywords" | "prompt" | "referenceCaptionEmbedding"
+>;
+
+/** E^key, P^ret and its tokens, E^sem_N and the prompt of each pair; nothing retrieved is a P^ret of zeros. */
+export async function personalizerInputs(
+  model: Pick<PersonalizerModel, "promptIds">,
+  encoder: Pick<ConditionEncoder, "encodeTexts" | "projectImage">,
+  contexts: readonly PersonalizerContext[],
+): Promise<PersonalizerInput[]> {
+  if (contexts.length === 0) {
+    return []; // the encoders take no empty batch
+  }
+  const keys = await encoder.encodeTexts(contexts.map(({ prompt }) => prompt));
+  const inputs: PersonalizerInput[] = [];
+  for (const [index, context] of contexts.entries()) {
+    const { preferenceKeywords, referenceCaptionEmbedding: semantic } = context;
+    if (!semantic) {
+      throw new Error("personalizerInputs: expected a reference with a caption embedding");
+    }
+    const retrieved = context.preferenceEmbedding ?? new Float32Array(semantic.length);
+    const image = await encoder.projectImage(retrieved);
+    if (!image) {
+      throw new Error("personalizerInputs: expected a model pack that takes image embeddings");
+    }
+    const { dimension, numTokens, tokens } = keys[index];
+    inputs.push({
+      llmIds: model.promptIds(preferenceKeywords),
+      keyStates: matrix([numTokens, dimension], tokens),
+      retrieved,
+      semantic,
+      imageTokens: context.preferenceEmbedding
+        ? matrix([image.numTokens, image.dimension], image.tokens)
+        : matrix([image.numTokens, image.dimension]), // silence, as in the unconditional pass
+    });
+  }
+  return inputs;
+}

@@ -1,0 +1,60 @@
+/** @file What a stored picture says of itself: in the database, for the API's explanation. */
+import type { Judgement } from "./candidate-selection.js";
+import type { GenerationOptions } from "./generation-options.js";
+import type { GenerationPlan } from "./generation-plan.js";
+
+/** What a picture's explanation says: enough to make it again, and to tell the shopper why it looks like this. */
+export interface Provenance {
+  retrieved: { itemId: string; similarity: number; weight: number }[];
+  weightEntropy: number;
+  /** What made the keywords: the language model of the pack, or the deterministic extractor. */
+  keywordExtractor: string;
+  referenceKeywords: string[];
+  preferenceKeywords: string[];
+  prompt: string;
+  options: { [Name in keyof GenerationOptions]: number };
+  /** Null when there was no ranking model that knows the item. */
+  rankingModelVersionId: string | null;
+  scoreBefore: number | null;
+  rankBefore: number | null;
+  /** The least CS / 100 of a picture that may be shown. */
+  captionFloor: number;
+  chosenCandidate: number;
+  candidates: {
+    score: number | null;
+    rank: number | null;
+    deltaR: number | null;
+    captionSimilarity: number;
+    imageSimilarity: number;
+    faults: string[];
+  }[];
+}
+
+/** @param judged with a chosen picture; one that may not be shown is not stored. */
+export function provenance(
+  { retrieval, options }: GenerationPlan,
+  { candidates, captionFloor, chosen, whatIf }: Judgement,
+) {
+  return {
+    retrieved: retrieval.retrieved.map(item => ({ ...item })),
+    weightEntropy: retrieval.weightEntropy,
+    keywordExtractor: retrieval.keywordExtractor,
+    referenceKeywords: [...retrieval.referenceKeywords],
+    preferenceKeywords: [...retrieval.preferenceKeywords],
+    prompt: retrieval.prompt,
+    options: { ...options },
+    rankingModelVersionId: whatIf?.rankingModelVersionId ?? null,
+    scoreBefore: whatIf?.scoreBefore ?? null,
+    rankBefore: whatIf?.rankBefore ?? null,
+    captionFloor,
+    chosenCandidate: chosen!,
+    candidates: candidates.map(({ captionSimilarity, imageSimilarity, faults }, index) => ({
+      score: whatIf?.candidates[index].score ?? null,
+      rank: whatIf?.candidates[index].rank ?? null,
+      deltaR: whatIf?.candidates[index].deltaR ?? null,
+      captionSimilarity,
+      imageSimilarity,
+      faults: [...faults],
+    })),
+  } satisfies Provenance;
+}

@@ -1,0 +1,51 @@
+/** @file The source that an import job names: a kind, and a folder laid out as that kind is. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { AppError } from "../../errors/app-error.js";
+import { MovieLensSource } from "../datasets/movielens.js";
+import { StickersSource } from "../datasets/stickers.js";
+import { CatalogueSource } from "./catalogue.js";
+import type { ImportSource } from "./import-source.js";
+
+/** A catalogue's files by their usual names; the first that is there is taken. */
+const endings = ["csv", "tsv", "jsonl", "ndjson", "json", "xml", "parquet"].flatMap(ending => [
+  ending,
+  `${ending}.gz`,
+]);
+const catalogueFiles = {
+  items: endings.map(ending => `items.${ending}`),
+  interactions: endings.map(ending => `interactions.${ending}`),
+  images: ["images"],
+};
+
+/**
+ * The source in a folder. A catalogue is `items.csv`, `interactions.csv` (or .tsv, .jsonl, .ndjson, .json, .xml, .parquet,
+ * each also with .gz) and a folder `images`, of which only one of the first two must be there. The stickers come from the
+ * package and need no folder.
+ *
+ * @throws AppError `INVALID_ARGUMENT`, `FILE_NOT_FOUND`
+ */
+export function folderSource(
+  kind: ImportSource["kind"],
+  folder: string | null,
+  { seed, isOffline }: { seed: number | null; isOffline: boolean },
+): ImportSource {
+  if (kind === "stickers") {
+    return new StickersSource(seed === null ? {} : { shoppers: { seed } });
+  }
+  if (folder === null) {
+    throw new AppError("INVALID_ARGUMENT", { argument: "folder", problem: "is needed" });
+  }
+  if (kind === "movielens") {
+    return new MovieLensSource(folder);
+  }
+  const find = (names: readonly string[]) =>
+    names.map(name => join(folder, name)).find(path => existsSync(path));
+  const items = find(catalogueFiles.items);
+  const interactions = find(catalogueFiles.interactions);
+  if (items === undefined && interactions === undefined) {
+    throw new AppError("FILE_NOT_FOUND", { path: join(folder, catalogueFiles.items[0]) });
+  }
+  const images = find(catalogueFiles.images);
+  return new CatalogueSource({ items, interactions, images, remote: { isOffline } });
+}

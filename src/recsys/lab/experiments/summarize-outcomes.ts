@@ -1,0 +1,142 @@
+/** @file What an experiment found: each arm's figures with intervals, and which differences are more than chance. */
+import {
+  DEFAULT_RESAMPLES,
+  type Interval,
+  mean,
+  percentile,
+} from "../../../ml/metrics/bootstrap.js";
+import { Random, seedFrom } from "../../../ml/nn/random.js";
+import {
+  type BaselineComparison,
+  type Comparison,
+  comparePairs,
+  compareWithBaseline,
+} from "../../evaluation/compare-rankers.js";
+import type { PictureExperiment } from "./experiment-config.js";
+import type { ArmOutcomes, PictureOutcome } from "./image-experiment.service.js";
+
+export interface Figure {
+  value: number;
+  /** 95 %: percentiles over resamples of users, all seeds of a user together. */
+  interval: Interval;
+}
+
+/** ΔR of every pair, without the serving fallback, and CLIP scores x 100. */
+export interface Figures {
+  meanDeltaR: Figure;
+  medianDeltaR: Figure;
+  /** Fraction with ΔR > 0; those that did not move count half. */
+  winRate: Figure;
+  cps: Figure;
+  cpis: Figure;
+  cs: Figure;
+  cis: Figure;
+}
+
+export interface ArmSummary extends Figures {
+  arm: string;
+  numPairs: number;
+  numSeeds: number;
+  /** Mean ΔR and rate of the serving rule, which shows the catalogue picture where the item ranks lower. */
+  withFallback: { meanDeltaR: number; fallbackRate: number };
+  /** Each seed by itself. */
+  seeds: ({ seed: number; versionId: string | null } & Figures)[];
+}
+
+export interface ExperimentResult {
+  arms: ArmSummary[];
+  /** By each pair's mean ΔR over seeds: each baseline against every other arm on the same held-out users. */
+  tests: BaselineComparison[];
+  /** Where there is no baseline: every two arms. */
+  comparisons: Comparison[];
+}
+
+type Statistic = (values: readonly number[]) => number;
+
+const median: Statistic = values =>
+  percentile(
+    [...values].sort((a, b) => a - b),
+    0.5,
+  );
+const winRate: Statistic = values =>
+  mean(values.map(value => (value > 0 ? 1 : value === 0 ? 0.5 : 0)));
+
+/** @param runs of one experiment: the same pairs in every arm and seed. */
+export function summarizeOutcomes(
+  runs: readonly ArmOutcomes[],
+  { baselines = [], seed = 0 }: { baselines?: readonly string[]; seed?: number } = {},
+): ExperimentResult {
+  const names = [...new Set(runs.map(({ arm }) => arm))];
+  const byArm = names.map(arm => ({ arm, runs: runs.filter(run => run.arm === arm) }));
+  const arms = byArm.map(({ arm, runs: own }): ArmSummary => {
+    const deltas = own.flatMap(({ outcomes }) => outcomes.map(({ deltaR }) => deltaR));
+    return {
+      arm,
+      numPairs: own[0].outcomes.length,
+      numSeeds: own.length,
+      ...figuresOf(own, seedFrom(arm, seed)),
+      withFallback: {
+        meanDeltaR: mean(deltas.map(delta => Math.max(0, delta))),
+        fallbackRate: mean(deltas.map(delta => (delta < 0 ? 1 : 0))),
+      },
+      seeds: own.map(run => ({
+        seed: run.seed,
+        versionId: run.versionId,
+        ...figuresOf([run], seedFrom(arm, seed, run.seed)),
+      })),
+    };
+  });
+  const values = byArm.map(({ arm, runs: own }) => ({
+    name: arm,
+    values: own[0].outcomes.map((_, pair) => mean(own.map(run => run.outcomes[pair].deltaR))),
+  }));
+  const bases = values.filter(({ name }) => baselines.includes(name));
+  return {
+    arms,
+    tests: bases.flatMap(base => {
+      const others = values.filter(other => other !== base);
+      return compareWithBaseline(base, others, seed);
+    }),
+    comparisons: bases.length > 0 ? [] : comparePairs(values, seed),
+  };
+}
+
+/** The arms that the others are tested against; none where every two are compared. */
+export function baselinesOf({ arms, baseline }: PictureExperiment): string[] {
+  const first = arms.find(({ condition }) => condition === "personalizer")?.name ?? [];
+  return [baseline ?? first].flat();
+}
+
+function figuresOf(runs: readonly ArmOutcomes[], seed: number): Figures {
+  const figure = (of: (outcome: PictureOutcome) => number, statistic: Statistic = mean) =>
+    figureOf(
+      runs[0].outcomes.map((_, pair) => runs.map(run => of(run.outcomes[pair]))),
+      statistic,
+      seed,
+    );
+  return {
+    meanDeltaR: figure(({ deltaR }) => deltaR),
+    medianDeltaR: figure(({ deltaR }) => deltaR, median),
+    winRate: figure(({ deltaR }) => deltaR, winRate),
+    cps: figure(({ cps }) => cps),
+    cpis: figure(({ cpis }) => cpis),
+    cs: figure(({ cs }) => cs),
+    cis: figure(({ cis }) => cis),
+  };
+}
+
+/** The statistic of all values, and its percentiles when users are drawn again with all their values. */
+function figureOf(
+  byPair: readonly (readonly number[])[],
+  statistic: Statistic,
+  seed: number,
+): Figure {
+  const random = new Random(seed);
+  const resampled = Float64Array.from({ length: DEFAULT_RESAMPLES }, () =>
+    statistic(byPair.flatMap(() => byPair[random.int(byPair.length)])),
+  ).sort();
+  return {
+    value: statistic(byPair.flat()),
+    interval: [percentile(resampled, 0.025), percentile(resampled, 0.975)],
+  };
+}

@@ -1,0 +1,37 @@
+/** @file Many small pictures as one, to be looked at. */
+import { decodeRgb, encodeGeneratedPng, encodePng } from "../../../db/image-codec.js";
+import { type RgbImage } from "../../../ml/nn/rgb-image.js";
+
+const GREY = 136;
+
+/**
+ * A PNG of the pictures row by row, each `side` pixels high and wide, without space between them; places without one are grey.
+ *
+ * @param options.generator What drew them: the file says so.
+ */
+export async function contactSheet(
+  images: readonly (RgbImage | null)[],
+  { columns, generator, side }: { columns: number; side: number; generator: string },
+): Promise<Buffer> {
+  const numRows = Math.ceil(images.length / columns);
+  const [widthPixels, heightPixels] = [columns * side, numRows * side];
+  const pixels = new Uint8Array(3 * widthPixels * heightPixels).fill(GREY);
+  for (const [n, image] of images.entries()) {
+    if (!image) {
+      continue;
+    }
+    const { pixels: own } = await scaledTo(image, side);
+    const [row, column] = [Math.floor(n / columns), n % columns];
+    for (let y = 0; y < side; y++) {
+      const start = 3 * ((row * side + y) * widthPixels + column * side);
+      pixels.set(own.subarray(3 * y * side, 3 * (y + 1) * side), start);
+    }
+  }
+  return encodeGeneratedPng({ widthPixels, heightPixels, pixels }, generator);
+}
+
+async function scaledTo(image: RgbImage, side: number): Promise<RgbImage> {
+  return image.widthPixels === side && image.heightPixels === side
+    ? image
+    : decodeRgb(await encodePng(image), { widthPixels: side, heightPixels: side });
+}

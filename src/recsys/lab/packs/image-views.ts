@@ -1,0 +1,93 @@
+/** @file What the judge sees in pictures, kept on disk: looking takes minutes, and pictures of a catalogue do not change. */
+import { createHash } from "node:crypto";
+import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { colorHistogram } from "../../../ml/metrics/color-histogram.js";
+import { type MobilenetFeatures } from "../../../ml/metrics/mobilenet-features.js";
+import { type RgbImage } from "../../../ml/nn/rgb-image.js";
+
+/** What the judge of pack-judge.ts goes by. */
+export interface PictureView {
+  /** MobileNetV2's last features: what is shown; `[1280]`. */
+  semantic: Float32Array;
+  /** Statistics of its inner layers, then shares of colours: how it is drawn; `[1136 + 512]`. */
+  style: Float32Array;
+}
+
+/** Pictures looked at between two files; a stopped command loses no more. */
+const VIEWS_PER_FILE = 250;
+/** Counts up when the same picture comes to give other numbers. */
+const VIEW_VERSION = 1;
+const SEMANTIC_LENGTH = 1280;
+
+export async function viewOf(features: MobilenetFeatures, image: RgbImage): Promise<PictureView> {
+  const { semantic, texture } = await features.view(image);
+  const colors = colorHistogram(image);
+  const style = new Float32Array(texture.length + colors.length);
+  style.set(texture);
+  style.set(colors, texture.length);
+  return { semantic, style };
+}
+
+export interface ViewsCache {
+  folder: string;
+  /** All that the pictures and their views follow from. */
+  key: readonly string[];
+  signal?: AbortSignal;
+  onView?: (numDone: number) => void;
+}
+
+/**
+ * The views of `numPictures` pictures, from the cache where they are there.
+ *
+ * @param look Gives the view of picture n, in turn.
+ */
+export async function cachedViews(
+  numPictures: number,
+  look: (n: number) => Promise<PictureView>,
+  { folder, key, onView, signal }: ViewsCache,
+): Promise<PictureView[]> {
+  const hash = createHash("sha256").update(JSON.stringify([VIEW_VERSION, numPictures, ...key]));
+  const place = join(folder, hash.digest("hex").slice(0, 24));
+  await mkdir(place, { recursive: true });
+  const views: PictureView[] = [];
+  while (views.length < numPictures) {
+    const length = Math.min(VIEWS_PER_FILE, numPictures - views.length);
+    const path = join(place, `${views.length}.f32`);
+    const kept = await readViews(path, length);
+    if (kept) {
+      views.push(...kept);
+    } else {
+      const made: PictureView[] = [];
+      while (made.length < length) {
+        signal?.throwIfAborted();
+        made.push(await look(views.length + made.length));
+        onView?.(views.length + made.length);
+      }
+      await writeViews(path, made);
+      views.push(...made);
+    }
+    onView?.(views.length);
+  }
+  return views;
+}
+
+async function readViews(path: string, length: number): Promise<PictureView[] | null> {
+  const bytes = await readFile(path).catch(() => null); // not there yet
+  if (!bytes) {
+    return null;
+  }
+  const numbers = new Float32Array(new Uint8Array(bytes).buffer);
+  const size = numbers.length / length;
+  return Array.from({ length }, (_, n) => ({
+    semantic: numbers.slice(n * size, n * size + SEMANTIC_LENGTH),
+    style: numbers.slice(n * size + SEMANTIC_LENGTH, (n + 1) * size),
+  }));
+}
+
+async function writeViews(path: string, views: readonly PictureView[]): Promise<void> {
+  const parts = views.flatMap(({ semantic, style }) => [semantic, style]);
+  const bytes = parts.map(part => new Uint8Array(part.buffer, part.byteOffset, part.byteLength));
+  await writeFile(`${path}.part`, Buffer.concat(bytes));
+  await rename(`${path}.part`, path);
+}

@@ -1,0 +1,139 @@
+/**
+ * @file What a model pack can do, measured on stickers that it never trained on, by the code that serves.
+ *
+ * - CLIP: the rank of a picture's own caption by cosine, among those of all pictures measured (R@k: the share of ranks <= k).
+ * - captioner: precision and recall of a caption's set of words against the catalogue's, means over pictures, and their F1.
+ * - autoencoder: PSNR, SSIM and LPIPS of a picture encoded and decoded again.
+ * - text to image: what an independent judge makes of pictures drawn from a title and a style's words alone.
+ */
+import { type Captioner } from "../../../ml/captioning/captioner.js";
+import { type ClipEncoder } from "../../../ml/clip/clip-encoder.js";
+import { type Autoencoder } from "../../../ml/diffusion/autoencoder.js";
+import { type DiffusionPipeline } from "../../../ml/diffusion/pipeline.js";
+import { type Lpips } from "../../../ml/metrics/lpips.js";
+import { psnr } from "../../../ml/metrics/psnr.js";
+import { ssim } from "../../../ml/metrics/ssim.js";
+import { seedFrom } from "../../../ml/nn/random.js";
+import { type RgbImage } from "../../../ml/nn/rgb-image.js";
+import { type MeasuredSticker } from "./pack-stickers.js";
+
+/** A sticker and its picture, at the pack's size. */
+export interface ShownSticker {
+  sticker: MeasuredSticker;
+  image: RgbImage;
+}
+
+export interface MeasureHooks {
+  signal?: AbortSignal;
+  /** Called after each picture. */
+  onPicture?: () => void;
+}
+
+/** Words that tell nothing of a picture; those that pretrain/measure.py leaves out. */
+const STOP_WORDS = new Set(["a", "an", "the", "in", "with", "of", "and"]);
+
+export async function measureClip(clip: ClipEncoder, shown: readonly ShownSticker[]) {
+  const images = await clip.encodeImages(shown.map(({ image }) => image));
+  const texts = await clip.encodeTexts(shown.map(({ sticker }) => sticker.caption));
+  const ranks = images.map((image, n) => {
+    const scores = texts.map(text => text.reduce((sum, value, i) => sum + value * image[i], 0));
+    return scores.filter(score => score > scores[n]).length + 1;
+  });
+  const recall = (k: number) => ranks.filter(rank => rank <= k).length / ranks.length;
+  return { among: shown.length, imageToCaptionR1: recall(1), imageToCaptionR5: recall(5) };
+}
+
+export async function measureCaptioner(
+  captioner: Captioner,
+  shown: readonly ShownSticker[],
+  { onPicture, signal }: MeasureHooks = {},
+) {
+  let [precision, recall] = [0, 0];
+  for (const { image, sticker } of shown) {
+    signal?.throwIfAborted();
+    const [caption] = await captioner.caption([image]);
+    const [said, meant] = [wordsOf(caption), wordsOf(sticker.caption)];
+    const shared = [...said].filter(word => meant.has(word)).length;
+    precision += shared / Math.max(said.size, 1) / shown.length;
+    recall += shared / meant.size / shown.length;
+    onPicture?.();
+  }
+  const wordF1 = precision + recall === 0 ? 0 : (2 * precision * recall) / (precision + recall);
+  return { pictures: shown.length, wordPrecision: precision, wordRecall: recall, wordF1 };
+}
+
+/** The words of a caption that tell of the picture. */
+export function wordsOf(caption: string): Set<string> {
+  const words = caption.replaceAll(",", " ").toLowerCase().split(/\s+/);
+  return new Set(words.filter(word => word !== "" && !STOP_WORDS.has(word)));
+}
+
+/** @param lpips Null leaves LPIPS out. */
+export async function measureAutoencoder(
+  autoencoder: Autoencoder,
+  lpips: Lpips | null,
+  shown: readonly ShownSticker[],
+  { onPicture, signal }: MeasureHooks = {},
+) {
+  const values = { psnrDbMean: 0, ssimMean: 0, lpipsMean: 0 };
+  for (const { image } of shown) {
+    signal?.throwIfAborted();
+    const [decoded] = await autoencoder.decode(await autoencoder.encode(image));
+    values.psnrDbMean += psnr(image, decoded) / shown.length;
+    values.ssimMean += ssim(image, decoded) / shown.length;
+    values.lpipsMean += lpips ? (await lpips.distance(image, decoded)) / shown.length : 0;
+    onPicture?.();
+  }
+  const { lpipsMean, ...rest } = values;
+  return { pictures: shown.length, ...rest, ...(lpips && { lpipsMean }) };
+}
+
+export interface DrawOptions {
+  /** Words of each style, as the pack learned them. */
+  styleWords: Readonly<Record<string, string>>;
+  /** Default: the pack's. */
+  numSteps?: number;
+  guidanceScale?: number;
+  numDrafts?: number;
+  /** Whether a pack with a memory redraws its own drawing of the thing; else the words are all it has. */
+  usesMemory: boolean;
+}
+
+/** Draws each sticker from its title and its style's words alone, from noise of its own seed. */
+export async function drawStickers(
+  pipeline: DiffusionPipeline,
+  stickers: readonly MeasuredSticker[],
+  { guidanceScale, numDrafts, numSteps, styleWords, usesMemory }: DrawOptions,
+  { onPicture, signal }: MeasureHooks = {},
+) {
+  const before = { runs: pipeline.runs, evaluations: pipeline.evaluations };
+  const startedMs = performance.now();
+  const images: RgbImage[] = [];
+  for (const { id, style, title } of stickers) {
+    const [image] = await pipeline.generate(
+      {
+        prompt: `${title}, ${styleWords[style] ?? style}`,
+        guidanceScale,
+        numSteps,
+        numDrafts,
+        numImages: 1,
+        usesMemory,
+        seed: seedFrom("measure", id),
+      },
+      { signal },
+    );
+    images.push(image);
+    onPicture?.();
+  }
+  const each = (total: number) => total / stickers.length;
+  return {
+    images,
+    cost: {
+      /** U-Net runs a picture; with guidance each is of a batch of two. */
+      denoiserRuns: each(pipeline.runs - before.runs),
+      /** Latents evaluated a picture. */
+      latentsEvaluated: each(pipeline.evaluations - before.evaluations),
+      secondsAnImage: each((performance.now() - startedMs) / 1000),
+    },
+  };
+}

@@ -1,0 +1,104 @@
+/** @file Stickers to measure a model pack with: which it learned from, and which it never saw. */
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { z } from "zod";
+import { decodeRgb } from "../../../db/image-codec.js";
+import { AppError } from "../../../errors/app-error.js";
+import { Random } from "../../../ml/nn/random.js";
+import { type RgbImage } from "../../../ml/nn/rgb-image.js";
+import { type ModelPack } from "../../../ml/runtime/model-pack.js";
+
+/** One line of `catalog.jsonl`, as `vitrine stickers export` writes it. */
+const stickerSchema = z.object({
+  id: z.string(),
+  concept: z.string(),
+  style: z.string(),
+  title: z.string(),
+  caption: z.string(),
+  file: z.string(),
+});
+
+export type MeasuredSticker = z.infer<typeof stickerSchema>;
+
+/** Where the pairs stand for a pack that does not carry them: beside the scripts that make the bundled pack. */
+const HELD_OUT_OF_THE_SOURCES = resolve(import.meta.dirname, "../../../pretrain/heldout.json");
+
+/** Seed of every choice of stickers, so that all measurements are of the same ones. */
+const CHOICE_SEED = 17;
+
+export class MeasuredStickers {
+  private constructor(
+    private readonly folder: string,
+    readonly trained: readonly MeasuredSticker[],
+    /** In a fixed random order, so that the first `n` are a fair choice. */
+    readonly heldOut: readonly MeasuredSticker[],
+    /** SHA-256 of the catalogue and of which of it is held out. */
+    readonly hash: string,
+  ) {}
+
+  /**
+   * Reads an exported folder and the pack's `heldout.json` (`["style:concept", …]`).
+   *
+   * @throws AppError `FILE_NOT_FOUND`, `FILE_MALFORMED`.
+   */
+  static async load(folder: string, pack: ModelPack): Promise<MeasuredStickers> {
+    const path = join(folder, "catalog.jsonl");
+    const text = await readText(path);
+    const stickers = text
+      .split("\n")
+      .filter(line => line !== "")
+      .map((line, index) => parsed(path, `line ${index + 1}`, line, stickerSchema));
+    const own = join(pack.dir, "heldout.json");
+    const listPath = existsSync(own) ? own : HELD_OUT_OF_THE_SOURCES;
+    const list = await readText(listPath);
+    const pairs = new Set(parsed(listPath, "list", list, z.array(z.string())));
+    const heldOut = stickers.filter(({ id }) => pairs.has(id));
+    if (heldOut.length === 0) {
+      const reason = `none of its stickers is in ${listPath}`;
+      throw new AppError("FILE_MALFORMED", {
+        path,
+        expected: "the catalogue held out from",
+        reason,
+      });
+    }
+    return new MeasuredStickers(
+      folder,
+      stickers.filter(({ id }) => !pairs.has(id)),
+      new Random(CHOICE_SEED).shuffled(heldOut),
+      createHash("sha256").update(text).update(list).digest("hex"),
+    );
+  }
+
+  /** Of those learned from, `length` chosen at random, always the same. */
+  chosenOfTrained(length: number): MeasuredSticker[] {
+    return new Random(CHOICE_SEED).shuffled(this.trained).slice(0, length);
+  }
+
+  /** A sticker's picture, `side` pixels high and wide. @throws AppError `FILE_NOT_FOUND`, `IMAGE_UNREADABLE`. */
+  async picture({ file }: MeasuredSticker, side: number): Promise<RgbImage> {
+    const path = join(this.folder, file);
+    const bytes = await readFile(path).catch((error: unknown) => {
+      throw new AppError("FILE_NOT_FOUND", { path }, { cause: error });
+    });
+    return decodeRgb(bytes, { widthPixels: side, heightPixels: side });
+  }
+}
+
+async function readText(path: string): Promise<string> {
+  return readFile(path, "utf8").catch((error: unknown) => {
+    throw new AppError("FILE_NOT_FOUND", { path }, { cause: error });
+  });
+}
+
+/** @throws AppError `FILE_MALFORMED`. */
+function parsed<T>(path: string, place: string, text: string, schema: z.ZodType<T>): T {
+  try {
+    return schema.parse(JSON.parse(text));
+  } catch (error) {
+    const reason = `${place}: ${error instanceof z.ZodError ? z.prettifyError(error) : String(error)}`;
+    const expected = "what 'vitrine stickers export' writes";
+    throw new AppError("FILE_MALFORMED", { path, expected, reason }, { cause: error });
+  }
+}

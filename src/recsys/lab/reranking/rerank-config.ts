@@ -1,0 +1,48 @@
+/** @file How much is re-ranked, and how: what may be set, its default and the reason for it. */
+import { z } from "zod";
+import { AppError } from "../../../errors/app-error.js";
+
+const count = z.int().min(1);
+
+export const protocols = ["leakFree", "paper"] as const;
+
+export const rerankConfigSchema = z.strictObject({
+  /**
+   * `leakFree` (default): an item's feature is the mean of its picture's and of those made of it for users who have it in the
+   * *train* part. `paper`: pictures made for a user and an item of their *test* part take the item's place, so the feature
+   * tells the label; for comparison with the paper's Table 4 only, and never activated.
+   */
+  protocol: z.enum(protocols).default("leakFree"),
+  /** Shoppers that pictures are made for, the ones with the longest histories first; default: all. */
+  numUsers: count.nullable().default(null),
+  /** Items that are drawn, the most chosen first; default: all. Fewer than all is said in the report. */
+  numItems: count.nullable().default(null),
+  /** Pictures of an item, each for another of its users; default 1. */
+  picturesPerItem: count.default(1),
+  /** Ranking models trained for each arm; default 5, the least that METHOD.md asks for. */
+  seeds: z.array(z.int()).min(1).default([1, 2, 3, 4, 5]),
+  /** Hyper-parameters to change of the active version's, such as `{"numEpochs": 20}`. */
+  ranker: z.record(z.string(), z.unknown()).default({}),
+  /** What the pictures are made with; default null: the active personalizer (`RAGAR`) if there is one, else `plain`. */
+  condition: z.enum(["RAGAR", "plain"]).nullable().default(null),
+  k: z.int().min(0).max(100).default(5),
+  historyLimit: count.default(20),
+  /** By default as pictures are served, as the pack says. */
+  numSteps: count.max(100).optional(),
+  strength: z.number().gt(0).max(1).optional(),
+  guidanceScale: z.number().min(1).optional(),
+  /** Seed of the pictures. */
+  seed: z.int().default(1),
+});
+
+export type RerankConfig = z.infer<typeof rerankConfigSchema>;
+
+/** A complete configuration. @throws AppError INVALID_ARGUMENT, naming every fault. */
+export function rerankConfig(given: Readonly<Record<string, unknown>>): RerankConfig {
+  const parsed = rerankConfigSchema.safeParse(given);
+  if (!parsed.success) {
+    const problem = z.prettifyError(parsed.error).replace(/\s*\n\s*/g, " ");
+    throw new AppError("INVALID_ARGUMENT", { argument: "config", problem });
+  }
+  return parsed.data;
+}

@@ -1,0 +1,114 @@
+/** @file What a re-ranking found: both arms on the same held-out items, and whether their difference is more than chance. */
+import { type Interval, mean } from "../../../ml/metrics/bootstrap.js";
+import { comparePairs, type Comparison, userInterval } from "../../evaluation/compare-rankers.js";
+import type { RankerConfig } from "../../ranking/ranker-config.js";
+import type { ShopSnapshot } from "../../reflection/shop-snapshot.js";
+import type { RerankConfig } from "./rerank-config.js";
+
+export const METRICS = ["recall@10", "ndcg@10"] as const;
+/** Decides whether the new version is kept. */
+const VALIDATION_METRIC = "ndcg@10";
+
+export type ArmName = "ORI" | "RAGAR" | "plain";
+
+export interface ArmRun {
+  seed: number;
+  validation: Record<string, number>;
+  test: Record<string, number>;
+  /** By metric: each test user's own value. */
+  byUser: Record<string, number[]>;
+}
+
+/** A type and not an interface, so that it passes as JSON. */
+export type RerankReport = Readonly<{
+  runId: string;
+  protocol: RerankConfig["protocol"];
+  config: RerankConfig;
+  rankingModelVersionId: string;
+  numUsers: number;
+  numItems: number;
+  numPictures: number;
+  /** Part of the catalogue with a picture: below 1 the comparison is of a partly drawn shop. */
+  drawnShare: number;
+  arms: readonly {
+    name: ArmName;
+    seeds: readonly Pick<ArmRun, "seed" | "validation" | "test">[];
+    /** Means over seeds and test users, 95 % bootstrap intervals over users of their means over seeds. */
+    test: Readonly<Record<string, { mean: number; interval: Interval }>>;
+    validation: Readonly<Record<string, number>>;
+  }[];
+  /** Paired over the same users, by metric. */
+  comparisons: Readonly<Record<string, Comparison>>;
+  /** The new version, if it was kept. */
+  versionId: string | null;
+}>;
+
+/** What a run is about. */
+export interface RerankSubject {
+  shop: ShopSnapshot;
+  ranker: RankerConfig;
+  config: RerankConfig;
+}
+
+/** Decides whether the new version is kept. */
+export function validationOf(runs: readonly ArmRun[]): number {
+  return mean(runs.map(({ validation }) => validation[VALIDATION_METRIC]));
+}
+
+export function reportOf({
+  runId,
+  given: { config, shop },
+  ori,
+  ragar,
+}: {
+  runId: string;
+  given: RerankSubject;
+  ori: readonly ArmRun[];
+  ragar: readonly ArmRun[];
+}): Omit<RerankReport, "numPictures" | "drawnShare" | "versionId"> {
+  const arms = [
+    { name: "ORI" as const, runs: ori },
+    { name: config.condition ?? "plain", runs: ragar },
+  ];
+  const valuesOf = (name: string, runs: readonly ArmRun[], metric: string) => ({
+    name,
+    values: runs[0].byUser[metric].map((_, user) =>
+      mean(runs.map(run => run.byUser[metric][user])),
+    ),
+  });
+  const record = <T>(make: (metric: string) => T) =>
+    Object.fromEntries(METRICS.map(metric => [metric, make(metric)])) as Record<string, T>;
+  return {
+    runId,
+    protocol: config.protocol,
+    config,
+    rankingModelVersionId: shop.ranker.versionId,
+    numUsers: shop.userIds.length,
+    numItems: shop.ranker.itemIds.length,
+    arms: arms.map(({ name, runs }) => ({
+      name,
+      seeds: runs.map(({ seed, test, validation }) => ({ seed, validation, test })),
+      validation: record(metric => mean(runs.map(run => run.validation[metric]))),
+      test: record(metric => {
+        const own = valuesOf(name, runs, metric); // of at least one user: `measuredMetrics`
+        return { mean: mean(own.values), interval: userInterval(own, 0)! };
+      }),
+    })),
+    comparisons: record(
+      metric =>
+        comparePairs(
+          arms.map(({ name, runs }) => valuesOf(name, runs, metric)),
+          0,
+        )[0],
+    ),
+  };
+}
+
+/** Whether the version with the new images is to serve: never one of the leaking protocol, else if better or asked for. */
+export function isWorthKeeping(
+  protocol: RerankConfig["protocol"],
+  { ori, ragar }: { ori: readonly ArmRun[]; ragar: readonly ArmRun[] },
+  isAskedFor: boolean,
+): boolean {
+  return protocol === "leakFree" && (isAskedFor || validationOf(ragar) > validationOf(ori));
+}

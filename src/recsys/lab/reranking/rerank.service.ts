@@ -1,0 +1,295 @@
+/**
+ * @file Feedback into the ranker (RAGAR, Table 4): pictures become item features, the ranking model is trained again, and both
+ * are judged on the same held-out items.
+ *
+ * Arms: `ORI`, the catalogue's features, and `RAGAR` (or `plain`), those of `item-pictures.ts`; several seeds each. Pictures are kept by
+ * their content, runs by their data, so a run that was stopped goes on.
+ */
+import { createHash } from "node:crypto";
+import { mkdir, readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { AppError } from "../../../errors/app-error.js";
+import { matrix, type Matrix, row } from "../../../ml/nn/matrix.js";
+import { writeAtomically } from "../../../ml/nn/safetensors.js";
+import type { Modality } from "../../../ml/ranking/recommender.js";
+import { removeCheckpoint } from "../../../ml/ranking/training-loop.js";
+import { measuredMetrics } from "../../evaluation/evaluate-ranker.js";
+import { fitProgress } from "../../evaluation/fit-progress.js";
+import { PICTURE_MODALITY } from "../../ranking/ranked-item.js";
+import { choicesHash, saveRanker } from "../../ranking/ranker-artefact.js";
+import { rankerConfig } from "../../ranking/ranker-config.js";
+import { trainStrengths } from "../../ranking/ranking-dataset.js";
+import type { ShopItem, ShopSnapshot } from "../../reflection/shop-snapshot.js";
+import { evaluatePart, fitRanker } from "../rankers/fit-and-evaluate.js";
+import type { ItemPictureArtist } from "./item-image-artist.js";
+import { picturedFeatures, plannedPictures } from "./item-images.js";
+import { rerankConfig } from "./rerank-config.js";
+import {
+  type ArmName,
+  type ArmRun,
+  METRICS,
+  reportOf,
+  type RerankReport,
+  type RerankSubject,
+  isWorthKeeping,
+} from "./rerank-report.js";
+
+interface Dependencies {
+  shop(): Promise<ShopSnapshot>;
+  artist: Pick<ItemPictureArtist, "condition" | "draw">;
+  versions: {
+    begin(version: {
+      id: string;
+      algorithm: string;
+      config: object;
+      seed: number;
+    }): Promise<unknown>;
+    complete(
+      id: string,
+      outcome: { metrics: object; dataHash: string; artefactPath: string },
+    ): Promise<unknown>;
+  };
+  registry: { activate(id: string): Promise<unknown> };
+  /** Folder of the installation. */
+  home: string;
+}
+
+export interface RerankHooks {
+  signal?: AbortSignal;
+  onProgress?: (progress: { fraction: number; stage: string }) => void;
+}
+
+export class RerankService {
+  constructor(private readonly deps: Dependencies) {}
+
+  /**
+   * @param request.runId UUID of the run, and of the version that may come of it.
+   * @param request.activate Whether the version is kept and serves even if it is not better on the validation split.
+   * @throws AppError INVALID_ARGUMENT, RANKER_NOT_TRAINED, TOO_FEW_PAIRS
+   */
+  async run(
+    request: { runId: string; config: Readonly<Record<string, unknown>>; activate: boolean },
+    hooks: RerankHooks = {},
+  ): Promise<RerankReport> {
+    const { runId, activate } = request;
+    const asked = rerankConfig(request.config);
+    const condition = asked.condition ?? (await this.deps.artist.condition());
+    const config = { ...asked, condition };
+    if (activate && config.protocol === "paper") {
+      const problem =
+        "must not be asked for with the paper's protocol, whose features tell the test items";
+      throw new AppError("INVALID_ARGUMENT", { argument: "activate", problem });
+    }
+    hooks.onProgress?.({ fraction: 0, stage: "reading the shop" });
+    const shop = await this.deps.shop();
+    const ranker = rankerConfig({
+      ...shop.config,
+      model: { ...shop.config.model, ...config.ranker },
+    });
+    const given = { shop, ranker, config };
+    const planned = plannedPictures(shop, config);
+    if (planned.size === 0) {
+      throw new AppError("TOO_FEW_PAIRS", { needed: 1, got: 0 });
+    }
+    const embeddings = await this.deps.artist.draw(shop, planned, config, {
+      ...hooks,
+      onProgress: ({ fraction, stage }) => hooks.onProgress?.({ fraction: 0.5 * fraction, stage }),
+    });
+    const before = modalitiesOf(shop);
+    const after = before.map(modality =>
+      modality.name === PICTURE_MODALITY
+        ? {
+            ...modality,
+            features: picturedFeatures(modality.features, embeddings, config.protocol),
+          }
+        : modality,
+    );
+    const ori = await this.arm(given, before, { name: "ORI", from: 0.5 }, hooks);
+    const ragar = await this.arm(given, after, { name: condition, from: 0.75 }, hooks);
+    const isKept = isWorthKeeping(config.protocol, { ori, ragar }, activate);
+    if (isKept) {
+      await this.keep(runId, given, after, hooks);
+    }
+    const report = reportOf({ runId, given, ori, ragar });
+    const numPictures = [...planned.values()].reduce((sum, pairs) => sum + pairs.length, 0);
+    const whole: RerankReport = {
+      ...report,
+      numPictures,
+      drawnShare: planned.size / shop.ranker.itemIds.length,
+      versionId: isKept ? runId : null,
+    };
+    await saved(join(this.deps.home, "reranks", `${runId}.json`), whole);
+    return whole;
+  }
+
+  private async arm(
+    given: RerankSubject,
+    modalities: readonly Modality[],
+    { from, name }: { name: ArmName; from: number },
+    hooks: RerankHooks,
+  ): Promise<ArmRun[]> {
+    const { config, ranker, shop } = given;
+    const dataHash = hashOf(shop, modalities);
+    const runs: ArmRun[] = [];
+    for (const seed of config.seeds) {
+      hooks.signal?.throwIfAborted();
+      const key = createHash("sha256")
+        .update(JSON.stringify([ranker, seed, dataHash]))
+        .digest("hex");
+      const path = join(this.deps.home, "reranks", "runs", `${key}.json`);
+      const stage = `${name}, seed ${seed}`;
+      const fraction = from + (0.25 * runs.length) / config.seeds.length;
+      hooks.onProgress?.({ fraction, stage });
+      const done = await readFile(path, "utf8").catch(() => null);
+      const run = done
+        ? (JSON.parse(done) as ArmRun)
+        : await this.fit(
+            given,
+            modalities,
+            { seed, key },
+            {
+              ...hooks,
+              onProgress: progress =>
+                hooks.onProgress?.({
+                  fraction: fraction + (0.25 * progress.fraction) / config.seeds.length,
+                  stage: `${stage}, ${progress.stage}`,
+                }),
+            },
+          );
+      await saved(path, run);
+      runs.push(run);
+    }
+    return runs;
+  }
+
+  private async fit(
+    { ranker, shop }: RerankSubject,
+    modalities: readonly Modality[],
+    { key, seed }: { seed: number; key: string },
+    { signal, onProgress }: RerankHooks,
+  ): Promise<ArmRun> {
+    const { split } = shop;
+    const numItems = shop.ranker.itemIds.length;
+    const strengths = trainStrengths(shop, split.train);
+    const view = { numUsers: shop.userIds.length, numItems, modalities, strengths, split };
+    const checkpoint = { directory: join(this.deps.home, "reranks", "runs", key) };
+    const progress = fitProgress(report => onProgress?.(report));
+    const { model } = await fitRanker(ranker, seed, view, { signal, checkpoint, ...progress });
+    try {
+      const options = { cutoffs: [10, 20] };
+      const validation = await evaluatePart(
+        model,
+        { split, part: "validation", numItems },
+        options,
+      );
+      const test = await evaluatePart(model, { split, part: "test", numItems }, options);
+      await removeCheckpoint(checkpoint);
+      const byUser = METRICS.map(metric => [metric, test.byUser.map(own => own[metric])]);
+      return {
+        seed,
+        validation: measuredMetrics(validation.metrics),
+        test: measuredMetrics(test.metrics),
+        byUser: Object.fromEntries(byUser) as ArmRun["byUser"],
+      };
+    } finally {
+      model.dispose();
+    }
+  }
+
+  /** Trains the version that serves, with the seed of the one it follows, so that the split stays the same. */
+  private async keep(
+    versionId: string,
+    { ranker, shop }: RerankSubject,
+    modalities: readonly Modality[],
+    { signal, onProgress }: RerankHooks,
+  ): Promise<void> {
+    onProgress?.({ fraction: 0.98, stage: "training the version that serves" });
+    const { seed, split, timelines, userIds } = shop;
+    const { itemIds } = shop.ranker;
+    const { registry, versions } = this.deps;
+    await versions.begin({ id: versionId, algorithm: ranker.algorithm, config: ranker, seed });
+    const strengths = trainStrengths(shop, split.train);
+    const [numUsers, numItems] = [userIds.length, itemIds.length];
+    const view = { numUsers, numItems, modalities, strengths, split };
+    const fitted = await fitRanker(ranker, seed, view, { signal });
+    try {
+      const { model } = fitted;
+      const part = (name: "validation" | "test") =>
+        evaluatePart(model, { split, part: name, numItems: itemIds.length }, { cutoffs: [10, 20] });
+      const metrics = {
+        validation: (await part("validation")).metrics,
+        test: (await part("test")).metrics,
+        epoch: fitted.epoch,
+        trainingSeconds: fitted.trainingSeconds,
+        numUsers: userIds.length,
+        numItems: itemIds.length,
+        numInteractions: timelines.reduce((sum, items) => sum + items.length, 0),
+        modalities: modalities.map(({ name }) => name),
+        rerankedFrom: shop.ranker.versionId,
+      };
+      const dataHash = hashOf(shop, modalities);
+      const artefactPath = join("rankers", versionId);
+      const numChosen = timelines.map(items => items.length);
+      const lineage = {
+        versionId,
+        seed,
+        config: ranker,
+        dataHash,
+        metrics,
+        userIds,
+        numChosen,
+        choicesHashes: timelines.map(items => choicesHash(items.map(item => itemIds[item]))),
+        itemIds,
+      };
+      await saveRanker(join(this.deps.home, artefactPath), model, lineage);
+      await versions.complete(versionId, { metrics, dataHash, artefactPath });
+    } finally {
+      fitted.model.dispose();
+    }
+    await registry.activate(versionId);
+  }
+}
+
+function modalitiesOf({ items, ranker: { itemIds } }: ShopSnapshot): Modality[] {
+  return [
+    { name: PICTURE_MODALITY, features: featuresOf(itemIds, id => items.get(id)?.imageEmbedding) },
+    { name: "textual", features: featuresOf(itemIds, id => items.get(id)?.captionEmbedding) },
+  ].filter(({ features }) => features.shape[1] > 0);
+}
+
+function featuresOf(
+  itemIds: readonly string[],
+  embeddingOf: (id: string) => ShopItem["imageEmbedding"] | undefined,
+): Matrix {
+  const dimension = itemIds.map(id => embeddingOf(id)?.length).find(length => length) ?? 0;
+  const features = matrix([itemIds.length, dimension]);
+  itemIds.forEach((id, index) => {
+    const embedding = embeddingOf(id);
+    if (embedding) {
+      row(features, index).set(embedding);
+    }
+  });
+  return features;
+}
+
+function hashOf(
+  { split, strengths, userIds }: ShopSnapshot,
+  modalities: readonly Modality[],
+): string {
+  const hash = createHash("sha256").update(
+    JSON.stringify([
+      userIds,
+      [split.train, split.validation, split.test].map(part => part.map(items => [...items])),
+    ]),
+  );
+  if (strengths) {
+    hash.update(JSON.stringify(strengths));
+  }
+  modalities.forEach(({ features, name }) => hash.update(name).update(features.values));
+  return hash.digest("hex");
+}
+
+async function saved(path: string, content: object): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  await writeAtomically(path, `${JSON.stringify(content)}\n`);
+}

@@ -1,0 +1,202 @@
+/** @jest-environment ./tests/unit/ml/runtime/onnx-environment.js */
+import { copyFile, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { Autoencoder } from "../../../../src/ml/diffusion/autoencoder.js";
+import { Recollection } from "../../../../src/ml/diffusion/exemplar-retriever.js";
+import { type GenerateRequest } from "../../../../src/ml/diffusion/generate-request.js";
+import { loadPipelineConfig } from "../../../../src/ml/diffusion/pipeline-config.js";
+import { DiffusionPipeline } from "../../../../src/ml/diffusion/pipeline.js";
+import { StyleClassifier } from "../../../../src/ml/diffusion/style-classifier.js";
+import { type RgbImage } from "../../../../src/ml/nn/rgb-image.js";
+import { openModelPack } from "../../../../src/ml/runtime/model-pack.js";
+import { describeWithMiniPack, miniPackDir } from "../runtime/mini-pack.js";
+import { drawingOnly, withChangedPack } from "./changed-pack.js";
+
+const options = { numThreads: 1 };
+
+/** Of a log-probability: what encoding a picture anew may change. */
+const TOUCH = 0.5;
+
+async function drawn(folder: string, requests: readonly GenerateRequest[]): Promise<RgbImage[][]> {
+  const pipeline = await DiffusionPipeline.load(await openModelPack(folder), options);
+  const images: RgbImage[][] = [];
+  for (const request of requests) {
+    images.push(await pipeline.generate(request));
+  }
+  await pipeline.dispose();
+  return images;
+}
+
+/** Runs of other batch sizes round differently. */
+function isSame(a: RgbImage, b: RgbImage): boolean {
+  return a.pixels.every((value, i) => Math.abs(value - b.pixels[i]) <= 2);
+}
+
+/** The classifier's opinion of a picture, whose latents must be encoded anew: they come back with the autoencoder's touch. */
+class Judge {
+  private constructor(
+    private readonly autoencoder: Autoencoder,
+    private readonly classifier: StyleClassifier,
+  ) {}
+
+  static async load(numStyles: number): Promise<Judge> {
+    const pack = await openModelPack(miniPackDir);
+    const config = await loadPipelineConfig(pack);
+    return new Judge(
+      await Autoencoder.load(pack, config, options),
+      await StyleClassifier.load(pack, config, numStyles, options),
+    );
+  }
+
+  async likely(image: RgbImage, style: number): Promise<number> {
+    const latents = this.autoencoder.unscaled(await this.autoencoder.encode(image));
+    const [likely] = await this.classifier.logProbabilities(latents, style);
+    return likely;
+  }
+
+  async dispose(): Promise<void> {
+    await Promise.all([this.autoencoder.dispose(), this.classifier.dispose()]);
+  }
+}
+
+describeWithMiniPack("drawing from several drawings of a thing", () => {
+  let styles: string[];
+
+  beforeAll(async () => {
+    const words = JSON.parse(await readFile(join(miniPackDir, "styles.json"), "utf8")) as object;
+    styles = Object.values(words) as string[];
+  });
+
+  it("keeps the draft that the classifier finds to be most in the style", async () => {
+    const asked = styles.map((words, style) => ({ style, prompt: `bicycle, ${words}` }));
+    const requests = asked.map(({ prompt }) => ({ prompt, seed: 3, numImages: 1, numDrafts: 1 }));
+    const kept = await drawn(miniPackDir, requests);
+    const each = await Promise.all(
+      [0, 1].map(rank => withChangedPack(drawingOnly(rank), folder => drawn(folder, requests))),
+    );
+    const judge = await Judge.load(styles.length);
+    const choices: number[] = [];
+    const margins: number[] = [];
+    for (const [n, { style }] of asked.entries()) {
+      const choice = [0, 1].find(rank => isSame(kept[n][0], each[rank][n][0]))!;
+      expect(choice).toBeDefined();
+      expect(isSame(kept[n][0], each[1 - choice][n][0])).toBe(false);
+      const likely = await Promise.all(each.map(images => judge.likely(images[n][0], style)));
+      margins.push(likely[choice] - likely[1 - choice]);
+      choices.push(choice);
+    }
+    await judge.dispose();
+    expect(Math.min(...margins)).toBeGreaterThan(-TOUCH);
+    expect(Math.max(...margins)).toBeGreaterThan(TOUCH); // these two, else it would prove nothing
+    expect(new Set(choices).size).toBe(2);
+  });
+
+  it("chooses among drafts of other noise too", async () => {
+    const pipeline = await DiffusionPipeline.load(await openModelPack(miniPackDir), options);
+    const judge = await Judge.load(styles.length);
+    const likely: number[][] = [];
+    for (const numDrafts of [1, 4]) {
+      const own: number[] = [];
+      for (const style of [1, 3, 5]) {
+        const prompt = `bicycle, ${styles[style]}`;
+        const request = { prompt, seed: 3, numImages: 1, numDrafts };
+        const before = pipeline.evaluations;
+        const [image] = await pipeline.generate({ ...request, numSteps: 2 });
+        expect(pipeline.evaluations - before).toBe(2 * numDrafts * 2);
+        own.push(await judge.likely(image, style));
+      }
+      likely.push(own);
+    }
+    await Promise.all([pipeline.dispose(), judge.dispose()]);
+    const gains = likely[1].map((value, n) => value - likely[0][n]);
+    expect(Math.min(...gains)).toBeGreaterThan(-TOUCH);
+    expect(Math.max(...gains)).toBeGreaterThan(TOUCH);
+  });
+
+  it("takes the first where no style is named, and where the pack cannot tell styles apart", async () => {
+    const plain = { prompt: "bicycle", seed: 3, numImages: 1 };
+    const styled = { ...plain, prompt: `bicycle, ${styles[4]}` };
+    const [[named]] = await drawn(miniPackDir, [plain]);
+    const blind = await withChangedPack(
+      memory => memory,
+      async folder => {
+        await rm(join(folder, "style_classifier"), { recursive: true });
+        return drawn(folder, [plain, styled]);
+      },
+    );
+    const first = await withChangedPack(drawingOnly(0), folder => drawn(folder, [plain, styled]));
+    expect(isSame(named, first[0][0])).toBe(true);
+    expect(blind.map(([image], n) => isSame(image, first[n][0]))).toEqual([true, true]);
+  });
+
+  it("chooses for each of several pictures, and says how far it is", async () => {
+    const pipeline = await DiffusionPipeline.load(await openModelPack(miniPackDir), {
+      ...options,
+      maxBatchSize: 4,
+    });
+    const steps: string[] = [];
+    const request = { prompt: `bicycle, ${styles[0]}`, seed: 3, numSteps: 2, numDrafts: 1 };
+    const images = await pipeline.generate(
+      { ...request, numImages: 3 },
+      { onStep: ({ numSteps, step }) => void steps.push(`${step}/${numSteps}`) },
+    );
+    const [alone] = await pipeline.generate({ ...request, numImages: 1 });
+    const [again] = await pipeline.generate({ ...request, numImages: 1 });
+    await pipeline.dispose();
+    expect(again).toEqual(alone);
+    expect(images).toHaveLength(3);
+    expect(isSame(images[0], alone)).toBe(true);
+    expect(steps).toEqual(["1/4", "2/4", "3/4", "4/4"]); // six drafts, four at a time
+  });
+
+  it("fits the drawings of a prompt once", async () => {
+    const pack = await openModelPack(miniPackDir);
+    const config = await loadPipelineConfig(pack);
+    const autoencoder = await Autoencoder.load(pack, config, options);
+    const recollection = await Recollection.load(pack, config, autoencoder, options);
+    const first = await recollection.recollect(`bicycle, ${styles[0]}`);
+    const spentMs = autoencoder.elapsedMs;
+    const again = await recollection.recollect(`bicycle, ${styles[0]}`);
+    expect(again).toEqual(first);
+    expect(autoencoder.elapsedMs).toBe(spentMs);
+    const other = await recollection.recollect(`bicycle, ${styles[3]}`);
+    expect(other.references).not.toEqual(first.references);
+    expect(autoencoder.elapsedMs).toBeGreaterThan(spentMs);
+    await Promise.all([recollection.dispose(), autoencoder.dispose()]);
+  });
+
+  it("refuses a classifier of other styles than the memory has prompts for, and can be asked again", async () => {
+    await withChangedPack(
+      ({ embeddings, extents, ...others }) => {
+        const [numThings, numPrompts, dimension] = embeddings.shape;
+        const kept = numPrompts - 1;
+        const values = Float32Array.from({ length: numThings * kept * dimension }, (_, i) => {
+          const [thing, rest] = [Math.floor(i / (kept * dimension)), i % (kept * dimension)];
+          return embeddings.values[thing * numPrompts * dimension + rest];
+        });
+        return {
+          ...others,
+          embeddings: { shape: [numThings, kept, dimension], values },
+          extents: { shape: [kept], values: extents.values.slice(0, kept) },
+        };
+      },
+      async folder => {
+        const request = { prompt: "bicycle", seed: 3, numImages: 1 };
+        const pipeline = await DiffusionPipeline.load(await openModelPack(folder), options);
+        for (let time = 0; time < 2; time++) {
+          await expect(pipeline.generate(request)).rejects.toThrow(
+            expect.objectContaining({ code: "FILE_MALFORMED" }) as Error,
+          );
+        }
+        const classifier = join(folder, "style_classifier", "model.onnx");
+        await copyFile(join(folder, "vae_encoder", "model.onnx"), classifier); // it takes pixels
+        await expect(pipeline.generate(request)).rejects.toThrow("latent_sample");
+        await writeFile(classifier, "no model");
+        await expect(pipeline.generate(request)).rejects.toThrow(
+          expect.objectContaining({ code: "FILE_MALFORMED" }) as Error,
+        );
+        await pipeline.dispose();
+      },
+    );
+  });
+});

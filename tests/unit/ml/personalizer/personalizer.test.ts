@@ -1,0 +1,373 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import * as tf from "@tensorflow/tfjs";
+import { type Llama } from "../../../../src/ml/language/llama.js";
+import { matrix } from "../../../../src/ml/nn/matrix.js";
+import { Random } from "../../../../src/ml/nn/random.js";
+import { encodeSafetensors } from "../../../../src/ml/nn/safetensors.js";
+import {
+  paperForm,
+  type PersonalizerConfig,
+} from "../../../../src/ml/personalizer/personalizer-config.js";
+import {
+  explored,
+  Personalizer,
+  type Policy,
+  type Rollout,
+} from "../../../../src/ml/personalizer/personalizer.js";
+import { loadTfjsBackend } from "../../../../src/ml/runtime/tfjs-backend.js";
+import { tinyConfig, tinyInput, tinyLlama } from "./tiny-personalizer.js";
+
+const inputs = [tinyInput(1), tinyInput(2, 5)];
+
+beforeAll(() => loadTfjsBackend(["cpu"]));
+
+function created(changes: Partial<PersonalizerConfig> = {}, seed = 4) {
+  const llm = tinyLlama();
+  const personalizer = Personalizer.create({ ...tinyConfig, ...changes }, llm, seed);
+  return { llm, personalizer };
+}
+
+function disposed({ llm, personalizer }: { llm: Llama; personalizer: Personalizer }) {
+  personalizer.dispose();
+  llm.dispose();
+}
+
+/** Rewards by chance: what moves is not the question. */
+function rolloutsOf(policies: readonly Policy[], seed: number): Rollout[] {
+  const random = new Random(seed);
+  return policies.map(({ mean }, b) => ({
+    input: inputs[b],
+    noises: [0, 1, 2].map(() => random.normals(mean.length)),
+    rewards: [0, 1, 2].map(() => random.normal()),
+  }));
+}
+
+const step = (personalizer: Personalizer, seed: number) =>
+  personalizer.trainStep(rolloutsOf(personalizer.policy(inputs), seed));
+
+const bytes = (personalizer: Personalizer) =>
+  Buffer.from(encodeSafetensors({ tensors: personalizer.trainingState(), metadata: {} }));
+
+describe("Personalizer.policy()", () => {
+  it("is, untrained, what the generator attends to without it: image tokens of P^ret, then E^key", () => {
+    const made = created();
+    const policies = made.personalizer.policy(inputs);
+    policies.forEach(({ mean, shape }, b) => {
+      const { imageTokens, keyStates } = inputs[b];
+      expect(shape).toEqual([5, 8]);
+      expect([...mean]).toEqual([...imageTokens.values, ...keyStates.values]);
+    });
+    disposed(made);
+  });
+
+  it("has a σ of a tenth of the root mean square of P^gen", () => {
+    const made = created();
+    const [{ mean, numMovedTokens, sigma }] = made.personalizer.policy(inputs);
+    expect(numMovedTokens).toBe(2);
+    expect(sigma).toBeCloseTo(0.1 * Math.sqrt(mean.reduce((sum, x) => sum + x * x, 0) / 40), 6);
+    disposed(made);
+  });
+
+  it("has in the paper's form a token for every word, and moves all", () => {
+    const made = created(paperForm);
+    const policies = made.personalizer.policy(inputs);
+    expect(policies.map(({ shape }) => shape)).toEqual([
+      [3 + 2 + 3, 8],
+      [5 + 2 + 3, 8],
+    ]);
+    expect(policies.map(({ numMovedTokens }) => numMovedTokens)).toEqual([8, 10]);
+    expect([...policies[0].mean.subarray(5 * 8)]).toEqual([...inputs[0].keyStates.values]);
+    disposed(made);
+  });
+
+  it.each([{}, paperForm])("does not depend on what shares its batch (%j)", changes => {
+    const made = created(changes);
+    step(made.personalizer, 1); // away from the first values, which hide it
+    const [, together] = made.personalizer.policy(inputs);
+    const [first] = made.personalizer.policy(inputs.slice(0, 1));
+    const [alone] = made.personalizer.policy(inputs.slice(1));
+    expect(alone.mean).toBeAllclose(together.mean, { atol: 1e-5 });
+    expect(first.mean).toBeAllclose(made.personalizer.policy(inputs)[0].mean, { atol: 1e-5 });
+    disposed(made);
+  });
+
+  it("refuses a prompt without its image tokens and tensors of other sizes", () => {
+    const made = created();
+    const without = { ...inputs[0], llmIds: [1, 2, 3] };
+    expect(() => made.personalizer.policy([without])).toThrow("expected a prompt that ends with");
+    const narrow = { ...inputs[0], retrieved: new Float32Array(5) };
+    expect(() => made.personalizer.policy([narrow])).toThrow("expected retrieved of [6], got [5]");
+    disposed(made);
+  });
+});
+
+describe("a user without a history", () => {
+  it("explores, and learns, from image tokens that are silent", () => {
+    const made = created();
+    const nothing = { ...inputs[0], retrieved: new Float32Array(6), imageTokens: matrix([2, 8]) };
+    const [policy] = made.personalizer.policy([nothing]);
+    expect(policy.sigma).toBeGreaterThan(0);
+    const noises = [1, 2, 3].map(seed => new Random(seed).normals(policy.mean.length));
+    const { total } = made.personalizer.trainStep([{ input: nothing, noises, rewards: [0, 1, 2] }]);
+    expect(total).toEqual(expect.any(Number));
+    disposed(made);
+  });
+});
+
+describe("explored()", () => {
+  it("moves the preference's tokens only", () => {
+    const made = created();
+    const [policy] = made.personalizer.policy(inputs);
+    const noise = new Random(1).normals(policy.mean.length);
+    const action = explored(policy, noise);
+    expect([...action.subarray(16)]).toEqual([...policy.mean.subarray(16)]);
+    expect(action[3]).toBeCloseTo(policy.mean[3] + policy.sigma * noise[3], 6);
+    disposed(made);
+  });
+
+  it("moves them within the directions explored, by as much", () => {
+    const made = created();
+    // Samples that differ in coordinates 0 and 5 only.
+    const random = new Random(5);
+    const samples = matrix([20, 16]);
+    for (let s = 0; s < 20; s++) {
+      samples.values[s * 16] = random.normal();
+      samples.values[s * 16 + 5] = 3 * random.normal();
+    }
+    made.personalizer.explore(samples, { count: 2 });
+    const [policy] = made.personalizer.policy(inputs);
+    let squared = 0;
+    let elsewhere = 0;
+    for (let draw = 0; draw < 2000; draw++) {
+      const action = explored(policy, random.normals(policy.mean.length));
+      const moves = action.map((value, i) => (value - policy.mean[i]) / policy.sigma);
+      squared += moves.reduce((sum, x) => sum + x * x, 0) / 16 / 2000;
+      moves[0] = moves[5] = 0;
+      elsewhere = moves.reduce((most, move) => Math.max(most, Math.abs(move)), elsewhere);
+    }
+    // The mean of 4,000 squares of N(0, 1): standard error sqrt(2 / 4000) = 0.022.
+    expect(Math.abs(squared - 1)).toBeLessThan(0.07);
+    expect(elsewhere).toBeLessThan(1e-4);
+    disposed(made);
+  });
+});
+
+describe("Personalizer.amplify()", () => {
+  const samples = matrix([9, 16], new Random(1).normals(9 * 16));
+  const nothing = { ...inputs[0], retrieved: new Float32Array(6), imageTokens: matrix([2, 8]) };
+  const all = [...inputs, nothing];
+
+  it("moves the preference's tokens away from the mean picture's, and nothing where nothing was retrieved", () => {
+    const made = created();
+    made.personalizer.explore(samples, { count: 3 });
+    const before = made.personalizer.policy(all);
+    made.personalizer.amplify(2.5);
+    const after = made.personalizer.policy(all);
+    all.forEach(({ imageTokens: { values } }, b) => {
+      const isRetrieved = values.some(x => x !== 0);
+      values.forEach((x, i) => {
+        const centre = samples.values.reduce((sum, y, j) => sum + (j % 16 === i ? y / 9 : 0), 0);
+        const moved = isRetrieved ? 1.5 * (x - centre) : 0;
+        expect(after[b].mean[i] - before[b].mean[i]).toBeCloseTo(moved, 4);
+      });
+      expect(after[b].mean.subarray(16)).toEqual(before[b].mean.subarray(16));
+    });
+    disposed(made);
+  });
+
+  it("is kept by a save", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "personalizer-"));
+    const made = created();
+    made.personalizer.explore(samples, { count: 3 });
+    made.personalizer.amplify(2);
+    await made.personalizer.save(folder, {});
+    const loaded = await Personalizer.load(folder, made.llm);
+    expect(loaded.policy(inputs)).toEqual(made.personalizer.policy(inputs));
+    loaded.dispose();
+    disposed(made);
+    await rm(folder, { recursive: true });
+  });
+});
+
+describe("Personalizer.trainStep()", () => {
+  it("changes everything that learns once the attention is awake, and nothing else", () => {
+    const made = created({ calibrator: "pooled" });
+    const frozen = JSON.stringify(frozenValues(made.llm));
+    const given = JSON.stringify(inputs);
+    const before = Object.entries(made.personalizer.trainable).map(
+      ([name, variable]) => [name, [...variable.dataSync()].join()] as const,
+    );
+    step(made.personalizer, 1);
+    step(made.personalizer, 2);
+    const still = before.filter(
+      ([name, values]) => [...made.personalizer.trainable[name].dataSync()].join() === values,
+    );
+    // A softmax does not change when all its scores do: the bias of the keys has no gradient but rounding.
+    expect(still.map(([name]) => name)).toEqual([]);
+    expect(JSON.stringify(frozenValues(made.llm))).toBe(frozen);
+    expect(JSON.stringify(inputs)).toBe(given);
+    disposed(made);
+  });
+
+  it("gives the same bytes for the same seed, and others for another", () => {
+    const run = (seed: number) => {
+      const made = created({}, seed);
+      step(made.personalizer, 1);
+      step(made.personalizer, 2);
+      const result = bytes(made.personalizer);
+      disposed(made);
+      return result;
+    };
+    expect(run(4).equals(run(4))).toBe(true);
+    expect(run(4).equals(run(5))).toBe(false);
+  });
+
+  it("goes on from a saved state to the same bytes", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "personalizer-"));
+    const whole = created();
+    step(whole.personalizer, 1);
+    await whole.personalizer.saveTrainingState(folder);
+    step(whole.personalizer, 2);
+    const resumed = created({}, 99);
+    await resumed.personalizer.restore(folder);
+    step(resumed.personalizer, 2);
+    expect(bytes(resumed.personalizer).equals(bytes(whole.personalizer))).toBe(true);
+    disposed(whole);
+    disposed(resumed);
+    await rm(folder, { recursive: true });
+  });
+
+  it("raises the likelihood of what earned more, by the gradient of Eq. 15", () => {
+    const made = created({ alpha: 0, gamma: 0 });
+    const [policy] = made.personalizer.policy(inputs.slice(0, 1));
+    const noise = new Random(3).normals(policy.mean.length);
+    const opposite = noise.map(x => -x);
+    made.personalizer.trainStep([{ input: inputs[0], noises: [noise, opposite], rewards: [1, 0] }]);
+    const [after] = made.personalizer.policy(inputs.slice(0, 1));
+    const along = after.mean.reduce(
+      (sum, x, i) => sum + (i < 16 ? (x - policy.mean[i]) * noise[i] : 0),
+      0,
+    );
+    expect(along).toBeGreaterThan(0);
+    disposed(made);
+  });
+
+  it("reports the loss as the weighted sum of its parts", () => {
+    const made = created({ alpha: 0.3, beta: 2, gamma: 0.7, calibrator: "broadcast" });
+    const { calibration, rank, semantic, total } = step(made.personalizer, 1);
+    expect(total).toBeCloseTo(0.3 * calibration + 2 * rank + 0.7 * semantic, 4);
+    disposed(made);
+  });
+
+  it("takes what was rendered as the actions where it is told", () => {
+    const made = created();
+    const policies = made.personalizer.policy(inputs);
+    const rollouts = rolloutsOf(policies, 1);
+    const state = made.personalizer.trainingState();
+    const told = rollouts.map((rollout, b) => ({
+      ...rollout,
+      rendered: {
+        actions: rollout.noises.map(noise => explored(policies[b], noise)),
+        sigma: policies[b].sigma,
+      },
+    }));
+    const terms = made.personalizer.trainStep(rollouts);
+    made.personalizer.restoreState(state);
+    const same = made.personalizer.trainStep(told);
+    expect(same.rank).toBeCloseTo(terms.rank, 4);
+    expect(same.gradientNorm).toBeCloseTo(terms.gradientNorm, 4);
+    disposed(made);
+  });
+
+  it("refuses rewards that are not numbers, and changes nothing", () => {
+    const made = created();
+    const before = bytes(made.personalizer);
+    const [rollout] = rolloutsOf(made.personalizer.policy(inputs), 1);
+    expect(() => made.personalizer.trainStep([{ ...rollout, rewards: [NaN, 0, 1] }])).toThrow(
+      expect.objectContaining({ code: "TRAINING_DIVERGED" }) as Error,
+    );
+    expect(bytes(made.personalizer).equals(before)).toBe(true);
+    disposed(made);
+  });
+
+  it.each([{}, paperForm])("leaves no tensor behind (%j)", changes => {
+    const before = tf.memory().numTensors;
+    const made = created(changes);
+    const variables = tf.memory().numTensors;
+    step(made.personalizer, 1);
+    expect(tf.memory().numTensors).toBe(variables);
+    disposed(made);
+    expect(tf.memory().numTensors).toBe(before);
+  });
+});
+
+describe("Personalizer.load()", () => {
+  it("gives the policies of what was saved, with its directions and configuration", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "personalizer-"));
+    const made = created({ sigma: 0.2 });
+    made.personalizer.explore(matrix([9, 16], new Random(1).normals(9 * 16)), { count: 3 });
+    step(made.personalizer, 1);
+    await made.personalizer.save(folder, { dataset: "stickers", seed: 4 });
+    const llm = tinyLlama();
+    const loaded = await Personalizer.load(folder, llm);
+    expect(loaded.config).toEqual(made.personalizer.config);
+    expect(loaded.policy(inputs)).toEqual(made.personalizer.policy(inputs));
+    disposed(made);
+    disposed({ llm, personalizer: loaded });
+    await rm(folder, { recursive: true });
+  });
+
+  it("names a file that is cut off or of another language model", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "personalizer-"));
+    const made = created();
+    await made.personalizer.save(folder, {});
+    const path = join(folder, "personalizer.safetensors");
+    const content = await readFile(path);
+    await writeFile(path, content.subarray(0, content.length - 4));
+    await expect(Personalizer.load(folder, made.llm)).rejects.toMatchObject({
+      code: "FILE_MALFORMED",
+    });
+    await expect(Personalizer.load(join(folder, "none"), made.llm)).rejects.toMatchObject({
+      code: "FILE_NOT_FOUND",
+    });
+    const before = tf.memory().numTensors;
+    const other = { ...made.llm, trainable: { lora: tf.variable(tf.scalar(1)) } };
+    await writeFile(path, content);
+    await expect(
+      Personalizer.load(folder, Object.assign(Object.create(made.llm) as Llama, other)),
+    ).rejects.toThrow("'llm.lora' is absent");
+    expect(tf.memory().numTensors).toBe(before + 2); // the variable of this test and its value
+    disposed(made);
+    await rm(folder, { recursive: true });
+  });
+});
+
+describe("Personalizer.create()", () => {
+  it("refuses a language model with another number of image tokens, and what cannot be", () => {
+    const llm = tinyLlama();
+    const attempt = (changes: Partial<PersonalizerConfig>) =>
+      Personalizer.create({ ...tinyConfig, ...changes }, llm, 1);
+    expect(() => attempt({ numImageTokens: 3 })).toThrow("the language model has 2");
+    expect(() => attempt({ form: "paper", calibrator: "tokens" })).toThrow("'tokens'");
+    expect(() => attempt({ mapper: { ...tinyConfig.mapper, numHeads: 3 } })).toThrow("multiple");
+    llm.dispose();
+  });
+});
+
+/** Private, and this test is why one would look. */
+function frozenValues(llm: Llama): unknown {
+  const { weights } = llm as unknown as {
+    weights: {
+      embeddings: Float32Array;
+      layers: Record<string, tf.Tensor>[];
+      finalNorm: tf.Tensor;
+    };
+  };
+  return [
+    [...weights.embeddings],
+    ...weights.layers.map(layer => Object.values(layer).map(tensor => [...tensor.dataSync()])),
+    [...weights.finalNorm.dataSync()],
+  ];
+}

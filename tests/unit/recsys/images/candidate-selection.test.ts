@@ -1,0 +1,98 @@
+import type { RgbImage } from "../../../../src/ml/nn/rgb-image.js";
+import { judgement, type WhatIf } from "../../../../src/recsys/images/candidate-selection.js";
+
+const image: RgbImage = { widthPixels: 1, heightPixels: 1, pixels: new Uint8Array(3) };
+/** The reference's picture and caption are alike by 0.8. */
+const reference = {
+  referenceImageEmbedding: new Float32Array([1, 0]),
+  referenceCaptionEmbedding: new Float32Array([0.8, 0.6]),
+};
+const passing = () => ({ passes: true, faults: [] });
+const like = new Float32Array([1, 0]);
+/** Of cosine 0 to the caption. */
+const unlike = new Float32Array([0.6, -0.8]);
+
+function whatIf(candidates: [score: number, rank: number][]): WhatIf {
+  return {
+    rankingModelVersionId: "v1",
+    scoreBefore: 1,
+    rankBefore: 10,
+    numRanked: 100,
+    candidates: candidates.map(([score, rank]) => ({ score, rank, deltaR: (10 - rank) / 11 })),
+  };
+}
+
+describe("judgement()", () => {
+  it("serves the picture with the highest score", () => {
+    const judged = judgement(reference, [image, image], {
+      embeddings: [like, like],
+      whatIf: whatIf([
+        [1.5, 6],
+        [2, 4],
+      ]),
+      gate: passing,
+    });
+    expect(judged).toMatchObject({ chosen: 1, isServed: true });
+  });
+
+  it("keeps the best picture, but does not serve it, where the item ranks lower with every one", () => {
+    const judged = judgement(reference, [image, image], {
+      embeddings: [like, like],
+      whatIf: whatIf([
+        [0.5, 20],
+        [0.9, 11],
+      ]),
+      gate: passing,
+    });
+    expect(judged).toMatchObject({ chosen: 1, isServed: false });
+  });
+
+  it("serves a picture with which the item ranks as before", () => {
+    const given = { embeddings: [like], whatIf: whatIf([[1, 10]]), gate: passing };
+    expect(judgement(reference, [image], given).isServed).toBe(true);
+  });
+
+  it("passes over a better picture that moderation is against", () => {
+    const judged = judgement(reference, [image, image], {
+      embeddings: [like, like],
+      whatIf: whatIf([
+        [9, 1],
+        [2, 4],
+      ]),
+      gate: passing,
+      moderated: [["UNSAFE"], []],
+    });
+    expect(judged).toMatchObject({
+      chosen: 1,
+      candidates: [{ faults: ["UNSAFE"] }, { faults: [] }],
+    });
+  });
+
+  it("passes over a better picture that has left its caption, however high it ranks", () => {
+    const judged = judgement(reference, [image, image], {
+      embeddings: [unlike, like],
+      whatIf: whatIf([
+        [9, 1],
+        [2, 4],
+      ]),
+      gate: passing,
+    });
+    expect(judged.captionFloor).toBeCloseTo(0.4);
+    expect(judged.candidates[0].faults).toEqual(["OFF_CAPTION"]);
+    expect(judged).toMatchObject({ chosen: 1, isServed: true });
+  });
+
+  it("chooses none when the gate lets none through", () => {
+    const gate = () => ({ passes: false, faults: ["BLANK"] });
+    const given = { embeddings: [like], whatIf: whatIf([[9, 1]]), gate };
+    expect(judgement(reference, [image], given)).toMatchObject({ chosen: null, isServed: false });
+  });
+
+  it("goes by the caption where no ranking model knows the item", () => {
+    const given = { embeddings: [like, new Float32Array([0.8, 0.6])], whatIf: null, gate: passing };
+    expect(judgement(reference, [image, image], given)).toMatchObject({
+      chosen: 1,
+      isServed: true,
+    });
+  });
+});

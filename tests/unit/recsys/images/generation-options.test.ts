@@ -1,0 +1,36 @@
+import {
+  generationDefaults,
+  generationOptions,
+} from "../../../../src/recsys/images/generation-options.js";
+
+const defaults = generationDefaults({
+  defaults: { strength: 0.5, numSteps: 12, guidanceScale: 3 },
+});
+
+describe("generationOptions()", () => {
+  it("fills in what is left out or null", () => {
+    expect(generationOptions({ seed: 7, strength: null }, defaults)).toEqual({
+      ...defaults,
+      seed: 7,
+    });
+  });
+
+  it("starts where the pack says", () => {
+    expect(
+      generationDefaults({ defaults: { strength: 0.7, numSteps: 4, guidanceScale: 1 } }),
+    ).toMatchObject({ strength: 0.7, numSteps: 4, guidanceScale: 1 });
+  });
+
+  it.each([
+    [{ strength: 0 }, "strength must be a number from 0.05 to 1, but got 0"],
+    [{ numSteps: 2.5 }, "numSteps must be a whole number from 1 to 100, but got 2.5"],
+    [{ numCandidates: 9 }, "numCandidates must be a whole number from 1 to 8, but got 9"],
+    [{ guidanceScale: Number.NaN }, "guidanceScale must be a number from 1 to 20, but got NaN"],
+    [
+      { seed: 2 ** 31 },
+      "seed must be a whole number from -2147483648 to 2147483647, but got 2147483648",
+    ],
+  ])("refuses %j", (given, message) => {
+    expect(() => generationOptions(given, defaults)).toThrow(message);
+  });
+});

@@ -1,0 +1,92 @@
+import { generationDefaults } from "../../../../src/recsys/images/generation-options.js";
+import {
+  GenerationPlanner,
+  type PlanDependencies,
+  type RetrievalResult,
+} from "../../../../src/recsys/images/generation-plan.js";
+
+const defaults = generationDefaults({
+  defaults: { strength: 0.5, numSteps: 12, guidanceScale: 3 },
+});
+
+const unit = new Float32Array([1, 0]);
+const retrieval: RetrievalResult = {
+  sourceBlobHash: "ab",
+  historyItemIds: ["i1", "i2"],
+  retrieved: [{ itemId: "i2", similarity: 0.5, weight: 1 }],
+  preferenceEmbedding: unit,
+  weightEntropy: 0,
+  referenceCaptionEmbedding: unit,
+  referenceImageEmbedding: unit,
+  keywordExtractor: "words-1",
+  referenceKeywords: ["cat"],
+  preferenceKeywords: ["flat"],
+  prompt: "cat, flat",
+};
+
+/** A plan of one user and one item; `changes` say what differs from it. */
+function planner(changes: {
+  retrieval?: Partial<RetrievalResult>;
+  activeVersionId?: string;
+  personalizerVersionId?: string;
+  deps?: Partial<PlanDependencies>;
+}) {
+  return new GenerationPlanner({
+    retrieval: {
+      retrieveMany: async (_, itemIds) =>
+        itemIds.map(() => ({ ...retrieval, ...changes.retrieval })),
+    },
+    rankers: { activeVersionId: async () => changes.activeVersionId ?? null },
+    personalizers: { activeVersionId: async () => changes.personalizerVersionId ?? null },
+    generator: "mini@1",
+    promptVersion: "1",
+    moderation: "",
+    ...changes.deps,
+  });
+}
+
+async function keyOf(
+  changes: Parameters<typeof planner>[0] = {},
+  options = defaults,
+): Promise<string> {
+  const outcome = await planner(changes).plan("u1", "i9", options);
+  return typeof outcome === "string" ? outcome : outcome.requestKey;
+}
+
+describe("GenerationPlanner", () => {
+  it("gives the same request the same key", async () => {
+    expect(await keyOf()).toBe(await keyOf());
+    expect(await keyOf()).toMatch(/^[0-9a-f]{64}$/);
+  });
+
+  it.each([
+    ["the history", { retrieval: { historyItemIds: ["i1", "i2", "i3"] } }],
+    ["the catalogue picture", { retrieval: { sourceBlobHash: "cd" } }],
+    ["the personalizer", { personalizerVersionId: "p2" }],
+    ["the ranking model", { activeVersionId: "v2" }],
+    ["the generator", { deps: { generator: "mini@2" } }],
+    ["the prompt template", { deps: { promptVersion: "2" } }],
+    ["moderation", { deps: { moderation: "strict" } }],
+  ])("gives another key when %s changes", async (_, changes) => {
+    expect(await keyOf(changes)).not.toBe(await keyOf());
+  });
+
+  it("does not care in which order the options come, as they do from a stored job", async () => {
+    const reversed = Object.fromEntries(Object.entries(defaults).reverse());
+    expect(await keyOf({}, reversed as typeof defaults)).toBe(await keyOf());
+  });
+
+  it("gives another key for another seed", async () => {
+    const other = await keyOf({}, { ...defaults, seed: 2 });
+    expect(other).not.toBe(await keyOf());
+  });
+
+  it.each([
+    ["NO_PICTURE", { retrieval: { sourceBlobHash: null } }],
+    ["NO_HISTORY", { retrieval: { historyItemIds: [], preferenceEmbedding: null } }],
+    ["ITEM_NOT_INDEXED", { retrieval: { referenceImageEmbedding: null } }],
+    ["HISTORY_NOT_INDEXED", { retrieval: { preferenceEmbedding: null } }],
+  ])("says %s when that is why there is nothing to make", async (reason, changes) => {
+    expect(await keyOf(changes)).toBe(reason);
+  });
+});

@@ -1,0 +1,311 @@
+/** @jest-environment ./tests/unit/ml/runtime/onnx-environment.js */
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import sharp from "sharp";
+import type { StudioRequest } from "../../../../../src/recsys/images/cached-image-generator.js";
+import { ArmArtist } from "../../../../../src/recsys/lab/experiments/arm-artist.js";
+import {
+  armConditions,
+  type PictureExperiment,
+  pictureExperimentSchema,
+  shownArmsOf,
+} from "../../../../../src/recsys/lab/experiments/experiment-config.js";
+import {
+  type ExperimentProgress,
+  PictureExperimentService,
+} from "../../../../../src/recsys/lab/experiments/image-experiment.service.js";
+import { contactSheet } from "../../../../../src/recsys/lab/packs/contact-sheet.js";
+import {
+  judgingPairs,
+  pairRetrieval,
+  userPartOf,
+} from "../../../../../src/recsys/reflection/pairs.js";
+import { personalizerConfig } from "../../../../../src/recsys/reflection/personalizer-training-config.js";
+import { PersonalizerTrainingService } from "../../../../../src/recsys/reflection/personalizer-training.service.js";
+import {
+  createTinyModel,
+  createTinyShop,
+  loadTinyModel,
+  pictureOf,
+  type TinyShop,
+  tinyTraining,
+} from "../../reflection/tiny-shop.js";
+
+interface Version {
+  id: string;
+  state: string;
+  config: unknown;
+  seed: number;
+  rankingModelVersionId: string;
+  artefactPath: string | null;
+}
+
+/** What is stored of versions, in memory. */
+function memoryVersions() {
+  const rows = new Map<string, Version>();
+  const set = (row: Version) => {
+    rows.set(row.id, row);
+    return row;
+  };
+  return {
+    rows,
+    findById: async (id: string) => rows.get(id) ?? null,
+    begin: async (version: Omit<Version, "state" | "artefactPath">) =>
+      set({ ...version, state: "TRAINING", artefactPath: null }),
+    complete: async (id: string, { artefactPath }: { artefactPath: string }) =>
+      set({ ...rows.get(id)!, state: "READY", artefactPath }),
+    fail: async (id: string) => {
+      set({ ...rows.get(id)!, state: "FAILED" });
+    },
+  };
+}
+
+const experiment: PictureExperiment = pictureExperimentSchema.parse({
+  name: "tiny",
+  seeds: [1, 2],
+  numTestPairs: 3,
+  numSteps: 2,
+  guidanceScale: 20,
+  training: { ...tinyTraining, numPairs: 4 },
+  arms: [
+    { name: "ORI", condition: "original" },
+    { name: "keyword-only", condition: "keywords" },
+    { name: "retrieval-only", condition: "retrieval" },
+    { name: "RAGAR", condition: "personalizer" },
+    { name: "without reward", condition: "personalizer", training: { model: { beta: 0 } } },
+  ],
+});
+
+let tiny: TinyShop;
+let home: string;
+
+beforeAll(async () => {
+  tiny = await createTinyShop();
+});
+
+afterAll(() => tiny.close());
+
+beforeEach(async () => {
+  home = await mkdtemp(join(tmpdir(), "tiny-experiment-"));
+});
+
+afterEach(() => rm(home, { recursive: true }));
+
+/** The services of a process; versions outlive it, as the database does. */
+function createProcess(versions = memoryVersions()) {
+  const studio = tiny.createStudio(home);
+  const shared = { shop: async () => tiny.shop, generator: "tiny@1", home };
+  const encoder = async () => tiny.encoder;
+  const training = new PersonalizerTrainingService<Version>({
+    ...shared,
+    studio,
+    encoder,
+    create: async (config, seed) => createTinyModel(seed, config).model,
+    versions,
+    registry: { activate: () => Promise.reject(new Error("nothing of an experiment serves")) },
+  });
+  const service = new PictureExperimentService({
+    ...shared,
+    artist: new ArmArtist({ studio, encoder }),
+    pictures: { load: async hash => pictureOf(hash) },
+    clip: tiny.clip,
+    training,
+    load: path => loadTinyModel(join(home, path)),
+  });
+  return { service, studio, versions };
+}
+
+describe("PictureExperimentService", () => {
+  it("runs every arm in every seed on the same held-out users, without the serving fallback", async () => {
+    const { service, versions } = createProcess();
+    const seen: number[] = [];
+    const runs = await service.run(experiment, {
+      onArm: results => void seen.push(results.length),
+    });
+    expect(runs.map(({ arm, seed }) => [arm, seed])).toEqual(
+      [1, 2].flatMap(seed => experiment.arms.map(({ name }) => [name, seed])),
+    );
+    expect(seen).toEqual(Array.from({ length: 10 }, (_, n) => n + 1));
+    const users = runs[0].outcomes.map(({ userId }) => userId);
+    expect(users).toHaveLength(3);
+    expect(users.every(userId => userPartOf(userId) === "test")).toBe(true);
+    for (const { arm, outcomes, versionId } of runs) {
+      expect(outcomes.map(({ userId }) => userId)).toEqual(users);
+      expect(versionId !== null).toBe(arm.startsWith("RAGAR") || arm.startsWith("without"));
+      for (const { deltaR, rankAfter, rankBefore } of outcomes) {
+        expect(deltaR).toBeCloseTo((rankBefore - rankAfter) / (1 + rankBefore), 10);
+      }
+    }
+    expect(runs[0].outcomes.every(({ cis, deltaR }) => deltaR === 0 && cis > 99.99)).toBe(true);
+    expect(versions.rows.size).toBe(4);
+  });
+
+  it("goes on after a stop at any arm, to the same results, and draws nothing twice", async () => {
+    const whole = createProcess();
+    const expected = await whole.service.run(experiment);
+    const numDrawn = whole.studio.counts.drawn;
+    await rm(home, { recursive: true });
+
+    const versions = memoryVersions();
+    for (const stopAfter of [2, 4, 7]) {
+      // Another process each time: nothing but the folder and the database outlives it.
+      const { service } = createProcess(versions);
+      const stop = new AbortController();
+      await expect(
+        service.run(experiment, {
+          signal: stop.signal,
+          onArm: results => {
+            if (results.length === stopAfter) {
+              stop.abort();
+            }
+          },
+        }),
+      ).rejects.toThrow();
+    }
+    const last = createProcess(versions);
+    expect(await last.service.run(experiment)).toEqual(expected);
+    expect(last.studio.counts.drawn).toBeLessThan(numDrawn / 2);
+
+    const again = createProcess(versions);
+    expect(await again.service.run(experiment)).toEqual(expected);
+    expect(again.studio.counts).toEqual({ drawn: 0, found: 0 });
+  });
+
+  it("shows the best by ρ of an arm's own candidates, which never ranks lower than the first", async () => {
+    const one = createProcess();
+    const [, , , ragar] = experiment.arms;
+    const choosing = { ...ragar, name: "RAGAR, best of 4", numCandidates: 4 };
+    const few = { ...experiment, seeds: [1], arms: [ragar, choosing] };
+    const [alone, best] = await one.service.run(few);
+    expect(best.versionId).toBe(alone.versionId);
+    const pairs = best.outcomes.map((chosen, n) => [chosen, alone.outcomes[n]]);
+    expect(pairs.every(([chosen, only]) => chosen.rankAfter <= only.rankAfter)).toBe(true);
+    expect(pairs.some(([chosen, only]) => chosen.cis !== only.cis)).toBe(true); // not always the first
+  });
+
+  it("shares keyword pictures and the untrained look between arms", async () => {
+    // One arm tries gains on the taste, the other has no reward to choose by.
+    const training = { ...experiment.training, gains: [1] };
+    const one = createProcess();
+    await one.service.run({ ...experiment, training, seeds: [1], arms: [experiment.arms[3]] });
+    const { drawn } = one.studio.counts;
+    const two = createProcess(one.versions);
+    await two.service.run({ ...experiment, training, seeds: [1], arms: [experiment.arms[4]] });
+    // At least v^key of 4 teaching and 2 judging pairs, and the first look's 2 pictures.
+    expect(two.studio.counts.found).toBeGreaterThanOrEqual(4 + 2 + 2);
+    expect(two.studio.counts.found + two.studio.counts.drawn).toBe(drawn);
+  });
+
+  it("says how far it is and how long the rest will take", async () => {
+    const { service } = createProcess();
+    const reports: ExperimentProgress[] = [];
+    const small = { ...experiment, seeds: [1], arms: experiment.arms.slice(0, 4) };
+    await service.run(small, { onProgress: progress => void reports.push(progress) });
+    const fractions = reports.map(({ fraction }) => fraction);
+    expect(fractions).toEqual([...fractions].sort((a, b) => a - b));
+    expect(fractions.at(-1)).toBeCloseTo(1, 10);
+    expect(reports[0].secondsLeft).toBeNull();
+    expect(reports.at(-1)!.secondsLeft).toBeCloseTo(0, 5);
+    expect(reports.some(({ secondsLeft }) => secondsLeft! > 0)).toBe(true);
+    expect(reports.some(({ stage }) => stage.startsWith("RAGAR, seed 1: step 1 of 2"))).toBe(true);
+  });
+
+  it("refuses fewer held-out users than could tell anything", async () => {
+    const { service } = createProcess();
+    await expect(service.run({ ...experiment, numTestPairs: 1 })).rejects.toMatchObject({
+      code: "TOO_FEW_PAIRS",
+    });
+  });
+
+  it("shows the same things to several users on one sheet, beside their histories", async () => {
+    const { service } = createProcess();
+    const arms = [experiment.arms[1], experiment.arms[3]];
+    const size = { numHistory: 3, numThings: 2, numUsers: 2 };
+    const rows = await service.sheet(experiment, { arms, ...size });
+    expect(rows.map(row => row.length)).toEqual([9, 9]);
+    const [first, second] = rows;
+    expect(first.slice(0, 3)).not.toEqual(second.slice(0, 3));
+    for (const reference of [3, 6]) {
+      expect(first[reference]).toEqual(second[reference]);
+      expect(first[reference + 1]).not.toEqual(first[reference + 2]);
+    }
+    expect(await service.sheet(experiment, { arms, ...size })).toEqual(rows);
+    const png = await contactSheet(rows.flat(), { columns: 9, generator: "tiny@1", side: 16 });
+    expect(await sharp(png).metadata()).toMatchObject({ width: 144, height: 32, format: "png" });
+  });
+
+  it("prefers things that none of the users has", async () => {
+    const { service } = createProcess();
+    const [pair] = judgingPairs(tiny.shop, "test", { numPairs: 3, seed: 0 });
+    const arms = [experiment.arms[0]];
+    const size = { numHistory: 1, numThings: 1, numUsers: 1 };
+    const [[, reference, shown]] = await service.sheet(experiment, { arms, ...size });
+    expect(shown).toEqual(reference); // ORI shows the catalogue's
+    const own = tiny.shop.timelines[pair.userIndex].map(item => tiny.shop.ranker.itemIds[item]);
+    const hashes = own.map(id => tiny.shop.items.get(id)!.blobHash!);
+    expect(hashes.map(hash => pictureOf(hash))).not.toContainEqual(reference);
+  });
+
+  it("shows the arms that an experiment names, else keywords and the first personalizer", () => {
+    const names = (shown?: string[]) =>
+      shownArmsOf({ ...experiment, shown }).map(({ name }) => name);
+    expect(names()).toEqual(["keyword-only", "RAGAR"]);
+    expect(names(["without reward", "ORI"])).toEqual(["without reward", "ORI"]);
+    expect(() => names(["none such"])).toThrow(
+      expect.objectContaining({ code: "INVALID_ARGUMENT" }) as Error,
+    );
+  });
+
+  it("shows the items that an experiment names, and refuses one that is not there", async () => {
+    const { service } = createProcess();
+    const itemId = tiny.shop.ranker.itemIds[1];
+    const size = { arms: [experiment.arms[0]], numHistory: 1, numThings: 2, numUsers: 1 };
+    const [row] = await service.sheet({ ...experiment, shownItems: [itemId] }, size);
+    expect(row.slice(1)).toEqual(Array(2).fill(pictureOf(tiny.shop.items.get(itemId)!.blobHash!)));
+    await expect(
+      service.sheet({ ...experiment, shownItems: ["none such"] }, size),
+    ).rejects.toMatchObject({ code: "ITEM_NOT_FOUND" });
+  });
+
+  it("keeps the outcomes of each arm and seed in a file of its own", async () => {
+    const { service } = createProcess();
+    await service.run({ ...experiment, arms: experiment.arms.slice(0, 3) });
+    // ORI draws nothing, but is judged in each seed all the same.
+    expect(await readdir(join(home, "experiments", "tiny"))).toHaveLength(6);
+  });
+});
+
+describe("ArmArtist", () => {
+  it("asks the generator for what the condition of an arm says", async () => {
+    const asked: StudioRequest[] = [];
+    const artist = new ArmArtist({
+      studio: {
+        draw: async request => {
+          asked.push(request);
+          return [];
+        },
+      },
+      encoder: async () => tiny.encoder,
+    });
+    const { shop } = tiny;
+    const [pair] = judgingPairs(shop, "test", { numPairs: 1, seed: 0 });
+    const { model } = createTinyModel(1);
+    const config = personalizerConfig(tinyTraining);
+    for (const condition of armConditions) {
+      const arm = { name: condition, condition, training: {} };
+      await artist.draw({ experiment, arm, config, seed: 1, shop, model }, pair);
+    }
+    model.dispose();
+    const { preferenceEmbedding, prompt } = pairRetrieval(shop, pair, config);
+    const [keywords, retrieval, both, personalizer] = asked; // for the original none is drawn
+    expect(asked).toHaveLength(4);
+    expect(keywords.prompt).toBe(prompt);
+    expect(keywords.imageEmbedding).toBeUndefined();
+    expect(both).toMatchObject({ prompt, imageEmbedding: preferenceEmbedding });
+    expect(retrieval.imageEmbedding).toEqual(preferenceEmbedding);
+    expect(personalizer.conditions).toHaveLength(1);
+    expect(new Set(asked.map(({ seed }) => seed)).size).toBe(1); // the same noise under every condition
+    expect(new Set(asked.map(({ blobHash }) => blobHash))).toEqual(new Set([pair.blobHash]));
+  });
+});

@@ -1,0 +1,210 @@
+/** @jest-environment ./tests/unit/ml/runtime/onnx-environment.js */
+import { randomUUID } from "node:crypto";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { row } from "../../../../../src/ml/nn/matrix.js";
+import { ItemPictureArtist } from "../../../../../src/recsys/lab/reranking/item-image-artist.js";
+import {
+  picturedFeatures,
+  plannedPictures,
+} from "../../../../../src/recsys/lab/reranking/item-images.js";
+import { rerankConfig } from "../../../../../src/recsys/lab/reranking/rerank-config.js";
+import { RerankService } from "../../../../../src/recsys/lab/reranking/rerank.service.js";
+import type { ShopSnapshot } from "../../../../../src/recsys/reflection/shop-snapshot.js";
+import { createTinyModel, createTinyShop, type TinyShop } from "../../reflection/tiny-shop.js";
+
+const quick = {
+  seeds: [1, 2],
+  ranker: { numEpochs: 2 },
+  numSteps: 2,
+  guidanceScale: 1.5,
+  k: 2,
+};
+
+let tiny: TinyShop;
+let home: string;
+
+beforeAll(async () => {
+  tiny = await createTinyShop();
+});
+
+afterAll(() => tiny.close());
+
+beforeEach(async () => {
+  home = await mkdtemp(join(tmpdir(), "tiny-rerank-"));
+});
+
+afterEach(() => rm(home, { recursive: true }));
+
+function createProcess({ personalizer = false, shop = tiny.shop } = {}) {
+  const studio = tiny.createStudio(home);
+  const loaded = personalizer ? { versionId: "p1", model: createTinyModel(1).model } : null;
+  const kept: { id: string; metrics?: object }[] = [];
+  const activated: string[] = [];
+  const artist = new ItemPictureArtist({
+    studio,
+    personalizers: { active: async () => loaded },
+    encoder: async () => tiny.encoder,
+  });
+  const service = new RerankService({
+    shop: async () => shop,
+    artist,
+    versions: {
+      begin: async ({ id }) => void kept.push({ id }),
+      complete: async (id, { metrics }) => {
+        kept.find(version => version.id === id)!.metrics = metrics;
+      },
+    },
+    registry: { activate: async id => void activated.push(id) },
+    home,
+  });
+  const run = (config: Record<string, unknown> = {}, activate = false) =>
+    service.run({ runId: randomUUID(), config: { ...quick, ...config }, activate });
+  return { activated, artist, kept, run, studio };
+}
+
+/** The same shop, whose users have each other's held-out items where these are new to them. */
+function permutedTest(shop: ShopSnapshot): ShopSnapshot {
+  const test = shop.split.test.map((items, user) => {
+    const free = shop.ranker.itemIds.flatMap((_, item) =>
+      shop.timelines[user].includes(item) ? [] : item,
+    );
+    return Int32Array.from(items, (_, n) => free[(user + n) % free.length]);
+  });
+  return { ...shop, split: { ...shop.split, test } };
+}
+
+describe("RerankService", () => {
+  it("compares both arms on the same held-out items, seed by seed", async () => {
+    const { run, studio } = createProcess();
+    const report = await run({ numItems: 6 });
+    expect(report).toMatchObject({ protocol: "leakFree", numItems: 12, numUsers: 40 });
+    expect(report.arms.map(({ name, seeds }) => [name, seeds.map(({ seed }) => seed)])).toEqual([
+      ["ORI", [1, 2]],
+      ["plain", [1, 2]],
+    ]);
+    expect(report.numPictures).toBe(6);
+    expect(report.drawnShare).toBe(0.5); // the report says that the shop is partly drawn
+    expect(studio.counts.drawn).toBe(6);
+    for (const { test } of report.arms) {
+      expect(Object.keys(test)).toEqual(["recall@10", "ndcg@10"]);
+    }
+    const stored = JSON.parse(
+      await readFile(join(home, "reranks", `${report.runId}.json`), "utf8"),
+    ) as unknown;
+    expect(stored).toEqual(JSON.parse(JSON.stringify(report)));
+  });
+
+  it("draws candidates for all or for none: an item's feature is the same whoever it is ranked for", async () => {
+    const config = rerankConfig({ ...quick, condition: "plain", picturesPerItem: 2 });
+    const { artist } = createProcess();
+    const planned = plannedPictures(tiny.shop, config);
+    expect(planned.size).toBe(tiny.shop.ranker.itemIds.length);
+    const drawn = await artist.draw(tiny.shop, planned, config, {});
+    expect([...drawn.keys()].sort()).toEqual([...planned.keys()].sort());
+    for (const [item, pairs] of planned) {
+      expect(drawn.get(item)).toHaveLength(pairs.length);
+    }
+  });
+
+  it("gives an item the mean of its own picture and of those made for its train users", async () => {
+    const { artist } = createProcess();
+    const config = rerankConfig({ ...quick, condition: "plain", picturesPerItem: 2 });
+    const planned = plannedPictures(tiny.shop, config);
+    const drawn = await artist.draw(tiny.shop, planned, config, {});
+    const features = picturesOf(tiny.shop);
+    const result = picturedFeatures(features, drawn, "leakFree");
+    for (const [item, embeddings] of drawn) {
+      const own = row(features, item);
+      const sum = own.map((value, d) => embeddings.reduce((s, e) => s + e[d], value));
+      const scale = Math.hypot(...own) / Math.hypot(...sum);
+      row(result, item).forEach((value, d) => {
+        expect(value).toBeCloseTo(sum[d] * scale, 5);
+      });
+      for (const { userIndex } of planned.get(item)!) {
+        expect(tiny.shop.split.train[userIndex]).toContain(item);
+      }
+    }
+  });
+
+  it("makes the same pictures and the same models whatever the test items are", async () => {
+    const one = createProcess();
+    await one.run({ seeds: [1] });
+    const files = await pictures();
+    await rm(home, { recursive: true });
+    const other = createProcess({ shop: permutedTest(tiny.shop) });
+    const report = await other.run({ seeds: [1] });
+    expect(await pictures()).toEqual(files);
+    expect(report.arms[0].validation).toEqual(
+      (await createProcess().run({ seeds: [1] })).arms[0].validation,
+    );
+  });
+
+  it("makes one picture a pair with the personalizer that is active, and says so", async () => {
+    const { run } = createProcess({ personalizer: true });
+    const { arms, config } = await run({ seeds: [1], numItems: 4 });
+    expect(arms[1].name).toBe("RAGAR");
+    expect(config.condition).toBe("RAGAR");
+  });
+
+  it("refuses the personalizer where none is active", async () => {
+    await expect(createProcess().run({ condition: "RAGAR" })).rejects.toMatchObject({
+      code: "PERSONALIZER_NOT_FOUND",
+    });
+  });
+
+  it("labels the paper's protocol, follows the test items with it, and never keeps what comes of it", async () => {
+    const { activated, kept, run } = createProcess();
+    const report = await run({ protocol: "paper", seeds: [1] });
+    expect(report.protocol).toBe("paper");
+    expect([report.versionId, kept, activated]).toEqual([null, [], []]);
+    await expect(run({ protocol: "paper" }, true)).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+    });
+    const plan = (shop: ShopSnapshot) =>
+      [...plannedPictures(shop, rerankConfig({ protocol: "paper" })).values()]
+        .flat()
+        .map(({ itemIndex, userIndex }) => `${userIndex}:${itemIndex}`);
+    expect(plan(permutedTest(tiny.shop))).not.toEqual(plan(tiny.shop));
+    for (const pair of plan(tiny.shop)) {
+      const [user, item] = pair.split(":").map(Number);
+      expect(tiny.shop.split.test[user]).toContain(item);
+    }
+  });
+
+  it("keeps a version that is better on validation, or that is asked for, with the split of the one before", async () => {
+    const { activated, kept, run } = createProcess();
+    const report = await run({ seeds: [1], numItems: 4 }, true);
+    expect(activated).toEqual([report.runId]);
+    expect(kept).toMatchObject([
+      { id: report.runId, metrics: { rerankedFrom: tiny.shop.ranker.versionId } },
+    ]);
+  });
+
+  it("goes on where it was stopped: no picture and no model is made twice", async () => {
+    const first = createProcess();
+    const expected = await first.run();
+    const again = createProcess();
+    const { arms, comparisons } = await again.run();
+    expect({ arms, comparisons }).toEqual({
+      arms: expected.arms,
+      comparisons: expected.comparisons,
+    });
+    expect(again.studio.counts.drawn).toBe(0);
+    expect(
+      (await readdir(join(home, "reranks", "runs"))).filter(f => f.endsWith(".json")),
+    ).toHaveLength(4);
+  });
+});
+
+const pictures = async () =>
+  (await readdir(join(home, "renders"), { recursive: true }))
+    .filter(f => f.endsWith(".png"))
+    .sort();
+
+/** The catalogue's visual features. */
+function picturesOf({ items, ranker: { itemIds } }: ShopSnapshot) {
+  const values = Float32Array.from(itemIds.flatMap(id => [...items.get(id)!.imageEmbedding!]));
+  return { shape: [itemIds.length, values.length / itemIds.length] as [number, number], values };
+}
