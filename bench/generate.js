@@ -19,12 +19,12 @@ const REQUEST = {
   guidanceScale: 4,
   seed: 7,
   numImages: 1,
-  numDrafts: 1,
+  numSamples: 1,
 };
 
 /** One row of the table: a sampler, its steps, pictures a request, drafts of each remembered drawing, threads. */
 const ARMS = [
-  { scheduler: "dpm++", numSteps: 2, guidanceScale: 1, numDrafts: 2 }, // as models/mini draws where nobody says it
+  { scheduler: "dpm++", numSteps: 2, guidanceScale: 1, numSamples: 2 }, // as models/mini draws where nobody says it
   { scheduler: "dpm++", numSteps: 2, guidanceScale: 1 },
   { scheduler: "ddim", numSteps: 24 },
   { scheduler: "ddim", numSteps: 12 },
@@ -95,7 +95,7 @@ async function measure({ pipeline, numThreads: _, samples: __, ...request }) {
 
 function summary({
   guidanceScale,
-  numDrafts,
+  numSamples,
   numImages,
   numSteps,
   numThreads,
@@ -107,7 +107,7 @@ function summary({
     numSteps,
     guidanceScale,
     numImages,
-    numDrafts,
+    numSamples,
     numThreads,
     secondsAnImage: round(median(samples.map(s => s.secondsAnImage))),
     slowestSecondsAnImage: round(Math.max(...samples.map(s => s.secondsAnImage))),

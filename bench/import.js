@@ -37,8 +37,8 @@ async function writeCatalogue(folder) {
   );
   for (let i = 0; i < NUM_PICTURES; i++) {
     const background = { r: i % 256, g: (i * 7) % 256, b: (i * 13) % 256 };
-    const picture = sharp({ create: { width: 128, height: 192, channels: 3, background } });
-    await picture.jpeg().toFile(join(images, `${i}.jpg`));
+    const image = sharp({ create: { width: 128, height: 192, channels: 3, background } });
+    await image.jpeg().toFile(join(images, `${i}.jpg`));
   }
   return {
     items: join(folder, "items.csv"),

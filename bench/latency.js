@@ -28,7 +28,7 @@ export async function run() {
     const { stdout } = await promisify(execFile)(process.execPath, [main, ...args], { env });
     return JSON.parse(stdout);
   };
-  const { itemId } = await vitrine(..."demo --once --json --concepts 12 --shoppers 40".split(" "));
+  const { itemId } = await vitrine(..."demo --once --json --concepts 12 --users 40".split(" "));
   const { key } = await vitrine(..."keys create bench --role admin --json".split(" "));
   const server = spawn(process.execPath, [main, "serve"], {
     env,

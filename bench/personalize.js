@@ -12,10 +12,7 @@ import { loadConfig } from "../dist/config/config.js";
 import { openDatabase } from "../dist/db/database.js";
 import { createPlugin } from "../dist/plugin/create-plugin.js";
 import { StickersSource } from "../dist/recsys/datasets/stickers.js";
-import {
-  generationDefaults,
-  generationOptions,
-} from "../dist/recsys/images/generation-options.js";
+import { generationDefaults, generationOptions } from "../dist/recsys/images/generation-options.js";
 
 const NUM_PAIRS = 8;
 const NUM_CACHED = 200;
@@ -69,7 +66,7 @@ async function measure({ createContext, schema, services }, db) {
     pixels: `${services.models.pipelineConfig.widthPixels} x ${services.models.pipelineConfig.heightPixels}`,
     cores: availableParallelism(),
     numCandidates: 3,
-    numPictures: totals.length,
+    numImages: totals.length,
     numServed,
     medianSeconds: medians,
     slowestSeconds: Math.max(...totals.map(({ total }) => total)),
@@ -86,7 +83,7 @@ async function measure({ createContext, schema, services }, db) {
 
 /** Imports, indexes and trains a small shop where that was not done. */
 async function prepare({ imports, indexing, rankers, rankerTraining }) {
-  await imports.run(new StickersSource({ limitConcepts: 60, shoppers: { numShoppers: 80 } }), {});
+  await imports.run(new StickersSource({ limitConcepts: 60, users: { numUsers: 80 } }), {});
   await (await indexing()).run({});
   if ((await rankers.activeVersionId()) === null) {
     const versionId = crypto.randomUUID();
@@ -109,14 +106,14 @@ function timedStages({ generation }) {
       }
     };
   };
-  const { clip, conditioner, images, pictures, planner, ranking, renderer } = generation.deps;
+  const { clip, conditioner, images, imageFiles, planner, ranking, renderer } = generation.deps;
   timed(planner, "plan", "retrieval");
   timed(conditioner, "condition", "condition");
-  timed(pictures, "load", "decode");
+  timed(imageFiles, "load", "decode");
   timed(renderer, "render", "draw");
   timed(clip, "encodeImages", "clip");
   timed(ranking, "whatIf", "rank");
-  timed(pictures, "store", "encode");
+  timed(imageFiles, "store", "encode");
   timed(images, "save", "save");
   return { clear: () => times.clear(), seconds: () => Object.fromEntries(times) };
 }

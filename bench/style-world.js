@@ -61,12 +61,12 @@ export async function run(options) {
   console.log(
     `styles by colours and edges: ${(100 * world.accuracy).toFixed(1)} % of stickers not learned from`,
   );
-  const shoppers = await createShoppers(world, parts, seed);
-  const limits = await measureLimits(world, parts, shoppers);
+  const users = await createSimulatedUsers(world, parts, seed);
+  const limits = await measureLimits(world, parts, users);
   console.log(`judges' own style, without training: ${JSON.stringify(limits)}`);
   const result = { seed, numSteps, classifierAccuracy: world.accuracy, limits, arms: {} };
   for (const arm of arms.split(",").filter(name => name !== "none")) {
-    result.arms[arm] = await train(arm, { ...parts, ...shoppers, world, numSteps, seed, options });
+    result.arms[arm] = await train(arm, { ...parts, ...users, world, numSteps, seed, options });
   }
   return result;
 }
@@ -92,7 +92,7 @@ async function createWorld({ rows, stickers, seed, autoencoder, pipeline }) {
   // As the autoencoder draws them, which is how all generated pictures look.
   for (const sample of samples) {
     const [redrawn] = await autoencoder.decode(await autoencoder.encode(sample.image));
-    sample.seen = pictureStatistics(redrawn);
+    sample.seen = imageStatistics(redrawn);
   }
   const numLearn = Math.round(0.8 * NUM_STICKERS);
   const [learn, test] = [samples.slice(0, numLearn), samples.slice(numLearn)];
@@ -103,7 +103,7 @@ async function createWorld({ rows, stickers, seed, autoencoder, pipeline }) {
 }
 
 /** Histograms of colours (4 x 4 x 4), of steps between neighbours along both axes (8 bins), and the part that is white. */
-function pictureStatistics({ widthPixels: W, heightPixels: H, pixels }) {
+function imageStatistics({ widthPixels: W, heightPixels: H, pixels }) {
   const colours = new Float32Array(64);
   const edges = new Float32Array(16);
   let white = 0;
@@ -160,7 +160,11 @@ function trainedClassifier(samples, numStyles, random) {
 }
 
 /** Pairs of a user and a thing to draw; those who learn and those who judge share no sticker. */
-async function createShoppers({ samples, styles }, { clip, encoder, prompt, tokenizer }, seed) {
+async function createSimulatedUsers(
+  { samples, styles },
+  { clip, encoder, prompt, tokenizer },
+  seed,
+) {
   const random = new Random(seedFrom("shoppers", seed));
   const embeddings = await clip.encodeImages(samples.map(({ image }) => image));
   const tokens = matrix([200, (await encoder.projectImage(embeddings[0])).tokens.length]);
@@ -168,7 +172,7 @@ async function createShoppers({ samples, styles }, { clip, encoder, prompt, toke
     tokens.values.set((await encoder.projectImage(embeddings[s])).tokens, s * tokens.shape[1]);
   }
   const half = samples.length / 2;
-  const shopper = async part => {
+  const user = async part => {
     const pool = samples
       .map((sample, i) => ({ ...sample, i }))
       .filter(({ i }) => i < half === part);
@@ -199,10 +203,10 @@ async function createShoppers({ samples, styles }, { clip, encoder, prompt, toke
   const learners = [];
   const judges = [];
   for (let n = 0; n < 160; n++) {
-    learners.push(await shopper(true));
+    learners.push(await user(true));
   }
   for (let n = 0; n < 48; n++) {
-    judges.push(await shopper(false));
+    judges.push(await user(false));
   }
   const styleEmbeddings = styles.map((_, style) => {
     const sum = new Float32Array(embeddings[0].length);
@@ -219,17 +223,14 @@ async function measureLimits(world, { encoder, pipeline }, { judges, styleEmbedd
     silent: ({ rest }) => new Float32Array(rest.imageTokens.values.length),
     retrieved: ({ rest }) => rest.imageTokens.values,
     style: async ({ style }) => (await encoder.projectImage(styleEmbeddings[style])).tokens,
-    styleTwice: async shopper => (await kinds.style(shopper)).map(x => 2 * x),
+    styleTwice: async user => (await kinds.style(user)).map(x => 2 * x),
   };
   const result = {};
   for (const [name, tokensOf] of Object.entries(kinds)) {
     const own = [];
-    for (const shopper of judges) {
-      const condition = Float32Array.of(
-        ...(await tokensOf(shopper)),
-        ...shopper.rest.keyStates.values,
-      );
-      own.push(...(await ownStyle(world, pipeline, shopper, [condition])));
+    for (const user of judges) {
+      const condition = Float32Array.of(...(await tokensOf(user)), ...user.rest.keyStates.values);
+      own.push(...(await ownStyle(world, pipeline, user, [condition])));
     }
     result[name] = Number(mean(own).toFixed(4));
   }
@@ -240,7 +241,7 @@ async function measureLimits(world, { encoder, pipeline }, { judges, styleEmbedd
 async function ownStyle(world, pipeline, { initImage, seed, style }, conditions) {
   const request = { ...RENDER, conditions, numImages: conditions.length, initImage, seed };
   const images = await pipeline.generate(request);
-  return images.map(image => world.classify(pictureStatistics(image))[style]);
+  return images.map(image => world.classify(imageStatistics(image))[style]);
 }
 
 async function train(arm, parts) {
@@ -263,12 +264,12 @@ async function train(arm, parts) {
     personalizer.explore(tokens, { count: 32, seed });
   }
   const inputOf = ({ ids, rest: constants }) => ({ ...constants, llmIds: ids(llm.imageTokenIds) });
-  const styleOf = (shopper, conditions) => ownStyle(world, pipeline, shopper, conditions);
+  const styleOf = (user, conditions) => ownStyle(world, pipeline, user, conditions);
   const judged = async () => {
     const policies = personalizer.policy(judges.map(inputOf));
     const result = [];
-    for (const [i, shopper] of judges.entries()) {
-      result.push(...(await styleOf(shopper, [policies[i].mean])));
+    for (const [i, user] of judges.entries()) {
+      result.push(...(await styleOf(user, [policies[i].mean])));
     }
     return result;
   };
@@ -283,11 +284,11 @@ async function train(arm, parts) {
     const inputs = batch.map(inputOf);
     const policies = personalizer.policy(inputs);
     const rollouts = [];
-    for (const [b, shopper] of batch.entries()) {
+    for (const [b, user] of batch.entries()) {
       const { mean } = policies[b];
       const noises = Array.from({ length: config.numRollouts }, () => random.normals(mean.length));
       const actions = noises.map(noise => explored(policies[b], noise));
-      const generated = await styleOf(shopper, actions);
+      const generated = await styleOf(user, actions);
       const scores = { reference: 0, key: 0, generated }; // the reward is twice the probability
       rollouts.push({ input: inputs[b], noises, rewards: rewards(config.rewardMode, scores, 0) });
     }

@@ -91,14 +91,14 @@ export async function run({
     rows.push({
       catalogue: `${items} synthetic`,
       length,
-      pictures: count,
+      images: count,
       ...timed(model, features, count),
     });
     if (length === 512) {
       rows.push({
         catalogue: `${items} synthetic`,
         length,
-        pictures: 32,
+        images: 32,
         ...timed(model, features, 32),
       });
     }
@@ -112,7 +112,7 @@ export async function run({
     rows.push({
       catalogue: "ml-latest-small",
       length: 1280,
-      pictures: count,
+      images: count,
       ...timed(model, features, count),
     });
     agrees = await agreement(model, features);

@@ -52,7 +52,7 @@ export interface PersonalizeOptions {
 
 export type PersonalizeOutcome =
   | {
-      kind: "picture";
+      kind: "image";
       image: { id: string; userId: string; itemId: string; blobHash: string };
       cached: boolean;
     }

@@ -18,12 +18,12 @@ interface DemoOptions {
   once?: boolean;
   json?: boolean;
   concepts: number;
-  shoppers: number;
+  users: number;
   user: string;
 }
 
 /** What the demo shows for its first picture; also the fields of its JSON line. */
-interface DemoPicture {
+interface DemoImage {
   url: string;
   file: string;
   userId: string;
@@ -55,7 +55,7 @@ export function demoCommand(context: CliContext): Command {
       wholeNumber,
       400,
     )
-    .option("--shoppers <number>", "simulate so many shoppers", wholeNumber, 400)
+    .option("--users <number>", "simulate so many shoppers", wholeNumber, 400)
     .option("--user <id>", "the shopper to make the picture for", "sim-0001")
     .action(async (options: DemoOptions) => {
       const startedAt = performance.now();
@@ -66,9 +66,9 @@ export function demoCommand(context: CliContext): Command {
         await prepare(opened, plugin, options);
         const server = await startServer(opened, plugin);
         const key = await freshKey(plugin);
-        const picture = await personalize(opened, plugin, options.user);
+        const image = await personalize(opened, plugin, options.user);
         const seconds = Math.round((performance.now() - startedAt) / 10) / 100;
-        const shown: DemoPicture = { ...picture, url: `${server.url}${picture.url}`, seconds };
+        const shown: DemoImage = { ...image, url: `${server.url}${image.url}`, seconds };
         console.log(options.json ? JSON.stringify(shown) : describe(shown, server.url, key));
         if (!options.once) {
           await untilAborted(signal);
@@ -85,20 +85,17 @@ export function demoCommand(context: CliContext): Command {
 async function prepare(
   opened: OpenedContext,
   plugin: Plugin,
-  { concepts, shoppers }: Pick<DemoOptions, "concepts" | "shoppers">,
+  { concepts, users }: Pick<DemoOptions, "concepts" | "users">,
 ) {
   const { imports, indexing, rankers, rankerTraining } = plugin.services;
   const { signal } = opened;
   await withProgress("stickers", update =>
-    imports.run(
-      new StickersSource({ limitConcepts: concepts, shoppers: { numShoppers: shoppers } }),
-      {
-        signal,
-        onProgress: ({ part, done, total }) => {
-          update(total ? Math.min(1, done / total) : 0, `${part} ${done}`);
-        },
+    imports.run(new StickersSource({ limitConcepts: concepts, users: { numUsers: users } }), {
+      signal,
+      onProgress: ({ part, done, total }) => {
+        update(total ? Math.min(1, done / total) : 0, `${part} ${done}`);
       },
-    ),
+    }),
   );
   await withProgress("index", async update =>
     (await indexing()).run({
@@ -109,7 +106,7 @@ async function prepare(
     }),
   );
   if ((await rankers.activeVersionId()) === null) {
-    const versionId = demoVersionId(concepts, shoppers);
+    const versionId = demoVersionId(concepts, users);
     await withProgress("ranker", update =>
       rankerTraining.train(
         { versionId, seed: rankerSeed, config: { preset: "quick" }, activate: true },
@@ -125,8 +122,8 @@ async function prepare(
 }
 
 /** The same for every start, so that a training that was killed goes on. */
-function demoVersionId(concepts: number, shoppers: number): string {
-  const digits = [shoppers, concepts].map(count => String(count).padStart(6, "0")).join("");
+function demoVersionId(concepts: number, users: number): string {
+  const digits = [users, concepts].map(count => String(count).padStart(6, "0")).join("");
   return `00000000-0000-4000-8000-${digits.slice(-12)}`;
 }
 
@@ -163,25 +160,25 @@ async function personalize(
   { db, home }: OpenedContext,
   { services }: Plugin,
   userId: string,
-): Promise<Omit<DemoPicture, "seconds">> {
+): Promise<Omit<DemoImage, "seconds">> {
   let cause: unknown = "no item to make a picture of";
   for (const reference of await findReferences(db.prisma, userId)) {
     const outcome = await services.personalization.request(userId, reference.id, {
       waitMs: maxWaitMs,
     });
-    if (outcome.kind === "picture") {
-      return shownPicture(services, home, outcome.image);
+    if (outcome.kind === "image") {
+      return shownImage(services, home, outcome.image);
     }
     cause = outcome.kind === "original" ? outcome.reason : `job ${outcome.job.id} still runs`;
   }
   throw new AppError("GENERATION_FAILED", {}, { cause });
 }
 
-async function shownPicture(
+async function shownImage(
   services: Plugin["services"],
   home: string,
   { blobHash, id, itemId, userId }: PersonalizedImageRow,
-): Promise<Omit<DemoPicture, "seconds">> {
+): Promise<Omit<DemoImage, "seconds">> {
   const change = (await services.rankChanges.findCurrent([id])).get(id);
   return {
     url: `/images/${blobHash}`,
@@ -234,8 +231,8 @@ function mostFrequent(values: readonly string[]): string {
   return [...counts].reduce((best, entry) => (entry[1] > best[1] ? entry : best))[0];
 }
 
-function describe(picture: DemoPicture, serverUrl: string, key: string): string {
-  const { url, file, userId, itemId, deltaR, rankBefore, rankAfter, seconds } = picture;
+function describe(shown: DemoImage, serverUrl: string, key: string): string {
+  const { url, file, userId, itemId, deltaR, rankBefore, rankAfter, seconds } = shown;
   const query = `mutation { personalizeImage(userId: "${userId}", itemId: "${itemId}", options: { waitMs: 20000 }) { __typename ... on PersonalizedImagePayload { image { url rankChange { deltaR } } } } }`;
   return `
 The picture of ${itemId} for ${userId} (a simulated shopper), after ${seconds} s:

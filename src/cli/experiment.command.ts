@@ -6,7 +6,7 @@ import { Command } from "commander";
 import { writeAtomically } from "../ml/nn/safetensors.js";
 import { createServices } from "../plugin/create-services.js";
 import {
-  pictureExperimentSchema,
+  imageExperimentSchema,
   scaledExperiment,
   shownArmsOf,
 } from "../recsys/lab/experiments/experiment-config.js";
@@ -31,7 +31,7 @@ interface Options {
 }
 
 /** Users of a contact sheet, pictures of each one's history, things shown to all of them, and pixels of a picture. */
-const SHEET = { numUsers: 8, numHistory: 4, numThings: 2, side: 128 };
+const SHEET = { numUsers: 8, numHistory: 4, numObjects: 2, side: 128 };
 
 export function experimentCommand(context: CliContext): Command {
   return new Command("experiment")
@@ -47,7 +47,7 @@ export function experimentCommand(context: CliContext): Command {
     )
     .option("--json", "print one JSON line")
     .action(async (file: string, { json, output, scale, sheet }: Options) => {
-      const given = await readJsonFile(file, "an experiment", pictureExperimentSchema);
+      const given = await readJsonFile(file, "an experiment", imageExperimentSchema);
       const experiment = scaledExperiment(given, scale);
       const arms = shownArmsOf(experiment); // refused before hours of work, not after
       const name = scale === undefined ? experiment.name : `${experiment.name}-${scale}`;
@@ -81,7 +81,7 @@ export function experimentCommand(context: CliContext): Command {
           };
           await writeAtomically(path, `${JSON.stringify(result, null, 1)}\n`);
         };
-        const runs = await services.pictureExperiments.run(experiment, {
+        const runs = await services.imageExperiments.run(experiment, {
           signal: opened.signal,
           onProgress: ({ fraction, secondsLeft, stage }) => {
             progress.update(fraction, `${stage}${timeLeft(secondsLeft)}`);
@@ -90,7 +90,7 @@ export function experimentCommand(context: CliContext): Command {
         });
         progress.stop();
         if (sheet !== undefined) {
-          const rows = await services.pictureExperiments.sheet(
+          const rows = await services.imageExperiments.sheet(
             experiment,
             { arms, ...SHEET },
             opened.signal,

@@ -34,7 +34,7 @@ interface CatalogueFlags extends ImportFlags, ReadingFlags {
 
 interface StickerFlags extends ImportFlags {
   concepts?: number;
-  shoppers?: number;
+  users?: number;
   seed?: number;
 }
 
@@ -57,14 +57,14 @@ export function importCommand(context: CliContext): Command {
   withFlags(command.command("stickers"))
     .description("the sticker shop: openly licensed emoji art and simulated shoppers")
     .option("--concepts <number>", "import only so many concepts (default: all)", wholeNumber)
-    .option("--shoppers <number>", "simulate so many shoppers (default: 400)", wholeNumber)
+    .option("--users <number>", "simulate so many shoppers (default: 400)", wholeNumber)
     .option("--seed <number>", "seed of the shoppers (default: 7)", wholeNumber)
-    .action(({ concepts, shoppers, seed, ...flags }: StickerFlags) => {
+    .action(({ concepts, users, seed, ...flags }: StickerFlags) => {
       const changes = {
-        ...(shoppers === undefined ? {} : { numShoppers: shoppers }),
+        ...(users === undefined ? {} : { numUsers: users }),
         ...(seed === undefined ? {} : { seed }),
       };
-      const source = new StickersSource({ limitConcepts: concepts, shoppers: changes });
+      const source = new StickersSource({ limitConcepts: concepts, users: changes });
       return runImport(context, source, flags);
     });
   return command;

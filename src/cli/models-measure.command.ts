@@ -20,7 +20,7 @@ interface MeasureFlags {
   pack?: string;
   count: number;
   steps?: number;
-  drafts?: number;
+  samples?: number;
   guidance?: number;
   sheet?: string;
   write?: boolean;
@@ -28,7 +28,7 @@ interface MeasureFlags {
 }
 
 /** Of the contact sheet: 8 x 8 pictures of 128 pixels. */
-const SHEET = { columns: 8, side: 128, numPictures: 64 };
+const SHEET = { columns: 8, side: 128, numImages: 64 };
 
 export function modelsMeasureCommand(): Command {
   return new Command("measure")
@@ -64,7 +64,7 @@ async function measure(flags: MeasureFlags): Promise<void> {
       lpipsPath: flags.lpips ?? null,
       count: flags.count,
       numSteps: flags.steps,
-      numDrafts: flags.drafts,
+      numSamples: flags.samples,
       guidanceScale: flags.guidance,
       cacheFolder: join(config.home, "cache", "views"),
       onnx: { numThreads: config.onnxThreads },
@@ -72,7 +72,7 @@ async function measure(flags: MeasureFlags): Promise<void> {
     });
     progress.stop();
     if (flags.sheet) {
-      const shown = images.slice(0, SHEET.numPictures);
+      const shown = images.slice(0, SHEET.numImages);
       await writeFile(
         flags.sheet,
         await contactSheet(shown, { ...SHEET, generator: `${pack.name}@${pack.versionOf()}` }),
@@ -147,13 +147,13 @@ function isObject(value: unknown): value is Record<string, unknown> {
 
 /** One line for each figure. */
 function tableOf(figures: PackFigures): string {
-  const { autoencoder, captioner, clip, judge, textToImage } = figures;
+  const { autoencoder, captioner, clip, classifier, textToImage } = figures;
   const { textToImageFromWordsAlone: fromWordsAlone } = figures;
   const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
   const of = (shares: { top1: number; top5: number }) =>
     `${percent(shares.top1)} / ${percent(shares.top5)}`;
-  const judged = (
-    what: NonNullable<typeof textToImage> | NonNullable<typeof judge>["ceilingOnReal"],
+  const classified = (
+    what: NonNullable<typeof textToImage> | NonNullable<typeof classifier>["ceilingOnReal"],
   ) =>
     `style ${percent(what.styleAccuracy)}; concept top-1 / top-5 ` +
     `${of({ top1: what.conceptTop1Among, top5: what.conceptTop5Among })} among ${what.numConceptsAmong}, ` +
@@ -174,13 +174,13 @@ function tableOf(figures: PackFigures): string {
     ["autoencoder SSIM", autoencoder.ssimMean.toFixed(4)],
     ["autoencoder LPIPS", lpips],
   ];
-  if (judge && textToImage) {
+  if (classifier && textToImage) {
     rows.push(
-      ["judge on real ones", judged(judge.ceilingOnReal)],
-      ["judge on them decoded", judged(judge.ceilingOnDecoded)],
-      ["drawn from text", judged(textToImage)],
+      ["judge on real ones", classified(classifier.ceilingOnReal)],
+      ["judge on them decoded", classified(classifier.ceilingOnDecoded)],
+      ["drawn from text", classified(textToImage)],
       ...(fromWordsAlone
-        ? [["without its memory", judged(fromWordsAlone)] as [string, string]]
+        ? [["without its memory", classified(fromWordsAlone)] as [string, string]]
         : []),
       [
         "a drawing",

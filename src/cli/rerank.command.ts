@@ -14,7 +14,7 @@ interface Options {
   config?: string;
   users?: number;
   items?: number;
-  pictures?: number;
+  images?: number;
   protocol?: string;
   seeds?: number[];
   run?: string;
@@ -35,7 +35,7 @@ export function rerankCommand(context: CliContext): Command {
       "items that are drawn, the most chosen first (default all)",
       wholeNumber,
     )
-    .option("--pictures <number>", "pictures of an item, each for another shopper", wholeNumber)
+    .option("--images <number>", "images of an item, each for another shopper", wholeNumber)
     .option("--protocol <name>", "leakFree or paper")
     .option("--seeds <list>", "seeds of the ranking models, such as 1,2,3", wholeNumbers)
     .option(
@@ -81,15 +81,15 @@ export function rerankCommand(context: CliContext): Command {
 /** The options that were given, by their names in the configuration. */
 function named({
   items: numItems,
-  pictures: picturesPerItem,
+  images: imagesPerItem,
   protocol,
   seeds,
   users: numUsers,
-}: Pick<Options, "items" | "pictures" | "protocol" | "seeds" | "users">): Record<string, unknown> {
+}: Pick<Options, "items" | "images" | "protocol" | "seeds" | "users">): Record<string, unknown> {
   const all = {
     numItems,
     numUsers,
-    picturesPerItem,
+    imagesPerItem,
     protocol,
     seeds,
   };
@@ -97,10 +97,10 @@ function named({
 }
 
 function described(report: RerankReport): string {
-  const { arms, comparisons, drawnShare, numPictures, protocol, versionId } = report;
+  const { arms, comparisons, drawnShare, numImages, protocol, versionId } = report;
   const figure = (value: number) => value.toFixed(4);
   const lines = [
-    `${protocol}: ${numPictures} pictures of ${(100 * drawnShare).toFixed(1)} % of the items; test, means over seeds, 95 % intervals over users`,
+    `${protocol}: ${numImages} pictures of ${(100 * drawnShare).toFixed(1)} % of the items; test, means over seeds, 95 % intervals over users`,
     ...arms.map(({ name, test }) =>
       [
         name.padEnd(6),

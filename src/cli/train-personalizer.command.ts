@@ -70,9 +70,9 @@ export function trainPersonalizerCommand(context: CliContext): Command {
 /** In words: how fast it was, and what it took. */
 function speedOf(metrics: unknown): string {
   const { peakMemoryMib, speed } = metrics as PersonalizerMetrics; // as training stored it
-  const { gradients, looks, pictures } = speed.seconds;
+  const { gradients, validations, images } = speed.seconds;
   return (
-    `${speed.pairsPerSecond.toFixed(2)} pairs/s (${pictures.toFixed(0)} s for pictures, ${gradients.toFixed(0)} s for ` +
-    `gradients, ${looks.toFixed(0)} s for validation), peak memory ${peakMemoryMib.toFixed(0)} MiB`
+    `${speed.pairsPerSecond.toFixed(2)} pairs/s (${images.toFixed(0)} s for pictures, ${gradients.toFixed(0)} s for ` +
+    `gradients, ${validations.toFixed(0)} s for validation), peak memory ${peakMemoryMib.toFixed(0)} MiB`
   );
 }

@@ -4,11 +4,7 @@ import { Command } from "commander";
 import { z } from "zod";
 import { writeAtomically } from "../ml/nn/safetensors.js";
 import { createServices } from "../plugin/create-services.js";
-import {
-  readPreparedData,
-  type SplitKind,
-  splitKinds,
-} from "../recsys/datasets/prepared-data.js";
+import { readPreparedData, type SplitKind, splitKinds } from "../recsys/datasets/prepared-data.js";
 import { figureText } from "../recsys/evaluation/figure-text.js";
 import { splitHash } from "../recsys/evaluation/held-out.js";
 import type { TrainingView } from "../recsys/lab/rankers/fit-and-evaluate.js";

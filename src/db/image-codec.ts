@@ -178,12 +178,12 @@ export async function decodeRgb(
   size: { widthPixels?: number; heightPixels?: number; fit?: keyof FitEnum } = {},
 ): Promise<RgbImage> {
   const { widthPixels, heightPixels, fit = "contain" } = size;
-  let picture = openImage(bytes).autoOrient().flatten({ background: "white" });
+  let image = openImage(bytes).autoOrient().flatten({ background: "white" });
   if (widthPixels !== undefined || heightPixels !== undefined) {
-    picture = picture.resize(widthPixels, heightPixels, { fit, background: "white" });
+    image = image.resize(widthPixels, heightPixels, { fit, background: "white" });
   }
   try {
-    const { data, info } = await picture
+    const { data, info } = await image
       .toColourspace("srgb")
       .removeAlpha()
       .raw()
@@ -297,13 +297,13 @@ function isText(bytes: Uint8Array): boolean {
  * libvips from decoding a thumbnail only.
  */
 async function decodeWhole(
-  picture: Sharp,
+  image: Sharp,
   { height, pages, width }: { height: number; pages: number; width: number },
 ): Promise<void> {
   const isLarge = pages === 1 && width * height > HELD_PIXELS;
   const decoded = isLarge
-    ? picture.extract({ left: 0, top: 0, width, height }).resize(1, 1, { fit: "fill" })
-    : picture;
+    ? image.extract({ left: 0, top: 0, width, height }).resize(1, 1, { fit: "fill" })
+    : image;
   await decoded.raw().toBuffer();
 }
 

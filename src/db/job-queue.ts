@@ -159,8 +159,8 @@ export class JobQueue {
   }
 
   /** A sign of life, with news if there are any; null if the attempt is no longer this worker's. */
-  heartbeat(attempt: Attempt, news?: JobProgress): Promise<JobRow | null> {
-    return this.options.jobs.heartbeat(attempt, news);
+  heartbeat(attempt: Attempt, progress?: JobProgress): Promise<JobRow | null> {
+    return this.options.jobs.heartbeat(attempt, progress);
   }
 
   complete(job: JobRow, result: unknown): Promise<void> {

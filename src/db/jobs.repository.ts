@@ -176,12 +176,18 @@ export class JobsRepository {
   }
 
   /** A sign of life, with news if there are any; null if the attempt is no longer this worker's. */
-  heartbeat({ id, attempts }: Attempt, news?: JobProgress): Promise<JobRow | null> {
+  heartbeat({ id, attempts }: Attempt, progress?: JobProgress): Promise<JobRow | null> {
     return this.row(
       `UPDATE jobs SET heartbeat_at = now(), progress = coalesce($3, progress), stage = coalesce($4, stage),
          preview_hash = coalesce($5, preview_hash)
        WHERE ${IS_ATTEMPT} RETURNING ${COLUMNS}`,
-      [id, attempts, news?.progress ?? null, news?.stage ?? null, news?.previewHash ?? null],
+      [
+        id,
+        attempts,
+        progress?.progress ?? null,
+        progress?.stage ?? null,
+        progress?.previewHash ?? null,
+      ],
     );
   }
 

@@ -14,7 +14,7 @@ export type NewRankChange = Omit<RankChangeRow, "id" | "createdAt" | "personaliz
 export type NewImageRefusal = Omit<ImageRefusalRow, "createdAt">;
 
 /** A page of pictures that a ranking model has not judged yet. */
-export interface UnjudgedImage {
+export interface UnscoredImage {
   id: string;
   userId: string;
   itemId: string;
@@ -99,7 +99,7 @@ export class PersonalizedImagesRepository {
   }
 
   /** Pictures without a rank change by a version of the ranking model, in the order of their ids, after `afterId`. */
-  findUnjudged(versionId: string, afterId: string | null, limit: number): Promise<UnjudgedImage[]> {
+  findUnscored(versionId: string, afterId: string | null, limit: number): Promise<UnscoredImage[]> {
     return this.prisma.personalizedImage.findMany({
       where: {
         rankChanges: { none: { rankingModelVersionId: versionId } },
@@ -112,7 +112,7 @@ export class PersonalizedImagesRepository {
   }
 
   /** How many pictures a version of the ranking model has not judged. */
-  countUnjudged(versionId: string): Promise<number> {
+  countUnscored(versionId: string): Promise<number> {
     return this.prisma.personalizedImage.count({
       where: { rankChanges: { none: { rankingModelVersionId: versionId } } },
     });

@@ -3,12 +3,9 @@ import type { Pool } from "pg";
 import type { Config } from "../config/config.js";
 import { BudgetsRepository } from "../db/budgets.repository.js";
 import type { JobsRepository } from "../db/jobs.repository.js";
-import { evaluationsOfPicture } from "../ml/diffusion/drawing-cost.js";
+import { evaluationsOfImage } from "../ml/diffusion/drawing-cost.js";
 import { GenerationBudget } from "../recsys/images/generation-budget.js";
-import {
-  generationDefaults,
-  type GenerationOptions,
-} from "../recsys/images/generation-options.js";
+import { generationDefaults, type GenerationOptions } from "../recsys/images/generation-options.js";
 import type { Models } from "./create-models.js";
 
 interface Parts {
@@ -27,7 +24,7 @@ export function createGenerationLimits({ budget, jobs, pipelineConfig, pool }: P
     }),
     /** @throws AppError `INVALID_ARGUMENT` when the pack cannot draw so */
     evaluationsOf: (options: GenerationOptions) =>
-      options.numCandidates * evaluationsOfPicture(pipelineConfig, options),
+      options.numCandidates * evaluationsOfImage(pipelineConfig, options),
     defaults: generationDefaults(pipelineConfig),
   };
 }

@@ -11,14 +11,11 @@ import { AppError } from "../errors/app-error.js";
 import type { ClipEncoder } from "../ml/clip/clip-encoder.js";
 import type { RgbImage } from "../ml/nn/rgb-image.js";
 import { assertServableReward, type RewardMode } from "../ml/reflection/rank-reward.js";
-import { PictureStudio } from "../recsys/images/cached-image-generator.js";
-import {
-  ConditionService,
-  type LoadedPersonalizer,
-} from "../recsys/images/condition.service.js";
+import { CachedImageGenerator } from "../recsys/images/cached-image-generator.js";
+import { ConditionService, type LoadedPersonalizer } from "../recsys/images/condition.service.js";
 import { ArmArtist } from "../recsys/lab/experiments/arm-artist.js";
-import { PictureExperimentService } from "../recsys/lab/experiments/image-experiment.service.js";
-import { ItemPictureArtist } from "../recsys/lab/reranking/item-image-artist.js";
+import { ImageExperimentService } from "../recsys/lab/experiments/image-experiment.service.js";
+import { ItemImageArtist } from "../recsys/lab/reranking/item-image-artist.js";
 import { RerankService } from "../recsys/lab/reranking/rerank.service.js";
 import type { RankerRegistry } from "../recsys/ranking/ranker-registry.service.js";
 import { PersonalizerTrainingService } from "../recsys/reflection/personalizer-training.service.js";
@@ -38,7 +35,7 @@ interface Parts {
   versions: RankingModelVersionsRepository;
   rankers: RankerRegistry<RankingModelVersionRow>;
   /** At the generator's size. */
-  pictures: { load(blobHash: string): Promise<RgbImage> };
+  imageFiles: { load(blobHash: string): Promise<RgbImage> };
   clip: Pick<ClipEncoder, "encodeImages" | "encodeTexts">;
 }
 
@@ -50,7 +47,7 @@ export function createPersonalizers(parts: Parts) {
     home,
     interactions,
     models,
-    pictures,
+    imageFiles,
     rankers,
     retrievalRows,
     versions,
@@ -79,8 +76,8 @@ export function createPersonalizers(parts: Parts) {
       interactions,
       items: { findAll: () => retrievalRows.findAllItems(encoder) },
     });
-  const studio = new PictureStudio({
-    pictures,
+  const imageGenerator = new CachedImageGenerator({
+    imageFiles,
     renderer: {
       render: async (request, hooks) =>
         (await models.renderPool()).render(request, { ...hooks, priority: "batch" }),
@@ -95,7 +92,7 @@ export function createPersonalizers(parts: Parts) {
   });
   const personalizerTraining = new PersonalizerTrainingService({
     shop,
-    studio,
+    imageGenerator,
     encoder: conditionEncoder,
     create: (config, seed) => createPersonalizer(pack, config, seed),
     versions: personalizerVersions,
@@ -108,10 +105,10 @@ export function createPersonalizers(parts: Parts) {
     personalizerVersions,
     personalizerTraining,
     conditioner: new ConditionService({ personalizers, encoder: conditionEncoder }),
-    pictureExperiments: new PictureExperimentService({
+    imageExperiments: new ImageExperimentService({
       shop,
-      artist: new ArmArtist({ studio, encoder: conditionEncoder }),
-      pictures,
+      artist: new ArmArtist({ imageGenerator, encoder: conditionEncoder }),
+      imageFiles,
       clip,
       training: personalizerTraining,
       load: artefactPath => loadPersonalizer(pack, join(home, artefactPath)),
@@ -120,7 +117,7 @@ export function createPersonalizers(parts: Parts) {
     }),
     reranking: new RerankService({
       shop,
-      artist: new ItemPictureArtist({ studio, personalizers, encoder: conditionEncoder }),
+      artist: new ItemImageArtist({ imageGenerator, personalizers, encoder: conditionEncoder }),
       versions,
       registry: rankers,
       home,

@@ -4,7 +4,7 @@ import { buildSchema, type ContainerType, type PubSub } from "type-graphql";
 import { ApiKeyResolver } from "../resolvers/api-key.resolver.js";
 import { CatalogueResolver } from "../resolvers/catalogue.resolver.js";
 import { HealthResolver } from "../resolvers/health.resolver.js";
-import { PictureResolver } from "../resolvers/image.resolver.js";
+import { ImageResolver } from "../resolvers/image.resolver.js";
 import { ItemResolver } from "../resolvers/item.resolver.js";
 import { JobResolver } from "../resolvers/job.resolver.js";
 import {
@@ -64,7 +64,7 @@ export async function createSchema(
     new PersonalizedImageResolver(publicUrl),
     new PersonalizeImageResolver(personalization),
     new PersonalizerResolver(services),
-    new PictureResolver(publicUrl),
+    new ImageResolver(publicUrl),
     new RankChangeResolver(services),
     new RankingModelResolver(services),
     new RecommendationEdgeResolver(),

@@ -26,17 +26,17 @@ import type { ClipEncoder } from "../ml/clip/clip-encoder.js";
 import { qualityVerdict } from "../ml/diffusion/quality-gate.js";
 import type { ModerationStrategy } from "../ml/moderation/moderation-strategy.js";
 import type { RgbImage } from "../ml/nn/rgb-image.js";
-import { hearTfjsNews } from "../ml/runtime/tfjs-backend.js";
+import { onTfjsNotice } from "../ml/runtime/tfjs-backend.js";
 import { AccessService } from "../recsys/access/access.service.js";
 import { ShopperTokens } from "../recsys/access/shopper-tokens.js";
 import { CatalogueChangesService } from "../recsys/catalogue/catalogue-changes.service.js";
 import { requestIndexing } from "../recsys/catalogue/request-indexing.js";
 import { UserErasureService } from "../recsys/catalogue/user-erasure.service.js";
 import { GenerationPlanner } from "../recsys/images/generation-plan.js";
-import { PictureStore } from "../recsys/images/image-files.js";
+import { ImageFiles } from "../recsys/images/image-files.js";
 import { ImageGenerationService } from "../recsys/images/image-generation.service.js";
 import { PersonalizationService } from "../recsys/images/personalization.service.js";
-import { JudgingService } from "../recsys/images/scoring.service.js";
+import { ScoringService } from "../recsys/images/scoring.service.js";
 import { CatalogueImportService } from "../recsys/import/catalogue-import.service.js";
 import { RemoteImages } from "../recsys/import/remote-image.js";
 import { InteractionRecordingService } from "../recsys/interactions/interaction-recording.service.js";
@@ -98,7 +98,7 @@ export async function createServices({
   const rankChanges = new RankChangesRepository(prisma);
   const rankingQueries = new RankingQueries(pool, feedback);
   const models = await createModels(config);
-  hearTfjsNews(({ level, message }) => {
+  onTfjsNotice(({ level, message }) => {
     logger[level](message);
   });
   const encoder = modelId(models.encoder);
@@ -145,7 +145,7 @@ export async function createServices({
           caption: async batch => (await models.captioner()).caption(batch),
         },
         clip: await models.clip(),
-        pictures: { loadRgb: hash => new PictureStore(codec).load(hash) },
+        imageFiles: { loadRgb: hash => new ImageFiles(codec).load(hash) },
         captions,
         language: new ShopLanguageService({
           texts: new ShopLanguageRepository(pool),
@@ -174,7 +174,7 @@ export async function createServices({
     ...codec,
     encode: (image: RgbImage) => encodeGeneratedPng(image, models.generator),
   };
-  const pictures = new PictureStore(generatedCodec, models.pipelineConfig);
+  const imageFiles = new ImageFiles(generatedCodec, models.pipelineConfig);
   const clip: Pick<ClipEncoder, "encodeImages" | "encodeTexts"> = {
     encodeImages: async batch => (await models.clip()).encodeImages(batch),
     encodeTexts: async texts => (await models.clip()).encodeTexts(texts),
@@ -188,7 +188,7 @@ export async function createServices({
     interactions,
     versions,
     rankers,
-    pictures,
+    imageFiles,
     clip,
   });
   const planner = new GenerationPlanner({
@@ -207,7 +207,7 @@ export async function createServices({
   });
   const generation = new ImageGenerationService({
     planner,
-    pictures,
+    imageFiles,
     renderer: {
       render: async (request, hooks) =>
         (await models.renderPool()).render(request, {
@@ -224,10 +224,10 @@ export async function createServices({
     images,
     ...generator,
   });
-  const judging = new JudgingService({
+  const scoring = new ScoringService({
     rankers,
     images,
-    pictures: new PictureStore(codec),
+    imageFiles: new ImageFiles(codec),
     clip,
     ranking: recommendations,
   });
@@ -284,7 +284,7 @@ export async function createServices({
       },
     }),
     jobs,
-    judging,
+    scoring,
     models,
     personalization,
     publicUrl: config.publicUrl,

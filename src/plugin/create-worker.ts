@@ -16,7 +16,7 @@ export function createWorker(services: Services, logger: Logger): Worker<Payload
     imports,
     indexing,
     isOffline,
-    judging,
+    scoring,
     personalizerTraining,
     queue,
     rankerTraining,
@@ -70,8 +70,8 @@ export function createWorker(services: Services, logger: Logger): Worker<Payload
         onProgress: ({ fraction, stage }) => void report(fraction, stage),
       }),
 
-    JUDGE: (_job, { signal, report }) =>
-      judging.judgeAll({ signal, report: (progress, stage) => report(progress, stage) }),
+    SCORE_IMAGES: (_job, { signal, report }) =>
+      scoring.scoreAll({ signal, report: (progress, stage) => report(progress, stage) }),
   };
   // As many jobs as there are threads to draw pictures, and of the live ones as many more, which are ready when a thread is
   // free: else it would take up a picture of a batch between two live ones. Of the other kinds each may use all of the machine.

@@ -10,7 +10,7 @@ import { AppError } from "../errors/app-error.js";
 import { assertActsFor } from "../recsys/access/viewer.js";
 import { Caption } from "../schema/caption.type.js";
 import { type Connection, PageArgs, pageComplexity } from "../schema/connection.js";
-import { Picture } from "../schema/image.type.js";
+import { Image } from "../schema/image.type.js";
 import { Item, ItemConnection } from "../schema/item.type.js";
 import {
   PersonalizedImage,
@@ -64,7 +64,7 @@ export class ItemResolver {
     return itemList.page(await this.catalog.findItemPage({ category, isAvailable }, page), args);
   }
 
-  @FieldResolver(() => Picture, {
+  @FieldResolver(() => Image, {
     nullable: true,
     description: "The catalogue picture; null if there is none.",
   })

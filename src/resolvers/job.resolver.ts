@@ -136,7 +136,7 @@ export class JobResolver {
     const result = job.result as JobResult | null;
     if (job.state === "SUCCEEDED" && result && "imageId" in result) {
       const image = await loaders.personalizedImage.load(result.imageId);
-      return image && { kind: "picture", image, cached: false };
+      return image && { kind: "image", image, cached: false };
     }
     const reason = reasonOf(job, result);
     const item = reason && (await loaders.item.load(job.itemId));

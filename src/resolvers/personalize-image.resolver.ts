@@ -10,7 +10,7 @@ import {
 } from "../recsys/images/personalization.service.js";
 import { GenerationPairInput } from "../schema/admin.input.js";
 import { type OriginalReason } from "../schema/enums.js";
-import { Picture } from "../schema/image.type.js";
+import { Image } from "../schema/image.type.js";
 import { Item } from "../schema/item.type.js";
 import { Job } from "../schema/job.type.js";
 import {
@@ -168,12 +168,12 @@ function originOf(viewer: Viewer): RequestOrigin {
 @Resolver(() => PersonalizedImagePayload)
 export class PersonalizedImagePayloadResolver {
   @FieldResolver(() => PersonalizedImage, { description: "The picture." })
-  image(@Root() { image }: Outcome<"picture">): PersonalizedImageRow {
+  image(@Root() { image }: Outcome<"image">): PersonalizedImageRow {
     return image;
   }
 
   @FieldResolver(() => Boolean, { description: "Whether it had been made before this request." })
-  isCached(@Root() { cached }: Outcome<"picture">): boolean {
+  isCached(@Root() { cached }: Outcome<"image">): boolean {
     return cached;
   }
 }
@@ -193,7 +193,7 @@ export class JobRunningResolver {
 
 const messages: Record<OriginalReason, string> = {
   NO_HISTORY: "The shopper has not interacted with another item yet",
-  NO_PICTURE: "The item has no catalogue picture",
+  NO_IMAGE: "The item has no catalogue picture",
   HISTORY_NOT_INDEXED: "The shopper's items are not indexed yet",
   ITEM_NOT_INDEXED: "The item is not indexed yet",
   BELOW_QUALITY_FLOOR: "No picture came close enough to the item",
@@ -210,11 +210,11 @@ export class OriginalImageResolver {
     return item;
   }
 
-  @FieldResolver(() => Picture, {
+  @FieldResolver(() => Image, {
     nullable: true,
     description: "Its catalogue picture; null if it has none.",
   })
-  async picture(
+  async image(
     @Root() { item }: Outcome<"original">,
     @Ctx() { loaders }: RequestContext,
   ): Promise<BlobRow | null> {

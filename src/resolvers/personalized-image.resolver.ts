@@ -10,7 +10,7 @@ import type {
 import type { Provenance } from "../recsys/images/provenance.js";
 import { ranksImages } from "../recsys/ranking/image-ranking.js";
 import { NoRankChangeReason } from "../schema/enums.js";
-import { Picture, PictureUrlArgs } from "../schema/image.type.js";
+import { Image, ImageUrlArgs } from "../schema/image.type.js";
 import { Item } from "../schema/item.type.js";
 import {
   Explanation,
@@ -43,13 +43,13 @@ export class PersonalizedImageResolver {
   })
   url(
     @Root() { blobHash }: PersonalizedImageRow,
-    @Args(() => PictureUrlArgs) args: PictureUrlArgs,
+    @Args(() => ImageUrlArgs) args: ImageUrlArgs,
   ): string {
     return imageUrl(this.publicUrl, blobHash, args);
   }
 
-  @FieldResolver(() => Picture, { description: "The picture's file." })
-  picture(
+  @FieldResolver(() => Image, { description: "The picture's file." })
+  image(
     @Root() { blobHash }: PersonalizedImageRow,
     @Ctx() { loaders }: RequestContext,
   ): Promise<BlobRow | null> {

@@ -34,7 +34,7 @@ export interface StartedJobPayloads {
     config: Record<string, unknown>;
     activate: boolean;
   };
-  JUDGE: Record<string, never>;
+  SCORE_IMAGES: Record<string, never>;
   RERANK: { runId: string; config: Record<string, unknown>; activate: boolean };
 }
 
@@ -103,8 +103,8 @@ export class StartJobResolver {
     description:
       "Computes the rank changes of all personalised pictures by the active ranking model, where they are missing.",
   })
-  startJudging(): Promise<JobRow> {
-    return this.start("JUDGE", {}, "judge");
+  startScoring(): Promise<JobRow> {
+    return this.start("SCORE_IMAGES", {}, "score");
   }
 
   @Authorized("RECOMMENDER")

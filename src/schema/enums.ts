@@ -61,7 +61,7 @@ export const JobKind = {
   INDEX: "INDEX",
   TRAIN_RANKER: "TRAIN_RANKER",
   TRAIN_PERSONALIZER: "TRAIN_PERSONALIZER",
-  JUDGE: "JUDGE",
+  SCORE_IMAGES: "SCORE_IMAGES",
   RERANK: "RERANK",
 } as const satisfies { [Kind in JobKindRow]: Kind };
 registerEnumType(JobKind, {
@@ -73,7 +73,9 @@ registerEnumType(JobKind, {
     INDEX: { description: "Captions and embeds items, and updates the caption index." },
     TRAIN_RANKER: { description: "Trains a new version of the ranking model." },
     TRAIN_PERSONALIZER: { description: "Trains a new version of the personalizer." },
-    JUDGE: { description: "Computes the rank changes of all pictures by one ranking model." },
+    SCORE_IMAGES: {
+      description: "Computes the rank changes of all pictures by one ranking model.",
+    },
     RERANK: {
       description: "Makes pictures for many shoppers and trains the ranking model again on them.",
     },
@@ -141,7 +143,7 @@ registerEnumType(ImportSource, {
 
 export const OriginalReason = {
   NO_HISTORY: "NO_HISTORY",
-  NO_PICTURE: "NO_PICTURE",
+  NO_IMAGE: "NO_IMAGE",
   HISTORY_NOT_INDEXED: "HISTORY_NOT_INDEXED",
   ITEM_NOT_INDEXED: "ITEM_NOT_INDEXED",
   BELOW_QUALITY_FLOOR: "BELOW_QUALITY_FLOOR",
@@ -158,7 +160,7 @@ registerEnumType(OriginalReason, {
     NO_HISTORY: {
       description: "The shopper has not interacted with any other item, or is not known at all.",
     },
-    NO_PICTURE: { description: "The item has no catalogue picture to start from." },
+    NO_IMAGE: { description: "The item has no catalogue picture to start from." },
     HISTORY_NOT_INDEXED: { description: "None of the shopper's items is indexed yet." },
     ITEM_NOT_INDEXED: { description: "The item is not indexed yet." },
     BELOW_QUALITY_FLOOR: { description: "No picture made was close enough to the item." },
@@ -224,7 +226,7 @@ registerEnumType(NoRankChangeReason, {
     },
     UNKNOWN_TO_MODEL: {
       description:
-        "The ranking model that was active knows nothing of the item or the shopper. `startJudging` tries again with the active one.",
+        "The ranking model that was active knows nothing of the item or the shopper. `startScoring` tries again with the active one.",
     },
   },
 });

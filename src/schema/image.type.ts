@@ -3,7 +3,7 @@ import type { BlobRow } from "../db/rows.js";
 import { ImageFormat } from "./enums.js";
 
 @ObjectType({ description: "A picture file. It is served by its content hash and never changes." })
-export class Picture implements Pick<
+export class Image implements Pick<
   BlobRow,
   "mediaType" | "widthPixels" | "heightPixels" | "sizeBytes"
 > {
@@ -21,7 +21,7 @@ export class Picture implements Pick<
 }
 
 @ArgsType()
-export class PictureUrlArgs {
+export class ImageUrlArgs {
   @Field(() => Int, {
     nullable: true,
     description:

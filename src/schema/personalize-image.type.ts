@@ -67,7 +67,7 @@ export class OriginalImage {
 
 /** The member of {@link PersonalizeImageResult} of each kind that the personalization service answers with. */
 const members = {
-  picture: "PersonalizedImagePayload",
+  image: "PersonalizedImagePayload",
   running: "JobRunning",
   original: "OriginalImage",
 };

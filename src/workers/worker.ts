@@ -4,7 +4,7 @@ import type { JobProgress } from "../db/jobs.repository.js";
 import type { JobKind, JobRow } from "../db/rows.js";
 import { AppError } from "../errors/app-error.js";
 import type { JobEvents } from "../recsys/jobs/job-events.js";
-import { News } from "../recsys/jobs/wake-signal.js";
+import { WakeSignal } from "../recsys/jobs/wake-signal.js";
 
 /** What a handler is told besides its job. */
 export interface JobControl {
@@ -64,7 +64,7 @@ const UNHEEDED_AFTER_MS = 5_000;
 export class Worker<Payloads extends Partial<Record<JobKind, object>>> {
   private readonly stopping = new AbortController();
   private readonly running = new Map<string, Attempt>();
-  private readonly idle = new Set<{ kind: JobKind; news: News }>();
+  private readonly idle = new Set<{ kind: JobKind; wake: WakeSignal }>();
   private readonly undo: (() => void)[] = [];
   private loops: Promise<void>[] = [];
 
@@ -118,14 +118,14 @@ export class Worker<Payloads extends Partial<Record<JobKind, object>>> {
   private wake(kind?: JobKind): void {
     for (const loop of this.idle) {
       if (kind === undefined || loop.kind === kind) {
-        loop.news.arrive();
+        loop.wake.arrive();
       }
     }
   }
 
   private async run(kind: JobKind, lane: Lane): Promise<void> {
     const { queue, logger } = this.deps;
-    const loop = { kind, news: new News() };
+    const loop = { kind, wake: new WakeSignal() };
     this.idle.add(loop);
     while (!this.stopping.signal.aborted) {
       const job = await queue.claim(kind, lane).catch((error: unknown) => {
@@ -135,7 +135,7 @@ export class Worker<Payloads extends Partial<Record<JobKind, object>>> {
       if (job) {
         await this.attempt(job);
       } else {
-        await loop.news.wait(this.options.pollMs ?? 1_000);
+        await loop.wake.wait(this.options.pollMs ?? 1_000);
       }
     }
     this.idle.delete(loop);
@@ -222,8 +222,8 @@ class Attempt implements JobControl {
   /** Not a method, so that a handler may take it apart from its control. */
   readonly report: JobControl["report"] = async (progress, stage = this.stage, previewHash) => {
     const now = performance.now();
-    const isNews = stage !== this.stage || previewHash !== undefined || progress >= 1;
-    if (!isNews && now - this.reportedAt < (this.context.reportMs ?? 250)) {
+    const isDue = stage !== this.stage || previewHash !== undefined || progress >= 1;
+    if (!isDue && now - this.reportedAt < (this.context.reportMs ?? 250)) {
       return;
     }
     this.stage = stage;
@@ -260,10 +260,10 @@ class Attempt implements JobControl {
     clearInterval(this.timer);
   }
 
-  private async beat(news?: JobProgress): Promise<void> {
+  private async beat(wake?: JobProgress): Promise<void> {
     const { queue, logger } = this.context;
     try {
-      const row = await queue.heartbeat(this.job, news);
+      const row = await queue.heartbeat(this.job, wake);
       if (this.hasEnded) {
         return; // its end was recorded meanwhile
       }

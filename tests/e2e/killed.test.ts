@@ -6,7 +6,7 @@ import { runCliJson, runCliUntilKilled } from "../helpers/cli.js";
 import { patience } from "../helpers/patience.js";
 import { describeWithMiniPack, miniPackDir } from "../unit/ml/runtime/mini-pack.js";
 
-const demo = ["demo", "--once", "--concepts", "12", "--shoppers", "30"];
+const demo = ["demo", "--once", "--concepts", "12", "--users", "30"];
 
 const homes: string[] = [];
 

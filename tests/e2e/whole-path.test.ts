@@ -9,7 +9,7 @@ import { testDatabaseUrl, whyNoPostgres } from "../helpers/databases.js";
 import { patience } from "../helpers/patience.js";
 import { miniPackDir } from "../unit/ml/runtime/mini-pack.js";
 
-const demo = ["demo", "--once", "--concepts", "12", "--shoppers", "40"];
+const demo = ["demo", "--once", "--concepts", "12", "--users", "40"];
 const PNG = Buffer.from([0x89, 0x50, 0x4e, 0x47]);
 
 interface DemoLine {
@@ -61,7 +61,7 @@ const personalize = `mutation ($userId: ID!, $itemId: ID!, $options: Personalize
       }
     }
     ... on JobRunning { job { id state } }
-    ... on OriginalImage { reason message picture { url } }
+    ... on OriginalImage { reason message image { url } }
   }
 }`;
 
@@ -334,7 +334,7 @@ function describeWholePath(kind: "embedded" | "Postgres") {
       expect(others).toEqual([]);
       expect(newVersion).not.toBe(oldVersion);
 
-      await startJob("startJudging");
+      await startJob("startScoring");
       expect(new Set(await judgements())).toEqual(new Set([oldVersion, newVersion]));
       expect((await request(first.userId, first.itemId)).isCached).toBe(false); // another model, another picture
 

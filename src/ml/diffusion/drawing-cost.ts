@@ -17,7 +17,7 @@ export interface DrawingKnobs {
  *
  * @throws AppError `INVALID_ARGUMENT` when the pack cannot draw so: its schedule has fewer steps, or no step would be left.
  */
-export function evaluationsOfPicture(
+export function evaluationsOfImage(
   { schedule }: Pick<PipelineConfig, "schedule">,
   { guidanceScale, numSteps, strength }: DrawingKnobs,
 ): number {

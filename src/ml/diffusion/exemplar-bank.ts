@@ -33,14 +33,14 @@ export interface Recalled {
   style: number | null;
 }
 
-export class ReferenceMemory {
+export class ExemplarBank {
   private constructor(
     private readonly clip: ClipEncoder,
     private readonly stored: {
       embeddings: StoredTensor;
       latents: StoredTensor;
       scales: StoredTensor;
-      things?: StoredTensor;
+      objects?: StoredTensor;
       extents?: StoredTensor;
     },
   ) {}
@@ -50,20 +50,20 @@ export class ReferenceMemory {
     pack: ModelPack,
     config: PipelineConfig,
     options: OnnxOptions = {},
-  ): Promise<ReferenceMemory> {
+  ): Promise<ExemplarBank> {
     const path = pack.path(FILE);
     const { tensors } = await loadSafetensors(path);
-    const { embeddings, extents, latents, scales, things } = tensors;
+    const { embeddings, extents, latents, scales, objects } = tensors;
     const clip = await ClipEncoder.load(pack, options);
     const { latentChannels, latentHeight, latentWidth } = config;
-    const [numThings = 0, numPrompts = 0] = embeddings?.shape ?? [];
-    const numDrawings = things ? things.values.length : numThings;
+    const [numObjects = 0, numPrompts = 0] = embeddings?.shape ?? [];
+    const numDrawings = objects ? objects.values.length : numObjects;
     const fits =
-      numThings * numPrompts > 0 &&
-      isShaped(embeddings, [numThings, numPrompts, clip.dimension]) &&
+      numObjects * numPrompts > 0 &&
+      isShaped(embeddings, [numObjects, numPrompts, clip.dimension]) &&
       isShaped(latents, [numDrawings, latentChannels, latentHeight, latentWidth]) &&
       isShaped(scales, [latentChannels]) &&
-      (things === undefined || namesEach(things, numThings)) &&
+      (objects === undefined || namesEach(objects, numObjects)) &&
       (extents === undefined || isShaped(extents, [numPrompts]));
     if (!fits) {
       await clip.dispose();
@@ -73,7 +73,7 @@ export class ReferenceMemory {
         reason: "they are missing, or of other sizes",
       });
     }
-    return new ReferenceMemory(clip, { embeddings, extents, latents, scales, things });
+    return new ExemplarBank(clip, { embeddings, extents, latents, scales, objects });
   }
 
   /** How many styles prompts are told apart by. */
@@ -83,18 +83,18 @@ export class ReferenceMemory {
 
   /** The drawings of the thing one of whose prompts is nearest to `prompt`. */
   async recall(prompt: string): Promise<Recalled> {
-    const { embeddings, extents, things } = this.stored;
+    const { embeddings, extents, objects } = this.stored;
     const [query] = await this.clip.encodeTexts([prompt]);
-    const [numThings, numPrompts, dimension] = embeddings.shape;
+    const [numObjects, numPrompts, dimension] = embeddings.shape;
     const all = embeddings.values as Float32Array;
-    const likeness = Array.from({ length: numThings * numPrompts }, (_, i) =>
+    const likeness = Array.from({ length: numObjects * numPrompts }, (_, i) =>
       dot(query, all.subarray(i * dimension, (i + 1) * dimension)),
     );
     const best = likeness.reduce((most, x, i) => (x > likeness[most] ? i : most), 0);
-    const [thing, named] = [Math.floor(best / numPrompts), best % numPrompts];
-    const places = things
-      ? [...things.values.keys()].filter(place => things.values[place] === thing)
-      : [thing];
+    const [object, named] = [Math.floor(best / numPrompts), best % numPrompts];
+    const places = objects
+      ? [...objects.values.keys()].filter(place => objects.values[place] === object)
+      : [object];
     return {
       drawings: places.map(place => this.drawing(place)),
       extentPixels: extents?.values[named] ?? null,

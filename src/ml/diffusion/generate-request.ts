@@ -27,14 +27,14 @@ export interface GenerateRequest {
   initImage?: RgbImage;
   /**
    * Whether, without `initImage`, the pack's own drawing of the nearest thing is redrawn, where it has a memory of drawings
-   * (`ReferenceMemory`). Default: true.
+   * (`ExemplarBank`). Default: true.
    */
-  usesMemory?: boolean;
+  usesExemplars?: boolean;
   /**
    * Drafts made of each remembered drawing, each with noise of its own, where there is something to choose among them by: the prompt names
    * a style, and the pack tells styles apart (`Recollection`). One picture is kept of them all. Default: the pack's.
    */
-  numDrafts?: number;
+  numSamples?: number;
   /** How far from `initImage` the run starts, above 0 up to 1. Default: the pack's, `PipelineConfig.defaults`. */
   strength?: number;
   /** Steps over the whole schedule. Default: the pack's. */
@@ -59,8 +59,8 @@ export type CompleteRequest = GenerateRequest &
       | "negativePrompt"
       | "imageWeight"
       | "sharesNoise"
-      | "usesMemory"
-      | "numDrafts"
+      | "usesExemplars"
+      | "numSamples"
       | "strength"
       | "numSteps"
       | "guidanceScale"
@@ -82,17 +82,17 @@ export function completeRequest(
     negativePrompt: request.negativePrompt ?? "",
     imageWeight: request.imageWeight ?? 1,
     sharesNoise: request.sharesNoise ?? false,
-    usesMemory: request.usesMemory ?? true,
-    numDrafts: request.numDrafts ?? config.defaults.numDrafts,
+    usesExemplars: request.usesExemplars ?? true,
+    numSamples: request.numSamples ?? config.defaults.numSamples,
     strength: request.strength ?? config.defaults.strength,
     numSteps: request.numSteps ?? config.defaults.numSteps,
     guidanceScale: request.guidanceScale ?? config.defaults.guidanceScale,
     scheduler: request.scheduler ?? schedulerOf(config.schedule),
   };
-  const { conditions, guidanceScale, imageWeight, numDrafts, numImages, scheduler, seed } =
+  const { conditions, guidanceScale, imageWeight, numSamples, numImages, scheduler, seed } =
     complete;
   check("numImages", numImages, isWhole(numImages, 1, MAX_NUM_IMAGES), `1 … ${MAX_NUM_IMAGES}`);
-  check("numDrafts", numDrafts, isWhole(numDrafts, 1, MAX_NUM_DRAFTS), `1 … ${MAX_NUM_DRAFTS}`);
+  check("numSamples", numSamples, isWhole(numSamples, 1, MAX_NUM_DRAFTS), `1 … ${MAX_NUM_DRAFTS}`);
   check("guidanceScale", guidanceScale, Number.isFinite(guidanceScale), "a finite number");
   check("imageWeight", imageWeight, imageWeight >= 0 && imageWeight <= 1, "between 0 and 1");
   check("seed", seed, Number.isSafeInteger(seed), "a whole number");

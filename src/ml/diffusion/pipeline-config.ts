@@ -56,7 +56,7 @@ export interface DrawingDefaults {
   /** Weight of classifier-free guidance; 1 is none. */
   guidanceScale: number;
   /** Drafts of each remembered drawing, of which one is kept. */
-  numDrafts: number;
+  numSamples: number;
 }
 
 export interface PipelineConfig {
@@ -119,7 +119,7 @@ export async function loadPipelineConfig(pack: ModelPack): Promise<PipelineConfi
       numSteps: index.default_num_steps ?? 12,
       // With it the style shows, and with 5 the colours overshoot.
       guidanceScale: index.default_guidance_scale ?? 3,
-      numDrafts: index.default_num_drafts ?? 1,
+      numSamples: index.default_num_drafts ?? 1,
     },
     latentHeight,
     latentWidth,

@@ -9,7 +9,7 @@
  * 2. x_T: noise of the picture's own seed, or the noised latents of `initImage` at the timestep that strength gives; a
  *    U-Net that sees a reference has those latents beside it at every step.
  *    A pack with a memory (reference-memory.ts) has for a prompt without `initImage` drawings of its own there, as large as the style
- *    that the prompt names draws. With a classifier of styles as well, each of them is redrawn `numDrafts` times; otherwise the first
+ *    that the prompt names draws. With a classifier of styles as well, each of them is redrawn `numSamples` times; otherwise the first
  *    drawing once.
  * 3. For each timestep: guided U-Net output, then one step of the sampler.
  * 4. Of a picture's drafts the x_0 is kept that is most in the style, and the autoencoder decodes it.
@@ -35,11 +35,11 @@ import {
 } from "./conditioning.js";
 import { createScheduler } from "./create-scheduler.js";
 import { Denoiser } from "./denoiser.js";
-import { Recollection } from "./exemplar-retriever.js";
+import { ExemplarRetriever } from "./exemplar-retriever.js";
 import { type CompleteRequest, completeRequest, type GenerateRequest } from "./generate-request.js";
 import { ImageProjection } from "./image-projection.js";
 import { loadPipelineConfig, type PipelineConfig } from "./pipeline-config.js";
-import { bestOf, concatenated, type Draft, draftsOf, type Source } from "./samples.js";
+import { bestOf, concatenated, type Sample, samplesOf, type Source } from "./samples.js";
 import { firstStep } from "./schedule.js";
 import { TextConditioner } from "./text-conditioner.js";
 
@@ -74,7 +74,7 @@ interface Guidance {
 }
 
 export class DiffusionPipeline {
-  private recollection: Promise<Recollection> | null = null;
+  private exemplars: Promise<ExemplarRetriever> | null = null;
   private readonly keptPrompts = new LRUCache<string, Conditioning>({ max: MAX_KEPT_PROMPTS });
 
   private constructor(
@@ -87,7 +87,7 @@ export class DiffusionPipeline {
     },
     private readonly maxBatchSize: number,
     /** Null where the pack has none, or nothing that could see it. */
-    private readonly loadRecollection: (() => Promise<Recollection>) | null,
+    private readonly loadExemplars: (() => Promise<ExemplarRetriever>) | null,
   ) {}
 
   /**
@@ -103,9 +103,11 @@ export class DiffusionPipeline {
       denoiser: await Denoiser.load(pack, config, options),
       autoencoder: await Autoencoder.load(pack, config, options),
     };
-    const hasMemory = config.seesReference && pack.has("memory");
+    const hasExemplars = config.seesReference && pack.has("memory");
     const { autoencoder } = parts;
-    const load = hasMemory ? () => Recollection.load(pack, config, autoencoder, options) : null;
+    const load = hasExemplars
+      ? () => ExemplarRetriever.load(pack, config, autoencoder, options)
+      : null;
     return new DiffusionPipeline(config, parts, options.maxBatchSize ?? 4, load);
   }
 
@@ -135,8 +137,8 @@ export class DiffusionPipeline {
   }
 
   /** True when a prompt without `initImage` has a drawing of the pack's own to go by. */
-  get hasMemory(): boolean {
-    return this.loadRecollection !== null;
+  get hasExemplars(): boolean {
+    return this.loadExemplars !== null;
   }
 
   /**
@@ -150,12 +152,12 @@ export class DiffusionPipeline {
     throwIfCancelled(hooks.signal);
     const guidance = await this.guidance(complete);
     const source = await this.source(complete);
-    const drafts = draftsOf(complete, source);
+    const samples = samplesOf(complete, source);
     const size = this.latentSize;
-    const drawn = new Float32Array(drafts.length * size);
-    for (let start = 0; start < drafts.length; start += this.maxBatchSize) {
-      const batch = drafts.slice(start, start + this.maxBatchSize);
-      const progress = { start, total: drafts.length, hooks };
+    const drawn = new Float32Array(samples.length * size);
+    for (let start = 0; start < samples.length; start += this.maxBatchSize) {
+      const batch = samples.slice(start, start + this.maxBatchSize);
+      const progress = { start, total: samples.length, hooks };
       drawn.set(
         await this.denoise(complete, guidance, { ...source, batch, progress }),
         start * size,
@@ -172,7 +174,7 @@ export class DiffusionPipeline {
       image?.dispose(),
       denoiser.dispose(),
       autoencoder.dispose(),
-      this.recollection?.then(recollection => recollection.dispose()),
+      this.exemplars?.then(exemplars => exemplars.dispose()),
     ]);
   }
 
@@ -185,18 +187,18 @@ export class DiffusionPipeline {
     const { autoencoder } = this.parts;
     if (request.initImage) {
       const original = await autoencoder.encode(request.initImage);
-      return { original, references: [autoencoder.unscaled(original)], judge: null };
+      return { original, references: [autoencoder.unscaled(original)], classify: null };
     }
-    const { conditions, prompt, usesMemory } = request;
-    if (!this.loadRecollection || !usesMemory || conditions || prompt.trim() === "") {
-      return { original: null, references: [null], judge: null };
+    const { conditions, prompt, usesExemplars } = request;
+    if (!this.loadExemplars || !usesExemplars || conditions || prompt.trim() === "") {
+      return { original: null, references: [null], classify: null };
     }
     // When first needed: it has an encoder of its own. A load that failed is not kept.
-    this.recollection ??= this.loadRecollection().catch((error: unknown) => {
-      this.recollection = null;
+    this.exemplars ??= this.loadExemplars().catch((error: unknown) => {
+      this.exemplars = null;
       throw error;
     });
-    return { original: null, ...(await (await this.recollection).recollect(prompt)) };
+    return { original: null, ...(await (await this.exemplars).retrieve(prompt)) };
   }
 
   /** Both rows of tokens, equally long. */
@@ -242,7 +244,7 @@ export class DiffusionPipeline {
     request: CompleteRequest,
     guidance: Guidance,
     run: Pick<Source, "original"> & {
-      batch: readonly Draft[];
+      batch: readonly Sample[];
       progress: { start: number; total: number; hooks: GenerateHooks };
     },
   ): Promise<Float32Array> {
@@ -267,7 +269,7 @@ export class DiffusionPipeline {
     const originals = original && concatenated(own.map(() => original));
     const { conditional, unconditional } = guidance;
     const attended =
-      conditional.length > 1 ? batch.map(({ picture }) => conditional[picture]) : conditional;
+      conditional.length > 1 ? batch.map(({ image }) => conditional[image]) : conditional;
     const references = batch.map(({ reference }) => reference);
     const isOneReference = references.every(reference => reference === references[0]);
     const isOneNoise = sources.size === 1;

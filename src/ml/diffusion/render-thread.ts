@@ -44,12 +44,12 @@ async function run(
 ): Promise<RenderResult> {
   const controller = new AbortController();
   // ONNX Runtime blocks this thread, so no event would arrive in time: the port is read between steps instead.
-  const lookForCancel = () => {
+  const checkForCancel = () => {
     if (receiveMessageOnPort(port)) {
       controller.abort();
     }
   };
-  lookForCancel();
+  checkForCancel();
   const before = pipeline.evaluations;
   const images = await generateWithProgress(pipeline, request, {
     previewInterval,
@@ -57,7 +57,7 @@ async function run(
     onProgress: progress => {
       const pixels = progress.preview?.pixels;
       port.postMessage(progress, pixels ? [pixels.buffer as ArrayBuffer] : []); // never shared: made by the decoder
-      lookForCancel();
+      checkForCancel();
     },
   });
   return { images, evaluations: pipeline.evaluations - before };

@@ -14,7 +14,12 @@
  *
  * Shapes: N items, F feature length.
  */
-import { addScaled, type Matrix, normalizedRows, normalizedRowsGradientInto } from "../nn/matrix.js";
+import {
+  addScaled,
+  type Matrix,
+  normalizedRows,
+  normalizedRowsGradientInto,
+} from "../nn/matrix.js";
 import {
   type CsrMatrix,
   csrFromPlaces,

@@ -11,18 +11,18 @@ export const tfjsBackendNames = ["tfjs-node-gpu", "tfjs-node", "wasm", "cpu"] as
 export type TfjsBackendName = (typeof tfjsBackendNames)[number];
 
 /** Something that an operator should know of the choice, such as the device or why a faster backend is not used. */
-export interface TfjsNews {
+export interface TfjsNotice {
   level: "info" | "warn";
   message: string;
 }
 
-const unheard: TfjsNews[] = [];
-let hear = (news: TfjsNews): void => {
-  unheard.push(news);
+const unheard: TfjsNotice[] = [];
+let hear = (notice: TfjsNotice): void => {
+  unheard.push(notice);
 };
 
 /** Gives `listener` the news of the choice, also those from before; a later listener takes its place. */
-export function hearTfjsNews(listener: (news: TfjsNews) => void): void {
+export function onTfjsNotice(listener: (notice: TfjsNotice) => void): void {
   hear = listener;
   unheard.splice(0).forEach(listener);
 }

@@ -22,7 +22,7 @@ import {
   imagesPart,
   interactionsPart,
   itemsPart,
-  readPicture,
+  readImage,
   storedImage,
   titleField,
 } from "../import/import-parts.js";
@@ -32,7 +32,7 @@ import {
   countLines,
   fileExists,
   folderVersion,
-  listPictures,
+  listImages,
 } from "../import/source-files.js";
 
 const sentences = new Intl.Segmenter("en", { granularity: "sentence" });
@@ -121,7 +121,7 @@ export class MovieLensSource implements ImportSource {
 
   private async images(): Promise<ImportPart> {
     const folder = this.path("posters");
-    const names = await listPictures(folder);
+    const names = await listImages(folder);
     return imagesPart({
       numRows: names.length,
       read: async function* () {
@@ -133,7 +133,7 @@ export class MovieLensSource implements ImportSource {
       prepare: async (value, { blobs }) => {
         const name = value as string; // as `read` gives it
         const itemId = basename(name, extname(name));
-        const bytes = await readPicture(join(folder, name));
+        const bytes = await readImage(join(folder, name));
         return storedImage(itemId, bytes, { source: `posters/${name}`, blobs });
       },
     });

@@ -23,9 +23,9 @@ export interface ShopSticker {
   colors: readonly string[];
 }
 
-export interface ShopperConfig {
+export interface SimulatedUsersConfig {
   /** Default 400. */
-  numShoppers: number;
+  numUsers: number;
   /** Fewest and most stickers that a shopper likes; default 20 and 40. */
   minLikes: number;
   maxLikes: number;
@@ -47,8 +47,8 @@ export interface ShopperConfig {
   seed: number;
 }
 
-export const defaultShopperConfig: ShopperConfig = {
-  numShoppers: 400,
+export const defaultSimulatedUsers: SimulatedUsersConfig = {
+  numUsers: 400,
   minLikes: 20,
   maxLikes: 40,
   oneStyleShare: 0.85,
@@ -73,13 +73,13 @@ interface Taste {
 /** The likes of one shopper after the other, each one's in the order of time. */
 export function* simulatedLikes(
   stickers: readonly ShopSticker[],
-  config: ShopperConfig = defaultShopperConfig,
+  config: SimulatedUsersConfig = defaultSimulatedUsers,
 ): Generator<NewInteraction> {
   const root = new Random(config.seed);
   const popularity = zipfUtilities(stickers, config.zipfExponent, root.fork("popularity"));
   const start = config.until.getTime() - config.numDays * MS_PER_DAY;
-  for (let shopper = 1; shopper <= config.numShoppers; shopper++) {
-    const userId = `sim-${String(shopper).padStart(4, "0")}`;
+  for (let user = 1; user <= config.numUsers; user++) {
+    const userId = `sim-${String(user).padStart(4, "0")}`;
     const random = root.fork(userId);
     const taste = drawTaste(stickers, config, random);
     const numLikes = config.minLikes + random.int(config.maxLikes - config.minLikes + 1);
@@ -99,7 +99,7 @@ export function* simulatedLikes(
 
 function drawTaste(
   stickers: readonly ShopSticker[],
-  { oneStyleShare, styleStrength, groupStrength }: ShopperConfig,
+  { oneStyleShare, styleStrength, groupStrength }: SimulatedUsersConfig,
   random: Random,
 ): Taste {
   const several = (values: readonly string[]) => random.shuffled([...new Set(values)].sort());
@@ -125,7 +125,7 @@ function drawTaste(
 function utilityOf(
   { style, group, colors }: ShopSticker,
   taste: Taste,
-  config: ShopperConfig,
+  config: SimulatedUsersConfig,
 ): number {
   const place = colors.indexOf(taste.color);
   const color = place < 0 ? 0 : config.colorStrength * (place === 0 ? 1 : 0.5);

@@ -13,7 +13,11 @@ import type { ImportPart, ImportSource, SourceRow } from "../import/import-sourc
 import { drawSticker, STICKER_SIDE_PIXELS, stickerCaption, stickerColors } from "./sticker-art.js";
 import { type StickerConcept, stickerConcepts } from "./sticker-concepts.js";
 import { shopStyles, stickerStyles } from "./sticker-styles.js";
-import { defaultShopperConfig, type ShopperConfig, simulatedLikes } from "./sticker-users.js";
+import {
+  defaultSimulatedUsers,
+  type SimulatedUsersConfig,
+  simulatedLikes,
+} from "./sticker-users.js";
 
 /** Drawn and committed together. */
 const STICKERS_PER_BATCH = 200;
@@ -24,7 +28,7 @@ export interface StickerOptions {
   /** Import only so many concepts, a fixed mixture of all groups; default all. */
   limitConcepts?: number;
   /** Differences from the default shoppers. */
-  shoppers?: Partial<ShopperConfig>;
+  users?: Partial<SimulatedUsersConfig>;
 }
 
 interface Sticker {
@@ -43,12 +47,12 @@ const require = createRequire(import.meta.url);
 export class StickersSource implements ImportSource {
   readonly kind = "stickers";
   readonly location = "the emoji packages";
-  private readonly shoppers: ShopperConfig;
+  private readonly users: SimulatedUsersConfig;
   /** Item id -> colours, of the stickers drawn by this process. */
   private readonly colors = new Map<string, string[]>();
 
   constructor(private readonly options: StickerOptions = {}) {
-    this.shoppers = { ...defaultShopperConfig, ...options.shoppers };
+    this.users = { ...defaultSimulatedUsers, ...options.users };
   }
 
   async files(): Promise<Record<string, string>> {
@@ -63,7 +67,7 @@ export class StickersSource implements ImportSource {
       return [name, version];
     });
     const { limitConcepts = null } = this.options;
-    const options = JSON.stringify({ recipe: RECIPE_VERSION, limitConcepts, ...this.shoppers });
+    const options = JSON.stringify({ recipe: RECIPE_VERSION, limitConcepts, ...this.users });
     return { ...(Object.fromEntries(versions) as Record<string, string>), options };
   }
 
@@ -124,14 +128,14 @@ export class StickersSource implements ImportSource {
   }
 
   private interactions(stickers: readonly Sticker[]): ImportPart {
-    const { minLikes, maxLikes, numShoppers } = this.shoppers;
+    const { minLikes, maxLikes, numUsers } = this.users;
     const likes = async function* (source: StickersSource) {
       const seen = await source.seenBy(stickers);
-      yield* rowsOf([...simulatedLikes(seen, source.shoppers)], ({ userId }) => userId);
+      yield* rowsOf([...simulatedLikes(seen, source.users)], ({ userId }) => userId);
     };
     return interactionsPart({
       areSimulated: true,
-      numRows: Math.round(((minLikes + maxLikes) / 2) * numShoppers),
+      numRows: Math.round(((minLikes + maxLikes) / 2) * numUsers),
       read: () => likes(this),
       prepare: value => value as NewInteraction, // as `read` gives it
     });

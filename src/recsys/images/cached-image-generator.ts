@@ -13,16 +13,16 @@ import { writeAtomically } from "../../ml/nn/safetensors.js";
 import type { RenderRequest } from "./image-generation.service.js";
 
 /** A request whose start is a stored catalogue picture. */
-export type StudioRequest = Omit<RenderRequest, "initImage"> & { blobHash: string };
+export type CachedImageRequest = Omit<RenderRequest, "initImage"> & { blobHash: string };
 
-export interface DrawnPicture {
+export interface DrawnImage {
   image: RgbImage;
   /** CLIP's, of unit length; `[E]`. */
   embedding: Float32Array;
 }
 
 interface Dependencies {
-  pictures: { load(blobHash: string): Promise<RgbImage> };
+  imageFiles: { load(blobHash: string): Promise<RgbImage> };
   renderer: {
     render(request: RenderRequest, hooks: { signal?: AbortSignal }): Promise<RgbImage[]>;
   };
@@ -37,7 +37,7 @@ interface Dependencies {
   home: string;
 }
 
-export class PictureStudio {
+export class CachedImageGenerator {
   /** Pictures drawn, and those found among the kept ones. */
   readonly counts = { drawn: 0, found: 0 };
 
@@ -45,15 +45,15 @@ export class PictureStudio {
 
   /** @param options.keep Whether the pictures are looked for and kept; without, they are drawn. Default: true. */
   async draw(
-    request: StudioRequest,
+    request: CachedImageRequest,
     { keep = true, signal }: { keep?: boolean; signal?: AbortSignal } = {},
-  ): Promise<DrawnPicture[]> {
+  ): Promise<DrawnImage[]> {
     const images = keep ? await this.kept(request, signal) : await this.rendered(request, signal);
     const embeddings = await this.deps.clip.encodeImages(images);
     return images.map((image, index) => ({ image, embedding: embeddings[index] }));
   }
 
-  private async kept(request: StudioRequest, signal?: AbortSignal): Promise<RgbImage[]> {
+  private async kept(request: CachedImageRequest, signal?: AbortSignal): Promise<RgbImage[]> {
     const { codec } = this.deps;
     const key = this.keyOf(request);
     const paths = Array.from({ length: request.numImages }, (_, place) =>
@@ -73,17 +73,17 @@ export class PictureStudio {
   }
 
   private async rendered(
-    { blobHash, ...request }: StudioRequest,
+    { blobHash, ...request }: CachedImageRequest,
     signal?: AbortSignal,
   ): Promise<RgbImage[]> {
     signal?.throwIfAborted();
-    const initImage = await this.deps.pictures.load(blobHash);
+    const initImage = await this.deps.imageFiles.load(blobHash);
     const images = await this.deps.renderer.render({ ...request, initImage }, { signal });
     this.counts.drawn += images.length;
     return images;
   }
 
-  private keyOf({ conditions = [], imageEmbedding, ...plain }: StudioRequest): string {
+  private keyOf({ conditions = [], imageEmbedding, ...plain }: CachedImageRequest): string {
     const hash = createHash("sha256");
     hash.update(JSON.stringify([this.deps.generator, Object.entries(plain).sort()]));
     for (const values of [...(imageEmbedding ? [imageEmbedding] : []), ...conditions]) {

@@ -42,7 +42,7 @@ export interface Candidate {
   faults: readonly string[];
 }
 
-export interface Judgement {
+export interface Selection {
   /** In the order they were drawn. */
   candidates: readonly Candidate[];
   /** Place of the best that may be shown; null when none may. */
@@ -61,7 +61,7 @@ export interface Judgement {
 export const CAPTION_FLOOR_SHARE = 0.5;
 
 /** Judges what was drawn; without a ranking model CS decides, and the best picture is shown. */
-export function judgement(
+export function selectCandidate(
   { referenceCaptionEmbedding, referenceImageEmbedding }: ReferenceEmbeddings,
   drawn: readonly RgbImage[],
   given: {
@@ -71,7 +71,7 @@ export function judgement(
     /** What moderation has against each; default: nothing. */
     moderated?: readonly (readonly string[])[];
   },
-): Judgement {
+): Selection {
   const { embeddings, whatIf, gate, moderated = [] } = given;
   const ownSimilarity = dot(referenceImageEmbedding, referenceCaptionEmbedding);
   const captionFloor = CAPTION_FLOOR_SHARE * Math.max(0, ownSimilarity);

@@ -18,7 +18,7 @@ interface Dependencies {
   encoder(): Promise<Pick<ConditionEncoder, "encodeTexts" | "projectImage">>;
 }
 
-export type PictureCondition =
+export type ImageCondition =
   { prompt: string; imageEmbedding: Float32Array } | { prompt: string; conditions: Float32Array[] };
 
 export class ConditionService {
@@ -30,7 +30,7 @@ export class ConditionService {
    *
    * @throws AppError `GENERATION_FAILED` when another personalizer became active since the plan was made.
    */
-  async condition(plan: GenerationPlan, numCandidates: number): Promise<PictureCondition> {
+  async condition(plan: GenerationPlan, numCandidates: number): Promise<ImageCondition> {
     const { options, personalizerVersionId, retrieval } = plan;
     const { prompt } = retrieval;
     if (personalizerVersionId === null) {

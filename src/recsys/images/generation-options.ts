@@ -23,7 +23,7 @@ export interface GenerationOptions {
 export function generationDefaults({
   defaults: { guidanceScale, numSteps, strength },
 }: {
-  defaults: Omit<DrawingDefaults, "numDrafts">; // drafts are made of what a pack remembers, and here a picture is given
+  defaults: Omit<DrawingDefaults, "numSamples">; // drafts are made of what a pack remembers, and here a picture is given
 }): GenerationOptions {
   return { seed: 1, numCandidates: 3, strength, numSteps, guidanceScale };
 }

@@ -11,7 +11,7 @@ import type { GenerationOptions } from "./generation-options.js";
 /** Why a shopper is shown the catalogue picture. */
 export type OriginalReason =
   | "NO_HISTORY"
-  | "NO_PICTURE"
+  | "NO_IMAGE"
   | "HISTORY_NOT_INDEXED"
   | "ITEM_NOT_INDEXED"
   | "BELOW_QUALITY_FLOOR"
@@ -137,7 +137,7 @@ export class GenerationPlanner {
     const { preferenceEmbedding, referenceCaptionEmbedding, referenceImageEmbedding } = result;
     const { sourceBlobHash } = result;
     if (sourceBlobHash === null) {
-      return "NO_PICTURE";
+      return "NO_IMAGE";
     }
     if (result.historyItemIds.length === 0) {
       return "NO_HISTORY";

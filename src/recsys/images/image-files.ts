@@ -15,7 +15,7 @@ interface Dependencies {
   encode(image: RgbImage): Promise<Uint8Array>;
 }
 
-export class PictureStore {
+export class ImageFiles {
   /** @param size of the pictures that {@link load} gives; their own size without it. */
   constructor(
     private readonly deps: Dependencies,

@@ -15,8 +15,8 @@ import type { RenderPriority } from "../../ml/diffusion/render-turns.js";
 import type { RgbImage } from "../../ml/nn/rgb-image.js";
 import {
   type Gate,
-  type Judgement,
-  judgement,
+  type Selection,
+  selectCandidate,
   rankChange,
   type WhatIf,
 } from "./candidate-selection.js";
@@ -51,7 +51,7 @@ export interface RenderProgress {
 
 interface Dependencies {
   planner: Pick<GenerationPlanner, "plan">;
-  pictures: {
+  imageFiles: {
     /** Decodes a stored picture to the generator's size. */
     load(blobHash: string): Promise<RgbImage>;
     /** Encodes and stores a file. */
@@ -126,8 +126,8 @@ export class ImageGenerationService {
     const drawn = await this.draw(plan, { signal, report, priority });
     signal.throwIfAborted();
     await report(0.92, "judging");
-    const judged = await this.judge(plan, drawn);
-    if (judged.chosen === null) {
+    const selection = await this.select(plan, drawn);
+    if (selection.chosen === null) {
       const { requestKey, rankingModelVersionId } = plan;
       const reason = "BELOW_QUALITY_FLOOR";
       await images.refuse({ requestKey, userId, itemId, reason, rankingModelVersionId });
@@ -135,7 +135,7 @@ export class ImageGenerationService {
     }
     await report(0.97, "storing");
     const seconds = (performance.now() - startedAt) / 1_000;
-    const { id, isServed } = await this.store(plan, judged, seconds);
+    const { id, isServed } = await this.store(plan, selection, seconds);
     return isServed ? { imageId: id } : { originalReason: "RANKED_LOWER" };
   }
 
@@ -144,13 +144,13 @@ export class ImageGenerationService {
     plan: GenerationPlan,
     { signal, report, priority }: GenerationReport,
   ): Promise<RgbImage[]> {
-    const { conditioner, pictures, renderer, images } = this.deps;
+    const { conditioner, imageFiles, renderer, images } = this.deps;
     const { numCandidates, ...knobs } = plan.options;
     const previews: string[] = [];
     let reporting = Promise.resolve();
     const onProgress = ({ step, numSteps, preview }: RenderProgress) => {
       reporting = reporting.then(async () => {
-        const blob = preview && (await pictures.store(preview));
+        const blob = preview && (await imageFiles.store(preview));
         if (blob) {
           await images.addBlob(blob);
           previews.push(blob.hash);
@@ -164,7 +164,7 @@ export class ImageGenerationService {
         {
           ...knobs,
           ...(await conditioner.condition(plan, numCandidates)),
-          initImage: await pictures.load(plan.sourceBlobHash),
+          initImage: await imageFiles.load(plan.sourceBlobHash),
           numImages: numCandidates,
         },
         { onProgress, priority, signal },
@@ -178,29 +178,29 @@ export class ImageGenerationService {
       await reporting.catch(() => undefined);
       for (const hash of previews.slice(0, -1)) {
         if (await images.dropBlob(hash)) {
-          await pictures.remove(hash);
+          await imageFiles.remove(hash);
         }
       }
     }
   }
 
-  private async judge(plan: GenerationPlan, drawn: readonly RgbImage[]): Promise<Judgement> {
+  private async select(plan: GenerationPlan, drawn: readonly RgbImage[]): Promise<Selection> {
     const { clip, ranking, gate, moderation } = this.deps;
     const moderated = await moderation.faultsOf(drawn);
     const embeddings = await clip.encodeImages(drawn);
     const whatIf = await ranking.whatIf(plan.userId, plan.itemId, embeddings);
-    return judgement(plan.retrieval, drawn, { embeddings, whatIf, gate, moderated });
+    return selectCandidate(plan.retrieval, drawn, { embeddings, whatIf, gate, moderated });
   }
 
   private async store(
     plan: GenerationPlan,
-    judged: Judgement,
+    selection: Selection,
     generationSeconds: number,
   ): Promise<PersonalizedImageRow> {
-    const { pictures, images, generator, promptVersion } = this.deps;
-    const { candidates, chosen, isServed, whatIf } = judged;
+    const { imageFiles, images, generator, promptVersion } = this.deps;
+    const { candidates, chosen, isServed, whatIf } = selection;
     const candidate = candidates[chosen!]; // pictures that may not be shown at all are not stored
-    const blob = await pictures.store(candidate.image);
+    const blob = await imageFiles.store(candidate.image);
     return images.save(
       {
         requestKey: plan.requestKey,
@@ -214,7 +214,7 @@ export class ImageGenerationService {
         personalizerVersionId: plan.personalizerVersionId,
         rankingModelVersionId: plan.rankingModelVersionId,
         isServed,
-        provenance: provenance(plan, judged),
+        provenance: provenance(plan, selection),
         captionSimilarity: candidate.captionSimilarity,
         imageSimilarity: candidate.imageSimilarity,
         generationSeconds,

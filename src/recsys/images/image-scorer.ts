@@ -6,33 +6,33 @@ import { AppError } from "../../errors/app-error.js";
 import { rankChange } from "../../ml/metrics/rank-change.js";
 import { midRank } from "../../ml/metrics/ranking-metrics.js";
 import { canWhatIf, type WhatIfRecommender } from "../../ml/ranking/recommender.js";
-import { PICTURE_MODALITY } from "../ranking/ranked-item.js";
+import { IMAGE_MODALITY } from "../ranking/ranked-item.js";
 import type { Pair } from "../reflection/pairs.js";
 import type { ShopSnapshot } from "../reflection/shop-snapshot.js";
 
-export interface JudgedPicture {
+export interface ScoredImage {
   /** ρ. */
   score: number;
   rank: number;
   deltaR: number;
 }
 
-export interface JudgedPair {
+export interface ScoredPair {
   /** With the catalogue picture. */
   reference: { score: number; rank: number };
   /** With each picture. */
-  pictures: JudgedPicture[];
+  images: ScoredImage[];
   /** Standard deviation of the user's scores over all items: in its units, a margin means the same for every user. */
   scale: number;
 }
 
-export class PictureJudge {
+export class ImageScorer {
   private readonly model: WhatIfRecommender;
 
   /** @throws AppError `INVALID_ARGUMENT` when the ranking model does not look at pictures. */
   constructor(private readonly shop: Pick<ShopSnapshot, "ranker" | "split">) {
     const { model } = shop.ranker;
-    if (!canWhatIf(model, PICTURE_MODALITY)) {
+    if (!canWhatIf(model, IMAGE_MODALITY)) {
       const problem = `must read images, as MICRO and FREEDOM do, but is ${model.algorithm}`;
       throw new AppError("INVALID_ARGUMENT", { argument: "the active ranking model", problem });
     }
@@ -40,21 +40,21 @@ export class PictureJudge {
   }
 
   /** @param embeddings CLIP image embeddings of the pictures, `[E]` each. */
-  judge(
+  score(
     { itemIndex, userIndex }: Pick<Pair, "itemIndex" | "userIndex">,
     embeddings: readonly Float32Array[],
-  ): JudgedPair {
+  ): ScoredPair {
     const scores = this.model.score(userIndex);
     const train = new Set(this.shop.split.train[userIndex]);
     const isMasked = (index: number) => index === itemIndex || train.has(index);
     const own = scores[itemIndex];
     const rank = midRank(own, scores, isMasked);
-    const target = { itemIndex, modality: PICTURE_MODALITY };
+    const target = { itemIndex, modality: IMAGE_MODALITY };
     const changed =
       embeddings.length === 0 ? [] : this.model.whatIf({ userIndex }, target, embeddings);
     return {
       reference: { score: own, rank },
-      pictures: changed.map(score => {
+      images: changed.map(score => {
         const rankAfter = midRank(score, scores, isMasked);
         return { score, rank: rankAfter, deltaR: rankChange(rank, rankAfter) };
       }),

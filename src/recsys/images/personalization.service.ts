@@ -39,7 +39,7 @@ export interface RequestOrigin {
 }
 
 export type PersonalizeOutcome =
-  | { kind: "picture"; image: PersonalizedImageRow; cached: boolean }
+  | { kind: "image"; image: PersonalizedImageRow; cached: boolean }
   | { kind: "running"; job: JobRow }
   /** `retryAt`: when it may be asked for again, where the reason passes by itself. */
   | { kind: "original"; item: ItemRow; reason: OriginalReason; retryAt?: Date };
@@ -172,7 +172,7 @@ export class PersonalizationService {
     const answers = await this.stored([...new Set(keys.filter(key => key !== null))]);
     return keys.map(key => {
       const answer = answers.get(key ?? "");
-      return answer?.kind === "picture" ? answer.image : null;
+      return answer?.kind === "image" ? answer.image : null;
     });
   }
 
@@ -191,7 +191,7 @@ export class PersonalizationService {
       images.map((image): [string, Answer] => [
         image.requestKey,
         image.isServed
-          ? { kind: "picture", image, cached: true }
+          ? { kind: "image", image, cached: true }
           : { kind: "original", reason: "RANKED_LOWER" },
       ]),
     );
@@ -236,7 +236,7 @@ export class PersonalizationService {
     for (const [jobId, imageId] of imageIds) {
       const image = images.find(({ id }) => id === imageId);
       if (image) {
-        answers.set(jobId, { kind: "picture", image, cached: false });
+        answers.set(jobId, { kind: "image", image, cached: false });
       }
     }
     return answers;

@@ -1,5 +1,5 @@
 /** @file What a stored picture says of itself: in the database, for the API's explanation. */
-import type { Judgement } from "./candidate-selection.js";
+import type { Selection } from "./candidate-selection.js";
 import type { GenerationOptions } from "./generation-options.js";
 import type { GenerationPlan } from "./generation-plan.js";
 
@@ -33,7 +33,7 @@ export interface Provenance {
 /** @param judged with a chosen picture; one that may not be shown is not stored. */
 export function provenance(
   { retrieval, options }: GenerationPlan,
-  { candidates, captionFloor, chosen, whatIf }: Judgement,
+  { candidates, captionFloor, chosen, whatIf }: Selection,
 ) {
   return {
     retrieved: retrieval.retrieved.map(item => ({ ...item })),

@@ -6,11 +6,11 @@ import { realpath, stat } from "node:fs/promises";
 import { basename, extname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import type { ImageSource, NewItemImage } from "../../db/items.repository.js";
 import { AppError } from "../../errors/app-error.js";
-import { readPicture, storedImage } from "./import-parts.js";
+import { readImage, storedImage } from "./import-parts.js";
 import type { PrepareContext } from "./import-source.js";
 import type { ImageCells } from "./item-row.js";
 import { RemoteImages, type RemoteImageOptions } from "./remote-image.js";
-import { listPictures } from "./source-files.js";
+import { listImages } from "./source-files.js";
 
 export class CatalogueImages {
   /** Plain path, or file name, or name without ending -> path in the folder; null if several files have the name. */
@@ -43,7 +43,7 @@ export class CatalogueImages {
   ): Promise<CatalogueImages> {
     return new CatalogueImages(
       folder,
-      listed === undefined ? [] : await listPictures(listed),
+      listed === undefined ? [] : await listImages(listed),
       remote,
     );
   }
@@ -90,7 +90,7 @@ export class CatalogueImages {
         const sourceVersion = await this.versionOf(source);
         const bytes = isAddress(source)
           ? await this.remote.fetch(source, signal)
-          : await readPicture(await this.pathOf(source));
+          : await readImage(await this.pathOf(source));
         return { ...(await storedImage(itemId, bytes, { source, blobs })), sourceVersion };
       } catch (error) {
         if (!(error instanceof AppError)) {

@@ -31,7 +31,7 @@ export function folderSource(
   { seed, isOffline }: { seed: number | null; isOffline: boolean },
 ): ImportSource {
   if (kind === "stickers") {
-    return new StickersSource(seed === null ? {} : { shoppers: { seed } });
+    return new StickersSource(seed === null ? {} : { users: { seed } });
   }
   if (folder === null) {
     throw new AppError("INVALID_ARGUMENT", { argument: "folder", problem: "is needed" });

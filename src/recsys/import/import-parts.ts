@@ -123,9 +123,9 @@ export async function storedImage(
   bytes: Uint8Array,
   { source, blobs }: { source: string; blobs: BlobStore },
 ): Promise<NewItemImage> {
-  const { bytes: stored, ...picture } = await inspectImage(bytes);
+  const { bytes: stored, ...image } = await inspectImage(bytes);
   const hash = await blobs.put(stored);
-  return { itemId, blob: { hash, sizeBytes: stored.byteLength, ...picture }, source };
+  return { itemId, blob: { hash, sizeBytes: stored.byteLength, ...image }, source };
 }
 
 /** Faults of one file: that item has no picture, and the import goes on. */
@@ -140,7 +140,7 @@ const UNREADABLE = new Set([
 ]);
 
 /** A picture file, unless it is too large to be read. @throws AppError `FILE_NOT_FOUND`, `IMAGE_TOO_LARGE` */
-export async function readPicture(path: string): Promise<Buffer> {
+export async function readImage(path: string): Promise<Buffer> {
   const { maxBytes: max } = defaultImageLimits;
   try {
     const { size } = await stat(path);

@@ -21,7 +21,7 @@ export async function contentVersion(path: string): Promise<string> {
 /** Sizes and times of the pictures of a folder, as one value: reading them all would take as long as importing them. */
 export async function folderVersion(folder: string): Promise<string> {
   const hash = createHash("sha256");
-  const names = await listPictures(folder);
+  const names = await listImages(folder);
   for (const name of names) {
     // A link that leads nowhere is a picture that cannot be read, not a reason to stop.
     const found = await stat(join(folder, name)).catch(() => null);
@@ -31,7 +31,7 @@ export async function folderVersion(folder: string): Promise<string> {
 }
 
 /** Paths of the pictures in a folder, with those in folders within, in a fixed order; none if there is no such folder. */
-export async function listPictures(folder: string): Promise<string[]> {
+export async function listImages(folder: string): Promise<string[]> {
   const names = await readdir(folder, { recursive: true }).catch((error: unknown) => {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") {
       return [];

@@ -3,7 +3,7 @@ import { JobPriority, type JobSnapshot, type NewJob } from "../../db/jobs.reposi
 import type { JobKind, JobRow, JobState } from "../../db/rows.js";
 import { AppError } from "../../errors/app-error.js";
 import type { JobEvents } from "./job-events.js";
-import { News } from "./wake-signal.js";
+import { WakeSignal } from "./wake-signal.js";
 
 export type { JobSnapshot } from "../../db/jobs.repository.js";
 
@@ -121,14 +121,14 @@ export class JobService {
    */
   async *watch(jobId: string, signal?: AbortSignal): AsyncGenerator<JobSnapshot, void, void> {
     const { events, pollMs = POLL_MS } = this.deps;
-    const news = new News();
+    const wake = new WakeSignal();
     const stopListening = events.on("changed", id => {
       if (id === jobId) {
-        news.arrive();
+        wake.arrive();
       }
     });
     const onAbort = () => {
-      news.arrive();
+      wake.arrive();
     };
     signal?.addEventListener("abort", onAbort);
     try {
@@ -143,7 +143,7 @@ export class JobService {
         if (hasEnded(job)) {
           return;
         }
-        await news.wait(pollMs);
+        await wake.wait(pollMs);
       }
     } finally {
       stopListening();

@@ -1,7 +1,7 @@
 /** @file A wake-up call that cannot be missed between looking and going to sleep. */
 
 /** Remembers that something happened until someone waits for it. */
-export class News {
+export class WakeSignal {
   private hasArrived = false;
   private wake: (() => void) | null = null;
 

@@ -2,12 +2,12 @@
 import { FREEDOM_ALGORITHM } from "../../ml/ranking/freedom.js";
 import { MICRO_ALGORITHM } from "../../ml/ranking/micro.js";
 import { canWhatIf } from "../../ml/ranking/recommender.js";
-import { PICTURE_MODALITY } from "./ranked-item.js";
+import { IMAGE_MODALITY } from "./ranked-item.js";
 import type { LoadedRanker } from "./ranker-artefact.js";
 
 /** Of a model in memory: the authority. */
 export function ranksImagesLoaded({ model }: Pick<LoadedRanker, "model">): boolean {
-  return canWhatIf(model, PICTURE_MODALITY);
+  return canWhatIf(model, IMAGE_MODALITY);
 }
 
 /** Of a version that need not be loaded: by its algorithm and, where its training noted them, its modalities. */
@@ -21,7 +21,7 @@ export function ranksImages({
   const { modalities } = (metrics ?? {}) as { modalities?: readonly string[] }; // as training stored it
   return (
     [MICRO_ALGORITHM, FREEDOM_ALGORITHM].includes(algorithm) &&
-    (modalities?.includes(PICTURE_MODALITY) ?? true)
+    (modalities?.includes(IMAGE_MODALITY) ?? true)
   );
 }
 

@@ -6,7 +6,7 @@ import type { NewItem } from "./new-items.js";
 import type { LoadedRanker } from "./ranker-artefact.js";
 
 /** The modality whose feature a picture is. */
-export const PICTURE_MODALITY = "visual";
+export const IMAGE_MODALITY = "visual";
 
 /** A user as the active model sees them. */
 export interface KnownViewer {
@@ -24,7 +24,7 @@ export interface RankedItem {
   /** The rank with this score: 1 is best, ties by mid-rank. */
   rankAt: (score: number) => number;
   /** The score with each of the picture embeddings in place of its own; null where the model cannot tell. */
-  scoresWith: (pictures: readonly Float32Array[]) => number[] | null;
+  scoresWith: (images: readonly Float32Array[]) => number[] | null;
 }
 
 /** Null when the item is neither one of the training nor one of the new ones. */
@@ -56,9 +56,8 @@ function ofTrained(
   { ranker: { model }, viewer }: KnownViewer,
   itemIndex: number,
 ): RankedItem["scoresWith"] {
-  const target = { itemIndex, modality: PICTURE_MODALITY };
-  return pictures =>
-    canWhatIf(model, PICTURE_MODALITY) ? model.whatIf(viewer, target, pictures) : null;
+  const target = { itemIndex, modality: IMAGE_MODALITY };
+  return images => (canWhatIf(model, IMAGE_MODALITY) ? model.whatIf(viewer, target, images) : null);
 }
 
 /** A new item is placed anew with each picture. */
@@ -74,9 +73,9 @@ function ofNew(
   const user = model.userVectorOf(viewer);
   return {
     score: dot(user, item.vector),
-    scoresWith: pictures =>
-      pictures.map(picture =>
-        dot(user, model.itemVectorOf({ ...item.features, [PICTURE_MODALITY]: picture })),
+    scoresWith: images =>
+      images.map(image =>
+        dot(user, model.itemVectorOf({ ...item.features, [IMAGE_MODALITY]: image })),
       ),
   };
 }

@@ -7,7 +7,7 @@ import { rewards } from "../../ml/reflection/rank-reward.js";
 import type { PersonalizerModel } from "../images/personalizer-model.js";
 import type { Pair } from "./pairs.js";
 import type { PersonalizerTrainingConfig } from "./personalizer-training-config.js";
-import { judgedMeans, preparedPairs, type RolloutParts } from "./rollouts.js";
+import { scoredMeans, preparedPairs, type RolloutParts } from "./rollouts.js";
 
 /** What a gain on the taste earned. A type and not an interface, so that it passes as JSON. */
 export type GainTrial = Readonly<{
@@ -45,13 +45,13 @@ export async function triedGains({
   const trials: GainTrial[] = [];
   for (const gain of gains) {
     model.amplify(gain);
-    const judged = await judgedMeans(parts, model, prepared, true);
-    const earned = judged.map(({ pair: { pictures, scale } }, index) => {
-      const generated = pictures.map(({ score }) => score / scale);
+    const scored = await scoredMeans(parts, model, prepared, true);
+    const earned = scored.map(({ pair: { images, scale } }, index) => {
+      const generated = images.map(({ score }) => score / scale);
       const [reward] = rewards(rewardMode, { ...prepared[index], generated }, delta);
       return reward;
     });
-    const captionSimilarity = mean(judged.map(({ captionSimilarities: [own] }) => own));
+    const captionSimilarity = mean(scored.map(({ captionSimilarities: [own] }) => own));
     const isEligible = captionSimilarity >= floor;
     trials.push({ gain, reward: mean(earned), captionSimilarity, isEligible });
   }

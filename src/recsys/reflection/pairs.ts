@@ -32,7 +32,7 @@ export interface Pair {
 const MIN_HISTORY = 3;
 
 /** Pairs of the users who teach, in random order, `numPairs` of them or all; no user has more than their share twice over. */
-export function teachingPairs(
+export function trainingPairs(
   shop: ShopSnapshot,
   { numPairs, seed }: { numPairs: number; seed: number },
 ): Pair[] {
@@ -50,7 +50,7 @@ export function teachingPairs(
 }
 
 /** Pairs of users who do not teach, whose references the ranking model did not learn from. */
-export function judgingPairs(
+export function evaluationPairs(
   shop: ShopSnapshot,
   part: "validation" | "test",
   { numPairs, seed }: { numPairs: number; seed: number },

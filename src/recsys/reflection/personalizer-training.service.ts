@@ -6,19 +6,22 @@ import { stringify } from "safe-stable-stringify";
 import type { ConditionEncoder } from "../../ml/diffusion/condition-encoder.js";
 import { type Matrix, matrix, row } from "../../ml/nn/matrix.js";
 import { Random } from "../../ml/nn/random.js";
-import type { PictureStudio } from "../images/cached-image-generator.js";
-import { PictureJudge } from "../images/image-scorer.js";
+import type { CachedImageGenerator } from "../images/cached-image-generator.js";
+import { ImageScorer } from "../images/image-scorer.js";
 import type { PersonalizerModel } from "../images/personalizer-model.js";
 import { type GainTrial } from "./gain-search.js";
-import { assertEnough, judgingPairs, type Pair, teachingPairs } from "./pairs.js";
-import { personalizerConfig, type PersonalizerTrainingConfig } from "./personalizer-training-config.js";
+import { assertEnough, evaluationPairs, type Pair, trainingPairs } from "./pairs.js";
+import {
+  personalizerConfig,
+  type PersonalizerTrainingConfig,
+} from "./personalizer-training-config.js";
 import {
   type PersonalizerTrainingResult,
   removePersonalizerCheckpoint,
   type StepReport,
   type TrainingSpeed,
   trainPersonalizer,
-  type ValidationLook,
+  type ValidationResult,
 } from "./personalizer-training.js";
 import type { ShopSnapshot } from "./shop-snapshot.js";
 
@@ -34,8 +37,8 @@ export type PersonalizerMetrics = Readonly<{
   numSteps: number;
   gains: readonly GainTrial[];
   /** The look whose weights were kept, and all of them. */
-  best: ValidationLook | null;
-  looks: readonly ValidationLook[];
+  best: ValidationResult | null;
+  validations: readonly ValidationResult[];
   /** Means over all steps: losses, reward, ρ over the reference's and over the keyword picture's. */
   means: Readonly<Record<string, number>>;
   trainingSeconds: number;
@@ -54,7 +57,7 @@ interface VersionRow {
 
 interface Dependencies<Version extends VersionRow> {
   shop(): Promise<ShopSnapshot>;
-  studio: PictureStudio;
+  imageGenerator: CachedImageGenerator;
   encoder: () => Promise<Pick<ConditionEncoder, "encodeTexts" | "projectImage">>;
   /** An untrained model. @throws AppError `LANGUAGE_MODEL_MISSING` */
   create: (config: Readonly<Record<string, unknown>>, seed: number) => Promise<PersonalizerModel>;
@@ -149,12 +152,12 @@ export class PersonalizerTrainingService<Version extends VersionRow> {
     },
     { onProgress, signal }: TrainPersonalizerHooks,
   ): Promise<Version> {
-    const { create, encoder, generator, home, studio, versions } = this.deps;
+    const { create, encoder, generator, home, imageGenerator, versions } = this.deps;
     const { config, seed, shop, versionId } = version;
-    const train = teachingPairs(shop, { numPairs: config.numPairs, seed });
+    const train = trainingPairs(shop, { numPairs: config.numPairs, seed });
     assertEnough(train, MIN_PAIRS);
     const numPairs = config.numValidationPairs;
-    const validation = judgingPairs(shop, "validation", { numPairs, seed: 0 }); // the same for every seed
+    const validation = evaluationPairs(shop, "validation", { numPairs, seed: 0 }); // the same for every seed
     const dataHash = hashOf(shop, [...train, ...validation]);
     const artefactPath = join("personalizers", versionId);
     const directory = join(home, artefactPath);
@@ -165,10 +168,18 @@ export class PersonalizerTrainingService<Version extends VersionRow> {
     const model = await create({ ...config.model, ...shared }, seed);
     try {
       const startMs = performance.now();
-      const judge = new PictureJudge(shop);
+      const scorer = new ImageScorer(shop);
       const samples = await imageTokenSamples(shop, await encoder());
       model.explore(samples, { count: config.numDirections });
-      const parts = { shop, judge, studio, encoder: await encoder(), config, seed, signal };
+      const parts = {
+        shop,
+        scorer,
+        imageGenerator,
+        encoder: await encoder(),
+        config,
+        seed,
+        signal,
+      };
       const result = await trainPersonalizer({
         parts,
         model,
@@ -216,7 +227,7 @@ async function imageTokenSamples(
 }
 
 function metricsOf(
-  { best, gains, looks, means, numSteps, speed }: PersonalizerTrainingResult,
+  { best, gains, validations, means, numSteps, speed }: PersonalizerTrainingResult,
   about: { train: readonly Pair[]; validation: readonly Pair[]; trainingSeconds: number },
 ): PersonalizerMetrics {
   return {
@@ -225,7 +236,7 @@ function metricsOf(
     numSteps,
     best,
     gains,
-    looks,
+    validations,
     means,
     trainingSeconds: about.trainingSeconds,
     speed,
@@ -248,11 +259,11 @@ export function fingerprintOf(parts: object): string {
   return createHash("sha256").update(stringify(parts)).digest("hex");
 }
 
-function progressOf({ look, losses, numSteps, overKey, overReference, step }: StepReport) {
+function progressOf({ validated, losses, numSteps, overKey, overReference, step }: StepReport) {
   const terms = Object.entries(losses).map(([name, value]) => `${name} ${value.toFixed(3)}`);
   const validation =
-    look &&
-    `; validation: median ΔR ${look.medianDeltaR.toFixed(3)}, win rate ${look.winRate.toFixed(2)}, CS ${(100 * look.captionSimilarity).toFixed(1)} (keywords ${(100 * look.keyCaptionSimilarity).toFixed(1)})`;
+    validated &&
+    `; validation: median ΔR ${validated.medianDeltaR.toFixed(3)}, win rate ${validated.winRate.toFixed(2)}, CS ${(100 * validated.captionSimilarity).toFixed(1)} (keywords ${(100 * validated.keyCaptionSimilarity).toFixed(1)})`;
   return {
     fraction: step / numSteps,
     stage:

@@ -18,7 +18,7 @@ import { type GainTrial, triedGains } from "./gain-search.js";
 import type { Pair } from "./pairs.js";
 import {
   beginRollouts,
-  judgedMeans,
+  scoredMeans,
   type PendingRollouts,
   type PreparedPair,
   preparedPairs,
@@ -27,7 +27,7 @@ import {
 } from "./rollouts.js";
 
 /** What the policy's mean does for users who do not teach. */
-export interface ValidationLook {
+export interface ValidationResult {
   /** Gradient steps made before it. */
   step: number;
   medianDeltaR: number;
@@ -50,7 +50,7 @@ export interface StepReport {
   overReference: number;
   overKey: number;
   reward: number;
-  look: ValidationLook | null;
+  validated: ValidationResult | null;
 }
 
 export interface PersonalizerTrainingOptions {
@@ -69,7 +69,7 @@ interface Progress {
   fingerprint: string;
   /** Steps made. */
   step: number;
-  looks: ValidationLook[];
+  validations: ValidationResult[];
   /** Place of the best look. */
   best: number;
   gains: GainTrial[];
@@ -81,9 +81,9 @@ export interface PersonalizerTrainingResult {
   /** Of which the eligible one of the highest reward was taken; none where gains were not tried. */
   gains: readonly GainTrial[];
   numSteps: number;
-  looks: readonly ValidationLook[];
+  validations: readonly ValidationResult[];
   /** The look whose weights the model has; null without validation pairs. */
-  best: ValidationLook | null;
+  best: ValidationResult | null;
   /** Means over all steps. */
   means: Readonly<Record<string, number>>;
   speed: TrainingSpeed;
@@ -94,7 +94,7 @@ export type TrainingSpeed = Readonly<{
   numPairs: number;
   pairsPerSecond: number;
   /** Where the time went: waiting for pictures, gradient steps, looks at the validation users. */
-  seconds: Readonly<{ pictures: number; gradients: number; looks: number }>;
+  seconds: Readonly<{ images: number; gradients: number; validations: number }>;
 }>;
 
 const BEST_FOLDER = "best";
@@ -110,10 +110,12 @@ export async function trainPersonalizer(
   const batches = batchesOf(train, config, seed);
   const progress = await restored(options);
   const watch = new StopWatch();
-  const judges = await watch.timed("looks", () => preparedPairs(parts, model, validation));
-  if (progress.step === 0 && progress.looks.length === 0) {
-    progress.gains = await watch.timed("looks", () => triedGains(options));
-    await watch.timed("looks", () => lookAndKeep(options, progress, judges));
+  const validationPairs = await watch.timed("validations", () =>
+    preparedPairs(parts, model, validation),
+  );
+  if (progress.step === 0 && progress.validations.length === 0) {
+    progress.gains = await watch.timed("validations", () => triedGains(options));
+    await watch.timed("validations", () => validateAndKeep(options, progress, validationPairs));
   }
   const begun = (prepared: readonly PreparedPair[], step: number): Batch => {
     const random = new Random(seedFrom("rollouts", seed, step));
@@ -124,16 +126,16 @@ export async function trainPersonalizer(
     signal?.throwIfAborted();
     const { step } = progress;
     const next = step + 1;
-    const isLook = next % config.validateEvery === 0 || next === batches.length;
+    const isValidation = next % config.validateEvery === 0 || next === batches.length;
     const batch: Batch =
       drawn ??
-      begun(await watch.timed("pictures", () => preparedPairs(parts, model, batches[step])), step);
-    const preparing = isLook ? null : preparedPairs(parts, model, batches[next]); // v^key, drawn after this batch
+      begun(await watch.timed("images", () => preparedPairs(parts, model, batches[step])), step);
+    const preparing = isValidation ? null : preparedPairs(parts, model, batches[next]); // v^key, drawn after this batch
     preparing?.catch(() => undefined);
-    const { rollouts, ...means } = await watch.timed("pictures", () =>
+    const { rollouts, ...means } = await watch.timed("images", () =>
       scoredRollouts(parts, batch.prepared, batch.pending),
     );
-    const prepared = preparing && (await watch.timed("pictures", () => preparing));
+    const prepared = preparing && (await watch.timed("images", () => preparing));
     drawn = prepared && begun(prepared, next); // before the step, always: a rerun does the same
     await yieldToEventLoop(); // the render threads get their work before this thread is busy
     const losses = await watch.timed("gradients", () => model.trainStep(rollouts));
@@ -145,10 +147,10 @@ export async function trainPersonalizer(
     for (const [name, value] of Object.entries({ ...losses, ...means })) {
       progress.sums[name] = (progress.sums[name] ?? 0) + value;
     }
-    const look = isLook
-      ? await watch.timed("looks", () => lookAndKeep(options, progress, judges))
+    const validated = isValidation
+      ? await watch.timed("validations", () => validateAndKeep(options, progress, validationPairs))
       : null;
-    options.onStep?.({ step: next, numSteps: batches.length, losses, ...means, look });
+    options.onStep?.({ step: next, numSteps: batches.length, losses, ...means, validated });
   }
   if (validation.length > 0) {
     await model.restore(join(directory, BEST_FOLDER));
@@ -157,8 +159,8 @@ export async function trainPersonalizer(
   return {
     gains: progress.gains,
     numSteps: progress.step,
-    looks: progress.looks,
-    best: validation.length > 0 ? progress.looks[progress.best] : null,
+    validations: progress.validations,
+    best: validation.length > 0 ? progress.validations[progress.best] : null,
     means: Object.fromEntries(means) as Record<string, number>,
     speed: watch.speed,
   };
@@ -171,7 +173,7 @@ export async function removePersonalizerCheckpoint(directory: string): Promise<v
 class StopWatch {
   numPairs = 0;
   private readonly startMs = performance.now();
-  private readonly seconds = { pictures: 0, gradients: 0, looks: 0 };
+  private readonly seconds = { images: 0, gradients: 0, validations: 0 };
 
   async timed<Result>(
     part: keyof TrainingSpeed["seconds"],
@@ -215,19 +217,19 @@ function batchesOf(
 }
 
 /** A look at the judges, then the checkpoint, and the best weights if these are they. */
-async function lookAndKeep(
+async function validateAndKeep(
   options: PersonalizerTrainingOptions,
   progress: Progress,
-  judges: readonly PreparedPair[],
-): Promise<ValidationLook | null> {
+  validationPairs: readonly PreparedPair[],
+): Promise<ValidationResult | null> {
   const { directory, model } = options;
-  let look: ValidationLook | null = null;
-  if (judges.length > 0) {
-    look = await validationLook(options.parts, model, judges, progress.step);
-    progress.looks.push(look);
-    const best = progress.looks[progress.best];
-    if (look === best || isBetter(look, best)) {
-      progress.best = progress.looks.length - 1;
+  let validated: ValidationResult | null = null;
+  if (validationPairs.length > 0) {
+    validated = await validationResult(options.parts, model, validationPairs, progress.step);
+    progress.validations.push(validated);
+    const best = progress.validations[progress.best];
+    if (validated === best || isBetter(validated, best)) {
+      progress.best = progress.validations.length - 1;
       await saved(model, join(directory, BEST_FOLDER));
     }
   }
@@ -239,7 +241,7 @@ async function lookAndKeep(
       await rm(join(directory, folder), { recursive: true });
     }
   }
-  return look;
+  return validated;
 }
 
 async function saved(model: PersonalizerModel, directory: string): Promise<void> {
@@ -247,16 +249,18 @@ async function saved(model: PersonalizerModel, directory: string): Promise<void>
   await model.saveTrainingState(directory);
 }
 
-async function validationLook(
+async function validationResult(
   parts: RolloutParts,
   model: PersonalizerModel,
-  judges: readonly PreparedPair[],
+  validationPairs: readonly PreparedPair[],
   step: number,
-): Promise<ValidationLook> {
-  const judged = await judgedMeans(parts, model, judges, step === 0);
-  const deltas = judged.map(({ pair }) => pair.pictures[0].deltaR);
-  const captionSimilarity = mean(judged.map(({ captionSimilarities: [own] }) => own));
-  const keyCaptionSimilarity = mean(judges.map(judge => judge.keyCaptionSimilarity));
+): Promise<ValidationResult> {
+  const scored = await scoredMeans(parts, model, validationPairs, step === 0);
+  const deltas = scored.map(({ pair }) => pair.images[0].deltaR);
+  const captionSimilarity = mean(scored.map(({ captionSimilarities: [own] }) => own));
+  const keyCaptionSimilarity = mean(
+    validationPairs.map(validationPair => validationPair.keyCaptionSimilarity),
+  );
   const wins = deltas.map(delta => (delta > 0 ? 1 : delta === 0 ? 0.5 : 0));
   return {
     step,
@@ -267,8 +271,8 @@ async function validationLook(
     meanDeltaR: mean(deltas),
     winRate: mean(wins),
     meanScoreGain: mean(
-      judged.map(({ pair: { pictures, reference, scale } }) => {
-        return (pictures[0].score - reference.score) / scale;
+      scored.map(({ pair: { images, reference, scale } }) => {
+        return (images[0].score - reference.score) / scale;
       }),
     ),
     captionSimilarity,
@@ -278,7 +282,7 @@ async function validationLook(
 }
 
 /** By eligibility, then median ΔR, then the mean gain of the score: medians are often equal, and few pairs win by chance. */
-function isBetter(a: ValidationLook, b: ValidationLook): boolean {
+function isBetter(a: ValidationResult, b: ValidationResult): boolean {
   if (a.isEligible !== b.isEligible) {
     return a.isEligible;
   }
@@ -287,8 +291,8 @@ function isBetter(a: ValidationLook, b: ValidationLook): boolean {
     : a.meanScoreGain > b.meanScoreGain;
 }
 
-function isPatienceOver({ best, looks }: Progress, patience: number): boolean {
-  return looks.length - 1 - best >= patience;
+function isPatienceOver({ best, validations }: Progress, patience: number): boolean {
+  return validations.length - 1 - best >= patience;
 }
 
 /**
@@ -305,7 +309,7 @@ async function restored({
   const progress = text === null ? null : (JSON.parse(text) as Progress); // written whole by this file alone
   if (!progress) {
     await rm(directory, { recursive: true, force: true });
-    return { fingerprint, step: 0, looks: [], best: 0, gains: [], sums: {} };
+    return { fingerprint, step: 0, validations: [], best: 0, gains: [], sums: {} };
   }
   if (progress.fingerprint !== fingerprint) {
     throw new AppError("FILE_MALFORMED", {

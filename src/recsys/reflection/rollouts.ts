@@ -9,8 +9,8 @@ import type { ConditionEncoder } from "../../ml/diffusion/condition-encoder.js";
 import { dot } from "../../ml/nn/cosine.js";
 import { type Random, seedFrom } from "../../ml/nn/random.js";
 import { rewards } from "../../ml/reflection/rank-reward.js";
-import type { PictureStudio, StudioRequest } from "../images/cached-image-generator.js";
-import type { JudgedPair, PictureJudge } from "../images/image-scorer.js";
+import type { CachedImageGenerator, CachedImageRequest } from "../images/cached-image-generator.js";
+import type { ScoredPair, ImageScorer } from "../images/image-scorer.js";
 import {
   explored,
   type PersonalizerInput,
@@ -26,8 +26,8 @@ import type { ShopSnapshot } from "./shop-snapshot.js";
 
 export interface RolloutParts {
   shop: ShopSnapshot;
-  judge: PictureJudge;
-  studio: Pick<PictureStudio, "draw">;
+  scorer: ImageScorer;
+  imageGenerator: Pick<CachedImageGenerator, "draw">;
   encoder: Pick<ConditionEncoder, "encodeTexts" | "projectImage">;
   config: PersonalizerTrainingConfig;
   /** Of the pictures' noise. */
@@ -50,7 +50,7 @@ export interface PendingRollouts {
   noises: Float32Array[][];
   /** The conditions drawn, and σ. */
   rendered: { actions: Float32Array[]; sigma: number }[];
-  judged: Promise<{ pair: JudgedPair; captionSimilarities: number[] }[]>;
+  scored: Promise<{ pair: ScoredPair; captionSimilarities: number[] }[]>;
 }
 
 export interface ScoredRollouts {
@@ -62,7 +62,7 @@ export interface ScoredRollouts {
 }
 
 type RenderKnobs = Pick<
-  StudioRequest,
+  CachedImageRequest,
   "blobHash" | "guidanceScale" | "numSteps" | "seed" | "strength"
 >;
 
@@ -82,7 +82,7 @@ export async function preparedPairs(
   model: Pick<PersonalizerModel, "promptIds">,
   pairs: readonly Pair[],
 ): Promise<PreparedPair[]> {
-  const { config, encoder, judge, shop, signal, studio } = parts;
+  const { config, encoder, scorer, shop, signal, imageGenerator } = parts;
   const contexts = pairs.map(pair => pairRetrieval(shop, pair, config));
   const inputs = await personalizerInputs(model, encoder, contexts);
   return Promise.all(
@@ -90,13 +90,13 @@ export async function preparedPairs(
       const { referenceCaptionEmbedding, referenceKeywords } = contexts[index];
       const prompt = generatorPrompt(referenceKeywords, [], shop.items.get(pair.itemId)!.title);
       const request = { ...renderKnobs(parts, pair), prompt, numImages: 1 };
-      const [{ embedding }] = await studio.draw(request, { signal });
-      const { pictures, reference, scale } = judge.judge(pair, [embedding]);
+      const [{ embedding }] = await imageGenerator.draw(request, { signal });
+      const { images, reference, scale } = scorer.score(pair, [embedding]);
       return {
         pair,
         input: inputs[index],
         reference: reference.score / scale,
-        key: pictures[0].score / scale,
+        key: images[0].score / scale,
         keyCaptionSimilarity: dot(embedding, referenceCaptionEmbedding!),
       };
     }),
@@ -117,23 +117,23 @@ export function beginRollouts(
   const conditions = policies.map((policy, index) =>
     noises[index].map(noise => explored(policy, noise)),
   );
-  const judged = judgedPictures(parts, prepared, conditions);
-  judged.catch(() => undefined); // whoever waits for it hears of the fault
+  const scored = scoredImages(parts, prepared, conditions);
+  scored.catch(() => undefined); // whoever waits for it hears of the fault
   const rendered = conditions.map((actions, index) => ({ actions, sigma: policies[index].sigma }));
-  return { noises, rendered, judged };
+  return { noises, rendered, scored };
 }
 
 /** The rewards of what was drawn (Eq. 14). */
 export async function scoredRollouts(
   { config }: Pick<RolloutParts, "config">,
   prepared: readonly PreparedPair[],
-  { judged, noises, rendered }: PendingRollouts,
+  { scored, noises, rendered }: PendingRollouts,
 ): Promise<ScoredRollouts> {
   const rollouts: Rollout[] = [];
   const sums = { overReference: 0, overKey: 0, reward: 0 };
-  for (const [index, { pair }] of (await judged).entries()) {
+  for (const [index, { pair }] of (await scored).entries()) {
     const { input, key, reference } = prepared[index];
-    const generated = pair.pictures.map(({ score }) => score / pair.scale);
+    const generated = pair.images.map(({ score }) => score / pair.scale);
     const earned = rewards(config.rewardMode, { reference, key, generated }, config.delta);
     rollouts.push({
       input,
@@ -156,14 +156,14 @@ export async function scoredRollouts(
  *
  * @param isUntrained Whether the pictures are kept: other trainings begin with the same ones.
  */
-export function judgedMeans(
+export function scoredMeans(
   parts: RolloutParts,
   model: Pick<PersonalizerModel, "policy">,
   prepared: readonly PreparedPair[],
   isUntrained: boolean,
-): ReturnType<typeof judgedPictures> {
+): ReturnType<typeof scoredImages> {
   const policies: Policy[] = model.policy(prepared.map(({ input }) => input));
-  return judgedPictures(
+  return scoredImages(
     parts,
     prepared,
     policies.map(({ mean }) => [mean]),
@@ -171,17 +171,17 @@ export function judgedMeans(
   );
 }
 
-async function judgedPictures(
+async function scoredImages(
   parts: RolloutParts,
   prepared: readonly PreparedPair[],
   conditions: readonly Float32Array[][],
   keep = false,
-): Promise<{ pair: JudgedPair; captionSimilarities: number[] }[]> {
-  const { judge, shop, signal, studio } = parts;
+): Promise<{ pair: ScoredPair; captionSimilarities: number[] }[]> {
+  const { scorer, shop, signal, imageGenerator } = parts;
   return Promise.all(
     prepared.map(async ({ pair }, index) => {
       const own = conditions[index];
-      const drawn = await studio.draw(
+      const drawn = await imageGenerator.draw(
         {
           ...renderKnobs(parts, pair),
           prompt: "",
@@ -194,7 +194,7 @@ async function judgedPictures(
       const embeddings = drawn.map(({ embedding }) => embedding);
       const caption = shop.items.get(pair.itemId)!.captionEmbedding!;
       return {
-        pair: judge.judge(pair, embeddings),
+        pair: scorer.score(pair, embeddings),
         captionSimilarities: embeddings.map(embedding => dot(embedding, caption)),
       };
     }),

@@ -50,7 +50,7 @@ export interface IndexingReport extends SyncReport {
   /** Items of the catalogue that have no picture: they are found by their text. */
   numWithoutImage: number;
   numCaptionsEncoded: number;
-  numPicturesEncoded: number;
+  numImagesEncoded: number;
   /** Items whose picture could not be read: they are found by their text, and read again by the next run. */
   numSkipped: number;
   /** The first of them, with the reason. */
@@ -70,7 +70,7 @@ interface Dependencies {
     encodeTexts(texts: string[]): Promise<Float32Array[]>;
     encodeImages(images: RgbImage[]): Promise<Float32Array[]>;
   };
-  pictures: { loadRgb(blobHash: string): Promise<RgbImage> };
+  imageFiles: { loadRgb(blobHash: string): Promise<RgbImage> };
   /** How captions are made, unless a run says otherwise. Default: `auto`. */
   captionMode?: CaptionMode;
   /** The pack's `captionAgreement`; null or absent if its captioner is fit for any picture. */
@@ -125,7 +125,7 @@ export class IndexingService {
     }
     const written = await this.makeCaptions(run);
     const numCaptionsEncoded = await this.encodeCaptions(run);
-    const numPicturesEncoded = await this.encodePictures(run);
+    const numImagesEncoded = await this.encodeImages(run);
     const synced = await index.sync({
       rebuild,
       signal,
@@ -137,7 +137,7 @@ export class IndexingService {
       language,
       numWithoutImage: await captions.countWithoutImage(),
       numCaptionsEncoded,
-      numPicturesEncoded,
+      numImagesEncoded,
       numSkipped: unreadable.size,
       skipped: [...unreadable].slice(0, MAX_NAMED).map(([itemId, reason]) => ({ itemId, reason })),
     };
@@ -151,7 +151,7 @@ export class IndexingService {
     }
     const numTextCaptions = await captions.writeTexts("withoutImage");
     const floor = mode === "auto" ? (captionAgreement ?? null) : null;
-    const seen = await this.captionPictures(run, floor);
+    const seen = await this.captionImages(run, floor);
     // A picture that cannot be read is none.
     const numUnreadable = await captions.writeTextsOfItems([...run.unreadable.keys()]);
     return {
@@ -161,7 +161,7 @@ export class IndexingService {
   }
 
   /** @param floor Agreement from which the captioner's sentence is the caption, and not the item's text; null: always. */
-  private async captionPictures(run: Run, floor: number | null): Promise<Captioned> {
+  private async captionImages(run: Run, floor: number | null): Promise<Captioned> {
     const { captioner, captions } = this.deps;
     const model = modelId(captioner);
     const request = { model, compared: floor !== null };
@@ -234,7 +234,7 @@ export class IndexingService {
     });
   }
 
-  private async encodePictures(run: Run): Promise<number> {
+  private async encodeImages(run: Run): Promise<number> {
     const { clip, embeddings } = this.deps;
     const encoder = modelId(clip);
     return inBatches<UnencodedItem>({
@@ -261,7 +261,7 @@ export class IndexingService {
     items: readonly Item[],
     hashOf: (item: Item) => string,
     run: Run,
-    look: (images: RgbImage[]) => Promise<Output[]>,
+    apply: (images: RgbImage[]) => Promise<Output[]>,
   ): Promise<Map<Item, Output>> {
     const outputs = new Map<Item, Output>();
     for (let start = 0; start < items.length; start += PICTURES) {
@@ -269,7 +269,7 @@ export class IndexingService {
       const loaded = await Promise.all(
         items.slice(start, start + PICTURES).map(async item => {
           try {
-            return [{ item, image: await this.deps.pictures.loadRgb(hashOf(item)) }];
+            return [{ item, image: await this.deps.imageFiles.loadRgb(hashOf(item)) }];
           } catch (error) {
             const reason = error instanceof Error ? error.message : String(error);
             run.unreadable.set(item.itemId, reason);
@@ -279,7 +279,7 @@ export class IndexingService {
       );
       const readable = loaded.flat();
       if (readable.length > 0) {
-        const seen = await look(readable.map(({ image }) => image));
+        const seen = await apply(readable.map(({ image }) => image));
         readable.forEach(({ item }, n) => outputs.set(item, seen[n]));
       }
     }

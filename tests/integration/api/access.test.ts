@@ -40,7 +40,7 @@ const matrix: Record<string, [query: string, level: string]> = {
   activatePersonalizer: ['mutation { activatePersonalizer(id: "x") { id } }', "RECOMMENDER"],
   rollbackPersonalizer: ["mutation { rollbackPersonalizer { id } }", "RECOMMENDER"],
   startPersonalizerTraining: ["mutation { startPersonalizerTraining { id } }", "RECOMMENDER"],
-  startJudging: ["mutation { startJudging { id } }", "RECOMMENDER"],
+  startScoring: ["mutation { startScoring { id } }", "RECOMMENDER"],
   startRerank: ["mutation { startRerank { id } }", "RECOMMENDER"],
   startGeneration: ["mutation { startGeneration(pairs: []) { __typename } }", "RECOMMENDER"],
   upsertItems: ["mutation { upsertItems(input: []) { accepted } }", "RECOMMENDER"],

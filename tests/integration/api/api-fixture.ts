@@ -122,7 +122,7 @@ export class Api {
         if (!image) {
           throw new AppError("ITEM_NOT_FOUND", { itemId });
         }
-        return { kind: "picture", image, cached: true };
+        return { kind: "image", image, cached: true };
       },
     };
     const blobs = new BlobStore(home);
@@ -324,12 +324,12 @@ export class Api {
         occurredAt: createdAt(index),
       })),
     });
-    const pictures = ids.flatMap((id, index) =>
-      users.flatMap(userId => [0, 1].map(seed => this.pictureRow(id, userId, index, seed))),
+    const imageRows = ids.flatMap((id, index) =>
+      users.flatMap(userId => [0, 1].map(seed => this.imageRow(id, userId, index, seed))),
     );
-    await prisma.personalizedImage.createMany({ data: pictures });
+    await prisma.personalizedImage.createMany({ data: imageRows });
     await prisma.rankChange.createMany({
-      data: pictures.map(({ id, createdAt: at }, index) => {
+      data: imageRows.map(({ id, createdAt: at }, index) => {
         const rankBefore = 10 + (index % 5);
         const rankAfter = 8 + (index % 7);
         return {
@@ -348,7 +348,7 @@ export class Api {
     });
   }
 
-  private pictureRow(id: string, userId: string, index: number, seed: number) {
+  private imageRow(id: string, userId: string, index: number, seed: number) {
     return {
       id: randomUUID(),
       requestKey: createHash("sha256").update(`${id} ${userId} ${seed}`).digest("hex"),

@@ -3,7 +3,7 @@ import { afterEach, beforeAll, expect, it } from "@jest/globals";
 import { accountOfUser, BudgetsRepository } from "../../../src/db/budgets.repository.js";
 import { AppError } from "../../../src/errors/app-error.js";
 import { describeOnEveryDatabase } from "../../helpers/databases.js";
-import { picture } from "../import/sources.js";
+import { pngFile } from "../import/sources.js";
 import { Api, type Execute, itemId } from "./api-fixture.js";
 
 describeOnEveryDatabase("changing the catalogue", open => {
@@ -118,7 +118,7 @@ describeOnEveryDatabase("changing the catalogue", open => {
     });
 
     it("fetches pictures once, keeps the rest of a row whose picture fails, and takes pictures away", async () => {
-      const png = await picture(5);
+      const png = await pngFile(5);
       const asked: string[] = [];
       api.answers.image = async url => {
         asked.push(url);
@@ -156,11 +156,11 @@ describeOnEveryDatabase("changing the catalogue", open => {
 
     it("takes no more rows or pictures than it can do in one call", async () => {
       const tooMany = Array.from({ length: 1_001 }, (_, n) => ({ id: `i${n}` }));
-      const pictures = Array.from({ length: 101 }, (_, n) => ({
+      const tooManyImages = Array.from({ length: 101 }, (_, n) => ({
         id: `i${n}`,
         imageUrl: "https://x.example",
       }));
-      for (const input of [tooMany, pictures]) {
+      for (const input of [tooMany, tooManyImages]) {
         const { errors } = await execute(
           "mutation ($input: [ItemInput!]!) { upsertItems(input: $input) { accepted } }",
           { as: "RECOMMENDER", variables: { input } },

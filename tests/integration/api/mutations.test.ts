@@ -32,7 +32,7 @@ describeOnEveryDatabase("mutations", open => {
           explanation { prompt strength preferenceKeywords retrieved { weight item { id } } candidates { rank } } }
       }
       ... on JobRunning { message job { state queuePosition previewUrl outcome { __typename } } }
-      ... on OriginalImage { reason message item { id } picture { url } }
+      ... on OriginalImage { reason message item { id } image { url } }
     }
   }`;
   const pair = { userId: "anna", itemId: itemId(4) };
@@ -78,7 +78,7 @@ describeOnEveryDatabase("mutations", open => {
         reason: "NO_HISTORY",
         message: "The shopper has not interacted with another item yet",
         item: { id: "item-04" },
-        picture: { url: `/images/${api.blobHash}` },
+        image: { url: `/images/${api.blobHash}` },
       },
     });
   });
@@ -464,7 +464,7 @@ describeOnEveryDatabase("mutations", open => {
     for (const query of [
       "mutation { startIndexing { kind state } }",
       "mutation { startRankerTraining(input: { config: { numEpochs: 3 }, seed: 7 }) { kind state } }",
-      "mutation { startJudging { kind state } }",
+      "mutation { startScoring { kind state } }",
       "mutation { startPersonalizerTraining(input: { config: { numPairs: 10 } }) { kind state } }",
       "mutation { startRerank(input: { config: { numUsers: 5 } }) { kind state } }",
     ]) {
@@ -477,7 +477,7 @@ describeOnEveryDatabase("mutations", open => {
     expect(data!.jobs.edges).toEqual([
       { node: { kind: "RERANK", queuePosition: 1 } },
       { node: { kind: "TRAIN_PERSONALIZER", queuePosition: 1 } },
-      { node: { kind: "JUDGE", queuePosition: 1 } },
+      { node: { kind: "SCORE_IMAGES", queuePosition: 1 } },
       { node: { kind: "TRAIN_RANKER", queuePosition: 1 } },
       { node: { kind: "INDEX", queuePosition: 1 } },
     ]);

@@ -59,12 +59,12 @@ describeOnEveryDatabase("a stored picture at the second request", open => {
 
   async function addItem(id: string) {
     await db.prisma.item.create({ data: { id, title: `a ${id}`, keywords: [id, "animal"] } });
-    await setPicture(id, id);
+    await setImage(id, id);
     await caption(id, `a drawing of ${id}`);
     await encode(id, id);
   }
 
-  async function setPicture(itemId: string, name: string) {
+  async function setImage(itemId: string, name: string) {
     const size = { sizeBytes: 1, widthPixels: 1, heightPixels: 1, mediaType: "image/png" };
     await new ItemsRepository(db.prisma).setImage(itemId, { hash: hashOf(name), ...size }, name);
   }
@@ -174,7 +174,7 @@ describeOnEveryDatabase("a stored picture at the second request", open => {
     const stored = await make();
     await request();
     statements = 0;
-    expect(await request()).toEqual({ kind: "picture", image: stored, cached: true });
+    expect(await request()).toEqual({ kind: "image", image: stored, cached: true });
     expect(statements).toBe(2);
   });
 
@@ -198,7 +198,7 @@ describeOnEveryDatabase("a stored picture at the second request", open => {
       "interactions that the API deletes",
       () => recording().remove({ userId: "u", itemId: "owl", kinds: ["LIKE"] }),
     ],
-    ["another catalogue picture", () => setPicture("fox", "another fox")],
+    ["another catalogue picture", () => setImage("fox", "another fox")],
     ["another title", () => db.prisma.item.update({ where: { id: "fox" }, data: { title: "f" } })],
     ["another caption of a retrieved item", () => caption("cat", "an oil painting of lilies")],
     ["another embedding of a retrieved item", () => encode("cat", "something else")],
@@ -206,7 +206,7 @@ describeOnEveryDatabase("a stored picture at the second request", open => {
   ])("is not answered after %s", async (_, change) => {
     const { make, request } = createProcess();
     await make();
-    expect((await request()).kind).toBe("picture");
+    expect((await request()).kind).toBe("image");
     await change();
     expect((await request()).kind).toBe("running");
   });
@@ -215,7 +215,7 @@ describeOnEveryDatabase("a stored picture at the second request", open => {
     const { make, request } = createProcess();
     await make();
     await rate("new", 1, 9);
-    expect((await request()).kind).toBe("picture");
+    expect((await request()).kind).toBe("image");
   });
 
   it("is not answered for the embeddings of another encoder", async () => {
@@ -235,7 +235,7 @@ describeOnEveryDatabase("a stored picture at the second request", open => {
     const versions: Versions = { ranker: null, personalizer: null, prompt: "1" };
     const { make, request } = createProcess(versions);
     await make();
-    expect((await request()).kind).toBe("picture");
+    expect((await request()).kind).toBe("image");
     Object.assign(versions, change);
     expect((await request()).kind).toBe("running");
   });
@@ -250,11 +250,11 @@ describeOnEveryDatabase("a stored picture at the second request", open => {
     const first = createProcess();
     const stored = await first.make();
     const second = createProcess();
-    expect(await second.request()).toMatchObject({ kind: "picture", image: { id: stored.id } });
+    expect(await second.request()).toMatchObject({ kind: "image", image: { id: stored.id } });
     await like("new", 9);
     expect((await second.request()).kind).toBe("running");
     await db.prisma.interaction.deleteMany({ where: { itemId: "new" } });
-    expect(await second.request()).toMatchObject({ kind: "picture", image: { id: stored.id } });
-    expect(await first.request()).toMatchObject({ kind: "picture", image: { id: stored.id } });
+    expect(await second.request()).toMatchObject({ kind: "image", image: { id: stored.id } });
+    expect(await first.request()).toMatchObject({ kind: "image", image: { id: stored.id } });
   });
 });

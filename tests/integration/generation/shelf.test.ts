@@ -208,7 +208,7 @@ describeOnEveryDatabase("a shelf of 24 tiles", open => {
     expect(all).toBe(one);
     expect(shelf).toEqual(
       tiles.map(itemId => ({
-        kind: "picture",
+        kind: "image",
         cached: true,
         image: expect.objectContaining({ itemId }) as unknown,
       })),
@@ -239,8 +239,8 @@ describeOnEveryDatabase("a shelf of 24 tiles", open => {
     expect(shelf).toMatchObject([
       { kind: "running", job: { itemId: "tile-1" } },
       { code: "ITEM_NOT_FOUND", details: { itemId: "nowhere" } },
-      { kind: "picture", image: { itemId: "tile-3" } },
-      { kind: "original", reason: "NO_PICTURE", item: { id: "bare" } },
+      { kind: "image", image: { itemId: "tile-3" } },
+      { kind: "original", reason: "NO_IMAGE", item: { id: "bare" } },
       { kind: "running", job: { itemId: "tile-1" } },
     ]);
     expect(await db.prisma.job.count()).toBe(1);
@@ -273,10 +273,10 @@ describeOnEveryDatabase("a shelf of 24 tiles", open => {
     const { personalization, make } = createProcess({ evaluationsPerUser: 2 * cost });
     await make(["tile-5"]);
     const first = await personalization.requestMany("u", ["tile-1", "tile-2", "tile-3", "tile-5"]);
-    expect(kinds(first)).toEqual(["running", "running", "BUSY", "picture"]);
+    expect(kinds(first)).toEqual(["running", "running", "BUSY", "image"]);
     expect(first[2]).toMatchObject({ item: { id: "tile-3" }, retryAt: expect.any(Date) as Date });
     const again = await personalization.requestMany("u", ["tile-2", "tile-4", "tile-5"]);
-    expect(kinds(again)).toEqual(["running", "BUSY", "picture"]);
+    expect(kinds(again)).toEqual(["running", "BUSY", "image"]);
     const batch = await personalization.requestMany("u", ["tile-4"], {}, { isBatch: true });
     expect(kinds(batch)).toEqual(["running"]);
   });

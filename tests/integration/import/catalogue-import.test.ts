@@ -24,7 +24,7 @@ import {
 } from "../../../src/recsys/import/catalogue-import.service.js";
 import { CatalogueSource } from "../../../src/recsys/import/catalogue.js";
 import { describeOnEveryDatabase } from "../../helpers/databases.js";
-import { contentOf, movieLensCounts, NUM_USERS, picture, writeMovieLens } from "./sources.js";
+import { contentOf, movieLensCounts, NUM_USERS, pngFile, writeMovieLens } from "./sources.js";
 
 interface Reject {
   part: string;
@@ -333,12 +333,12 @@ describeOnEveryDatabase("CatalogueImportService", open => {
     it("finds pictures by path, by item id and by address, and no others", async () => {
       const images = join(home, "pictures");
       mkdirSync(join(images, "deep"), { recursive: true });
-      writeFileSync(join(images, "deep", "lamp.png"), await picture(1));
-      writeFileSync(join(images, "by-id.webp"), await picture(2)); // the content counts, not the name
+      writeFileSync(join(images, "deep", "lamp.png"), await pngFile(1));
+      writeFileSync(join(images, "by-id.webp"), await pngFile(2)); // the content counts, not the name
       writeFileSync(join(images, "broken.png"), "no picture");
-      writeFileSync(join(home, "secret.png"), await picture(9));
+      writeFileSync(join(home, "secret.png"), await pngFile(9));
       symlinkSync(join(home, "secret.png"), join(images, "link.png"));
-      const remote = await picture(3);
+      const remote = await pngFile(3);
       const server = createServer((_, response) => response.end(remote));
       await new Promise<void>(resolve => server.listen(0, "127.0.0.1", resolve));
       const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/chair.png`;
@@ -395,7 +395,7 @@ describeOnEveryDatabase("CatalogueImportService", open => {
         "items.jsonl",
         '{"id":"a","title":"A","caption":"a red lamp","image":"a.png"}',
       );
-      write("a.png", await picture(1));
+      write("a.png", await pngFile(1));
       await new ItemsRepository(db.prisma).upsertMany([
         {
           id: "a",
@@ -425,7 +425,7 @@ describeOnEveryDatabase("CatalogueImportService", open => {
         blobHash: null,
       });
       const before = await db.prisma.itemImage.findUniqueOrThrow({ where: { itemId: "a" } });
-      write("a.png", await picture(2));
+      write("a.png", await pngFile(2));
       await service.run(new CatalogueSource({ items }), { restart: true });
       const after = await db.prisma.itemImage.findUniqueOrThrow({ where: { itemId: "a" } });
       expect(after.blobHash).not.toBe(before.blobHash);
@@ -444,7 +444,7 @@ describeOnEveryDatabase("CatalogueImportService", open => {
   });
 
   describe("of the stickers", () => {
-    const options = { limitConcepts: 6, shoppers: { numShoppers: 5, minLikes: 3, maxLikes: 4 } };
+    const options = { limitConcepts: 6, users: { numUsers: 5, minLikes: 3, maxLikes: 4 } };
 
     it("makes items of four styles, with attribution, and shoppers marked as simulated", async () => {
       const { counts } = await service.run(new StickersSource(options));

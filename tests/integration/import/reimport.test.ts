@@ -17,16 +17,16 @@ import type { Database } from "../../../src/db/database.js";
 import { CatalogueImportService } from "../../../src/recsys/import/catalogue-import.service.js";
 import { CatalogueSource } from "../../../src/recsys/import/catalogue.js";
 import { describeOnEveryDatabase } from "../../helpers/databases.js";
-import { picture } from "./sources.js";
+import { pngFile } from "./sources.js";
 
 const input = (name: string) => resolve(import.meta.dirname, "../../fixtures/inputs/shop", name);
 
 /** A shop's image server; it remembers which paths it was asked for. */
-async function serve(pictures: Record<string, Buffer>, port = 0) {
+async function serve(servedFiles: Record<string, Buffer>, port = 0) {
   const asked: string[] = [];
   const server: Server = createServer((request, response) => {
     asked.push(request.url ?? "");
-    const found = pictures[request.url ?? ""] as Buffer | undefined;
+    const found = servedFiles[request.url ?? ""] as Buffer | undefined;
     response.writeHead(found ? 200 : 404, { "content-type": "image/png" }).end(found);
   });
   await new Promise<void>(ready => server.listen(port, "127.0.0.1", ready));
@@ -143,7 +143,7 @@ describeOnEveryDatabase("importing again", open => {
     });
 
     it("deletes neither pictures nor what users did", async () => {
-      write("a.png", await picture(1));
+      write("a.png", await pngFile(1));
       await service.run(
         new CatalogueSource({
           items: write("items.csv", "id,title,image\na,A,a.png\n"),
@@ -190,10 +190,10 @@ describeOnEveryDatabase("importing again", open => {
 
   describe("pictures that failed", () => {
     it("fetches those again, and not the good ones", async () => {
-      const good = await picture(1);
-      const late = await picture(2);
-      const pictures: Record<string, Buffer> = { "/good.png": good };
-      const shop = await serve(pictures);
+      const good = await pngFile(1);
+      const late = await pngFile(2);
+      const servedFiles: Record<string, Buffer> = { "/good.png": good };
+      const shop = await serve(servedFiles);
       const at = (name: string) => `http://127.0.0.1:${shop.port}/${name}`;
       const rows = [`1,A,${at("good.png")}`, `2,B,${at("late.png")}`, `3,C,${at("never.png")}`];
       const items = write("items.csv", `id,title,image\n${rows.join("\n")}\n,no id,\n`);
@@ -203,7 +203,7 @@ describeOnEveryDatabase("importing again", open => {
         counts: { items: { accepted: 3, rejected: 1 }, images: { accepted: 1, rejected: 2 } },
       });
 
-      pictures["/late.png"] = late;
+      servedFiles["/late.png"] = late;
       shop.asked.length = 0;
       const second = await importItems(items);
       expect(shop.asked.sort()).toEqual(["/late.png", "/never.png"]);
@@ -219,7 +219,7 @@ describeOnEveryDatabase("importing again", open => {
         .map(line => (JSON.parse(line) as { part: string }).part);
       expect(rejects).toEqual(["items", "images"]);
 
-      pictures["/never.png"] = good;
+      servedFiles["/never.png"] = good;
       expect((await importItems(items)).counts.images).toEqual({ accepted: 3, rejected: 0 });
       shop.asked.length = 0;
       expect(await importItems(items)).toMatchObject({ wasComplete: true, retried: [] });
@@ -233,14 +233,14 @@ describeOnEveryDatabase("importing again", open => {
       const text = readFileSync(input("retry.csv"), "utf8").replaceAll("4199", `${probe.port}`);
       const items = write("retry.csv", text);
       expect((await importItems(items)).counts.images).toEqual({ accepted: 0, rejected: 2 });
-      const shop = await serve({ "/ok.jpg": await picture(1) }, probe.port);
+      const shop = await serve({ "/ok.jpg": await pngFile(1) }, probe.port);
       expect((await importItems(items)).counts.images).toEqual({ accepted: 2, rejected: 0 });
       expect(await db.prisma.itemImage.count()).toBe(2);
       await shop.close();
     });
 
     it("asks no address twice in another file either, unless told to, or the file is gone", async () => {
-      const shop = await serve({ "/a.png": await picture(1) });
+      const shop = await serve({ "/a.png": await pngFile(1) });
       const row = `1,A,http://127.0.0.1:${shop.port}/a.png\n`;
       await importItems(write("monday.csv", `id,title,image\n${row}`));
       const tuesday = write("tuesday.csv", `id,title,image\n${row}2,B,\n`);
@@ -260,11 +260,11 @@ describeOnEveryDatabase("importing again", open => {
     });
 
     it("reads a file in the folder again when it has changed", async () => {
-      write("a.png", await picture(1));
+      write("a.png", await pngFile(1));
       const items = write("items.csv", "id,title,image\na,A,a.png\n");
       await importItems(items);
       const before = await db.prisma.itemImage.findFirstOrThrow();
-      const another = await picture(2);
+      const another = await pngFile(2);
       write("a.png", Buffer.concat([another]));
       appendFileSync(items, "b,B,\n");
       await importItems(items);

@@ -11,7 +11,7 @@ export const NUM_RATINGS = 3_400;
 export const NUM_USERS = 17;
 
 /** A poster of one colour, different for each movie. */
-export function picture(index: number): Promise<Buffer> {
+export function pngFile(index: number): Promise<Buffer> {
   const background = { r: index % 256, g: (index * 7) % 256, b: Math.floor(index / 256) };
   return sharp({ create: { width: 6, height: 8, channels: 3, background } })
     .png()
@@ -52,10 +52,10 @@ export async function writeMovieLens(folder: string): Promise<void> {
   ]);
   writeCsv(join(folder, "captions.csv"), [["movieId", "tmdb_overview"], ...texts]);
   for (let movie = 1; movie <= NUM_POSTERS; movie++) {
-    writeFileSync(join(folder, "posters", `${movie}.jpg`), await picture(movie));
+    writeFileSync(join(folder, "posters", `${movie}.jpg`), await pngFile(movie));
   }
-  writeFileSync(join(folder, "posters", "7002.jpg"), await picture(1));
-  writeFileSync(join(folder, "posters", "3.jpg"), (await picture(3)).subarray(0, 60));
+  writeFileSync(join(folder, "posters", "7002.jpg"), await pngFile(1));
+  writeFileSync(join(folder, "posters", "3.jpg"), (await pngFile(3)).subarray(0, 60));
 }
 
 export const movieLensCounts = {

@@ -64,7 +64,7 @@ describeOnEveryDatabase("a serving process", open => {
     ]);
     expect(await plugin.services.personalization.request("u", "bare")).toMatchObject({
       kind: "original",
-      reason: "NO_PICTURE",
+      reason: "NO_IMAGE",
     });
   });
 });

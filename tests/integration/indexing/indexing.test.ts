@@ -89,7 +89,7 @@ describeOnEveryDatabase("indexing", open => {
   afterEach(() => rm(home, { recursive: true }));
 
   /** Puts items in the catalogue, each with a picture of its own name. */
-  async function addItems(ids: readonly string[], pictureOf = (id: string) => id) {
+  async function addItems(ids: readonly string[], imageOf = (id: string) => id) {
     const items = new ItemsRepository(db.prisma);
     await items.upsertMany(
       ids.map(id => ({
@@ -105,8 +105,8 @@ describeOnEveryDatabase("indexing", open => {
     );
     await items.setImages(
       ids.map(itemId => {
-        const hash = blobHash(pictureOf(itemId));
-        shown.set(hash, pictureOf(itemId));
+        const hash = blobHash(imageOf(itemId));
+        shown.set(hash, imageOf(itemId));
         const size = { sizeBytes: 1, widthPixels: 1, heightPixels: 1 };
         return { itemId, blob: { hash, mediaType: "image/png", ...size }, source: "test" };
       }),
@@ -121,7 +121,7 @@ describeOnEveryDatabase("indexing", open => {
     const index = new LiveCaptionIndex({ encoder, dimension: D, folder, embeddings });
     const indexing = new IndexingService({
       ...models,
-      pictures: {
+      imageFiles: {
         loadRgb: async hash => {
           const text = shown.get(hash);
           if (text === undefined) {
@@ -167,7 +167,7 @@ describeOnEveryDatabase("indexing", open => {
       numTextCaptions: 0,
       numWithoutImage: 0,
       numCaptionsEncoded: 150,
-      numPicturesEncoded: 150,
+      numImagesEncoded: 150,
       numItems: 150,
       numAdded: 150,
       numRemoved: 0,
@@ -224,7 +224,7 @@ describeOnEveryDatabase("indexing", open => {
     expect(await indexing.run()).toMatchObject({
       numCaptioned: 69,
       numTextCaptions: 1, // found by its text
-      numPicturesEncoded: 69,
+      numImagesEncoded: 69,
       numItems: 70,
       numSkipped: 1,
       skipped: [{ itemId: "i005", reason: expect.stringContaining("No image") as string }],
@@ -240,7 +240,7 @@ describeOnEveryDatabase("indexing", open => {
     expect(await second.indexing.run()).toMatchObject({
       numCaptioned: 1,
       numCaptionsEncoded: 2,
-      numPicturesEncoded: 1,
+      numImagesEncoded: 1,
       numAdded: 2,
       numItems: 10,
     });
@@ -248,7 +248,7 @@ describeOnEveryDatabase("indexing", open => {
     expect(await third.indexing.run()).toMatchObject({
       numCaptioned: 9, // never the one that came with the catalogue
       numCaptionsEncoded: 10,
-      numPicturesEncoded: 10,
+      numImagesEncoded: 10,
       numAdded: 10,
       numItems: 10,
     });
@@ -318,7 +318,7 @@ describeOnEveryDatabase("indexing", open => {
         numCaptioned: 0,
         numTextCaptions: 3,
         numWithoutImage: 3,
-        numPicturesEncoded: 0,
+        numImagesEncoded: 0,
         numItems: 3,
       });
       expect(await captionsNow()).toEqual({
@@ -382,7 +382,7 @@ describeOnEveryDatabase("indexing", open => {
         numCaptioned: 1,
         numTextCaptions: 1,
         numWithoutImage: 0,
-        numPicturesEncoded: 2,
+        numImagesEncoded: 2,
       });
       expect(await captionsNow()).toEqual({ a: "MODEL: a drawing of a", b: "TEXT: Item b" });
       expect(await indexing.run()).toMatchObject({ numCaptioned: 0, numTextCaptions: 0 });
@@ -456,7 +456,7 @@ describeOnEveryDatabase("indexing", open => {
     expect(await createProcess().indexing.run({ rebuild: true })).toMatchObject({
       numCaptioned: 0,
       numCaptionsEncoded: 5,
-      numPicturesEncoded: 5,
+      numImagesEncoded: 5,
       numAdded: 5,
     });
   });

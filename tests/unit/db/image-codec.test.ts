@@ -62,14 +62,14 @@ const svg = (body: string, attributes = 'width="40" height="20"') =>
 describe("inspectImage()", () => {
   it.each(["avif", "gif", "jpeg", "png", "webp"] as const)("takes %s as it is", async format => {
     const bytes = await solid(30, 20).toFormat(format).toBuffer();
-    const picture = await inspectImage(bytes);
-    expect(picture).toMatchObject({
+    const inspected = await inspectImage(bytes);
+    expect(inspected).toMatchObject({
       mediaType: `image/${format}`,
       widthPixels: 30,
       heightPixels: 20,
     });
     if (format !== "avif") {
-      expect(picture.bytes.equals(bytes)).toBe(true); // nothing was taken out, so nothing was encoded again
+      expect(inspected.bytes.equals(bytes)).toBe(true); // nothing was taken out, so nothing was encoded again
     }
   });
 
@@ -87,8 +87,12 @@ describe("inspectImage()", () => {
   });
 
   it("draws an SVG as a PNG large enough to look at", async () => {
-    const picture = await inspectImage(svg('<rect width="40" height="20" fill="red"/>'));
-    expect(picture).toMatchObject({ mediaType: "image/png", widthPixels: 512, heightPixels: 256 });
+    const inspected = await inspectImage(svg('<rect width="40" height="20" fill="red"/>'));
+    expect(inspected).toMatchObject({
+      mediaType: "image/png",
+      widthPixels: 512,
+      heightPixels: 256,
+    });
   });
 
   it("judges by content: a text is no picture, whatever its name", async () => {

@@ -2,9 +2,9 @@
 import type { ConditionEncoder } from "../../../ml/diffusion/condition-encoder.js";
 import { Random, seedFrom } from "../../../ml/nn/random.js";
 import type {
-  DrawnPicture,
-  PictureStudio,
-  StudioRequest,
+  DrawnImage,
+  CachedImageGenerator,
+  CachedImageRequest,
 } from "../../images/cached-image-generator.js";
 import {
   explored,
@@ -15,15 +15,11 @@ import { type Pair, pairRetrieval } from "../../reflection/pairs.js";
 import type { PersonalizerTrainingConfig } from "../../reflection/personalizer-training-config.js";
 import type { ShopSnapshot } from "../../reflection/shop-snapshot.js";
 import { generatorPrompt } from "../../retrieval/prompt.js";
-import {
-  type ExperimentArm,
-  numCandidatesOf,
-  type PictureExperiment,
-} from "./experiment-config.js";
+import { type ExperimentArm, numCandidatesOf, type ImageExperiment } from "./experiment-config.js";
 
 /** An arm in one seed: what all of its pictures share. */
 export interface Run {
-  experiment: PictureExperiment;
+  experiment: ImageExperiment;
   arm: ExperimentArm;
   config: PersonalizerTrainingConfig;
   seed: number;
@@ -34,7 +30,7 @@ export interface Run {
 }
 
 interface Dependencies {
-  studio: Pick<PictureStudio, "draw">;
+  imageGenerator: Pick<CachedImageGenerator, "draw">;
   encoder(): Promise<Pick<ConditionEncoder, "encodeTexts" | "projectImage">>;
 }
 
@@ -42,12 +38,12 @@ export class ArmArtist {
   constructor(private readonly deps: Dependencies) {}
 
   /** The pair's candidates; none where the catalogue picture is shown. */
-  async draw(run: Run, pair: Pair): Promise<DrawnPicture[]> {
+  async draw(run: Run, pair: Pair): Promise<DrawnImage[]> {
     const { arm, config, experiment, seed, shop, signal } = run;
     const { guidanceScale, numSteps, strength } = experiment;
     const numCandidates = numCandidatesOf(experiment, arm);
     const context = pairRetrieval(shop, pair, config);
-    const request: Omit<StudioRequest, "prompt"> = {
+    const request: Omit<CachedImageRequest, "prompt"> = {
       blobHash: pair.blobHash,
       guidanceScale,
       numSteps,
@@ -55,8 +51,8 @@ export class ArmArtist {
       seed: seedFrom("experiment", seed, pair.userId, pair.itemId),
       numImages: numCandidates,
     };
-    const drawn = (own: Pick<StudioRequest, "prompt" | "imageEmbedding" | "conditions">) =>
-      this.deps.studio.draw({ ...request, ...own }, { signal });
+    const drawn = (own: Pick<CachedImageRequest, "prompt" | "imageEmbedding" | "conditions">) =>
+      this.deps.imageGenerator.draw({ ...request, ...own }, { signal });
     const { title } = shop.items.get(pair.itemId)!;
     const imageEmbedding = context.preferenceEmbedding ?? undefined;
     switch (arm.condition) {

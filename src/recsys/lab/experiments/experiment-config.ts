@@ -39,7 +39,7 @@ const scale = z.strictObject({
   training: training.default({}),
 });
 
-export const pictureExperimentSchema = z.strictObject({
+export const imageExperimentSchema = z.strictObject({
   name,
   /** What it asks, for people. */
   question: z.string().default(""),
@@ -78,11 +78,11 @@ export const pictureExperimentSchema = z.strictObject({
     .refine(arms => new Set(arms.map(({ name }) => name)).size === arms.length, "names differ"),
 });
 
-export type PictureExperiment = z.infer<typeof pictureExperimentSchema>;
-export type ExperimentArm = PictureExperiment["arms"][number];
+export type ImageExperiment = z.infer<typeof imageExperimentSchema>;
+export type ExperimentArm = ImageExperiment["arms"][number];
 
 /** The arms on the contact sheet. @throws AppError `INVALID_ARGUMENT` for one that the experiment does not have. */
-export function shownArmsOf({ arms, shown }: PictureExperiment): ExperimentArm[] {
+export function shownArmsOf({ arms, shown }: ImageExperiment): ExperimentArm[] {
   if (!shown) {
     const first = (wanted: string) => arms.find(({ condition }) => condition === wanted);
     return [first("keywords"), first("personalizer")].filter(arm => arm !== undefined);
@@ -98,15 +98,15 @@ export function shownArmsOf({ arms, shown }: PictureExperiment): ExperimentArm[]
 }
 
 /** Pictures of a pair in an arm. */
-export function numCandidatesOf(experiment: PictureExperiment, arm: ExperimentArm): number {
+export function numCandidatesOf(experiment: ImageExperiment, arm: ExperimentArm): number {
   return arm.numCandidates ?? experiment.numCandidates;
 }
 
 /** The experiment at one of its scales. @throws AppError `INVALID_ARGUMENT` */
 export function scaledExperiment(
-  experiment: PictureExperiment,
+  experiment: ImageExperiment,
   scaleName: string | undefined,
-): PictureExperiment {
+): ImageExperiment {
   if (scaleName === undefined) {
     return experiment;
   }
@@ -125,8 +125,8 @@ export function scaledExperiment(
 
 /** Changes upon changes; those of the model one by one. */
 export function mergedTraining(
-  base: PictureExperiment["training"],
-  own: PictureExperiment["training"],
-): PictureExperiment["training"] {
+  base: ImageExperiment["training"],
+  own: ImageExperiment["training"],
+): ImageExperiment["training"] {
   return { ...base, ...own, model: { ...base.model, ...own.model } };
 }

@@ -17,9 +17,9 @@ import {
 } from "../../../ml/metrics/clip-scores.js";
 import type { RgbImage } from "../../../ml/nn/rgb-image.js";
 import { writeAtomically } from "../../../ml/nn/safetensors.js";
-import { PictureJudge } from "../../images/image-scorer.js";
+import { ImageScorer } from "../../images/image-scorer.js";
 import type { PersonalizerModel } from "../../images/personalizer-model.js";
-import { assertEnough, judgingPairs, type Pair, pairRetrieval } from "../../reflection/pairs.js";
+import { assertEnough, evaluationPairs, type Pair, pairRetrieval } from "../../reflection/pairs.js";
 import { personalizerConfig } from "../../reflection/personalizer-training-config.js";
 import type { ShopSnapshot } from "../../reflection/shop-snapshot.js";
 import type { ArmArtist, Run } from "./arm-artist.js";
@@ -27,13 +27,13 @@ import {
   type ExperimentArm,
   mergedTraining,
   numCandidatesOf,
-  type PictureExperiment,
+  type ImageExperiment,
 } from "./experiment-config.js";
 import { sheetPairs } from "./sheet-pairs.js";
-import { pictureWork, trainingWork, WorkClock } from "./work-clock.js";
+import { imageWork, trainingWork, WorkClock } from "./work-clock.js";
 
 /** What one picture did. */
-export interface PictureOutcome {
+export interface ImageOutcome {
   userId: string;
   itemId: string;
   deltaR: number;
@@ -51,14 +51,14 @@ export interface ArmOutcomes {
   seed: number;
   /** The personalizer that was trained for it; null where there is none. */
   versionId: string | null;
-  outcomes: readonly PictureOutcome[];
+  outcomes: readonly ImageOutcome[];
 }
 
 interface Dependencies {
   shop(): Promise<ShopSnapshot>;
   artist: Pick<ArmArtist, "draw">;
   /** Catalogue pictures. */
-  pictures: { load(blobHash: string): Promise<RgbImage> };
+  imageFiles: { load(blobHash: string): Promise<RgbImage> };
   clip: { encodeTexts(texts: readonly string[]): Promise<Float32Array[]> };
   training: {
     train(
@@ -98,15 +98,15 @@ export interface SheetRequest {
   arms: readonly ExperimentArm[];
   /** Latest pictures of each history. */
   numHistory: number;
-  numThings: number;
+  numObjects: number;
   numUsers: number;
 }
 
 /** What all arms share. */
 interface Scene {
-  experiment: PictureExperiment;
+  experiment: ImageExperiment;
   shop: ShopSnapshot;
-  judge: PictureJudge;
+  scorer: ImageScorer;
   pairs: readonly Pair[];
   /** CLIP embeddings of preference texts. */
   preferences: Map<string, Float32Array>;
@@ -122,11 +122,11 @@ interface Place {
 /** Fewer pairs could not tell any arm from another. */
 const MIN_TEST_PAIRS = 2;
 
-export class PictureExperimentService {
+export class ImageExperimentService {
   constructor(private readonly deps: Dependencies) {}
 
   /** Runs what is not done yet, arm after arm for each seed. */
-  async run(experiment: PictureExperiment, hooks: ExperimentHooks = {}): Promise<ArmOutcomes[]> {
+  async run(experiment: ImageExperiment, hooks: ExperimentHooks = {}): Promise<ArmOutcomes[]> {
     hooks.onProgress?.({ fraction: 0, secondsLeft: null, stage: "reading the shop" });
     const scene = await this.scene(experiment);
     const results: ArmOutcomes[] = [];
@@ -147,15 +147,15 @@ export class PictureExperimentService {
    * @throws AppError as `sheetPairs`.
    */
   async sheet(
-    experiment: PictureExperiment,
-    { arms, numHistory, numThings, numUsers }: SheetRequest,
+    experiment: ImageExperiment,
+    { arms, numHistory, numObjects, numUsers }: SheetRequest,
     signal?: AbortSignal,
   ): Promise<(RgbImage | null)[][]> {
     const scene = await this.scene(experiment);
     const { shop } = scene;
     const [seed] = experiment.seeds;
-    const { pictures } = this.deps;
-    const pairs = sheetPairs(scene, { numThings, numUsers });
+    const { imageFiles } = this.deps;
+    const pairs = sheetPairs(scene, { numObjects, numUsers });
     const drawings = new Map<string, RgbImage>();
     for (const arm of arms) {
       const model = await this.trained(scene, arm, seed, { signal });
@@ -163,7 +163,7 @@ export class PictureExperimentService {
         const run = { ...runOf(scene, arm, seed), model, signal };
         for (const pair of pairs.flat()) {
           const { best } = await this.drawn(scene, run, pair);
-          const image = best?.image ?? (await pictures.load(pair.blobHash));
+          const image = best?.image ?? (await imageFiles.load(pair.blobHash));
           drawings.set(`${arm.name} ${pair.userId} ${pair.itemId}`, image);
         }
       } finally {
@@ -175,29 +175,29 @@ export class PictureExperimentService {
       const latest = Array.from({ length: numHistory }, (_, n) => history.at(n - numHistory));
       const row: (RgbImage | null)[] = [];
       for (const hash of latest) {
-        row.push(hash === undefined ? null : await pictures.load(hash));
+        row.push(hash === undefined ? null : await imageFiles.load(hash));
       }
       for (const { blobHash, itemId, userId } of [first, ...others]) {
         const own = arms.map(({ name }) => drawings.get(`${name} ${userId} ${itemId}`)!);
-        row.push(await pictures.load(blobHash), ...own);
+        row.push(await imageFiles.load(blobHash), ...own);
       }
       return row;
     };
     return Promise.all(pairs.map(rowOf));
   }
 
-  private async scene(experiment: PictureExperiment): Promise<Scene> {
+  private async scene(experiment: ImageExperiment): Promise<Scene> {
     const { numTestPairs: numPairs } = experiment;
     const shop = await this.deps.shop();
-    const pairs = judgingPairs(shop, "test", { numPairs, seed: 0 });
+    const pairs = evaluationPairs(shop, "test", { numPairs, seed: 0 });
     assertEnough(pairs, MIN_TEST_PAIRS);
     const work = experiment.arms.map(
       arm =>
-        trainingWork(arm, configOf(experiment, arm)) + pictureWork(experiment, arm, pairs.length),
+        trainingWork(arm, configOf(experiment, arm)) + imageWork(experiment, arm, pairs.length),
     );
     const total = experiment.seeds.length * work.reduce((sum, own) => sum + own, 0);
-    const judge = new PictureJudge(shop);
-    return { experiment, shop, judge, pairs, preferences: new Map(), clock: new WorkClock(total) };
+    const scorer = new ImageScorer(shop);
+    return { experiment, shop, scorer, pairs, preferences: new Map(), clock: new WorkClock(total) };
   }
 
   private placeOf({ experiment, pairs, shop }: Scene, arm: ExperimentArm, seed: number): Place {
@@ -221,7 +221,7 @@ export class PictureExperimentService {
   ): Promise<ArmOutcomes> {
     const { clock, experiment, pairs } = scene;
     const { path, versionId } = this.placeOf(scene, arm, seed);
-    const work = pictureWork(experiment, arm, pairs.length);
+    const work = imageWork(experiment, arm, pairs.length);
     const report = (stage: string) => {
       const { fraction, secondsLeft } = clock;
       hooks.onProgress?.({ fraction, secondsLeft, stage: `${arm.name}, seed ${seed}: ${stage}` });
@@ -235,7 +235,7 @@ export class PictureExperimentService {
     const model = await this.trained(scene, arm, seed, { signal: hooks.signal, report });
     try {
       const run = { ...runOf(scene, arm, seed), model, signal: hooks.signal };
-      const outcomes: PictureOutcome[] = [];
+      const outcomes: ImageOutcome[] = [];
       for (const pair of pairs) {
         outcomes.push(await this.outcomeOf(scene, run, pair));
         clock.advance(work / pairs.length);
@@ -287,26 +287,26 @@ export class PictureExperimentService {
   }
 
   /** The picture of a pair that the ranking model scores highest; null for an arm that draws none. */
-  private async drawn({ judge }: Scene, run: Run, pair: Pair) {
+  private async drawn({ scorer }: Scene, run: Run, pair: Pair) {
     const candidates = await this.deps.artist.draw(run, pair);
-    const judged = judge.judge(
+    const outcome = scorer.score(
       pair,
       candidates.map(({ embedding }) => embedding),
     );
     const [best = null] = candidates
-      .map((candidate, place) => ({ ...candidate, judgement: judged.pictures[place] }))
-      .sort((a, b) => b.judgement.score - a.judgement.score);
-    return { best, rankBefore: judged.reference.rank };
+      .map((candidate, place) => ({ ...candidate, scored: outcome.images[place] }))
+      .sort((a, b) => b.scored.score - a.scored.score);
+    return { best, rankBefore: outcome.reference.rank };
   }
 
   /** Draws a pair's picture and measures it. */
-  private async outcomeOf(scene: Scene, run: Run, pair: Pair): Promise<PictureOutcome> {
+  private async outcomeOf(scene: Scene, run: Run, pair: Pair): Promise<ImageOutcome> {
     const { preferences, shop } = scene;
     const reference = shop.items.get(pair.itemId)!;
     const captionEmbedding = reference.captionEmbedding!; // a pair has both
     const imageEmbedding = reference.imageEmbedding!;
     const { best, rankBefore } = await this.drawn(scene, run, pair);
-    const { deltaR, rank } = best?.judgement ?? { deltaR: 0, rank: rankBefore };
+    const { deltaR, rank } = best?.scored ?? { deltaR: 0, rank: rankBefore };
     const shown = best?.embedding ?? imageEmbedding;
     // The same words for every arm, so that CPS compares pictures and not keywords.
     const { history, preferenceKeywords } = pairRetrieval(shop, pair, { ...run.config, k: 5 });
@@ -330,7 +330,7 @@ export class PictureExperimentService {
   }
 }
 
-function configOf(experiment: PictureExperiment, arm: ExperimentArm) {
+function configOf(experiment: ImageExperiment, arm: ExperimentArm) {
   return personalizerConfig(mergedTraining(experiment.training, arm.training));
 }
 

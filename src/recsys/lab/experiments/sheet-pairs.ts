@@ -2,10 +2,10 @@
 import { AppError } from "../../../errors/app-error.js";
 import { type Pair, pairOf, trainTimeline } from "../../reflection/pairs.js";
 import type { ShopSnapshot } from "../../reflection/shop-snapshot.js";
-import type { PictureExperiment } from "./experiment-config.js";
+import type { ImageExperiment } from "./experiment-config.js";
 
 interface Scene {
-  experiment: Pick<PictureExperiment, "shownItems">;
+  experiment: Pick<ImageExperiment, "shownItems">;
   shop: ShopSnapshot;
   /** Those that the experiment judges by. */
   pairs: readonly Pair[];
@@ -19,13 +19,13 @@ interface Scene {
  */
 export function sheetPairs(
   scene: Scene,
-  { numThings, numUsers }: { numThings: number; numUsers: number },
+  { numObjects, numUsers }: { numObjects: number; numUsers: number },
 ): Pair[][] {
   const { shop } = scene;
   const shown = scene.pairs.slice(0, numUsers);
-  const things = namedItems(scene) ?? leastKnown(scene, shown).slice(0, numThings);
+  const objects = namedItems(scene) ?? leastKnown(scene, shown).slice(0, numObjects);
   return shown.map(({ userIndex }) =>
-    things.map(item => {
+    objects.map(item => {
       const pair = pairOf(shop, userIndex, item, trainTimeline(shop, userIndex));
       if (!pair) {
         const problem = `must be indexed and have a picture, but '${shop.ranker.itemIds[item]}' is not`;

@@ -12,8 +12,8 @@ import {
   comparePairs,
   compareWithBaseline,
 } from "../../evaluation/compare-rankers.js";
-import type { PictureExperiment } from "./experiment-config.js";
-import type { ArmOutcomes, PictureOutcome } from "./image-experiment.service.js";
+import type { ImageExperiment } from "./experiment-config.js";
+import type { ArmOutcomes, ImageOutcome } from "./image-experiment.service.js";
 
 export interface Figure {
   value: number;
@@ -102,13 +102,13 @@ export function summarizeOutcomes(
 }
 
 /** The arms that the others are tested against; none where every two are compared. */
-export function baselinesOf({ arms, baseline }: PictureExperiment): string[] {
+export function baselinesOf({ arms, baseline }: ImageExperiment): string[] {
   const first = arms.find(({ condition }) => condition === "personalizer")?.name ?? [];
   return [baseline ?? first].flat();
 }
 
 function figuresOf(runs: readonly ArmOutcomes[], seed: number): Figures {
-  const figure = (of: (outcome: PictureOutcome) => number, statistic: Statistic = mean) =>
+  const figure = (of: (outcome: ImageOutcome) => number, statistic: Statistic = mean) =>
     figureOf(
       runs[0].outcomes.map((_, pair) => runs.map(run => of(run.outcomes[pair]))),
       statistic,

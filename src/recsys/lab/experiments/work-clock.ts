@@ -6,13 +6,9 @@
  */
 import { triesGains } from "../../reflection/gain-search.js";
 import type { PersonalizerTrainingConfig } from "../../reflection/personalizer-training-config.js";
-import {
-  type ExperimentArm,
-  numCandidatesOf,
-  type PictureExperiment,
-} from "./experiment-config.js";
+import { type ExperimentArm, numCandidatesOf, type ImageExperiment } from "./experiment-config.js";
 
-type Knobs = Pick<PictureExperiment, "guidanceScale" | "numSteps" | "strength">;
+type Knobs = Pick<ImageExperiment, "guidanceScale" | "numSteps" | "strength">;
 
 /** Of what is left to the pack, one step of the whole schedule without guidance is assumed. */
 function evaluationsOf({ guidanceScale = 1, numSteps = 1, strength = 1 }: Knobs): number {
@@ -26,21 +22,21 @@ export function trainingWork(arm: ExperimentArm, config: PersonalizerTrainingCon
   }
   const { batchSize, numEpochs, numPairs, numRollouts, numValidationPairs, validateEvery } = config;
   const numSteps = Math.ceil(numPairs / batchSize) * numEpochs;
-  const numLooks = 1 + Math.ceil(numSteps / validateEvery);
+  const numValidations = 1 + Math.ceil(numSteps / validateEvery);
   const numTried = triesGains(config) ? config.gains.length * config.numGainPairs : 0;
   const numRolledOut = numPairs * (numEpochs * numRollouts + 1);
-  return (numTried + numRolledOut + numLooks * numValidationPairs) * evaluationsOf(config);
+  return (numTried + numRolledOut + numValidations * numValidationPairs) * evaluationsOf(config);
 }
 
 /** The pictures that are judged. */
-export function pictureWork(
-  experiment: PictureExperiment,
+export function imageWork(
+  experiment: ImageExperiment,
   arm: ExperimentArm,
   numPairs: number,
 ): number {
   const ofPair = arm.condition === "original" ? 0 : numCandidatesOf(experiment, arm);
-  const numPictures = numPairs * ofPair;
-  return numPictures * evaluationsOf(experiment);
+  const numImages = numPairs * ofPair;
+  return numImages * evaluationsOf(experiment);
 }
 
 export class WorkClock {

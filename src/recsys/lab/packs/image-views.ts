@@ -7,7 +7,7 @@ import { type MobilenetFeatures } from "../../../ml/metrics/mobilenet-features.j
 import { type RgbImage } from "../../../ml/nn/rgb-image.js";
 
 /** What the judge of pack-judge.ts goes by. */
-export interface PictureView {
+export interface ImageView {
   /** MobileNetV2's last features: what is shown; `[1280]`. */
   semantic: Float32Array;
   /** Statistics of its inner layers, then shares of colours: how it is drawn; `[1136 + 512]`. */
@@ -20,7 +20,7 @@ const VIEWS_PER_FILE = 250;
 const VIEW_VERSION = 1;
 const SEMANTIC_LENGTH = 1280;
 
-export async function viewOf(features: MobilenetFeatures, image: RgbImage): Promise<PictureView> {
+export async function viewOf(features: MobilenetFeatures, image: RgbImage): Promise<ImageView> {
   const { semantic, texture } = await features.view(image);
   const colors = colorHistogram(image);
   const style = new Float32Array(texture.length + colors.length);
@@ -38,30 +38,30 @@ export interface ViewsCache {
 }
 
 /**
- * The views of `numPictures` pictures, from the cache where they are there.
+ * The views of `numImages` pictures, from the cache where they are there.
  *
  * @param look Gives the view of picture n, in turn.
  */
 export async function cachedViews(
-  numPictures: number,
-  look: (n: number) => Promise<PictureView>,
+  numImages: number,
+  viewOf: (n: number) => Promise<ImageView>,
   { folder, key, onView, signal }: ViewsCache,
-): Promise<PictureView[]> {
-  const hash = createHash("sha256").update(JSON.stringify([VIEW_VERSION, numPictures, ...key]));
+): Promise<ImageView[]> {
+  const hash = createHash("sha256").update(JSON.stringify([VIEW_VERSION, numImages, ...key]));
   const place = join(folder, hash.digest("hex").slice(0, 24));
   await mkdir(place, { recursive: true });
-  const views: PictureView[] = [];
-  while (views.length < numPictures) {
-    const length = Math.min(VIEWS_PER_FILE, numPictures - views.length);
+  const views: ImageView[] = [];
+  while (views.length < numImages) {
+    const length = Math.min(VIEWS_PER_FILE, numImages - views.length);
     const path = join(place, `${views.length}.f32`);
     const kept = await readViews(path, length);
     if (kept) {
       views.push(...kept);
     } else {
-      const made: PictureView[] = [];
+      const made: ImageView[] = [];
       while (made.length < length) {
         signal?.throwIfAborted();
-        made.push(await look(views.length + made.length));
+        made.push(await viewOf(views.length + made.length));
         onView?.(views.length + made.length);
       }
       await writeViews(path, made);
@@ -72,7 +72,7 @@ export async function cachedViews(
   return views;
 }
 
-async function readViews(path: string, length: number): Promise<PictureView[] | null> {
+async function readViews(path: string, length: number): Promise<ImageView[] | null> {
   const bytes = await readFile(path).catch(() => null); // not there yet
   if (!bytes) {
     return null;
@@ -85,7 +85,7 @@ async function readViews(path: string, length: number): Promise<PictureView[] | 
   }));
 }
 
-async function writeViews(path: string, views: readonly PictureView[]): Promise<void> {
+async function writeViews(path: string, views: readonly ImageView[]): Promise<void> {
   const parts = views.flatMap(({ semantic, style }) => [semantic, style]);
   const bytes = parts.map(part => new Uint8Array(part.buffer, part.byteOffset, part.byteLength));
   await writeFile(`${path}.part`, Buffer.concat(bytes));

@@ -15,7 +15,7 @@ import { type ModelPack } from "../../../ml/runtime/model-pack.js";
 import { type OnnxOptions } from "../../../ml/runtime/onnx-session.js";
 import { loadTfjsBackend } from "../../../ml/runtime/tfjs-backend.js";
 import { stickerStyles } from "../../datasets/sticker-styles.js";
-import { cachedViews, type PictureView, viewOf, type ViewsCache } from "./image-views.js";
+import { cachedViews, type ImageView, viewOf, type ViewsCache } from "./image-views.js";
 import {
   drawStickers,
   measureAutoencoder,
@@ -24,7 +24,7 @@ import {
   type ShownSticker,
 } from "./pack-measures.js";
 import { type MeasuredSticker, type MeasuredStickers } from "./pack-stickers.js";
-import { type JudgedSticker, StickerJudge } from "./sticker-classifier.js";
+import { type ClassifiedSticker, StickerClassifier } from "./sticker-classifier.js";
 
 export interface MeasureOptions {
   /** MobileNetV2 for the judge; null leaves out all that is generated. */
@@ -35,7 +35,7 @@ export interface MeasureOptions {
   count: number;
   /** Default: the pack's. */
   numSteps?: number;
-  numDrafts?: number;
+  numSamples?: number;
   guidanceScale?: number;
   /** Where the judge's views of pictures are kept. */
   cacheFolder: string;
@@ -65,7 +65,7 @@ export async function measurePack(
   const held = stickers.heldOut.slice(0, options.count);
   const shown: ShownSticker[] = [];
   for (const sticker of held) {
-    shown.push({ sticker, image: await stickers.picture(sticker, side) });
+    shown.push({ sticker, image: await stickers.image(sticker, side) });
   }
   const hooks = (stage: string) => stageHooks(stage, shown.length, options);
 
@@ -99,7 +99,7 @@ export async function measurePack(
       clip: clipFigures,
       captioner: captionerFigures,
       autoencoder: autoencoderFigures,
-      ...(drawn && { judge: drawn.judge, textToImage: drawn.textToImage }),
+      ...(drawn && { classifier: drawn.classifier, textToImage: drawn.textToImage }),
       ...(drawn?.fromWordsAlone && { textToImageFromWordsAlone: drawn.fromWordsAlone }),
     },
   };
@@ -117,19 +117,22 @@ async function measureDrawings(subject: Subject, featuresPath: string, options: 
   const { autoencoder, pack, shown } = subject;
   await loadTfjsBackend();
   const features = await MobilenetFeatures.load(featuresPath, options.onnx);
-  const judge = await trainedJudge(subject, { features, featuresPath }, options);
-  const judged = async (stage: string, pictureOf: (n: number) => Promise<RgbImage> | RgbImage) => {
-    const { onPicture, signal } = stageHooks(stage, shown.length, options);
-    const result: JudgedSticker[] = [];
+  const classifier = await trainedClassifier(subject, { features, featuresPath }, options);
+  const classified = async (
+    stage: string,
+    imageOf: (n: number) => Promise<RgbImage> | RgbImage,
+  ) => {
+    const { onImage, signal } = stageHooks(stage, shown.length, options);
+    const result: ClassifiedSticker[] = [];
     for (const [n, { sticker }] of shown.entries()) {
       signal?.throwIfAborted();
-      result.push({ ...sticker, view: await viewOf(features, await pictureOf(n)) });
-      onPicture();
+      result.push({ ...sticker, view: await viewOf(features, await imageOf(n)) });
+      onImage();
     }
-    return judge.figures(result);
+    return classifier.figures(result);
   };
-  const real = await judged("judging the real ones", n => shown[n].image);
-  const decoded = await judged("judging them decoded", async n => {
+  const real = await classified("judging the real ones", n => shown[n].image);
+  const decoded = await classified("judging them decoded", async n => {
     const [image] = await autoencoder.decode(await autoencoder.encode(shown[n].image));
     return image;
   });
@@ -138,39 +141,39 @@ async function measureDrawings(subject: Subject, featuresPath: string, options: 
   const drawing = {
     numSteps: options.numSteps ?? defaults.numSteps,
     guidanceScale: options.guidanceScale ?? defaults.guidanceScale,
-    numDrafts: options.numDrafts ?? defaults.numDrafts,
+    numSamples: options.numSamples ?? defaults.numSamples,
   };
   const styleWords = await styleWordsOf(pack);
-  const drawn = async (usesMemory: boolean) => {
-    const stage = usesMemory ? "drawing" : "drawing from words alone";
-    const own = usesMemory ? drawing : { ...drawing, numDrafts: 1 }; // no drawing to choose by
+  const drawn = async (usesExemplars: boolean) => {
+    const stage = usesExemplars ? "drawing" : "drawing from words alone";
+    const own = usesExemplars ? drawing : { ...drawing, numSamples: 1 }; // no drawing to choose by
     const { cost, images } = await drawStickers(
       pipeline,
       shown.map(({ sticker }) => sticker),
-      { styleWords, ...own, usesMemory },
+      { styleWords, ...own, usesExemplars },
       stageHooks(stage, shown.length, options),
     );
-    const figures = await judged(`judging the ${stage}`, n => images[n]);
+    const figures = await classified(`judging the ${stage}`, n => images[n]);
     return { images, figures: { ...figures, ...own, ...cost } };
   };
   const { figures: textToImage, images } = await drawn(true);
-  const fromWordsAlone = pipeline.hasMemory ? (await drawn(false)).figures : null;
+  const fromWordsAlone = pipeline.hasExemplars ? (await drawn(false)).figures : null;
   await pipeline.dispose();
   await features.dispose();
-  const judgeFigures = {
+  const classifierFigures = {
     features: basename(featuresPath),
     ceilingOnReal: real,
     ceilingOnDecoded: decoded,
   };
-  return { images, judge: judgeFigures, textToImage, fromWordsAlone };
+  return { images, classifier: classifierFigures, textToImage, fromWordsAlone };
 }
 
 /** The judge, having looked at all training stickers, or at what is kept of that. */
-async function trainedJudge(
+async function trainedClassifier(
   { autoencoder, pack, side, stickers }: Subject,
   { features, featuresPath }: { features: MobilenetFeatures; featuresPath: string },
   options: MeasureOptions,
-): Promise<StickerJudge> {
+): Promise<StickerClassifier> {
   const { cacheFolder: folder, onProgress, signal } = options;
   const featuresHash = createHash("sha256")
     .update(await readFile(featuresPath))
@@ -178,7 +181,7 @@ async function trainedJudge(
   const common = [featuresHash, stickers.hash, String(side)];
   const views = (stage: string, chosen: readonly MeasuredSticker[], own: Lookers) => {
     const look = async (n: number) =>
-      viewOf(features, await own.pictureOf(await stickers.picture(chosen[n], side)));
+      viewOf(features, await own.imageOf(await stickers.image(chosen[n], side)));
     const cache: ViewsCache = {
       folder,
       key: [...common, ...own.key],
@@ -189,31 +192,31 @@ async function trainedJudge(
   };
   const drawn = await views("the judge learns", stickers.trained, {
     key: ["drawn"],
-    pictureOf: async image => image,
+    imageOf: async image => image,
   });
   const chosen = stickers.chosenOfTrained(NUM_DECODED);
   const decoded = await views("the judge learns the autoencoder's touch", chosen, {
     key: ["decoded", await hashOfAutoencoder(pack)],
-    pictureOf: async image => (await autoencoder.decode(await autoencoder.encode(image)))[0],
+    imageOf: async image => (await autoencoder.decode(await autoencoder.encode(image)))[0],
   });
   onProgress?.("the judge fits", 0);
-  const judge = await StickerJudge.train(
-    judgedOf(stickers.trained, drawn),
-    judgedOf(chosen, decoded),
+  const classifier = await StickerClassifier.train(
+    classifiedOf(stickers.trained, drawn),
+    classifiedOf(chosen, decoded),
   );
   onProgress?.("the judge fits", 1);
-  return judge;
+  return classifier;
 }
 
 interface Lookers {
   key: readonly string[];
-  pictureOf: (image: RgbImage) => Promise<RgbImage>;
+  imageOf: (image: RgbImage) => Promise<RgbImage>;
 }
 
-function judgedOf(
+function classifiedOf(
   stickers: readonly MeasuredSticker[],
-  views: readonly PictureView[],
-): JudgedSticker[] {
+  views: readonly ImageView[],
+): ClassifiedSticker[] {
   return stickers.map(({ concept, style }, n) => ({ concept, style, view: views[n] }));
 }
 
@@ -233,10 +236,10 @@ async function styleWordsOf(pack: ModelPack): Promise<Record<string, string>> {
   return { ...Object.fromEntries(own), ...learned };
 }
 
-function stageHooks(stage: string, numPictures: number, { onProgress, signal }: MeasureOptions) {
+function stageHooks(stage: string, numImages: number, { onProgress, signal }: MeasureOptions) {
   let numDone = 0;
   return {
     signal,
-    onPicture: () => onProgress?.(stage, ++numDone / numPictures),
+    onImage: () => onProgress?.(stage, ++numDone / numImages),
   };
 }

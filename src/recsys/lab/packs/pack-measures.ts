@@ -26,7 +26,7 @@ export interface ShownSticker {
 export interface MeasureHooks {
   signal?: AbortSignal;
   /** Called after each picture. */
-  onPicture?: () => void;
+  onImage?: () => void;
 }
 
 /** Words that tell nothing of a picture; those that pretrain/measure.py leaves out. */
@@ -46,7 +46,7 @@ export async function measureClip(clip: ClipEncoder, shown: readonly ShownSticke
 export async function measureCaptioner(
   captioner: Captioner,
   shown: readonly ShownSticker[],
-  { onPicture, signal }: MeasureHooks = {},
+  { onImage, signal }: MeasureHooks = {},
 ) {
   let [precision, recall] = [0, 0];
   for (const { image, sticker } of shown) {
@@ -56,7 +56,7 @@ export async function measureCaptioner(
     const shared = [...said].filter(word => meant.has(word)).length;
     precision += shared / Math.max(said.size, 1) / shown.length;
     recall += shared / meant.size / shown.length;
-    onPicture?.();
+    onImage?.();
   }
   const wordF1 = precision + recall === 0 ? 0 : (2 * precision * recall) / (precision + recall);
   return { pictures: shown.length, wordPrecision: precision, wordRecall: recall, wordF1 };
@@ -73,7 +73,7 @@ export async function measureAutoencoder(
   autoencoder: Autoencoder,
   lpips: Lpips | null,
   shown: readonly ShownSticker[],
-  { onPicture, signal }: MeasureHooks = {},
+  { onImage, signal }: MeasureHooks = {},
 ) {
   const values = { psnrDbMean: 0, ssimMean: 0, lpipsMean: 0 };
   for (const { image } of shown) {
@@ -82,7 +82,7 @@ export async function measureAutoencoder(
     values.psnrDbMean += psnr(image, decoded) / shown.length;
     values.ssimMean += ssim(image, decoded) / shown.length;
     values.lpipsMean += lpips ? (await lpips.distance(image, decoded)) / shown.length : 0;
-    onPicture?.();
+    onImage?.();
   }
   const { lpipsMean, ...rest } = values;
   return { pictures: shown.length, ...rest, ...(lpips && { lpipsMean }) };
@@ -94,17 +94,17 @@ export interface DrawOptions {
   /** Default: the pack's. */
   numSteps?: number;
   guidanceScale?: number;
-  numDrafts?: number;
+  numSamples?: number;
   /** Whether a pack with a memory redraws its own drawing of the thing; else the words are all it has. */
-  usesMemory: boolean;
+  usesExemplars: boolean;
 }
 
 /** Draws each sticker from its title and its style's words alone, from noise of its own seed. */
 export async function drawStickers(
   pipeline: DiffusionPipeline,
   stickers: readonly MeasuredSticker[],
-  { guidanceScale, numDrafts, numSteps, styleWords, usesMemory }: DrawOptions,
-  { onPicture, signal }: MeasureHooks = {},
+  { guidanceScale, numSamples, numSteps, styleWords, usesExemplars }: DrawOptions,
+  { onImage, signal }: MeasureHooks = {},
 ) {
   const before = { runs: pipeline.runs, evaluations: pipeline.evaluations };
   const startedMs = performance.now();
@@ -115,15 +115,15 @@ export async function drawStickers(
         prompt: `${title}, ${styleWords[style] ?? style}`,
         guidanceScale,
         numSteps,
-        numDrafts,
+        numSamples,
         numImages: 1,
-        usesMemory,
+        usesExemplars,
         seed: seedFrom("measure", id),
       },
       { signal },
     );
     images.push(image);
-    onPicture?.();
+    onImage?.();
   }
   const each = (total: number) => total / stickers.length;
   return {

@@ -77,7 +77,7 @@ export class MeasuredStickers {
   }
 
   /** A sticker's picture, `side` pixels high and wide. @throws AppError `FILE_NOT_FOUND`, `IMAGE_UNREADABLE`. */
-  async picture({ file }: MeasuredSticker, side: number): Promise<RgbImage> {
+  async image({ file }: MeasuredSticker, side: number): Promise<RgbImage> {
     const path = join(this.folder, file);
     const bytes = await readFile(path).catch((error: unknown) => {
       throw new AppError("FILE_NOT_FOUND", { path }, { cause: error });

@@ -7,7 +7,7 @@
  * autoencoder's touch, which is no style. Things are ranked by their cosine in the discriminant space of the last features.
  */
 import { Discriminant } from "../../../ml/metrics/discriminant.js";
-import { type PictureView } from "./image-views.js";
+import { type ImageView } from "./image-views.js";
 
 /** γ of the two analyses: chosen on a tenth of the training stickers, and hardly matters between 0.003 and 0.1. */
 const STYLE_SHRINKAGE = 0.01;
@@ -15,14 +15,14 @@ const CONCEPT_SHRINKAGE = 0.1;
 /** Standard deviations beyond which a number tells no more. */
 const MAX_DEVIATION = 8;
 
-export interface JudgedSticker {
+export interface ClassifiedSticker {
   concept: string;
   style: string;
-  view: PictureView;
+  view: ImageView;
 }
 
 /** Shares of pictures, 0 … 1. */
-export interface JudgeFigures {
+export interface ClassifierFigures {
   pictures: number;
   styleAccuracy: number;
   /** The right concept first, or among the first five, of the concepts of these pictures. */
@@ -35,7 +35,7 @@ export interface JudgeFigures {
   numConcepts: number;
 }
 
-export class StickerJudge {
+export class StickerClassifier {
   private constructor(
     private readonly styles: readonly string[],
     private readonly concepts: readonly string[],
@@ -48,9 +48,9 @@ export class StickerJudge {
    * @param decoded Training stickers through the autoencoder: for style alone.
    */
   static async train(
-    drawn: readonly JudgedSticker[],
-    decoded: readonly JudgedSticker[],
-  ): Promise<StickerJudge> {
+    drawn: readonly ClassifiedSticker[],
+    decoded: readonly ClassifiedSticker[],
+  ): Promise<StickerClassifier> {
     const styles = [...new Set(drawn.map(({ style }) => style))].sort();
     const concepts = [...new Set(drawn.map(({ concept }) => concept))].sort();
     const ofStyle = [...drawn, ...decoded];
@@ -72,19 +72,19 @@ export class StickerJudge {
       concepts.length,
       CONCEPT_SHRINKAGE,
     );
-    return new StickerJudge(styles, concepts, scale, { style, concept });
+    return new StickerClassifier(styles, concepts, scale, { style, concept });
   }
 
   /** The style that a picture seems to have. */
-  styleOf(view: PictureView): string {
+  styleOf(view: ImageView): string {
     const scores = this.parts.style.logLikelihoods(scaled(view.style, this.styleScale));
     return this.styles[scores.indexOf(Math.max(...scores))];
   }
 
   /** How well pictures meet what was asked of them. */
-  figures(pictures: readonly JudgedSticker[]): JudgeFigures {
+  figures(pictures: readonly ClassifiedSticker[]): ClassifierFigures {
     const among = new Set(pictures.map(({ concept }) => concept));
-    const ranks = pictures.map(picture => this.ranks(picture, among));
+    const ranks = pictures.map(image => this.ranks(image, among));
     const share = (hits: readonly boolean[]) => hits.filter(Boolean).length / hits.length;
     return {
       pictures: pictures.length,
@@ -99,7 +99,7 @@ export class StickerJudge {
   }
 
   /** The rank of the asked concept, 1 is best; of an unknown one no rank is good. */
-  private ranks({ concept, view }: JudgedSticker, among: ReadonlySet<string>) {
+  private ranks({ concept, view }: ClassifiedSticker, among: ReadonlySet<string>) {
     const scores = this.parts.concept.alignments(view.semantic.map(Math.sqrt));
     const own = scores[this.concepts.indexOf(concept)] ?? -Infinity;
     const better = this.concepts.filter((_, k) => scores[k] > own);

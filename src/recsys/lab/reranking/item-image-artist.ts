@@ -2,7 +2,7 @@
 import { AppError } from "../../../errors/app-error.js";
 import type { ConditionEncoder } from "../../../ml/diffusion/condition-encoder.js";
 import { seedFrom } from "../../../ml/nn/random.js";
-import type { PictureStudio } from "../../images/cached-image-generator.js";
+import type { CachedImageGenerator } from "../../images/cached-image-generator.js";
 import type { LoadedPersonalizer } from "../../images/condition.service.js";
 import { personalizerInputs } from "../../images/personalizer-model.js";
 import { type Pair, pairRetrieval } from "../../reflection/pairs.js";
@@ -14,12 +14,12 @@ import type { RerankHooks } from "./rerank.service.js";
 const AT_ONCE = 4;
 
 interface Dependencies {
-  studio: PictureStudio;
+  imageGenerator: CachedImageGenerator;
   personalizers: { active(): Promise<LoadedPersonalizer | null> };
   encoder(): Promise<Pick<ConditionEncoder, "encodeTexts" | "projectImage">>;
 }
 
-export class ItemPictureArtist {
+export class ItemImageArtist {
   constructor(private readonly deps: Dependencies) {}
 
   /** What pictures are made with when nothing else is asked for. */
@@ -71,7 +71,7 @@ export class ItemPictureArtist {
     );
     const drawn = pairs.map((pair, index) => {
       const { preferenceEmbedding, prompt } = contexts[index];
-      return this.deps.studio.draw(
+      return this.deps.imageGenerator.draw(
         {
           blobHash: pair.blobHash,
           prompt,

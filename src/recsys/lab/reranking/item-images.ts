@@ -11,12 +11,12 @@ import type { RerankConfig } from "./rerank-config.js";
 
 type PlanConfig = Pick<
   RerankConfig,
-  "protocol" | "numUsers" | "numItems" | "picturesPerItem" | "seed"
+  "protocol" | "numUsers" | "numItems" | "imagesPerItem" | "seed"
 >;
 
 /** The pairs to draw, by item. An item that none of the chosen users has in the part keeps its own picture. */
-export function plannedPictures(shop: ShopSnapshot, config: PlanConfig): Map<number, Pair[]> {
-  const { numItems, numUsers, picturesPerItem, protocol, seed } = config;
+export function plannedImages(shop: ShopSnapshot, config: PlanConfig): Map<number, Pair[]> {
+  const { numItems, numUsers, imagesPerItem, protocol, seed } = config;
   const part = protocol === "paper" ? shop.split.test : shop.split.train;
   const timelines = new Map(
     longestHistories(shop, numUsers).map(user => [user, trainTimeline(shop, user)]),
@@ -35,7 +35,7 @@ export function plannedPictures(shop: ShopSnapshot, config: PlanConfig): Map<num
       return pairOf(shop, user, item, history) ?? [];
     });
     if (pairs.length > 0) {
-      planned.set(item, pairs.slice(0, protocol === "paper" ? 1 : picturesPerItem));
+      planned.set(item, pairs.slice(0, protocol === "paper" ? 1 : imagesPerItem));
     }
   }
   return planned;
@@ -45,19 +45,19 @@ export function plannedPictures(shop: ShopSnapshot, config: PlanConfig): Map<num
  * Visual features `[N, E]` with those of the drawn items replaced: by the mean of the own one and the pictures', of the own
  * one's length, or (`paper`) by the picture's.
  */
-export function picturedFeatures(
+export function imageFeatures(
   features: Matrix,
   embeddings: ReadonlyMap<number, readonly Float32Array[]>,
   protocol: RerankConfig["protocol"],
 ): Matrix {
   const result = matrix(features.shape, features.values.slice());
-  for (const [item, pictures] of embeddings) {
+  for (const [item, images] of embeddings) {
     const own = row(result, item);
     const length = norm(own);
     if (protocol === "paper") {
-      own.set(pictures[0]);
+      own.set(images[0]);
     } else {
-      pictures.forEach(picture => addScaled(own, picture, 1));
+      images.forEach(image => addScaled(own, image, 1));
     }
     const scale = length / (norm(own) || 1);
     own.forEach((value, d) => (own[d] = value * scale));

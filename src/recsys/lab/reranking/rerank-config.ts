@@ -18,7 +18,7 @@ export const rerankConfigSchema = z.strictObject({
   /** Items that are drawn, the most chosen first; default: all. Fewer than all is said in the report. */
   numItems: count.nullable().default(null),
   /** Pictures of an item, each for another of its users; default 1. */
-  picturesPerItem: count.default(1),
+  imagesPerItem: count.default(1),
   /** Ranking models trained for each arm; default 5, the least that METHOD.md asks for. */
   seeds: z.array(z.int()).min(1).default([1, 2, 3, 4, 5]),
   /** Hyper-parameters to change of the active version's, such as `{"numEpochs": 20}`. */

@@ -27,7 +27,7 @@ export type RerankReport = Readonly<{
   rankingModelVersionId: string;
   numUsers: number;
   numItems: number;
-  numPictures: number;
+  numImages: number;
   /** Part of the catalogue with a picture: below 1 the comparison is of a partly drawn shop. */
   drawnShare: number;
   arms: readonly {
@@ -65,7 +65,7 @@ export function reportOf({
   given: RerankSubject;
   ori: readonly ArmRun[];
   ragar: readonly ArmRun[];
-}): Omit<RerankReport, "numPictures" | "drawnShare" | "versionId"> {
+}): Omit<RerankReport, "numImages" | "drawnShare" | "versionId"> {
   const arms = [
     { name: "ORI" as const, runs: ori },
     { name: config.condition ?? "plain", runs: ragar },

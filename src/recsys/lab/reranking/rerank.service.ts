@@ -15,14 +15,14 @@ import type { Modality } from "../../../ml/ranking/recommender.js";
 import { removeCheckpoint } from "../../../ml/ranking/training-loop.js";
 import { measuredMetrics } from "../../evaluation/evaluate-ranker.js";
 import { fitProgress } from "../../evaluation/fit-progress.js";
-import { PICTURE_MODALITY } from "../../ranking/ranked-item.js";
+import { IMAGE_MODALITY } from "../../ranking/ranked-item.js";
 import { choicesHash, saveRanker } from "../../ranking/ranker-artefact.js";
 import { rankerConfig } from "../../ranking/ranker-config.js";
 import { trainStrengths } from "../../ranking/ranking-dataset.js";
 import type { ShopItem, ShopSnapshot } from "../../reflection/shop-snapshot.js";
 import { evaluatePart, fitRanker } from "../rankers/fit-and-evaluate.js";
-import type { ItemPictureArtist } from "./item-image-artist.js";
-import { picturedFeatures, plannedPictures } from "./item-images.js";
+import type { ItemImageArtist } from "./item-image-artist.js";
+import { imageFeatures, plannedImages } from "./item-images.js";
 import { rerankConfig } from "./rerank-config.js";
 import {
   type ArmName,
@@ -36,7 +36,7 @@ import {
 
 interface Dependencies {
   shop(): Promise<ShopSnapshot>;
-  artist: Pick<ItemPictureArtist, "condition" | "draw">;
+  artist: Pick<ItemImageArtist, "condition" | "draw">;
   versions: {
     begin(version: {
       id: string;
@@ -87,7 +87,7 @@ export class RerankService {
       model: { ...shop.config.model, ...config.ranker },
     });
     const given = { shop, ranker, config };
-    const planned = plannedPictures(shop, config);
+    const planned = plannedImages(shop, config);
     if (planned.size === 0) {
       throw new AppError("TOO_FEW_PAIRS", { needed: 1, got: 0 });
     }
@@ -97,10 +97,10 @@ export class RerankService {
     });
     const before = modalitiesOf(shop);
     const after = before.map(modality =>
-      modality.name === PICTURE_MODALITY
+      modality.name === IMAGE_MODALITY
         ? {
             ...modality,
-            features: picturedFeatures(modality.features, embeddings, config.protocol),
+            features: imageFeatures(modality.features, embeddings, config.protocol),
           }
         : modality,
     );
@@ -111,10 +111,10 @@ export class RerankService {
       await this.keep(runId, given, after, hooks);
     }
     const report = reportOf({ runId, given, ori, ragar });
-    const numPictures = [...planned.values()].reduce((sum, pairs) => sum + pairs.length, 0);
+    const numImages = [...planned.values()].reduce((sum, pairs) => sum + pairs.length, 0);
     const whole: RerankReport = {
       ...report,
-      numPictures,
+      numImages,
       drawnShare: planned.size / shop.ranker.itemIds.length,
       versionId: isKept ? runId : null,
     };
@@ -252,7 +252,7 @@ export class RerankService {
 
 function modalitiesOf({ items, ranker: { itemIds } }: ShopSnapshot): Modality[] {
   return [
-    { name: PICTURE_MODALITY, features: featuresOf(itemIds, id => items.get(id)?.imageEmbedding) },
+    { name: IMAGE_MODALITY, features: featuresOf(itemIds, id => items.get(id)?.imageEmbedding) },
     { name: "textual", features: featuresOf(itemIds, id => items.get(id)?.captionEmbedding) },
   ].filter(({ features }) => features.shape[1] > 0);
 }

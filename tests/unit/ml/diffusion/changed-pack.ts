@@ -31,10 +31,10 @@ export async function withChangedPack<T>(
 
 /** A memory with drawing `rank` of each thing alone, or its only one. */
 export function drawingOnly(rank: number): (memory: StoredTensors) => StoredTensors {
-  return ({ latents, things, ...others }) => {
+  return ({ latents, objects, ...others }) => {
     const size = latents.values.length / latents.shape[0];
-    const places = [...new Set(things.values)].map(thing => {
-      const own = [...things.values.keys()].filter(place => things.values[place] === thing);
+    const places = [...new Set(objects.values)].map(object => {
+      const own = [...objects.values.keys()].filter(place => objects.values[place] === object);
       return own[Math.min(rank, own.length - 1)];
     });
     const kept = new Float32Array(places.length * size);

@@ -1,7 +1,7 @@
 /** @jest-environment ./tests/unit/ml/runtime/onnx-environment.js */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { ReferenceMemory } from "../../../../src/ml/diffusion/exemplar-bank.js";
+import { ExemplarBank } from "../../../../src/ml/diffusion/exemplar-bank.js";
 import { loadPipelineConfig } from "../../../../src/ml/diffusion/pipeline-config.js";
 import { DiffusionPipeline } from "../../../../src/ml/diffusion/pipeline.js";
 import { cosine } from "../../../../src/ml/nn/cosine.js";
@@ -15,12 +15,12 @@ function without(memory: StoredTensors, name: string): StoredTensors {
   return Object.fromEntries(Object.entries(memory).filter(([own]) => own !== name));
 }
 
-describeWithMiniPack("ReferenceMemory", () => {
+describeWithMiniPack("ExemplarBank", () => {
   const options = { numThreads: 1 };
 
   it("recalls for a drawing's title, with a style or without, that drawing", async () => {
     const pack = await openModelPack(miniPackDir);
-    const memory = await ReferenceMemory.load(pack, await loadPipelineConfig(pack), options);
+    const memory = await ExemplarBank.load(pack, await loadPipelineConfig(pack), options);
     const ids = JSON.parse(
       await readFile(join(miniPackDir, "memory", "stickers.json"), "utf8"),
     ) as string[];
@@ -45,9 +45,9 @@ describeWithMiniPack("ReferenceMemory", () => {
   });
 
   it("recalls all drawings of a thing, and which style the prompt names", async () => {
-    const twiceAsMany = ({ things, ...others }: StoredTensors) => {
-      const numThings = others.embeddings.shape[0];
-      const shown = things ? things.values : Int32Array.from({ length: numThings }, (_, n) => n);
+    const twiceAsMany = ({ objects, ...others }: StoredTensors) => {
+      const numObjects = others.embeddings.shape[0];
+      const shown = objects ? objects.values : Int32Array.from({ length: numObjects }, (_, n) => n);
       const { latents } = others;
       const twice = Float32Array.from({ length: 2 * latents.values.length }, (_, i) => {
         return i < latents.values.length
@@ -57,12 +57,12 @@ describeWithMiniPack("ReferenceMemory", () => {
       return {
         ...others,
         latents: { shape: [2 * latents.shape[0], ...latents.shape.slice(1)], values: twice },
-        things: { shape: [2 * shown.length], values: Int32Array.of(...shown, ...shown) },
+        objects: { shape: [2 * shown.length], values: Int32Array.of(...shown, ...shown) },
       };
     };
     await withChangedPack(twiceAsMany, async folder => {
       const pack = await openModelPack(folder);
-      const memory = await ReferenceMemory.load(pack, await loadPipelineConfig(pack), options);
+      const memory = await ExemplarBank.load(pack, await loadPipelineConfig(pack), options);
       const plain = await memory.recall("rocket");
       const glossy = await memory.recall("rocket, glossy 3d style");
       await memory.dispose();
@@ -79,7 +79,7 @@ describeWithMiniPack("ReferenceMemory", () => {
 
   it("knows how large the style that a prompt names draws", async () => {
     const pack = await openModelPack(miniPackDir);
-    const memory = await ReferenceMemory.load(pack, await loadPipelineConfig(pack), options);
+    const memory = await ExemplarBank.load(pack, await loadPipelineConfig(pack), options);
     const extentOf = async (prompt: string) => (await memory.recall(prompt)).extentPixels;
     expect(await extentOf("rocket")).toBeGreaterThan(0);
     const bold = await extentOf("rocket, twemoji style with bold simple shapes");
@@ -109,11 +109,11 @@ describeWithMiniPack("ReferenceMemory", () => {
   it("is what a prompt without a picture is drawn from, unless it is not wanted", async () => {
     const pipeline = await DiffusionPipeline.load(await openModelPack(miniPackDir), options);
     const asked = { prompt: "rocket", guidanceScale: 1, seed: 1, numImages: 1, numSteps: 2 };
-    expect(pipeline.hasMemory).toBe(true);
+    expect(pipeline.hasExemplars).toBe(true);
     const [recalled] = await pipeline.generate(asked);
-    const [alone] = await pipeline.generate({ ...asked, usesMemory: false });
+    const [alone] = await pipeline.generate({ ...asked, usesExemplars: false });
     const [wordless] = await pipeline.generate({ ...asked, prompt: "" });
-    const [wordlessAlone] = await pipeline.generate({ ...asked, prompt: "", usesMemory: false });
+    const [wordlessAlone] = await pipeline.generate({ ...asked, prompt: "", usesExemplars: false });
     await pipeline.dispose();
     expect(recalled).not.toEqual(alone);
     expect(wordless).toEqual(wordlessAlone);
@@ -130,16 +130,16 @@ describeWithMiniPack("ReferenceMemory", () => {
     ["with things that are not drawn", replaced("things", [2], Int32Array.of(0, 0))],
     [
       "with drawings of a thing that it has no prompts for",
-      ({ things, ...others }) => ({
+      ({ objects, ...others }) => ({
         ...others,
-        things: { ...things, values: things.values.map(thing => thing + 1) },
+        objects: { ...objects, values: objects.values.map(object => object + 1) },
       }),
     ],
   ])("refuses a memory %s", async (_, change) => {
     await withChangedPack(change, async folder => {
       const pack = await openModelPack(folder);
       await expect(
-        ReferenceMemory.load(pack, await loadPipelineConfig(pack), options),
+        ExemplarBank.load(pack, await loadPipelineConfig(pack), options),
       ).rejects.toThrow(expect.objectContaining({ code: "FILE_MALFORMED" }) as Error);
     });
   });

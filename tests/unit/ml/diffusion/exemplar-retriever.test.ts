@@ -2,7 +2,7 @@
 import { copyFile, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Autoencoder } from "../../../../src/ml/diffusion/autoencoder.js";
-import { Recollection } from "../../../../src/ml/diffusion/exemplar-retriever.js";
+import { ExemplarRetriever } from "../../../../src/ml/diffusion/exemplar-retriever.js";
 import { type GenerateRequest } from "../../../../src/ml/diffusion/generate-request.js";
 import { loadPipelineConfig } from "../../../../src/ml/diffusion/pipeline-config.js";
 import { DiffusionPipeline } from "../../../../src/ml/diffusion/pipeline.js";
@@ -69,7 +69,7 @@ describeWithMiniPack("drawing from several drawings of a thing", () => {
 
   it("keeps the draft that the classifier finds to be most in the style", async () => {
     const asked = styles.map((words, style) => ({ style, prompt: `bicycle, ${words}` }));
-    const requests = asked.map(({ prompt }) => ({ prompt, seed: 3, numImages: 1, numDrafts: 1 }));
+    const requests = asked.map(({ prompt }) => ({ prompt, seed: 3, numImages: 1, numSamples: 1 }));
     const kept = await drawn(miniPackDir, requests);
     const each = await Promise.all(
       [0, 1].map(rank => withChangedPack(drawingOnly(rank), folder => drawn(folder, requests))),
@@ -95,14 +95,14 @@ describeWithMiniPack("drawing from several drawings of a thing", () => {
     const pipeline = await DiffusionPipeline.load(await openModelPack(miniPackDir), options);
     const judge = await Judge.load(styles.length);
     const likely: number[][] = [];
-    for (const numDrafts of [1, 4]) {
+    for (const numSamples of [1, 4]) {
       const own: number[] = [];
       for (const style of [1, 3, 5]) {
         const prompt = `bicycle, ${styles[style]}`;
-        const request = { prompt, seed: 3, numImages: 1, numDrafts };
+        const request = { prompt, seed: 3, numImages: 1, numSamples };
         const before = pipeline.evaluations;
         const [image] = await pipeline.generate({ ...request, numSteps: 2 });
-        expect(pipeline.evaluations - before).toBe(2 * numDrafts * 2);
+        expect(pipeline.evaluations - before).toBe(2 * numSamples * 2);
         own.push(await judge.likely(image, style));
       }
       likely.push(own);
@@ -135,7 +135,7 @@ describeWithMiniPack("drawing from several drawings of a thing", () => {
       maxBatchSize: 4,
     });
     const steps: string[] = [];
-    const request = { prompt: `bicycle, ${styles[0]}`, seed: 3, numSteps: 2, numDrafts: 1 };
+    const request = { prompt: `bicycle, ${styles[0]}`, seed: 3, numSteps: 2, numSamples: 1 };
     const images = await pipeline.generate(
       { ...request, numImages: 3 },
       { onStep: ({ numSteps, step }) => void steps.push(`${step}/${numSteps}`) },
@@ -153,30 +153,30 @@ describeWithMiniPack("drawing from several drawings of a thing", () => {
     const pack = await openModelPack(miniPackDir);
     const config = await loadPipelineConfig(pack);
     const autoencoder = await Autoencoder.load(pack, config, options);
-    const recollection = await Recollection.load(pack, config, autoencoder, options);
-    const first = await recollection.recollect(`bicycle, ${styles[0]}`);
+    const exemplars = await ExemplarRetriever.load(pack, config, autoencoder, options);
+    const first = await exemplars.retrieve(`bicycle, ${styles[0]}`);
     const spentMs = autoencoder.elapsedMs;
-    const again = await recollection.recollect(`bicycle, ${styles[0]}`);
+    const again = await exemplars.retrieve(`bicycle, ${styles[0]}`);
     expect(again).toEqual(first);
     expect(autoencoder.elapsedMs).toBe(spentMs);
-    const other = await recollection.recollect(`bicycle, ${styles[3]}`);
+    const other = await exemplars.retrieve(`bicycle, ${styles[3]}`);
     expect(other.references).not.toEqual(first.references);
     expect(autoencoder.elapsedMs).toBeGreaterThan(spentMs);
-    await Promise.all([recollection.dispose(), autoencoder.dispose()]);
+    await Promise.all([exemplars.dispose(), autoencoder.dispose()]);
   });
 
   it("refuses a classifier of other styles than the memory has prompts for, and can be asked again", async () => {
     await withChangedPack(
       ({ embeddings, extents, ...others }) => {
-        const [numThings, numPrompts, dimension] = embeddings.shape;
+        const [numObjects, numPrompts, dimension] = embeddings.shape;
         const kept = numPrompts - 1;
-        const values = Float32Array.from({ length: numThings * kept * dimension }, (_, i) => {
-          const [thing, rest] = [Math.floor(i / (kept * dimension)), i % (kept * dimension)];
-          return embeddings.values[thing * numPrompts * dimension + rest];
+        const values = Float32Array.from({ length: numObjects * kept * dimension }, (_, i) => {
+          const [object, rest] = [Math.floor(i / (kept * dimension)), i % (kept * dimension)];
+          return embeddings.values[object * numPrompts * dimension + rest];
         });
         return {
           ...others,
-          embeddings: { shape: [numThings, kept, dimension], values },
+          embeddings: { shape: [numObjects, kept, dimension], values },
           extents: { shape: [kept], values: extents.values.slice(0, kept) },
         };
       },

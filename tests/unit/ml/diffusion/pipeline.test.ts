@@ -61,13 +61,13 @@ describe("DiffusionPipeline.generate() with conditions", () => {
   const own: GenerateRequest = { ...request, numImages: 2, sharesNoise: true };
 
   it("draws each picture under its own, as it would alone", async () => {
-    const pictures = await pipeline.generate({
+    const images = await pipeline.generate({
       ...own,
       conditions: [condition(0.1), condition(1)],
     });
     const [first] = await pipeline.generate({ ...own, numImages: 1, conditions: [condition(0.1)] });
     const [second] = await pipeline.generate({ ...own, numImages: 1, conditions: [condition(1)] });
-    expect(pictures).toEqual([first, second]);
+    expect(images).toEqual([first, second]);
     expect(first).not.toEqual(second);
   });
 
@@ -155,7 +155,7 @@ describe("a U-Net that sees the picture to be redrawn", () => {
       strength: 1,
       numSteps: 12,
       guidanceScale: 3,
-      numDrafts: 1,
+      numSamples: 1,
     });
     const path = join(folder, "model_index.json");
     const index = JSON.parse(await readFile(path, "utf8")) as object;
@@ -171,7 +171,7 @@ describe("a U-Net that sees the picture to be redrawn", () => {
       strength: 0.5,
       numSteps: 4,
       guidanceScale: 1,
-      numDrafts: 2,
+      numSamples: 2,
     });
     const { prompt, seed } = request;
     await distilled.generate({ prompt, seed, numImages: 1, initImage });
@@ -288,7 +288,7 @@ describe("DiffusionPipeline.generate()", () => {
 
   it.each([
     [{ numImages: 0 }, "numImages must be"],
-    [{ numDrafts: 17 }, "numDrafts must be 1 … 16"],
+    [{ numSamples: 17 }, "numSamples must be 1 … 16"],
     [{ numSteps: 0 }, "numSteps must be"],
     [{ guidanceScale: NaN }, "guidanceScale must be"],
     [{ imageWeight: 2 }, "imageWeight must be"],

@@ -5,7 +5,7 @@ import { type RgbImage } from "../../../../src/ml/nn/rgb-image.js";
 const SIZE = 64;
 
 /** A grey picture of `level(x, y)`, 0 … 255. */
-function picture(level: (x: number, y: number) => number): RgbImage {
+function image(level: (x: number, y: number) => number): RgbImage {
   const levels = Array.from({ length: SIZE * SIZE }, (_, i) =>
     level(i % SIZE, Math.floor(i / SIZE)),
   );
@@ -14,9 +14,9 @@ function picture(level: (x: number, y: number) => number): RgbImage {
 }
 
 const random = new Random(5);
-const disc = picture((x, y) => (Math.hypot(x - 32, y - 32) < 16 ? 40 : 250));
-const noise = picture(() => random.int(256));
-const blank = picture(() => 200);
+const disc = image((x, y) => (Math.hypot(x - 32, y - 32) < 16 ? 40 : 250));
+const noise = image(() => random.int(256));
+const blank = image(() => 200);
 
 describe("qualityVerdict()", () => {
   it("passes a drawing", () => {
@@ -25,7 +25,7 @@ describe("qualityVerdict()", () => {
 
   it("finds a blank picture, even with faint noise on it", () => {
     expect(qualityVerdict(blank)).toMatchObject({ passes: false, faults: ["BLANK"], contrast: 0 });
-    expect(qualityVerdict(picture(() => 200 + random.int(4))).faults).toEqual(["BLANK"]);
+    expect(qualityVerdict(image(() => 200 + random.int(4))).faults).toEqual(["BLANK"]);
   });
 
   it("finds noise", () => {
@@ -38,14 +38,14 @@ describe("qualityVerdict()", () => {
 
   it("finds noise of blotches, as a decoder makes of latent noise", () => {
     const levels = Array.from({ length: 32 * 32 }, () => random.int(256));
-    const blotches = picture((x, y) => levels[(y >> 1) * 32 + (x >> 1)]);
+    const blotches = image((x, y) => levels[(y >> 1) * 32 + (x >> 1)]);
     expect(qualityVerdict(blotches).faults).toEqual(["NOISE"]);
   });
 
   it("measures two halves by hand", () => {
     // Var = 1/4. Of 64 columns, 2 of 62 pairs two apart and 4 of 60 pairs four apart differ, by 1; no rows do.
     const { coarseCorrelation, contrast, fineCorrelation } = qualityVerdict(
-      picture(x => (x < SIZE / 2 ? 0 : 255)),
+      image(x => (x < SIZE / 2 ? 0 : 255)),
     );
     expect(contrast).toBeCloseTo(0.5, 6);
     expect(fineCorrelation).toBeCloseTo(1 - 2 / 62, 6);

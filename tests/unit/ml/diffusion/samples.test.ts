@@ -1,45 +1,45 @@
-import { bestOf, draftsOf } from "../../../../src/ml/diffusion/samples.js";
+import { bestOf, samplesOf } from "../../../../src/ml/diffusion/samples.js";
 import { seedFrom } from "../../../../src/ml/nn/random.js";
 
-const request = { numDrafts: 2, numImages: 2, seed: 7, sharesNoise: false };
+const request = { numSamples: 2, numImages: 2, seed: 7, sharesNoise: false };
 const [a, b] = [new Float32Array([1]), new Float32Array([2])];
-const judge = async (latents: Float32Array) => [...latents.filter((_, i) => i % 2 === 0)];
+const classify = async (latents: Float32Array) => [...latents.filter((_, i) => i % 2 === 0)];
 
-describe("draftsOf()", () => {
+describe("samplesOf()", () => {
   it("draws every reference with every noise, picture by picture", () => {
-    const drafts = draftsOf(request, { references: [a, b], judge });
-    expect(drafts.map(({ picture, reference }) => [picture, reference])).toEqual(
-      [0, 0, 0, 0, 1, 1, 1, 1].map((picture, i) => [picture, i % 2 ? b : a]),
+    const samples = samplesOf(request, { references: [a, b], classify });
+    expect(samples.map(({ image, reference }) => [image, reference])).toEqual(
+      [0, 0, 0, 0, 1, 1, 1, 1].map((image, i) => [image, i % 2 ? b : a]),
     );
-    const seeds = drafts.map(({ noiseSeed }) => noiseSeed);
+    const seeds = samples.map(({ noiseSeed }) => noiseSeed);
     expect(seeds.filter((_, i) => i % 2 === 0)).toEqual(seeds.filter((_, i) => i % 2 === 1));
     expect(new Set(seeds).size).toBe(4);
   });
 
   it("gives a picture the noise that it had alone, and with fewer drafts", () => {
     const seedsOf = (changed: Partial<typeof request>) =>
-      draftsOf({ ...request, ...changed }, { references: [a], judge }).map(d => d.noiseSeed);
-    expect(seedsOf({ numImages: 1, numDrafts: 1 })).toEqual([seedFrom(7, 0)]);
+      samplesOf({ ...request, ...changed }, { references: [a], classify }).map(d => d.noiseSeed);
+    expect(seedsOf({ numImages: 1, numSamples: 1 })).toEqual([seedFrom(7, 0)]);
     expect(seedsOf({ numImages: 1 })).toEqual(seedsOf({}).slice(0, 2));
-    expect(seedsOf({ numDrafts: 1 })).toEqual([seedFrom(7, 0), seedFrom(7, 1)]);
+    expect(seedsOf({ numSamples: 1 })).toEqual([seedFrom(7, 0), seedFrom(7, 1)]);
     const shared = seedsOf({ sharesNoise: true });
     expect(shared.slice(2)).toEqual(shared.slice(0, 2));
   });
 
   it("draws once where there is nothing to choose by", () => {
     expect(
-      draftsOf({ ...request, numImages: 1 }, { references: [null], judge: null }),
+      samplesOf({ ...request, numImages: 1 }, { references: [null], classify: null }),
     ).toHaveLength(1);
   });
 });
 
 describe("bestOf()", () => {
   it("keeps the best draft of each picture, the first of equals", async () => {
-    const drafts = new Float32Array([1, 10, 3, 11, 3, 12, 9, 20, 2, 21, 8, 22]);
-    expect(await bestOf(drafts, { judge }, 2)).toEqual(new Float32Array([3, 11, 9, 20]));
+    const samples = new Float32Array([1, 10, 3, 11, 3, 12, 9, 20, 2, 21, 8, 22]);
+    expect(await bestOf(samples, { classify }, 2)).toEqual(new Float32Array([3, 11, 9, 20]));
   });
 
   it("keeps all where there is nothing to choose by", async () => {
-    expect(await bestOf(a, { judge: null }, 1)).toBe(a);
+    expect(await bestOf(a, { classify: null }, 1)).toBe(a);
   });
 });

@@ -42,7 +42,7 @@ class StyleWorld {
     this.readers = Array.from({ length: NUM_STYLES }, () => random.normals(Q * D));
   }
 
-  shopper(): Shopper {
+  user(): Shopper {
     const { random } = this;
     const style = random.int(NUM_STYLES);
     const other = random.int(NUM_STYLES);
@@ -86,8 +86,8 @@ function trained(
   { mode = "flipped", numSteps = 60 }: { mode?: RewardMode; numSteps?: number } = {},
 ): Result {
   const world = new StyleWorld(new Random(7));
-  const learners = Array.from({ length: 96 }, () => world.shopper());
-  const judges = Array.from({ length: 64 }, () => world.shopper());
+  const learners = Array.from({ length: 96 }, () => world.user());
+  const judges = Array.from({ length: 64 }, () => world.user());
   const llm = tinyLlama();
   const config = { ...tinyConfig, learningRate: 5e-3, ...changes };
   const personalizer = Personalizer.create(config, llm, 3);

@@ -43,12 +43,12 @@ describeWithModel(`the bundled language model${isThere ? "" : ` (none at ${direc
     ["rocket", ["green", "pink"], "twemoji style with bold simple shapes"],
     ["guitar", ["white"], "glossy 3d style"],
     ["snowman", ["orange"], "emojione cartoon style"],
-  ])("reads the thing, the colours and the style of a %s", async (thing, colors, style) => {
+  ])("reads the thing, the colours and the style of a %s", async (object, colors, style) => {
     const prompt = await PromptTemplate.load("keywords.v1");
-    const caption = `a ${thing}, ${colors.join(" and ")}, in ${style}`;
-    const keywords = await answer(prompt, { caption, text: thing });
+    const caption = `a ${object}, ${colors.join(" and ")}, in ${style}`;
+    const keywords = await answer(prompt, { caption, text: object });
     const said = keywords.split(",").map(keyword => keyword.trim());
-    expect(said).toEqual(expect.arrayContaining([thing, ...colors, style]));
+    expect(said).toEqual(expect.arrayContaining([object, ...colors, style]));
     expect(said.filter(keyword => keyword.includes("style"))).toEqual([style]);
   });
 

@@ -21,7 +21,7 @@ import {
 import { shopStyles } from "../../../../src/recsys/datasets/sticker-styles.js";
 
 const SIDE = 128;
-const picture = (colour: (x: number, y: number) => number): RgbImage => ({
+const image = (colour: (x: number, y: number) => number): RgbImage => ({
   widthPixels: SIDE,
   heightPixels: SIDE,
   pixels: Uint8Array.from({ length: 3 * SIDE ** 2 }, (_, i) => {
@@ -29,9 +29,9 @@ const picture = (colour: (x: number, y: number) => number): RgbImage => ({
     return colour(pixel % SIDE, Math.floor(pixel / SIDE));
   }),
 });
-const grey = picture(() => 120);
+const grey = image(() => 120);
 const random = new Random(1);
-const noise = picture(() => random.int(256));
+const noise = image(() => random.int(256));
 
 describe("noModeration", () => {
   it("lets everything through", async () => {

@@ -1,10 +1,10 @@
 import * as tf from "@tensorflow/tfjs";
 import {
-  hearTfjsNews,
+  onTfjsNotice,
   isAbsent,
   loadNative,
   loadTfjsBackend,
-  type TfjsNews,
+  type TfjsNotice,
 } from "../../../../src/ml/runtime/tfjs-backend.js";
 
 describe("loadTfjsBackend()", () => {
@@ -32,11 +32,11 @@ describe("loadTfjsBackend()", () => {
 });
 
 describe("loadNative()", () => {
-  const news: TfjsNews[] = [];
+  const news: TfjsNotice[] = [];
 
   beforeEach(async () => {
     news.length = 0;
-    hearTfjsNews(one => news.push(one));
+    onTfjsNotice(one => news.push(one));
     await loadTfjsBackend(["cpu"]);
   });
   afterEach(async () => {

@@ -11,7 +11,7 @@ import { stickerConcepts } from "../../../../src/recsys/datasets/sticker-concept
 import { exportStickers } from "../../../../src/recsys/datasets/sticker-export.js";
 import { shopStyles, stickerStyles } from "../../../../src/recsys/datasets/sticker-styles.js";
 import {
-  defaultShopperConfig,
+  defaultSimulatedUsers,
   type ShopSticker,
   simulatedLikes,
 } from "../../../../src/recsys/datasets/sticker-users.js";
@@ -151,7 +151,7 @@ describe("simulatedLikes()", () => {
     })),
   ).flat();
   const byId = new Map(stickers.map(sticker => [sticker.id, sticker]));
-  const config = { ...defaultShopperConfig, numShoppers: 200 };
+  const config = { ...defaultSimulatedUsers, numUsers: 200 };
   const likes = [...simulatedLikes(stickers, config)];
   const likesOf = (userId: string) => likes.filter(like => like.userId === userId);
   const userIds = [...new Set(likes.map(({ userId }) => userId))];

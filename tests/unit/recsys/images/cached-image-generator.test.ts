@@ -5,16 +5,16 @@ import { join } from "node:path";
 import sharp from "sharp";
 import { TRAINED_ALGORITHMIC_MEDIA } from "../../../../src/db/image-codec.js";
 import type {
-  PictureStudio,
-  StudioRequest,
+  CachedImageGenerator,
+  CachedImageRequest,
 } from "../../../../src/recsys/images/cached-image-generator.js";
 import { createTinyShop, type TinyShop } from "../reflection/tiny-shop.js";
 
 let tiny: TinyShop;
-let studio: PictureStudio;
+let imageGenerator: CachedImageGenerator;
 let home: string;
 
-const request: StudioRequest = {
+const request: CachedImageRequest = {
   blobHash: "blob-1",
   prompt: "a red cat",
   guidanceScale: 1.5,
@@ -33,7 +33,7 @@ afterAll(() => tiny.close());
 
 beforeEach(async () => {
   home = await mkdtemp(join(tmpdir(), "tiny-studio-"));
-  studio = tiny.createStudio(home);
+  imageGenerator = tiny.createImageGenerator(home);
 });
 
 afterEach(() => rm(home, { recursive: true }));
@@ -41,18 +41,18 @@ afterEach(() => rm(home, { recursive: true }));
 const files = async () =>
   (await readdir(home, { recursive: true })).filter(f => f.endsWith(".png"));
 
-describe("PictureStudio", () => {
+describe("CachedImageGenerator", () => {
   it("draws a picture once, whoever asks for it later", async () => {
-    const first = await studio.draw(request);
-    expect(studio.counts).toEqual({ drawn: 2, found: 0 });
-    expect(await studio.draw(request)).toEqual(first);
-    expect(studio.counts).toEqual({ drawn: 2, found: 2 });
-    const later = tiny.createStudio(home);
+    const first = await imageGenerator.draw(request);
+    expect(imageGenerator.counts).toEqual({ drawn: 2, found: 0 });
+    expect(await imageGenerator.draw(request)).toEqual(first);
+    expect(imageGenerator.counts).toEqual({ drawn: 2, found: 2 });
+    const later = tiny.createImageGenerator(home);
     expect(await later.draw(request)).toEqual(first);
     expect(later.counts).toEqual({ drawn: 0, found: 2 });
   });
 
-  it.each<[what: string, change: Partial<StudioRequest>]>([
+  it.each<[what: string, change: Partial<CachedImageRequest>]>([
     ["prompt", { prompt: "a blue cat" }],
     ["seed", { seed: 2 }],
     ["reference", { blobHash: "blob-2" }],
@@ -63,37 +63,38 @@ describe("PictureStudio", () => {
     ["condition", { conditions: [condition(0.5)] }],
     ["noise", { sharesNoise: true }],
   ])("draws again for another %s", async (_, change) => {
-    await studio.draw(request);
-    await studio.draw({ ...request, ...change });
-    expect(studio.counts).toEqual({ drawn: 4, found: 0 });
+    await imageGenerator.draw(request);
+    await imageGenerator.draw({ ...request, ...change });
+    expect(imageGenerator.counts).toEqual({ drawn: 4, found: 0 });
   });
 
   it("tells conditions apart by their numbers", async () => {
-    const draw = (value: number) => studio.draw({ ...request, conditions: [condition(value)] });
+    const draw = (value: number) =>
+      imageGenerator.draw({ ...request, conditions: [condition(value)] });
     await draw(0.5);
     await draw(0.5);
     await draw(0.25);
-    expect(studio.counts).toEqual({ drawn: 4, found: 2 });
+    expect(imageGenerator.counts).toEqual({ drawn: 4, found: 2 });
   });
 
   it("keeps nothing where that is asked", async () => {
-    const kept = await studio.draw(request);
+    const kept = await imageGenerator.draw(request);
     const before = await files();
-    expect(await studio.draw({ ...request, seed: 3 }, { keep: false })).not.toEqual(kept);
+    expect(await imageGenerator.draw({ ...request, seed: 3 }, { keep: false })).not.toEqual(kept);
     expect(await files()).toEqual(before);
   });
 
   it("draws what is lost of a request anew, all of it", async () => {
-    const first = await studio.draw(request);
+    const first = await imageGenerator.draw(request);
     const [one] = await files();
     await rm(join(home, one));
-    expect(await studio.draw(request)).toEqual(first);
-    expect(studio.counts).toEqual({ drawn: 4, found: 0 });
+    expect(await imageGenerator.draw(request)).toEqual(first);
+    expect(imageGenerator.counts).toEqual({ drawn: 4, found: 0 });
     expect(await files()).toHaveLength(2);
   });
 
   it("writes files that say that a model made them", async () => {
-    await studio.draw(request);
+    await imageGenerator.draw(request);
     for (const file of await files()) {
       const { xmp } = await sharp(await readFile(join(home, file))).metadata();
       expect(xmp?.toString()).toContain(TRAINED_ALGORITHMIC_MEDIA);
@@ -101,14 +102,14 @@ describe("PictureStudio", () => {
   });
 
   it("gives the embedding of what it shows", async () => {
-    const drawn = await studio.draw(request);
+    const drawn = await imageGenerator.draw(request);
     const embeddings = await tiny.clip.encodeImages(drawn.map(({ image }) => image));
     expect(drawn.map(({ embedding }) => embedding)).toEqual(embeddings);
   });
 
   it("stops by its signal before it draws, and leaves no file", async () => {
-    await expect(studio.draw(request, { signal: AbortSignal.abort() })).rejects.toThrow();
-    expect(studio.counts.drawn).toBe(0);
+    await expect(imageGenerator.draw(request, { signal: AbortSignal.abort() })).rejects.toThrow();
+    expect(imageGenerator.counts.drawn).toBe(0);
     expect(await files()).toEqual([]);
   });
 });

@@ -1,5 +1,5 @@
 import type { RgbImage } from "../../../../src/ml/nn/rgb-image.js";
-import { judgement, type WhatIf } from "../../../../src/recsys/images/candidate-selection.js";
+import { selectCandidate, type WhatIf } from "../../../../src/recsys/images/candidate-selection.js";
 
 const image: RgbImage = { widthPixels: 1, heightPixels: 1, pixels: new Uint8Array(3) };
 /** The reference's picture and caption are alike by 0.8. */
@@ -24,7 +24,7 @@ function whatIf(candidates: [score: number, rank: number][]): WhatIf {
 
 describe("judgement()", () => {
   it("serves the picture with the highest score", () => {
-    const judged = judgement(reference, [image, image], {
+    const judged = selectCandidate(reference, [image, image], {
       embeddings: [like, like],
       whatIf: whatIf([
         [1.5, 6],
@@ -36,7 +36,7 @@ describe("judgement()", () => {
   });
 
   it("keeps the best picture, but does not serve it, where the item ranks lower with every one", () => {
-    const judged = judgement(reference, [image, image], {
+    const judged = selectCandidate(reference, [image, image], {
       embeddings: [like, like],
       whatIf: whatIf([
         [0.5, 20],
@@ -49,11 +49,11 @@ describe("judgement()", () => {
 
   it("serves a picture with which the item ranks as before", () => {
     const given = { embeddings: [like], whatIf: whatIf([[1, 10]]), gate: passing };
-    expect(judgement(reference, [image], given).isServed).toBe(true);
+    expect(selectCandidate(reference, [image], given).isServed).toBe(true);
   });
 
   it("passes over a better picture that moderation is against", () => {
-    const judged = judgement(reference, [image, image], {
+    const judged = selectCandidate(reference, [image, image], {
       embeddings: [like, like],
       whatIf: whatIf([
         [9, 1],
@@ -69,7 +69,7 @@ describe("judgement()", () => {
   });
 
   it("passes over a better picture that has left its caption, however high it ranks", () => {
-    const judged = judgement(reference, [image, image], {
+    const judged = selectCandidate(reference, [image, image], {
       embeddings: [unlike, like],
       whatIf: whatIf([
         [9, 1],
@@ -85,12 +85,15 @@ describe("judgement()", () => {
   it("chooses none when the gate lets none through", () => {
     const gate = () => ({ passes: false, faults: ["BLANK"] });
     const given = { embeddings: [like], whatIf: whatIf([[9, 1]]), gate };
-    expect(judgement(reference, [image], given)).toMatchObject({ chosen: null, isServed: false });
+    expect(selectCandidate(reference, [image], given)).toMatchObject({
+      chosen: null,
+      isServed: false,
+    });
   });
 
   it("goes by the caption where no ranking model knows the item", () => {
     const given = { embeddings: [like, new Float32Array([0.8, 0.6])], whatIf: null, gate: passing };
-    expect(judgement(reference, [image, image], given)).toMatchObject({
+    expect(selectCandidate(reference, [image, image], given)).toMatchObject({
       chosen: 1,
       isServed: true,
     });

@@ -82,7 +82,7 @@ describe("GenerationPlanner", () => {
   });
 
   it.each([
-    ["NO_PICTURE", { retrieval: { sourceBlobHash: null } }],
+    ["NO_IMAGE", { retrieval: { sourceBlobHash: null } }],
     ["NO_HISTORY", { retrieval: { historyItemIds: [], preferenceEmbedding: null } }],
     ["ITEM_NOT_INDEXED", { retrieval: { referenceImageEmbedding: null } }],
     ["HISTORY_NOT_INDEXED", { retrieval: { preferenceEmbedding: null } }],

@@ -41,7 +41,7 @@ function createService(passes: boolean) {
   };
   const service = new ImageGenerationService({
     planner: { plan: async () => plan },
-    pictures: {
+    imageFiles: {
       load: async () => grey,
       store: async () => blob,
       remove: async () => undefined,

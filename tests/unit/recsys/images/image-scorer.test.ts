@@ -1,5 +1,5 @@
-import { PictureJudge } from "../../../../src/recsys/images/image-scorer.js";
-import { PICTURE_MODALITY } from "../../../../src/recsys/ranking/ranked-item.js";
+import { ImageScorer } from "../../../../src/recsys/images/image-scorer.js";
+import { IMAGE_MODALITY } from "../../../../src/recsys/ranking/ranked-item.js";
 
 /** Scores of six items. The user was trained on items 0 and 1, which score best; item 3 is judged. */
 const scores = Float32Array.of(9, 8, 5, 3, 4, 1);
@@ -7,26 +7,26 @@ const scores = Float32Array.of(9, 8, 5, 3, 4, 1);
 function judgeWith(train: number[]) {
   const model = {
     algorithm: "MICRO",
-    modalityNames: [PICTURE_MODALITY],
+    modalityNames: [IMAGE_MODALITY],
     score: () => scores,
     whatIf: (_user: unknown, _item: unknown, embeddings: Float32Array[]) =>
       embeddings.map(([score]) => score),
   };
   const shop = { ranker: { model }, split: { train: [train] } };
-  return new PictureJudge(shop as unknown as ConstructorParameters<typeof PictureJudge>[0]).judge(
+  return new ImageScorer(shop as unknown as ConstructorParameters<typeof ImageScorer>[0]).score(
     { userIndex: 0, itemIndex: 3 },
     [Float32Array.of(4.5), Float32Array.of(4), Float32Array.of(2)],
   );
 }
 
-describe("PictureJudge", () => {
+describe("ImageScorer", () => {
   it("ranks among the items that the user was not trained on, ties in the middle", () => {
-    const { pictures, reference } = judgeWith([0, 1]);
+    const { images, reference } = judgeWith([0, 1]);
     // Items 2 (5), 4 (4) and 5 (1) compete with 3.
     expect(reference).toEqual({ score: 3, rank: 3 });
-    expect(pictures.map(({ rank }) => rank)).toEqual([2, 2.5, 3]);
+    expect(images.map(({ rank }) => rank)).toEqual([2, 2.5, 3]);
     // (rankBefore - rankAfter) / (1 + rankBefore)
-    expect(pictures.map(({ deltaR }) => deltaR)).toEqual([1 / 4, 0.5 / 4, 0]);
+    expect(images.map(({ deltaR }) => deltaR)).toEqual([1 / 4, 0.5 / 4, 0]);
   });
 
   it("lets the train items of other users compete", () => {

@@ -12,7 +12,7 @@ import { readSource } from "../../../helpers/read-source.js";
 const composed = "Stühle.png".normalize("NFC");
 const decomposed = "Stühle.png".normalize("NFD");
 
-function picture(shade: number): Promise<Buffer> {
+function pngFile(shade: number): Promise<Buffer> {
   const background = { r: shade, g: 0, b: 0 };
   return sharp({ create: { width: 6, height: 8, channels: 3, background } })
     .png()
@@ -31,7 +31,7 @@ afterEach(() => {
 });
 
 const put = async (name: string) => {
-  writeFileSync(join(folder, name), await picture(1));
+  writeFileSync(join(folder, name), await pngFile(1));
 };
 const stored = async (itemId: string, image: string) => {
   const images = await CatalogueImages.open(folder, folder);
@@ -89,7 +89,7 @@ describe("CatalogueImages", () => {
   it.each(["../secret.png", "..\\secret.png", "deep/../../secret.png", "/etc/hostname"])(
     "does not leave the folder for %s",
     async image => {
-      writeFileSync(join(home, "secret.png"), await picture(2));
+      writeFileSync(join(home, "secret.png"), await pngFile(2));
       await expect(stored("x", image)).rejects.toMatchObject({ code: "FETCH_REFUSED" });
     },
   );
@@ -115,7 +115,7 @@ describe("CatalogueImages", () => {
 });
 
 it("takes the second of two addresses where the first has no image", async () => {
-  const bytes = await picture(3);
+  const bytes = await pngFile(3);
   const server = createServer(({ url }, response) => {
     response.statusCode = url === "/b.png" ? 200 : 404;
     response.setHeader("content-type", "binary/octet-stream").end(bytes);

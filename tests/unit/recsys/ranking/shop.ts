@@ -40,7 +40,7 @@ export function embedding(kind: string, index: number): Float32Array {
   return vector.map(value => value / length);
 }
 
-export class MemoryVersions implements Pick<
+export class ExemplarVersions implements Pick<
   RankingModelVersionsRepository,
   | "begin"
   | "findById"
@@ -130,7 +130,7 @@ export const quickConfig = {
 
 export async function createShop(rows: InteractionEntry[] = choices()) {
   const home = await mkdtemp(join(tmpdir(), "shop-"));
-  const versions = new MemoryVersions();
+  const versions = new ExemplarVersions();
   const now = () => new Date(Date.UTC(2026, 1, 1));
   let nowMs = 0;
   const embeddings = { isEmpty: false };

@@ -7,10 +7,10 @@ import { matrix } from "../../../../src/ml/nn/matrix.js";
 import { Random } from "../../../../src/ml/nn/random.js";
 import { loadSafetensors } from "../../../../src/ml/nn/safetensors.js";
 import { storedValues } from "../../../../src/ml/personalizer/personalizer-files.js";
-import { PictureJudge } from "../../../../src/recsys/images/image-scorer.js";
+import { ImageScorer } from "../../../../src/recsys/images/image-scorer.js";
 import {
-  judgingPairs,
-  teachingPairs,
+  evaluationPairs,
+  trainingPairs,
   userPartOf,
 } from "../../../../src/recsys/reflection/pairs.js";
 import { personalizerConfig } from "../../../../src/recsys/reflection/personalizer-training-config.js";
@@ -65,16 +65,16 @@ async function train({
     const result = await trainPersonalizer({
       parts: {
         shop,
-        judge: new PictureJudge(shop),
-        studio: tiny.studio,
+        scorer: new ImageScorer(shop),
+        imageGenerator: tiny.imageGenerator,
         encoder: tiny.encoder,
         config,
         seed,
         signal: stop.signal,
       },
       model,
-      train: teachingPairs(shop, { numPairs: config.numPairs, seed }),
-      validation: judgingPairs(shop, "validation", {
+      train: trainingPairs(shop, { numPairs: config.numPairs, seed }),
+      validation: evaluationPairs(shop, "validation", {
         numPairs: config.numValidationPairs,
         seed: 0,
       }),
@@ -132,7 +132,7 @@ describe("trainPersonalizer()", () => {
       expect(bytes.equals(whole.bytes)).toBe(true);
       expect(reports[0].step).toBe(abortAt < 2 ? 1 : 3); // the checkpoint is that of the last look
       expect(result.means).toEqual(whole.result.means);
-      expect(result.looks).toEqual(whole.result.looks);
+      expect(result.validations).toEqual(whole.result.validations);
     },
   );
 
@@ -160,7 +160,7 @@ describe("trainPersonalizer()", () => {
       expect(overReference).not.toBe(overKey);
     }
     expect(reports.some(({ losses }) => losses.rank !== 0)).toBe(true);
-    expect(reports.map(({ look }) => look !== null)).toEqual([false, true, false, true]);
+    expect(reports.map(({ validated }) => validated !== null)).toEqual([false, true, false, true]);
     const mean = reports.reduce((sum, report) => sum + report.overReference, 0) / reports.length;
     expect(result.means.overReference).toBeCloseTo(mean, 10);
     expect(result.speed.numPairs).toBe(8);
@@ -179,14 +179,14 @@ describe("trainPersonalizer()", () => {
     await trainPersonalizer({
       parts: {
         shop: tiny.shop,
-        judge: new PictureJudge(tiny.shop),
-        studio: tiny.studio,
+        scorer: new ImageScorer(tiny.shop),
+        imageGenerator: tiny.imageGenerator,
         encoder: tiny.encoder,
         config,
         seed,
       },
       model,
-      train: teachingPairs(tiny.shop, { numPairs: config.numPairs, seed }),
+      train: trainingPairs(tiny.shop, { numPairs: config.numPairs, seed }),
       validation: [],
       directory,
       fingerprint: "",
@@ -204,14 +204,14 @@ describe("trainPersonalizer()", () => {
   });
 
   it("has the weights of the best look: by eligibility, then median ΔR, then the score's gain", () => {
-    const { best, looks } = whole.result;
-    expect(looks.map(({ step }) => step)).toEqual([0, 2, 4]);
-    const merit = ({ isEligible, medianDeltaR, meanScoreGain }: (typeof looks)[number]) => [
+    const { best, validations } = whole.result;
+    expect(validations.map(({ step }) => step)).toEqual([0, 2, 4]);
+    const merit = ({ isEligible, medianDeltaR, meanScoreGain }: (typeof validations)[number]) => [
       Number(isEligible),
       medianDeltaR,
       meanScoreGain,
     ];
-    const ordered = [...looks].sort((a, b) => {
+    const ordered = [...validations].sort((a, b) => {
       const [x, y] = [merit(a), merit(b)];
       const at = x.findIndex((value, place) => value !== y[place]);
       return at < 0 ? a.step - b.step : y[at] - x[at];
@@ -244,7 +244,7 @@ describe("trainPersonalizer()", () => {
     const config = { numPairs: 12, patience: 2, validateEvery: 1, model: { learningRate: 1e-12 } };
     const folder = await newFolder();
     const { reports, result } = await train({ folder, config });
-    expect(result.looks).toHaveLength(3);
+    expect(result.validations).toHaveLength(3);
     expect(reports.at(-1)!.step).toBe(2);
     expect(result.best!.step).toBe(0);
   });
@@ -252,7 +252,7 @@ describe("trainPersonalizer()", () => {
   it("prefers a look that keeps the CS floor", async () => {
     // A floor that nothing can keep: all looks are ineligible, and the best of them is still found.
     const { result } = await train({ folder: await newFolder(), config: { captionFloorShare: 1 } });
-    for (const { captionSimilarity, isEligible, keyCaptionSimilarity } of result.looks) {
+    for (const { captionSimilarity, isEligible, keyCaptionSimilarity } of result.validations) {
       expect(isEligible).toBe(captionSimilarity >= keyCaptionSimilarity);
     }
   });
@@ -281,10 +281,10 @@ function permutedTest(shop: ShopSnapshot): ShopSnapshot {
   return { ...shop, timelines, split: { ...shop.split, test: other } };
 }
 
-describe("teachingPairs()", () => {
+describe("trainingPairs()", () => {
   it("are train items of users who teach, after train items of theirs", () => {
     const { shop } = tiny;
-    const pairs = teachingPairs(shop, { numPairs: 100, seed: 1 });
+    const pairs = trainingPairs(shop, { numPairs: 100, seed: 1 });
     expect(pairs.length).toBeGreaterThan(8);
     for (const { historyItemIds, itemId, userIndex } of pairs) {
       expect(userPartOf(shop.userIds[userIndex])).toBe("train");
@@ -298,19 +298,19 @@ describe("teachingPairs()", () => {
 
   it("are the same, byte for byte, whatever the test items are", () => {
     const about = { numPairs: 100, seed: 1 };
-    expect(JSON.stringify(teachingPairs(permutedTest(tiny.shop), about))).toBe(
-      JSON.stringify(teachingPairs(tiny.shop, about)),
+    expect(JSON.stringify(trainingPairs(permutedTest(tiny.shop), about))).toBe(
+      JSON.stringify(trainingPairs(tiny.shop, about)),
     );
   });
 
   it("has no pair of a user who judges, and no judge's reference among a user's train items", () => {
     const { shop } = tiny;
-    const teachers = new Set(teachingPairs(shop, { numPairs: 100, seed: 1 }).map(p => p.userId));
+    const trainers = new Set(trainingPairs(shop, { numPairs: 100, seed: 1 }).map(p => p.userId));
     for (const part of ["validation", "test"] as const) {
-      const judges = judgingPairs(shop, part, { numPairs: 100, seed: 0 });
+      const judges = evaluationPairs(shop, part, { numPairs: 100, seed: 0 });
       expect(judges.length).toBeGreaterThan(1);
       for (const { historyItemIds, itemId, itemIndex, userId, userIndex } of judges) {
-        expect(teachers.has(userId)).toBe(false);
+        expect(trainers.has(userId)).toBe(false);
         expect(userPartOf(userId)).toBe(part);
         expect(shop.split[part][userIndex]).toContain(itemIndex);
         expect(historyItemIds).not.toContain(itemId);

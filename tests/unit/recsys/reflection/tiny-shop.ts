@@ -17,7 +17,7 @@ import type { PersonalizerConfig } from "../../../../src/ml/personalizer/persona
 import { Personalizer } from "../../../../src/ml/personalizer/personalizer.js";
 import { openModelPack } from "../../../../src/ml/runtime/model-pack.js";
 import { loadTfjsBackend } from "../../../../src/ml/runtime/tfjs-backend.js";
-import { PictureStudio } from "../../../../src/recsys/images/cached-image-generator.js";
+import { CachedImageGenerator } from "../../../../src/recsys/images/cached-image-generator.js";
 import type { PersonalizerModel } from "../../../../src/recsys/images/personalizer-model.js";
 import type { InteractionEntry } from "../../../../src/recsys/ranking/ranking-dataset.js";
 import {
@@ -58,7 +58,7 @@ export const tinyTraining = {
 };
 
 /** Every shopper likes the even or the odd items, each in an order of their own. */
-export function shoppers(): InteractionEntry[] {
+export function users(): InteractionEntry[] {
   return Array.from({ length: NUM_SHOPPERS }, (_, user) => {
     const items = Array.from({ length: NUM_ITEMS / 2 }, (__, n) => 2 * n + (user % 2));
     return new Random(seedFrom("tiny shop", user)).shuffled(items).map((item, place) => ({
@@ -84,7 +84,7 @@ export function catalogue(): ShopItem[] {
 }
 
 /** A picture of noise that is the blob's own. */
-export function pictureOf(blobHash: string): RgbImage {
+export function imageOf(blobHash: string): RgbImage {
   const random = new Random(seedFrom("picture", blobHash));
   const pixels = Uint8Array.from({ length: SIDE * SIDE * 3 }, () => random.int(256));
   return { widthPixels: SIDE, heightPixels: SIDE, pixels };
@@ -101,7 +101,7 @@ function seen({ pixels }: RgbImage): Float32Array {
 export interface TinyShop {
   home: string;
   shop: ShopSnapshot;
-  studio: PictureStudio;
+  imageGenerator: CachedImageGenerator;
   renderer: InProcessRenderer;
   clip: {
     encodeImages(images: readonly RgbImage[]): Promise<Float32Array[]>;
@@ -112,11 +112,11 @@ export interface TinyShop {
     projectImage(embedding: Float32Array): Promise<Conditioning>;
   };
   /** A studio with another home and no pictures yet. */
-  createStudio(home: string): PictureStudio;
+  createImageGenerator(home: string): CachedImageGenerator;
   close(): Promise<void>;
 }
 
-export async function createTinyShop(rows = shoppers()): Promise<TinyShop> {
+export async function createTinyShop(rows = users()): Promise<TinyShop> {
   await loadTfjsBackend(["cpu"]);
   const ranking = await createShop(rows);
   await ranking.train(randomUUID());
@@ -138,9 +138,9 @@ export async function createTinyShop(rows = shoppers()): Promise<TinyShop> {
     encodeImages: async images => images.map(seen),
     encodeTexts: async texts => texts.map(own => new Random(seedFrom("text", own)).normals(E)),
   };
-  const createStudio = (home: string) =>
-    new PictureStudio({
-      pictures: { load: async hash => pictureOf(hash) },
+  const createImageGenerator = (home: string) =>
+    new CachedImageGenerator({
+      imageFiles: { load: async hash => imageOf(hash) },
       renderer,
       clip,
       codec: {
@@ -156,8 +156,8 @@ export async function createTinyShop(rows = shoppers()): Promise<TinyShop> {
     shop,
     renderer,
     clip,
-    createStudio,
-    studio: createStudio(home),
+    createImageGenerator,
+    imageGenerator: createImageGenerator(home),
     encoder: {
       encodeTexts: texts => text.encodeTexts(texts),
       projectImage: async values => ({

@@ -2,12 +2,12 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import {
   mergedTraining,
-  pictureExperimentSchema,
+  imageExperimentSchema,
   scaledExperiment,
 } from "../../../../../src/recsys/lab/experiments/experiment-config.js";
 import { personalizerConfig } from "../../../../../src/recsys/reflection/personalizer-training-config.js";
 
-const given = pictureExperimentSchema.parse({
+const given = imageExperimentSchema.parse({
   name: "x",
   seeds: [1, 2, 3],
   numTestPairs: 150,
@@ -25,7 +25,7 @@ const given = pictureExperimentSchema.parse({
 
 describe("an experiment's training", () => {
   it("is what is written and no defaults: an arm changes only what it names", () => {
-    const { arms, training } = pictureExperimentSchema.parse({
+    const { arms, training } = imageExperimentSchema.parse({
       name: "x",
       seeds: [1],
       numTestPairs: 2,
@@ -41,7 +41,7 @@ describe("an experiment's training", () => {
   });
 
   it.each([{ numPairs: 0 }, { numPears: 3 }])("refuses %j", training => {
-    const { error } = pictureExperimentSchema.safeParse({
+    const { error } = imageExperimentSchema.safeParse({
       name: "x",
       seeds: [1],
       numTestPairs: 2,
@@ -77,7 +77,7 @@ const files = readdirSync("experiments").filter(
 );
 
 describe.each(files)("experiments/%s", file => {
-  const experiment = pictureExperimentSchema.parse(
+  const experiment = imageExperimentSchema.parse(
     JSON.parse(readFileSync(join("experiments", file), "utf8")),
   );
 

@@ -3,21 +3,21 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import sharp from "sharp";
-import type { StudioRequest } from "../../../../../src/recsys/images/cached-image-generator.js";
+import type { CachedImageRequest } from "../../../../../src/recsys/images/cached-image-generator.js";
 import { ArmArtist } from "../../../../../src/recsys/lab/experiments/arm-artist.js";
 import {
   armConditions,
-  type PictureExperiment,
-  pictureExperimentSchema,
+  type ImageExperiment,
+  imageExperimentSchema,
   shownArmsOf,
 } from "../../../../../src/recsys/lab/experiments/experiment-config.js";
 import {
   type ExperimentProgress,
-  PictureExperimentService,
+  ImageExperimentService,
 } from "../../../../../src/recsys/lab/experiments/image-experiment.service.js";
 import { contactSheet } from "../../../../../src/recsys/lab/packs/contact-sheet.js";
 import {
-  judgingPairs,
+  evaluationPairs,
   pairRetrieval,
   userPartOf,
 } from "../../../../../src/recsys/reflection/pairs.js";
@@ -27,7 +27,7 @@ import {
   createTinyModel,
   createTinyShop,
   loadTinyModel,
-  pictureOf,
+  imageOf,
   type TinyShop,
   tinyTraining,
 } from "../../reflection/tiny-shop.js";
@@ -42,7 +42,7 @@ interface Version {
 }
 
 /** What is stored of versions, in memory. */
-function memoryVersions() {
+function exemplarVersions() {
   const rows = new Map<string, Version>();
   const set = (row: Version) => {
     rows.set(row.id, row);
@@ -61,7 +61,7 @@ function memoryVersions() {
   };
 }
 
-const experiment: PictureExperiment = pictureExperimentSchema.parse({
+const experiment: ImageExperiment = imageExperimentSchema.parse({
   name: "tiny",
   seeds: [1, 2],
   numTestPairs: 3,
@@ -93,30 +93,30 @@ beforeEach(async () => {
 afterEach(() => rm(home, { recursive: true }));
 
 /** The services of a process; versions outlive it, as the database does. */
-function createProcess(versions = memoryVersions()) {
-  const studio = tiny.createStudio(home);
+function createProcess(versions = exemplarVersions()) {
+  const imageGenerator = tiny.createImageGenerator(home);
   const shared = { shop: async () => tiny.shop, generator: "tiny@1", home };
   const encoder = async () => tiny.encoder;
   const training = new PersonalizerTrainingService<Version>({
     ...shared,
-    studio,
+    imageGenerator,
     encoder,
     create: async (config, seed) => createTinyModel(seed, config).model,
     versions,
     registry: { activate: () => Promise.reject(new Error("nothing of an experiment serves")) },
   });
-  const service = new PictureExperimentService({
+  const service = new ImageExperimentService({
     ...shared,
-    artist: new ArmArtist({ studio, encoder }),
-    pictures: { load: async hash => pictureOf(hash) },
+    artist: new ArmArtist({ imageGenerator, encoder }),
+    imageFiles: { load: async hash => imageOf(hash) },
     clip: tiny.clip,
     training,
     load: path => loadTinyModel(join(home, path)),
   });
-  return { service, studio, versions };
+  return { service, imageGenerator, versions };
 }
 
-describe("PictureExperimentService", () => {
+describe("ImageExperimentService", () => {
   it("runs every arm in every seed on the same held-out users, without the serving fallback", async () => {
     const { service, versions } = createProcess();
     const seen: number[] = [];
@@ -144,10 +144,10 @@ describe("PictureExperimentService", () => {
   it("goes on after a stop at any arm, to the same results, and draws nothing twice", async () => {
     const whole = createProcess();
     const expected = await whole.service.run(experiment);
-    const numDrawn = whole.studio.counts.drawn;
+    const numDrawn = whole.imageGenerator.counts.drawn;
     await rm(home, { recursive: true });
 
-    const versions = memoryVersions();
+    const versions = exemplarVersions();
     for (const stopAfter of [2, 4, 7]) {
       // Another process each time: nothing but the folder and the database outlives it.
       const { service } = createProcess(versions);
@@ -165,11 +165,11 @@ describe("PictureExperimentService", () => {
     }
     const last = createProcess(versions);
     expect(await last.service.run(experiment)).toEqual(expected);
-    expect(last.studio.counts.drawn).toBeLessThan(numDrawn / 2);
+    expect(last.imageGenerator.counts.drawn).toBeLessThan(numDrawn / 2);
 
     const again = createProcess(versions);
     expect(await again.service.run(experiment)).toEqual(expected);
-    expect(again.studio.counts).toEqual({ drawn: 0, found: 0 });
+    expect(again.imageGenerator.counts).toEqual({ drawn: 0, found: 0 });
   });
 
   it("shows the best by ρ of an arm's own candidates, which never ranks lower than the first", async () => {
@@ -189,12 +189,12 @@ describe("PictureExperimentService", () => {
     const training = { ...experiment.training, gains: [1] };
     const one = createProcess();
     await one.service.run({ ...experiment, training, seeds: [1], arms: [experiment.arms[3]] });
-    const { drawn } = one.studio.counts;
+    const { drawn } = one.imageGenerator.counts;
     const two = createProcess(one.versions);
     await two.service.run({ ...experiment, training, seeds: [1], arms: [experiment.arms[4]] });
     // At least v^key of 4 teaching and 2 judging pairs, and the first look's 2 pictures.
-    expect(two.studio.counts.found).toBeGreaterThanOrEqual(4 + 2 + 2);
-    expect(two.studio.counts.found + two.studio.counts.drawn).toBe(drawn);
+    expect(two.imageGenerator.counts.found).toBeGreaterThanOrEqual(4 + 2 + 2);
+    expect(two.imageGenerator.counts.found + two.imageGenerator.counts.drawn).toBe(drawn);
   });
 
   it("says how far it is and how long the rest will take", async () => {
@@ -221,7 +221,7 @@ describe("PictureExperimentService", () => {
   it("shows the same things to several users on one sheet, beside their histories", async () => {
     const { service } = createProcess();
     const arms = [experiment.arms[1], experiment.arms[3]];
-    const size = { numHistory: 3, numThings: 2, numUsers: 2 };
+    const size = { numHistory: 3, numObjects: 2, numUsers: 2 };
     const rows = await service.sheet(experiment, { arms, ...size });
     expect(rows.map(row => row.length)).toEqual([9, 9]);
     const [first, second] = rows;
@@ -237,14 +237,14 @@ describe("PictureExperimentService", () => {
 
   it("prefers things that none of the users has", async () => {
     const { service } = createProcess();
-    const [pair] = judgingPairs(tiny.shop, "test", { numPairs: 3, seed: 0 });
+    const [pair] = evaluationPairs(tiny.shop, "test", { numPairs: 3, seed: 0 });
     const arms = [experiment.arms[0]];
-    const size = { numHistory: 1, numThings: 1, numUsers: 1 };
+    const size = { numHistory: 1, numObjects: 1, numUsers: 1 };
     const [[, reference, shown]] = await service.sheet(experiment, { arms, ...size });
     expect(shown).toEqual(reference); // ORI shows the catalogue's
     const own = tiny.shop.timelines[pair.userIndex].map(item => tiny.shop.ranker.itemIds[item]);
     const hashes = own.map(id => tiny.shop.items.get(id)!.blobHash!);
-    expect(hashes.map(hash => pictureOf(hash))).not.toContainEqual(reference);
+    expect(hashes.map(hash => imageOf(hash))).not.toContainEqual(reference);
   });
 
   it("shows the arms that an experiment names, else keywords and the first personalizer", () => {
@@ -260,9 +260,9 @@ describe("PictureExperimentService", () => {
   it("shows the items that an experiment names, and refuses one that is not there", async () => {
     const { service } = createProcess();
     const itemId = tiny.shop.ranker.itemIds[1];
-    const size = { arms: [experiment.arms[0]], numHistory: 1, numThings: 2, numUsers: 1 };
+    const size = { arms: [experiment.arms[0]], numHistory: 1, numObjects: 2, numUsers: 1 };
     const [row] = await service.sheet({ ...experiment, shownItems: [itemId] }, size);
-    expect(row.slice(1)).toEqual(Array(2).fill(pictureOf(tiny.shop.items.get(itemId)!.blobHash!)));
+    expect(row.slice(1)).toEqual(Array(2).fill(imageOf(tiny.shop.items.get(itemId)!.blobHash!)));
     await expect(
       service.sheet({ ...experiment, shownItems: ["none such"] }, size),
     ).rejects.toMatchObject({ code: "ITEM_NOT_FOUND" });
@@ -278,9 +278,9 @@ describe("PictureExperimentService", () => {
 
 describe("ArmArtist", () => {
   it("asks the generator for what the condition of an arm says", async () => {
-    const asked: StudioRequest[] = [];
+    const asked: CachedImageRequest[] = [];
     const artist = new ArmArtist({
-      studio: {
+      imageGenerator: {
         draw: async request => {
           asked.push(request);
           return [];
@@ -289,7 +289,7 @@ describe("ArmArtist", () => {
       encoder: async () => tiny.encoder,
     });
     const { shop } = tiny;
-    const [pair] = judgingPairs(shop, "test", { numPairs: 1, seed: 0 });
+    const [pair] = evaluationPairs(shop, "test", { numPairs: 1, seed: 0 });
     const { model } = createTinyModel(1);
     const config = personalizerConfig(tinyTraining);
     for (const condition of armConditions) {

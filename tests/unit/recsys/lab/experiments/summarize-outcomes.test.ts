@@ -1,4 +1,4 @@
-import { pictureExperimentSchema } from "../../../../../src/recsys/lab/experiments/experiment-config.js";
+import { imageExperimentSchema } from "../../../../../src/recsys/lab/experiments/experiment-config.js";
 import type { ArmOutcomes } from "../../../../../src/recsys/lab/experiments/image-experiment.service.js";
 import {
   baselinesOf,
@@ -111,7 +111,7 @@ describe("summarizeOutcomes()", () => {
   it("takes the first arm with a personalizer for the baseline, unless another is named", () => {
     const arm = (name: string, condition: "original" | "personalizer") => ({ name, condition });
     const experiment = (changes: object) =>
-      pictureExperimentSchema.parse({
+      imageExperimentSchema.parse({
         name: "x",
         seeds: [1],
         numTestPairs: 2,

@@ -1,7 +1,7 @@
 import { timeLeft } from "../../../../../src/cli/experiment.command.js";
-import { pictureExperimentSchema } from "../../../../../src/recsys/lab/experiments/experiment-config.js";
+import { imageExperimentSchema } from "../../../../../src/recsys/lab/experiments/experiment-config.js";
 import {
-  pictureWork,
+  imageWork,
   trainingWork,
   WorkClock,
 } from "../../../../../src/recsys/lab/experiments/work-clock.js";
@@ -46,7 +46,7 @@ describe("the work of an arm", () => {
   });
 
   it("is the judged pictures", () => {
-    const experiment = pictureExperimentSchema.parse({
+    const experiment = imageExperimentSchema.parse({
       name: "x",
       seeds: [1],
       numTestPairs: 10,
@@ -56,9 +56,9 @@ describe("the work of an arm", () => {
       guidanceScale: 1,
       arms: [arm],
     });
-    expect(pictureWork(experiment, arm, 10)).toBe(10 * 2 * 6);
-    expect(pictureWork(experiment, { ...arm, condition: "original" }, 10)).toBe(0);
-    expect(pictureWork(experiment, { ...arm, numCandidates: 3 }, 10)).toBe(10 * 3 * 6);
+    expect(imageWork(experiment, arm, 10)).toBe(10 * 2 * 6);
+    expect(imageWork(experiment, { ...arm, condition: "original" }, 10)).toBe(0);
+    expect(imageWork(experiment, { ...arm, numCandidates: 3 }, 10)).toBe(10 * 3 * 6);
   });
 });
 

@@ -1,7 +1,7 @@
 import { matrix, row } from "../../../../../src/ml/nn/matrix.js";
 import {
-  picturedFeatures,
-  plannedPictures,
+  imageFeatures,
+  plannedImages,
 } from "../../../../../src/recsys/lab/reranking/item-images.js";
 import { rerankConfig } from "../../../../../src/recsys/lab/reranking/rerank-config.js";
 import type { ShopItem, ShopSnapshot } from "../../../../../src/recsys/reflection/shop-snapshot.js";
@@ -36,16 +36,16 @@ function shop(test: number[][]): ShopSnapshot {
   } as unknown as ShopSnapshot; // what planning reads of a snapshot
 }
 
-describe("plannedPictures()", () => {
+describe("plannedImages()", () => {
   it("is the same whatever the test items are, without leaks", () => {
-    const config = rerankConfig({ picturesPerItem: 2 });
-    const plan = plannedPictures(shop([[9], [10], [11]]), config);
-    expect(plannedPictures(shop([[11], [9], [10]]), config)).toEqual(plan);
+    const config = rerankConfig({ imagesPerItem: 2 });
+    const plan = plannedImages(shop([[9], [10], [11]]), config);
+    expect(plannedImages(shop([[11], [9], [10]]), config)).toEqual(plan);
     expect([...plan.values()].every(pairs => pairs.length <= 2)).toBe(true);
   });
 
   it("draws an item only for users who have it in the train part, and without it in their history", () => {
-    const plan = plannedPictures(shop([[9], [10], [11]]), rerankConfig({ picturesPerItem: 3 }));
+    const plan = plannedImages(shop([[9], [10], [11]]), rerankConfig({ imagesPerItem: 3 }));
     const { split } = shop([[9], [10], [11]]);
     for (const [item, pairs] of plan) {
       for (const { historyItemIds, userIndex } of pairs) {
@@ -57,24 +57,22 @@ describe("plannedPictures()", () => {
 
   it("follows the test items with the paper's protocol, which is why that one is labelled", () => {
     const config = rerankConfig({ protocol: "paper" });
-    expect([...plannedPictures(shop([[9], [10], [11]]), config).keys()].sort()).toEqual([
-      10, 11, 9,
-    ]);
+    expect([...plannedImages(shop([[9], [10], [11]]), config).keys()].sort()).toEqual([10, 11, 9]);
   });
 });
 
-describe("picturedFeatures()", () => {
+describe("imageFeatures()", () => {
   const features = matrix([2, 2], Float32Array.from([1, 0, 0, 1]));
-  const pictures = new Map([[0, [new Float32Array([0, 1])]]]);
+  const images = new Map([[0, [new Float32Array([0, 1])]]]);
 
   it("takes the mean of an item's own feature and its pictures', as long as its own", () => {
-    const made = picturedFeatures(features, pictures, "leakFree");
+    const made = imageFeatures(features, images, "leakFree");
     expect([...row(made, 0)]).toEqual([expect.closeTo(Math.SQRT1_2), expect.closeTo(Math.SQRT1_2)]);
     expect([...row(made, 1)]).toEqual([0, 1]);
     expect([...features.values]).toEqual([1, 0, 0, 1]);
   });
 
   it("takes the picture's alone with the paper's protocol", () => {
-    expect([...row(picturedFeatures(features, pictures, "paper"), 0)]).toEqual([0, 1]);
+    expect([...row(imageFeatures(features, images, "paper"), 0)]).toEqual([0, 1]);
   });
 });

@@ -4,10 +4,10 @@ import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { row } from "../../../../../src/ml/nn/matrix.js";
-import { ItemPictureArtist } from "../../../../../src/recsys/lab/reranking/item-image-artist.js";
+import { ItemImageArtist } from "../../../../../src/recsys/lab/reranking/item-image-artist.js";
 import {
-  picturedFeatures,
-  plannedPictures,
+  imageFeatures,
+  plannedImages,
 } from "../../../../../src/recsys/lab/reranking/item-images.js";
 import { rerankConfig } from "../../../../../src/recsys/lab/reranking/rerank-config.js";
 import { RerankService } from "../../../../../src/recsys/lab/reranking/rerank.service.js";
@@ -38,12 +38,12 @@ beforeEach(async () => {
 afterEach(() => rm(home, { recursive: true }));
 
 function createProcess({ personalizer = false, shop = tiny.shop } = {}) {
-  const studio = tiny.createStudio(home);
+  const imageGenerator = tiny.createImageGenerator(home);
   const loaded = personalizer ? { versionId: "p1", model: createTinyModel(1).model } : null;
   const kept: { id: string; metrics?: object }[] = [];
   const activated: string[] = [];
-  const artist = new ItemPictureArtist({
-    studio,
+  const artist = new ItemImageArtist({
+    imageGenerator,
     personalizers: { active: async () => loaded },
     encoder: async () => tiny.encoder,
   });
@@ -61,7 +61,7 @@ function createProcess({ personalizer = false, shop = tiny.shop } = {}) {
   });
   const run = (config: Record<string, unknown> = {}, activate = false) =>
     service.run({ runId: randomUUID(), config: { ...quick, ...config }, activate });
-  return { activated, artist, kept, run, studio };
+  return { activated, artist, kept, run, imageGenerator };
 }
 
 /** The same shop, whose users have each other's held-out items where these are new to them. */
@@ -77,16 +77,16 @@ function permutedTest(shop: ShopSnapshot): ShopSnapshot {
 
 describe("RerankService", () => {
   it("compares both arms on the same held-out items, seed by seed", async () => {
-    const { run, studio } = createProcess();
+    const { run, imageGenerator } = createProcess();
     const report = await run({ numItems: 6 });
     expect(report).toMatchObject({ protocol: "leakFree", numItems: 12, numUsers: 40 });
     expect(report.arms.map(({ name, seeds }) => [name, seeds.map(({ seed }) => seed)])).toEqual([
       ["ORI", [1, 2]],
       ["plain", [1, 2]],
     ]);
-    expect(report.numPictures).toBe(6);
+    expect(report.numImages).toBe(6);
     expect(report.drawnShare).toBe(0.5); // the report says that the shop is partly drawn
-    expect(studio.counts.drawn).toBe(6);
+    expect(imageGenerator.counts.drawn).toBe(6);
     for (const { test } of report.arms) {
       expect(Object.keys(test)).toEqual(["recall@10", "ndcg@10"]);
     }
@@ -97,9 +97,9 @@ describe("RerankService", () => {
   });
 
   it("draws candidates for all or for none: an item's feature is the same whoever it is ranked for", async () => {
-    const config = rerankConfig({ ...quick, condition: "plain", picturesPerItem: 2 });
+    const config = rerankConfig({ ...quick, condition: "plain", imagesPerItem: 2 });
     const { artist } = createProcess();
-    const planned = plannedPictures(tiny.shop, config);
+    const planned = plannedImages(tiny.shop, config);
     expect(planned.size).toBe(tiny.shop.ranker.itemIds.length);
     const drawn = await artist.draw(tiny.shop, planned, config, {});
     expect([...drawn.keys()].sort()).toEqual([...planned.keys()].sort());
@@ -110,11 +110,11 @@ describe("RerankService", () => {
 
   it("gives an item the mean of its own picture and of those made for its train users", async () => {
     const { artist } = createProcess();
-    const config = rerankConfig({ ...quick, condition: "plain", picturesPerItem: 2 });
-    const planned = plannedPictures(tiny.shop, config);
+    const config = rerankConfig({ ...quick, condition: "plain", imagesPerItem: 2 });
+    const planned = plannedImages(tiny.shop, config);
     const drawn = await artist.draw(tiny.shop, planned, config, {});
-    const features = picturesOf(tiny.shop);
-    const result = picturedFeatures(features, drawn, "leakFree");
+    const features = imagesOf(tiny.shop);
+    const result = imageFeatures(features, drawn, "leakFree");
     for (const [item, embeddings] of drawn) {
       const own = row(features, item);
       const sum = own.map((value, d) => embeddings.reduce((s, e) => s + e[d], value));
@@ -131,11 +131,11 @@ describe("RerankService", () => {
   it("makes the same pictures and the same models whatever the test items are", async () => {
     const one = createProcess();
     await one.run({ seeds: [1] });
-    const files = await pictures();
+    const files = await images();
     await rm(home, { recursive: true });
     const other = createProcess({ shop: permutedTest(tiny.shop) });
     const report = await other.run({ seeds: [1] });
-    expect(await pictures()).toEqual(files);
+    expect(await images()).toEqual(files);
     expect(report.arms[0].validation).toEqual(
       (await createProcess().run({ seeds: [1] })).arms[0].validation,
     );
@@ -163,7 +163,7 @@ describe("RerankService", () => {
       code: "INVALID_ARGUMENT",
     });
     const plan = (shop: ShopSnapshot) =>
-      [...plannedPictures(shop, rerankConfig({ protocol: "paper" })).values()]
+      [...plannedImages(shop, rerankConfig({ protocol: "paper" })).values()]
         .flat()
         .map(({ itemIndex, userIndex }) => `${userIndex}:${itemIndex}`);
     expect(plan(permutedTest(tiny.shop))).not.toEqual(plan(tiny.shop));
@@ -191,20 +191,20 @@ describe("RerankService", () => {
       arms: expected.arms,
       comparisons: expected.comparisons,
     });
-    expect(again.studio.counts.drawn).toBe(0);
+    expect(again.imageGenerator.counts.drawn).toBe(0);
     expect(
       (await readdir(join(home, "reranks", "runs"))).filter(f => f.endsWith(".json")),
     ).toHaveLength(4);
   });
 });
 
-const pictures = async () =>
+const images = async () =>
   (await readdir(join(home, "renders"), { recursive: true }))
     .filter(f => f.endsWith(".png"))
     .sort();
 
 /** The catalogue's visual features. */
-function picturesOf({ items, ranker: { itemIds } }: ShopSnapshot) {
+function imagesOf({ items, ranker: { itemIds } }: ShopSnapshot) {
   const values = Float32Array.from(itemIds.flatMap(id => [...items.get(id)!.imageEmbedding!]));
   return { shape: [itemIds.length, values.length / itemIds.length] as [number, number], values };
 }
