@@ -214,7 +214,7 @@ export class OriginalImageResolver {
     nullable: true,
     description: "Its catalogue picture; null if it has none.",
   })
-  async image(
+  async catalogueImage(
     @Root() { item }: Outcome<"original">,
     @Ctx() { loaders }: RequestContext,
   ): Promise<BlobRow | null> {

@@ -49,7 +49,7 @@ export class PersonalizedImageResolver {
   }
 
   @FieldResolver(() => Image, { description: "The picture's file." })
-  image(
+  file(
     @Root() { blobHash }: PersonalizedImageRow,
     @Ctx() { loaders }: RequestContext,
   ): Promise<BlobRow | null> {

@@ -61,7 +61,7 @@ const personalize = `mutation ($userId: ID!, $itemId: ID!, $options: Personalize
       }
     }
     ... on JobRunning { job { id state } }
-    ... on OriginalImage { reason message image { url } }
+    ... on OriginalImage { reason message catalogueImage { url } }
   }
 }`;
 

@@ -53,7 +53,7 @@ export class ExemplarBank {
   ): Promise<ExemplarBank> {
     const path = pack.path(FILE);
     const { tensors } = await loadSafetensors(path);
-    const { embeddings, extents, latents, scales, objects } = tensors;
+    const { embeddings, extents, latents, scales, things: objects } = tensors;
     const clip = await ClipEncoder.load(pack, options);
     const { latentChannels, latentHeight, latentWidth } = config;
     const [numObjects = 0, numPrompts = 0] = embeddings?.shape ?? [];

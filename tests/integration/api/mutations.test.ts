@@ -32,7 +32,7 @@ describeOnEveryDatabase("mutations", open => {
           explanation { prompt strength preferenceKeywords retrieved { weight item { id } } candidates { rank } } }
       }
       ... on JobRunning { message job { state queuePosition previewUrl outcome { __typename } } }
-      ... on OriginalImage { reason message item { id } image { url } }
+      ... on OriginalImage { reason message item { id } catalogueImage { url } }
     }
   }`;
   const pair = { userId: "anna", itemId: itemId(4) };
@@ -78,7 +78,7 @@ describeOnEveryDatabase("mutations", open => {
         reason: "NO_HISTORY",
         message: "The shopper has not interacted with another item yet",
         item: { id: "item-04" },
-        image: { url: `/images/${api.blobHash}` },
+        catalogueImage: { url: `/images/${api.blobHash}` },
       },
     });
   });

@@ -39,7 +39,7 @@ describeOnEveryDatabase("pages", open => {
           id image { url(width: 200) widthPixels } caption { text }
           rankChanges(first: 3) { edges { node { deltaR modelVersion { algorithm } image { id } } } }
           personalizedImages(first: 5) {
-            edges { node { url picture { mediaType } rankChange { deltaR } user { id } explanation { retrieved { item { title } } } } }
+            edges { node { url file { mediaType } rankChange { deltaR } user { id } explanation { retrieved { item { title } } } } }
           }
         } }
       }

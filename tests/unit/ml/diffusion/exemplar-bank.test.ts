@@ -45,7 +45,7 @@ describeWithMiniPack("ExemplarBank", () => {
   });
 
   it("recalls all drawings of a thing, and which style the prompt names", async () => {
-    const twiceAsMany = ({ objects, ...others }: StoredTensors) => {
+    const twiceAsMany = ({ things: objects, ...others }: StoredTensors) => {
       const numObjects = others.embeddings.shape[0];
       const shown = objects ? objects.values : Int32Array.from({ length: numObjects }, (_, n) => n);
       const { latents } = others;
@@ -57,7 +57,7 @@ describeWithMiniPack("ExemplarBank", () => {
       return {
         ...others,
         latents: { shape: [2 * latents.shape[0], ...latents.shape.slice(1)], values: twice },
-        objects: { shape: [2 * shown.length], values: Int32Array.of(...shown, ...shown) },
+        things: { shape: [2 * shown.length], values: Int32Array.of(...shown, ...shown) },
       };
     };
     await withChangedPack(twiceAsMany, async folder => {
@@ -130,9 +130,9 @@ describeWithMiniPack("ExemplarBank", () => {
     ["with things that are not drawn", replaced("things", [2], Int32Array.of(0, 0))],
     [
       "with drawings of a thing that it has no prompts for",
-      ({ objects, ...others }) => ({
+      ({ things: objects, ...others }) => ({
         ...others,
-        objects: { ...objects, values: objects.values.map(object => object + 1) },
+        things: { ...objects, values: objects.values.map(object => object + 1) },
       }),
     ],
   ])("refuses a memory %s", async (_, change) => {
