@@ -31,7 +31,7 @@ export async function withChangedPack<T>(
 
 /** A memory with drawing `rank` of each thing alone, or its only one. */
 export function drawingOnly(rank: number): (memory: StoredTensors) => StoredTensors {
-  return ({ latents, objects, ...others }) => {
+  return ({ latents, things: objects, ...others }) => {
     const size = latents.values.length / latents.shape[0];
     const places = [...new Set(objects.values)].map(object => {
       const own = [...objects.values.keys()].filter(place => objects.values[place] === object);
