@@ -1,7 +1,7 @@
 /**
- * @file A sentence for a picture: a vision encoder and a text decoder that reads it.
+ * @file Image captioning: a vision encoder and a text decoder.
  *
- * The pack's captioner is a `VisionEncoderDecoderModel` or another of transformers.js's image-to-text models, such as
+ * The pack's captioner is a `VisionEncoderDecoderModel` or another image-to-text model of transformers.js, such as
  * `Xenova/vit-gpt2-image-captioning`.
  */
 import { env, type ImageToTextPipeline, pipeline, RawImage } from "@huggingface/transformers";
@@ -9,7 +9,7 @@ import { type RgbImage } from "../nn/rgb-image.js";
 import { type ModelPack } from "../runtime/model-pack.js";
 import { type OnnxOptions, onnxSessionOptions } from "../runtime/onnx-session.js";
 
-/** Long enough for a sentence about one thing, short enough to stop a decoder that repeats itself. */
+/** Enough for one sentence; stops a decoder that repeats itself. */
 const MAX_NEW_TOKENS = 32;
 
 export class Captioner {
@@ -20,7 +20,7 @@ export class Captioner {
   ) {}
 
   /**
-   * Loads `captioner/` of a pack. Nothing is fetched from a network.
+   * Loads `captioner/` of a pack, without network access.
    *
    * @throws AppError `MODEL_FILE_MISSING`.
    */
@@ -43,7 +43,7 @@ export class Captioner {
     return new Captioner(`${pack.name}/captioner`, pack.versionOf("captioner"), describe);
   }
 
-  /** One sentence for each picture, by greedy decoding: the same picture has the same caption. */
+  /** One sentence per image by greedy decoding; deterministic. */
   async caption(images: readonly RgbImage[]): Promise<string[]> {
     const captions: string[] = [];
     for (const { heightPixels, pixels, widthPixels } of images) {

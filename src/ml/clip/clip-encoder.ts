@@ -1,10 +1,10 @@
 /**
- * @file CLIP: texts and pictures as vectors of one space, where the cosine tells how well they fit.
+ * @file CLIP: texts and images as vectors in one space, where the cosine measures how well they match.
  *
  * A. Radford et al., "Learning Transferable Visual Models From Natural Language Supervision", 2021.
  * https://arxiv.org/abs/2103.00020
  *
- * Shapes: B texts or pictures, D dimension of the space.
+ * Shapes: B texts or images, D dimension of the space.
  */
 import {
   AutoProcessor,
@@ -28,14 +28,14 @@ const clipConfigSchema = z.looseObject({
 });
 
 export interface ClipOptions extends OnnxOptions {
-  /** Texts or pictures in one run. Default: 16, past which a CPU gains nothing. */
+  /** Texts or images per run. Default: 16; larger batches gain nothing on a CPU. */
   batchSize?: number;
 }
 
-/** Each batch blocks the calling thread for its length: a picture of models/mini takes some 10 ms. */
+/** Each batch blocks the calling thread while it runs, about 10 ms per image with models/mini. */
 export class ClipEncoder {
   private constructor(
-    /** Of the checkpoint; stands beside every number made with it. */
+    /** Checkpoint name, reported with every metric computed from it. */
     readonly name: string,
     readonly version: string,
     /** D. */
@@ -51,7 +51,7 @@ export class ClipEncoder {
   ) {}
 
   /**
-   * Loads `clip/` of a pack, in the layout of transformers.js. Nothing is fetched from a network.
+   * Loads `clip/` of a pack in the layout of transformers.js, without network access.
    *
    * @throws AppError `MODEL_FILE_MISSING`, `MODEL_PACK_INVALID`.
    */
@@ -78,7 +78,7 @@ export class ClipEncoder {
     });
   }
 
-  /** Unit vectors of texts, each cut to the tokens the encoder takes; `B -> [B, D]`. */
+  /** Unit vectors of texts, each truncated to the encoder's maximum length; `B -> [B, D]`. */
   encodeTexts(texts: readonly string[]): Promise<Float32Array[]> {
     return this.inBatches(texts, async batch => {
       const { maxLength, text, tokenizer } = this.parts;
@@ -95,7 +95,7 @@ export class ClipEncoder {
     });
   }
 
-  /** Unit vectors of pictures of any size; `B -> [B, D]`. */
+  /** Unit vectors of images of any size; `B -> [B, D]`. */
   encodeImages(images: readonly RgbImage[]): Promise<Float32Array[]> {
     return this.inBatches(images, async batch => {
       const raw = batch.map(
@@ -133,7 +133,7 @@ function call(
   return model(inputs) as Promise<Record<string, Tensor>>;
 }
 
-/** The rows of `[B, D]`, each of length 1. */
+/** The rows of `[B, D]`, scaled to length 1. */
 function unitRows({ data, dims: [numRows, dimension] }: Tensor): Float32Array[] {
   return Array.from({ length: numRows }, (_, b) => {
     const row = (data as Float32Array).slice(b * dimension, (b + 1) * dimension);

@@ -29,7 +29,7 @@ type TokenizerConfig = z.infer<typeof tokenizerConfigSchema>;
 export class ClipTokenizer {
   private constructor(
     private readonly tokenizer: PreTrainedTokenizer,
-    /** The longest sequence by the tokenizer's own account; absent where its file does not say. */
+    /** The tokenizer's maximum sequence length; undefined where its file does not say. */
     readonly maxLength: number | undefined,
   ) {}
 
@@ -45,14 +45,14 @@ export class ClipTokenizer {
       : await fromVocabulary(pack, folder, config);
     const tokenizer = new PreTrainedTokenizer(json, config);
     const { model_max_length: length } = config;
-    // Hugging Face writes 1e30 for "not known".
+    // Hugging Face writes 1e30 for "unknown".
     return new ClipTokenizer(tokenizer, length !== undefined && length < 1e6 ? length : undefined);
   }
 
   /**
-   * Token ids of every text, cut and padded to `length`; `[B, length]`.
+   * Token ids of every text, truncated and padded to `length`; `[B, length]`.
    *
-   * A cut text keeps its end token, at which CLIP reads the text's embedding (transformers.js's own truncation drops it).
+   * A truncated text keeps its end token, where CLIP reads the embedding (transformers.js's truncation drops it).
    */
   encode(texts: readonly string[], length: number): number[][] {
     const { pad_token_id: pad = 0 } = this.tokenizer;
@@ -63,7 +63,7 @@ export class ClipTokenizer {
     });
   }
 
-  /** Tokens of each text with start and end, before any cut. */
+  /** Number of tokens of each text with start and end, before truncation. */
   lengths(texts: readonly string[]): number[] {
     return texts.map(text => this.ids(text).length);
   }

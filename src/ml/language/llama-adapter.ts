@@ -1,4 +1,4 @@
-/** @file What is trained of a language model, in files that the Python library peft reads and writes. */
+/** @file The trained parameters of a language model, in files that the Python library peft reads and writes. */
 import { existsSync } from "node:fs";
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -13,14 +13,14 @@ import {
   writeAtomically,
 } from "../nn/safetensors.js";
 
-/** The name of the image tokens' embeddings. peft has no such thing, so they have a file of their own. */
+/** Name of the image tokens' embeddings. peft has no equivalent, so they have a file of their own. */
 export const IMAGE_TOKENS = "base_model.model.model.embed_tokens.image_tokens.weight";
 
 const ADAPTER_FILE = "adapter_model.safetensors";
 const IMAGE_TOKENS_FILE = "image_tokens.safetensors";
 const CONFIG_FILE = "adapter_config.json";
 
-/** Fields of peft's `LoraConfig` that matter where the adapter was trained or from where it comes, not for what it is. */
+/** Fields of peft's `LoraConfig` that describe where the adapter was trained, not what it computes. */
 const ignoredFields = new Set([
   "auto_mapping",
   "base_model_name_or_path",
@@ -32,14 +32,14 @@ const ignoredFields = new Set([
   "peft_version",
   "qalora_group_size", // of `use_qalora`
   "revision",
-  "target_modules", // the file's tensors say which maps are adapted
+  "target_modules", // target modules are read from the tensors' names
   "task_type",
 ]);
 
-/** Ways to begin that leave the frozen weights as they are; the others adapt a changed base model. */
+/** Initializations that leave the frozen weights unchanged; the others adapt a modified base model. */
 const plainBeginnings = [true, false, "gaussian", "eva", "orthogonal"];
 
-/** peft's `adapter_config.json`: a field that is not read must have a value that changes nothing. */
+/** peft's `adapter_config.json`: every unsupported field must have a neutral value. */
 const fieldsSchema = z.looseObject({
   peft_type: z.literal("LORA"),
   r: z.number().int().positive(),
@@ -62,13 +62,13 @@ const configSchema = fieldsSchema.superRefine((fields, context) => {
   }
 });
 
-/** What peft writes for a field that is not used. */
+/** True for the values that peft writes for an unused field. */
 function isNothing(value: unknown): boolean {
   const isEmpty = typeof value === "object" && value !== null && Object.keys(value).length === 0;
   return value === null || value === false || isEmpty;
 }
 
-/** peft's name of a factor of the map at `path` (`model.layers.0.self_attn.q_proj`). */
+/** peft's name of one LoRA factor of the map at `path` (`model.layers.0.self_attn.q_proj`). */
 export function adapterName(path: string, factor: "lora_A" | "lora_B"): string {
   return `base_model.model.${path}.${factor}.weight`;
 }
@@ -105,7 +105,7 @@ export async function saveAdapterFiles(
   }
 }
 
-/** The tensors of the files, checked against the variables they are for, and how the adapter's update is scaled. */
+/** Loads the tensors, checks them against the variables, and returns them with the adapter's scaling. */
 export async function loadAdapterFiles(
   directory: string,
   trainable: Readonly<Record<string, tf.Variable>>,
@@ -122,13 +122,13 @@ export async function loadAdapterFiles(
       new AppError("FILE_MALFORMED", { path, expected: "an adapter of this model", reason });
     const strange = Object.keys(tensors).find(name => !names.includes(name));
     if (strange !== undefined) {
-      throw malformed(`'${strange}' is not among what is trained`);
+      throw malformed(`'${strange}' is not a trainable tensor of this model`);
     }
     for (const name of names) {
       const stored = Object.hasOwn(tensors, name) ? tensors[name] : null;
       if (stored?.shape.join() !== trainable[name].shape.join()) {
         throw malformed(
-          `'${name}' is ${stored ? `[${stored.shape}]` : "absent"}, but [${trainable[name].shape}] is needed`,
+          `'${name}' is ${stored ? `[${stored.shape}]` : "absent"}, expected [${trainable[name].shape}]`,
         );
       }
       result[name] = stored!;
@@ -137,7 +137,7 @@ export async function loadAdapterFiles(
   return { tensors: result, isRankStabilized };
 }
 
-/** Which variables are in which file; only files with any. */
+/** The variables of each file; files without variables are left out. */
 function filesOf(trainable: Readonly<Record<string, unknown>>): [file: string, names: string[]][] {
   const names = Object.keys(trainable);
   const files: [string, string[]][] = [

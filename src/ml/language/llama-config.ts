@@ -1,4 +1,4 @@
-/** @file The configuration of a LLaMA-style decoder, from the `config.json` that Hugging Face's transformers writes. */
+/** @file The configuration of a LLaMA-style decoder, from Hugging Face's `config.json`. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
@@ -7,18 +7,18 @@ import { AppError } from "../../errors/app-error.js";
 export interface LlamaConfig {
   /** D, the width of the hidden states. */
   readonly hiddenSize: number;
-  /** Width inside the feed-forward block. */
+  /** Width of the feed-forward block. */
   readonly intermediateSize: number;
   readonly numLayers: number;
   /** H. */
   readonly numHeads: number;
-  /** G; fewer than heads where groups of these share keys and values. */
+  /** G; below H where groups of heads share keys and values. */
   readonly numKeyValueHeads: number;
   /** d. */
   readonly headSize: number;
   /** V, without image tokens. */
   readonly vocabSize: number;
-  /** The longest sequence it was trained for, in tokens. */
+  /** Longest sequence the model was trained on, in tokens. */
   readonly maxPositions: number;
   /** ε of the RMS norms. */
   readonly normEpsilon: number;
@@ -50,14 +50,13 @@ const fileSchema = z.looseObject({
   vocab_size: size,
   max_position_embeddings: size.default(2048),
   rms_norm_eps: z.number().positive().default(1e-6),
-  /** transformers 4; version 5 has it in `rope_parameters`. */
+  /** transformers 4; version 5 puts it in `rope_parameters`. */
   rope_theta: z.number().positive().optional(),
   rope_parameters: rope.nullish(),
   rope_scaling: rope.nullish(),
   tie_word_embeddings: z.boolean().default(false),
   attention_bias: z.literal(false).default(false),
   mlp_bias: z.literal(false).default(false),
-  /** Packed weights are not unpacked. */
   quantization_config: z.null("is not supported").optional(),
   partial_rotary_factor: z.literal(1).nullish(),
   eos_token_id: z.union([z.number().int(), z.array(z.number().int())]).nullish(),
@@ -66,8 +65,8 @@ const fileSchema = z.looseObject({
 /**
  * Reads `config.json` of a folder.
  *
- * @throws AppError `FILE_NOT_FOUND`; `FILE_MALFORMED` with every fault, among them what this decoder does not do:
- * another architecture, biases, another activation, scaled positions.
+ * @throws AppError `FILE_NOT_FOUND`; `FILE_MALFORMED` with every fault, including unsupported features: another
+ *   architecture, biases, another activation, scaled positions.
  */
 export async function loadLlamaConfig(directory: string): Promise<LlamaConfig> {
   const path = join(directory, "config.json");
@@ -108,7 +107,7 @@ export async function loadLlamaConfig(directory: string): Promise<LlamaConfig> {
     endTokenIds: [file.eos_token_id ?? []].flat(),
   };
   if (config.headSize % 2 !== 0) {
-    throw malformed(`heads of size ${config.headSize} have no pairs to rotate`);
+    throw malformed(`heads of odd size ${config.headSize} cannot be rotated in pairs`);
   }
   if (config.numHeads % config.numKeyValueHeads !== 0) {
     throw malformed(

@@ -4,8 +4,8 @@
  * H. Touvron et al., "LLaMA: Open and Efficient Foundation Language Models", 2023 (section 2.2).
  * https://arxiv.org/abs/2302.13971. Grouped keys and values as in LLaMA 2.
  *
- * Shapes: B sequences, T new tokens, S tokens with those before them, H heads, G heads of keys and values, d size of a head,
- * D hidden size, F feed-forward size.
+ * Shapes: B sequences, T new tokens, S tokens including past ones, H heads, G heads of keys and values, d size of a
+ * head, D hidden size, F feed-forward size.
  */
 import * as tf from "@tensorflow/tfjs";
 import { groupedAttention, joinHeads, splitHeads } from "../nn/attention.js";
@@ -18,7 +18,7 @@ import { type LlamaWeights, type ProjectionName } from "./llama-weights.js";
 /** The adapted projections of one layer. */
 export type LayerFactors = Partial<Record<ProjectionName, LoraFactors>>;
 
-/** Keys, already rotated, and values of all tokens so far; `[B, G, S, d]` each. */
+/** Rotated keys, and values, of all tokens so far; `[B, G, S, d]` each. */
 export interface KeysAndValues {
   k: tf.Tensor4D;
   v: tf.Tensor4D;
@@ -28,7 +28,7 @@ export interface KeysAndValues {
 export interface LlamaStack {
   readonly config: LlamaConfig;
   readonly weights: LlamaWeights;
-  /** One a layer. */
+  /** One per layer. */
   readonly factors: readonly LayerFactors[];
   /** alpha / r. */
   readonly loraScaling: number;
@@ -38,13 +38,13 @@ export interface StackInput {
   /** `[B, T, D]`. */
   embedded: tf.Tensor3D;
   rotation: Rotation;
-  /** `[B or 1, 1, T, S]`; null where every token counts. */
+  /** `[B or 1, 1, T, S]`; null where no token is masked. */
   bias: tf.Tensor4D | null;
-  /** Of the tokens before, one a layer. */
+  /** Keys and values of past tokens, one per layer. */
   past?: readonly KeysAndValues[];
 }
 
-/** All layers and the final norm: `hidden` is `[B, T, D]`, `present` has the keys and values of each layer. */
+/** Runs all layers and the final norm: `hidden` is `[B, T, D]`, `present` the keys and values per layer. */
 export function runStack(
   { config, weights, factors, loraScaling }: LlamaStack,
   { embedded, rotation, bias, past }: StackInput,
@@ -86,7 +86,10 @@ function feedForward(
   return project(swiGlu(project(x, "gate_proj"), project(x, "up_proj")), "down_proj");
 }
 
-/** `silu(gate) ⊙ up`, silu(g) = g σ(g); `[N, F], [N, F] -> [N, F]`. By hand: automatic differentiation takes thrice the kernels. */
+/**
+ * `silu(gate) ⊙ up`, silu(g) = g σ(g); `[N, F], [N, F] -> [N, F]`. Automatic differentiation would take three times the
+ * kernels.
+ */
 export function swiGlu(gate: tf.Tensor2D, up: tf.Tensor2D): tf.Tensor2D {
   const gated = tf.customGrad((g, u, save) => {
     const [a, b] = [g as tf.Tensor, u as tf.Tensor];
@@ -104,7 +107,7 @@ export function swiGlu(gate: tf.Tensor2D, up: tf.Tensor2D): tf.Tensor2D {
   return gated(gate, up) as tf.Tensor2D;
 }
 
-/** `[B, 1, T, T]`, or `[1, 1, T, T]` when no token is padding: 0 where query t may read key s (s <= t, s not padding). */
+/** `[B, 1, T, T]`, or `[1, 1, T, T]` without padding: 0 where query t may read key s (s <= t, s not padding). */
 export function causalBias(
   mask: ArrayLike<number>,
   [B, T]: readonly [B: number, T: number],

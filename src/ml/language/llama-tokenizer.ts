@@ -1,11 +1,11 @@
-/** @file The tokenizer of a language model, from the `tokenizer.json` of a Hugging Face folder. Nothing is fetched. */
+/** @file The tokenizer of a language model, from the `tokenizer.json` of a Hugging Face folder, without network access. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { PreTrainedTokenizer } from "@huggingface/transformers";
 import { AppError } from "../../errors/app-error.js";
 
 export class LlamaTokenizer {
-  /** Tokens it knows, special ones among them. */
+  /** Number of known tokens, including special ones. */
   readonly size: number;
 
   private constructor(private readonly tokenizer: PreTrainedTokenizer) {
@@ -27,12 +27,12 @@ export class LlamaTokenizer {
     }
   }
 
-  /** Token ids of a text, with the start token where the tokenizer's own rules put one. */
+  /** Token ids of a text, with the start token where the tokenizer adds one. */
   encode(text: string): number[] {
     return this.tokenizer.encode(text);
   }
 
-  /** The text of token ids, without special tokens; ids it does not know, such as image tokens, are left out. */
+  /** The text of token ids, without special tokens and unknown ids such as image tokens. */
   decode(ids: readonly number[]): string {
     const known = ids.filter(id => id < this.size);
     return known.length === 0
@@ -61,9 +61,5 @@ async function readObject(path: string): Promise<object> {
 }
 
 function malformed(path: string, reason: string, cause?: unknown): AppError {
-  return new AppError(
-    "FILE_MALFORMED",
-    { path, expected: "a tokenizer's file", reason },
-    { cause },
-  );
+  return new AppError("FILE_MALFORMED", { path, expected: "a tokenizer file", reason }, { cause });
 }

@@ -4,7 +4,7 @@ import { AppError } from "../../errors/app-error.js";
 import { type StoredTensor } from "../nn/safetensors.js";
 import { type LlamaConfig } from "./llama-config.js";
 
-/** The linear maps of a layer; what LoRA can adapt. */
+/** The linear maps of a layer that LoRA can adapt. */
 export const projectionNames = [
   "q_proj",
   "k_proj",
@@ -17,14 +17,17 @@ export const projectionNames = [
 
 export type ProjectionName = (typeof projectionNames)[number];
 
-/** One layer; every projection as `[inputs, outputs]`, the transpose of what the file has, so that products need no turn. */
+/**
+ * Weights of one layer; every projection as `[inputs, outputs]`, the transpose of the file's, so that products need no
+ * transpose.
+ */
 export type LayerWeights = Readonly<Record<ProjectionName, tf.Tensor2D>> & {
   readonly inputNorm: tf.Tensor1D;
   readonly feedForwardNorm: tf.Tensor1D;
 };
 
 export interface LlamaWeights {
-  /** `[V, D]`; outside the backend: rows are looked up there, which needs no kernel and no second copy. */
+  /** `[V, D]`; outside the backend, where rows are looked up without a kernel or a second copy. */
   readonly embeddings: Float32Array;
   readonly layers: readonly LayerWeights[];
   readonly finalNorm: tf.Tensor1D;
@@ -32,13 +35,12 @@ export interface LlamaWeights {
   readonly outputMap: tf.Tensor2D;
 }
 
-/** Where in a layer a projection is: `self_attn.q_proj`, `mlp.up_proj`. */
+/** Path of a projection within the model: `self_attn.q_proj`, `mlp.up_proj`. */
 export function projectionPath(layer: number, name: ProjectionName): string {
   const block = ["gate_proj", "up_proj", "down_proj"].includes(name) ? "mlp" : "self_attn";
   return `model.layers.${layer}.${block}.${name}`;
 }
 
-/** `[inputs, outputs]` of a projection. */
 export function projectionShape(
   { hiddenSize: D, intermediateSize, numHeads, numKeyValueHeads, headSize }: LlamaConfig,
   name: ProjectionName,
@@ -60,10 +62,10 @@ export function projectionShape(
 }
 
 /**
- * Puts the tensors of a file in place.
+ * Creates the weights from a file's tensors.
  *
- * @param path Of the file, for messages.
- * @throws AppError `FILE_MALFORMED` for a tensor that is absent or of another shape than the configuration says.
+ * @param path The file, for messages.
+ * @throws AppError `FILE_MALFORMED` for a tensor that is absent or has another shape than configured.
  */
 export function createLlamaWeights(
   config: LlamaConfig,
@@ -98,7 +100,7 @@ export function createLlamaWeights(
   });
 }
 
-/** Every tensor of the weights, to be disposed of. */
+/** Every tensor of the weights, for disposal. */
 export function weightTensors({ layers, finalNorm, outputMap }: LlamaWeights): tf.Tensor[] {
   return [...layers.flatMap(layer => Object.values(layer) as tf.Tensor[]), finalNorm, outputMap];
 }
@@ -111,17 +113,17 @@ function floatValues(
 ): Float32Array {
   const tensor = Object.hasOwn(tensors, name) ? tensors[name] : null;
   const malformed = (reason: string) =>
-    new AppError("FILE_MALFORMED", { path, expected: "the weights of its config.json", reason });
+    new AppError("FILE_MALFORMED", { path, expected: "weights that match config.json", reason });
   if (!tensor) {
     throw malformed(`it has no tensor '${name}'`);
   }
   if (tensor.shape.join() !== shape.join() || !(tensor.values instanceof Float32Array)) {
-    throw malformed(`'${name}' is [${tensor.shape}], but floats of [${shape}] are needed`);
+    throw malformed(`'${name}' is [${tensor.shape}], expected floats of [${shape}]`);
   }
   return tensor.values;
 }
 
-/** `[R, C]` row by row -> a tensor `[C, R]`; turned here, since the backend's own transpose of a large matrix is slow. */
+/** Row-major `[R, C]` -> a tensor `[C, R]`; the backend's transpose of a large matrix is slow. */
 function turned(values: Float32Array, R: number, C: number): tf.Tensor2D {
   const block = 16;
   const result = new Float32Array(values.length);

@@ -1,8 +1,8 @@
 /**
- * @file A LLaMA-style decoder that reads Hugging Face's files: frozen, with trainable low-rank adapters and image tokens.
+ * @file A frozen LLaMA-style decoder that reads Hugging Face's files, with trainable low-rank adapters and image tokens.
  *
- * It is both of RAGAR's language models: LLM_k writes keywords ({@link Llama.generate}), LLM_g gives the hidden states over
- * `p_g(w', [IMG1..L])` (Eq. 7; {@link Llama.hiddenStates}). The image tokens are those of J. Y. Koh et al., "Generating
+ * It serves both of RAGAR's language models: LLM_k writes keywords ({@link Llama.generate}), LLM_g gives the hidden
+ * states over `p_g(w', [IMG1..L])` (Eq. 7; {@link Llama.hiddenStates}). Image tokens: J. Y. Koh et al., "Generating
  * Images with Multimodal Language Models", NeurIPS 2023. https://arxiv.org/abs/2305.17216
  *
  * Shapes: B sequences, T tokens, D hidden size, V vocabulary, L image tokens.
@@ -36,16 +36,16 @@ export interface LlamaOptions {
   readonly lora?: Partial<LoraConfig>;
   /** L. Default: 0. */
   readonly numImageTokens?: number;
-  /** Of the adapters' and the image tokens' first values. Default: 0. */
+  /** Seed of the initial adapters and image tokens. Default: 0. */
   readonly seed?: number;
 }
 
 export interface GenerateOptions extends SamplingOptions {
-  /** New tokens, at most. It also ends where the model's positions do. */
+  /** Maximum number of new tokens. Generation also ends at the model's last position. */
   readonly maxTokens: number;
   /** Default: 0. */
   readonly seed?: number;
-  /** The tokens that end the text and are not part of it. Default: the model's own. */
+  /** Tokens that end the text, not part of it. Default: the model's own. */
   readonly stopIds?: readonly number[];
   readonly signal?: AbortSignal;
 }
@@ -53,7 +53,7 @@ export interface GenerateOptions extends SamplingOptions {
 export class Llama {
   /** Ids of [IMG1..L], which follow the vocabulary. */
   readonly imageTokenIds: readonly number[];
-  /** The adapters' factors and the image tokens' embeddings `[L, D]`, by peft's names; all that can learn. */
+  /** All trainable variables: the adapters' factors and the image tokens' embeddings `[L, D]`, by peft's names. */
   readonly trainable: Readonly<Record<string, tf.Variable>>;
 
   private constructor(
@@ -96,7 +96,7 @@ export class Llama {
     });
   }
 
-  /** From tensors by the names of `LlamaForCausalLM`; `path` is for messages. @throws as {@link load} does. */
+  /** Creates the model from tensors named as in `LlamaForCausalLM`; `path` is for messages. @throws as {@link load} does. */
   static create(
     config: LlamaConfig,
     tensors: Readonly<Record<string, StoredTensor>>,
@@ -116,8 +116,8 @@ export class Llama {
   /**
    * The hidden states after the final norm; `[B, T], [B, T] -> [B, T, D]`. Differentiable in {@link trainable} only.
    *
-   * @param ids Tokens, image tokens among them. @param mask 1 for a token, 0 for padding, left or right. What comes out
-   * at padding means nothing.
+   * @param ids Tokens, including image tokens. @param mask 1 for a token, 0 for padding, left or right. The output at
+   *   padding is undefined.
    */
   hiddenStates(ids: tf.Tensor2D, mask: tf.Tensor2D): tf.Tensor3D {
     if (ids.shape.join() !== mask.shape.join()) {
@@ -142,7 +142,7 @@ export class Llama {
     });
   }
 
-  /** Scores of the vocabulary, without image tokens; `[B, T, D] -> [B, T, V]`. */
+  /** Logits over the vocabulary without image tokens; `[B, T, D] -> [B, T, V]`. */
   logits(hidden: tf.Tensor3D): tf.Tensor3D {
     const [B, T, D] = hidden.shape;
     return tf.tidy(() => {
@@ -152,8 +152,8 @@ export class Llama {
   }
 
   /**
-   * Tokens that continue the prompt, each computed once with the keys and values of those before kept. The likeliest ones;
-   * with a temperature, drawn by chance: the same seed gives the same tokens.
+   * Generates tokens after the prompt with a key-value cache. Greedy; with a temperature, sampled reproducibly from the
+   * seed.
    *
    * @throws the signal's reason between two tokens.
    */
@@ -179,7 +179,7 @@ export class Llama {
           break;
         }
         result.push(token);
-        await setImmediate(); // let the process answer, and the signal arrive
+        await setImmediate(); // lets the event loop run and the signal arrive
       }
     } finally {
       tf.dispose(past as unknown as tf.TensorContainer);
@@ -187,16 +187,19 @@ export class Llama {
     return result;
   }
 
-  /** Writes what was trained: peft's `adapter_model.safetensors` and `adapter_config.json`, and `image_tokens.safetensors`. */
+  /**
+   * Writes the trained parameters: peft's `adapter_model.safetensors` and `adapter_config.json`, and
+   * `image_tokens.safetensors`.
+   */
   async saveAdapter(directory: string): Promise<void> {
     await saveAdapterFiles(directory, this.trainable, this.adapters.lora);
   }
 
   /**
-   * Takes over what {@link saveAdapter}, or peft, wrote, with the adapter's own scaling (`alpha / r` or `alpha / sqrt(r)`).
+   * Loads an adapter that {@link saveAdapter} or peft wrote, with its scaling (`alpha / r` or `alpha / sqrt(r)`).
    *
-   * @throws AppError `FILE_NOT_FOUND`; `FILE_MALFORMED` where names, shapes, rank or alpha are not this model's, and for a field
-   *   of peft's configuration that changes the adapter in a way that is not done here; it names the field.
+   * @throws AppError `FILE_NOT_FOUND`; `FILE_MALFORMED` where names, shapes, rank or alpha differ from this model's; it
+   *   names an unsupported field of peft's configuration.
    */
   async loadAdapter(directory: string): Promise<void> {
     const { lora } = this.adapters;
@@ -215,7 +218,7 @@ export class Llama {
     tf.dispose([...weightTensors(this.weights), ...Object.values(this.trainable)]);
   }
 
-  /** The logits after the last of `ids`, and all keys and values; disposes of `past`. */
+  /** The logits after the last of `ids`, with all keys and values; disposes of `past`. */
   private advance(
     ids: readonly number[],
     past: readonly KeysAndValues[] | undefined,
@@ -229,7 +232,7 @@ export class Llama {
           ids.map((_, t) => start + t),
           [1, T],
         ),
-        // The prompt is the only step of several tokens, and nothing comes before it.
+        // Only the prompt has several tokens, and it has no past.
         bias: T > 1 ? causalBias(new Int32Array(T).fill(1), [1, T], MASKED) : null,
         past,
       });
@@ -252,7 +255,7 @@ export class Llama {
     return rotation(positions, shape, this.config.headSize, this.config.ropeTheta);
   }
 
-  /** The tokens' embeddings; `[B, T, D]`. Only those of image tokens have a gradient. */
+  /** The tokens' embeddings; `[B, T, D]`. Only image tokens receive a gradient. */
   private embed(ids: ArrayLike<number>, [B, T]: readonly [B: number, T: number]): tf.Tensor3D {
     const { hiddenSize: D, vocabSize: V } = this.config;
     const numImageTokens = this.imageTokenIds.length;
@@ -261,7 +264,7 @@ export class Llama {
     for (let t = 0; t < B * T; t++) {
       const id = ids[t];
       if (!(id >= 0 && id < V + numImageTokens)) {
-        throw new Error(`Llama: expected tokens below ${V + numImageTokens}, got ${id}`);
+        throw new Error(`Llama: expected token ids below ${V + numImageTokens}, got ${id}`);
       }
       if (id < V) {
         rows.set(this.weights.embeddings.subarray(id * D, (id + 1) * D), t * D);
@@ -308,7 +311,7 @@ function createFactors(
   );
 }
 
-/** Normal, with the spread of the vocabulary's embeddings, so that they begin like words. */
+/** Normal with the standard deviation of the vocabulary's embeddings, so that they start like words. */
 function createImageEmbeddings(
   { hiddenSize: D }: LlamaConfig,
   embeddings: Float32Array,

@@ -1,8 +1,8 @@
 /**
- * @file The prompts of the language models: files of a version each, which pretrain/language.py reads too.
+ * @file Versioned prompt files of the language models, which pretrain/language.py reads too.
  *
- * Captions, titles and keywords are a shop's input: what goes into a prompt is one line of limited length without double
- * quotes, and the prompt has it between such quotes.
+ * Captions, titles and keywords are untrusted input. Each slot becomes one line of limited length without double quotes,
+ * and the prompt puts it between double quotes.
  */
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
@@ -10,22 +10,22 @@ import { join, resolve } from "node:path";
 import { AppError } from "../../errors/app-error.js";
 import { type LlamaTokenizer } from "./llama-tokenizer.js";
 
-/** p_k asks for the keywords of one item (Eq. 6), p_g for the look that keywords stand for (Eq. 7). */
+/** p_k asks for the keywords of one item (Eq. 6), p_g for the appearance that keywords describe (Eq. 7). */
 export type PromptName = "keywords.v1" | "preference.v1";
 
 const promptsFolder = resolve(import.meta.dirname, "../../../prompts");
 const IMAGE_TOKENS = "{{imageTokens}}";
 const SLOT = /\{\{(\w+)\}\}/g;
-/** Characters of one slot: two long sentences; the bundled model has room for 256 tokens. */
+/** Characters of one slot, about two long sentences; the bundled model reads 256 tokens. */
 const MAX_LENGTH = 160;
-/** White space, control, zero-width and direction characters; pretrain/language.py has the same. */
+/** White space, control, zero-width and direction characters; the same as in pretrain/language.py. */
 const BLANK = /[\x00-\x20\x7f-\xa0\u1680\u2000-\u200f\u2028-\u202f\u205f-\u2064\u3000\ufeff]+/g;
 
 export class PromptTemplate {
-  /** SHA-256 of the file's text, hexadecimal: part of a picture's provenance. */
+  /** SHA-256 of the file's text, hexadecimal: part of an image's provenance. */
   readonly sha256: string;
 
-  /** @param text Without the file's last line break. */
+  /** @param text Without the file's final line break. */
   constructor(
     readonly name: string,
     readonly text: string,
@@ -42,20 +42,20 @@ export class PromptTemplate {
     return new PromptTemplate(name, text.replace(/\r?\n$/, ""));
   }
 
-  /** The prompt with its slots filled, each quoted; `{{imageTokens}}` becomes nothing. A slot without a value throws. */
+  /** The prompt with every slot filled and quoted; `{{imageTokens}}` becomes empty. Throws for a missing value. */
   fill(slots: Readonly<Record<string, string>>): string {
     return this.text.replace(SLOT, (slot, name: string) => {
       if (slot === IMAGE_TOKENS) {
         return "";
       }
       if (!Object.hasOwn(slots, name)) {
-        throw new Error(`PromptTemplate.fill: '${this.name}' needs '${name}'`);
+        throw new Error(`PromptTemplate.fill: '${this.name}' expects a value for '${name}'`);
       }
       return quotable(slots[name]);
     });
   }
 
-  /** The filled prompt's tokens, image tokens in their place. */
+  /** Tokens of the filled prompt, with the image tokens in place. */
   encode(
     tokenizer: LlamaTokenizer,
     slots: Readonly<Record<string, string>>,
@@ -72,7 +72,7 @@ export class PromptTemplate {
   }
 }
 
-/** One line without double quotes, at most `maxLength` characters, cut after a word where there is one. */
+/** One line without double quotes, at most `maxLength` characters, cut after a word where possible. */
 export function quotable(text: string, maxLength = MAX_LENGTH): string {
   const line = text
     .replaceAll('"', "'")

@@ -7,13 +7,13 @@
 import { type Random } from "../nn/random.js";
 
 export interface SamplingOptions {
-  /** Logits are divided by it. Default: 0, the likeliest token without chance. */
+  /** Divides the logits. Default: 0, greedy. */
   readonly temperature?: number;
-  /** Only the likeliest tokens that together have this probability are drawn from. Default: 1, all. */
+  /** Nucleus: samples from the likeliest tokens with this total probability. Default: 1, all tokens. */
   readonly topP?: number;
 }
 
-/** The index of the largest; the first of equals. */
+/** Index of the largest logit; the first of equals. */
 export function likeliestToken(logits: ArrayLike<number>): number {
   let best = 0;
   for (let i = 1; i < logits.length; i++) {
@@ -24,7 +24,7 @@ export function likeliestToken(logits: ArrayLike<number>): number {
   return best;
 }
 
-/** One token; `random` is drawn from once, and not at all at temperature 0. */
+/** Samples one token; draws from `random` once, and never at temperature 0. */
 export function sampledToken(
   logits: ArrayLike<number>,
   { temperature = 0, topP = 1 }: SamplingOptions,

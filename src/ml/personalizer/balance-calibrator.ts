@@ -1,8 +1,8 @@
 /**
- * @file The balance calibrator (Eq. 10): draws the generated preference P^gen towards the retrieved one, P^ret.
+ * @file The balance calibrator (Eq. 10) keeps the generated preference P^gen close to the retrieved one, P^ret.
  *
- * P^gen is a row of tokens and P^ret one vector of another width, so the paper's difference needs a reading; P^ret is a
- * constant in each (docs/adr/0008).
+ * P^gen is a row of tokens and P^ret one vector of another width, so the paper's difference needs an interpretation;
+ * P^ret is constant in each (docs/adr/0008).
  *
  * Shapes: B pairs, N tokens, Q tokens of the preference, D their width.
  */
@@ -12,8 +12,8 @@ import { type MaskedTokens, pooledDistance, tokenwiseDistance } from "../nn/toke
 /**
  * - `pooled`: `||mean_n P^gen_n - W P^ret||² / D` with a learned linear W;
  * - `broadcast`: `mean_n ||P^gen_n - W P^ret||² / D`;
- * - `tokens`: `||P^gen_pref - T(P^ret)||² / (Q D)`, T(P^ret) the generator's own image tokens of P^ret, P^gen_pref the tokens
- *   in their place. Nothing in the target learns, so nothing is gained by moving it.
+ * - `tokens`: `||P^gen_pref - T(P^ret)||² / (Q D)`, T(P^ret) the generator's image tokens of P^ret, P^gen_pref the
+ *   tokens in their place. The target is not trained, so it cannot collapse.
  */
 export const calibratorModes = ["pooled", "broadcast", "tokens"] as const;
 

@@ -1,12 +1,12 @@
 /**
- * @file The generated preference P^gen (Eq. 8 and 9), from the language model's states to the row of tokens that the U-Net
+ * @file The generated preference P^gen (Eq. 8 and 9): from the language model's states to the tokens that the U-Net
  * attends to.
  *
- * "RAGAR: Retrieval Augment Personalized Image Generation Guided by Recommendation", section 4.4; what is read into it and
- * where it is left is in docs/adr/0008.
+ * "RAGAR: Retrieval Augment Personalized Image Generation Guided by Recommendation", section 4.4; interpretations and
+ * departures: docs/adr/0008.
  *
  * Notation (name here -> symbol): keyStates -> E^key, retrieved -> P^ret, semantic -> E^sem_N, multiModal -> E^m,
- * imageTokens -> T(P^ret), the generator's own projection of P^ret.
+ * imageTokens -> T(P^ret), the generator's projection of P^ret.
  *
  * Shapes: B pairs, K tokens of E^key, Q of T(P^ret), T of E^txt, D width of the condition, E of the embeddings.
  */
@@ -21,26 +21,26 @@ import { type LlmFeatures } from "./image-token-llm.js";
 import { modalMapper, modalMapperValues } from "./modal-mapper.js";
 import { type PersonalizerConfig } from "./personalizer-config.js";
 
-/** What a batch of pairs brings beside the language model's states; constants. */
+/** Constant inputs of a batch beside the language model's states. */
 export interface ConditionTensors {
   /** E^key; `[B, K, D]`. */
   keyStates: tf.Tensor3D;
   /** T(P^ret); `[B, Q, D]`. */
   imageTokens: tf.Tensor3D;
-  /** What is added to them for the gain on the taste, `(gain - 1) (T(P^ret) - T(mean picture))`; `[B, Q, D]`. */
+  /** Added to the image tokens to amplify the preference, `(gain - 1) (T(P^ret) - T(mean image))`; `[B, Q, D]`. */
   gained: tf.Tensor3D;
 }
 
 export interface GeneratedPreference {
   /** E^m; `[B, T + Q, D]`. */
   multiModal: MaskedTokens;
-  /** P^gen, the preference's tokens before those of E^key; `[B, N, D]`. */
+  /** P^gen: the preference's tokens, then those of E^key; `[B, N, D]`. */
   tokens: MaskedTokens;
-  /** How many of the N are before E^key; a pair's own padding counts. */
+  /** Number of tokens before E^key, including a pair's padding. */
   numPreferenceTokens: number;
 }
 
-/** First values of all that is trained beside the language model. @param hiddenSize Its width. */
+/** Initial values of everything trained beside the language model. @param hiddenSize The model's width. */
 export function preferenceValues(
   config: PersonalizerConfig,
   hiddenSize: number,
@@ -57,7 +57,7 @@ export function preferenceValues(
   };
 }
 
-/** E^m and P^gen; differentiable in the parameters and in the language model's states. */
+/** E^m and P^gen; differentiable in the parameters and the language model's states. */
 export function generatedPreference(
   { text, textMask, image }: LlmFeatures,
   { keyStates, imageTokens, gained }: ConditionTensors,
@@ -77,7 +77,7 @@ export function generatedPreference(
   };
   const attend = (queries: tf.Tensor3D) =>
     crossAttention(queries, memory, within(parameters, "attention"));
-  // Without the text's rows: they would give tokens that no slot of the generator is for.
+  // Leaves out the text's rows: no slot of the generator reads them.
   const preference: MaskedTokens =
     config.form === "slots"
       ? { tokens: tf.addN([imageTokens, gained, attend(mapped)]), mask: tf.ones([B, Q]) }

@@ -1,16 +1,16 @@
 /**
- * @file LLM_g over `p_g(w', [IMG1..L])` (Eq. 7): its hidden states, parted into E^txt and E^img.
+ * @file LLM_g over `p_g(w', [IMG1..L])` (Eq. 7): its hidden states, split into E^txt and E^img.
  *
  * Shapes: B prompts, T tokens with L image tokens at the end, H width of the states.
  */
 import * as tf from "@tensorflow/tfjs";
 
-/** What is needed of a language model; `Llama` is one. */
+/** The part of a language model that the personalizer uses; `Llama` implements it. */
 export interface ImageTokenLlm {
   readonly config: { readonly hiddenSize: number; readonly maxPositions: number };
   /** Ids of [IMG1..L]. */
   readonly imageTokenIds: readonly number[];
-  /** All that can learn, by name. */
+  /** Trainable variables by name. */
   readonly trainable: Readonly<Record<string, tf.Variable>>;
   /** `[B, T], [B, T] -> [B, T, H]`. */
   hiddenStates(ids: tf.Tensor2D, mask: tf.Tensor2D): tf.Tensor3D;
@@ -25,7 +25,7 @@ export interface LlmFeatures {
   image: tf.Tensor3D;
 }
 
-/** E^txt and E^img of each prompt, which must have a text and end with all image tokens; shorter ones are padded on the left. */
+/** E^txt and E^img of each prompt; pads on the left. Every prompt needs text and all image tokens at its end. */
 export function imageTokenFeatures(
   llm: ImageTokenLlm,
   prompts: readonly (readonly number[])[],

@@ -1,28 +1,28 @@
-/** @file LLM_k (Eq. 6): one item's caption and text into the prompt p_k, and what the language model writes after it. */
+/** @file LLM_k (Eq. 6): fills the prompt p_k with one item's caption and text and returns the language model's answer. */
 import { type LlamaTokenizer } from "../language/llama-tokenizer.js";
 import { type Llama } from "../language/llama.js";
 import { type PromptTemplate } from "../language/prompt-template.js";
 
-/** Room for about sixteen keywords. */
+/** About sixteen keywords. */
 const MAX_TOKENS = 72;
 
 export interface KeywordLlmParts {
   model: Pick<Llama, "config" | "generate">;
   tokenizer: LlamaTokenizer;
-  /** `keywords.v1`; quotes and shortens what it is filled with. */
+  /** `keywords.v1`; quotes and shortens its slots. */
   prompt: PromptTemplate;
 }
 
 export class KeywordLlm {
   constructor(private readonly parts: KeywordLlmParts) {}
 
-  /** The prompt's name and hash: part of what is known of the keywords. */
+  /** The prompt's name and hash, stored with the keywords. */
   get version(): string {
     const { name, sha256 } = this.parts.prompt;
     return `${name}-${sha256.slice(0, 8)}`;
   }
 
-  /** The likeliest answer, as it comes: nothing of it may be trusted. The same item gives the same text. */
+  /** The likeliest answer, unvalidated and untrusted. Deterministic per item. */
   async answer(
     { caption, text }: { caption: string; text: string },
     signal?: AbortSignal,

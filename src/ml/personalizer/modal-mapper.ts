@@ -2,7 +2,7 @@
  * @file The Modal Mapper (Eq. 8): from the language model's image-token states to the space of the condition.
  *
  * GILL's mapper: J. Y. Koh et al., "Generating Images with Multimodal Language Models", NeurIPS 2023, section 3.2
- * (`TextFcLayer` of their code, mode `gill_mapper`; its parameter names). https://arxiv.org/abs/2305.17216
+ * (`TextFcLayer` of their code, mode `gill_mapper`, with its parameter names). https://arxiv.org/abs/2305.17216
  *
  * Shapes: B pairs, L image tokens, H width of their states, Q queries, D width of the condition.
  */
@@ -21,7 +21,7 @@ export interface ModalMapperSizes {
   outputSize: number;
 }
 
-/** First values: PyTorch's; the queries standard normal, as in GILL. */
+/** Initial values: PyTorch's; the queries standard normal, as in GILL. */
 export function modalMapperValues(
   { inputSize, numQueries, outputSize }: ModalMapperSizes,
   config: TransformerConfig,

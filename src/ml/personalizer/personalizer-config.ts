@@ -1,18 +1,18 @@
-/** @file Every hyper-parameter of the trained preference and its reward, with the reason for each default. */
+/** @file Every hyper-parameter of the personalizer and its reward, with the reason for each default. */
 import { z } from "zod";
 import { type RewardMode, rewardModes } from "../reflection/rank-reward.js";
 import { type SemanticMode, semanticModes } from "../reflection/semantic-loss.js";
 import { type CalibratorMode, calibratorModes } from "./balance-calibrator.js";
 
 /**
- * `slots`: the generator's image tokens of P^ret, corrected by the attention's output for the mapper's tokens, which begins at
- * zero: an untrained personaliser gives the condition that the generator learned with. `paper`: the attention's output for all
- * of E^m, as Eq. 9 has it. docs/adr/0008 has the figures.
+ * `slots`: the generator's image tokens of P^ret plus the attention's output for the mapper's tokens, which starts at
+ * zero, so an untrained personalizer gives the condition that the generator was trained with. `paper`: the attention's
+ * output for all of E^m (Eq. 9). docs/adr/0008 has the figures.
  */
 export const preferenceForms = ["slots", "paper"] as const;
-/** What the cross-attention reads: E^key alone, as in Eq. 9, or the image tokens of P^ret beside it. */
+/** What the cross-attention reads: E^key alone (Eq. 9), or also the image tokens of P^ret. */
 export const memoryKinds = ["keyAndRetrieved", "key"] as const;
-/** Which tokens of P^gen the policy moves: those before E^key, or all, as Eq. 12 has it. */
+/** Which tokens of P^gen the policy perturbs: those before E^key, or all (Eq. 12). */
 export const explorations = ["preference", "all"] as const;
 
 export interface PersonalizerConfig {
@@ -21,55 +21,54 @@ export interface PersonalizerConfig {
   conditionSize: number;
   /** E, width of the CLIP embeddings P^ret and E^sem. */
   embeddingSize: number;
-  /** Q, image tokens of P^ret in the condition, hence queries of the mapper: the generator's. Default: 4. */
+  /** Q, image tokens of P^ret in the condition and queries of the mapper: the generator's. Default: 4. */
   numPreferenceTokens: number;
-  /** The Modal Mapper's. Default: GILL's, 512 wide, 4 + 4 layers, 4 heads, 2048 inside. A small pack takes a small one. */
+  /** The Modal Mapper. Default: GILL's, width 512, 4 + 4 layers, 4 heads, feed-forward 2048. Smaller for a small pack. */
   mapper: { width: number; numLayers: number; numHeads: number; feedForwardSize: number };
 
   // The form.
-  /** Default: `slots`: with `paper` the generator sees tokens of a kind that it never learned. */
+  /** Default: `slots`: with `paper` the generator receives tokens unlike those it was trained with. */
   form: (typeof preferenceForms)[number];
-  /** Default: `keyAndRetrieved`: a correction of the retrieved preference must see it. */
+  /** Default: `keyAndRetrieved`: a correction of the retrieved preference must read it. */
   memory: (typeof memoryKinds)[number];
-  /** Default: `preference`: noise on the words' states tells little of taste, and r samples teach less of more dimensions. */
+  /** Default: `preference`: noise on the keywords' states says little about taste, and more dimensions need more samples. */
   exploration: (typeof explorations)[number];
 
-  // The paper's own.
+  // Values from the paper.
   /** k, history items retrieved. Default: 5, the paper's best (Fig. 4a). */
   numRetrieved: number;
-  /** n, keywords of w'. Not in the paper. Default: 8, what a small text encoder has room for. */
+  /** n, keywords of w'. Not in the paper. Default: 8, which fit a small text encoder. */
   numKeywords: number;
-  /** L, image tokens of LLM_g. Not in the paper. Default: 4, as GILL's smallest; 8 is its usual. */
+  /** L, image tokens of LLM_g. Not in the paper. Default: 4, GILL's smallest; it usually has 8. */
   numImageTokens: number;
   /** r, rollouts of a pair. Default: 3, as in the paper's text; 5 is best in its Fig. 4b. */
   numRollouts: number;
-  /** σ as a fraction of the root mean square of P^gen. Not in the paper. Default: 0.1: a tenth is a small step. */
+  /** σ as a fraction of the root mean square of P^gen. Not in the paper. Default: 0.1, a small step. */
   sigma: number;
-  /** Default: `marginCost`: it stops where both other pictures are beaten, so the semantics need not suffer further. */
+  /** Default: `marginCost`: it stops once both other images are beaten, so semantics need not suffer further. */
   rewardMode: RewardMode;
   /** δ, in units of the ranking model's score. Not in the paper. Default: 0.1. */
   delta: number;
-  /** Whether the advantages of a batch are divided by their root mean square. Default: true: a score's unit is arbitrary. */
+  /** Divides the advantages of a batch by their root mean square. Default: true: a score's unit is arbitrary. */
   scalesAdvantages: boolean;
-  /** α, weight of L_cal. Not in the paper. Default: 0.1: a rein, not a goal. */
+  /** α, weight of L_cal. Not in the paper. Default: 0.1: a regularizer, not a goal. */
   alpha: number;
   /** β, weight of L_rank. Not in the paper. Default: 1. 0 is the paper's "w/o". */
   beta: number;
-  /** γ, weight of L_sem. Not in the paper. Default: 0.1: it touches E^m only, from where the condition is far. */
+  /** γ, weight of L_sem. Not in the paper. Default: 0.1: it constrains E^m only, far from the condition. */
   gamma: number;
-  /** Default: `tokens`: the condition stays near what the generator knows. */
+  /** Default: `tokens`: keeps the condition close to what the generator knows. */
   calibrator: CalibratorMode;
-  /** Default: `pooled`: only a mean of tokens can be one vector without all tokens becoming equal. */
+  /** Default: `pooled`: the mean of the tokens can match one vector without all tokens becoming equal. */
   semantic: SemanticMode;
 
   // The optimiser.
-  /** Adam's. The paper's 1e-5 is for an LLM of 7 billion. Default: 3e-4. */
+  /** Adam's learning rate. The paper's 1e-5 is for an LLM of 7 billion parameters. Default: 3e-4. */
   learningRate: number;
-  /** The gradient's greatest length; a longer one is scaled down to it. Default: 1. */
+  /** Longer gradients are scaled down to this length. Default: 1. */
   maxGradientNorm: number;
 }
 
-/** All but the pack's sizes. */
 export const defaultPersonalizerConfig: Omit<
   PersonalizerConfig,
   "conditionSize" | "embeddingSize"
@@ -96,7 +95,7 @@ export const defaultPersonalizerConfig: Omit<
   maxGradientNorm: 1,
 };
 
-/** What the paper says, letter for letter where it says it; METHOD's resolutions elsewhere. For comparisons. */
+/** The paper's own choices where it states them, docs/adr/0008's elsewhere. For comparisons. */
 export const paperForm = {
   form: "paper",
   memory: "key",
@@ -108,7 +107,6 @@ export const paperForm = {
 const size = z.number().int().positive();
 const weight = z.number().nonnegative();
 
-/** Of a configuration in a file. */
 export const personalizerConfigSchema: z.ZodType<PersonalizerConfig> = z
   .strictObject({
     conditionSize: size,

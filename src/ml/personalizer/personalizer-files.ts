@@ -7,7 +7,7 @@ import { type PersonalizerConfig, personalizerConfigSchema } from "./personalize
 
 export interface PersonalizerMetadata {
   config: PersonalizerConfig;
-  /** How the weights came to be: data, seeds, versions, whatever the trainer said. */
+  /** How the weights were trained: data, seeds, versions. */
   lineage: Readonly<Record<string, unknown>>;
 }
 
@@ -39,7 +39,6 @@ export function readMetadata(
   return result.data;
 }
 
-/** Copies of the variables' values. */
 export function storedValues(variables: Readonly<Record<string, tf.Variable>>): NamedValues {
   return Object.fromEntries(
     Object.entries(variables).map(([name, variable]) => [
@@ -58,7 +57,7 @@ export function assertFits(
   for (const [name, { shape }] of Object.entries(variables)) {
     const found = Object.hasOwn(stored, name) ? stored[name] : null;
     if (found?.shape.join() !== shape.join()) {
-      const reason = `'${name}' is ${found ? `[${found.shape}]` : "absent"}, but [${shape}] is needed`;
+      const reason = `'${name}' is ${found ? `[${found.shape}]` : "absent"}, expected [${shape}]`;
       throw new AppError("FILE_MALFORMED", {
         path,
         expected: "a personalizer of this language model",

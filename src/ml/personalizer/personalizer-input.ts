@@ -1,5 +1,5 @@
 /**
- * @file What a personalizer is given and what it gives, as plain arrays; and batches of it as tensors.
+ * @file The personalizer's inputs and outputs as plain arrays, and batches of them as tensors.
  *
  * Shapes: T tokens of E^key, Q of P^ret's projection, N of P^gen, D width of the condition, E of CLIP's space.
  */
@@ -13,15 +13,15 @@ export interface PersonalizerInput {
   llmIds: readonly number[];
   /** E^key; `[T, D]`. */
   keyStates: Matrix;
-  /** P^ret; `[E]`. Of any length; zeros when nothing was retrieved. */
+  /** P^ret; `[E]`, of any length; zeros when nothing was retrieved. */
   retrieved: Float32Array;
-  /** E^sem_N; `[E]`. Of any length. */
+  /** E^sem_N; `[E]`, of any length. */
   semantic: Float32Array;
   /** P^ret as the generator's image tokens; `[Q, D]`. */
   imageTokens: Matrix;
 }
 
-/** A pair's pictures and what they earned. */
+/** A pair's images and their rewards. */
 export interface Rollout {
   input: PersonalizerInput;
   /** Standard normal, each as long as the policy's mean. */
@@ -29,13 +29,13 @@ export interface Rollout {
   /** R_t. */
   rewards: number[];
   /**
-   * What was rendered, `explored(policy, noise)`, and the policy's σ then. Needed only where the mean has moved since by more
-   * than a step or two: without them the actions are taken to be around the present mean.
+   * The rendered actions `explored(policy, noise)` and the policy's σ at that time. Needed only where the mean has moved
+   * more than a step or two since; without them the actions are taken around the present mean.
    */
   rendered?: { actions: Float32Array[]; sigma: number };
 }
 
-/** The parts of the loss (Eq. 17), unweighted, and the length of the gradient before it was cut. */
+/** The unweighted parts of the loss (Eq. 17), and the gradient's length before clipping. */
 export interface LossTerms {
   total: number;
   calibration: number;
@@ -50,15 +50,15 @@ export interface InputTensors {
   keyStates: tf.Tensor3D;
   /** `[B, Q, D]`. */
   imageTokens: tf.Tensor3D;
-  /** What the gain on the taste adds to them; `[B, Q, D]`. */
+  /** Added to the image tokens to amplify the preference; `[B, Q, D]`. */
   gained: tf.Tensor3D;
-  /** P^ret of root mean square 1, as the generator's projection takes it; `[B, E]`. */
+  /** P^ret scaled to root mean square 1, as the generator's projection expects it; `[B, E]`. */
   retrieved: tf.Tensor2D;
-  /** E^sem_N of root mean square 1, so that its loss is per dimension too; `[B, E]`. */
+  /** E^sem_N scaled to root mean square 1, so that its loss is per dimension too; `[B, E]`. */
   semantic: tf.Tensor2D;
 }
 
-/** @throws Error for inputs of other sizes than the configuration's, or of different numbers of tokens. */
+/** @throws Error for inputs whose sizes differ from the configuration's, or unequal numbers of tokens. */
 export function inputTensors(
   inputs: readonly PersonalizerInput[],
   { conditionSize: D, embeddingSize: E, numPreferenceTokens: Q }: PersonalizerConfig,
@@ -86,7 +86,7 @@ export function inputTensors(
   };
 }
 
-/** `(gain - 1) (T(P^ret) - centre)`; zeros where nothing was retrieved, and while no centre is known. */
+/** `(gain - 1) (T(P^ret) - centre)`; zeros where nothing was retrieved or no centre is known. */
 function gainedTokens(
   { imageTokens: { values } }: PersonalizerInput,
   { centre, gain }: { gain: number; centre: Float32Array | null },

@@ -1,14 +1,14 @@
-/** @file Adam over TensorFlow.js variables, with clipped gradients and a state of its own that can be saved. */
+/** @file Adam over TensorFlow.js variables, with gradient clipping and a state that can be saved. */
 import * as tf from "@tensorflow/tfjs";
 import { AppError } from "../../errors/app-error.js";
 import { Adam, type NamedArrays } from "../nn/adam.js";
 import { type NamedValues } from "../nn/parameters.js";
 
-/** Before the names of its tensors. */
+/** Prefix of its tensors' names. */
 const PREFIX = "adam.";
 
 export class PersonalizerOptimizer {
-  /** What Adam updates: copies of the variables, which it takes anew for every step. */
+  /** Copies of the variables that Adam updates, refreshed before every step. */
   private readonly values: NamedArrays = {};
   private readonly adam: Adam;
 
@@ -20,10 +20,10 @@ export class PersonalizerOptimizer {
   }
 
   /**
-   * One step down the gradient of `loss`. A variable that it does not depend on stays as it is.
+   * One descent step on `loss`. Variables that it does not depend on stay unchanged.
    *
-   * @returns The gradient's length before it was cut to `maxNorm`.
-   * @throws AppError `TRAINING_DIVERGED` for a gradient that is not a number; nothing is changed then.
+   * @returns The gradient's length before clipping to `maxNorm`.
+   * @throws AppError `TRAINING_DIVERGED` for a non-finite gradient; changes nothing then.
    */
   minimize(loss: () => tf.Scalar, learningRate: number, maxNorm: number): number {
     const gradients = this.gradients(loss);
@@ -58,7 +58,7 @@ export class PersonalizerOptimizer {
     return Object.fromEntries(named) as NamedValues;
   }
 
-  /** Takes over what {@link state} gave. */
+  /** Restores what {@link state} returned. */
   restore(state: NamedValues): void {
     const arrays = Object.entries(state)
       .filter(([name]) => name.startsWith(PREFIX))

@@ -1,9 +1,9 @@
 /**
- * @file The trained preference: LLM_g's adapters and image tokens, the Modal Mapper, the cross-attention and the linears, as
- * one thing that gives policies over conditions and learns from what their pictures earned.
+ * @file The personalizer: LLM_g's adapters and image tokens, the Modal Mapper, the cross-attention and the linears. It
+ * gives policies over conditions and trains on the rewards of their images.
  *
- * "RAGAR: Retrieval Augment Personalized Image Generation Guided by Recommendation", sections 4.4 and 4.5. No gradient passes
- * through U-Net, autoencoder, CLIP or ranking model: they are not here. Equations by file: docs/paper-map.md.
+ * "RAGAR: Retrieval Augment Personalized Image Generation Guided by Recommendation", sections 4.4 and 4.5. U-Net,
+ * autoencoder, CLIP and ranking model stay frozen and outside. Equations by file: docs/paper-map.md.
  *
  * Shapes: B pairs, N tokens of P^gen, D their width, r rollouts.
  */
@@ -58,18 +58,18 @@ const TRAINING_FILE = "training.safetensors";
 const DIRECTIONS = "exploration.directions";
 const CENTRE = "taste.centre";
 const GAIN = "taste.gain";
-/** Before the names of what belongs to the language model. */
+/** Prefix of the language model's variables. */
 const LLM_PREFIX = "llm.";
 
-/** The preference of a batch, and which of its tokens the policy moves; `moved` is a part of P^gen. */
+/** The preference of a batch, and `moved`, the tokens of P^gen that the policy perturbs. */
 interface Condition extends GeneratedPreference {
   moved: MaskedTokens;
 }
 
 export class Personalizer {
-  /** All that learns, by the names of the file; those of the language model begin with `llm.`. */
+  /** All trainable variables, named as in the file; those of the language model begin with `llm.`. */
   readonly trainable: Readonly<Record<string, tf.Variable>>;
-  /** The gain on the shopper's taste, and the image tokens of the mean picture, from which a taste is told; `[Q D]`. */
+  /** The gain on the user's preference, and the mean image's tokens, relative to which it is measured; `[Q D]`. */
   private readonly taste: { gain: number; centre: Float32Array | null } = { gain: 1, centre: null };
   private readonly parameters: Parameters;
   private readonly optimizer: PersonalizerOptimizer;
@@ -87,10 +87,10 @@ export class Personalizer {
   }
 
   /**
-   * An untrained one. With the form `slots` its policies' means are what the generator attends to without any.
+   * Creates an untrained personalizer. With the form `slots` its policies' means are the generator's own image tokens.
    *
-   * @param llm Stays the caller's to dispose of; what it learns is part of this.
-   * @throws AppError `INVALID_ARGUMENT` for a configuration with faults, or for another number of image tokens.
+   * @param llm The caller disposes of it; its trainable variables are part of this.
+   * @throws AppError `INVALID_ARGUMENT` for an invalid configuration, or another number of image tokens.
    */
   static create(config: PersonalizerConfig, llm: ImageTokenLlm, seed: number): Personalizer {
     const checked = personalizerConfigSchema.safeParse(config);
@@ -110,7 +110,7 @@ export class Personalizer {
   }
 
   /**
-   * What {@link save} wrote, with the language model it was trained with (or another load of the same weights).
+   * Loads what {@link save} wrote, with the language model of its training (or another load of the same weights).
    *
    * @throws AppError `FILE_NOT_FOUND`, `FILE_MALFORMED`.
    */
@@ -129,9 +129,9 @@ export class Personalizer {
   }
 
   /**
-   * Restricts exploration to the directions in which the generator's image tokens differ most, and learns the mean picture's.
+   * Restricts exploration to the principal directions of the generator's image tokens, and stores their mean.
    *
-   * @param samples Image tokens of many pictures, each a row of Q D numbers. @param count Of directions. Default: 32.
+   * @param samples Image tokens of many images, each a row of Q D numbers. @param count Of directions. Default: 32.
    */
   explore(samples: Matrix, { count = 32, seed = 0 }: { count?: number; seed?: number } = {}): void {
     const { conditionSize, exploration, form, numPreferenceTokens } = this.config;
@@ -151,14 +151,14 @@ export class Personalizer {
   }
 
   /**
-   * From now on P^gen has `T(P^ret) + (gain - 1) (T(P^ret) - T(mean picture))` in place of T(P^ret): what tells a shopper's taste
-   * from any taste, so many times. 1 changes nothing, and nothing changes before {@link explore}.
+   * From now on P^gen has `T(P^ret) + (gain - 1) (T(P^ret) - T(mean image))` in place of T(P^ret): it amplifies what
+   * distinguishes this user's preference from the average. 1 changes nothing; no effect before {@link explore}.
    */
   amplify(gain: number): void {
     this.taste.gain = gain;
   }
 
-  /** P^gen of each input (Eq. 9) as a policy; σ is a fixed part of its root mean square. */
+  /** P^gen of each input (Eq. 9) as a policy; σ is a fixed fraction of its root mean square. */
   policy(inputs: readonly PersonalizerInput[]): Policy[] {
     const { conditionSize: D } = this.config;
     if (inputs.length === 0) {
@@ -180,7 +180,7 @@ export class Personalizer {
     }));
   }
 
-  /** E^m and P^gen of a batch; differentiable in {@link trainable}. Inside a `tf.tidy`. */
+  /** E^m and P^gen of a batch; differentiable in {@link trainable}. Call it inside `tf.tidy`. */
   condition(inputs: readonly PersonalizerInput[], tensors?: InputTensors): Condition {
     const constants = tensors ?? inputTensors(inputs, this.config, this.taste);
     const features = imageTokenFeatures(
@@ -201,9 +201,9 @@ export class Personalizer {
   }
 
   /**
-   * One step down the gradient of Eq. 17.
+   * One descent step on Eq. 17.
    *
-   * @throws AppError `TRAINING_DIVERGED`; nothing is changed then.
+   * @throws AppError `TRAINING_DIVERGED`; changes nothing then.
    */
   trainStep(rollouts: readonly Rollout[]): LossTerms {
     const { config } = this;
@@ -225,7 +225,7 @@ export class Personalizer {
     return { ...terms!, gradientNorm: norm } as LossTerms; // minimize has called loss
   }
 
-  /** Writes `personalizer.safetensors`: all that was trained, the configuration, and how it came to be. */
+  /** Writes `personalizer.safetensors`: all trained values, the configuration and the lineage. */
   async save(directory: string, lineage: Readonly<Record<string, unknown>>): Promise<void> {
     await mkdir(directory, { recursive: true });
     await saveSafetensors(join(directory, WEIGHTS_FILE), {
@@ -238,12 +238,12 @@ export class Personalizer {
     });
   }
 
-  /** Weights and the optimiser's state: training that goes on from here gives the same bytes. */
+  /** Weights and the optimizer's state; training resumed from them gives the same bytes. */
   trainingState(): NamedValues {
     return { ...this.values(), ...this.optimizer.state() };
   }
 
-  /** Takes over what {@link trainingState} gave. @throws AppError `FILE_MALFORMED` where it is not this one's. */
+  /** Restores what {@link trainingState} returned. @throws AppError `FILE_MALFORMED` where it does not fit. */
   restoreState(state: NamedValues, path = "training state"): void {
     this.assign(state, path);
     this.optimizer.restore(state);
@@ -261,7 +261,7 @@ export class Personalizer {
     this.restoreState((await loadSafetensors(path)).tensors, path);
   }
 
-  /** The language model is left to the caller. */
+  /** Leaves the language model to the caller. */
   dispose(): void {
     tf.dispose(Object.values(this.own));
   }
@@ -294,7 +294,7 @@ export class Personalizer {
     return calibrationLoss(made.tokens, target, calibrator);
   }
 
-  /** The actions as constants: those rendered, else the noise about the present mean. */
+  /** The actions as constants: the rendered ones, otherwise the noise around the present mean. */
   private policyBatch(rollouts: readonly Rollout[], { moved, tokens }: Condition) {
     const { conditionSize: D, scalesAdvantages, sigma: fraction } = this.config;
     const raw = leaveOneOutAdvantages(rollouts.map(({ rewards }) => rewards));
@@ -346,7 +346,7 @@ export class Personalizer {
   }
 }
 
-/** The tokens of each row without its padding, which is on the left; copies. */
+/** The tokens of each row without its padding on the left; copies. */
 function unpaddedRows({ tokens, mask }: MaskedTokens): Float32Array[] {
   const [B, N, D] = tokens.shape;
   const values = tokens.dataSync<"float32">();

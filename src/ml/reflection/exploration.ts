@@ -1,9 +1,9 @@
 /**
- * @file The policy's noise ε_t (Eq. 11): in all directions, or in those in which the generator's image tokens really differ.
+ * @file The policy's noise ε_t (Eq. 11): in all directions, or in those in which the generator's image tokens vary.
  *
- * In M = Q D dimensions r draws say little of any one direction, and most directions are none that a picture takes. With a
- * basis V `[K, M]` of orthonormal rows the noise is `sqrt(M / K) Vᵀ V ε`, ε ~ N(0, I_M): its mean square is still 1, and
- * `-||a - μ||² / (2 σ² M)` is still its log-density, now per dimension of the K (V ε ~ N(0, I_K)).
+ * In M = Q D dimensions r draws say little about any one direction, and most directions match no image. With a basis V
+ * `[K, M]` of orthonormal rows the noise is `sqrt(M / K) Vᵀ V ε`, ε ~ N(0, I_M): its mean square is still 1, and `-||a -
+ * μ||² / (2 σ² M)` is still its log-density, now per dimension of the K (V ε ~ N(0, I_K)).
  *
  * Shapes: S samples, M dimensions, K directions.
  */
@@ -15,15 +15,15 @@ export interface Policy {
   /** μ = P^gen; `[N, D]`, row by row. */
   mean: Float32Array;
   shape: readonly [tokens: number, D: number];
-  /** σ, the standard deviation of a coordinate that the noise moves. */
+  /** σ, the standard deviation of a perturbed coordinate. */
   sigma: number;
-  /** The noise moves the first so many tokens. */
+  /** How many leading tokens the noise perturbs. */
   numMovedTokens: number;
-  /** The directions in which it moves them, orthonormal rows; `[K, numMovedTokens D]`. Null: all. */
+  /** Directions of the noise as orthonormal rows; `[K, numMovedTokens D]`. Null: all directions. */
   directions: Matrix | null;
 }
 
-/** Rounds of subspace iteration: the directions need not be the exact principal ones, their span is what counts. */
+/** Rounds of subspace iteration; only the directions' span matters, so they need not be exact. */
 const NUM_ROUNDS = 12;
 
 /**
@@ -57,8 +57,8 @@ export function principalDirections(samples: Matrix, count: number, random: Rand
 }
 
 /**
- * What of standard normal noise the policy uses: its first `length` values, or with directions V their part in the span,
- * `sqrt(M / K) Vᵀ V ε`; `[length]`.
+ * Shapes standard normal noise for the policy: its first `length` values, or with directions V their projection `sqrt(M
+ * / K) Vᵀ V ε`; `[length]`.
  */
 export function shapedNoise(
   noise: Float32Array,
@@ -81,7 +81,7 @@ export function shapedNoise(
   return result;
 }
 
-/** `a = μ + σ ε` (Eq. 11 and 12): what a rollout's picture attends to. @param noise Standard normal, as long as the mean. */
+/** `a = μ + σ ε` (Eq. 11 and 12): the condition of a rollout's image. @param noise Standard normal, as long as the mean. */
 export function explored(
   { directions, mean, numMovedTokens, shape, sigma }: Policy,
   noise: Float32Array,
@@ -92,7 +92,7 @@ export function explored(
   return action;
 }
 
-/** Gram and Schmidt's, twice for each row, since once loses digits. */
+/** Gram-Schmidt, twice per row for precision. */
 function orthonormalized(rows: Matrix): Matrix {
   const result = matrix(rows.shape, rows.values.slice());
   for (let k = 0; k < rows.shape[0]; k++) {

@@ -5,16 +5,16 @@
  * R. S. Sutton et al., "Policy Gradient Methods for Reinforcement Learning with Function Approximation", NIPS 1999; the
  * baseline: W. Kool et al., "Buy 4 REINFORCE Samples, Get a Baseline for Free!", 2019.
  *
- * With `z = μ + σε` left attached, `log π = -||ε||²/2 + const`: its gradient is exactly zero. So actions are constants here:
- * they come as arrays, from when the pictures were rendered.
+ * With `z = μ + σε` attached to the graph, `log π = -||ε||²/2 + const` has gradient zero. So actions are constant
+ * arrays, taken from when the images were rendered.
  *
  * Shapes: B pairs, r rollouts of a pair, N tokens, D their width, M = N D dimensions of an action.
  */
 import * as tf from "@tensorflow/tfjs";
 
 /**
- * A_t = R_t less the mean of the pair's other rewards. A pair with one rollout has no others: its baseline is the mean
- * reward of the other pairs, and 0 where there are none.
+ * A_t = R_t minus the mean of the pair's other rewards. With a single rollout the baseline is the mean reward of the
+ * other pairs, or 0 where there are none.
  *
  * @param rewardsOfPairs `[B][r]`; r may differ from pair to pair.
  */
@@ -33,7 +33,7 @@ export function leaveOneOutAdvantages(rewardsOfPairs: readonly (readonly number[
 
 /**
  * The advantages of a batch divided by their root mean square, so that β does not depend on the ranking model's unit of
- * score; all zero stays zero. A positive factor: the direction of the estimate is that of the unscaled one.
+ * score. All zero stays zero. The factor is positive, so the direction of the estimate does not change.
  */
 export function scaledAdvantages(advantages: readonly (readonly number[])[]): number[][] {
   const all = advantages.flat();
@@ -50,15 +50,15 @@ export function logProbability(action: tf.Tensor, mean: tf.Tensor, sigma: number
 
 /** The rollouts of a batch, padded to equal numbers of tokens (on the left, as prompts are) and of rollouts. */
 export interface PolicyBatch {
-  /** a_t, constants; `[B, r, N, D]`, anything where `mask` is 0. */
+  /** a_t, constants; `[B, r, N, D]`, arbitrary where `mask` is 0. */
   actions: tf.Tensor4D;
   /** 1 for a token of the pair's policy, 0 for padding; `[B, N]`. */
   mask: tf.Tensor2D;
-  /** `A_t / (r_b σ_b² M_b)`, r_b, σ_b and M_b those of the pair; 0 for a rollout that is padding; `[B, r]`. */
+  /** `A_t / (r_b σ_b² M_b)` with r_b, σ_b and M_b of the pair; 0 for a padding rollout; `[B, r]`. */
   weights: tf.Tensor2D;
 }
 
-/** What a pair brings to a {@link PolicyBatch}. */
+/** One pair's part of a {@link PolicyBatch}. */
 export interface ScoredActions {
   /** a_t; `[r][M]`. */
   actions: readonly Float32Array[];
@@ -67,7 +67,7 @@ export interface ScoredActions {
   sigma: number;
 }
 
-/** @param width D. The tensors are the caller's. */
+/** @param width D. The caller disposes of the tensors. */
 export function createPolicyBatch(pairs: readonly ScoredActions[], width: number): PolicyBatch {
   const B = pairs.length;
   const r = Math.max(...pairs.map(({ actions }) => actions.length));

@@ -1,29 +1,29 @@
 /**
- * @file What a rendered picture earns: its score against the reference's and the keyword picture's (Eq. 14).
+ * @file The reward of a rendered image: its score against the reference's and the keyword image's (Eq. 14).
  *
- * "RAGAR: Retrieval Augment Personalized Image Generation Guided by Recommendation", section 4.5. As printed, Eq. 14 grows
- * while the generated picture's score falls, though "higher scores and lower ranks" are better; `literal` is that form, kept
- * for audits. The others pay for a higher score (docs/adr/0008).
+ * "RAGAR: Retrieval Augment Personalized Image Generation Guided by Recommendation", section 4.5. As printed, Eq. 14
+ * grows while the generated image's score falls, although the text says "higher scores and lower ranks" are better;
+ * `literal` is that form, kept for audits. The others reward a higher score (docs/adr/0008).
  *
  * Notation (name here -> symbol): reference -> ρ^ref, key -> ρ^key, generated[t] -> ρ^gen_t, delta -> δ.
  */
 import { AppError } from "../../errors/app-error.js";
 
 /**
- * - `marginCost`: `-Σ_c max(0, ρ_c - ρ_t + δ)`; 0, its most, once both others are beaten by δ.
- * - `flipped`: `Σ_c max(0, ρ_t - ρ_c + δ)`; 0, its least, while both others are ahead by δ.
- * - `rank`: minus the place among the three pictures, 1 is best; equal scores share the mean of their places.
- * - `literal`: `Σ_c max(0, ρ_c - ρ_t) + δ`, as printed: it pays for being worse. For audits only.
+ * - `marginCost`: `-Σ_c max(0, ρ_c - ρ_t + δ)`; its maximum, 0, once both others are beaten by δ.
+ * - `flipped`: `Σ_c max(0, ρ_t - ρ_c + δ)`; its minimum, 0, while both others lead by δ.
+ * - `rank`: minus the rank among the three images, 1 is best; equal scores share the mean of their ranks.
+ * - `literal`: `Σ_c max(0, ρ_c - ρ_t) + δ`, as printed: it rewards a lower score. For audits only.
  */
 export const rewardModes = ["marginCost", "flipped", "rank", "literal"] as const;
 
 export type RewardMode = (typeof rewardModes)[number];
 
-/** The ranking model's scores of one pair's pictures (Eq. 13); comparable within one user only. */
+/** The ranking model's scores of one pair's images (Eq. 13); comparable within one user only. */
 export interface RankScores {
-  /** ρ^ref, of the catalogue's picture. */
+  /** ρ^ref, of the catalogue image. */
   reference: number;
-  /** ρ^key, of the picture made from the keywords alone. */
+  /** ρ^key, of the image generated from the keywords alone. */
   key: number;
   /** ρ^gen_t, of each rollout; `[r]`. */
   generated: readonly number[];
@@ -52,13 +52,13 @@ export function rewards(
   });
 }
 
-/** @throws AppError `INVALID_ARGUMENT` for `literal`: what was trained to be ranked lower must not be served. */
+/** @throws AppError `INVALID_ARGUMENT` for `literal`: a personalizer trained for lower ranks must not serve. */
 export function assertServableReward(mode: RewardMode): void {
   if (mode === "literal") {
     throw new AppError("INVALID_ARGUMENT", {
       argument: "rewardMode",
       problem:
-        "is 'literal', which lowers the score: such a personaliser is for audits, not for serving",
+        "is 'literal', which lowers the score: such a personalizer is for audits, not for serving",
     });
   }
 }

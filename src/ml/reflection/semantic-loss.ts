@@ -1,18 +1,18 @@
 /**
- * @file The semantic loss (Eq. 16): the multi-modal feature E^m stays near the reference's caption.
+ * @file The semantic loss (Eq. 16) keeps the multi-modal feature E^m close to the reference's caption.
  *
- * The paper takes the distance of a row of tokens from one vector of another width. Here a learned linear maps the tokens to
- * the caption embedding's width E, not the embedding to theirs: a target that learns could shrink to nothing.
+ * The paper subtracts one vector from a row of tokens of another width. Here a learned linear maps the tokens to the
+ * caption embedding's width E, not the embedding to theirs: a trainable target could shrink to zero.
  */
 import type * as tf from "@tensorflow/tfjs";
 import { type MaskedTokens, pooledDistance, tokenwiseDistance } from "../nn/token-distance.js";
 
-/** `pooled`: the tokens' mean is near; `tokenwise`: each of them. */
+/** `pooled` compares the mean of the tokens; `tokenwise` each token. */
 export const semanticModes = ["pooled", "tokenwise"] as const;
 
 export type SemanticMode = (typeof semanticModes)[number];
 
-/** `||mean_n(x_n) - E^sem_N||² / E`, or the mean over tokens of it. @param mapped x, the tokens of E^m. @param target `[B, E]`. */
+/** `||mean_n(x_n) - E^sem_N||² / E`, or its mean over tokens. @param mapped x, the tokens of E^m. @param target `[B, E]`. */
 export function semanticLoss(
   mapped: MaskedTokens,
   target: tf.Tensor2D,

@@ -1,4 +1,4 @@
-/** @file The sum that is minimised (Eq. 17). Its terms are means over dimensions, so one set of weights serves all sizes. */
+/** @file The total loss (Eq. 17). Its terms are means over dimensions, so one set of weights serves all sizes. */
 import * as tf from "@tensorflow/tfjs";
 
 export interface LossParts<T> {

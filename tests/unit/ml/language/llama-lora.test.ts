@@ -154,7 +154,7 @@ describe("Llama with peft's adapters", () => {
   it.each([
     [{ lora: { loraRank, alpha: 1, targets } }, "alpha 12, but 4 and 1 are configured"],
     [{ lora: { loraRank: 2, alpha, targets } }, "rank 4"],
-    [{ lora: { loraRank, alpha, targets: ["q_proj"] } }, "is not among what is trained"],
+    [{ lora: { loraRank, alpha, targets: ["q_proj"] } }, "is not a trainable tensor"],
     [{ lora: { loraRank, alpha, targets: [...targets, "o_proj"] } }, "is absent"],
   ])("refuses adapters of another shape than %j", async (otherOptions, reason) => {
     const other = await Llama.load(directory, otherOptions);

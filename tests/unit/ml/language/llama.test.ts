@@ -204,10 +204,10 @@ describe("Llama.load()", () => {
     [{ attention_bias: true }, "attention_bias"],
     [{ rope_parameters: { rope_type: "llama3", rope_theta: 1e4 } }, "scaled by 'llama3'"],
     [{ rope_parameters: null, rope_scaling: { type: "linear" } }, "scaled by 'linear'"],
-    [{ head_dim: 7 }, "no pairs to rotate"],
+    [{ head_dim: 7 }, "cannot be rotated in pairs"],
     [{ num_key_value_heads: 3 }, "4 heads cannot share 3"],
     [{ hidden_size: -1 }, "hidden_size"],
-    [{ intermediate_size: 47 }, "gate_proj.weight' is [48,32], but floats of [47,32]"],
+    [{ intermediate_size: 47 }, "gate_proj.weight' is [48,32], expected floats of [47,32]"],
     [{ num_hidden_layers: 3 }, "no tensor 'model.layers.2"],
     [{ tie_word_embeddings: false }, "no tensor 'lm_head.weight'"],
   ])("refuses a configuration with %j", async (change, reason) => {

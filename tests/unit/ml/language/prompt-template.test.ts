@@ -43,7 +43,7 @@ describe("PromptTemplate", () => {
 
   it("says which slot has no value, and which file is not there", async () => {
     const template = await PromptTemplate.load("preference.v1");
-    expect(() => template.fill({})).toThrow("'preference.v1' needs 'keywords'");
+    expect(() => template.fill({})).toThrow("'preference.v1' expects a value for 'keywords'");
     await expect(PromptTemplate.load("keywords.v1", "/nowhere")).rejects.toMatchObject({
       code: "FILE_NOT_FOUND",
     });
