@@ -92,17 +92,17 @@ def main():
     trainer = Trainer("clip", {"clip": clip, "heads": heads}, arguments.work, arguments.minutes, lr=arguments.rate, weight_decay=0.05, ema=0.995)
     rng, numbers = random.Random(trainer.step), np.random.default_rng(trainer.step)
     noise = torch.Generator().manual_seed(trainer.step)
-    queue, hands = [], {}
+    queue, rows_of = [], {}
     for row in stickers.train.tolist():
-        hands.setdefault(stickers.rows[row]["concept"], []).append(row)
-    things = sorted(c for c, rows in hands.items() if len(rows) >= 3)
+        rows_of.setdefault(stickers.rows[row]["concept"], []).append(row)
+    objects = sorted(c for c, rows in rows_of.items() if len(rows) >= 3)
     while not trainer.done:
         if len(queue) < BATCH:
             queue += numbers.permutation(stickers.train).tolist()
-        # Half of a batch shows few things by several hands each, so that only the style tells their texts apart.
+        # Half of a batch shows few objects in several styles each, so that only the style tells their texts apart.
         rows, queue = queue[: BATCH // 2], queue[BATCH // 2 :]
         while len(rows) < BATCH:
-            rows = list(dict.fromkeys(rows + hands[rng.choice(things)]))[:BATCH]
+            rows = list(dict.fromkeys(rows + rows_of[rng.choice(objects)]))[:BATCH]
         pixels = augment(stickers.float_pixels(rows), noise)
         told = torch.tensor([rng.random() < 0.65 for _ in rows])
         texts = [prompt(stickers.rows[r], rng, style=bool(t), colors=rng.random() < 0.5) for r, t in zip(rows, told)]

@@ -21,12 +21,12 @@ from PIL import Image
 
 SEED = 17
 SIZE = 128
-LONGEST_STEP = 60  # seconds; a process that slept longer was suspended, and has not trained
+LONGEST_STEP = 60  # seconds; a longer step means that the process was suspended, which is no training time
 HELD_OUT_SHARE = 0.05
 MIN_STYLES_TO_HOLD_OUT = 3
-PAPER = 245  # from here on a pixel is not drawn on
-REMEMBERED_HANDS = ["fluent-flat", "twemoji", "emojione", "fxemoji", "noto", "fluent-3d"]  # whose drawings are kept: from flat ones other hands are taken on best
-REMEMBERED_DRAWINGS = 2  # of each thing, by the first of these hands that drew it
+PAPER = 245  # a pixel at least this bright is background
+EXEMPLAR_STYLES = ["fluent-flat", "twemoji", "emojione", "fxemoji", "noto", "fluent-3d"]  # in order of preference: flat drawings are redrawn best
+EXEMPLARS_PER_OBJECT = 2  # in the first of these styles that have it
 
 
 @dataclass
@@ -74,14 +74,14 @@ def load_stickers(folder, work):
 
 
 def drawn_box(pixels):
-    """Where a sticker [3, H, W] is drawn on: top, bottom, left, right; the whole where it is white."""
+    """The bounding box of a sticker [3, H, W]: top, bottom, left, right. A white sticker gives the whole picture."""
     ink = pixels.min(0) < PAPER
     rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
     return (rows[0], rows[-1] + 1, columns[0], columns[-1] + 1) if len(rows) else (0, pixels.shape[1], 0, pixels.shape[2])
 
 
-def hand_extents(stickers):
-    """The longer side, in pixels, that each hand mostly draws things in: that tells hands apart as much as how they draw."""
+def style_extents(stickers):
+    """The median longer side of each style's drawings, in pixels. Size tells styles apart as much as drawing does."""
     sizes = {}
     for row in stickers.train.tolist():
         top, bottom, left, right = drawn_box(stickers.pixels[row])
@@ -89,8 +89,8 @@ def hand_extents(stickers):
     return {style: int(np.median(of_style)) for style, of_style in sorted(sizes.items())}
 
 
-def fitted(pixels, extent):
-    """A sticker [3, 128, 128] uint8 as another hand might place it: in the middle, its longer side of `extent` pixels."""
+def fit_to_extent(pixels, extent):
+    """Centres a sticker [3, 128, 128] uint8 and scales its longer side to `extent` pixels."""
     top, bottom, left, right = drawn_box(pixels)
     scale = extent / max(bottom - top, right - left)
     size = tuple(max(1, round(scale * side)) for side in (right - left, bottom - top))
@@ -101,13 +101,13 @@ def fitted(pixels, extent):
     return np.asarray(image).transpose(2, 0, 1)
 
 
-def remembered(stickers):
-    """Of every thing, by its concept, the training stickers of the first REMEMBERED_DRAWINGS of REMEMBERED_HANDS that drew it."""
+def choose_exemplars(stickers):
+    """The exemplars of every object, by concept: training stickers in the first EXEMPLARS_PER_OBJECT of EXEMPLAR_STYLES that have it."""
     rows_of = {}
     for row in stickers.train.tolist():
         rows_of.setdefault(stickers.rows[row]["concept"], []).append(row)
-    place = lambda row: REMEMBERED_HANDS.index(stickers.rows[row]["style"])
-    return {concept: sorted(rows, key=place)[:REMEMBERED_DRAWINGS] for concept, rows in rows_of.items()}
+    place = lambda row: EXEMPLAR_STYLES.index(stickers.rows[row]["style"])
+    return {concept: sorted(rows, key=place)[:EXEMPLARS_PER_OBJECT] for concept, rows in rows_of.items()}
 
 
 def seed_all(seed=SEED):
@@ -141,7 +141,7 @@ class Trainer:
     """The clock of one training: progress in [0, 1], warm-up and cosine decay, checkpoints, EMA, a CSV curve.
 
     Training stops when its time is spent, so the number of steps depends on the machine; the time already spent is
-    kept in the checkpoint, and a restarted stage goes on where it stopped.
+    kept in the checkpoint, and a restarted stage resumes from there.
     """
 
     def __init__(self, name, modules, work, minutes, lr, weight_decay=0.01, warmup_steps=100, ema=None, save_every=120, slower=None):
@@ -150,7 +150,7 @@ class Trainer:
         self.path = self.work / f"{name}.pt"
         self.curve = self.work / f"{name}-curve.csv"
         self.params = [p for m in modules.values() for p in m.parameters() if p.requires_grad]
-        # `slower`: the share of the rate that a module which starts from trained weights gets.
+        # `slower`: the share of the rate for a module that starts from trained weights.
         groups = [{"params": [p for p in m.parameters() if p.requires_grad], "share": (slower or {}).get(key, 1.0)} for key, m in modules.items()]
         self.optimizer = torch.optim.AdamW(groups, lr=lr, betas=(0.9, 0.99), weight_decay=weight_decay, fused=True)
         self.ema_decay = ema
@@ -162,10 +162,10 @@ class Trainer:
                 module.load_state_dict(state["modules"][key])
             if state["optimizer"]:
                 self.optimizer.load_state_dict(state["optimizer"])
-            else:  # an unpacked one: it warms up again
+            else:  # unpacked from a pack: the rate warms up again
                 self.warm_from = state["step"]
             self.ema, self.step, self.spent = state["ema"], state["step"], state["spent"]
-            if ema and not self.ema:  # and its average begins anew, at these weights
+            if ema and not self.ema:  # the average restarts at these weights
                 self.ema = self._copies()
             seed_all(SEED + self.step)
         self.last_save = self.last_tick = time.monotonic()
@@ -219,19 +219,19 @@ class Trainer:
 
     def save(self):
         self.last_save = time.monotonic()
-        save_whole({"modules": {k: m.state_dict() for k, m in self.modules.items()}, "ema": self.ema,
+        save_atomically({"modules": {k: m.state_dict() for k, m in self.modules.items()}, "ema": self.ema,
                     "optimizer": self.optimizer.state_dict(), "step": self.step, "spent": self.spent}, self.path)
 
 
-def save_whole(value, path):
-    """Written whole or not at all."""
+def save_atomically(value, path):
+    """Writes the file whole or not at all."""
     temporary = path.with_suffix(".tmp")
     torch.save(value, temporary)
     temporary.replace(path)
 
 
 def load_module(module, work, name, key, ema=True):
-    """The weights a stage left (their moving average where there is one); an untrained module if it has not run."""
+    """Loads the weights of a stage (their moving average if it has one); the module stays untrained if the stage has not run."""
     path = Path(work) / f"{name}.pt"
     if path.exists():
         state = torch.load(path, weights_only=False)

@@ -22,9 +22,9 @@ from onnx import TensorProto, helper, numpy_helper
 from safetensors.torch import save_file
 
 from captioner import MAX_TOKENS, trained_decoder
-from choice import trained_choice
+from latent_style_classifier import load_latent_style_classifier
 from clip import EMBEDDING, WIDTH, trained_clip
-from common import REMEMBERED_HANDS, SIZE, fitted, hand_extents, hold_out, load_module, load_stickers, remembered
+from common import EXEMPLAR_STYLES, SIZE, fit_to_extent, style_extents, hold_out, load_module, load_stickers, choose_exemplars
 from prompts import STYLE_WORDS, style_words
 from language import export_language
 from tokenizer import MAX_LENGTH, caption_tokenizer, clip_tokenizer, write_caption_tokenizer, write_clip_tokenizer
@@ -32,8 +32,8 @@ from unet import IMAGE_TOKENS, SCHEDULE, NormalisedImageProjection, build_unet, 
 from vae import LATENT_CHANNELS, PATCH, trained_vae
 
 OPSET = 17
-DRAWN = {"default_strength": 1.0, "default_num_steps": 2, "default_guidance_scale": 1.0, "default_num_drafts": 2}  # as fewstep.py trained it; see choice.py
-PARITY = {}  # by file: how far ONNX is from PyTorch, before and after the weights are stored small
+DRAWN = {"default_strength": 1.0, "default_num_steps": 2, "default_guidance_scale": 1.0, "default_num_drafts": 2}  # see step_distillation.py and latent_style_classifier.py
+PARITY = {}  # by file: the difference between ONNX and PyTorch, before and after the weights are compressed
 ATTRIBUTION = [
     {"style": "fluent-3d", "work": "Fluent Emoji 3D", "author": "Microsoft Corporation", "license": "MIT", "url": "https://github.com/microsoft/fluentui-emoji", "package": "@lobehub/fluent-emoji-3d@1.1.0"},
     {"style": "fluent-flat", "work": "Fluent Emoji Flat", "author": "Microsoft Corporation", "license": "MIT", "url": "https://github.com/microsoft/fluentui-emoji", "package": "@iconify-json/fluent-emoji-flat@1.2.6"},
@@ -318,7 +318,7 @@ PREPROCESSOR = {
 
 
 def write_autoencoder_configs(vae, scale, out):
-    """`scale`, by which latents have unit variance, belongs to what the denoiser learned on."""
+    """`scale` gives latents unit variance; the denoiser is trained on latents of this scale."""
     config = {"_class_name": "AutoencoderKL", **plain_config(vae.config)}
     config.update(_class_name="AutoencoderKL", patch_size=PATCH, image_size=128, latent_size=16, scaling_factor=scale)
     for part in ("encoder", "decoder"):
@@ -379,39 +379,39 @@ def export_captioner(clip, decoder, tokenizer, out):
 
 
 @torch.no_grad()
-def export_memory(stickers, clip, tokenizer, vae, out):
-    """The drawings that a prompt without a picture is redrawn from: src/ml/diffusion/exemplar-bank.ts."""
-    drawn, extents = remembered(stickers), hand_extents(stickers)
-    rows = [row for own in drawn.values() for row in own]
-    things = torch.tensor([thing for thing, own in enumerate(drawn.values()) for _ in own], dtype=torch.int32)
-    drawings = torch.from_numpy(np.stack([fitted(stickers.pixels[row], SIZE) for row in rows]).astype(np.float32) / 127.5 - 1)
+def export_exemplar_bank(stickers, clip, tokenizer, vae, out):
+    """The exemplar bank, from which a prompt without a picture is drawn: src/ml/diffusion/exemplar-bank.ts. Its folder in a pack is `memory/`."""
+    exemplars, extents = choose_exemplars(stickers), style_extents(stickers)
+    rows = [row for own in exemplars.values() for row in own]
+    objects = torch.tensor([n for n, own in enumerate(exemplars.values()) for _ in own], dtype=torch.int32)
+    drawings = torch.from_numpy(np.stack([fit_to_extent(stickers.pixels[row], SIZE) for row in rows]).astype(np.float32) / 127.5 - 1)
     latents = torch.cat([vae.encode(part).latent_dist.mode() for part in drawings.split(32)])
     scales = latents.abs().amax((0, 2, 3)) / 127
-    model, titles = TextModel(clip).eval(), [stickers.rows[own[0]]["title"] for own in drawn.values()]
+    model, titles = TextModel(clip).eval(), [stickers.rows[own[0]]["title"] for own in exemplars.values()]
     prompts = [prompt for title in titles for prompt in (title, *(f"{title}, {words}" for words in STYLE_WORDS.values()))]
     embeddings = torch.cat([model(torch.tensor([tokenizer.encode(prompt).ids])) for prompt in prompts])
-    embeddings = embeddings.view(len(drawn), -1, embeddings.shape[1])
+    embeddings = embeddings.view(len(exemplars), -1, embeddings.shape[1])
     (out / "memory").mkdir(parents=True, exist_ok=True)
     print("pixels of the longer side:", extents)
-    usual = extents[REMEMBERED_HANDS[0]]  # for a prompt that names no style
+    usual = extents[EXEMPLAR_STYLES[0]]  # for a prompt that names no style
     save_file({"embeddings": F.normalize(embeddings, dim=-1).half(), "latents": (latents / scales.view(-1, 1, 1)).round().to(torch.int8).contiguous(), "scales": scales,
-               "things": things, "extents": torch.tensor([float(extents.get(style, usual)) for style in (None, *STYLE_WORDS)])},
+               "things": objects, "extents": torch.tensor([float(extents.get(style, usual)) for style in (None, *STYLE_WORDS)])},
               out / "memory" / "memory.safetensors")
     write_json(out / "memory" / "stickers.json", [stickers.rows[row]["id"] for row in rows])
 
 
-def export_style(work, out):
-    """The classifier by which one of several drafts is kept: src/ml/diffusion/style-classifier.ts."""
+def export_style_classifier(work, out):
+    """The classifier that selects one of several samples: src/ml/diffusion/style-classifier.ts."""
     folder = out / "style_classifier"
     shutil.rmtree(folder, ignore_errors=True)
-    to_onnx(trained_choice(work), GRAPHS["style_classifier"], out)
+    to_onnx(load_latent_style_classifier(work), GRAPHS["style_classifier"], out)
     write_json(folder / "config.json", {"_class_name": "DraftClassifier", "id2label": {str(n): style for n, style in enumerate(STYLE_WORDS)}})
 
 
-# The captioner knows drawings only: cosine of its sentence and the item's title, by CLIP, from which the sentence is believed
+# The captioner knows drawings only. A caption is used when CLIP's cosine between it and the item's title is at least this
 # (95 % of 200 stickers reach it, 3 % of 117 photographs of clothes).
 CAPTION_AGREEMENT = 0.4
-PARTS = ("autoencoder", "denoiser", "clip", "captioner", "language", "memory", "style")
+PARTS = ("autoencoder", "denoiser", "clip", "captioner", "language", "exemplars", "style")
 
 
 def write_manifest(out):
@@ -426,7 +426,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     for name in ("stickers", "work", "out"):
         parser.add_argument(f"--{name}", type=Path, required=True)
-    parser.add_argument("--parts", default=",".join(PARTS), help="what is written anew, the rest staying as --out has it; default: all")
+    parser.add_argument("--parts", default=",".join(PARTS), help="what to write; the rest stays as it is in --out; default: all")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     work, final, parts = arguments.work, arguments.out, arguments.parts.split(",")
@@ -452,10 +452,10 @@ def main():
         export_clip(clip, tokenizer, out)
     if "captioner" in parts:
         export_captioner(clip, trained_decoder(stickers, work), caption_tokenizer(stickers, work), out)
-    if "memory" in parts:
-        export_memory(stickers, clip, tokenizer, vae, out)
+    if "exemplars" in parts:
+        export_exemplar_bank(stickers, clip, tokenizer, vae, out)
     if "style" in parts:
-        export_style(work, out)
+        export_style_classifier(work, out)
     if "language" in parts:
         export_language(stickers, work, out / "llm")
     write_json(out / "styles.json", {s: style_words(s) for s in dict.fromkeys([*STYLE_WORDS, *stickers.styles])})
@@ -464,13 +464,13 @@ def main():
         "image_projection": ["diffusers", "ImageProjection"], "llm": ["transformers", "LlamaForCausalLM"], "scheduler": ["diffusers", "DDIMScheduler"],
         "text_encoder": ["transformers", "CLIPTextModel"], "tokenizer": ["transformers", "CLIPTokenizer"],
         "unet": ["diffusers", "UNet2DConditionModel"], "vae_decoder": ["diffusers", "AutoencoderKL"], "vae_encoder": ["diffusers", "AutoencoderKL"]})
-    for name in ("README.md", "metrics.json"):  # the card and the figures outlive a new export; measure.py renews them
+    for name in ("README.md", "metrics.json"):  # an export keeps the card and the figures; measure.py and model_card.py renew them
         for source in (final / name, work / name):
             if source.exists():
                 shutil.copy(source, out / name)
     write_json(work / "parity.json", PARITY)
     pairs = [f"{style}:{concept}" for concept, style in sorted(hold_out(stickers.rows))]
-    write_json(out / "heldout.json", pairs)  # the pictures that no model here was trained on
+    write_json(out / "heldout.json", pairs)  # the pictures that no model is trained on
     total = write_manifest(out)
     final.parent.mkdir(parents=True, exist_ok=True)
     old = final.with_name(f".{final.name}.old")

@@ -195,7 +195,7 @@ def main():
 
 
 def weights_hash(manifest):
-    """SHA-256 of the checksums of all that computes: not of the card, nor of the figures, which may be written anew."""
+    """SHA-256 of the checksums of the models and their configuration, without the card and the figures, which may be rewritten."""
     lines = sorted(f"{f['path']} {f['sha256']}\n" for f in manifest["files"] if "/" in f["path"])
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 

@@ -3,8 +3,8 @@
 It learns two things from the catalogue's text alone:
 
 - LLM_k: the prompt of prompts/keywords.v1.txt -> keywords of one item, separated by commas, closed by the end token.
-  Captions are disturbed as a small captioner errs (another thing, colours left out, no style), titles as shops write them.
-- LLM_g: the prompt of prompts/preference.v1.txt -> a sentence about the look that a list of keywords stands for, so that the
+  Captions have the errors of a small captioner (another object, missing colours, no style); titles are written as in shops.
+- LLM_g: the prompt of prompts/preference.v1.txt -> a sentence about the appearance that a list of keywords describes, so that the
   hidden states over that prompt hold style, colours and theme.
 
     python language.py --stickers DIR --work WORK [--minutes 20] [--out DIR]
@@ -79,13 +79,13 @@ def preference_prompt(keywords):
 
 
 def item_keywords(row, colors=True, style=True):
-    """What is asked for: the thing, its style, its colours, what goes with it; without repeats."""
+    """The wanted keywords: the object, its style, its colours, related words; without repeats."""
     words = [*row["keywords"][:3], *([style_words(row["style"])] if style else []), *(row["colors"] if colors else []), *row["keywords"][3:]]
     return list(dict.fromkeys(words))
 
 
 def preference_sentence(rows, keywords):
-    """What the keywords and the things behind them have in common."""
+    """What the keywords and their objects have in common."""
     said = set(keywords)
     styles = Counter(style_words(r["style"]) for r in rows).most_common()
     colors = [c for c, _ in Counter(c for r in rows for c in r["colors"]).most_common() if c in said][:3]
@@ -96,8 +96,8 @@ def preference_sentence(rows, keywords):
     parts += [f"mostly {join_and(colors)}"] if colors else []
     parts += [f"of {join_and(themes)}"] if themes else []
     every_color = {c for r in rows for c in r["colors"]}
-    things = [k for k in keywords if k not in every_color and not any(k in s for s, _ in styles)][:3]
-    return " " + ", ".join(parts) + (f"; for example {join_and(things)}" if things else "") + "."
+    objects = [k for k in keywords if k not in every_color and not any(k in s for s, _ in styles)][:3]
+    return " " + ", ".join(parts) + (f"; for example {join_and(objects)}" if objects else "") + "."
 
 
 def telling_words(style):
@@ -117,10 +117,10 @@ class Examples:
                 self.by_color.setdefault(color, []).append(row)
 
     def caption(self, row, noise):
-        """(caption, whether it says the colours, the style, the right thing)"""
+        """(caption, whether it names the colours, the style, the right object)"""
         rng = self.rng
         form = rng.random() if noise else 1.0
-        if form < 0.25:  # a captioner's error: colours and style are seen, the thing is another of its group
+        if form < 0.25:  # a captioner's error: right colours and style, but another object of the group
             other = rng.choice(self.by_group[row["group"]])
             return row["caption"].replace(row["caption"].split(",")[0], other["caption"].split(",")[0], 1), True, True, False
         if form < 0.35:
@@ -162,7 +162,7 @@ class Examples:
         return keyword_prompt(caption, text), " " + ", ".join(item_keywords(row, colors, style))
 
     def of_unknown(self):
-        """A thing the catalogue does not have: its own words are the keywords."""
+        """An object that the catalogue does not have: its own words are the keywords."""
         rng = self.rng
         words = list(dict.fromkeys(w for _ in range(rng.randint(1, 4)) for w in rng.choice(self.rows)["title"].lower().split()[:2]))
         rng.shuffle(words)

@@ -1,4 +1,4 @@
-"""Measures a pack on the held-out stickers, running its ONNX files only, and draws contact sheets to look at.
+"""Measures a pack on the held-out stickers, using its ONNX files only, and draws contact sheets.
 
     python measure.py --stickers DIR --pack models/mini --work DIR [--count 40] [--parts redraw,sheets]
 
@@ -169,14 +169,14 @@ def measure_captioner(pack, rows, images, count=200):
 
 
 def measure_style_classifier(pack, rows, images):
-    """Whose hand the classifier tells of the latents of pictures."""
+    """How often the pack's classifier recognises the style of a real picture from its latents."""
     labels = pack.read("style_classifier/config.json")["id2label"]
-    told = pack.batched("style_classifier/model.onnx", "latent_sample", pack.encode(images) / pack.scale).argmax(1)
-    return {"pictures": len(rows), "accuracy": np.mean([labels[str(n)] == row["style"] for n, row in zip(told, rows)])}
+    predicted = pack.batched("style_classifier/model.onnx", "latent_sample", pack.encode(images) / pack.scale).argmax(1)
+    return {"pictures": len(rows), "accuracy": np.mean([labels[str(n)] == row["style"] for n, row in zip(predicted, rows)])}
 
 
 def style_features(images):
-    """Hand-made features that share nothing with the pack: colour histogram, sizes of steps, inkless share, corners."""
+    """Hand-crafted features that share nothing with the pack: colour histogram, differences of neighbours, share of background, borders."""
     levels = ((images + 1) * 127.5).clip(0, 255)
     histogram = np.stack([np.bincount(((x // 43).astype(int) * np.array([36, 6, 1])[:, None, None]).sum(0).ravel(), minlength=216) / x[0].size for x in levels])
     steps = []
@@ -188,14 +188,14 @@ def style_features(images):
     return np.concatenate([np.sqrt(histogram), np.sqrt(np.stack(steps + shape, 1))], 1)
 
 
-class StyleJudge:
+class StyleScorer:
     """A softmax regression on `style_features`, trained on autoencoded training stickers (so that the autoencoder's
-    own touch tells nothing), independent of CLIP and of the U-Net."""
+    own artefacts tell nothing), independent of CLIP and of the U-Net."""
 
     def __init__(self, pack, stickers, work, count=1200):
         self.styles = stickers.styles
         manifest = {f["path"]: f["sha256"] for f in pack.read("manifest.json")["files"]}
-        cache = work / f"judge-{manifest['vae_decoder/model.onnx'][:12]}.npz"
+        cache = work / f"style-scorer-{manifest['vae_decoder/model.onnx'][:12]}.npz"
         if not cache.exists():
             self.learn(pack, stickers, count)
             np.savez(cache, mean=self.mean, std=self.std, weights=self.weights)
@@ -233,7 +233,7 @@ def taste_of(pack, stickers, style, rng, count=5, without=None):
 
 
 def redraw_cases(stickers, count):
-    """(reference row, held-out target row): the same thing, the reference by another hand and seen in training."""
+    """(reference row, held-out target row): the same object; the reference has another style and was seen in training."""
     rng, index = random.Random(SEED), stickers.index()
     held = stickers.held_out.tolist()
     cases = []
@@ -246,19 +246,19 @@ def redraw_cases(stickers, count):
 
 def measure_redraw(pack, stickers, count, work):
     cases, rng = redraw_cases(stickers, count), random.Random(SEED)
-    judge = StyleJudge(pack, stickers, work)
+    style_of = StyleScorer(pack, stickers, work)
     references = stickers.float_pixels([r for r, _ in cases]).numpy()
     targets = stickers.float_pixels([t for _, t in cases]).numpy()
     rows = [stickers.rows[t] for _, t in cases]
     embeds = np.stack([taste_of(pack, stickers, row["style"], rng, without=row["concept"]) for row in rows])
     reference_embeds, target_embeds = pack.embed_images(references), pack.embed_images(targets)
     wanted = [row["style"] for row in rows]
-    hits = lambda images: np.mean([a == b for a, b in zip(judge(images), wanted)])
+    hits = lambda images: np.mean([a == b for a, b in zip(style_of(images), wanted)])
     cosine = lambda a, b: float((a * b).sum(1).mean())
     held = stickers.held_out.tolist()[::3]
-    judged = judge(np.clip(pack.decode(pack.encode(stickers.float_pixels(held).numpy())), -1, 1))
+    recognised = style_of(np.clip(pack.decode(pack.encode(stickers.float_pixels(held).numpy())), -1, 1))
     result = {"cases": len(cases), "steps": pack.steps, "guidance": pack.guidance,
-              "judge_accuracy_on_real_held_out": np.mean([a == stickers.rows[i]["style"] for a, i in zip(judged, held)]),
+              "judge_accuracy_on_real_held_out": np.mean([a == stickers.rows[i]["style"] for a, i in zip(recognised, held)]),
               "reference_itself": {"judged_wanted_style": hits(references), "clip_to_target": cosine(reference_embeds, target_embeds)}}
     for name, condition in (("image_tokens", pack.condition([row["title"] for row in rows], embeds)),
                             ("style_words", pack.condition([f"{row['title']}, {style_words(row['style'])}" for row in rows]))):
@@ -269,12 +269,12 @@ def measure_redraw(pack, stickers, count, work):
     return result
 
 
-def draw_sheet(pack, stickers, path, by, things=8):
-    """One row a thing: the reference, then that thing in every style."""
+def draw_sheet(pack, stickers, path, by, objects=8):
+    """One row per object: the reference, then that object in every style."""
     rng = random.Random(SEED + 1)
-    cases = rng.sample(redraw_cases(stickers, 60), things)
+    cases = rng.sample(redraw_cases(stickers, 60), objects)
     styles = stickers.styles
-    sheet = Image.new("RGB", ((len(styles) + 1) * 132, things * 132), "#888")
+    sheet = Image.new("RGB", ((len(styles) + 1) * 132, objects * 132), "#888")
     tastes = np.stack([taste_of(pack, stickers, style, rng) for style in styles])
     for n, (reference, _) in enumerate(cases):
         row = stickers.rows[reference]
@@ -315,7 +315,7 @@ def main():
     for name in ("stickers", "pack", "work"):
         parser.add_argument(f"--{name}", type=Path, required=True)
     parser.add_argument("--count", type=int, default=40, help="held-out pairs to redraw (default 40)")
-    parser.add_argument("--parts", default="autoencoder,clip,captioner,style,redraw,sheets", help="what to measure anew; the rest stays as --work has it")
+    parser.add_argument("--parts", default="autoencoder,clip,captioner,style,redraw,sheets", help="what to measure; the rest stays as it is in --work")
     arguments = parser.parse_args()
     parts = arguments.parts.split(",")
     stickers = load_stickers(arguments.stickers, arguments.work)
@@ -338,10 +338,10 @@ def main():
         metrics["style_classifier"] = measure_style_classifier(pack, rows, images)
     if "redraw" in parts:
         metrics["redraw"] = measure_redraw(pack, stickers, arguments.count, arguments.work)
-    language = arguments.work / "language-metrics.json"  # language.py measures its own model, as it ends
+    language = arguments.work / "language-metrics.json"  # language.py measures its own model at its end
     if language.exists():
         metrics["language"] = {k: v for k, v in json.loads(language.read_text()).items() if k != "examples"}
-    metrics["training"] = metrics.get("training", {}) | training_record(arguments.work)  # what was unpacked and not trained on keeps its record
+    metrics["training"] = metrics.get("training", {}) | training_record(arguments.work)  # what was unpacked and not trained further keeps its record
     if (arguments.work / "parity.json").exists():
         metrics["parity"] = json.loads((arguments.work / "parity.json").read_text())
     text = json.dumps(rounded(metrics), indent=2) + "\n"

@@ -2,7 +2,7 @@
 
 The U-Net sees the picture to be redrawn beside the noise, as channels of its own (T. Brooks et al., "InstructPix2Pix",
 2023, section 3.2): the latents z_t, then those of the reference, as the autoencoder gives them (zeros: no reference, the
-picture is made from words alone). So the reference tells what is to be seen and where, and the condition in what hand.
+picture is drawn from words alone). The reference says what the picture shows and where; the condition says in which style.
 
 Condition [B, 36, D] = 32 states of the text encoder (which starts as the CLIP text tower), then 4 image tokens. In training
 the wanted style is told by words, by the image tokens (from the mean CLIP embedding of 1 to 5 OTHER stickers of that
@@ -11,15 +11,15 @@ style), or by both; a tenth of the conditions is dropped whole (the states of ""
 Target of every example is a sticker; its reference, which always shares the target's outlines (with others the answer would
 be the mean of all drawings z might be, and references are not read at all), is one of
 
-  altered   the target itself with the hand taken out: colours turned, shading flattened, outlines blurred, drawn or worn
-            away (`altered`). What the hand adds must come from the condition;
-  another   hand's drawing of the same thing that lies on the target;
-  itself    a few: what is in the wanted hand already is to stay;
+  altered   the target with its style removed: colours rotated, shading flattened, outlines blurred, drawn or thinned (`alter`). The
+            style must come from the condition;
+  another   a drawing of the same object in another style that lies on the target;
+  itself    a few: what already has the requested style stays;
   none      the usual text-to-image.
 
-The prediction is v, with one weight for all timesteps (min-SNR weights all but drop the noisiest ones for v-prediction, and
-there it is decided which thing a picture shows). z_t = a_t z + s_t e; at t = 999 it is noise alone, as where sampling starts
-(the schedule leaves 7 % of the picture there, which would be believed: S. Lin et al., "Common Diffusion Noise Schedules and
+The prediction is v, with one weight for all timesteps (for v-prediction, min-SNR weights nearly drop the noisiest ones, which decide
+what a picture shows). z_t = a_t z + s_t e; at t = 999 it is noise alone, as where sampling starts
+(the schedule leaves 7 % of the picture there, and the U-Net would rely on it: S. Lin et al., "Common Diffusion Noise Schedules and
 Sample Steps are Flawed", 2024). Of a share of the examples with a reference the start is the noised reference, as
 image-to-image of a strength below 1 starts: z_t is the point at t <= T of the DDIM path from there to z,
 z_t = a_t z + s_t (e + (a_T / s_T)(z_ref - z)), T in 300..998, and the answer asked for is still z.
@@ -44,12 +44,12 @@ from tokenizer import clip_tokenizer
 from vae import LATENT_CHANNELS, build_vae
 
 IMAGE_TOKENS = 4
-NOISY_FROM = 650  # from here on the condition and the reference, not the latents, say what is to be seen
-NOISY_SHARE = 0.4  # of the examples, drawn from there more often than by chance
+NOISY_FROM = 650  # from here on the condition and the reference, not the latents, say what the picture shows
+NOISY_SHARE = 0.4  # of the examples are drawn from there, more than by chance
 NOISE_ALONE = 0.12  # of the examples: t = 999
 STARTS_FROM_REFERENCE = 0.15  # of the examples with another's or an altered reference
 ALTERATIONS = 4  # of each sticker
-ALIGNED = 0.6  # from this likeness on, two drawings of a thing share their outlines
+ALIGNED = 0.6  # from this likeness on, two drawings of an object share their outlines
 SCHEDULE = {
     "num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear",
     "prediction_type": "v_prediction", "clip_sample": False, "set_alpha_to_one": False, "steps_offset": 1,
@@ -68,14 +68,14 @@ def build_unet():
 
 
 def plain_attention(unet):
-    """`unet` with attention as products and softmax: it exports to plain nodes, and trains a third faster on a processor."""
+    """Writes attention as products and softmax: it exports to plain nodes, and trains a third faster on a CPU."""
     unet.set_attn_processor(AttnProcessor())
     return unet
 
 
 @torch.no_grad()
 def grow(small, unet):
-    """Fills `unet`, which has more layers or input channels than `small`, so that it computes the same: what is new adds nothing yet."""
+    """Fills `unet`, which has more layers or input channels than `small`, so that it computes the same: new weights start with no effect."""
     state = small.state_dict()
     more = unet.conv_in.in_channels - small.conv_in.in_channels
     state["conv_in.weight"] = F.pad(state["conv_in.weight"], (0, 0, 0, 0, 0, more))
@@ -89,7 +89,7 @@ def grow(small, unet):
 
 
 class NormalisedImageProjection(nn.Module):
-    """diffusers' ImageProjection behind an L2 norm, so that a weighted mean of embeddings may come in as it is."""
+    """diffusers' ImageProjection behind an L2 norm, so that the input may be a weighted mean of embeddings."""
 
     def __init__(self):
         super().__init__()
@@ -100,12 +100,12 @@ class NormalisedImageProjection(nn.Module):
 
 
 def last_stage(work):
-    """The stage that left the denoiser's last weights."""
-    return "fewstep" if (work / "fewstep.pt").exists() else "unet"
+    """The last stage that trained the denoiser."""
+    return "step_distillation" if (work / "step_distillation.pt").exists() else "unet"
 
 
 def trained_text_encoder(clip, work):
-    """`clip` with the text tower that learnt with the U-Net: what its condition is made of."""
+    """`clip` with the text tower that was trained with the U-Net; its states are the condition."""
     load_module(clip.text_model, work, last_stage(work), "text")
     return clip
 
@@ -127,8 +127,8 @@ def encode_stickers(stickers, work):
     return state["latents"], state["scale"]
 
 
-def turned(pixels, rng):
-    """`pixels` [H, W, 3] with colours turned about the grey axis and made paler or stronger; white, grey and black stay."""
+def rotate_hue(pixels, rng):
+    """`pixels` [H, W, 3] with colours rotated about the grey axis and made paler or stronger; white, grey and black stay."""
     cross = np.array([[0, -1, 1], [1, 0, -1], [-1, 1, 0]]) * 3**-0.5
     grey = np.full((3, 3), 1 / 3)
     angle, strength = rng.uniform(0, 2 * np.pi), rng.uniform(0.5, 1.4)
@@ -136,17 +136,17 @@ def turned(pixels, rng):
     return ((pixels / 127.5 - 1) @ (strength * turn + (1 - strength) * grey).T).clip(-1, 1) * 127.5 + 127.5
 
 
-def altered(pixels, rng):
-    """One sticker [3, 128, 128] uint8 with the hand taken out: a picture with the same outlines, as another might draw it."""
+def alter(pixels, rng):
+    """Removes the style of one sticker [3, 128, 128] uint8: the outlines stay, colours and lines change."""
     image = Image.fromarray(pixels.transpose(1, 2, 0))
-    paper = ImageOps.invert(image.convert("L")).point(lambda v: 255 if v > 8 else 0)  # where it is drawn on
+    paper = ImageOps.invert(image.convert("L")).point(lambda v: 255 if v > 8 else 0)  # the sticker, without background
     if rng.random() < 0.85:  # flat shades
         image = image.quantize(rng.randint(3, 8)).convert("RGB")
-    if rng.random() < 0.5:  # thin lines worn away
+    if rng.random() < 0.5:  # thin lines removed
         image = image.filter(ImageFilter.MedianFilter(rng.choice([3, 5, 7])))
     values = np.asarray(image, np.float32)
     if rng.random() < 0.5:
-        values = turned(values, rng)
+        values = rotate_hue(values, rng)
     inside = np.asarray(paper)[..., None] > 0
     if rng.random() < 0.3:  # shaded from one side
         slope, place = rng.uniform(0, 2 * np.pi), np.mgrid[-1:1:128j, -1:1:128j]
@@ -166,7 +166,7 @@ def altered(pixels, rng):
 
 @torch.no_grad()
 def encode_altered(stickers, work, scale):
-    """Latents of every training sticker, altered so many times [A, N, C, 16, 16], scaled as the others; zeros for those held out."""
+    """Latents of ALTERATIONS alterations of every training sticker [A, N, C, 16, 16], scaled like the others; zeros for held-out ones."""
     path = work / "altered.pt"
     if not path.exists():
         vae, rng = load_module(build_vae(), work, "vae", "vae"), random.Random(SEED)
@@ -174,7 +174,7 @@ def encode_altered(stickers, work, scale):
         for own in latents:
             for at in range(0, len(stickers.train), 32):
                 rows = stickers.train[at : at + 32]
-                pixels = np.stack([altered(stickers.pixels[row], rng) for row in rows]).astype(np.float32)
+                pixels = np.stack([alter(stickers.pixels[row], rng) for row in rows]).astype(np.float32)
                 own[rows] = vae.encode(torch.from_numpy(pixels / 127.5 - 1)).latent_dist.mode()
         torch.save(latents * scale, path)
     return torch.load(path)
@@ -205,12 +205,12 @@ class Examples:
         self.mean = latents[0, stickers.train[::7]].mean(0)
 
     def likeness(self, one, other):
-        """How far two drawings lie on each other: the cosine of their latents, less the mean picture."""
+        """How well two drawings are aligned: the cosine of their latents minus the mean picture."""
         a, b = (self.latents[0, i] - self.mean for i in (one, other))
         return F.cosine_similarity(a.flatten(), b.flatten(), dim=0).item()
 
     def style_embedding(self, row):
-        """The mean embedding of 1 to 5 other stickers by the same hand; now and then also of the same colour."""
+        """The mean embedding of 1 to 5 other stickers of the same style; sometimes also of the same colour."""
         sticker = self.stickers.rows[row]
         pool = self.of_style[sticker["style"]]
         if self.rng.random() < 0.3:
@@ -220,7 +220,7 @@ class Examples:
         return F.normalize(self.embeddings[others].mean(0), dim=-1)
 
     def reference(self, row):
-        """What is to be redrawn so that it becomes `row`: how it came to be, its latents, and whether it is mirrored."""
+        """The picture to redraw into `row`: its kind, its latents, and whether it is mirrored."""
         if row not in self.near:
             peers = [i for i in self.of_concept[self.stickers.rows[row]["concept"]] if i != row]
             self.near[row] = [i for i in peers if self.likeness(i, row) >= ALIGNED]
@@ -234,8 +234,8 @@ class Examples:
         return "altered", self.altered[self.rng.randrange(len(self.altered)), row], 0
 
     def batch(self, size):
-        """Targets and references [B, C, 16, 16]; whether there is one [B]; the timestep [B] from whose noised reference
-        the path to the target starts, 0 where it starts from noise; texts; style embeddings [B, E], shown or not [B]."""
+        """Targets and references [B, C, 16, 16]; whether there is a reference [B]; the timestep [B] of the noised reference
+        at which the path to the target starts, 0 if it starts from noise; texts; style embeddings [B, E]; whether each is used [B]."""
         if len(self.queue) < size:
             order = self.stickers.train.tolist()
             self.rng.shuffle(order)

@@ -1,10 +1,10 @@
-"""Turns a pack back into the checkpoints it was exported from, so that its training goes on where none is left.
+"""Turns a pack back into checkpoints, so that its training can resume without the original ones.
 
     python unpack.py --pack ../models/mini --work DIR [--parts unet]
 
-After it, every stage with --work DIR trains on from the pack's weights, and export.py writes what was not trained again as
-it was (up to the rounding of the stored weights). The optimiser's state and the moving average begin anew; steps go on
-counting. A file's tensors are told apart by a twin: the same module with other weights, exported by the same code.
+Afterwards every stage with --work DIR resumes from the pack's weights, and export.py writes untrained parts unchanged (up to the rounding
+of the stored weights). The optimiser's state and the moving average restart; the count of steps continues. A twin tells which tensor of a
+file belongs to which parameter: the same module with known weights, exported by the same code.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from onnx import numpy_helper
 from transformers import LlamaForCausalLM
 
 from captioner import build_decoder
-from choice import DraftClassifier
+from latent_style_classifier import LatentStyleClassifier
 from clip import build_clip, clip_heads
 from common import load_stickers
 from export import (
@@ -34,7 +34,7 @@ TOKENIZERS = {"tokenizer": "clip-tokenizer.json", "captioner": "caption-tokenize
 
 
 def stored_tensors(path):
-    """The weights of an ONNX file as float32, by name; what `export.shrink` made small is widened again."""
+    """The weights of an ONNX file as float32, by name; this reverses `export.shrink`."""
     graph = onnx.load(path).graph
     arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
     for node in graph.node:
@@ -46,7 +46,7 @@ def stored_tensors(path):
 
 
 def restore(module, graph, pack):
-    """Fills what `graph` holds of `module`, which must be the wrapped one, from the pack's file; the parameters filled."""
+    """Fills the parameters of `module`, which must be the wrapped one, that the pack's file of `graph` holds; gives those parameters."""
     path = pack / graph.file
     generator = torch.Generator().manual_seed(1)
     for parameter in module.parameters():
@@ -78,7 +78,7 @@ def restore_all(modules, pack):
         for parameter in restore(module, graph, pack):
             kept[parameter] = parameter.data
     for parameter, values in kept.items():
-        parameter.data = values  # a later twin had overwritten it
+        parameter.data = values  # a later twin has overwritten it
     return set(kept)
 
 
@@ -111,12 +111,13 @@ def unpack_language(stickers, work, pack):
     return "language", {"language": LlamaForCausalLM.from_pretrained(pack / "llm", dtype=torch.float32)}, []
 
 
-def unpack_choice(stickers, work, pack):
-    choice = DraftClassifier()
-    return "choice", {"choice": choice}, [(choice, GRAPHS["style_classifier"])]
+def unpack_latent_style_classifier(stickers, work, pack):
+    classifier = LatentStyleClassifier()
+    return "latent_style_classifier", {"classifier": classifier}, [(classifier, GRAPHS["style_classifier"])]
 
 
-PARTS = {"vae": unpack_vae, "clip": unpack_clip, "unet": unpack_unet, "captioner": unpack_captioner, "language": unpack_language, "choice": unpack_choice}
+PARTS = {"vae": unpack_vae, "clip": unpack_clip, "unet": unpack_unet, "captioner": unpack_captioner, "language": unpack_language,
+         "style": unpack_latent_style_classifier}
 
 
 def main():
@@ -143,10 +144,10 @@ def main():
         if name == "unet":
             modules["unet"] = grow(modules["unet"], build_unet())
         state = {key: module.state_dict() for key, module in modules.items()}
-        for stage in (name, *(["fewstep"] if name == "unet" and "fewstep" in metrics["training"] else [])):
+        for stage in (name, *(["step_distillation"] if name == "unet" and "step_distillation" in metrics["training"] else [])):
             steps = metrics["training"].get(stage, record)["steps"]
             torch.save({"modules": state, "ema": None, "optimizer": None, "step": steps, "spent": 0.0}, work / f"{stage}.pt")
-        print(f"{work / name}.pt: {sum(p.numel() for m in modules.values() for p in m.parameters()):,} parameters, {record['steps']:,} steps behind them")
+        print(f"{work / name}.pt: {sum(p.numel() for m in modules.values() for p in m.parameters()):,} parameters, {record['steps']:,} training steps")
 
 
 if __name__ == "__main__":

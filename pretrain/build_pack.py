@@ -1,6 +1,6 @@
-"""Makes the pack: every stage in turn, each resumable; a stage that has spent its time is passed over.
+"""Builds the pack: runs every stage in turn. Each stage resumes where it was interrupted; a stage that has used its time is skipped.
 
-    python make.py --stickers DIR --out ../models/mini --work DIR [--minutes-scale 1.0] [--parallel]
+    python build_pack.py --stickers DIR --out ../models/mini --work DIR [--minutes-scale 1.0] [--parallel]
 
 `--parallel` runs independent stages two at a time (on two cores, as models/mini was made).
 """
@@ -12,12 +12,12 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-# Stages of one row need only the rows before it. Minutes are for one core of an unloaded machine.
+# Stages of one row depend on the rows before it only. Minutes are for one core of an idle machine.
 STAGES = [
     [("vae.py", 24), ("clip.py", 40)],
-    [("unet.py", 75), ("captioner.py", 11), ("language.py", 45), ("style.py", 0)],
-    [("fewstep.py", 70)],
-    [("choice.py", 45)],
+    [("unet.py", 75), ("captioner.py", 11), ("language.py", 45), ("style_classifier.py", 0)],
+    [("step_distillation.py", 70)],
+    [("latent_style_classifier.py", 45)],
 ]
 
 
@@ -27,13 +27,13 @@ def command(script, arguments, minutes):
 
 
 def run_all(commands, at_once):
-    """Runs the first command beside the others, which go one after the other; without `at_once`, all in turn."""
+    """Runs the first command in parallel to the others, which run in turn; without `at_once`, runs all in turn."""
     environment = {**os.environ, "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
-    beside = subprocess.Popen(commands[0], env=environment) if at_once else None
+    parallel = subprocess.Popen(commands[0], env=environment) if at_once else None
     for one in commands[1:] if at_once else commands:
         subprocess.run(one, env=environment, check=True)
-    if beside and beside.wait() != 0:
-        raise SystemExit(f"{commands[0][1]} must end with 0, but got {beside.returncode}")
+    if parallel and parallel.wait() != 0:
+        raise SystemExit(f"{commands[0][1]} must end with 0, but got {parallel.returncode}")
 
 
 def main():
@@ -49,7 +49,7 @@ def main():
     paths = ["--stickers", arguments.stickers, "--work", arguments.work]
     subprocess.run([sys.executable, str(HERE / "export.py"), *paths, "--out", arguments.out], check=True)
     subprocess.run([sys.executable, str(HERE / "measure.py"), *paths, "--pack", arguments.out], check=True)
-    subprocess.run([sys.executable, str(HERE / "card.py"), *paths, "--pack", arguments.out], check=True)
+    subprocess.run([sys.executable, str(HERE / "model_card.py"), *paths, "--pack", arguments.out], check=True)
 
 
 if __name__ == "__main__":

@@ -1,24 +1,24 @@
-"""The trained U-Net made to redraw a reference in two steps and without guidance, and in the hand that it is asked for.
+"""Trains the U-Net to redraw a reference in two steps, without guidance, and in the requested style.
 
-Sampling in many steps adds up what a small U-Net gets wrong in each: pictures become blotched, and the reference's hand is
-still seen. Yet what the U-Net sees at the first step, with the reference beside the noise, is whole already. So it is trained on
-the two steps themselves (STEPS, DDIM's), each of which is to answer with the finished picture x0:
+Sampling in many steps adds up the errors of a small U-Net: pictures get blotches, and the style of the reference remains. At the first
+step the U-Net already sees the whole reference beside the noise. So this stage trains it on the two steps themselves (STEPS, DDIM's), and each
+step predicts the finished picture x0:
 
-  the squared error is no longer the aim, since its least is a mean of pictures, which is in no hand: half of the examples
-  have a known answer and keep to it by absolute differences, where the least is a median;
-  a critic (critic.py) says of every picture whether the hand that was asked for would have drawn it: of those too whose
-  answer nobody knows, as when a drawing is to be put into a hand that drew the thing otherwise, or not at all.
+  The squared error is not the aim here: its minimum is a mean of pictures, which has no style. Half of the examples have a known target
+  and use absolute differences, whose minimum is a median.
+  Discriminators (discriminators.py) score every picture: is it real, and in the requested style? They also score examples without a known
+  target, as when no drawing of the object in the requested style lies on the reference, or none exists.
 
 After A. Sauer et al., "Adversarial Diffusion Distillation", 2023, and P. Isola et al., "Image-to-Image Translation with
-Conditional Adversarial Networks", 2017 (absolute differences and a critic of patches).
+Conditional Adversarial Networks", 2017 (absolute differences and a patch discriminator).
 
-References as in unet.py, and
+References are those of unet.py, and
 
-  foreign   another hand's drawing of the thing, whether or not it lies on the target: no answer is known, but coarsely the picture
-            is to stay what it was.
+  foreign   a drawing of the object in another style, aligned with the target or not: no target is known, but the coarse picture must
+            stay.
 
-z_t below the first step is made of what a step may start from: the U-Net's own first answer, the answer itself, or the
-reference, as image-to-image of a strength below 1 starts.
+Below the first step, z_t is made from what a step may start from: the U-Net's own first prediction, the target itself, or the reference, as
+image-to-image with a strength below 1 starts.
 """
 
 import torch
@@ -26,8 +26,8 @@ import torch.nn.functional as F
 from diffusers import DDIMScheduler
 
 from clip import trained_clip
-from common import REMEMBERED_HANDS, SEED, Trainer, half_precision, load_module, load_stickers, stage_arguments, start
-from critic import Criticism, Windows, disturbed, latent_critic, pixel_critic
+from common import EXEMPLAR_STYLES, SEED, Trainer, half_precision, load_module, load_stickers, stage_arguments, start
+from discriminators import DiscriminatorTrainer, Windows, augment, latent_discriminator, pixel_discriminator
 from prompts import prompt, style_words
 from tokenizer import clip_tokenizer
 from unet import (
@@ -37,15 +37,15 @@ from vae import LATENT_CHANNELS, reconstruction_loss, trained_vae
 
 STEPS = (999, 499)
 FIRST_STEP = 0.6  # of the examples
-CRITIC_MINUTES = 3  # in which it learns to tell hands apart
-FOREIGN_VOICE = 8.0  # how much louder the critic is where there is no answer beside it
-OUTLINES = 0.1  # weight of how far a foreign reference's redrawing leaves it, coarsely
+CLASSIFIER_MINUTES = 3  # of training the discriminators' style classifiers first
+FOREIGN_WEIGHT = 8.0  # of the discriminators' gradient where no target is known
+COARSE_WEIGHT = 0.1  # of the coarse difference between a foreign reference and its redrawing
 PIXELS = 1.0  # weight of differences in the decoded windows, beside those of latents
-SOFTNESS = 0.1  # differences below it count by their square
+SOFTNESS = 0.1  # smaller differences count by their square
 
 
-class Redrawings(Examples):
-    """`Examples` with foreign references; the two of a sticker's alterations that left it least."""
+class DistillationExamples(Examples):
+    """`Examples` with foreign references, and only the two mildest alterations of each sticker."""
 
     def __init__(self, *given):
         super().__init__(*given)
@@ -60,10 +60,10 @@ class Redrawings(Examples):
         rows = self.stickers.rows
         if row not in self.peers:
             peers = [i for i in self.of_concept[rows[row]["concept"]] if i != row]
-            self.peers[row] = sorted(peers, key=lambda i: REMEMBERED_HANDS.index(rows[i]["style"]))
+            self.peers[row] = sorted(peers, key=lambda i: EXEMPLAR_STYLES.index(rows[i]["style"]))
             self.near[row] = [i for i in peers if self.likeness(i, row) >= ALIGNED]
-            apart = (self.altered[:, row] - self.latents[0, row]).square().mean((1, 2, 3))
-            self.mild[row] = apart.argsort()[:2].tolist()
+            distance = (self.altered[:, row] - self.latents[0, row]).square().mean((1, 2, 3))
+            self.mild[row] = distance.argsort()[:2].tolist()
         if kind < 0.5 and self.peers[row]:
             other = self.peers[row][0] if self.rng.random() < 0.5 else self.rng.choice(self.peers[row])
             return "foreign", self.latents[mirrored, other], mirrored
@@ -72,7 +72,7 @@ class Redrawings(Examples):
         return "altered", self.altered[self.rng.choice(self.mild[row]), row], 0
 
     def batch(self, size):
-        """`example` of so many stickers, each column stacked; every sticker comes once before any comes again."""
+        """`example` of `size` stickers, each column stacked. No sticker repeats before all have come once."""
         if len(self.queue) < size:
             order = self.stickers.train.tolist()
             self.rng.shuffle(order)
@@ -90,7 +90,7 @@ class Redrawings(Examples):
         told, shown = self.rng.choice([(True, False)] * 2 + [(False, True)] * 2 + [(True, True)])
         text = prompt(sticker, self.rng, style=told, colors=self.rng.random() < (0.7 if kind == "altered" else 0.35))
         bare = shown and not told and self.rng.random() < 0.3
-        if kind in ("foreign", "none") and self.rng.random() < 0.4:  # what text-to-image and image-to-image are mostly asked
+        if kind in ("foreign", "none") and self.rng.random() < 0.4:  # the usual prompts of text-to-image and image-to-image
             text = f"{sticker['title']}, {style_words(sticker['style'])}" if told else sticker["title"]
         return {
             "target": self.latents[mirrored, row], "reference": reference, "foreign": kind == "foreign", "alone": kind == "none",
@@ -111,7 +111,7 @@ def main():
     parser = stage_arguments(__doc__, 60)
     parser.add_argument("--rate", type=float, default=6e-4)
     parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--critic", type=float, default=0.8, help="each critic's share of the gradient, of that of the known answers")
+    parser.add_argument("--adversarial-weight", type=float, default=0.8, help="norm of each discriminator's gradient, relative to that of the known targets")
     arguments = parser.parse_args()
     start(arguments)
     work = arguments.work
@@ -125,23 +125,24 @@ def main():
     for key, module in modules.items():
         load_module(module, work, "unet", key).requires_grad_(True).train()
     unet, projection, text = modules.values()
-    trainer = Trainer("fewstep", modules, work, arguments.minutes, lr=arguments.rate, ema=0.998, slower={"text": 0.3})
-    examples = Redrawings(stickers, latents, altered, embeddings, trainer.step)
-    hands = torch.tensor([stickers.styles.index(row["style"]) for row in stickers.rows])
+    trainer = Trainer("step_distillation", modules, work, arguments.minutes, lr=arguments.rate, ema=0.998, slower={"text": 0.3})
+    examples = DistillationExamples(stickers, latents, altered, embeddings, trainer.step)
+    labels = torch.tensor([stickers.styles.index(row["style"]) for row in stickers.rows])
     windows = Windows(trained_vae(work), scale)
-    critics = {
-        "latent": Criticism(latent_critic(LATENT_CHANNELS, len(stickers.styles)), trainer.step),
-        "pixel": Criticism(pixel_critic(len(stickers.styles)), trainer.step, rate=1e-3),
+    discriminators = {
+        "latent": DiscriminatorTrainer(latent_discriminator(LATENT_CHANNELS, len(stickers.styles)), trainer.step),
+        "pixel": DiscriminatorTrainer(pixel_discriminator(len(stickers.styles)), trainer.step, rate=1e-3),
     }
     train, held = torch.from_numpy(stickers.train), stickers.held_out
-    for (name, criticism), view in zip(critics.items(), (disturbed, windows.random)):
-        path = work / f"critic-{name}.pt"
+    for (name, discriminator), view in zip(discriminators.items(), (augment, windows.random)):
+        path = work / f"discriminator-{name}.pt"
         if path.exists():
-            criticism.restore(torch.load(path))
+            discriminator.restore(torch.load(path))
         else:
-            criticism.tell_apart(view, latents, hands, train, CRITIC_MINUTES)
-            torch.save(criticism.state(), path)
-        print(f"{name} critic: tells the hand of {criticism.told(view(latents[0, held], criticism.generator), hands[held]):.3f} of those held out", flush=True)
+            discriminator.train_classifier(view, latents, labels, train, CLASSIFIER_MINUTES)
+            torch.save(discriminator.state(), path)
+        accuracy = discriminator.style_accuracy(view(latents[0, held], discriminator.generator), labels[held])
+        print(f"{name} discriminator: recognises the style of {accuracy:.3f} of the held-out stickers", flush=True)
     cumulative = DDIMScheduler(**SCHEDULE).alphas_cumprod
     steps, random = torch.tensor(STEPS), torch.Generator().manual_seed(SEED + trainer.step)
     while not trainer.done:
@@ -173,34 +174,34 @@ def main():
         made = a * noised - s * v
         error = ((made - target).square() + SOFTNESS**2).sqrt().mean((1, 2, 3)) - SOFTNESS
         left = (F.avg_pool2d(made, 2) - F.avg_pool2d(reference, 2)).square().mean((1, 2, 3))
-        (gradient,) = torch.autograd.grad(torch.where(foreign, OUTLINES * left, error).sum() / size, v, retain_graph=True)
-        judged, known = ~of["dropped"] & ~of["alone"], ~foreign
+        (gradient,) = torch.autograd.grad(torch.where(foreign, COARSE_WEIGHT * left, error).sum() / size, v, retain_graph=True)
+        scored, known = ~of["dropped"] & ~of["alone"], ~foreign
         places = windows.places(made, random)
         with torch.no_grad():
             real = windows.decoded(target, places)
-        drawn = windows.decoded(made, places)
-        apart, _ = reconstruction_loss(drawn[known], real[known])
-        (finer,) = torch.autograd.grad(PIXELS * apart * known.sum() / size, v, retain_graph=True)
+        redrawn_windows = windows.decoded(made, places)
+        window_loss, _ = reconstruction_loss(redrawn_windows[known], real[known])
+        (finer,) = torch.autograd.grad(PIXELS * window_loss * known.sum() / size, v, retain_graph=True)
         gradient = gradient + finer
-        voice = column(torch.where(foreign, FOREIGN_VOICE, 1.0))
-        seen = {"latent": (disturbed(made[judged], random), disturbed(target, random)), "pixel": (drawn[judged], real)}
+        loudness = column(torch.where(foreign, FOREIGN_WEIGHT, 1.0))
+        seen = {"latent": (augment(made[scored], random), augment(target, random)), "pixel": (redrawn_windows[scored], real)}
         figures, total = {}, gradient
-        for name, criticism in critics.items():
+        for name, discriminator in discriminators.items():
             redrawn, genuine = seen[name]
-            blame, told = criticism.judge(redrawn, style[judged])
-            (critical,) = torch.autograd.grad(blame.sum() / size, v, retain_graph=True)
-            weight = arguments.critic * gradient[known].norm() / critical[known].norm().clamp(min=1e-12)
-            total = total + weight * critical * voice
-            classified, parted = criticism.learn(redrawn, style[judged], genuine, style)
-            figures |= {f"{name}_hand": mean_of(told, known[judged]), f"{name}_foreign_hand": mean_of(told, foreign[judged]),
-                        f"{name}_classified": classified, f"{name}_apart": parted, f"{name}_weight": weight}
+            adversarial, recognised = discriminator.generator_loss(redrawn, style[scored])
+            (push,) = torch.autograd.grad(adversarial.sum() / size, v, retain_graph=True)
+            weight = arguments.adversarial_weight * gradient[known].norm() / push[known].norm().clamp(min=1e-12)
+            total = total + weight * push * loudness
+            classified, gap = discriminator.update(redrawn, style[scored], genuine, style)
+            figures |= {f"{name}_style": mean_of(recognised, known[scored]), f"{name}_foreign_style": mean_of(recognised, foreign[scored]),
+                        f"{name}_classified": classified, f"{name}_gap": gap, f"{name}_weight": weight}
         guided = known & ~of["alone"]
         trainer.update(
             (predicted * total).sum(), first=mean_of(error.detach(), guided & is_first), later=mean_of(error.detach(), guided & ~is_first),
-            alone=mean_of(error.detach(), of["alone"]), drawn=apart, left=mean_of(left.detach(), foreign), **figures)
+            alone=mean_of(error.detach(), of["alone"]), windows=window_loss, left=mean_of(left.detach(), foreign), **figures)
         if trainer.step % 100 == 0:
-            for name, criticism in critics.items():
-                torch.save(criticism.state(), work / f"critic-{name}.pt")
+            for name, discriminator in discriminators.items():
+                torch.save(discriminator.state(), work / f"discriminator-{name}.pt")
     trainer.save()
 
 
