@@ -1,14 +1,11 @@
 /** @file `vitrine import …`: catalogues and interactions into the database; a stopped import continues. */
 import { Command } from "commander";
 import { loadConfig } from "../config/config.js";
-import { BlobStore } from "../db/blob-store.js";
+import { createImports } from "../plugin/create-catalogue.js";
+import { createStorage } from "../plugin/create-storage.js";
 import { MovieLensSource } from "../recsys/datasets/movielens.js";
 import { StickersSource } from "../recsys/datasets/stickers.js";
-import {
-  CatalogueImportService,
-  type ImportProgress,
-  type ImportResult,
-} from "../recsys/import/catalogue-import.service.js";
+import type { ImportProgress, ImportResult } from "../recsys/import/catalogue-import.service.js";
 import { CatalogueSource } from "../recsys/import/catalogue.js";
 import { describeDryRun, dryRun } from "../recsys/import/dry-run.js";
 import type { ImportSource } from "../recsys/import/import-source.js";
@@ -105,15 +102,10 @@ async function runImport(
   source: ImportSource,
   { json = false, restart = false }: ImportFlags,
 ): Promise<void> {
-  const { db, home, signal, close } = await context.open();
+  const { db, config, signal, close } = await context.open();
   const progress = new PartProgress();
   try {
-    const service = new CatalogueImportService({
-      prisma: db.prisma,
-      blobs: new BlobStore(home),
-      home,
-    });
-    const result = await service.run(source, {
+    const result = await createImports(createStorage(db, config)).run(source, {
       restart,
       signal,
       onProgress: state => {

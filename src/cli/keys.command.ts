@@ -1,10 +1,9 @@
 /** @file `vitrine keys`: who may call the API. The first key has to be made here, where no key is asked for. */
 import { Command, Option } from "commander";
-import { ApiKeysRepository } from "../db/api-keys.repository.js";
 import type { ApiKeyRole, ApiKeyRow } from "../db/rows.js";
-import { loadTokenSecret } from "../db/token-secret.js";
-import { AccessService } from "../recsys/access/access.service.js";
-import { ShopperTokens } from "../recsys/access/shopper-tokens.js";
+import { createAccess } from "../plugin/create-catalogue.js";
+import { createStorage } from "../plugin/create-storage.js";
+import type { AccessService } from "../recsys/access/access.service.js";
 import type { CliContext } from "./cli-context.js";
 
 const roles: ApiKeyRole[] = ["STOREFRONT", "RECOMMENDER", "ADMIN"];
@@ -14,13 +13,9 @@ export function keysCommand(context: CliContext): Command {
   const command = new Command("keys").description("API keys: make, list and revoke them");
   const run = async (action: (access: AccessService) => Promise<unknown>, json: boolean) => {
     const opened = await context.open();
-    const { db, config, home } = opened;
+    const { db, config } = opened;
     try {
-      const access = new AccessService({
-        apiKeys: new ApiKeysRepository(db.prisma),
-        tokens: new ShopperTokens(config.tokenSecret ?? loadTokenSecret(home)),
-      });
-      const result = await action(access);
+      const result = await action(createAccess(createStorage(db, config), config));
       console.log(json ? JSON.stringify(result) : readable(result));
     } finally {
       await opened.close();

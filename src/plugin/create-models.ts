@@ -7,6 +7,7 @@ import { ConditionEncoder } from "../ml/diffusion/condition-encoder.js";
 import { loadPipelineConfig, type PipelineConfig } from "../ml/diffusion/pipeline-config.js";
 import { RenderPool } from "../ml/diffusion/render-pool.js";
 import { type ModelPack, openModelPack } from "../ml/runtime/model-pack.js";
+import { modelId } from "../recsys/retrieval/indexing.service.js";
 import { lazy } from "./lazy.js";
 
 export interface Models {
@@ -17,6 +18,8 @@ export interface Models {
   generator: string;
   /** The encoder of captions and pictures, known without loading it. */
   encoder: { name: string; version: string; dimension: number };
+  /** `name@version` of the encoder. */
+  encoderId: string;
   clip: () => Promise<ClipEncoder>;
   captioner: () => Promise<Captioner>;
   /** Text encoder and image projection of the generator, for personalizers. */
@@ -39,15 +42,13 @@ export async function createModels(
   );
   const clipConfig = z.object({ projection_dim: z.number().int().positive() });
   const { projection_dim } = await pack.readJson("clip/config.json", clipConfig);
+  const encoder = { name: `${pack.name}/clip`, version: pack.versionOf("clip") };
   return {
     pack,
     pipelineConfig: await loadPipelineConfig(pack),
     generator: `${pack.name}@${pack.versionOf()}`,
-    encoder: {
-      name: `${pack.name}/clip`,
-      version: pack.versionOf("clip"),
-      dimension: projection_dim,
-    },
+    encoder: { ...encoder, dimension: projection_dim },
+    encoderId: modelId(encoder),
     clip,
     captioner,
     conditionEncoder,

@@ -1,36 +1,31 @@
 /** @file Makes what ranks items: the loaded models, recommendations, and the training of models. */
 import type { Logger } from "pino";
 import type { Config } from "../config/config.js";
-import type { InteractionsRepository } from "../db/interactions.repository.js";
-import type { RankingModelVersionsRepository } from "../db/ranking-model-versions.repository.js";
-import type { RankingQueries } from "../db/ranking-queries.js";
-import type { ContentLikeness } from "../recsys/ranking/content-likeness.js";
+import { ContentLikeness } from "../recsys/ranking/content-likeness.js";
 import { imagesUnrankedText, ranksImagesLoaded } from "../recsys/ranking/image-ranking.js";
 import { NewItems } from "../recsys/ranking/new-items.js";
 import { RankerRegistry } from "../recsys/ranking/ranker-registry.service.js";
 import { RankerTrainingService } from "../recsys/ranking/ranker-training.service.js";
 import { RecommendationService } from "../recsys/ranking/recommendation.service.js";
+import type { LiveCaptionIndex } from "../recsys/retrieval/live-caption-index.js";
+import type { Models } from "./create-models.js";
+import type { Storage } from "./create-storage.js";
 
-interface RankingOptions {
-  config: Pick<Config, "feedback" | "home" | "seen">;
+interface Parts {
+  storage: Storage;
+  config: Pick<Config, "feedback" | "seen">;
   logger: Pick<Logger, "warn">;
-  /** Name and version of the encoder whose embeddings rankers read, `name@version`. */
-  encoder: string;
-  interactions: InteractionsRepository;
-  rankingQueries: RankingQueries;
-  versions: RankingModelVersionsRepository;
-  content: ContentLikeness;
+  models: Pick<Models, "encoderId">;
+  index: LiveCaptionIndex;
 }
 
-export function createRanking({
-  config: { feedback, home, seen },
-  content,
-  encoder,
-  interactions,
-  logger,
-  rankingQueries,
-  versions,
-}: RankingOptions) {
+export type Ranking = ReturnType<typeof createRanking>;
+
+export function createRanking({ config, index, logger, models, storage }: Parts) {
+  const { feedback, seen } = config;
+  const { home, interactions, rankingQueries, versions } = storage;
+  /** Rankers read the embeddings of this encoder. */
+  const { encoderId: encoder } = models;
   const rankers = new RankerRegistry({
     versions,
     home,
@@ -50,7 +45,7 @@ export function createRanking({
       findPopularItems: () => rankingQueries.findPopularItems(),
     },
     items: { filter: (ids, filter) => rankingQueries.filterItems(ids, filter) },
-    content,
+    content: new ContentLikeness(index),
     newItems: new NewItems({
       embeddings: {
         findExcept: (kind, ids) => rankingQueries.findEmbeddings(kind, encoder, ids),

@@ -1,0 +1,61 @@
+/** @file What finds items: the caption index, its upkeep, retrieval for a user, and similar items. */
+import { join } from "node:path";
+import type { Config } from "../config/config.js";
+import { IndexingService } from "../recsys/retrieval/indexing.service.js";
+import { LiveCaptionIndex } from "../recsys/retrieval/live-caption-index.js";
+import { RetrievalService } from "../recsys/retrieval/retrieval.service.js";
+import { ShopLanguageService } from "../recsys/retrieval/shop-language.service.js";
+import { SimilarItemsService } from "../recsys/retrieval/similar-items.service.js";
+import type { Imaging } from "./create-images.js";
+import type { Models } from "./create-models.js";
+import type { Storage } from "./create-storage.js";
+import { lazy } from "./lazy.js";
+
+interface Parts {
+  storage: Storage;
+  config: Pick<Config, "captions" | "language">;
+  models: Models;
+  imaging: Pick<Imaging, "imageFiles">;
+}
+
+export function createRetrieval({ config, imaging, models, storage }: Parts) {
+  const { captions, embeddings, home, items, retrievalRows, shopTexts } = storage;
+  const { encoder, encoderId, pack } = models;
+  const index = new LiveCaptionIndex({
+    encoder: encoderId,
+    dimension: encoder.dimension,
+    folder: join(home, "index"),
+    embeddings,
+  });
+  const indexing = lazy(
+    async () =>
+      new IndexingService({
+        // Loaded when it is first used: captions from text need no captioner.
+        captioner: {
+          name: `${pack.name}/captioner`,
+          version: pack.versionOf("captioner"),
+          caption: async batch => (await models.captioner()).caption(batch),
+        },
+        clip: await models.clip(),
+        imageFiles: { loadRgb: hash => imaging.imageFiles.load(hash) },
+        captions,
+        language: new ShopLanguageService({ texts: shopTexts, configured: config.language }),
+        captionMode: config.captions,
+        captionAgreement: pack.manifest?.captionAgreement,
+        embeddings,
+        index,
+      }),
+  );
+  return {
+    index,
+    indexing,
+    retrieval: new RetrievalService({ encoder: encoderId, rows: retrievalRows }),
+    similar: new SimilarItemsService({
+      index,
+      items: {
+        existing: ids => items.existing(ids),
+        findAvailable: ids => embeddings.findAvailable(ids),
+      },
+    }),
+  };
+}

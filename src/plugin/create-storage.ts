@@ -1,0 +1,54 @@
+/** @file What keeps a shop: its files and the rows of its database. */
+import type { Config } from "../config/config.js";
+import { ApiKeysRepository } from "../db/api-keys.repository.js";
+import { BlobStore } from "../db/blob-store.js";
+import { BudgetsRepository } from "../db/budgets.repository.js";
+import { CaptionsRepository } from "../db/captions.repository.js";
+import { CatalogQueries } from "../db/catalog-queries.js";
+import type { Database } from "../db/database.js";
+import { EmbeddingsRepository } from "../db/embeddings.repository.js";
+import { ErasureRepository } from "../db/erasure.repository.js";
+import { InteractionsRepository } from "../db/interactions.repository.js";
+import { ItemsRepository } from "../db/items.repository.js";
+import { JobsRepository } from "../db/jobs.repository.js";
+import { PersonalizedImagesRepository } from "../db/personalized-images.repository.js";
+import { PersonalizerVersionsRepository } from "../db/personalizer-versions.repository.js";
+import { RankChangesRepository } from "../db/rank-changes.repository.js";
+import { RankingModelVersionsRepository } from "../db/ranking-model-versions.repository.js";
+import { RankingQueries } from "../db/ranking-queries.js";
+import { RetrievalRepository } from "../db/retrieval.repository.js";
+import { ShopLanguageRepository } from "../db/shop-language.repository.js";
+import { UsersRepository } from "../db/users.repository.js";
+
+export type Storage = ReturnType<typeof createStorage>;
+
+export function createStorage(
+  { pool, prisma }: Database,
+  { feedback, home, preferenceWeights }: Pick<Config, "feedback" | "home" | "preferenceWeights">,
+) {
+  return {
+    home,
+    prisma,
+    apiKeys: new ApiKeysRepository(prisma),
+    blobs: new BlobStore(home),
+    budgets: new BudgetsRepository(pool),
+    captions: new CaptionsRepository(pool),
+    catalog: new CatalogQueries(prisma),
+    embeddings: new EmbeddingsRepository(pool),
+    erasure: new ErasureRepository(prisma),
+    images: new PersonalizedImagesRepository(prisma, pool),
+    interactions: new InteractionsRepository(prisma),
+    items: new ItemsRepository(prisma),
+    jobRows: new JobsRepository(pool),
+    personalizerVersions: new PersonalizerVersionsRepository(prisma),
+    rankChanges: new RankChangesRepository(prisma),
+    rankingQueries: new RankingQueries(pool, feedback),
+    retrievalRows: new RetrievalRepository(pool, {
+      rules: feedback,
+      readsStrengths: preferenceWeights === "similarity-and-strength",
+    }),
+    shopTexts: new ShopLanguageRepository(pool),
+    users: new UsersRepository(prisma),
+    versions: new RankingModelVersionsRepository(prisma),
+  };
+}
