@@ -1,10 +1,10 @@
 /**
- * @file The autoencoder: pictures to latents and back.
+ * @file The autoencoder: images to latents and back.
  *
  * R. Rombach et al., "High-Resolution Image Synthesis with Latent Diffusion Models", 2022, section 3.1 (E and D).
  * https://arxiv.org/abs/2112.10752
  *
- * Shapes: B pictures, C latent channels, h x w latents, H x W pixels.
+ * Shapes: B images, C latent channels, h x w latents, H x W pixels.
  */
 import { AppError } from "../../errors/app-error.js";
 import { type RgbImage } from "../nn/rgb-image.js";
@@ -13,13 +13,13 @@ import { type OnnxOptions, OnnxSession } from "../runtime/onnx-session.js";
 import { type PipelineConfig } from "./pipeline-config.js";
 
 export class Autoencoder {
-  /** Time spent in encoder and decoder so far. */
+  /** Total time in encoder and decoder. */
   elapsedMs = 0;
 
   private constructor(
     private readonly config: PipelineConfig,
     private readonly decoder: OnnxSession,
-    /** Absent from packs that only make pictures from text. */
+    /** Null in packs that only generate from text. */
     private readonly encoder: OnnxSession | null,
     private readonly pack: ModelPack,
   ) {}
@@ -38,11 +38,11 @@ export class Autoencoder {
   }
 
   /**
-   * The latents of a picture as the denoiser knows them: scaled, and the mean where the encoder gives a distribution.
+   * The latents of an image, scaled for the denoiser; the mean where the encoder gives a distribution.
    *
    * @returns `[C, h, w]`.
-   * @throws AppError `INVALID_ARGUMENT` unless the picture has exactly the pack's size (resizing is the caller's);
-   *   `MODEL_FILE_MISSING` when the pack has no encoder; `MODEL_OUTPUT_INVALID` when it gives values that are not finite.
+   * @throws AppError `INVALID_ARGUMENT` unless the image has exactly the pack's size; `MODEL_FILE_MISSING` when the pack
+   *   has no encoder; `MODEL_OUTPUT_INVALID` for non-finite output.
    */
   async encode(image: RgbImage): Promise<Float32Array> {
     const { heightPixels, widthPixels } = this.config;
@@ -72,10 +72,10 @@ export class Autoencoder {
   }
 
   /**
-   * The pictures of latents; `[B, C, h, w] -> B` pictures.
+   * Decodes latents; `[B, C, h, w] -> B` images.
    *
-   * @throws AppError `MODEL_OUTPUT_INVALID` when latents or picture have values that are not finite: as bytes they would be a
-   *   black picture, and nobody would see that the model failed.
+   * @throws AppError `MODEL_OUTPUT_INVALID` for non-finite latents or output: as bytes they would be a black image, and
+   *   the fault would go unnoticed.
    */
   async decode(latents: Float32Array): Promise<RgbImage[]> {
     const { heightPixels, latentChannels, latentHeight, latentWidth, widthPixels } = this.config;
@@ -102,13 +102,13 @@ export class Autoencoder {
     return images;
   }
 
-  /** Latents as the denoiser knows them, of those that the autoencoder does; any shape. */
+  /** Scales the autoencoder's latents for the denoiser; any shape. */
   scaled(latents: Float32Array): Float32Array {
     const { scalingFactor, shiftFactor } = this.config;
     return latents.map(x => (x - shiftFactor) * scalingFactor);
   }
 
-  /** Latents as the autoencoder knows them; any shape. */
+  /** Scales the denoiser's latents for the autoencoder; any shape. */
   unscaled(latents: Float32Array): Float32Array {
     const { scalingFactor, shiftFactor } = this.config;
     return latents.map(x => x / scalingFactor + shiftFactor);
@@ -143,7 +143,7 @@ export function unitPixels({ heightPixels, pixels, widthPixels }: RgbImage): Flo
   return planes;
 }
 
-/** The decoder's planes as a picture, values beyond -1 … 1 clipped; `[3, H, W] -> [H, W, 3]`. */
+/** The decoder's planes as an image, clipped to -1 … 1; `[3, H, W] -> [H, W, 3]`. */
 export function rgbImage(
   planes: Float32Array,
   widthPixels: number,
@@ -155,7 +155,7 @@ export function rgbImage(
     const plane = planes.subarray(channel * size, (channel + 1) * size);
     for (let i = 0; i < size; i++) {
       const value = (plane[i] + 1) * 127.5;
-      pixels[3 * i + channel] = Math.min(Math.max(value, 0), 255) + 0.5; // stored cut off, which rounds
+      pixels[3 * i + channel] = Math.min(Math.max(value, 0), 255) + 0.5; // the byte array truncates, so + 0.5 rounds
     }
   }
   return { widthPixels, heightPixels, pixels };

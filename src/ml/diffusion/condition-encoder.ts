@@ -1,7 +1,8 @@
 /**
- * @file What the denoiser can attend to, without the denoiser: E^key of texts, and the image tokens of a preference.
+ * @file Encodes the denoiser's conditions without loading the denoiser: E^key of texts, and the image tokens of a
+ * preference.
  *
- * A personalizer (Eq. 8 and 9) is built upon these; the render threads have their own copies of both models, which are small.
+ * The personalizer (Eq. 8 and 9) reads these; the render threads have their own copies of both small models.
  */
 import { type ModelPack } from "../runtime/model-pack.js";
 import { type OnnxOptions } from "../runtime/onnx-session.js";
@@ -27,7 +28,7 @@ export class ConditionEncoder {
     return this.text.encode(texts);
   }
 
-  /** The tokens of a CLIP image embedding such as P^ret; `[Dclip] -> [Timg, D]`. Null with a pack that takes none. */
+  /** The tokens of a CLIP image embedding such as P^ret; `[Dclip] -> [Timg, D]`. Null for a pack without image projection. */
   async projectImage(embedding: Float32Array): Promise<Conditioning | null> {
     return this.image?.project(embedding) ?? null;
   }

@@ -1,5 +1,5 @@
 /**
- * @file What the denoiser attends to: a row of tokens.
+ * @file The condition of the denoiser: a row of tokens.
  *
  * Shapes: B texts, T tokens, D width of the U-Net's cross-attention.
  */
@@ -29,7 +29,7 @@ export function concatConditioning(parts: readonly Conditioning[]): Conditioning
   return { tokens, numTokens, dimension };
 }
 
-/** Tokens that say nothing, in the unconditional pass; `[T, D]` of zeros. */
+/** Neutral tokens for the unconditional pass; `[T, D]` of zeros. */
 export function zeroConditioning(numTokens: number, dimension: number): Conditioning {
   return { tokens: new Float32Array(numTokens * dimension), numTokens, dimension };
 }

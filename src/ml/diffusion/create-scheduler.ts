@@ -7,19 +7,18 @@ import { type ScheduleConfig } from "./schedule-config.js";
 import { type NoiseSource, type Scheduler, type SchedulerName } from "./scheduler.js";
 
 /**
- * The sampler that a pack asks for. Models distilled for consistency need theirs; to all others any sampler will do, as
- * in diffusers, where `from_config` makes one of another's configuration (SD-1.5 names PNDM), and DPM-Solver++ is best
- * for the steps it takes.
+ * The sampler of a pack. Consistency-distilled models need LCM; all others accept any sampler, as diffusers'
+ * `from_config` does (SD-1.5 names PNDM), and DPM-Solver++ is the best for few steps.
  */
 export function schedulerOf({ _class_name: className }: ScheduleConfig): SchedulerName {
   return className === "LCMScheduler" ? "lcm" : "dpm++";
 }
 
 /**
- * A sampler for one run.
+ * Creates a sampler for one run.
  *
  * @param numSteps Steps over the whole schedule, 1 … the schedule's training timesteps.
- * @param drawNoise Needed by samplers that add noise between steps, which is LCM.
+ * @param drawNoise Required by samplers that add noise between steps: LCM.
  * @throws AppError `INVALID_ARGUMENT` when `numSteps` is out of range.
  */
 export function createScheduler(

@@ -4,14 +4,14 @@
  * J. Ho, T. Salimans, "Classifier-Free Diffusion Guidance", 2022, eq. (6), with guidanceScale = 1 + w.
  * https://arxiv.org/abs/2207.12598
  *
- * A U-Net distilled with guidance takes the scale as an input, `timestep_cond`, and needs no unconditional pass: C. Meng et
- * al., "On Distillation of Guided Diffusion Models", 2023, and the LCM paper (lcm-scheduler.ts), section 4.2.
+ * A U-Net distilled with guidance takes the scale as an input, `timestep_cond`, and needs no unconditional pass: C. Meng
+ * et al., "On Distillation of Guided Diffusion Models", 2023, and the LCM paper (lcm-scheduler.ts), section 4.2.
  *
- * A U-Net of twice the channels sees a reference's latents after those of x_t: T. Brooks et al., "InstructPix2Pix", 2023,
- * section 3.2. https://arxiv.org/abs/2211.09800. The reference stays in the unconditional pass, which is that paper's
- * eq. (3) with an image guidance of 1.
+ * A U-Net with twice the channels also reads a reference's latents beside x_t: T. Brooks et al., "InstructPix2Pix",
+ * 2023, section 3.2. https://arxiv.org/abs/2211.09800. The reference stays in the unconditional pass, which is that
+ * paper's eq. (3) with an image guidance of 1.
  *
- * Shapes: B pictures, C x h x w latents, T tokens of width D.
+ * Shapes: B images, C x h x w latents, T tokens of width D.
  */
 import { AppError } from "../../errors/app-error.js";
 import { type ModelPack } from "../runtime/model-pack.js";
@@ -29,31 +29,31 @@ export interface DenoiserInput {
   latents: Float32Array;
   timestep: number;
   /**
-   * What the pictures are redrawn from, as the autoencoder gives it, unscaled: `[C, h, w]` for each picture, or one for all; null:
-   * nothing, the words alone. Not read by a U-Net that does not see a reference.
+   * Unscaled latents of the references: `[C, h, w]` for each image, or one for all; null for text alone. Ignored by a
+   * U-Net without reference channels.
    */
   references: readonly (Float32Array | null)[];
-  /** One for each picture, or one for all. */
+  /** One for each image, or one for all. */
   conditional: readonly Conditioning[];
-  /** As many tokens as `conditional`. Not read when `guidanceScale` is 1. */
+  /** As many tokens as `conditional`. Ignored when `guidanceScale` is 1. */
   unconditional: Conditioning;
-  /** 1 is no guidance, and half the work. */
+  /** 1 means no guidance and half the work. */
   guidanceScale: number;
-  /** Whether all x_t and references are one, so that one unconditional pass does for all. Default: false. */
+  /** Whether all x_t and references are equal, so that one unconditional pass serves all. Default: false. */
   isOneLatent?: boolean;
 }
 
 const INPUTS = ["sample", "timestep", "encoder_hidden_states"];
 const GUIDANCE_INPUT = "timestep_cond";
-/** The `time_cond_proj_dim` of published LCMs, where the file leaves it free. */
+/** The `time_cond_proj_dim` of published LCMs, where the model file leaves it open. */
 const GUIDANCE_DIMENSION = 256;
 
 export class Denoiser {
-  /** Latents evaluated so far: with guidance at most two for a picture and step, without one. */
+  /** Total number of latents evaluated: at most two per image and step with guidance, otherwise one. */
   numEvaluations = 0;
-  /** Runs of the model so far, whatever their batch: with or without guidance one for a step. */
+  /** Total number of model runs, whatever their batch: one per step. */
   numRuns = 0;
-  /** Time spent in the U-Net so far. */
+  /** Total time in the U-Net. */
   elapsedMs = 0;
 
   private constructor(
@@ -82,7 +82,7 @@ export class Denoiser {
     return new Denoiser(session, config);
   }
 
-  /** D: the width of the tokens it attends to; undefined where the model file leaves it free. */
+  /** D, the width of the condition's tokens; undefined where the model file leaves it open. */
   get conditionDimension(): number | undefined {
     const width = this.session.input("encoder_hidden_states").shape[2];
     return typeof width === "number" ? width : undefined;
@@ -124,7 +124,7 @@ export class Denoiser {
     return this.session.dispose();
   }
 
-  /** One run; the batch is split evenly among the conditionings and the references, in their order. */
+  /** One run; the batch is split evenly among the conditions and the references, in order. */
   private async evaluate(
     { guidanceScale, references, timestep }: DenoiserInput,
     latents: Float32Array,
@@ -160,8 +160,8 @@ export class Denoiser {
 }
 
 /**
- * `unconditional + guidanceScale (conditional - unconditional)`: Ho & Salimans, eq. (6); the unconditional output may be one
- * for all pictures.
+ * `unconditional + guidanceScale (conditional - unconditional)`: Ho & Salimans, eq. (6); all images may share one
+ * unconditional output.
  */
 export function guided(
   unconditional: Float32Array,
@@ -175,12 +175,12 @@ export function guided(
   });
 }
 
-/** `values` for a batch that is split evenly among them, in their order. */
+/** Repeats `values` evenly over a batch, in order. */
 function spread<T>(values: readonly T[], batch: number): T[] {
   return Array.from({ length: batch }, (_, b) => values[Math.floor((b * values.length) / batch)]);
 }
 
-/** Each latent, then its reference's channels, which are zero without one; `[B, C, h, w] -> [B, 2 C, h, w]`. */
+/** Appends each reference's channels to its latent, zeros without one; `[B, C, h, w] -> [B, 2 C, h, w]`. */
 function besideReferences(
   latents: Float32Array,
   references: readonly (Float32Array | null)[],
@@ -194,7 +194,7 @@ function besideReferences(
   return both;
 }
 
-/** Exports differ: a scalar, one value, or one for each latent (then its axis has the name of the batch axis). */
+/** Exports differ: a scalar, one value, or one per latent (then its axis has the batch axis's name). */
 function timestepInput(session: OnnxSession, timestep: number, batch: number) {
   const { shape } = session.input("timestep");
   const isPerLatent = shape.length === 1 && isSameAxis(shape[0], session.input("sample"));
@@ -202,7 +202,7 @@ function timestepInput(session: OnnxSession, timestep: number, batch: number) {
   return { data, dims: shape.length === 0 ? [] : [data.length] };
 }
 
-/** The guidance scale of each latent, as a distilled U-Net takes it; nothing for others. */
+/** The guidance scale of each latent for a distilled U-Net; nothing for others. */
 function guidanceInput(
   session: OnnxSession,
   guidanceScale: number,

@@ -21,10 +21,10 @@ import { alphaBar, linspace } from "./schedule.js";
 import { type ScheduledStep, type Scheduler } from "./scheduler.js";
 import { hasSigmaSpacing, levelOfSigma, sigmaSpacing } from "./sigma-spacing.js";
 
-/** diffusers' stand-in for ᾱ = 0, whose λ is -∞: half precision's smallest number. */
+/** diffusers' replacement for ᾱ = 0, whose λ is -∞: half precision's smallest number. */
 const SMALLEST_ALPHA_BAR = 2 ** -24;
 
-/** With this many steps or more, diffusers keeps the second order to the end. */
+/** From this many steps on, diffusers keeps the second order to the end. */
 const FEW_STEPS = 15;
 
 export class DpmSolverScheduler implements Scheduler {
@@ -97,7 +97,7 @@ function lambda({ alpha, sigma }: NoiseLevel): number {
   return Math.log(alpha / sigma);
 }
 
-/** diffusers' spacings for this solver: each places `numSteps + 1` points and leaves out the last, noise-free one. */
+/** diffusers' spacings for this solver: each has `numSteps + 1` points without the last, noise-free one. */
 function solverTimesteps(
   config: ScheduleConfig,
   remaining: Float64Array,
@@ -105,7 +105,7 @@ function solverTimesteps(
 ): number[] {
   const T = config.num_train_timesteps;
   const limit = config.lambda_min_clipped;
-  // λ falls with t, so the timesteps that are not clipped are the first ones.
+  // λ falls with t, so the unclipped timesteps come first.
   const end =
     typeof limit === "number" ? remaining.filter(a => lambda(noiseLevel(a)) >= limit).length : T;
   switch (config.timestep_spacing ?? "linspace") {

@@ -1,10 +1,10 @@
-/** @file Whether a pack can draw with given knobs, and how much work that is. */
+/** @file Whether a pack can generate with given settings, and at what cost. */
 import { createScheduler, schedulerOf } from "./create-scheduler.js";
 import { type PipelineConfig } from "./pipeline-config.js";
 import { firstStep } from "./schedule.js";
 
 export interface DrawingKnobs {
-  /** How far from the given picture the run starts, above 0 up to 1. */
+  /** How far from the given image the run starts, above 0 up to 1. */
   strength: number;
   /** Steps over the whole schedule. */
   numSteps: number;
@@ -13,15 +13,15 @@ export interface DrawingKnobs {
 }
 
 /**
- * U-Net evaluations of single latents that redrawing a picture takes: one for each step made, and a second one with guidance.
+ * U-Net evaluations of single latents for one image-to-image run: one per step, two with guidance.
  *
- * @throws AppError `INVALID_ARGUMENT` when the pack cannot draw so: its schedule has fewer steps, or no step would be left.
+ * @throws AppError `INVALID_ARGUMENT` when the pack's schedule has fewer steps, or no step would be left.
  */
 export function evaluationsOfImage(
   { schedule }: Pick<PipelineConfig, "schedule">,
   { guidanceScale, numSteps, strength }: DrawingKnobs,
 ): number {
-  const noNoise = () => new Float32Array(0); // no step is made here
+  const noNoise = () => new Float32Array(0); // no step runs here
   const { timesteps } = createScheduler(schedulerOf(schedule), schedule, numSteps, noNoise);
   const numMade = timesteps.length - firstStep(numSteps, strength);
   return guidanceScale === 1 ? numMade : 2 * numMade;

@@ -1,18 +1,21 @@
 /**
- * @file What a pack remembers of the pictures that it learned from: drawings of each thing, found by the words of a prompt,
- * for a U-Net that redraws a reference. So a picture can be made of words alone by a model too small to know every thing.
+ * @file The exemplar bank: latents of training images by object, retrieved with a prompt's CLIP embedding, for a U-Net
+ * that reads a reference. It lets a model that is too small to know every object generate from text.
  *
- * W. Chen et al., "Re-Imagen: Retrieval-Augmented Text-to-Image Generator", 2022, section 3.1; the neighbour is found in
- * CLIP's space as in S. Sheynin et al., "KNN-Diffusion", 2022. https://arxiv.org/abs/2209.14491,
+ * W. Chen et al., "Re-Imagen: Retrieval-Augmented Text-to-Image Generator", 2022, section 3.1; neighbours in CLIP's
+ * space as in S. Sheynin et al., "KNN-Diffusion", 2022. https://arxiv.org/abs/2209.14491,
  * https://arxiv.org/abs/2204.02849
  *
- * `memory/memory.safetensors`: `embeddings` `[N, P, E]`, CLIP's of prompts for each thing (its title alone, and with every
- * style's words: a small CLIP heeds the style as much as the thing), of unit length; `latents` `[M, C, h, w]`, whole numbers to be
- * multiplied by their channel's `scales` `[C]`: latents as the autoencoder gives them; `things` `[M]`, if there: the thing that each
- * drawing shows, a thing's first drawing being the one to be preferred; without it M = N, one for each; `extents` `[P]`, if there: to how many
- * pixels on its longer side a drawing is to be fitted for each prompt, since styles differ in that too.
+ * `memory/memory.safetensors` holds:
+ * - `embeddings` `[N, P, E]`: unit CLIP embeddings of each object's prompts (its title alone, then with each style's
+ *   words, since a small CLIP weighs the style as much as the object);
+ * - `latents` `[M, C, h, w]`: integers, to be multiplied by their channel's `scales` `[C]`; then unscaled latents of the
+ *   autoencoder;
+ * - `things` `[M]`, optional: the object of each exemplar, preferred ones first; without it M = N;
+ * - `extents` `[P]`, optional: the longer side in pixels to which an exemplar is fitted for each prompt, since styles
+ *   differ in it.
  *
- * Shapes: N things, M drawings, P prompts of each thing, E dimension of CLIP's space, C x h x w latents.
+ * Shapes: N objects, M exemplars, P prompts per object, E dimension of CLIP's space, C x h x w latents.
  */
 import { AppError } from "../../errors/app-error.js";
 import { ClipEncoder } from "../clip/clip-encoder.js";
@@ -25,11 +28,11 @@ import { type PipelineConfig } from "./pipeline-config.js";
 const FILE = "memory/memory.safetensors";
 
 export interface Recalled {
-  /** Drawings of the thing, the preferred one first, as the autoencoder gives them; each `[C, h, w]`. */
+  /** Exemplars of the object, the preferred one first, as unscaled latents; each `[C, h, w]`. */
   drawings: Float32Array[];
-  /** How large they are to be for the prompt, in pixels of the longer side; null: as they are. */
+  /** Longer side of the object for the prompt's style, in pixels; null: unchanged. */
   extentPixels: number | null;
-  /** Which of the styles the prompt names, 0 … P - 2; null: none. */
+  /** Index of the style that the prompt names, 0 … P - 2; null: none. */
   style: number | null;
 }
 
@@ -45,7 +48,7 @@ export class ExemplarBank {
     },
   ) {}
 
-  /** @throws AppError as `ClipEncoder.load`; `FILE_MALFORMED` when the file does not hold what it must. */
+  /** @throws AppError as `ClipEncoder.load`; `FILE_MALFORMED` for missing or misshapen tensors. */
   static async load(
     pack: ModelPack,
     config: PipelineConfig,
@@ -70,18 +73,18 @@ export class ExemplarBank {
       throw new AppError("FILE_MALFORMED", {
         path,
         expected: "embeddings, latents, scales, things and extents, of the sizes of the pack",
-        reason: "they are missing, or of other sizes",
+        reason: "they are missing or have other sizes",
       });
     }
     return new ExemplarBank(clip, { embeddings, extents, latents, scales, objects });
   }
 
-  /** How many styles prompts are told apart by. */
+  /** Number of styles. */
   get numStyles(): number {
     return this.stored.embeddings.shape[1] - 1;
   }
 
-  /** The drawings of the thing one of whose prompts is nearest to `prompt`. */
+  /** The exemplars of the object with the prompt nearest to `prompt`. */
   async recall(prompt: string): Promise<Recalled> {
     const { embeddings, extents, objects } = this.stored;
     const [query] = await this.clip.encodeTexts([prompt]);

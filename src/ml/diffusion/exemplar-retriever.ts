@@ -1,6 +1,6 @@
 /**
- * @file What a prompt without a picture is drawn from: the drawings of the pack's memory, as large as the style draws that the prompt names,
- * and which of the drafts made of them is to be kept.
+ * @file For a prompt without an image: retrieves the pack's exemplars, fitted to the size of the prompt's style, and
+ * scores the samples made from them.
  *
  * Shapes: C x h x w latents.
  */
@@ -13,13 +13,13 @@ import { ExemplarBank } from "./exemplar-bank.js";
 import { type PipelineConfig } from "./pipeline-config.js";
 import { StyleClassifier } from "./style-classifier.js";
 
-/** Prompts whose drawings are kept fitted, at some 25 kB each: who asks for a picture often asks for another. */
+/** Prompts whose fitted exemplars are cached, about 25 kB each: the same prompt often repeats. */
 const MAX_KEPT = 64;
 
 export interface RetrievedExemplars {
-  /** To be redrawn, each by itself; `[C, h, w]`, unscaled. */
+  /** Each is redrawn separately; `[C, h, w]`, unscaled. */
   references: Float32Array[];
-  /** How well drafts meet the prompt's style; `[B, C, h, w]`, scaled, `-> [B]`. Null: there is nothing to choose by, and one reference. */
+  /** Scores how well samples match the prompt's style; `[B, C, h, w]`, scaled, `-> [B]`. Null: one reference, no choice. */
   classify: ((latents: Float32Array) => Promise<number[]>) | null;
 }
 
@@ -28,7 +28,7 @@ export class ExemplarRetriever {
 
   private constructor(
     private readonly bank: ExemplarBank,
-    /** Absent from packs that remember one drawing of each thing. */
+    /** Null in packs with one exemplar per object. */
     private readonly classifier: StyleClassifier | null,
     private readonly autoencoder: Autoencoder,
   ) {}
@@ -52,7 +52,7 @@ export class ExemplarRetriever {
     }
   }
 
-  /** The drawings of what a prompt names; the preferred one alone where no style is named to choose by. */
+  /** The exemplars for a prompt; only the preferred one where the prompt names no style. */
   async retrieve(prompt: string): Promise<RetrievedExemplars> {
     const retrieved = this.kept.get(prompt) ?? (await this.fittedFor(prompt));
     this.kept.set(prompt, retrieved);
@@ -78,7 +78,7 @@ export class ExemplarRetriever {
     return { references, classify };
   }
 
-  /** A drawing's latents, fitted to a size; `[C, h, w]`, both unscaled. */
+  /** An exemplar's latents, fitted to a size; `[C, h, w]`, both unscaled. */
   private async fitted(latents: Float32Array, extentPixels: number): Promise<Float32Array> {
     const [drawing] = await this.autoencoder.decode(this.autoencoder.scaled(latents));
     const fitted = await this.autoencoder.encode(fittedImage(drawing, extentPixels));

@@ -1,5 +1,5 @@
 /**
- * @file A CLIP image embedding as tokens for cross-attention, beside those of the text.
+ * @file Projects a CLIP image embedding to tokens for cross-attention, beside those of the text.
  *
  * H. Ye et al., "IP-Adapter: Text Compatible Image Prompt Adapter for Text-to-Image Diffusion Models", 2023, section
  * 3.2.2 (the projection network). https://arxiv.org/abs/2308.06721
@@ -12,20 +12,19 @@ import { type Conditioning } from "./conditioning.js";
 export class ImageProjection {
   private constructor(
     private readonly session: OnnxSession,
-    /** Of the embedding. */
     readonly embeddingDimension: number | undefined,
-    /** T: of every embedding, and of none. */
+    /** T, tokens per embedding. */
     readonly numTokens: number,
   ) {}
 
-  /** @throws AppError `MODEL_FILE_MISSING`, `FILE_MALFORMED` (also when the file leaves the number of tokens free). */
+  /** @throws AppError `MODEL_FILE_MISSING`, `FILE_MALFORMED` (also when the file leaves the number of tokens open). */
   static async load(pack: ModelPack, options: OnnxOptions = {}): Promise<ImageProjection> {
     const path = pack.path("image_projection/model.onnx");
     const session = await OnnxSession.load(path, options);
     const width = session.input("image_embeds").shape[1];
-    const numTokens = session.outputs.get(session.outputName("image_tokens"))!.shape[1]; // outputName looked
+    const numTokens = session.outputs.get(session.outputName("image_tokens"))!.shape[1]; // outputName checked that it exists
     if (typeof numTokens !== "number") {
-      const reason = "it does not say how many tokens it gives";
+      const reason = "its output does not declare a number of tokens";
       throw new AppError("FILE_MALFORMED", { path, expected: "an image projection", reason });
     }
     return new ImageProjection(session, typeof width === "number" ? width : undefined, numTokens);

@@ -1,4 +1,4 @@
-/** @file Rendering in this process: for tests and scripts. It blocks the event loop for the length of every step. */
+/** @file Rendering in this process, for tests and scripts. Blocks the event loop during every step. */
 import { type RgbImage } from "../nn/rgb-image.js";
 import { type ModelPack } from "../runtime/model-pack.js";
 import { type GenerateRequest } from "./generate-request.js";
@@ -51,7 +51,7 @@ export class InProcessRenderer implements Renderer {
       this.numWaiting--;
       return generateWithProgress(this.pipeline, request, { ...hooks, signal });
     });
-    this.last = run.catch(() => undefined); // its caller hears of the fault; the next request is not its business
+    this.last = run.catch(() => undefined); // its caller gets the error; the next request ignores it
     return run;
   }
 

@@ -1,17 +1,17 @@
 /**
- * @file The sampler of latent consistency models: the model jumps to the picture, noise takes it part of the way back.
+ * @file The sampler of latent consistency models: the model predicts the image, then noise is added for the next step.
  *
  * S. Luo et al., "Latent Consistency Models: Synthesizing High-Resolution Images with Few-Step Inference", 2023, eq. (3)
- * and algorithm 3 (multistep sampling). https://arxiv.org/abs/2310.04378
- * The coefficients are those of Y. Song et al., "Consistency Models", 2023, appendix C, with timesteps for noise levels.
+ * and algorithm 3 (multistep sampling). https://arxiv.org/abs/2310.04378 The coefficients are those of Y. Song et al.,
+ * "Consistency Models", 2023, appendix C, with timesteps for noise levels.
  *
  * Notation (name here -> symbol in the papers)
- * - original    -> x̂_0, the picture that the model's output names
+ * - original    -> x̂_0, the image that the model's output predicts
  * - consistent  -> f_θ(x_t, t) = c_skip(t) x_t + c_out(t) x̂_0
  * - SIGMA_DATA  -> σ_data
  *
- * Timesteps, coefficients and noise are those of diffusers' `LCMScheduler`: a run visits some of the
- * `original_inference_steps` timesteps that the model was distilled on, and nothing is added after its last step.
+ * Timesteps, coefficients and noise follow diffusers' `LCMScheduler`: a run visits some of the
+ * `original_inference_steps` timesteps of the distillation, and adds no noise after its last step.
  */
 import { AppError } from "../../errors/app-error.js";
 import { noised, noiseLevel, predictedOriginal } from "./prediction.js";
@@ -19,7 +19,7 @@ import { type ScheduleConfig } from "./schedule-config.js";
 import { alphaBar } from "./schedule.js";
 import { type NoiseSource, type ScheduledStep, type Scheduler } from "./scheduler.js";
 
-/** Song et al., appendix C: the deviation of the data that the coefficients assume. */
+/** Song et al., appendix C: the standard deviation of the data that the coefficients assume. */
 const SIGMA_DATA = 0.5;
 
 export class LcmScheduler implements Scheduler {
@@ -27,8 +27,8 @@ export class LcmScheduler implements Scheduler {
   private readonly alphaBar: Float64Array;
 
   /**
-   * @param drawNoise As many normal numbers as there are latents, once for each step but the last, in order.
-   * @throws AppError `INVALID_ARGUMENT` when more steps are asked for than the model was distilled on.
+   * @param drawNoise Draws one normal number per latent, once for each step but the last, in order.
+   * @throws AppError `INVALID_ARGUMENT` for more steps than the model was distilled on.
    */
   constructor(
     private readonly config: ScheduleConfig,
@@ -70,7 +70,7 @@ export function boundaryCoefficients(scaledTimestep: number): { skip: number; ou
   return { skip: SIGMA_DATA ** 2 / variance, out: scaledTimestep / Math.sqrt(variance) };
 }
 
-/** `numSteps` of the timesteps that distillation knew, falling, evenly taken from the noisiest on. */
+/** `numSteps` evenly spaced timesteps of the distillation, falling from the noisiest. */
 function distilledTimesteps(config: ScheduleConfig, numSteps: number): number[] {
   const known = config.original_inference_steps;
   if (numSteps > known) {

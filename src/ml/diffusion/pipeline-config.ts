@@ -1,10 +1,10 @@
-/** @file What a pack says of its diffusion model: sizes, scalings and schedule, all read and none assumed. */
+/** @file The configuration of a pack's diffusion model: sizes, scalings and schedule, all read from its files. */
 import { z } from "zod";
 import { AppError } from "../../errors/app-error.js";
 import { type ModelPack } from "../runtime/model-pack.js";
 import { loadScheduleConfig, type ScheduleConfig } from "./schedule-config.js";
 
-/** More drafts than this of one drawing are a mistake: what the best of them gains falls with their number. */
+/** Upper limit of samples per exemplar: the gain of further samples falls. */
 export const MAX_NUM_DRAFTS = 16;
 
 const sizeSchema = z.union([
@@ -15,68 +15,68 @@ const sizeSchema = z.union([
 const unetConfigSchema = z.looseObject({
   in_channels: z.number().int().positive().default(4),
   sample_size: sizeSchema,
-  // Inputs of their own beside words and time. What else it says is in the graph.
+  // Extra inputs beside text and timestep. Everything else it says is in the graph.
   class_embed_type: z.null("is not supported").optional(),
   num_class_embeds: z.null("is not supported").optional(),
-  addition_embed_type: z.literal("text", "is not supported").nullish(), // pools the words' own tokens
-  encoder_hid_dim_type: z.literal("text_proj", "is not supported").nullish(), // projects the words' own tokens
+  addition_embed_type: z.literal("text", "is not supported").nullish(), // pools the text's own tokens
+  encoder_hid_dim_type: z.literal("text_proj", "is not supported").nullish(), // projects the text's own tokens
 });
 
 const vaeConfigSchema = z.looseObject({
   _class_name: z.string().optional(),
   latent_channels: z.number().int().positive().default(4),
   block_out_channels: z.array(z.number()).min(1).optional(),
-  /** AutoencoderTiny's name for the same. */
+  /** AutoencoderTiny's name for `block_out_channels`. */
   decoder_block_out_channels: z.array(z.number()).min(1).optional(),
-  /** Of packs whose autoencoder works on blocks of so many pixels along a side. */
+  /** Side of the pixel blocks that the autoencoder reads, in pixels. */
   patch_size: z.number().int().positive().default(1),
   scaling_factor: z.number().positive().optional(),
   shift_factor: z.number().nullish(),
-  // Another scaling, channel by channel.
+  // Per-channel scaling.
   latents_mean: z.null("is not supported").optional(),
   latents_std: z.null("is not supported").optional(),
 });
 
 const modelIndexSchema = z.looseObject({
-  /** Whether the unconditional tokens are zeros (SDXL). */
+  /** Zeroed unconditional tokens (SDXL). */
   force_zeros_for_empty_prompt: z.literal(false, "is not supported").nullish(),
-  /** Ours, of packs that know what is best for them. */
+  /** Vitrine's own fields: the pack's recommended settings. */
   default_strength: z.number().gt(0).max(1).optional(),
   default_num_steps: z.number().int().min(1).max(100).optional(),
   default_guidance_scale: z.number().min(1).optional(),
   default_num_drafts: z.number().int().min(1).max(MAX_NUM_DRAFTS).optional(),
 });
 
-/** How pictures are drawn where nobody says it. */
+/** Settings for requests that do not name their own. */
 export interface DrawingDefaults {
-  /** How far a run starts from the picture to be redrawn; (0, 1]. */
+  /** How far a run starts from the given image; (0, 1]. */
   strength: number;
   /** Steps over the whole schedule. */
   numSteps: number;
   /** Weight of classifier-free guidance; 1 is none. */
   guidanceScale: number;
-  /** Drafts of each remembered drawing, of which one is kept. */
+  /** Samples per exemplar, of which one is selected. */
   numSamples: number;
 }
 
 export interface PipelineConfig {
-  /** C: of the latents. */
+  /** C, channels of the latents. */
   latentChannels: number;
   /**
-   * Whether the U-Net sees the latents of the picture to be redrawn beside x_t, as channels of its own (InstructPix2Pix,
-   * Brooks et al. 2023, section 3.2). Then the whole schedule can be run and the picture is still that of the reference.
+   * Whether the U-Net also reads the latents of the given image beside x_t (InstructPix2Pix, Brooks et al. 2023, section
+   * 3.2). Then a run over the whole schedule still shows the reference.
    */
   seesReference: boolean;
   defaults: DrawingDefaults;
-  /** h, w: of the latents. */
+  /** h and w of the latents. */
   latentHeight: number;
   latentWidth: number;
-  /** Pixels for each latent, along a side. */
+  /** Pixels per latent, along a side. */
   downsampleFactor: number;
-  /** Of the pictures made and taken. */
+  /** Size of generated and given images. */
   heightPixels: number;
   widthPixels: number;
-  /** The denoiser sees `(z - shiftFactor) * scalingFactor` of the autoencoder's z. */
+  /** The denoiser reads `(z - shiftFactor) * scalingFactor` of the autoencoder's z. */
   scalingFactor: number;
   shiftFactor: number;
   schedule: ScheduleConfig;
@@ -85,7 +85,7 @@ export interface PipelineConfig {
 /**
  * Reads the configurations of U-Net, autoencoder and scheduler.
  *
- * @throws AppError `MODEL_FILE_MISSING`, `MODEL_PACK_INVALID` (also when U-Net and autoencoder do not fit together).
+ * @throws AppError `MODEL_FILE_MISSING`, `MODEL_PACK_INVALID` (also when U-Net and autoencoder do not match).
  */
 export async function loadPipelineConfig(pack: ModelPack): Promise<PipelineConfig> {
   const unet = await pack.readJson("unet/config.json", unetConfigSchema);
@@ -112,12 +112,12 @@ export async function loadPipelineConfig(pack: ModelPack): Promise<PipelineConfi
     latentChannels: vae.latent_channels,
     seesReference,
     defaults: {
-      // A U-Net that sees the picture keeps what it shows from any start, so it starts afresh; for others half of the schedule
-      // changes the style, and more loses the item.
+      // A U-Net that reads the image keeps its content from any start; for others half of the schedule changes the
+      // style, and more loses the item.
       strength: index.default_strength ?? (seesReference ? 1 : 0.5),
-      // DPM-Solver++(2M) is close to converged by then (Lu et al. 2022, figure 3 shows 10 … 15).
+      // DPM-Solver++(2M) is nearly converged by then (Lu et al. 2022, figure 3 shows 10 … 15).
       numSteps: index.default_num_steps ?? 12,
-      // With it the style shows, and with 5 the colours overshoot.
+      // The style shows at 3; at 5 the colours overshoot.
       guidanceScale: index.default_guidance_scale ?? 3,
       numSamples: index.default_num_drafts ?? 1,
     },

@@ -1,24 +1,24 @@
 /**
- * @file The diffusion pipeline: a prompt, and what else the picture should follow, to pictures.
+ * @file The diffusion pipeline: from a prompt, and optional image conditions, to images.
  *
- * R. Rombach et al., "High-Resolution Image Synthesis with Latent Diffusion Models", 2022. https://arxiv.org/abs/2112.10752
- * C. Meng et al., "SDEdit", 2022 (starting from a picture, `initImage`). https://arxiv.org/abs/2108.01073
+ * R. Rombach et al., "High-Resolution Image Synthesis with Latent Diffusion Models", 2022.
+ * https://arxiv.org/abs/2112.10752 C. Meng et al., "SDEdit", 2022 (starting from an image, `initImage`).
+ * https://arxiv.org/abs/2108.01073
  *
- * 1. Conditioning: [text tokens; image tokens, zeros where no picture is given; extra tokens], or each picture's own;
+ * 1. Conditioning: [text tokens; image tokens, zeros without an image; extra tokens], or each image's own;
  *    unconditional: [tokens of the negative prompt; zeros].
- * 2. x_T: noise of the picture's own seed, or the noised latents of `initImage` at the timestep that strength gives; a
- *    U-Net that sees a reference has those latents beside it at every step.
- *    A pack with a memory (reference-memory.ts) has for a prompt without `initImage` drawings of its own there, as large as the style
- *    that the prompt names draws. With a classifier of styles as well, each of them is redrawn `numSamples` times; otherwise the first
- *    drawing once.
+ * 2. x_T: noise of the image's own seed, or the noised latents of `initImage` at the timestep that strength gives; a
+ *    U-Net with reference channels also reads those latents at every step. Without `initImage`, a pack with an exemplar
+ *    bank (exemplar-bank.ts) uses exemplars of the prompt's object, fitted to the prompt's style: each `numSamples`
+ *    times where a style classifier can choose, otherwise the first one once.
  * 3. For each timestep: guided U-Net output, then one step of the sampler.
- * 4. Of a picture's drafts the x_0 is kept that is most in the style, and the autoencoder decodes it.
+ * 4. The style classifier selects the best x_0 of an image's samples, and the autoencoder decodes it.
  *
- * The same request gives the same bytes on the same machine and thread count. Picture j does not depend on `numImages`:
- * its noise comes from `seed` and j, or for all from `seed` and 0 (drafts.ts). Pictures share U-Net runs, and a run of another batch size may add in another
- * order, which changes the last bits of a latent and at most the last bit of a pixel.
+ * The same request gives the same bytes on the same machine and thread count. Image j does not depend on `numImages`:
+ * its noise comes from `seed` and j, or for all from `seed` and 0 (samples.ts). Images share U-Net runs; another batch
+ * size may sum in another order, which changes at most the last bit of a pixel.
  *
- * Shapes: B pictures, C x h x w latents, T tokens of width D.
+ * Shapes: B images, C x h x w latents, T tokens of width D.
  */
 import { LRUCache } from "lru-cache";
 import { AppError } from "../../errors/app-error.js";
@@ -44,31 +44,31 @@ import { firstStep } from "./schedule.js";
 import { TextConditioner } from "./text-conditioner.js";
 
 export interface StepReport {
-  /** Steps made so far, 1 … `numSteps`. */
+  /** Steps done, 1 … `numSteps`. */
   step: number;
-  /** Steps that the whole request takes. */
+  /** Steps of the whole request. */
   numSteps: number;
-  /** The first picture of those being made, as the model sees it now. Costs one run of the decoder. */
+  /** Decodes the present prediction of the first image, at the cost of one decoder run. */
   preview: () => Promise<RgbImage>;
 }
 
 export interface GenerateHooks {
-  /** Called after every step, and waited for. */
+  /** Awaited after every step. */
   onStep?: (report: StepReport) => void | Promise<void>;
-  /** Looked at before every step. */
+  /** Checked before every step. */
   signal?: AbortSignal;
 }
 
 export interface PipelineOptions extends OnnxOptions {
-  /** Pictures that share a U-Net run; more are made in turns. Default: 4, which bounds the memory. */
+  /** Images per U-Net run; more run in turn. Default: 4, which bounds the memory. */
   maxBatchSize?: number;
 }
 
-/** Prompts whose tokens are kept: some 25 kB each of the bundled pack, 250 kB of Stable Diffusion 1.5. */
+/** Prompts whose tokens are cached: about 25 kB each with the bundled pack, 250 kB with Stable Diffusion 1.5. */
 const MAX_KEPT_PROMPTS = 64;
 
 interface Guidance {
-  /** One for each picture, or one for all. */
+  /** One for each image, or one for all. */
   conditional: readonly Conditioning[];
   unconditional: Conditioning;
 }
@@ -86,12 +86,12 @@ export class DiffusionPipeline {
       autoencoder: Autoencoder;
     },
     private readonly maxBatchSize: number,
-    /** Null where the pack has none, or nothing that could see it. */
+    /** Null where the pack has no exemplars, or its U-Net cannot read them. */
     private readonly loadExemplars: (() => Promise<ExemplarRetriever>) | null,
   ) {}
 
   /**
-   * Loads the parts of a pack; Vitrine's own or a plain SD-1.5 one.
+   * Loads a pack, Vitrine's own or a plain SD-1.5 one.
    *
    * @throws AppError `MODEL_FILE_MISSING`, `MODEL_PACK_INVALID`, `FILE_MALFORMED`.
    */
@@ -111,7 +111,7 @@ export class DiffusionPipeline {
     return new DiffusionPipeline(config, parts, options.maxBatchSize ?? 4, load);
   }
 
-  /** U-Net evaluations of single latents since loading: the work done, whatever the machine. */
+  /** U-Net evaluations of single latents since loading: the work done, independent of the machine. */
   get evaluations(): number {
     return this.parts.denoiser.numEvaluations;
   }
@@ -121,12 +121,12 @@ export class DiffusionPipeline {
     return this.parts.denoiser.numRuns;
   }
 
-  /** Time inside the U-Net since loading. */
+  /** Time in the U-Net since loading. */
   get denoiserMs(): number {
     return this.parts.denoiser.elapsedMs;
   }
 
-  /** Time inside the autoencoder since loading. */
+  /** Time in the autoencoder since loading. */
   get autoencoderMs(): number {
     return this.parts.autoencoder.elapsedMs;
   }
@@ -136,16 +136,16 @@ export class DiffusionPipeline {
     return this.parts.image !== null;
   }
 
-  /** True when a prompt without `initImage` has a drawing of the pack's own to go by. */
+  /** True when a prompt without `initImage` starts from an exemplar. */
   get hasExemplars(): boolean {
     return this.loadExemplars !== null;
   }
 
   /**
-   * Makes `numImages` pictures.
+   * Generates `numImages` images.
    *
-   * @throws AppError `INVALID_ARGUMENT`; `JOB_CANCELLED` when the signal is raised; `GENERATION_FAILED` when the model
-   *   gives values that are not numbers.
+   * @throws AppError `INVALID_ARGUMENT`; `JOB_CANCELLED` when the signal is aborted; `GENERATION_FAILED` for non-finite
+   *   model output.
    */
   async generate(request: GenerateRequest, hooks: GenerateHooks = {}): Promise<RgbImage[]> {
     const complete = completeRequest(request, this.config);
@@ -193,7 +193,7 @@ export class DiffusionPipeline {
     if (!this.loadExemplars || !usesExemplars || conditions || prompt.trim() === "") {
       return { original: null, references: [null], classify: null };
     }
-    // When first needed: it has an encoder of its own. A load that failed is not kept.
+    // Loaded lazily, since it has its own encoder. A failed load is retried.
     this.exemplars ??= this.loadExemplars().catch((error: unknown) => {
       this.exemplars = null;
       throw error;
@@ -212,7 +212,7 @@ export class DiffusionPipeline {
     const more: Conditioning[] = [];
     const { image } = this.parts;
     if (image) {
-      // Without a picture its tokens are silent but there: the U-Net learned with all of them.
+      // Without an image its tokens are zeros, not absent: the U-Net was trained with all of them.
       more.push(
         request.imageEmbedding
           ? scaledConditioning(await image.project(request.imageEmbedding), request.imageWeight)
@@ -229,7 +229,7 @@ export class DiffusionPipeline {
     };
   }
 
-  /** Kept: the negative prompt is nearly always the empty one, and who asks for a picture often asks for another. */
+  /** Cached: the negative prompt is nearly always empty, and prompts often repeat. */
   private async encoded(prompt: string): Promise<Conditioning> {
     let conditioning = this.keptPrompts.get(prompt);
     if (!conditioning) {
@@ -256,7 +256,7 @@ export class DiffusionPipeline {
     const sources = new Map(own.map(noiseSeed => [noiseSeed, new Random(noiseSeed)]));
     const drawNoise = () => {
       const drawn = new Map([...sources].map(([noiseSeed, r]) => [noiseSeed, r.normals(size)]));
-      return concatenated(own.map(noiseSeed => drawn.get(noiseSeed)!)); // every one is a key
+      return concatenated(own.map(noiseSeed => drawn.get(noiseSeed)!)); // every seed is a key
     };
     const { schedule } = this.config;
     const scheduler = createScheduler(request.scheduler, schedule, numSteps, drawNoise);
@@ -286,7 +286,7 @@ export class DiffusionPipeline {
         guidanceScale,
         conditional: attended,
         unconditional,
-        isOneLatent: isOneNoise && isOneReference && i === 0, // from then on each follows its own condition
+        isOneLatent: isOneNoise && isOneReference && i === 0, // later each follows its own condition
       });
       const made = scheduler.step(output, first + i, latents);
       latents = made.latents;
@@ -305,7 +305,7 @@ export class DiffusionPipeline {
       throw new AppError(
         "GENERATION_FAILED",
         {},
-        { cause: new Error("DiffusionPipeline: the denoiser gave values that are not numbers") },
+        { cause: new Error("DiffusionPipeline: the denoiser gave non-finite values") },
       );
     }
     throwIfCancelled(hooks.signal);
@@ -313,7 +313,7 @@ export class DiffusionPipeline {
   }
 }
 
-/** The pictures' own conditions; the unconditional pass has the negative prompt, then silence, to the same length. */
+/** The images' own conditions; the unconditional pass has the negative prompt, padded with zeros to the same length. */
 function ownGuidance(conditions: readonly Float32Array[], negative: Conditioning): Guidance {
   const { dimension } = negative;
   const conditional = conditions.map(tokens => rowsOf("conditions", tokens, dimension));
@@ -327,7 +327,7 @@ function ownGuidance(conditions: readonly Float32Array[], negative: Conditioning
   return { conditional, unconditional: { tokens: unconditional, numTokens, dimension } };
 }
 
-/** @throws AppError `INVALID_ARGUMENT` when the tokens are not whole rows of width D. */
+/** @throws AppError `INVALID_ARGUMENT` unless the tokens are whole rows of width D. */
 function rowsOf(argument: string, tokens: Float32Array, dimension: number): Conditioning {
   if (tokens.length === 0 || tokens.length % dimension !== 0) {
     throw new AppError("INVALID_ARGUMENT", {
@@ -338,7 +338,7 @@ function rowsOf(argument: string, tokens: Float32Array, dimension: number): Cond
   return { tokens, numTokens: tokens.length / dimension, dimension };
 }
 
-/** @throws AppError `JOB_CANCELLED` when the signal was raised. */
+/** @throws AppError `JOB_CANCELLED` when the signal is aborted. */
 export function throwIfCancelled(signal: AbortSignal | undefined): void {
   if (signal?.aborted) {
     throw new AppError("JOB_CANCELLED");

@@ -1,5 +1,5 @@
 /**
- * @file What the denoiser's output means: noise, velocity or picture, each computable from any other.
+ * @file The prediction types of the denoiser: noise, velocity or image, and their conversions.
  *
  * T. Salimans, J. Ho, "Progressive Distillation for Fast Sampling of Diffusion Models", 2022, appendix D.
  * https://arxiv.org/abs/2202.00512
@@ -16,7 +16,7 @@ export interface NoiseLevel {
   sigma: number;
 }
 
-/** The noise level where `alphaBar` of the variance is picture. */
+/** The noise level at which `alphaBar` of the variance is signal. */
 export function noiseLevel(alphaBar: number): NoiseLevel {
   return { alpha: Math.sqrt(alphaBar), sigma: Math.sqrt(1 - alphaBar) };
 }

@@ -1,27 +1,27 @@
 /**
- * @file Which generated pictures may be shown: not blank, not noise, and still a picture of the reference item.
+ * @file The quality gate: a generated image must not be blank or noise, and must still resemble the reference item.
  *
  * Statistics, on luma Y = (0.299 R + 0.587 G + 0.114 B) / 255 (ITU-R BT.601):
  * - contrast: the standard deviation of Y. 0 for one colour, 0.5 at most.
- * - fineCorrelation, coarseCorrelation: the autocorrelation of Y at a 32nd and at a 16th of the width, the mean of its two
- *   directions. Pictures of things have parts larger than that. White noise has 0 and 0; latent noise that went through
- *   the decoder has blotches and so is smooth from pixel to pixel, but not over such distances.
- * - similarity: cosine of the CLIP image embeddings of picture and reference.
+ * - fineCorrelation, coarseCorrelation: the autocorrelation of Y at a 32nd and at a 16th of the width, averaged over
+ *   both directions. Objects have larger parts than that. White noise has 0 and 0; decoded latent noise is smooth
+ *   between neighbouring pixels, but not over such distances.
+ * - similarity: cosine of the CLIP image embeddings of image and reference.
  */
 import { cosine } from "../nn/cosine.js";
 import { type RgbImage } from "../nn/rgb-image.js";
 
 export interface QualityConfig {
-  /** Below this contrast a picture is `BLANK`. Default: 0.02, five of 255 levels. */
+  /** Below this contrast an image is `BLANK`. Default: 0.02, five of 255 levels. */
   minContrast: number;
   /**
-   * Below both correlations a picture is `NOISE`. Defaults: 0.45 and 0.15. Of the 7,846 stickers that models/mini learned
-   * from, 20 lie below both; of 48 pictures of decoded noise and of an untrained U-Net, all.
+   * Below both correlations an image is `NOISE`. Defaults: 0.45 and 0.15. Of the 7,846 training images of models/mini 20
+   * are below both; of 48 images of decoded noise and of an untrained U-Net, all.
    */
   minFineCorrelation: number;
   minCoarseCorrelation: number;
   /**
-   * Below this similarity a picture is `UNLIKE_REFERENCE`. Depends on the CLIP checkpoint: choose it on validation.
+   * Below this similarity an image is `UNLIKE_REFERENCE`. Depends on the CLIP checkpoint: choose it on validation data.
    * Default: 0.5.
    */
   minSimilarity: number;
@@ -36,25 +36,25 @@ export const defaultQualityConfig: QualityConfig = {
 
 export type QualityFault = "BLANK" | "NOISE" | "UNLIKE_REFERENCE";
 
-/** What the gate measured and decided; it is stored with the picture. */
+/** The gate's measurements and decision, stored with the image. */
 export interface QualityVerdict {
   passes: boolean;
-  /** Every reason to refuse, empty when it passes. */
+  /** Every reason to refuse; empty when the image passes. */
   faults: QualityFault[];
   contrast: number;
   fineCorrelation: number;
   coarseCorrelation: number;
-  /** -1 … 1; null when no reference was given. */
+  /** -1 … 1; null without a reference. */
   similarity: number | null;
 }
 
-/** CLIP image embeddings, `[D]`, of the picture and of what it must stay like. */
+/** CLIP image embeddings, `[D]`, of the image and its reference. */
 export interface ReferenceEmbeddings {
   generated: Float32Array;
   reference: Float32Array;
 }
 
-/** Measures a picture and decides. */
+/** Measures an image and decides. */
 export function qualityVerdict(
   image: RgbImage,
   embeddings: ReferenceEmbeddings | null = null,
@@ -72,7 +72,7 @@ export function qualityVerdict(
   }
   const isIncoherent =
     fineCorrelation < config.minFineCorrelation && coarseCorrelation < config.minCoarseCorrelation;
-  // The correlation of what hardly varies says nothing.
+  // The correlation of a nearly constant image is meaningless.
   if (!isBlank && isIncoherent) {
     faults.push("NOISE");
   }
@@ -104,7 +104,7 @@ function standardDeviation(values: Float32Array): number {
 
 /**
  * `1 - E[(Y(p) - Y(q))²] / (2 Var Y)` over all p, q that are a `fraction`th of the width apart; right and down averaged.
- * 1 when nothing varies.
+ * 1 for a constant image.
  */
 function autocorrelation(luma: Float32Array, width: number, fraction: number): number {
   const variance = standardDeviation(luma) ** 2;

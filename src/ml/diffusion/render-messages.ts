@@ -1,10 +1,10 @@
-/** @file What a render pool and its threads say to each other. */
+/** @file Messages between a render pool and its threads. */
 import { type MessagePort } from "node:worker_threads";
 import { AppError, type ErrorCode } from "../../errors/app-error.js";
 import { type RgbImage } from "../nn/rgb-image.js";
 import { type GenerateRequest } from "./generate-request.js";
 
-/** Given to every thread when it starts. */
+/** Start data of every thread. */
 export interface RenderThreadData {
   packDir: string;
   /** Threads inside one operator of ONNX Runtime. */
@@ -13,8 +13,8 @@ export interface RenderThreadData {
 }
 
 /**
- * One run. Progress comes back through the port; anything sent to it cancels the run before its next step, because a
- * thread that is killed inside ONNX Runtime takes the process with it.
+ * One run. Progress comes back through the port; any message to it cancels the run before its next step, because killing
+ * a thread inside ONNX Runtime kills the process.
  */
 export interface RenderTask {
   request: GenerateRequest;
@@ -22,12 +22,12 @@ export interface RenderTask {
   port: MessagePort;
 }
 
-/** An `AppError` loses its class on the way between threads, so known faults come back as values. */
+/** An `AppError` loses its class between threads, so known faults come back as values. */
 export type RenderResult =
   | { images: RgbImage[]; evaluations: number }
   | { code: ErrorCode; details: AppError["details"]; cause: string };
 
-/** The fault as a value, or null when it is not a known one. */
+/** The fault as a value; null for an unknown one. */
 export function faultOf(error: unknown): RenderResult | null {
   if (!(error instanceof AppError)) {
     return null;

@@ -1,4 +1,4 @@
-/** @file The inside of a render thread: loads the pipeline once, then makes the pictures of one task after another. */
+/** @file The inside of a render thread: loads the pipeline once, then runs one task after another. */
 import { receiveMessageOnPort, workerData } from "node:worker_threads";
 import { openModelPack } from "../runtime/model-pack.js";
 import { DiffusionPipeline } from "./pipeline.js";
@@ -10,14 +10,14 @@ import {
 } from "./render-messages.js";
 import { generateWithProgress } from "./renderer.js";
 
-// One thread has one pipeline: what a process keeps in its composition root, a thread keeps here.
+// One pipeline per thread: the thread's composition root.
 let loading: Promise<DiffusionPipeline> | undefined;
 
 /** Piscina's entry: known faults are part of the result, others are thrown. */
 export async function renderTask(task: RenderTask): Promise<RenderResult> {
   try {
     loading ??= load().catch((error: unknown) => {
-      loading = undefined; // the next task tries again
+      loading = undefined; // the next task retries
       throw error;
     });
     return await run(await loading, task);
@@ -43,7 +43,7 @@ async function run(
   { port, previewInterval, request }: RenderTask,
 ): Promise<RenderResult> {
   const controller = new AbortController();
-  // ONNX Runtime blocks this thread, so no event would arrive in time: the port is read between steps instead.
+  // ONNX Runtime blocks this thread, so events would arrive late: read the port between steps.
   const checkForCancel = () => {
     if (receiveMessageOnPort(port)) {
       controller.abort();
@@ -56,7 +56,7 @@ async function run(
     signal: controller.signal,
     onProgress: progress => {
       const pixels = progress.preview?.pixels;
-      port.postMessage(progress, pixels ? [pixels.buffer as ArrayBuffer] : []); // never shared: made by the decoder
+      port.postMessage(progress, pixels ? [pixels.buffer as ArrayBuffer] : []); // never shared: the decoder creates it
       checkForCancel();
     },
   });

@@ -1,8 +1,8 @@
-/** @file Who draws next: what somebody waits for goes before work by the hundred; within each, who came first. */
+/** @file The order of renders: live requests before batch work, and first come, first served within each. */
 import { AppError } from "../../errors/app-error.js";
 import { throwIfCancelled } from "./pipeline.js";
 
-/** `live`: somebody waits for the picture. `batch`: one of many. */
+/** `live`: a user waits for the image. `batch`: one of many. */
 export type RenderPriority = "live" | "batch";
 
 export class RenderTurns {
@@ -15,7 +15,7 @@ export class RenderTurns {
     return this.waiting.live.length + this.waiting.batch.length;
   }
 
-  /** Resolves when it is the caller's turn, who then ends it by {@link handOn}. @throws AppError `JOB_CANCELLED`. */
+  /** Resolves when it is the caller's turn; end it with {@link handOn}. @throws AppError `JOB_CANCELLED`. */
   async take(signal: AbortSignal, priority: RenderPriority = "live"): Promise<void> {
     throwIfCancelled(signal);
     if (this.numFree > 0) {
@@ -25,7 +25,7 @@ export class RenderTurns {
     }
   }
 
-  /** The turn goes to the next that waits; only one that nobody wants becomes free, so that nobody jumps the queue. */
+  /** Passes the turn to the next request in the queue; it becomes free only when none waits, so no request jumps the queue. */
   handOn(): void {
     const start = this.waiting.live.shift() ?? this.waiting.batch.shift();
     if (start) {

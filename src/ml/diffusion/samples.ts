@@ -1,30 +1,30 @@
 /**
- * @file The drafts of a request: what is drawn for each picture that is asked for, and which of it is kept.
+ * @file The samples of a request: which are drawn for each image, and which one is selected.
  *
- * Shapes: B pictures, R drafts of each, C x h x w latents.
+ * Shapes: B images, R samples of each, C x h x w latents.
  */
 import { seedFrom } from "../nn/random.js";
 import { type RetrievedExemplars } from "./exemplar-retriever.js";
 import { type CompleteRequest } from "./generate-request.js";
 
-/** What pictures are redrawn from. */
+/** Starting point of image-to-image runs. */
 export interface Source {
-  /** What a run starts from where it does not start afresh; `[C, h, w]`, scaled. */
+  /** Latents that the run starts from, null to start from noise; `[C, h, w]`, scaled. */
   original: Float32Array | null;
-  /** One, or several to choose among; `[C, h, w]`, unscaled; null: nothing. */
+  /** One reference, or several to choose from; `[C, h, w]`, unscaled; null: none. */
   references: (Float32Array | null)[];
-  /** How well drafts meet what is wanted; null: there is one reference, and one draft. */
+  /** Scores samples; null: one reference and one sample. */
   classify: RetrievedExemplars["classify"];
 }
 
-/** A picture being made: the place of its condition among those asked for, the reference it is made from, and the seed of its noise. */
+/** A sample to draw: its image's index, its reference and the seed of its noise. */
 export interface Sample {
   image: number;
   reference: Float32Array | null;
   noiseSeed: number;
 }
 
-/** All drafts of a request, picture by picture; the references of one noise follow each other. */
+/** All samples of a request, image by image; references that share noise are consecutive. */
 export function samplesOf(
   request: Pick<CompleteRequest, "numSamples" | "numImages" | "seed" | "sharesNoise">,
   { classify, references }: Pick<Source, "classify" | "references">,
@@ -40,7 +40,7 @@ export function samplesOf(
   }).flat();
 }
 
-/** Of each picture's drafts the best, the first of equals; `[B R, C, h, w] -> [B, C, h, w]`. */
+/** Selects each image's best sample, the first of equals; `[B R, C, h, w] -> [B, C, h, w]`. */
 export async function bestOf(
   samples: Float32Array,
   { classify }: Pick<Source, "classify">,
@@ -51,7 +51,7 @@ export async function bestOf(
   }
   const ofImage = samples.length / B;
   const kept: Float32Array[] = [];
-  // A picture's alone at a time: that bounds the classifier's memory.
+  // One image at a time bounds the classifier's memory.
   for (let start = 0; start < samples.length; start += ofImage) {
     const own = samples.subarray(start, start + ofImage);
     const scores = await classify(own);
@@ -62,7 +62,7 @@ export async function bestOf(
   return concatenated(kept);
 }
 
-/** Latents of one size, one after the other; `[B, size]`. */
+/** Concatenates latents of one size; `[B, size]`. */
 export function concatenated(latents: readonly Float32Array[]): Float32Array {
   const [{ length }] = latents;
   const all = new Float32Array(latents.length * length);

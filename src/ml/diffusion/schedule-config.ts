@@ -1,22 +1,22 @@
 /**
- * @file `scheduler/scheduler_config.json` as diffusers writes it: every field is honoured, or refused by its name unless it has
- * the value that changes nothing.
+ * @file `scheduler/scheduler_config.json` as diffusers writes it: every field is honoured, or refused by name unless its
+ * value is neutral.
  *
- * A pack's sampler may be of another class than ours: all but LCM's are run by DPM-Solver++, as in diffusers, where
- * `from_config` makes one of another's configuration. So the fields of all these classes are known here. Field names and
- * defaults are those of diffusers 0.42; https://huggingface.co/docs/diffusers/api/schedulers/overview
+ * A pack's sampler may be of another class than ours: all but LCM's run with DPM-Solver++, as diffusers' `from_config`
+ * allows. So the fields of all these classes are known here. Field names and defaults are those of diffusers 0.42;
+ * https://huggingface.co/docs/diffusers/api/schedulers/overview
  */
 import { z } from "zod";
 import { type ModelPack } from "../runtime/model-pack.js";
 
-/** diffusers writes null where a field is not set. */
+/** diffusers writes null for an unset field. */
 const flag = z
   .boolean()
   .nullish()
   .transform(value => value ?? false);
 
 const fieldsSchema = z.looseObject({
-  /** Of the sampler that the pack was published with. */
+  /** Class of the sampler that the pack was published with. */
   _class_name: z.string().optional(),
   num_train_timesteps: z.number().int().positive().default(1000),
   beta_start: z.number().default(0.0001),
@@ -27,37 +27,37 @@ const fieldsSchema = z.looseObject({
   timestep_spacing: z.enum(["leading", "trailing", "linspace"]).optional(),
   steps_offset: z.number().int().default(0),
   rescale_betas_zero_snr: flag,
-  /** DDIM only: what is left at the end of the last step is 1, or `alphaBar[0]`. */
+  /** DDIM only: ᾱ after the last step is 1, or `alphaBar[0]`. */
   set_alpha_to_one: z.boolean().default(true),
   /** DDIM and LCM only: the predicted image is clipped to ±`clip_sample_range`. */
   clip_sample: z.boolean().default(true),
   clip_sample_range: z.number().positive().default(1),
-  /** DPM-Solver++ only, as all that follow: 1 is DDIM, 2 looks one step back. */
+  /** DPM-Solver++ only, like all that follow: 1 is DDIM, 2 uses the previous step too. */
   solver_order: z.literal([1, 2]).default(2),
-  /** How the second order is taken; the names of other solvers stand for `midpoint`, as in diffusers. */
+  /** Kind of second order; other solvers' names mean `midpoint`, as in diffusers. */
   solver_type: z
     .enum(["midpoint", "heun", "logrho", "bh1", "bh2"])
     .default("midpoint")
     .transform(type => (type === "heun" ? "heun" : "midpoint")),
-  /** The run starts where log(α/σ) passes this; needed with the cosine schedule. */
+  /** The run starts where log(α/σ) exceeds this; needed with the cosine schedule. */
   lambda_min_clipped: z.number().or(z.literal("-inf")).nullish(),
-  /** The noise after the last step is none, or that of timestep 0. */
+  /** The noise after the last step: none, or that of timestep 0. */
   final_sigmas_type: z.enum(["zero", "sigma_min"]).default("zero"),
   lower_order_final: z.boolean().default(true),
   euler_at_final: z.boolean().default(false),
-  /** Noise levels σ/α by a formula of their own, in place of evenly spaced timesteps: at most one of the three. */
+  /** Spaces noise levels σ/α by a formula instead of timesteps: at most one of the three. */
   use_karras_sigmas: flag,
   use_exponential_sigmas: flag,
   use_lu_lambdas: flag,
-  /** Ends of these noise levels; default those of the schedule. */
+  /** Limits of these noise levels; default those of the schedule. */
   sigma_min: z.number().positive().nullish(),
   sigma_max: z.number().positive().nullish(),
-  /** LCM only: the steps that distillation knew, and what timesteps are multiplied by in its coefficients. */
+  /** LCM only: the distillation's steps, and the factor of timesteps in its coefficients. */
   original_inference_steps: z.number().int().positive().default(50),
   timestep_scaling: z.number().positive().default(10),
 });
 
-/** Field -> the values that change nothing here. */
+/** Field -> its neutral values. */
 const neutralValues: Readonly<Record<string, readonly unknown[]>> = {
   algorithm_type: ["dpmsolver++", "deis"], // diffusers reads DEIS's as DPM-Solver++
   interpolation_type: ["linear"],
@@ -70,11 +70,11 @@ const neutralValues: Readonly<Record<string, readonly unknown[]>> = {
   use_beta_sigmas: [false, null],
   use_dynamic_shifting: [false, null],
   use_flow_sigmas: [false, null],
-  // Of samplers that add noise; a model that learned its variance has outputs that are not read here.
+  // Of samplers that add noise. A model that learned its variance has outputs that are not read here.
   variance_type: [null, "fixed_small", "fixed_small_log", "fixed_large", "fixed_large_log"],
 };
 
-/** Without meaning here: of PNDM's first steps, UniPC's corrector, an old tensor library, and of fields refused above. */
+/** No effect here: PNDM's first steps, UniPC's corrector, an old tensor library, and fields refused above. */
 const ignoredFields = new Set([
   "disable_corrector",
   "dynamic_thresholding_ratio",
@@ -85,7 +85,7 @@ const ignoredFields = new Set([
   "time_shift_type",
 ]);
 
-/** Where diffusers' classes have other defaults. */
+/** Defaults of diffusers' latent classes where they differ. */
 const latentDefaults = { beta_start: 0.00085, beta_end: 0.012 };
 const classDefaults: Readonly<Record<string, object>> = {
   DPMSolverSDEScheduler: latentDefaults,
@@ -96,7 +96,7 @@ const classDefaults: Readonly<Record<string, object>> = {
   LCMScheduler: { ...latentDefaults, beta_schedule: "scaled_linear", clip_sample: false },
 };
 
-/** diffusers' `KarrasDiffusionSchedulers`, each of which can be made from another's configuration, and LCM. */
+/** diffusers' `KarrasDiffusionSchedulers`, which can be created from one another's configuration, and LCM. */
 const supportedClasses = [
   "DDIMScheduler",
   "DDPMScheduler",
@@ -116,8 +116,8 @@ const supportedClasses = [
 ];
 
 /**
- * The configuration of a sampler. An absent field has the default of diffusers; the spacing, whose default depends on the
- * sampler that reads it, stays undefined here and is decided there.
+ * The configuration of a sampler. An absent field has the default of diffusers; the spacing's default depends on the
+ * sampler, so it stays undefined here.
  */
 export const scheduleConfigSchema = z
   .preprocess(withClassDefaults, fieldsSchema)
@@ -149,18 +149,18 @@ export const scheduleConfigSchema = z
 
 const sigmaSpacings = ["use_karras_sigmas", "use_exponential_sigmas", "use_lu_lambdas"] as const;
 
-/** Why a field cannot be accepted; null if it can. */
+/** Why a field is refused; null if it is accepted. */
 function problemOf(field: string, value: unknown): string | null {
   if (Object.hasOwn(neutralValues, field)) {
     const allowed = neutralValues[field];
     return allowed.includes(value)
       ? null
-      : `${JSON.stringify(value)} is not supported; ${allowed.map(v => JSON.stringify(v)).join(" or ")} is`;
+      : `${JSON.stringify(value)} is not supported; expected ${allowed.map(v => JSON.stringify(v)).join(" or ")}`;
   }
   const isKnown =
     Object.hasOwn(fieldsSchema.shape, field) || ignoredFields.has(field) || field.startsWith("_");
   const isNeutral = value === null || value === false;
-  return isKnown || isNeutral ? null : "is not known, so what it changes cannot be honoured";
+  return isKnown || isNeutral ? null : "is unknown, so its effect cannot be honoured";
 }
 
 function withClassDefaults(fields: unknown): unknown {

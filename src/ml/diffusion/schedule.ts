@@ -1,8 +1,8 @@
 /**
- * @file The noise schedule: how much of the picture is left at each timestep, and which timesteps a run visits.
+ * @file The noise schedule: the signal left at each timestep, and the timesteps of a run.
  *
- * J. Ho et al., "Denoising Diffusion Probabilistic Models", 2020. https://arxiv.org/abs/2006.11239
- * S. Lin et al., "Common Diffusion Noise Schedules and Sample Steps are Flawed", 2024, table 2 and algorithm 1.
+ * J. Ho et al., "Denoising Diffusion Probabilistic Models", 2020. https://arxiv.org/abs/2006.11239 S. Lin et al.,
+ * "Common Diffusion Noise Schedules and Sample Steps are Flawed", 2024, table 2 and algorithm 1.
  * https://arxiv.org/abs/2305.08891
  *
  * Notation (name here -> symbol in the papers)
@@ -43,7 +43,7 @@ export function alphaBar(config: ScheduleConfig): Float64Array {
   if (!config.rescale_betas_zero_snr) {
     return result;
   }
-  // Lin et al., algorithm 1: sqrt(ᾱ) is shifted so that it ends at 0 and scaled so that it starts where it did.
+  // Lin et al., algorithm 1: shifts sqrt(ᾱ) to end at 0 and scales it to keep its start.
   const first = Math.sqrt(result[0]);
   const last = Math.sqrt(result[result.length - 1]);
   return result.map(a => (((Math.sqrt(a) - last) * first) / (first - last)) ** 2);
@@ -77,11 +77,11 @@ export function linspace(start: number, end: number, length: number): Float64Arr
 }
 
 /**
- * Where an image-to-image run starts: of `numSteps` steps only the last `floor(numSteps * strength)` are made, as in
+ * The start of an image-to-image run: only the last `floor(numSteps * strength)` of `numSteps` steps run, as in
  * diffusers' `get_timesteps`.
  *
- * @param strength In (0, 1]; at 1 all steps are made, from a picture that is all but noise.
- * @returns The index of the first step made.
+ * @param strength In (0, 1]; at 1 all steps run, from nearly pure noise.
+ * @returns The index of the first step.
  * @throws AppError `INVALID_ARGUMENT` when no step would be left.
  */
 export function firstStep(numSteps: number, strength: number): number {

@@ -1,13 +1,13 @@
 /**
- * @file Noise levels by a formula of their own: σ/α is spaced, and the timesteps are those where the schedule has such noise.
+ * @file Spacing by noise level: σ/α is spaced, and the timesteps are where the schedule has that noise.
  *
  * - Karras: T. Karras et al., "Elucidating the Design Space of Diffusion-Based Generative Models", 2022, eq. (5), ρ = 7.
  *   https://arxiv.org/abs/2206.00364
  * - Lu and exponential: evenly spaced in log(σ/α), as C. Lu et al., "DPM-Solver", 2022, section 3.3.
  *   https://arxiv.org/abs/2206.00927
  *
- * Rounding of the timesteps is that of diffusers' `DPMSolverMultistepScheduler`: Karras and Lu to the nearest unless the
- * schedule is the cosine, else cut off.
+ * Timesteps are rounded as in diffusers' `DPMSolverMultistepScheduler`: Karras and Lu to the nearest unless the schedule
+ * is the cosine, otherwise down.
  */
 import { roundHalfEven } from "../runtime/rounding.js";
 import { type NoiseLevel } from "./prediction.js";
@@ -37,7 +37,7 @@ export function sigmaSpacing(
   numSteps: number,
 ): { sigmas: number[]; timesteps: number[] } {
   const schedule = remaining.map(a => Math.sqrt((1 - a) / a)); // rising
-  const ends: Partial<ScheduleConfig> = config.use_lu_lambdas ? {} : config; // Lu's knows no other ends
+  const ends: Partial<ScheduleConfig> = config.use_lu_lambdas ? {} : config; // Lu's has no other limits
   const highest = ends.sigma_max ?? schedule[schedule.length - 1];
   const lowest = ends.sigma_min ?? schedule[0];
   const between = (scaled: (sigma: number) => number, unscaled: (value: number) => number) =>
@@ -56,7 +56,7 @@ export function sigmaSpacing(
   return { sigmas, timesteps };
 }
 
-/** Where the rising values pass `value`, interpolated; 0 … T-1. */
+/** The interpolated index at which the rising values reach `value`; 0 … T-1. */
 function timestepOf(value: number, rising: Float64Array): number {
   const after = rising.findIndex(other => other > value);
   const low = Math.min(after === -1 ? rising.length : Math.max(after, 1), rising.length - 1) - 1;

@@ -1,14 +1,13 @@
 /**
- * @file Of several drafts of one thing, which is most in the style that was asked for; told from their latents, so that only the one that
- * is kept need be decoded.
+ * @file Scores samples by style from their latents, so that only the selected one needs decoding.
  *
- * A. Razavi et al., "Generating Diverse High-Fidelity Images with VQ-VAE-2", 2019, section 3.4: what a classifier of real pictures does not
- * recognise is rejected. https://arxiv.org/abs/1906.00446
+ * A. Razavi et al., "Generating Diverse High-Fidelity Images with VQ-VAE-2", 2019, section 3.4: rejects samples that a
+ * classifier of real images does not recognise. https://arxiv.org/abs/1906.00446
  *
- * `style_classifier/model.onnx`: `latent_sample` `[B, C, h, w]`, as the autoencoder's decoder takes them, to `logits` `[B, S]`, the styles in the
- * order of the prompts of the pack's memory (reference-memory.ts).
+ * `style_classifier/model.onnx`: `latent_sample` `[B, C, h, w]`, as the decoder takes them, to `logits` `[B, S]`, the
+ * styles in the order of the exemplar bank's prompts (exemplar-bank.ts).
  *
- * Shapes: B drafts, C x h x w latents, S styles.
+ * Shapes: B samples, C x h x w latents, S styles.
  */
 import { AppError } from "../../errors/app-error.js";
 import { type ModelPack } from "../runtime/model-pack.js";
@@ -23,7 +22,7 @@ export class StyleClassifier {
     private readonly latentShape: readonly number[],
   ) {}
 
-  /** @throws AppError `MODEL_FILE_MISSING`; `FILE_MALFORMED`, also when it does not tell `numStyles` styles apart. */
+  /** @throws AppError `MODEL_FILE_MISSING`; `FILE_MALFORMED`, also unless it has `numStyles` classes. */
   static async load(
     pack: ModelPack,
     config: PipelineConfig,
@@ -34,12 +33,12 @@ export class StyleClassifier {
     const session = await OnnxSession.load(path, options);
     try {
       session.input("latent_sample");
-      const told = session.outputs.get(session.outputName("logits"))!.shape[1]; // outputName looked
+      const told = session.outputs.get(session.outputName("logits"))!.shape[1]; // outputName checked that it exists
       if (told !== numStyles) {
         throw new AppError("FILE_MALFORMED", {
           path,
-          expected: `a classifier of the ${numStyles} styles of the pack's memory`,
-          reason: `it tells ${told} styles apart`,
+          expected: `a classifier of the ${numStyles} styles of the pack's exemplar bank`,
+          reason: `it has ${told} classes`,
         });
       }
     } catch (error) {
@@ -50,7 +49,7 @@ export class StyleClassifier {
     return new StyleClassifier(session, [latentChannels, latentHeight, latentWidth]);
   }
 
-  /** The log-probability of each draft that it is in `style`, 0 … S - 1; `[B, C, h, w]`, unscaled, `-> [B]`. */
+  /** The log-probability that each sample has `style`, 0 … S - 1; `[B, C, h, w]`, unscaled, `-> [B]`. */
   async logProbabilities(latents: Float32Array, style: number): Promise<number[]> {
     const size = this.latentShape.reduce((a, b) => a * b);
     const dims = [latents.length / size, ...this.latentShape];

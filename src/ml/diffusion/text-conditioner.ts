@@ -19,7 +19,7 @@ export class TextConditioner {
   private constructor(
     private readonly tokenizer: ClipTokenizer,
     private readonly session: OnnxSession,
-    /** T: every prompt is cut or padded to so many tokens. */
+    /** T: every prompt is truncated or padded to this length. */
     readonly numTokens: number,
   ) {}
 
@@ -52,7 +52,7 @@ export class TextConditioner {
   }
 }
 
-/** From the tokenizer, else the encoder's configuration, else the model file itself. */
+/** From the tokenizer, otherwise the encoder's configuration, otherwise the model file. */
 async function sequenceLength(
   pack: ModelPack,
   tokenizer: ClipTokenizer,
@@ -69,7 +69,7 @@ async function sequenceLength(
   if (config.max_position_embeddings === undefined) {
     throw new AppError("MODEL_PACK_INVALID", {
       path: pack.path("text_encoder/config.json"),
-      reason: "neither it nor tokenizer_config.json says how many tokens the encoder takes",
+      reason: "neither it nor tokenizer_config.json gives the encoder's sequence length",
     });
   }
   return config.max_position_embeddings;

@@ -1,9 +1,9 @@
 /**
- * @file What a model recommends to everyone together, whether right or not: how much of the catalogue, how evenly, how
- * little known.
+ * @file Metrics of a model's recommendations to all users together, apart from accuracy: catalogue coverage, evenness
+ * and novelty.
  *
- * Each looks at the first K of every user's ranking. Notation: c_i the number of users whose first K hold item i, N the
- * number of items, M of users, m_i of users who chose item i in training.
+ * Each uses the first K items of every user's ranking. Notation: c_i the number of users whose first K hold item i, N
+ * the number of items, M of users, m_i of users who chose item i in training.
  */
 
 /** c: how often each item is among the first `k`; `[N]`. */
@@ -22,7 +22,7 @@ export function recommendationCounts(
 }
 
 /**
- * `|{i : c_i > 0}| / N`, the part of the catalogue that is recommended to anyone at all.
+ * `|{i : c_i > 0}| / N`, the fraction of the catalogue that is recommended to at least one user.
  *
  * M. Ge, C. Delgado-Battenfeld, D. Jannach, "Beyond accuracy: evaluating recommender systems by coverage and
  * serendipity", RecSys 2010 (catalogue coverage).
@@ -32,8 +32,8 @@ export function coverage(counts: ArrayLike<number>): number {
 }
 
 /**
- * `Σ_j (2j - N - 1) c_(j) / ((N - 1) Σ_i c_i)` with c_(j) rising: 0 when all items are recommended equally often, 1 when
- * always the same one. 0 for a single item, or when nothing is recommended.
+ * `Σ_j (2j - N - 1) c_(j) / ((N - 1) Σ_i c_i)` with c_(j) ascending: 0 when all items are recommended equally often, 1
+ * when always the same one. 0 for a single item or no recommendations.
  *
  * G. Shani, A. Gunawardana, "Evaluating Recommendation Systems", Recommender Systems Handbook, 2011, section 8.3.3.
  */
@@ -50,10 +50,11 @@ export function giniIndex(counts: ArrayLike<number>): number {
 }
 
 /**
- * Mean of `log₂(M / m_i)` over the first K of all users, bits: how surprising it is that a user of the training chose the
- * item. An item that nobody chose counts as if one had.
+ * Mean of `log₂(M / m_i)` over the first K of all users, in bits: how unlikely a training user was to choose the item.
+ * m_i is at least 1.
  *
- * T. Zhou et al., "Solving the apparent diversity-accuracy dilemma of recommender systems", PNAS 2010 (self-information).
+ * T. Zhou et al., "Solving the apparent diversity-accuracy dilemma of recommender systems", PNAS 2010
+ * (self-information).
  */
 export function novelty(
   counts: ArrayLike<number>,

@@ -1,5 +1,5 @@
 /**
- * @file How sure a mean over users is: percentile intervals of its bootstrap distribution.
+ * @file Percentile bootstrap intervals of a mean over users.
  *
  * B. Efron and R. Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13.
  */
@@ -7,7 +7,7 @@ import type { Random } from "../nn/random.js";
 
 export type Interval = readonly [low: number, high: number];
 
-/** Resamples of an interval: its ends then move by about a fiftieth of its width from one seed to another. */
+/** Resamples of an interval: its ends then vary by about a fiftieth of its width between seeds. */
 export const DEFAULT_RESAMPLES = 2_000;
 
 /** The 2.5th and 97.5th percentile of the means of resamples with replacement. */
@@ -21,12 +21,12 @@ export function bootstrapInterval(
 }
 
 /**
- * The same where values come in clusters, such as the requests of one user: whole clusters are drawn, and the mean is over all
- * values of those drawn. Values of one user are alike, so an interval that draws values alone is too narrow.
+ * The same for clustered values, such as the requests of one user: resamples whole clusters and averages all their
+ * values. Values of one user are alike, so resampling single values gives too narrow an interval.
  *
  * A. Davison, D. Hinkley, "Bootstrap Methods and their Application", 1997, section 3.8 (resampling of groups).
  *
- * @param clusters Whose each value is.
+ * @param clusters The cluster of each value.
  */
 export function clusterBootstrapInterval(
   values: readonly number[],
@@ -53,7 +53,7 @@ export function clusterBootstrapInterval(
   return [percentile(means, 0.025), percentile(means, 0.975)];
 }
 
-/** The mean of each resample with replacement, as many draws as values; `[numResamples]`. */
+/** The mean of each resample with replacement, each as large as `values`; `[numResamples]`. */
 export function bootstrapMeans(
   values: readonly number[],
   numResamples: number,
@@ -62,7 +62,7 @@ export function bootstrapMeans(
   const means = new Float64Array(numResamples);
   for (let resample = 0; resample < numResamples; resample++) {
     let sum = 0;
-    values.forEach(() => (sum += values[random.int(values.length)])); // as many draws as values
+    values.forEach(() => (sum += values[random.int(values.length)]));
     means[resample] = sum / values.length;
   }
   return means;
@@ -72,7 +72,7 @@ export function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
-/** Linear between the two nearest of the sorted values. */
+/** Linear interpolation between sorted values. */
 export function percentile(sorted: ArrayLike<number>, fraction: number): number {
   const place = fraction * (sorted.length - 1);
   const below = Math.floor(place);

@@ -1,10 +1,10 @@
 /**
- * @file The CLIP scores of the paper's table 2: how near a generated picture is to the reference and to the user.
+ * @file The CLIP scores of the paper's table 2: how well a generated image matches the reference and the user.
  *
  * J. Hessel et al., "CLIPScore", 2021 (without its factor 2.5 and clipping, as RAGAR and PMG report it).
  * https://arxiv.org/abs/2104.08718
  *
- * All embeddings are CLIP's, `[D]`, of one checkpoint, whose name belongs beside every number: absolute values are not
+ * All embeddings are CLIP's, `[D]`, of one checkpoint. Report its name with every number: absolute values are not
  * comparable across checkpoints. Higher is better; the range is -100 … 100.
  */
 

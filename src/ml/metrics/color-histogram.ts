@@ -1,12 +1,12 @@
-/** @file How much of a picture has which colour. */
+/** @file The colour histogram of an image. */
 import { type RgbImage } from "../nn/rgb-image.js";
 
 /** Bins along each of red, green and blue. */
 export const NUM_COLOR_BINS = 8;
 
 /**
- * Square roots of the shares of 8 x 8 x 8 colours, whose sum of squares is 1; `[512]`. A pixel counts for the eight bins
- * around it, the nearer the more, so that a small change of colour changes little.
+ * Square roots of the shares of 8 x 8 x 8 colours, so the squares sum to 1; `[512]`. Each pixel is interpolated between
+ * the eight nearest bins, so a small change of colour changes little.
  */
 export function colorHistogram({ pixels }: RgbImage): Float32Array {
   const bins = NUM_COLOR_BINS;

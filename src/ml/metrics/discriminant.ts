@@ -1,8 +1,8 @@
 /**
- * @file Linear discriminant analysis: classes told apart by their means, in the space where they spread alike.
+ * @file Linear discriminant analysis: classifies by the class means, whitened by the covariance within classes.
  *
- * R. A. Fisher 1936; C. R. Rao 1948; with the covariance drawn towards a sphere: J. H. Friedman, "Regularized Discriminant
- * Analysis", JASA 1989, eq. (18) with λ = 1. https://doi.org/10.1080/01621459.1989.10478752
+ * R. A. Fisher 1936; C. R. Rao 1948; with the covariance shrunk towards a sphere: J. H. Friedman, "Regularized
+ * Discriminant Analysis", JASA 1989, eq. (18) with λ = 1. https://doi.org/10.1080/01621459.1989.10478752
  *
  * Notation
  * - scatter -> S_W, the covariance within classes, shrunk: (1 - γ) S + γ tr(S) / D I
@@ -15,7 +15,7 @@ import * as tf from "@tensorflow/tfjs";
 export interface Examples {
   /** `[N, D]`. */
   rows: readonly Float32Array[];
-  /** The class of each, 0 … K - 1. */
+  /** Class of each example, 0 … K - 1. */
   labels: readonly number[];
 }
 
@@ -23,12 +23,12 @@ export class Discriminant {
   private constructor(
     private readonly mean: Float64Array,
     private readonly factor: Float64Array,
-    /** Whitened means of the classes, from the mean of all; `[K, D]`. */
+    /** Whitened class means, relative to the overall mean; `[K, D]`. */
     private readonly centers: readonly Float64Array[],
   ) {}
 
   /**
-   * Learns from examples; the tfjs backend computes the covariance.
+   * Fits to examples; the tfjs backend computes the covariance.
    *
    * @param shrinkage γ, above 0 up to 1.
    * @throws Error when a class has no example.
@@ -67,7 +67,7 @@ export class Discriminant {
     );
   }
 
-  /** The cosine to the mean of each class, times the length of `L⁻¹ (x - mean)`; ranks classes of few examples better. */
+  /** The cosine to the mean of each class, times the length of `L⁻¹ (x - mean)`; ranks classes with few examples better. */
   alignments(row: Float32Array): number[] {
     const white = this.whitened(row);
     return this.centers.map(center => dot(white, center) / Math.sqrt(dot(center, center)));

@@ -1,9 +1,10 @@
 /**
- * @file What MobileNetV2, trained on ImageNet, sees in a picture: what it shows, and of what texture it is.
+ * @file Features of an image by MobileNetV2, trained on ImageNet: its content and its texture.
  *
- * M. Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks", CVPR 2018. https://arxiv.org/abs/1801.04381
- * Statistics of inner layers as a description of style: X. Huang, S. Belongie, "Arbitrary Style Transfer in Real-time with
- * Adaptive Instance Normalization", ICCV 2017. https://arxiv.org/abs/1703.06868
+ * M. Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks", CVPR 2018.
+ * https://arxiv.org/abs/1801.04381 Statistics of inner layers as a description of style: X. Huang, S. Belongie,
+ * "Arbitrary Style Transfer in Real-time with Adaptive Instance Normalization", ICCV 2017.
+ * https://arxiv.org/abs/1703.06868
  *
  * The model is an ONNX file that the user names: `image` `[1, 3, 224, 224]` of (value - 128) / 128 to `features`.
  */
@@ -26,7 +27,7 @@ const TEXTURE_LAYERS = [
 export interface MobilenetView {
   /** The last features, averaged over space; `[1280]`, 0 … 6. */
   semantic: Float32Array;
-  /** For each texture layer the means of its channels over space, then their deviations; `[1136]`. */
+  /** Spatial means, then standard deviations, of the channels of each texture layer; `[1136]`. */
   texture: Float32Array;
 }
 

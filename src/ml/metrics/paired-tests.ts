@@ -1,8 +1,8 @@
 /**
- * @file Whether one model is better than another on the same users, or only seems so.
+ * @file Significance tests: is one model better than another on the same users?
  *
- * All take each user's value under both models, in the same order, and look at the differences `a - b`. The p-values are
- * two-sided: the probability of a difference at least as large, either way, if the models were alike.
+ * Each takes every user's value under both models, in the same order, and tests the differences `a - b`. The p-values
+ * are two-sided: the probability of a difference at least as large if the models were alike.
  */
 import type { Random } from "../nn/random.js";
 import { bootstrapMeans, DEFAULT_RESAMPLES, type Interval, mean, percentile } from "./bootstrap.js";
@@ -16,8 +16,8 @@ export interface PairedDifference {
 }
 
 /**
- * Resamples users. p is the part of the resampled means, shifted to a mean of 0 as if the models were alike, that lie as
- * far out as the one observed, the observed one among them (Efron and Tibshirani 1993, section 16.4).
+ * Resamples users. p is the fraction of resampled means, shifted to a mean of 0 as if the models were alike, that are at
+ * least as extreme as the observed one, which counts too (Efron and Tibshirani 1993, section 16.4).
  */
 export function pairedBootstrap(
   a: readonly number[],
@@ -37,9 +37,9 @@ export function pairedBootstrap(
   };
 }
 
-/** Pairs up to which all 2^n signs are tried. */
+/** Up to this many pairs all 2^n signs are enumerated. */
 const MAX_EXACT_SIGNS = 16;
-/** Equal sums of different order differ by this much of their size. */
+/** Relative tolerance for equal sums in different order. */
 const ROUNDING = 1e-9;
 
 /**
@@ -71,7 +71,7 @@ export function signFlipPValue(
   return (1 + numAsFar) / (numDraws + 1);
 }
 
-/** Pairs up to which the distribution of the rank sum is computed instead of approximated. */
+/** Up to this many pairs the distribution of the rank sum is exact. */
 const MAX_EXACT_RANKS = 50;
 
 export interface SignedRankTest {
@@ -81,8 +81,8 @@ export interface SignedRankTest {
 }
 
 /**
- * Wilcoxon's signed-rank test: pairs without a difference are left out, ties take their mid-rank. Exact up to
- * `maxExact` pairs (the distribution given the ties), else normal with the tie and continuity corrections.
+ * Wilcoxon's signed-rank test: leaves out pairs without a difference; ties take their mid-rank. Exact up to `maxExact`
+ * pairs (the distribution given the ties), otherwise normal with the tie and continuity corrections.
  */
 export function wilcoxonSignedRank(
   a: readonly number[],
@@ -106,7 +106,7 @@ export function wilcoxonSignedRank(
   return { positiveRankSum, pValue: Math.min(1, 2 * normalTail(z)) };
 }
 
-/** Part of all 2^n sign choices whose rank sum lies at least `distance` from its mean; over doubled ranks, which are whole. */
+/** Fraction of all 2^n sign choices whose rank sum is at least `distance` from its mean; over doubled (integer) ranks. */
 function exactRankSumPValue(ranks: readonly number[], distance: number): number {
   const doubled = ranks.map(r => Math.round(2 * r));
   const total = doubled.reduce((sum, r) => sum + r, 0);
@@ -125,7 +125,7 @@ function exactRankSumPValue(ranks: readonly number[], distance: number): number 
   );
 }
 
-/** Ranks from 1 of values by size; equal ones share the mean of theirs. */
+/** Ranks from 1 in ascending order; equal values share their mean rank. */
 function midRanks(values: readonly number[]): number[] {
   const order = values.map((_, index) => index).sort((i, j) => values[i] - values[j]);
   const ranks = new Array<number>(values.length);
@@ -157,8 +157,8 @@ function normalTail(z: number): number {
 }
 
 /**
- * Holm's step-down correction of the p-values of several comparisons made at once: rejecting those below α errs at all
- * with a probability of at most α (S. Holm, 1979). In the order given.
+ * Holm's step-down correction of the p-values of simultaneous comparisons, in the order given: rejecting those below α
+ * keeps the probability of any error at or below α (S. Holm, 1979).
  */
 export function holmAdjusted(pValues: readonly number[]): number[] {
   const order = pValues.map((_, index) => index).sort((i, j) => pValues[i] - pValues[j]);
@@ -173,7 +173,7 @@ export function holmAdjusted(pValues: readonly number[]): number[] {
 
 function pairedDifferences(a: readonly number[], b: readonly number[]): number[] {
   if (a.length !== b.length || a.length === 0) {
-    throw new Error(`paired test: expected as many values twice, got ${a.length} and ${b.length}`);
+    throw new Error(`paired test: expected equal lengths, got ${a.length} and ${b.length}`);
   }
   return a.map((value, index) => value - b[index]);
 }

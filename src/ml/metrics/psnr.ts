@@ -1,10 +1,10 @@
-/** @file Peak signal-to-noise ratio of two pictures. */
+/** @file Peak signal-to-noise ratio of two images. */
 import { type RgbImage } from "../nn/rgb-image.js";
 import { assertSameSize } from "./image-sizes.js";
 
 const PEAK = 255;
 
-/** `10 log10(255² / MSE)` over all values of both, in dB; infinite for equal pictures. */
+/** `10 log10(255² / MSE)` over all values of both, in dB; infinite for equal images. */
 export function psnr(a: RgbImage, b: RgbImage): number {
   assertSameSize("psnr", a, b);
   const squares = a.pixels.reduce((sum, value, i) => sum + (value - b.pixels[i]) ** 2, 0);

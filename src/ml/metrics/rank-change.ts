@@ -1,10 +1,10 @@
-/** @file How far an item moved in a user's ranking when its picture changed. */
+/** @file How far an item moved in a user's ranking when its image changed. */
 import { Random } from "../nn/random.js";
 import { clusterBootstrapInterval, mean, percentile } from "./bootstrap.js";
 
 /**
- * ΔR: `(rankBefore - rankAfter) / (1 + rankBefore)` with ranks from 1, so positive is better. It is below 1, and has no
- * lower bound: the mean of many is ruled by the worst, so report the median and the win rate beside it.
+ * ΔR: `(rankBefore - rankAfter) / (1 + rankBefore)` with ranks from 1; positive is better. It is below 1 and has no
+ * lower bound, so the worst values dominate the mean: report the median and the win rate too.
  */
 export function rankChange(rankBefore: number, rankAfter: number): number {
   if (!(rankBefore >= 1 && rankAfter >= 1)) {
@@ -17,7 +17,7 @@ export interface RankChangeSummary {
   count: number;
   mean: number;
   median: number;
-  /** Fraction with ΔR > 0; those that did not move count half. */
+  /** Fraction with ΔR > 0; unchanged ranks count half. */
   winRate: number;
   /** 95 % interval of the mean: percentiles of bootstrap means over users. */
   meanInterval: readonly [low: number, high: number];
@@ -26,7 +26,7 @@ export interface RankChangeSummary {
 
 /** `low <= ΔR < high`; the last bin includes 1. */
 export interface HistogramBin {
-  /** Null in the first bin, which has no lower end. */
+  /** Null in the first bin, which has no lower bound. */
   low: number | null;
   high: number;
   count: number;
@@ -42,7 +42,7 @@ export interface SummaryOptions {
 /**
  * The distribution of rank changes; null when there are none.
  *
- * @param userIds Whose each change is: the interval's resamples draw users.
+ * @param userIds The user of each change; the interval resamples users.
  */
 export function summarizeRankChanges(
   changes: readonly number[],
@@ -65,7 +65,7 @@ export function summarizeRankChanges(
   };
 }
 
-// Finer around 0, where most fall; below -1 an item fell to more than twice its rank.
+// Finer around 0, where most values are; below -1 the rank more than doubled.
 const edges = [-4, -2, -1, -0.5, -0.25, -0.1, 0, 0.1, 0.25, 0.5, 0.75, 1] as const;
 
 function histogram(changes: readonly number[]): HistogramBin[] {

@@ -1,8 +1,9 @@
 /**
- * @file How good a ranking is, by where the relevant items stand in it.
+ * @file Accuracy of a ranking, by the ranks of the relevant items.
  *
- * Each is a pure function of a ranking (item indices, best first) and the set of relevant items. Notation: hit_r is 1 when
- * the item at rank r (1-based) is relevant, else 0; n is the number of relevant items; K the cut-off. All are 0 when n = 0.
+ * Each metric is a pure function of a ranking (item indices, best first) and the set of relevant items. Notation: hit_r
+ * is 1 when the item at rank r (1-based) is relevant, otherwise 0; n is the number of relevant items; K the cut-off. All
+ * are 0 when n = 0.
  */
 
 export type RankingMetric = (
@@ -23,7 +24,7 @@ export const precisionAt: RankingMetric = (ranking, relevant, k) =>
 export const hitAt: RankingMetric = (ranking, relevant, k) =>
   numHits(ranking, relevant, k) > 0 ? 1 : 0;
 
-/** `1 / r` of the first relevant item when r <= K, else 0. */
+/** `1 / r` of the first relevant item when r <= K, otherwise 0. */
 export const mrrAt: RankingMetric = (ranking, relevant, k) => {
   const place = ranking.slice(0, k).findIndex(item => relevant.has(item));
   return place < 0 ? 0 : 1 / (place + 1);
@@ -42,15 +43,15 @@ export const mapAt: RankingMetric = (ranking, relevant, k) => {
   return relevant.size === 0 ? 0 : sum / Math.min(relevant.size, k);
 };
 
-/** `Σ_{r<=K} hit_r / log₂(r+1)` over the same of the ideal ranking: min(n, K) relevant items on top. */
+/** `Σ_{r<=K} hit_r / log₂(r+1)`, divided by that of the ideal ranking: min(n, K) relevant items on top. */
 export const ndcgAt: RankingMetric = (ranking, relevant, k) =>
   relevant.size === 0
     ? 0
     : discountedGain(ranking, relevant, k) / idealGain(Math.min(relevant.size, k));
 
 /**
- * NDCG as the official MICRO computes it, for comparison with its figures only: the ideal has the *retrieved* hits on top,
- * so relevant items that were missed cost nothing, and it is never below {@link ndcgAt}.
+ * NDCG as the official MICRO computes it, only for comparison with its figures: the ideal ranks the *retrieved* hits on
+ * top, so missed relevant items cost nothing, and it is never below {@link ndcgAt}.
  */
 export const ndcgRetrievedAt: RankingMetric = (ranking, relevant, k) => {
   const hits = numHits(ranking, relevant, k);
@@ -85,8 +86,8 @@ function discount(rank: number): number {
 }
 
 /**
- * The rank of one score among others, 1 is best: one more than the number of higher scores, plus half the number of equal
- * ones (mid-rank), so a model that scores everything the same puts everything in the middle.
+ * The rank of one score among others, 1 is best: 1 + the number of higher scores + half the number of equal ones
+ * (mid-rank), so a constant model ranks everything in the middle.
  *
  * @param isExcluded Indices that do not compete. Default: none.
  */

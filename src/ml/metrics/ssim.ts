@@ -1,11 +1,11 @@
 /**
- * @file SSIM: how alike two pictures are in local brightness, contrast and structure.
+ * @file SSIM: similarity of two images in local brightness, contrast and structure.
  *
  * Z. Wang et al., "Image Quality Assessment: From Error Visibility to Structural Similarity", IEEE TIP 2004, eq. (13),
  * with the authors' window (Gaussian, 11 x 11, σ 1.5) and constants. https://doi.org/10.1109/TIP.2003.819861
  *
- * Notation: μ, σ² and σ_xy are Gaussian-weighted means, variances and covariance in the window around each pixel of luma.
- * As in the authors' code, windows that would leave the picture are not taken.
+ * Notation: μ, σ² and σ_xy are Gaussian-weighted means, variances and covariance in the window around each pixel of
+ * luma. As in the authors' code, windows that exceed the image are skipped.
  */
 import { type RgbImage } from "../nn/rgb-image.js";
 import { assertSameSize } from "./image-sizes.js";
@@ -16,7 +16,7 @@ const RANGE = 255;
 const C1 = (0.01 * RANGE) ** 2;
 const C2 = (0.03 * RANGE) ** 2;
 
-/** -1 … 1; 1 for equal pictures. @throws Error for pictures of different sizes or smaller than the window. */
+/** -1 … 1; 1 for equal images. @throws Error for images of different sizes or smaller than the window. */
 export function ssim(a: RgbImage, b: RgbImage): number {
   assertSameSize("ssim", a, b);
   const { heightPixels: height, widthPixels: width } = a;

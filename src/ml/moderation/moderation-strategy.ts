@@ -1,22 +1,22 @@
 /**
- * @file Whether pictures may be shown to anybody, whatever their quality: what a host may replace.
+ * @file The interface of moderation, which a host can replace: may an image be shown at all, whatever its quality?
  *
- * The default moderates nothing: a shop that sells what its pack was made to draw needs no more than the quality gate.
+ * The default moderates nothing: a shop that sells what its pack was trained to generate needs only the quality gate.
  */
 import { type RgbImage } from "../nn/rgb-image.js";
 
 export interface ModerationStrategy {
   /**
-   * Its own name and all that changes what it lets through. Pictures that another strategy let through are made again; the
-   * empty name is that of none.
+   * Names the strategy and every setting that changes its verdicts. Images that passed another strategy are generated
+   * again; the empty name means no moderation.
    */
   readonly name: string;
-  /** For each picture why it may not be shown, such as `UNSAFE`; empty where it may. */
+  /** For each image the reasons to refuse it, such as `UNSAFE`; empty when it may be shown. */
   faultsOf(images: readonly RgbImage[]): Promise<string[][]>;
   dispose(): Promise<void>;
 }
 
-/** Lets every picture through. */
+/** Accepts every image. */
 export const noModeration: ModerationStrategy = {
   name: "",
   faultsOf: async images => images.map(() => []),

@@ -1,6 +1,6 @@
 /**
- * @file Moderation by `nsfwjs`, a package that brings its models along and that a host installs beside Vitrine:
- * MobileNetV2 with five classes, Drawing, Hentai, Neutral, Porn and Sexy. https://github.com/infinitered/nsfwjs
+ * @file Moderation by `nsfwjs`, an optional package with its own models: MobileNetV2 with five classes, Drawing, Hentai,
+ * Neutral, Porn and Sexy. https://github.com/infinitered/nsfwjs
  */
 import { createRequire } from "node:module";
 import * as tf from "@tensorflow/tfjs";
@@ -9,7 +9,7 @@ import { type RgbImage } from "../nn/rgb-image.js";
 import { loadTfjsBackend } from "../runtime/tfjs-backend.js";
 import { type ModerationStrategy } from "./moderation-strategy.js";
 
-/** Named here and not where they are imported: the package need not be there for this file to compile. */
+/** A constant, not an import specifier: this file must compile without the package. */
 const PACKAGE = "nsfwjs";
 const CORE = `${PACKAGE}/core`;
 const MODEL = `${PACKAGE}/models/mobilenet_v2`;
@@ -17,9 +17,9 @@ const MODEL = `${PACKAGE}/models/mobilenet_v2`;
 export type NsfwClass = "Drawing" | "Hentai" | "Neutral" | "Porn" | "Sexy";
 
 export interface NsfwConfig {
-  /** The classes that may not be shown. Default: Hentai and Porn; Sexy also has what shops sell, such as swimwear. */
+  /** Classes that may not be shown. Default: Hentai and Porn; Sexy also covers shop items such as swimwear. */
   unsafeClasses: readonly NsfwClass[];
-  /** A picture is `UNSAFE` from this sum of their probabilities on. Default: 0.5, as likely as not. */
+  /** An image is `UNSAFE` when these classes' probabilities sum to at least this. Default: 0.5. */
   maxProbability: number;
 }
 
@@ -28,7 +28,7 @@ export const defaultNsfwConfig: NsfwConfig = {
   maxProbability: 0.5,
 };
 
-/** As much of the package's model as is used. */
+/** The part of the package's model that is used. */
 interface Classifier {
   classify(
     image: tf.Tensor3D,
@@ -48,7 +48,6 @@ export function nsfwjsName(config: NsfwConfig = defaultNsfwConfig): string {
   return `${PACKAGE}:${config.unsafeClasses.join("+")}<${config.maxProbability}`;
 }
 
-/** Whether the package is installed. */
 export function hasNsfwjs(): boolean {
   try {
     createRequire(import.meta.url).resolve(CORE);
@@ -58,7 +57,7 @@ export function hasNsfwjs(): boolean {
   }
 }
 
-/** Classifies on the backend of TensorFlow.js in use, and blocks the calling thread for each picture. */
+/** Classifies on the current TensorFlow.js backend; blocks the calling thread for each image. */
 export class NsfwjsModeration implements ModerationStrategy {
   readonly name: string;
 
@@ -69,14 +68,14 @@ export class NsfwjsModeration implements ModerationStrategy {
     this.name = nsfwjsName(config);
   }
 
-  /** @throws AppError `MODERATION_UNAVAILABLE` when the package is not installed or cannot be loaded. */
+  /** @throws AppError `MODERATION_UNAVAILABLE` when the package is absent or fails to load. */
   static async load(config: NsfwConfig = defaultNsfwConfig): Promise<NsfwjsModeration> {
     if (!hasNsfwjs()) {
       throw new AppError("MODERATION_UNAVAILABLE", { package: PACKAGE, reason: "not installed" });
     }
     await loadTfjsBackend();
     const info = console.info.bind(console);
-    console.info = console.error.bind(console); // it greets, and standard output is for results
+    console.info = console.error.bind(console); // nsfwjs prints a greeting, and standard output is for results
     try {
       const { load } = (await import(CORE)) as CoreModule;
       const { MobileNetV2Model } = (await import(MODEL)) as { MobileNetV2Model: unknown };
@@ -101,7 +100,7 @@ export class NsfwjsModeration implements ModerationStrategy {
     return faults;
   }
 
-  /** Of each class; they add up to 1. */
+  /** Probability of each class; they sum to 1. */
   async probabilities({
     heightPixels,
     pixels,
