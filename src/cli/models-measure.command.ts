@@ -35,15 +35,14 @@ export function modelsMeasureCommand(): Command {
     .description("measure the model pack on stickers that it never trained on")
     .option("--pack <name or folder>", "the pack to measure (default: the one in use)")
     .option("--stickers <folder>", "as 'stickers export' wrote it (default: made when needed)")
-    .option("--features <file>", "MobileNetV2 as ONNX, for the judge of what is generated")
+    .option(
+      "--features <file>",
+      "MobileNetV2 as ONNX, for the independent classifiers of generated pictures",
+    )
     .option("--lpips <file>", "LPIPS as ONNX, for the autoencoder")
     .option("--count <number>", "held-out stickers to measure with", wholeNumber, 200)
     .option("--steps <number>", "denoising steps (default: the pack's)", wholeNumber)
-    .option(
-      "--drafts <number>",
-      "drafts of each remembered drawing (default: the pack's)",
-      wholeNumber,
-    )
+    .option("--samples <number>", "samples per exemplar (default: the pack's)", wholeNumber)
     .option("--guidance <number>", "guidance scale (default: the pack's)", decimal)
     .option("--sheet <file>", "write 64 of the generated pictures as one PNG")
     .option("--write", "keep the figures in the pack's metrics.json")
