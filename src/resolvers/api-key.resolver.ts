@@ -28,12 +28,12 @@ export class ApiKeyResolver {
 
   @Authorized("ADMIN")
   @Mutation(() => CreateApiKeyPayload, {
-    description: "Makes an API key. Fails with `INVALID_ARGUMENT` if the name is taken.",
+    description: "Creates an API key. Fails with `INVALID_ARGUMENT` if the name is taken.",
   })
   async createApiKey(
-    @Arg("name", () => String, { description: "A name for people, unique; 1 to 100 characters." })
+    @Arg("name", () => String, { description: "A display name, unique; 1 to 100 characters." })
     name: string,
-    @Arg("role", () => ApiKeyRole, { description: "What the key may do." }) role: ApiKeyRoleRow,
+    @Arg("role", () => ApiKeyRole, { description: "The key's permissions." }) role: ApiKeyRoleRow,
   ): Promise<CreateApiKeyPayload> {
     const { key, row } = await this.access.createKey(name, role);
     return { key, apiKey: row };
@@ -41,7 +41,7 @@ export class ApiKeyResolver {
 
   @Authorized("ADMIN")
   @Mutation(() => ApiKey, {
-    description: "Makes a key useless, at once and for ever. Fails with `API_KEY_NOT_FOUND`.",
+    description: "Revokes a key permanently. Fails with `API_KEY_NOT_FOUND`.",
   })
   revokeApiKey(
     @Arg("name", () => String, { description: "The key's name." }) name: string,
@@ -52,14 +52,14 @@ export class ApiKeyResolver {
   @Authorized("STOREFRONT")
   @Mutation(() => ShopperToken, {
     description:
-      "A token with which a shopper's own browser may call the storefront's fields for that shopper alone. The caller " +
-      "vouches for who the shopper is. Fails with `INVALID_ARGUMENT`.",
+      "A token with which a shopper's browser may call the storefront's fields for that shopper only. The caller " +
+      "vouches for the shopper's identity. Fails with `INVALID_ARGUMENT`.",
   })
   issueShopperToken(
     @Arg("userId", () => ID, { description: "The shopper's id in the shop." }) userId: string,
     @Arg("ttlSeconds", () => Int, {
       defaultValue: 3_600,
-      description: "How long the token works, 1 to 604800 seconds (7 days).",
+      description: "How long the token is valid, 1 to 604800 seconds (7 days).",
     })
     ttlSeconds: number,
   ): Promise<ShopperToken> {

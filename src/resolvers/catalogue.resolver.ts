@@ -4,9 +4,9 @@ import { DeleteUserPayload, ItemInput, RemoveItemsPayload } from "../schema/cata
 import { UpsertItemsPayload } from "../schema/upsert-items.type.js";
 import type { ApiServices } from "./services.js";
 
-/** Rows of one call. */
+/** Rows per call. */
 const maxItems = 1_000;
-/** Pictures fetched in one call, while it waits. */
+/** Images fetched per call, while the call waits. */
 const maxImages = 100;
 
 @Resolver()
@@ -16,9 +16,9 @@ export class CatalogueResolver {
   @Authorized("RECOMMENDER")
   @Mutation(() => UpsertItemsPayload, {
     description:
-      `Adds items and changes those that are there, up to ${maxItems} in a call and ${maxImages} of them with a picture. ` +
-      "Only the fields that a row has are changed. A row that cannot be used is named in `rejected` and stops no other. " +
-      "The changes can be searched when the returned job has ended. Fails with `PAYLOAD_TOO_LARGE`.",
+      `Adds or updates items, up to ${maxItems} in a call and ${maxImages} of them with a picture. ` +
+      "Changes only the given fields of a row. An invalid row is listed in `rejected` and does not affect the others. " +
+      "Search finds the changes once the returned job has ended. Fails with `PAYLOAD_TOO_LARGE`.",
   })
   upsertItems(@Arg("input", () => [ItemInput], { description: "The items." }) input: ItemInput[]) {
     refuseMore("'input'", input.length, maxItems);
@@ -30,8 +30,8 @@ export class CatalogueResolver {
   @Authorized("ADMIN")
   @Mutation(() => RemoveItemsPayload, {
     description:
-      `Deletes up to ${maxItems} items for good, with their pictures, what shoppers did with them and the personalised ` +
-      "pictures of them; they are out of search and recommendations at once. To keep the history of an item that can no " +
+      `Permanently deletes up to ${maxItems} items with their pictures, interactions and personalised ` +
+      "pictures; search and recommendations omit them immediately. To keep the history of an item that can no " +
       "longer be bought, set `isAvailable` to false instead. Fails with `PAYLOAD_TOO_LARGE`.",
   })
   removeItems(@Arg("ids", () => [ID], { description: "The items' ids." }) ids: string[]) {
@@ -42,8 +42,8 @@ export class CatalogueResolver {
   @Authorized("ADMIN")
   @Mutation(() => DeleteUserPayload, {
     description:
-      "Erases a shopper: their interactions, jobs and personalised pictures, with the files that nothing else uses. " +
-      "Erasing one twice is no fault. Ranking models trained before keep what they learned until they are trained again.",
+      "Erases a shopper: interactions, jobs and personalised pictures, with the files that nothing else uses. " +
+      "Erasing a shopper twice is not an error. Trained ranking models keep what they learned until the next training.",
   })
   deleteUser(
     @Arg("userId", () => ID, { description: "The shopper's id in the shop." }) userId: string,

@@ -1,17 +1,17 @@
-/** @file What every resolver is told about the request. */
+/** @file The request context of every resolver. */
 import { AppError } from "../errors/app-error.js";
 import type { Viewer } from "../recsys/access/viewer.js";
 import type { Loaders } from "./loaders.js";
 import type { WatchedJob } from "./services.js";
 
 export interface RequestContext {
-  /** Who asks; null without credentials, or with bad ones. */
+  /** The caller; null without valid credentials. */
   viewer: Viewer | null;
-  /** Why the credentials are no good; null if they are, or if there are none. */
+  /** Why the credentials were refused; null if they are valid or absent. */
   refusal: AppError | null;
-  /** Made for this request alone, so that nothing read for one viewer is shown to another. */
+  /** Created per request, so that nothing loaded for one viewer reaches another. */
   loaders: Loaders;
-  /** The job as it is and whenever it changes, if the viewer may follow it. */
+  /** The job now and after every change, if the viewer may follow it. */
   watchJob(id: string): Promise<AsyncIterable<WatchedJob>>;
 }
 

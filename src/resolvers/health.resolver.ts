@@ -1,4 +1,4 @@
-import "reflect-metadata"; // type-graphql refuses to run without it, though no metadata is emitted
+import "reflect-metadata"; // type-graphql requires it, although no metadata is emitted
 import { Query, Resolver } from "type-graphql";
 
 @Resolver()

@@ -1,16 +1,16 @@
-/** @file Where pictures are served, and in which sizes. */
+/** @file URLs and sizes of served images. */
 import { AppError } from "../errors/app-error.js";
 import { type ImageFormat } from "../schema/enums.js";
 
-/** The widths pictures are served in, in pixels: few, so that a cache in front of the API is hit. */
+/** Widths of served images in pixels; few, so that caches in front of the API are hit. */
 export const servedWidths = [64, 128, 192, 256, 384, 512, 768, 1024] as const;
 
 const maxWidth = servedWidths[servedWidths.length - 1];
 
 /**
- * The address of a stored picture; the next larger served width is taken.
+ * The URL of a stored image at the next larger served width.
  *
- * @param publicUrl where the API is reached, without a slash at the end; empty for a relative address
+ * @param publicUrl base URL of the API without a trailing slash; empty for a relative URL
  * @throws AppError `INVALID_ARGUMENT`
  */
 export function imageUrl(

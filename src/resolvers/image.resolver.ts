@@ -8,7 +8,7 @@ export class ImageResolver {
   constructor(private readonly publicUrl: string) {}
 
   @FieldResolver(() => String, {
-    description: "Where the picture is served; it may be cached for ever.",
+    description: "URL of the picture; it may be cached forever.",
   })
   url(@Root() { hash }: BlobRow, @Args(() => ImageUrlArgs) args: ImageUrlArgs): string {
     return imageUrl(this.publicUrl, hash, args);

@@ -44,7 +44,7 @@ export class ItemResolver {
 
   @Authorized("SHOPPER")
   @Query(() => ItemConnection, {
-    description: "The catalogue, in the order items came in.",
+    description: "The catalogue, in the order of import.",
     complexity: pageComplexity,
   })
   async items(
@@ -86,8 +86,8 @@ export class ItemResolver {
   @FieldResolver(() => PersonalizedImage, {
     nullable: true,
     description:
-      "The picture made of the item for a shopper with the default options, as things are now; null if there is none. " +
-      "Nothing is begun by reading it. Fails with `OTHER_USER`.",
+      "The item's current picture for a shopper with the default options; null if there is none. " +
+      "Reading it starts no generation. Fails with `OTHER_USER`.",
   })
   personalizedImage(
     @Root() { id }: ItemRow,
@@ -99,7 +99,7 @@ export class ItemResolver {
   }
 
   @FieldResolver(() => PersonalizedImageConnection, {
-    description: "Pictures made of the item, newest first; a shopper sees their own only.",
+    description: "Personalised pictures of the item, newest first; a shopper sees only their own.",
     complexity: pageComplexity,
   })
   async personalizedImages(
@@ -113,7 +113,7 @@ export class ItemResolver {
 
   @FieldResolver(() => RankChangeConnection, {
     description:
-      "How its pictures changed the item's rank, newest first; a shopper sees their own only.",
+      "How its pictures changed the item's rank, newest first; a shopper sees only their own.",
     complexity: pageComplexity,
   })
   async rankChanges(

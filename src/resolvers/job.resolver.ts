@@ -42,7 +42,7 @@ export class JobResolver {
   @Authorized("SHOPPER")
   @Query(() => Job, {
     description:
-      "A job. Shoppers see jobs made for them, storefront keys those that make pictures. Fails with `JOB_NOT_FOUND`.",
+      "A job. Shoppers see their own jobs, storefront keys those that generate pictures. Fails with `JOB_NOT_FOUND`.",
   })
   async job(
     @Arg("id", () => ID, { description: "The job's UUID." }) id: string,
@@ -91,7 +91,7 @@ export class JobResolver {
     subscribe: ({ args, context }) =>
       (context as RequestContext).watchJob((args as { id: string }).id),
     description:
-      "The job as it is now, and again whenever that changes, until it has ended. Fails with `JOB_NOT_FOUND`.",
+      "The job now and after every change, until it has ended. Fails with `JOB_NOT_FOUND`.",
   })
   jobProgress(
     @Arg("id", () => ID, { description: "The job's UUID." }) _id: string,
@@ -102,7 +102,7 @@ export class JobResolver {
 
   @FieldResolver(() => Int, {
     nullable: true,
-    description: "Place among the queued jobs of its kind, 1 is next; null if it is not queued.",
+    description: "Position among the queued jobs of its kind, 1 is next; null if it is not queued.",
   })
   async queuePosition(
     @Root() job: JobRow | WatchedJob,
@@ -116,7 +116,7 @@ export class JobResolver {
 
   @FieldResolver(() => String, {
     nullable: true,
-    description: "Where its newest preview picture is served; null without one.",
+    description: "URL of its newest preview picture; null without one.",
   })
   previewUrl(@Root() { previewHash }: JobRow): string | null {
     return previewHash === null ? null : imageUrl(this.deps.publicUrl, previewHash);
@@ -124,7 +124,8 @@ export class JobResolver {
 
   @FieldResolver(() => PersonalizeImageResult, {
     nullable: true,
-    description: "What came of a PERSONALIZE_IMAGE job; null until it has ended, and for others.",
+    description:
+      "The result of a PERSONALIZE_IMAGE job; null until it has ended, and for other kinds.",
   })
   async outcome(
     @Root() job: JobRow,

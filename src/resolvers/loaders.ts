@@ -1,4 +1,4 @@
-/** @file Reads of one request, gathered: however many rows a page has, each kind of thing is read once. */
+/** @file Data loaders of one request: batch reads, so that a page of any length needs one query per relation. */
 import DataLoader from "dataloader";
 import type { CatalogQueries, ItemImageWithBlob, Lists, UserScope } from "../db/catalog-queries.js";
 import type { PageRequest } from "../db/keyset.js";
@@ -39,11 +39,11 @@ export interface Loaders {
   /** By item. */
   caption: Lookup<CaptionRow>;
   personalizedImage: Lookup<PersonalizedImageRow>;
-  /** What a shopper is shown of an item without waiting. */
+  /** The stored image of an item for a shopper. */
   storedImage: DataLoader<StoredImageKey, PersonalizedImageRow | null, string>;
   rankingModelVersion: Lookup<RankingModelVersionRow>;
   personalizerVersion: Lookup<PersonalizerVersionRow>;
-  /** By picture: the change by the active ranking model, else by the newest that judged it. */
+  /** By image: the change by the active ranking model, otherwise by the newest that scored it. */
   currentRankChange: Lookup<RankChangeRow>;
   /** By job. */
   queuePosition: Lookup<number>;
@@ -52,7 +52,7 @@ export interface Loaders {
   historyOfUser: ListLookup<InteractionRow>;
 }
 
-/** @param scope the only user whose pictures and rank changes may be read; null for everybody's */
+/** @param scope the only user whose images and rank changes may be read; null for all users */
 export function createLoaders(
   catalog: CatalogQueries,
   rankChanges: RankChangesRepository,
@@ -101,7 +101,7 @@ export function createLoaders(
   };
 }
 
-/** One call for each shopper. */
+/** One query per shopper. */
 function storedImages(
   personalization: Pick<ApiServices["personalization"], "findStored">,
 ): Loaders["storedImage"] {
@@ -135,7 +135,7 @@ function lookup<Row>(
   return mapLookup(async ids => new Map((await find(ids)).map(row => [keyOf(row), row])));
 }
 
-/** One call for each different page asked for, which is one for a whole query but for aliases. */
+/** One query per distinct page; usually one, except with aliases. */
 function listLookup<Row>(
   find: (ids: readonly string[], page: PageRequest<Date>) => Promise<Lists<Row>>,
 ): ListLookup<Row> {

@@ -1,4 +1,4 @@
-/** @file Cursors: the place of a row in its list, opaque to clients, checked when it comes back. */
+/** @file Cursors: the position of a row in its list, opaque to clients and validated on return. */
 import { z } from "zod";
 import type { PageRequest, Position } from "../db/keyset.js";
 import { AppError } from "../errors/app-error.js";
@@ -20,7 +20,7 @@ function decode<Place>(cursor: string, list: string, place: z.ZodType<Place>): P
       return parsed.data;
     }
   } catch {
-    // not JSON, or not a list: no cursor of ours
+    // not JSON, or not a list: no valid cursor
   }
   throw new AppError("INVALID_CURSOR", { cursor: cursor.slice(0, 100) });
 }
@@ -33,7 +33,7 @@ function checkedSize(first: number): number {
   return first;
 }
 
-/** A list in a fixed order; a page begins after the row where the page before ended, whatever was added meanwhile. */
+/** A list with keyset pagination: rows inserted between requests cause neither duplicates nor gaps. */
 export class KeysetList<Row, Value extends Date | number> {
   private constructor(
     private readonly name: string,
@@ -57,7 +57,7 @@ export class KeysetList<Row, Value extends Date | number> {
   }
 
   /**
-   * One row more than the page has is asked for, to learn whether another page follows.
+   * Requests one extra row to learn whether another page follows.
    *
    * @throws AppError `PAGE_SIZE`, `INVALID_CURSOR`
    */
@@ -70,7 +70,7 @@ export class KeysetList<Row, Value extends Date | number> {
     return { limit, after: { value, id } };
   }
 
-  /** @param rows what was found for {@link request} */
+  /** @param rows The result of {@link request}. */
   page(rows: readonly Row[], { first }: PageArgs): Connection<Row> {
     const edges = rows.slice(0, first).map((node): Edge<Row> => {
       const { value, id } = this.positionOf(node);
@@ -80,7 +80,7 @@ export class KeysetList<Row, Value extends Date | number> {
   }
 }
 
-/** Rows that follow one another by `createdAt`, then by their id. */
+/** Orders rows by `createdAt`, then by id. */
 export const byCreation = (row: { createdAt: Date; id: string }): Position<Date> => ({
   value: row.createdAt,
   id: row.id,
@@ -89,16 +89,16 @@ export const byCreation = (row: { createdAt: Date; id: string }): Position<Date>
 export const itemIdPlace = text;
 export const interactionIdPlace = z.string().regex(/^\d{1,18}$/);
 
-/** A ranking that is computed anew for each page: its cursors are places, so a changed ranking may repeat or skip. */
+/** A ranking that is recomputed for each page: its cursors are ranks, so a changed ranking may repeat or skip rows. */
 export class RankedList {
   constructor(
     private readonly name: string,
-    /** Places that can be reached by paging. */
+    /** Highest rank reachable by paging. */
     private readonly maxRank: number,
   ) {}
 
   /**
-   * The places `offset < rank <= end` are the page.
+   * The page holds the ranks `offset < rank <= end`.
    *
    * @throws AppError `PAGE_SIZE`, `INVALID_CURSOR`
    */
@@ -109,7 +109,7 @@ export class RankedList {
     return { offset, end: Math.min(offset + size, this.maxRank) };
   }
 
-  /** @param ranked the first `end + 1` of the ranking, or all there are */
+  /** @param ranked The first `end + 1` rows of the ranking, or all of them. */
   page<Row extends object>(
     ranked: readonly Row[],
     { offset, end }: { offset: number; end: number },

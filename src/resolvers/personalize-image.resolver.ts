@@ -27,9 +27,9 @@ import type { ApiServices } from "./services.js";
 
 type Outcome<Kind extends PersonalizeOutcome["kind"]> = Extract<PersonalizeOutcome, { kind: Kind }>;
 
-/** Pairs of one bulk generation. */
+/** Pairs per bulk generation. */
 export const maxPairs = 1_000;
-/** Items of one shelf. */
+/** Items per shelf. */
 export const maxShelf = 100;
 
 @Resolver()
@@ -39,8 +39,8 @@ export class PersonalizeImageResolver {
   @Authorized("SHOPPER")
   @Mutation(() => PersonalizeImageResult, {
     description:
-      "The item's picture made for the shopper. The same request twice is one generation; a new interaction or model " +
-      "makes a new one. A visitor of whom nothing is known gets the catalogue picture (`NO_HISTORY`). " +
+      "The item's picture for the shopper. Repeating a request does not generate again; a new interaction or model " +
+      "does. An unknown visitor gets the catalogue picture (`NO_HISTORY`). " +
       "Fails with `ITEM_NOT_FOUND`, `OTHER_USER` or `INVALID_ARGUMENT`.",
   })
   personalizeImage(
@@ -48,7 +48,7 @@ export class PersonalizeImageResolver {
     @Arg("itemId", () => ID, { description: "The item's id in the shop." }) itemId: string,
     @Arg("options", () => PersonalizeImageOptions, {
       nullable: true,
-      description: "How the picture is made.",
+      description: "Generation options.",
     })
     options: PersonalizeImageOptions | null | undefined,
     @Ctx() context: RequestContext,
@@ -67,9 +67,9 @@ export class PersonalizeImageResolver {
   @Authorized("SHOPPER")
   @Mutation(() => [ShelfImage], {
     description:
-      `The pictures of up to ${maxShelf} items made for one shopper, in the order of \`itemIds\`: a whole shelf in one request. ` +
-      "What is stored is answered at once, the others are being made, as by `personalizeImage`. What is wrong with one item " +
-      "is said at its place. Fails with `OTHER_USER`, `INVALID_ARGUMENT` or `PAYLOAD_TOO_LARGE`.",
+      `The pictures of up to ${maxShelf} items for one shopper, in the order of \`itemIds\`: a whole shelf in one request. ` +
+      "Returns stored pictures immediately and starts the others, as `personalizeImage` does. An error of one item " +
+      "is in its entry. Fails with `OTHER_USER`, `INVALID_ARGUMENT` or `PAYLOAD_TOO_LARGE`.",
     complexity: ({ args, childComplexity }) =>
       1 + Math.min((args as { itemIds: unknown[] }).itemIds.length, maxShelf) * childComplexity,
   })
@@ -78,7 +78,7 @@ export class PersonalizeImageResolver {
     @Arg("itemIds", () => [ID], { description: "The items' ids in the shop." }) itemIds: string[],
     @Arg("options", () => PersonalizeImageOptions, {
       nullable: true,
-      description: "How all of them are made; `waitMs` is not looked at.",
+      description: "Generation options for all of them; `waitMs` is ignored.",
     })
     options: PersonalizeImageOptions | null | undefined,
     @Ctx() context: RequestContext,
@@ -105,15 +105,15 @@ export class PersonalizeImageResolver {
   @Mutation(() => [PersonalizeImageResult], {
     nullable: "items",
     description:
-      `Asks for the pictures of up to ${maxPairs} pairs, in their order. They are made when no shopper waits for one ` +
-      "(`personalizeImage`). A pair that cannot be asked for is null, with its error at its place.",
+      `Requests the pictures of up to ${maxPairs} pairs, in order. They are generated when no shopper waits for one ` +
+      "(`personalizeImage`). An invalid pair is null, with its error at its position.",
   })
   async startGeneration(
-    @Arg("pairs", () => [GenerationPairInput], { description: "Whose pictures of what." })
+    @Arg("pairs", () => [GenerationPairInput], { description: "Pairs of shopper and item." })
     pairs: GenerationPairInput[],
     @Arg("options", () => PersonalizeImageOptions, {
       nullable: true,
-      description: "How all of them are made; `waitMs` is not looked at.",
+      description: "Generation options for all of them; `waitMs` is ignored.",
     })
     options: PersonalizeImageOptions | null | undefined,
     @Ctx() context: RequestContext,
@@ -133,7 +133,7 @@ export class PersonalizeImageResolver {
         outcomes[place] = ofUser[index];
       });
     }
-    return outcomes; // graphql-js reports an error that stands in a list at its place
+    return outcomes; // graphql-js reports an error in a list at its position
   }
 }
 
@@ -145,7 +145,7 @@ function assertAtMost(what: string, rows: readonly unknown[], max: number): void
 }
 
 /**
- * How a picture is made decides what it costs, so a browser does not.
+ * Generation options determine the cost, so a browser may not set them.
  *
  * @throws AppError `FORBIDDEN` for a shopper's token with options other than `waitMs`
  */
@@ -155,7 +155,7 @@ function assertMayTurn(viewer: Viewer, options: PersonalizeImageOptions | null |
   }
 }
 
-/** All options but the waiting. */
+/** All options but `waitMs`. */
 function knobsOf(options: PersonalizeImageOptions | null | undefined): GenerationKnobs {
   const { seed, strength, guidanceScale, numSteps, numCandidates } = options ?? {};
   return { seed, strength, guidanceScale, numSteps, numCandidates };
@@ -172,7 +172,7 @@ export class PersonalizedImagePayloadResolver {
     return image;
   }
 
-  @FieldResolver(() => Boolean, { description: "Whether it had been made before this request." })
+  @FieldResolver(() => Boolean, { description: "Whether it existed before this request." })
   isCached(@Root() { cached }: Outcome<"image">): boolean {
     return cached;
   }
@@ -180,14 +180,16 @@ export class PersonalizedImagePayloadResolver {
 
 @Resolver(() => JobRunning)
 export class JobRunningResolver {
-  @FieldResolver(() => Job, { description: "The job that makes it." })
+  @FieldResolver(() => Job, { description: "The job that generates it." })
   job(@Root() { job }: Outcome<"running">): JobRow {
     return job;
   }
 
-  @FieldResolver(() => String, { description: "That it is being made, for people." })
+  @FieldResolver(() => String, {
+    description: "A message for people: the picture is being generated.",
+  })
   message(): string {
-    return "The picture is being made";
+    return "The picture is being generated";
   }
 }
 
@@ -197,10 +199,10 @@ const messages: Record<OriginalReason, string> = {
   HISTORY_NOT_INDEXED: "The shopper's items are not indexed yet",
   ITEM_NOT_INDEXED: "The item is not indexed yet",
   BELOW_QUALITY_FLOOR: "No picture came close enough to the item",
-  RANKED_LOWER: "The item would rank lower with every picture made",
-  GENERATION_FAILED: "The picture could not be made",
-  CANCELLED: "The making of the picture was cancelled",
-  BUSY: "Too many pictures are asked for",
+  RANKED_LOWER: "The item would rank lower with every generated picture",
+  GENERATION_FAILED: "The picture could not be generated",
+  CANCELLED: "The generation of the picture was cancelled",
+  BUSY: "Too many pictures are requested",
 };
 
 @Resolver(() => OriginalImage)
@@ -221,9 +223,9 @@ export class OriginalImageResolver {
     return (await loaders.itemImage.load(item.id))?.blob ?? null;
   }
 
-  @FieldResolver(() => String, { description: "Why, for people." })
+  @FieldResolver(() => String, { description: "The reason, for people." })
   message(@Root() { reason, retryAt }: Outcome<"original">): string {
-    const again = retryAt ? `; ask again at ${retryAt.toISOString()}` : "";
+    const again = retryAt ? `; try again at ${retryAt.toISOString()}` : "";
     return messages[reason] + again;
   }
 }

@@ -25,7 +25,7 @@ import { imageUrl } from "./image-urls.js";
 
 type ExplanationSource = Provenance & Provenance["options"];
 
-/** What pictures of earlier releases do not say. */
+/** Defaults of fields that pictures of earlier releases lack. */
 const unsaid = {
   keywordExtractor: "words-1",
   weightEntropy: 0,
@@ -39,7 +39,7 @@ export class PersonalizedImageResolver {
   constructor(private readonly publicUrl: string) {}
 
   @FieldResolver(() => String, {
-    description: "Where the picture is served; it may be cached for ever.",
+    description: "URL of the picture; it may be cached forever.",
   })
   url(
     @Root() { blobHash }: PersonalizedImageRow,
@@ -64,7 +64,7 @@ export class PersonalizedImageResolver {
     return loaders.item.load(itemId);
   }
 
-  @FieldResolver(() => User, { description: "The shopper it was made for." })
+  @FieldResolver(() => User, { description: "The shopper it was generated for." })
   user(
     @Root() { userId }: PersonalizedImageRow,
     @Ctx() { loaders }: RequestContext,
@@ -75,8 +75,8 @@ export class PersonalizedImageResolver {
   @FieldResolver(() => RankChange, {
     nullable: true,
     description:
-      "How it changes the item's rank for its shopper, by the active ranking model, else by the newest that judged it; " +
-      "null if none did, for the reason of `noRankChange`.",
+      "How it changes the item's rank for its shopper, by the active ranking model, otherwise by the newest that scored it; " +
+      "null if none did: see `noRankChange`.",
   })
   rankChange(
     @Root() { id }: PersonalizedImageRow,
@@ -108,7 +108,7 @@ export class PersonalizedImageResolver {
 
   @FieldResolver(() => PersonalizerVersion, {
     nullable: true,
-    description: "The personalizer that conditioned it; null if the condition was the plain one.",
+    description: "The personalizer that conditioned it; null for the untrained condition.",
   })
   async personalizer(
     @Root() { personalizerVersionId }: PersonalizedImageRow,
@@ -119,9 +119,9 @@ export class PersonalizedImageResolver {
       : loaders.personalizerVersion.load(personalizerVersionId);
   }
 
-  @FieldResolver(() => Explanation, { description: "Why it looks like this." })
+  @FieldResolver(() => Explanation, { description: "How it was generated." })
   explanation(@Root() image: PersonalizedImageRow): ExplanationSource {
-    const provenance = image.provenance as unknown as Provenance; // ImageGenerationService alone writes it
+    const provenance = image.provenance as unknown as Provenance; // only ImageGenerationService writes it
     return { ...unsaid, ...provenance, ...provenance.options };
   }
 }
@@ -129,7 +129,7 @@ export class PersonalizedImageResolver {
 @Resolver(() => Explanation)
 export class ExplanationResolver {
   @FieldResolver(() => [RetrievedItem], {
-    description: "The items of the shopper's history that shaped it, most alike first.",
+    description: "The items of the shopper's history that influenced it, most similar first.",
   })
   retrieved(@Root() { retrieved }: ExplanationSource): Provenance["retrieved"] {
     return retrieved;
@@ -140,7 +140,7 @@ export class ExplanationResolver {
 export class RetrievedItemResolver {
   @FieldResolver(() => Item, {
     nullable: true,
-    description: "The item; null if it has left the catalogue since.",
+    description: "The item; null if it was deleted since.",
   })
   item(
     @Root() { itemId }: { itemId: string },

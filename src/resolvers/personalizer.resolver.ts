@@ -29,7 +29,7 @@ export class PersonalizerResolver {
   @Authorized("RECOMMENDER")
   @Mutation(() => PersonalizerVersion, {
     description:
-      "Makes a version the one that conditions pictures. Fails with `PERSONALIZER_NOT_FOUND`, `PERSONALIZER_NOT_READY` or " +
+      "Activates a version for generation. Fails with `PERSONALIZER_NOT_FOUND`, `PERSONALIZER_NOT_READY` or " +
       "`PERSONALIZER_MISMATCH`.",
   })
   activatePersonalizer(
@@ -40,8 +40,7 @@ export class PersonalizerResolver {
 
   @Authorized("RECOMMENDER")
   @Mutation(() => PersonalizerVersion, {
-    description:
-      "Goes back to the version that was active before. Fails with `NOTHING_TO_ROLL_BACK`.",
+    description: "Activates the previously active version. Fails with `NOTHING_TO_ROLL_BACK`.",
   })
   rollbackPersonalizer(): Promise<PersonalizerVersionRow> {
     return this.deps.personalizers.rollback();

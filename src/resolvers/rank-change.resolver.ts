@@ -29,7 +29,7 @@ import { type RequestContext } from "./context.js";
 import { byCreation, KeysetList } from "./pagination.js";
 import type { ApiServices } from "./services.js";
 
-/** One list for each order, so that a cursor of one is refused by another. */
+/** One list per order, so that a cursor of one is refused by another. */
 const lists = {
   "createdAt asc": KeysetList.byTime<RankChangeRow>("rankChanges:created", byCreation),
   "createdAt desc": KeysetList.byTime<RankChangeRow>("rankChanges:-created", byCreation),
@@ -58,12 +58,12 @@ export class RankChangeResolver {
     @Args(() => PageArgs) args: PageArgs,
     @Arg("filter", () => RankChangeFilterInput, {
       nullable: true,
-      description: "Which ones; default all.",
+      description: "Filter; default all.",
     })
     filter?: RankChangeFilterInput | null,
     @Arg("sort", () => RankChangeSortInput, {
       nullable: true,
-      description: "In which order; default newest first.",
+      description: "Order; default newest first.",
     })
     sort?: RankChangeSortInput | null,
   ): Promise<Connection<RankChangeRow>> {
@@ -79,14 +79,14 @@ export class RankChangeResolver {
   @Authorized("RECOMMENDER")
   @Query(() => RankChangeSummary, {
     description:
-      "What personalised images do to ranks, by one version of the ranking model: that of the filter, else the active one. Over at " +
+      "The effect of personalised images on ranks, by one version of the ranking model: the filter's, otherwise the active one. Covers at " +
       `most ${MAX_SUMMARIZED} decided requests; the filter's times are those of the decisions. Fails with \`MODEL_VERSION_NOT_FOUND\`.`,
     complexity: 50,
   })
   async rankChangeSummary(
     @Arg("filter", () => RankChangeFilterInput, {
       nullable: true,
-      description: "Of which requests; default all that the active version can be asked about.",
+      description: "Filter of requests; default all that the active version can rank.",
     })
     filter?: RankChangeFilterInput | null,
     @Arg("seed", () => Int, { defaultValue: 0, description: "Seed of the bootstrap." })
@@ -119,7 +119,7 @@ export class RankChangeResolver {
     };
   }
 
-  @FieldResolver(() => RankingModelVersion, { description: "The ranking model that judged." })
+  @FieldResolver(() => RankingModelVersion, { description: "The ranking model that scored it." })
   modelVersion(
     @Root() { rankingModelVersionId }: RankChangeRow,
     @Ctx() { loaders }: RequestContext,
@@ -127,7 +127,7 @@ export class RankChangeResolver {
     return loaders.rankingModelVersion.load(rankingModelVersionId);
   }
 
-  @FieldResolver(() => PersonalizedImage, { description: "The picture that was judged." })
+  @FieldResolver(() => PersonalizedImage, { description: "The scored picture." })
   image(
     @Root() { personalizedImageId }: RankChangeRow,
     @Ctx() { loaders }: RequestContext,
@@ -145,7 +145,7 @@ function figuresOf(summary: ChangeFigures | null) {
   return { mean, median, winRate, interval95: { low, high } };
 }
 
-/** @throws AppError `MODEL_VERSION_NOT_FOUND` if the version's id is none that Postgres could compare */
+/** @throws AppError `MODEL_VERSION_NOT_FOUND` if the version's id is no UUID */
 function rowFilter(filter: RankChangeFilterInput | null | undefined): RankChangeFilter {
   const { modelVersionId, ...rest } = filter ?? {};
   if (modelVersionId && !z.uuid().safeParse(modelVersionId).success) {

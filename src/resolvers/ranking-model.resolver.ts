@@ -45,7 +45,7 @@ export class RankingModelResolver {
   @Authorized("RECOMMENDER")
   @Mutation(() => RankingModelVersion, {
     description:
-      "Makes a version the one that recommends. Fails with `MODEL_VERSION_NOT_FOUND` or `RANKER_NOT_READY`.",
+      "Activates a version for recommendations. Fails with `MODEL_VERSION_NOT_FOUND` or `RANKER_NOT_READY`.",
   })
   activateRankingModel(
     @Arg("id", () => ID, { description: "The version's UUID." }) id: string,
@@ -55,8 +55,7 @@ export class RankingModelResolver {
 
   @Authorized("RECOMMENDER")
   @Mutation(() => RankingModelVersion, {
-    description:
-      "Goes back to the version that was active before. Fails with `NOTHING_TO_ROLL_BACK`.",
+    description: "Activates the previously active version. Fails with `NOTHING_TO_ROLL_BACK`.",
   })
   rollbackRankingModel(): Promise<RankingModelVersionRow> {
     return this.deps.rankers.rollback();
@@ -64,7 +63,7 @@ export class RankingModelResolver {
 
   @FieldResolver(() => Boolean, {
     description:
-      "Whether it ranks an item by another image, as MICRO and FREEDOM do. While a version that does not is active, " +
+      "Whether it can rank an item by another image, as MICRO and FREEDOM can. While another model is active, " +
       "personalised images have no rank change and are served without the check that the item ranks at least as well.",
   })
   ranksImages(@Root() version: RankingModelVersionRow): boolean {

@@ -32,9 +32,9 @@ import { requireViewer, type RequestContext } from "./context.js";
 import { RankedList } from "./pagination.js";
 import type { ApiServices } from "./services.js";
 
-/** A ranking is made anew for each page, so its depth is bounded. */
+/** The ranking is recomputed for each page, so its depth is limited. */
 const maxRank = 1_000;
-/** Rows of one recording. */
+/** Rows per call. */
 export const maxInteractions = 1_000;
 
 const recommendationList = new RankedList("recommendations", maxRank);
@@ -59,8 +59,8 @@ export class RecommendationResolver {
   @Authorized("SHOPPER")
   @Query(() => RecommendationConnection, {
     description:
-      `What the shopper may like, best first, at most ${maxRank}. It is ranked again for each page. A visitor of whom ` +
-      "nothing is known gets what most shoppers chose (`POPULARITY`). Fails with `OTHER_USER`.",
+      `Recommendations for the shopper, best first, at most ${maxRank}. The ranking is recomputed for each page. An unknown ` +
+      "visitor gets the most popular items (`POPULARITY`). Fails with `OTHER_USER`.",
     complexity: pageComplexity,
   })
   async recommendations(
@@ -87,7 +87,7 @@ export class RecommendationResolver {
   @Authorized("SHOPPER")
   @Query(() => SimilarItemConnection, {
     description:
-      `The items whose captions are most like the item's, at most ${maxRank}. ` +
+      `The items with the most similar captions, at most ${maxRank}. ` +
       "Fails with `ITEM_NOT_FOUND` or `INDEX_NOT_BUILT`.",
     complexity: pageComplexity,
   })
@@ -105,11 +105,11 @@ export class RecommendationResolver {
   @Authorized("SHOPPER")
   @Mutation(() => RecordInteractionsPayload, {
     description:
-      `Records up to ${maxInteractions} interactions. Recording one twice changes nothing but its weight. A row that cannot be ` +
-      "recorded is named in `rejected` and stops no other; a shopper may record their own only (`OTHER_USER`).",
+      `Records up to ${maxInteractions} interactions. Recording one twice updates its weight only. An invalid row is ` +
+      "listed in `rejected` and does not affect the others; a shopper may record only their own (`OTHER_USER`).",
   })
   recordInteractions(
-    @Arg("input", () => [InteractionInput], { description: "What shoppers did." })
+    @Arg("input", () => [InteractionInput], { description: "The interactions." })
     input: InteractionInput[],
     @Ctx() context: RequestContext,
   ) {
@@ -127,12 +127,12 @@ export class RecommendationResolver {
   @Authorized("SHOPPER")
   @Mutation(() => DeleteInteractionsPayload, {
     description:
-      "Takes back what a shopper did with an item: recommendations and personalised images no longer build on it from the " +
-      "next request on, popularity within a minute. Deleting again deletes nothing. A shopper may delete their own only " +
+      "Deletes a shopper's interactions with an item: recommendations and personalised images omit them from the " +
+      "next request on, popularity within a minute. Deleting again deletes nothing. A shopper may delete only their own " +
       "(`OTHER_USER`). Fails with `INVALID_ARGUMENT`.",
   })
   async deleteInteractions(
-    @Arg("input", () => DeleteInteractionsInput, { description: "Which ones." })
+    @Arg("input", () => DeleteInteractionsInput, { description: "Which interactions." })
     { before, itemId, kinds, since, userId }: DeleteInteractionsInput,
     @Ctx() context: RequestContext,
   ): Promise<DeleteInteractionsPayload> {
@@ -165,7 +165,7 @@ function seenRules(
   );
 }
 
-/** Without the items that were deleted since the ranking was made. */
+/** Leaves out items that were deleted after ranking. */
 async function existing<Edge extends ItemEdge>(
   edges: readonly Edge[],
   { loaders }: RequestContext,

@@ -1,4 +1,4 @@
-/** @file What the API needs of the services below it: the methods its resolvers call, and nothing more. */
+/** @file The service methods that the resolvers call. */
 import type { CatalogQueries } from "../db/catalog-queries.js";
 import type { PersonalizerVersionsRepository } from "../db/personalizer-versions.repository.js";
 import type { RankChangesRepository } from "../db/rank-changes.repository.js";
@@ -23,7 +23,7 @@ import type {
 import type { RankChangeSummaryService } from "../recsys/ranking/rank-change-summary.service.js";
 import type { RecommendationSource } from "../schema/enums.js";
 
-/** A job and its place among the queued ones of its kind, 1 is next; null if it is not queued. */
+/** A job and its position among the queued ones of its kind, 1 is next; null if it is not queued. */
 export type WatchedJob = JobRow & { queuePosition: number | null };
 
 export interface ApiServices {
@@ -44,14 +44,14 @@ export interface ApiServices {
       options?: PersonalizeOptions,
       origin?: RequestOrigin,
     ): Promise<PersonalizeOutcome>;
-    /** In the order of `itemIds`; what is wrong with one item stands at its place. */
+    /** In the order of `itemIds`; an item's error is in its entry. */
     requestMany(
       userId: string,
       itemIds: readonly string[],
       knobs?: GenerationKnobs,
       origin?: RequestOrigin,
     ): Promise<(PersonalizeOutcome | AppError)[]>;
-    /** In the order of `itemIds`; begins nothing. */
+    /** In the order of `itemIds`; starts no generation. */
     findStored(
       userId: string,
       itemIds: readonly string[],
@@ -104,7 +104,7 @@ export interface ApiServices {
         itemId: string;
         kind: InteractionKind;
         weight?: number | null;
-        /** A time as it was sent. */
+        /** Time as received. */
         occurredAt: unknown;
       }[],
     ): Promise<{
@@ -112,7 +112,7 @@ export interface ApiServices {
       duplicates: number;
       rejected: readonly { index: number; code: string; message: string }[];
     }>;
-    /** How many were removed. */
+    /** Number of removed interactions. */
     remove(filter: {
       userId: string;
       itemId: string;
@@ -121,8 +121,8 @@ export interface ApiServices {
       before?: Date;
     }): Promise<number>;
   };
-  /** Where the API is reached from outside, without a slash at the end; empty for relative URLs. */
+  /** Public base URL of the API without a trailing slash; empty for relative URLs. */
   publicUrl: string;
-  /** Folder whose subfolders may be imported through the API. */
+  /** Folder whose subfolders the API may import. */
   importsFolder: string;
 }

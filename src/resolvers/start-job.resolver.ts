@@ -12,7 +12,7 @@ import {
 import { Job } from "../schema/job.type.js";
 import type { ApiServices } from "./services.js";
 
-/** What the handlers of jobs started here are told. */
+/** Payloads of the jobs that start here. */
 export interface StartedJobPayloads {
   IMPORT: {
     source: "stickers" | "movielens" | "catalogue";
@@ -25,7 +25,7 @@ export interface StartedJobPayloads {
     versionId: string;
     seed: number;
     config: Record<string, unknown>;
-    /** Null: unless it is worse on validation than the active version. */
+    /** Null: activate unless it is worse on validation than the active version. */
     activate: boolean | null;
   };
   TRAIN_PERSONALIZER: {
@@ -49,8 +49,8 @@ export class StartJobResolver {
   @Authorized("ADMIN")
   @Mutation(() => Job, {
     description:
-      "Imports a catalogue from a folder that was put on the server, or the bundled stickers. An import of the same " +
-      "source that is queued or running is returned instead. Fails with `INVALID_ARGUMENT` or `FILE_NOT_FOUND`.",
+      "Imports a catalogue from a folder on the server, or the bundled stickers. Returns the import of the same " +
+      "source if one is queued or running. Fails with `INVALID_ARGUMENT` or `FILE_NOT_FOUND`.",
   })
   async startImport(
     @Arg("input", () => StartImportInput, { description: "What to import." })
@@ -70,7 +70,7 @@ export class StartJobResolver {
 
   @Authorized("RECOMMENDER")
   @Mutation(() => Job, {
-    description: "Captions and embeds what is new or changed, and updates the caption index.",
+    description: "Captions and embeds new and changed items, and updates the caption index.",
   })
   startIndexing(): Promise<JobRow> {
     return this.start("INDEX", {}, "index");
@@ -79,13 +79,13 @@ export class StartJobResolver {
   @Authorized("RECOMMENDER")
   @Mutation(() => Job, {
     description:
-      "Trains a new version of the ranking model on what is imported and indexed. The job's result has its id, its metrics and, as " +
-      "`activation`, whether it serves and the validation figures that decided.",
+      "Trains a new version of the ranking model on the imported and indexed data. The job's result has its id, its metrics and " +
+      "`activation`: whether it serves, and the validation metrics behind that decision.",
   })
   startRankerTraining(
     @Arg("input", () => StartRankerTrainingInput, {
       nullable: true,
-      description: "How to train; default as documented.",
+      description: "Training options.",
     })
     input?: StartRankerTrainingInput | null,
   ): Promise<JobRow> {
@@ -101,7 +101,7 @@ export class StartJobResolver {
   @Authorized("RECOMMENDER")
   @Mutation(() => Job, {
     description:
-      "Computes the rank changes of all personalised pictures by the active ranking model, where they are missing.",
+      "Computes the missing rank changes of all personalised pictures by the active ranking model.",
   })
   startScoring(): Promise<JobRow> {
     return this.start("SCORE_IMAGES", {}, "score");
@@ -110,12 +110,12 @@ export class StartJobResolver {
   @Authorized("RECOMMENDER")
   @Mutation(() => Job, {
     description:
-      "Trains a new version of the personalizer by the active ranking model's judgement of the pictures it makes.",
+      "Trains a new version of the personalizer, rewarded by the active ranking model's scores of its pictures.",
   })
   startPersonalizerTraining(
     @Arg("input", () => StartPersonalizerTrainingInput, {
       nullable: true,
-      description: "How to train; default as documented.",
+      description: "Training options.",
     })
     input?: StartPersonalizerTrainingInput | null,
   ): Promise<JobRow> {
@@ -131,13 +131,13 @@ export class StartJobResolver {
   @Authorized("RECOMMENDER")
   @Mutation(() => Job, {
     description:
-      "Makes pictures of items for the shoppers who chose them, turns them into item features and trains the ranking " +
-      "model again on these; the new version serves if it is better on the validation split, or if told to.",
+      "Generates pictures of items for the shoppers who chose them, computes item features from them and trains the ranking " +
+      "model again; the new version serves if it is better on the validation split, or if `activate` says so.",
   })
   startRerank(
     @Arg("input", () => StartRerankInput, {
       nullable: true,
-      description: "How much, and how; default as documented.",
+      description: "Re-ranking options.",
     })
     input?: StartRerankInput | null,
   ): Promise<JobRow> {
@@ -161,7 +161,7 @@ export class StartJobResolver {
     if (!folder) {
       throw new AppError("INVALID_ARGUMENT", {
         argument: "folder",
-        problem: "is needed for this source",
+        problem: "is required for this source",
       });
     }
     const path = await findSubfolder(this.deps.importsFolder, folder);

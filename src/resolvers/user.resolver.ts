@@ -19,7 +19,7 @@ export class UserResolver {
   @Query(() => User, {
     nullable: true,
     description:
-      "A shopper; null for a visitor of whom nothing is recorded yet. Fails with `OTHER_USER`.",
+      "A shopper; null for a visitor without recorded interactions. Fails with `OTHER_USER`.",
   })
   user(
     @Arg("id", () => ID, { description: "The shop's own id." }) id: string,
@@ -30,7 +30,7 @@ export class UserResolver {
   }
 
   @FieldResolver(() => InteractionConnection, {
-    description: "What the shopper did, newest first.",
+    description: "The shopper's interactions, newest first.",
     complexity: pageComplexity,
   })
   async history(

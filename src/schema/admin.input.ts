@@ -4,13 +4,13 @@ import { JsonObject } from "./scalars.js";
 
 @InputType({ description: "A catalogue to import." })
 export class StartImportInput {
-  @Field(() => ImportSource, { description: "What kind of catalogue it is." })
+  @Field(() => ImportSource, { description: "The kind of catalogue." })
   source!: ImportSource;
 
   @Field(() => String, {
     nullable: true,
     description:
-      "Its folder below `<VITRINE_HOME>/imports` on the server, such as `spring-2026`; needed by all but STICKERS.",
+      "Its folder below `<VITRINE_HOME>/imports` on the server, such as `spring-2026`; required by all but STICKERS.",
   })
   folder?: string | null;
 
@@ -25,7 +25,7 @@ export class StartImportInput {
 export class StartRankerTrainingInput {
   @Field(() => JsonObject, {
     nullable: true,
-    description: "Hyper-parameters to change; the others take their defaults.",
+    description: "Hyper-parameters to change; the others keep their defaults.",
   })
   config?: Record<string, unknown> | null;
 
@@ -35,7 +35,7 @@ export class StartRankerTrainingInput {
   @Field(() => Boolean, {
     nullable: true,
     description:
-      "Whether the new version becomes the active one when it is ready. Default: unless its NDCG@10 on validation is below " +
+      "Whether the new version becomes active when it is ready. Default: unless its NDCG@10 on validation is below " +
       "the active version's, where both have the same data and split.",
   })
   activate?: boolean | null;
@@ -45,7 +45,7 @@ export class StartRankerTrainingInput {
 export class StartPersonalizerTrainingInput {
   @Field(() => JsonObject, {
     nullable: true,
-    description: "Hyper-parameters to change; the others take their defaults.",
+    description: "Hyper-parameters to change; the others keep their defaults.",
   })
   config?: Record<string, unknown> | null;
 
@@ -54,16 +54,18 @@ export class StartPersonalizerTrainingInput {
 
   @Field(() => Boolean, {
     defaultValue: true,
-    description: "Whether the new version becomes the active one when it is ready.",
+    description: "Whether the new version becomes active when it is ready.",
   })
   activate!: boolean;
 }
 
-@InputType({ description: "A re-ranking: pictures to make, and a ranking model to train on them." })
+@InputType({
+  description: "A re-ranking: pictures to generate, and a ranking model to train on them.",
+})
 export class StartRerankInput {
   @Field(() => JsonObject, {
     nullable: true,
-    description: "Users, items, pictures, protocol and seeds; what is left out takes its default.",
+    description: "Users, items, pictures, protocol and seeds; omitted fields take their defaults.",
   })
   config?: Record<string, unknown> | null;
 
@@ -74,7 +76,7 @@ export class StartRerankInput {
   activate!: boolean;
 }
 
-@InputType({ description: "A picture to make." })
+@InputType({ description: "A picture to generate." })
 export class GenerationPairInput {
   @Field(() => ID, { description: "The shopper it is for." })
   userId!: string;

@@ -9,13 +9,13 @@ export class ApiKey implements Omit<ApiKeyRow, "keyHash"> {
   @Field(() => ID, { description: "A UUID." })
   id!: string;
 
-  @Field(() => String, { description: "Its name, unique." })
+  @Field(() => String, { description: "Display name, unique." })
   name!: string;
 
-  @Field(() => ApiKeyRole, { description: "What it may do." })
+  @Field(() => ApiKeyRole, { description: "Its permissions." })
   role!: ApiKeyRoleRow;
 
-  @Field(() => DateTime, { description: "When it was made." })
+  @Field(() => DateTime, { description: "When it was created." })
   createdAt!: Date;
 
   @Field(() => DateTime, {
@@ -26,7 +26,7 @@ export class ApiKey implements Omit<ApiKeyRow, "keyHash"> {
 
   @Field(() => DateTime, {
     nullable: true,
-    description: "When it was revoked; null while it is good.",
+    description: "When it was revoked; null while it is valid.",
   })
   revokedAt!: Date | null;
 }
@@ -35,18 +35,18 @@ export const ApiKeyConnection = connectionType(ApiKey, "ApiKey");
 
 @ObjectType({ description: "A new API key." })
 export class CreateApiKeyPayload {
-  @Field(() => String, { description: "The key itself. It is shown now and never again." })
+  @Field(() => String, { description: "The key itself. It is shown only once." })
   key!: string;
 
-  @Field(() => ApiKey, { description: "What is known of it." })
+  @Field(() => ApiKey, { description: "The key's record." })
   apiKey!: ApiKey;
 }
 
 @ObjectType({ description: "A token for one shopper's own browser." })
 export class ShopperToken {
-  @Field(() => String, { description: "To be sent as `Authorization: Bearer <token>`." })
+  @Field(() => String, { description: "Send it as `Authorization: Bearer <token>`." })
   token!: string;
 
-  @Field(() => DateTime, { description: "When it stops working." })
+  @Field(() => DateTime, { description: "When it expires." })
   expiresAt!: Date;
 }

@@ -3,21 +3,21 @@ import type { CaptionRow, CaptionSource as CaptionSourceRow } from "../db/rows.j
 import { CaptionSource } from "./enums.js";
 import { DateTime } from "./scalars.js";
 
-@ObjectType({ description: "One sentence that says what an item is or its picture shows." })
+@ObjectType({ description: "One sentence that describes an item or its picture." })
 export class Caption implements Pick<CaptionRow, "text" | "source" | "model" | "createdAt"> {
   @Field(() => String, { description: "The sentence." })
   text!: string;
 
   @Field(() => CaptionSource, {
-    description: "Whether it was imported, written by a model, or made of the item's own text.",
+    description: "Whether it was imported, written by a model, or composed from the item's text.",
   })
   source!: CaptionSourceRow;
 
   @Field(() => String, {
     nullable: true,
     description:
-      "The captioner, `name@version`, also where its sentence did not agree with the title, which then is the caption; " +
-      "`title@1` where none saw a picture; null if the caption was imported.",
+      "The captioner, `name@version`, even where its sentence did not match the title and the title became the caption; " +
+      "`title@1` for items without a picture; null if the caption was imported.",
   })
   model!: string | null;
 

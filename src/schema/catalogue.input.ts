@@ -2,7 +2,7 @@ import { Field, ID, InputType, Int, ObjectType } from "type-graphql";
 
 @InputType({
   description:
-    "An item, or what is to change of it. A field that is left out stays as it is; null empties it. A new item needs a title.",
+    "An item, or changes to one. An omitted field stays unchanged; null clears it. A new item requires a title.",
 })
 export class ItemInput {
   @Field(() => ID, { description: "The shop's own id, 1 to 200 characters." })
@@ -25,67 +25,67 @@ export class ItemInput {
 
   @Field(() => Boolean, {
     nullable: true,
-    description: "Whether it can be bought now; a new item can. Null says nothing.",
+    description: "Whether it can be bought now; default true for a new item. Null changes nothing.",
   })
   isAvailable?: boolean | null;
 
   @Field(() => String, {
     nullable: true,
-    description: "Who made the picture and under what licence.",
+    description: "Author and licence of the picture.",
   })
   attribution?: string | null;
 
   @Field(() => String, {
     nullable: true,
     description:
-      "A sentence that says what the picture shows, at most 1,000 characters; without one it is written by the next indexing.",
+      "A sentence that describes the picture, at most 1,000 characters; without one the next indexing writes it.",
   })
   caption?: string | null;
 
   @Field(() => String, {
     nullable: true,
     description:
-      "Where the picture is fetched from: a public http or https address. It is fetched unless the item's picture came " +
-      "from there. Null takes the picture away.",
+      "The picture's URL: a public http or https address. It is fetched unless the item's picture came " +
+      "from there. Null removes the picture.",
   })
   imageUrl?: string | null;
 }
 
-@ObjectType({ description: "A row of the input that was not taken, or not wholly." })
+@ObjectType({ description: "A row that was rejected completely or in part." })
 export class RejectedItem {
-  @Field(() => Int, { description: "Its place in the input, from 0." })
+  @Field(() => Int, { description: "Its index in the input, from 0." })
   index!: number;
 
-  @Field(() => String, { description: "Why, for programs (docs/errors.md)." })
+  @Field(() => String, { description: "The error code (docs/errors.md)." })
   code!: string;
 
-  @Field(() => String, { description: "Why, for people." })
+  @Field(() => String, { description: "The reason, for people." })
   message!: string;
 }
 
-@ObjectType({ description: "What became of the items that were removed." })
+@ObjectType({ description: "The result of removing items." })
 export class RemoveItemsPayload {
-  @Field(() => Int, { description: "Items that were there." })
+  @Field(() => Int, { description: "Number of items removed." })
   removed!: number;
 
-  @Field(() => [ID], { description: "Ids that no item had." })
+  @Field(() => [ID], { description: "Ids without an item." })
   unknown!: string[];
 
-  @Field(() => Int, { description: "Interactions with them that were deleted." })
+  @Field(() => Int, { description: "Number of their interactions that were deleted." })
   interactions!: number;
 
-  @Field(() => Int, { description: "Personalised pictures of them that were deleted." })
+  @Field(() => Int, { description: "Number of their personalised pictures that were deleted." })
   images!: number;
 }
 
-@ObjectType({ description: "What was deleted of a shopper." })
+@ObjectType({ description: "What was deleted with a shopper." })
 export class DeleteUserPayload {
-  @Field(() => Boolean, { description: "Whether there was such a shopper." })
+  @Field(() => Boolean, { description: "Whether the shopper existed." })
   existed!: boolean;
 
-  @Field(() => Int, { description: "Interactions that were deleted." })
+  @Field(() => Int, { description: "Number of deleted interactions." })
   interactions!: number;
 
-  @Field(() => Int, { description: "Personalised pictures that were deleted." })
+  @Field(() => Int, { description: "Number of deleted personalised pictures." })
   images!: number;
 }

@@ -1,5 +1,5 @@
-/** @file Lists in pages, after Relay's cursor connections. */
-import "reflect-metadata"; // type-graphql refuses to run without it, though no metadata is emitted
+/** @file Paginated lists, following Relay's cursor connections. */
+import "reflect-metadata"; // type-graphql requires it, although no metadata is emitted
 import { ArgsType, type ClassType, Field, Int, ObjectType } from "type-graphql";
 
 export const maxPageSize = 100;
@@ -9,18 +9,18 @@ export const defaultPageSize = 20;
 export class PageArgs {
   @Field(() => Int, {
     defaultValue: defaultPageSize,
-    description: `Rows wanted, 1 to ${maxPageSize}.`,
+    description: `Number of rows, 1 to ${maxPageSize}.`,
   })
   first!: number;
 
   @Field(() => String, {
     nullable: true,
-    description: "The `endCursor` of the page before; left out for the first page.",
+    description: "The `endCursor` of the previous page; omit it for the first page.",
   })
   after?: string | null;
 }
 
-/** What a page costs at most: its rows times what each costs. */
+/** Upper limit of a page's cost: its rows times the cost of each. */
 export function pageComplexity({
   args,
   childComplexity,
@@ -32,7 +32,7 @@ export function pageComplexity({
   return 1 + Math.min(Math.max(first, 1), maxPageSize) * childComplexity;
 }
 
-@ObjectType({ description: "Where a page stands in its list." })
+@ObjectType({ description: "A page's position in its list." })
 export class PageInfo {
   @Field(() => Boolean, { description: "Whether rows follow this page." })
   hasNextPage!: boolean;
@@ -42,7 +42,7 @@ export class PageInfo {
 
   @Field(() => String, {
     nullable: true,
-    description: "Cursor of the last row, to be given as `after`; null if there are no rows.",
+    description: "Cursor of the last row, to pass as `after`; null if there are no rows.",
   })
   endCursor!: string | null;
 }
@@ -62,9 +62,9 @@ export function connectionType<T extends object>(
   Node: ClassType<T>,
   name: string,
 ): ClassType<Connection<T>> {
-  @ObjectType(`${name}Edge`, { description: "A row and its place in the list." })
+  @ObjectType(`${name}Edge`, { description: "A row and its cursor." })
   class NodeEdge implements Edge<T> {
-    @Field(() => String, { description: "The row's place, for `after`." })
+    @Field(() => String, { description: "The row's cursor, for `after`." })
     cursor!: string;
 
     @Field(() => Node, { description: "The row." })
@@ -76,7 +76,7 @@ export function connectionType<T extends object>(
     @Field(() => [NodeEdge], { description: "The page's rows, in the list's order." })
     edges!: NodeEdge[];
 
-    @Field(() => PageInfo, { description: "Where the page stands in the list." })
+    @Field(() => PageInfo, { description: "The page's position in the list." })
     pageInfo!: PageInfo;
   }
   return NodeConnection;

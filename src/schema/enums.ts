@@ -1,5 +1,5 @@
-/** @file The schema's enums. Those of rows must name every value that Prisma's name, or this does not compile. */
-import "reflect-metadata"; // type-graphql refuses to run without it, though no metadata is emitted
+/** @file The schema's enums. Those of rows must name every value of Prisma's enum, or this does not compile. */
+import "reflect-metadata"; // type-graphql requires it, although no metadata is emitted
 import { registerEnumType } from "type-graphql";
 import type {
   ApiKeyRole as ApiKeyRoleRow,
@@ -18,10 +18,10 @@ export const ApiKeyRole = {
 } as const satisfies { [Role in ApiKeyRoleRow]: Role };
 registerEnumType(ApiKeyRole, {
   name: "ApiKeyRole",
-  description: "What an API key may do; each role may do all that the ones before it may.",
+  description: "The permissions of an API key; each role includes those before it.",
   valuesConfig: {
     STOREFRONT: { description: "Show pictures and recommendations to any shopper." },
-    RECOMMENDER: { description: "Also train, index and re-rank, and read what came of it." },
+    RECOMMENDER: { description: "Also train, index and re-rank, and read the results." },
     ADMIN: { description: "Also import catalogues and manage API keys." },
   },
 });
@@ -33,11 +33,11 @@ export const CaptionSource = {
 } as const satisfies { [Source in CaptionSourceRow]: Source };
 registerEnumType(CaptionSource, {
   name: "CaptionSource",
-  description: "Where a caption came from.",
+  description: "The origin of a caption.",
   valuesConfig: {
-    IMPORTED: { description: "It came with the catalogue." },
+    IMPORTED: { description: "Imported with the catalogue." },
     MODEL: { description: "The captioner wrote it from the picture." },
-    TEXT: { description: "It is made of the item's own title and category." },
+    TEXT: { description: "Composed from the item's title and category." },
   },
 });
 
@@ -51,7 +51,7 @@ export const InteractionKind = {
 } as const satisfies { [Kind in InteractionKindRow]: Kind };
 registerEnumType(InteractionKind, {
   name: "InteractionKind",
-  description: "What a shopper did with an item.",
+  description: "The kind of an interaction.",
   valuesConfig: { RATING: { description: "An explicit rating; `weight` is its value." } },
 });
 
@@ -66,10 +66,10 @@ export const JobKind = {
 } as const satisfies { [Kind in JobKindRow]: Kind };
 registerEnumType(JobKind, {
   name: "JobKind",
-  description: "What a job does.",
+  description: "The kind of a job.",
   valuesConfig: {
-    PERSONALIZE_IMAGE: { description: "Makes one picture for one shopper." },
-    IMPORT: { description: "Reads a catalogue into the database." },
+    PERSONALIZE_IMAGE: { description: "Generates one picture for one shopper." },
+    IMPORT: { description: "Imports a catalogue." },
     INDEX: { description: "Captions and embeds items, and updates the caption index." },
     TRAIN_RANKER: { description: "Trains a new version of the ranking model." },
     TRAIN_PERSONALIZER: { description: "Trains a new version of the personalizer." },
@@ -77,7 +77,8 @@ registerEnumType(JobKind, {
       description: "Computes the rank changes of all pictures by one ranking model.",
     },
     RERANK: {
-      description: "Makes pictures for many shoppers and trains the ranking model again on them.",
+      description:
+        "Generates pictures for many shoppers and trains the ranking model again on them.",
     },
   },
 });
@@ -91,7 +92,7 @@ export const JobState = {
 } as const satisfies { [State in JobStateRow]: State };
 registerEnumType(JobState, {
   name: "JobState",
-  description: "How far a job is. The last three are final.",
+  description: "Lifecycle state of a job. The last three are final.",
 });
 
 export const RankingModelState = {
@@ -101,7 +102,7 @@ export const RankingModelState = {
 } as const satisfies { [State in RankingModelStateRow]: State };
 registerEnumType(RankingModelState, {
   name: "RankingModelState",
-  description: "How far a version of the ranking model is.",
+  description: "Lifecycle state of a ranking model's version.",
 });
 
 export const PersonalizerState = {
@@ -111,14 +112,14 @@ export const PersonalizerState = {
 } as const satisfies { [State in PersonalizerStateRow]: State };
 registerEnumType(PersonalizerState, {
   name: "PersonalizerState",
-  description: "How far a version of the personalizer is.",
+  description: "Lifecycle state of a personalizer's version.",
 });
 
 export const ImageFormat = { WEBP: "WEBP", AVIF: "AVIF", PNG: "PNG", JPEG: "JPEG" } as const;
 export type ImageFormat = keyof typeof ImageFormat;
 registerEnumType(ImageFormat, {
   name: "ImageFormat",
-  description: "A file format that pictures can be asked for in.",
+  description: "A file format in which pictures are served.",
 });
 
 export const ImportSource = {
@@ -136,7 +137,7 @@ registerEnumType(ImportSource, {
     CATALOGUE: {
       description:
         "A folder with `items.csv` and `interactions.csv` (or .tsv, .jsonl, .json, .xml, .parquet, each also with .gz), and " +
-        "perhaps images in `images`.",
+        "optional images in `images`.",
     },
   },
 });
@@ -158,18 +159,18 @@ registerEnumType(OriginalReason, {
   description: "Why an item keeps its catalogue picture for a shopper.",
   valuesConfig: {
     NO_HISTORY: {
-      description: "The shopper has not interacted with any other item, or is not known at all.",
+      description: "The shopper has not interacted with any other item, or is unknown.",
     },
     NO_IMAGE: { description: "The item has no catalogue picture to start from." },
     HISTORY_NOT_INDEXED: { description: "None of the shopper's items is indexed yet." },
     ITEM_NOT_INDEXED: { description: "The item is not indexed yet." },
-    BELOW_QUALITY_FLOOR: { description: "No picture made was close enough to the item." },
-    RANKED_LOWER: { description: "The item ranks lower with every picture made." },
-    GENERATION_FAILED: { description: "The picture could not be made; the log says why." },
-    CANCELLED: { description: "The job that made the picture was cancelled." },
+    BELOW_QUALITY_FLOOR: { description: "No generated picture was similar enough to the item." },
+    RANKED_LOWER: { description: "The item ranks lower with every generated picture." },
+    GENERATION_FAILED: { description: "The picture could not be generated; the log says why." },
+    CANCELLED: { description: "The job that generates the picture was cancelled." },
     BUSY: {
       description:
-        "A budget is used up, or too many pictures wait; `retryAt` says when to ask again. Stored pictures are not concerned.",
+        "A budget is exhausted, or too many pictures wait; try again at `retryAt`. Stored pictures are not affected.",
     },
   },
 });
@@ -178,7 +179,7 @@ export const RankChangeSortField = { CREATED_AT: "CREATED_AT", DELTA_R: "DELTA_R
 export type RankChangeSortField = keyof typeof RankChangeSortField;
 registerEnumType(RankChangeSortField, {
   name: "RankChangeSortField",
-  description: "What rank changes are sorted by.",
+  description: "The sort key of rank changes.",
 });
 
 export const SortDirection = { ASC: "ASC", DESC: "DESC" } as const;
@@ -194,18 +195,18 @@ export const RecommendationSource = {
 export type RecommendationSource = keyof typeof RecommendationSource;
 registerEnumType(RecommendationSource, {
   name: "RecommendationSource",
-  description: "What ranked the recommended items.",
+  description: "The source of recommendations.",
   valuesConfig: {
     RANKER: { description: "The active ranking model, which was trained on this shopper." },
     FOLD_IN: {
       description:
-        "The active ranking model, given what the shopper chose until now: they came, or chose more, after its training.",
+        "The active ranking model, given the shopper's latest interactions: they are new, or have more, since its training.",
     },
     CONTENT: {
       description:
-        "Likeness to the captions of what the shopper chose: no ranking model knows any of it.",
+        "Similarity to the captions of the shopper's items: the ranking model knows none of them.",
     },
-    POPULARITY: { description: "What most shoppers chose: nothing is known of this one." },
+    POPULARITY: { description: "Popularity: nothing is known about this shopper." },
   },
 });
 
@@ -219,14 +220,14 @@ registerEnumType(NoRankChangeReason, {
   name: "NoRankChangeReason",
   description: "Why a personalised image has no rank change.",
   valuesConfig: {
-    NO_RANKING_MODEL: { description: "No ranking model was active when it was made." },
+    NO_RANKING_MODEL: { description: "No ranking model was active when it was generated." },
     MODEL_READS_NO_IMAGES: {
       description:
-        "The ranking model that was active does not read images (LightGCN, BPR-MF, popularity).",
+        "The ranking model that was active does not use images (LightGCN, BPR-MF, popularity).",
     },
     UNKNOWN_TO_MODEL: {
       description:
-        "The ranking model that was active knows nothing of the item or the shopper. `startScoring` tries again with the active one.",
+        "The ranking model that was active does not know the item or the shopper. `startScoring` retries with the active one.",
     },
   },
 });

@@ -2,7 +2,7 @@ import { ArgsType, Field, Int, ObjectType } from "type-graphql";
 import type { BlobRow } from "../db/rows.js";
 import { ImageFormat } from "./enums.js";
 
-@ObjectType({ description: "A picture file. It is served by its content hash and never changes." })
+@ObjectType({ description: "A picture file. Its URL contains its hash, so it never changes." })
 export class Image implements Pick<
   BlobRow,
   "mediaType" | "widthPixels" | "heightPixels" | "sizeBytes"
@@ -25,14 +25,14 @@ export class ImageUrlArgs {
   @Field(() => Int, {
     nullable: true,
     description:
-      "Width wanted, pixels, 1 to 1024; the next larger served width is taken, and a picture is never enlarged. " +
+      "Width in pixels, 1 to 1024; rounded up to the next served width, and a picture is never enlarged. " +
       "Default: the stored width.",
   })
   width?: number | null;
 
   @Field(() => ImageFormat, {
     nullable: true,
-    description: "File format wanted. Default: the stored one, or WEBP if a width is given.",
+    description: "File format. Default: the stored one, or WEBP if a width is given.",
   })
   format?: ImageFormat | null;
 }

@@ -3,7 +3,7 @@ import type { ItemRow } from "../db/rows.js";
 import { connectionType } from "./connection.js";
 import { DateTime } from "./scalars.js";
 
-@ObjectType({ description: "Something that can be recommended." })
+@ObjectType({ description: "An item of the catalogue." })
 export class Item implements Omit<ItemRow, "updatedAt"> {
   @Field(() => ID, { description: "The shop's own id." })
   id!: string;
@@ -11,13 +11,13 @@ export class Item implements Omit<ItemRow, "updatedAt"> {
   @Field(() => String, { description: "The item's name in the shop." })
   title!: string;
 
-  @Field(() => String, { description: "Free text about the item; may be empty." })
+  @Field(() => String, { description: "Description; may be empty." })
   description!: string;
 
   @Field(() => String, { nullable: true, description: "The shop's category; null if it has none." })
   category!: string | null;
 
-  @Field(() => [String], { description: "Words the shop files the item under, in its order." })
+  @Field(() => [String], { description: "The shop's keywords, in its order." })
   keywords!: string[];
 
   @Field(() => Boolean, {
@@ -27,7 +27,7 @@ export class Item implements Omit<ItemRow, "updatedAt"> {
 
   @Field(() => String, {
     nullable: true,
-    description: "Who made the pictures and under what licence; null if the shop gave none.",
+    description: "Author and licence of the pictures; null if the shop gave none.",
   })
   attribution!: string | null;
 

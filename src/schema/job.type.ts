@@ -4,7 +4,7 @@ import { connectionType } from "./connection.js";
 import { JobKind, JobState } from "./enums.js";
 import { DateTime, JsonObject } from "./scalars.js";
 
-@ObjectType({ description: "Work that outlives the request that asked for it." })
+@ObjectType({ description: "Work that continues after its request." })
 export class Job implements Pick<
   JobRow,
   | "id"
@@ -23,21 +23,21 @@ export class Job implements Pick<
   @Field(() => ID, { description: "A UUID." })
   id!: string;
 
-  @Field(() => JobKind, { description: "What it does." })
+  @Field(() => JobKind, { description: "Kind of work." })
   kind!: JobKindRow;
 
-  @Field(() => JobState, { description: "How far it is." })
+  @Field(() => JobState, { description: "Lifecycle state of the job." })
   state!: JobStateRow;
 
-  @Field(() => Float, { description: "Part done, 0 to 1." })
+  @Field(() => Float, { description: "Fraction done, 0 to 1." })
   progress!: number;
 
-  @Field(() => String, { description: "What is being done, for people; may be empty." })
+  @Field(() => String, { description: "The current stage, for people; may be empty." })
   stage!: string;
 
   @Field(() => JsonObject, {
     nullable: true,
-    description: "What came of it, by kind; null until it has succeeded.",
+    description: "The result, by kind; null until it has succeeded.",
   })
   result!: object | null;
 
@@ -47,22 +47,22 @@ export class Job implements Pick<
   })
   errorCode!: string | null;
 
-  @Field(() => String, { nullable: true, description: "The error for people; null likewise." })
+  @Field(() => String, { nullable: true, description: "The error message; null if none." })
   errorMessage!: string | null;
 
-  @Field(() => Int, { description: "Times it was started." })
+  @Field(() => Int, { description: "Number of starts." })
   attempts!: number;
 
-  @Field(() => Boolean, { description: "Whether someone asked it to stop." })
+  @Field(() => Boolean, { description: "Whether cancellation was requested." })
   cancelRequested!: boolean;
 
-  @Field(() => DateTime, { description: "When it was asked for." })
+  @Field(() => DateTime, { description: "When it was queued." })
   createdAt!: Date;
 
   @Field(() => DateTime, { nullable: true, description: "When it was last started." })
   startedAt!: Date | null;
 
-  @Field(() => DateTime, { nullable: true, description: "When it ended, well or not." })
+  @Field(() => DateTime, { nullable: true, description: "When it ended, successfully or not." })
   finishedAt!: Date | null;
 }
 

@@ -4,8 +4,8 @@ import { DateTime } from "./scalars.js";
 
 @InputType({
   description:
-    "How a picture is made. What is left out takes its default. All but `waitMs` are for API keys: a shopper's token that " +
-    "gives one is refused with `FORBIDDEN`. Values that the model pack cannot draw with are refused with `INVALID_ARGUMENT`.",
+    "Generation options. Omitted fields take their defaults. All but `waitMs` require an API key: with a shopper's token " +
+    "they fail with `FORBIDDEN`. Values that the model pack does not support fail with `INVALID_ARGUMENT`.",
 })
 export class PersonalizeImageOptions {
   @Field(() => Int, {
@@ -23,7 +23,7 @@ export class PersonalizeImageOptions {
   @Field(() => Float, {
     nullable: true,
     description:
-      "How far from the catalogue picture the drawing starts, 0.05 to 1 (from noise alone). Default: the model pack's, 1 for the bundled one.",
+      "How far from the catalogue picture the generation starts, 0.05 to 1 (pure noise). Default: the model pack's, 1 for the bundled one.",
   })
   strength?: number | null;
 
@@ -42,30 +42,32 @@ export class PersonalizeImageOptions {
 
   @Field(() => Int, {
     nullable: true,
-    description: "Pictures to draw, of which the best is kept, 1 to 8. Default: 3.",
+    description: "Pictures to generate, of which the best is selected, 1 to 8. Default: 3.",
   })
   numCandidates?: number | null;
 }
 
-@ObjectType({ description: "The picture is there." })
+@ObjectType({ description: "The picture exists." })
 export class PersonalizedImagePayload {}
 
-@ObjectType({ description: "The picture is being made: follow `job(id)` or `jobProgress(id)`." })
+@ObjectType({
+  description: "The picture is being generated: follow `job(id)` or `jobProgress(id)`.",
+})
 export class JobRunning {}
 
 @ObjectType({ description: "The item keeps its catalogue picture for this shopper." })
 export class OriginalImage {
-  @Field(() => OriginalReason, { description: "Why, for programs." })
+  @Field(() => OriginalReason, { description: "The reason code." })
   reason!: OriginalReason;
 
   @Field(() => DateTime, {
     nullable: true,
-    description: "When it may be asked for again, if the reason is `BUSY`; else null.",
+    description: "When to try again, if the reason is `BUSY`; otherwise null.",
   })
   retryAt?: Date | null;
 }
 
-/** The member of {@link PersonalizeImageResult} of each kind that the personalization service answers with. */
+/** The member of {@link PersonalizeImageResult} for each kind of answer of the personalization service. */
 const members = {
   image: "PersonalizedImagePayload",
   running: "JobRunning",
@@ -74,31 +76,30 @@ const members = {
 
 export const PersonalizeImageResult = createUnionType({
   name: "PersonalizeImageResult",
-  description: "The picture, the job that makes it, or the reason why there is none.",
+  description: "The picture, the job that generates it, or the reason why there is none.",
   types: () => [PersonalizedImagePayload, JobRunning, OriginalImage] as const,
   resolveType: value => members[(value as unknown as { kind: keyof typeof members }).kind],
 });
 
 @ObjectType({
-  description:
-    "What a shelf shows at the place of one item: a result, or what is wrong with the item.",
+  description: "The entry of one item in a shelf: a result, or the item's error.",
 })
 export class ShelfImage {
-  @Field(() => ID, { description: "The item's id, as it was asked for." })
+  @Field(() => ID, { description: "The requested item's id." })
   itemId!: string;
 
   @Field(() => PersonalizeImageResult, {
     nullable: true,
-    description: "As `personalizeImage` answers; null if there is an error.",
+    description: "The result of `personalizeImage`; null if there is an error.",
   })
   result!: object | null;
 
   @Field(() => String, {
     nullable: true,
-    description: "Code of what is wrong with this item, such as `ITEM_NOT_FOUND` (docs/errors.md).",
+    description: "Error code of this item, such as `ITEM_NOT_FOUND` (docs/errors.md).",
   })
   errorCode!: string | null;
 
-  @Field(() => String, { nullable: true, description: "The same for people." })
+  @Field(() => String, { nullable: true, description: "The error message." })
   errorMessage!: string | null;
 }

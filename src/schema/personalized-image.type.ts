@@ -3,7 +3,7 @@ import type { PersonalizedImageRow } from "../db/rows.js";
 import { connectionType } from "./connection.js";
 import { DateTime } from "./scalars.js";
 
-@ObjectType({ description: "A picture made for one shopper from one item." })
+@ObjectType({ description: "A picture of one item, generated for one shopper." })
 export class PersonalizedImage implements Pick<
   PersonalizedImageRow,
   | "id"
@@ -42,7 +42,7 @@ export class PersonalizedImage implements Pick<
 
   @Field(() => Boolean, {
     description:
-      "Whether its shopper is shown it; false if the item ranks lower with it, and keeps its catalogue picture.",
+      "Whether its shopper sees it; false if the item ranks lower with it, and keeps its catalogue picture.",
   })
   isServed!: boolean;
 
@@ -51,13 +51,13 @@ export class PersonalizedImage implements Pick<
   })
   generationSeconds!: number;
 
-  @Field(() => DateTime, { description: "When it was made." })
+  @Field(() => DateTime, { description: "When it was generated." })
   createdAt!: Date;
 }
 
 export const PersonalizedImageConnection = connectionType(PersonalizedImage, "PersonalizedImage");
 
-@ObjectType({ description: "A picture that was drawn, and how it was judged." })
+@ObjectType({ description: "A generated candidate and its scores." })
 export class CandidateImage {
   @Field(() => Float, {
     nullable: true,
@@ -67,13 +67,13 @@ export class CandidateImage {
 
   @Field(() => Float, {
     nullable: true,
-    description: "The item's place in the catalogue with it, 1 is best; null likewise.",
+    description: "The item's catalogue rank with it, 1 is best; null without a ranking model.",
   })
   rank!: number | null;
 
   @Field(() => Float, {
     nullable: true,
-    description: "Its rank change, `(rankBefore - rank) / (1 + rankBefore)`; null likewise.",
+    description: "Its rank change, `(rankBefore - rank) / (1 + rankBefore)`; null without a rank.",
   })
   deltaR!: number | null;
 
@@ -90,44 +90,44 @@ export class CandidateImage {
   faults!: string[];
 }
 
-@ObjectType({ description: "What a personalised picture was made from and how." })
+@ObjectType({ description: "How a personalised picture was generated." })
 export class Explanation {
   @Field(() => String, {
     description:
-      "What found the keywords: a language model by its name, or `words-1`, which needs none.",
+      "What extracted the keywords: a language model by name, or a deterministic extractor such as `words-1`.",
   })
   keywordExtractor!: string;
 
   @Field(() => Float, {
-    description: "Entropy of the retrieved items' weights, in nats: ln n when n weigh alike.",
+    description: "Entropy of the retrieved items' weights, in nats: ln n for n equal weights.",
   })
   weightEntropy!: number;
 
   @Field(() => Float, {
     nullable: true,
     description:
-      "The ranking model's score of the item with its catalogue picture; null without one.",
+      "The ranking model's score of the item with its catalogue picture; null without a ranking model.",
   })
   scoreBefore!: number | null;
 
   @Field(() => Float, {
     nullable: true,
-    description: "The item's place with its catalogue picture; null likewise.",
+    description: "The item's rank with its catalogue picture; null without a ranking model.",
   })
   rankBefore!: number | null;
 
   @Field(() => Float, {
-    description: "The least CLIP cosine with the item's caption that a picture had to have.",
+    description: "Minimum CLIP cosine with the item's caption.",
   })
   captionFloor!: number;
 
-  @Field(() => [String], { description: "Preference words of the item itself." })
+  @Field(() => [String], { description: "Keywords of the item itself." })
   referenceKeywords!: string[];
 
-  @Field(() => [String], { description: "Preference words found in the shopper's history." })
+  @Field(() => [String], { description: "Preference keywords from the shopper's history." })
   preferenceKeywords!: string[];
 
-  @Field(() => String, { description: "The text that the generator was given." })
+  @Field(() => String, { description: "The generator's prompt." })
   prompt!: string;
 
   @Field(() => Int, { description: "Denoising steps." })
@@ -137,20 +137,20 @@ export class Explanation {
   guidanceScale!: number;
 
   @Field(() => Float, {
-    description: "How far from the catalogue picture the drawing started: 1 is from noise alone.",
+    description: "How far from the catalogue picture the generation started: 1 is pure noise.",
   })
   strength!: number;
 
   @Field(() => [CandidateImage], {
-    description: "The pictures drawn, of which the best was kept, in the order they were drawn.",
+    description: "All generated pictures in order, of which the best was selected.",
   })
   candidates!: CandidateImage[];
 
-  @Field(() => Int, { description: "Place of the picture kept among `candidates`, from 0." })
+  @Field(() => Int, { description: "Index of the selected picture among `candidates`, from 0." })
   chosenCandidate!: number;
 }
 
-@ObjectType({ description: "An item of the shopper's history that shaped the picture." })
+@ObjectType({ description: "An item of the shopper's history that influenced the picture." })
 export class RetrievedItem {
   @Field(() => Float, {
     description: "Cosine of its caption's embedding with the item's, -1 to 1.",
@@ -158,7 +158,7 @@ export class RetrievedItem {
   similarity!: number;
 
   @Field(() => Float, {
-    description: "Its share in the retrieved preference, 0 to 1; the shares add up to 1.",
+    description: "Its weight in the retrieved preference, 0 to 1; the weights sum to 1.",
   })
   weight!: number;
 }

@@ -10,7 +10,7 @@ import { TrainedVersion } from "./trained-version.type.js";
 
 @ObjectType({
   description:
-    "A trained preference: what conditions the generator on a shopper's taste. Versions are kept; at most one is active.",
+    "A trained personalizer: it conditions the generator on a shopper's preference. Versions are kept; at most one is active.",
 })
 export class PersonalizerVersion
   extends TrainedVersion
@@ -28,13 +28,13 @@ export class PersonalizerVersion
       | "activatedAt"
     >
 {
-  @Field(() => PersonalizerState, { description: "Whether it can condition the generator yet." })
+  @Field(() => PersonalizerState, { description: "Lifecycle state: only READY can generate." })
   state!: PersonalizerStateRow;
 
-  @Field(() => Boolean, { description: "Whether pictures are made with it now." })
+  @Field(() => Boolean, { description: "Whether new pictures use it." })
   isActive!: boolean;
 
-  @Field(() => String, { description: "The model pack it steers, `name@version`." })
+  @Field(() => String, { description: "The model pack it was trained for, `name@version`." })
   generator!: string;
 
   @Field(() => ID, { description: "The version of the ranking model that rewarded it." })

@@ -6,8 +6,8 @@ import { DateTime } from "./scalars.js";
 
 @ObjectType({
   description:
-    "How an item's place in its shopper's ranking changes when its catalogue picture is replaced by the personalised " +
-    "one, by one version of the ranking model.",
+    "How an item's rank for its shopper changes when the personalised picture replaces the catalogue picture, " +
+    "by one version of the ranking model.",
 })
 export class RankChange implements Omit<
   RankChangeRow,
@@ -23,11 +23,11 @@ export class RankChange implements Omit<
 
   @Field(() => Float, {
     description:
-      "Place in the whole catalogue with the catalogue picture; 1 is best; ties share their middle place.",
+      "Rank in the whole catalogue with the catalogue picture; 1 is best; ties share their mean rank.",
   })
   rankBefore!: number;
 
-  @Field(() => Float, { description: "The same with the personalised picture." })
+  @Field(() => Float, { description: "Rank with the personalised picture." })
   rankAfter!: number;
 
   @Field(() => Float, {
@@ -39,7 +39,7 @@ export class RankChange implements Omit<
   scoreAfter!: number;
 
   @Field(() => Int, {
-    description: "Items ranked: the catalogue without what the shopper already has.",
+    description: "Number of ranked items: the catalogue without the shopper's own items.",
   })
   numRanked!: number;
 
@@ -49,7 +49,7 @@ export class RankChange implements Omit<
 
 export const RankChangeConnection = connectionType(RankChange, "RankChange");
 
-@InputType({ description: "Which rank changes; what is left out does not restrict." })
+@InputType({ description: "A filter of rank changes; omitted fields do not restrict." })
 export class RankChangeFilterInput {
   @Field(() => ID, { nullable: true, description: "Of this shopper." })
   userId?: string | null;
@@ -69,54 +69,54 @@ export class RankChangeFilterInput {
 
 @InputType({ description: "An order of rank changes." })
 export class RankChangeSortInput {
-  @Field(() => RankChangeSortField, { description: "What to sort by." })
+  @Field(() => RankChangeSortField, { description: "Sort key." })
   field!: RankChangeSortField;
 
-  @Field(() => SortDirection, { description: "Which end comes first." })
+  @Field(() => SortDirection, { description: "Sort direction." })
   direction!: SortDirection;
 }
 
-@ObjectType({ description: "The lower and upper end of an interval." })
+@ObjectType({ description: "The bounds of an interval." })
 export class Interval {
-  @Field(() => Float, { description: "Lower end." })
+  @Field(() => Float, { description: "Lower bound." })
   low!: number;
 
-  @Field(() => Float, { description: "Upper end." })
+  @Field(() => Float, { description: "Upper bound." })
   high!: number;
 }
 
 @ObjectType({ description: "A bin of the histogram: `from <= deltaR < to`; the last includes 1." })
 export class RankChangeBin {
-  @Field(() => Float, { nullable: true, description: "Lower end; null if the bin has none." })
+  @Field(() => Float, { nullable: true, description: "Lower bound; null if the bin has none." })
   from!: number | null;
 
-  @Field(() => Float, { description: "Upper end." })
+  @Field(() => Float, { description: "Upper bound." })
   to!: number;
 
-  @Field(() => Int, { description: "Rank changes in the bin." })
+  @Field(() => Int, { description: "Number of rank changes in the bin." })
   count!: number;
 }
 
 @ObjectType({
   description:
-    "What came of the requests for images that were decided, each counted once: `count` is `shown` + `rankedLower` + `belowQualityFloor`.",
+    "Outcomes of all decided requests for images, each counted once: `count` is `shown` + `rankedLower` + `belowQualityFloor`.",
 })
 export class DecidedRequests {
-  @Field(() => Int, { description: "Requests decided: their images were drawn." })
+  @Field(() => Int, { description: "Decided requests: their images were generated." })
   count!: number;
 
-  @Field(() => Int, { description: "Of these, shown a personalised image." })
+  @Field(() => Int, { description: "Of these, requests that show a personalised image." })
   shown!: number;
 
   @Field(() => Int, {
     description:
-      "Of these, keeping the catalogue image because the item ranks lower with the other.",
+      "Of these, requests that keep the catalogue image because the item ranks lower with the other.",
   })
   rankedLower!: number;
 
   @Field(() => Int, {
     description:
-      "Of these, keeping the catalogue image because no image drawn may be shown at all.",
+      "Of these, requests that keep the catalogue image because no generated image passes the quality floor.",
   })
   belowQualityFloor!: number;
 
@@ -128,15 +128,15 @@ export class DecidedRequests {
 
   @Field(() => Interval, {
     nullable: true,
-    description: "95 % interval of `shownShare`; its resamples draw users.",
+    description: "95 % bootstrap interval of `shownShare`; resamples users.",
   })
   shownShare95!: Interval | null;
 }
 
 @ObjectType({
   description:
-    "What shoppers got, over all decided requests: `deltaR` is 0 where the catalogue image stays. Images that were shown " +
-    "without being ranked are left out of all but `fallbackRate`.",
+    "The served effect over all decided requests: `deltaR` is 0 where the catalogue image stays. Images that were shown " +
+    "without being ranked count only in `fallbackRate`.",
 })
 export class ServedRankChanges {
   @Field(() => Float, {
@@ -160,15 +160,15 @@ export class ServedRankChanges {
 
   @Field(() => Interval, {
     nullable: true,
-    description: "95 % interval of the mean, as of the summary.",
+    description: "95 % interval of the mean, computed as in the summary.",
   })
   interval95!: Interval | null;
 }
 
 @ObjectType({
   description:
-    "The distribution of `deltaR` by one version of the ranking model, over all images that it ranked, shown or not; and, beside " +
-    "it, what came of every request.",
+    "The distribution of `deltaR` by one version of the ranking model over all images that it ranked, shown or not, and " +
+    "the outcome of every request.",
 })
 export class RankChangeSummary {
   @Field(() => ID, {
@@ -200,13 +200,13 @@ export class RankChangeSummary {
   @Field(() => Interval, {
     nullable: true,
     description:
-      "95 % interval of the mean: percentiles of seeded bootstrap means, whose resamples draw users with all their images.",
+      "95 % bootstrap interval of the mean: seeded; resamples users with all their images.",
   })
   interval95!: Interval | null;
 
-  @Field(() => [RankChangeBin], { description: "How many fall where; empty if there are none." })
+  @Field(() => [RankChangeBin], { description: "The histogram; empty if there are none." })
   histogram!: RankChangeBin[];
 
-  @Field(() => ServedRankChanges, { description: "What shoppers got, over all decided requests." })
+  @Field(() => ServedRankChanges, { description: "The served effect over all decided requests." })
   withFallback!: ServedRankChanges;
 }

@@ -29,16 +29,16 @@ export class RankingModelVersion
   @Field(() => String, { description: "`MICRO`, `popularity`, …" })
   algorithm!: string;
 
-  @Field(() => RankingModelState, { description: "Whether it can rank yet." })
+  @Field(() => RankingModelState, { description: "Lifecycle state: only READY can rank." })
   state!: RankingModelStateRow;
 
-  @Field(() => Boolean, { description: "Whether recommendations come from it now." })
+  @Field(() => Boolean, { description: "Whether it is the active ranker." })
   isActive!: boolean;
 
   @Field(() => String, {
     nullable: true,
     description:
-      "SHA-256 of the interactions and features it was trained on: two versions with the same one saw the same data; null until trained.",
+      "SHA-256 of its training interactions and features: versions with the same hash saw the same data; null until trained.",
   })
   dataHash!: string | null;
 

@@ -6,12 +6,12 @@ import { DateTime, RowTime } from "./scalars.js";
 
 @InputType({ description: "Interactions after which an item counts as seen." })
 export class SeenRuleInput {
-  @Field(() => InteractionKind, { description: "What the shopper did with it." })
+  @Field(() => InteractionKind, { description: "The kind of interaction." })
   kind!: InteractionKindRow;
 
   @Field(() => Float, {
     nullable: true,
-    description: "For so many days after it, 0 or more; default for ever.",
+    description: "For this many days, 0 or more; default forever.",
   })
   days?: number | null;
 }
@@ -20,16 +20,16 @@ export class SeenRuleInput {
 export class RecommendationArgs extends PageArgs {
   @Field(() => Boolean, {
     defaultValue: true,
-    description: "Whether to leave out what the shopper has seen (`seen`).",
+    description: "Whether to leave out seen items (see `seen`).",
   })
   excludeSeen!: boolean;
 
   @Field(() => [SeenRuleInput], {
     nullable: true,
     description:
-      "What counts as seen; kinds that are not named do not. Default: the shop's setting `VITRINE_SEEN_DAYS`, by which " +
-      "what was bought, liked or rated is left out for ever, what was put into the cart for 30 days, and what was viewed " +
-      "or clicked for 7.",
+      "What counts as seen; omitted kinds do not. Default: the shop's setting `VITRINE_SEEN_DAYS`, which leaves out bought, " +
+      "liked and rated items forever, items put into the cart for 30 days, and viewed " +
+      "or clicked items for 7.",
   })
   seen?: SeenRuleInput[] | null;
 
@@ -40,9 +40,9 @@ export class RecommendationArgs extends PageArgs {
   category?: string | null;
 }
 
-@ObjectType({ description: "A recommended item and its place." })
+@ObjectType({ description: "A recommended item and its rank." })
 export class RecommendationEdge {
-  @Field(() => String, { description: "The row's place, for `after`." })
+  @Field(() => String, { description: "The row's cursor, for `after`." })
   cursor!: string;
 
   @Field(() => Float, {
@@ -50,12 +50,12 @@ export class RecommendationEdge {
   })
   score!: number;
 
-  @Field(() => Int, { description: "Place in the shopper's recommendations; 1 is best." })
+  @Field(() => Int, { description: "Rank in the shopper's recommendations; 1 is best." })
   rank!: number;
 
   @Field(() => Boolean, {
     description:
-      "Whether the item came after the ranking model was trained, so that its score is made from its picture and caption alone.",
+      "Whether the item is newer than the ranking model, so that its score comes from its picture and caption alone.",
   })
   isNew!: boolean;
 }
@@ -65,32 +65,32 @@ export class RecommendationConnection {
   @Field(() => [RecommendationEdge], { description: "The page's rows, best first." })
   edges!: RecommendationEdge[];
 
-  @Field(() => PageInfo, { description: "Where the page stands in the list." })
+  @Field(() => PageInfo, { description: "The page's position in the list." })
   pageInfo!: PageInfo;
 
-  @Field(() => RecommendationSource, { description: "What ranked the items." })
+  @Field(() => RecommendationSource, { description: "The source of the ranking." })
   source!: RecommendationSource;
 }
 
-@ObjectType({ description: "An item like another." })
+@ObjectType({ description: "A similar item." })
 export class SimilarItemEdge {
-  @Field(() => String, { description: "The row's place, for `after`." })
+  @Field(() => String, { description: "The row's cursor, for `after`." })
   cursor!: string;
 
   @Field(() => Float, { description: "Cosine of the captions' embeddings, -1 to 1." })
   similarity!: number;
 }
 
-@ObjectType({ description: "A page of the items most like another, most similar first." })
+@ObjectType({ description: "A page of similar items, most similar first." })
 export class SimilarItemConnection {
   @Field(() => [SimilarItemEdge], { description: "The page's rows, most similar first." })
   edges!: SimilarItemEdge[];
 
-  @Field(() => PageInfo, { description: "Where the page stands in the list." })
+  @Field(() => PageInfo, { description: "The page's position in the list." })
   pageInfo!: PageInfo;
 }
 
-@InputType({ description: "What a shopper did with an item." })
+@InputType({ description: "An interaction of a shopper with an item." })
 export class InteractionInput {
   @Field(() => ID, { description: "The shopper's id in the shop." })
   userId!: string;
@@ -98,19 +98,19 @@ export class InteractionInput {
   @Field(() => ID, { description: "The item's id in the shop." })
   itemId!: string;
 
-  @Field(() => InteractionKind, { description: "What was done." })
+  @Field(() => InteractionKind, { description: "Kind of the interaction." })
   kind!: InteractionKindRow;
 
   @Field(() => Float, {
     nullable: true,
     description:
-      "The value of a RATING, in the shop's scale; a RATING without it is rejected. For other kinds how often or how " +
-      "strongly, default 1; a LIKE of 0 takes the like back. 0 to 3.4e38.",
+      "The value of a RATING, in the shop's scale; a RATING without it is rejected. For other kinds a count or " +
+      "strength, default 1; a LIKE of 0 removes the like. 0 to 3.4e38.",
   })
   weight?: number | null;
 
   @Field(() => RowTime, {
-    description: "When it was done. The same shopper, item, kind and time are one interaction.",
+    description: "When it happened. The same shopper, item, kind and time are one interaction.",
   })
   occurredAt!: unknown;
 }
@@ -128,48 +128,47 @@ export class DeleteInteractionsInput {
 
   @Field(() => DateTime, {
     nullable: true,
-    description: "Only what was done at this time or later; default from the beginning.",
+    description: "Only from this time on; default from the beginning.",
   })
   since?: Date | null;
 
   @Field(() => DateTime, {
     nullable: true,
-    description: "Only what was done before this time; default until now.",
+    description: "Only before this time; default until now.",
   })
   before?: Date | null;
 }
 
-@ObjectType({ description: "What was deleted." })
+@ObjectType({ description: "The result of deleting interactions." })
 export class DeleteInteractionsPayload {
-  @Field(() => Int, { description: "Interactions that were deleted; 0 if there were none." })
+  @Field(() => Int, { description: "Number of deleted interactions." })
   deleted!: number;
 }
 
 @ObjectType({ description: "A row that was not recorded." })
 export class RejectedInteraction {
-  @Field(() => Int, { description: "Its place in the input, from 0." })
+  @Field(() => Int, { description: "Its index in the input, from 0." })
   index!: number;
 
-  @Field(() => String, { description: "Why, for programs (docs/errors.md)." })
+  @Field(() => String, { description: "The error code (docs/errors.md)." })
   code!: string;
 
-  @Field(() => String, { description: "Why, for people." })
+  @Field(() => String, { description: "The reason, for people." })
   message!: string;
 }
 
-@ObjectType({ description: "What became of the rows." })
+@ObjectType({ description: "The result of recording interactions." })
 export class RecordInteractionsPayload {
   @Field(() => Int, {
-    description: "Rows recorded now: new ones, and known ones whose weight is another.",
+    description: "Rows that were recorded: new ones, and known ones with another weight.",
   })
   accepted!: number;
 
   @Field(() => Int, {
-    description:
-      "Rows that had been recorded before, or that a later row of the same call replaces.",
+    description: "Rows that were already recorded, or that a later row of the same call replaces.",
   })
   duplicates!: number;
 
-  @Field(() => [RejectedInteraction], { description: "Rows that cannot be recorded." })
+  @Field(() => [RejectedInteraction], { description: "Rejected rows." })
   rejected!: RejectedInteraction[];
 }

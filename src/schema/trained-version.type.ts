@@ -1,7 +1,7 @@
 import { Field, ID, Int, ObjectType } from "type-graphql";
 import { DateTime, JsonObject } from "./scalars.js";
 
-/** What every version of a trained model says of itself. No type of the API: those that extend it are. */
+/** The common fields of trained versions. Not a type of the API itself. */
 @ObjectType()
 export abstract class TrainedVersion {
   @Field(() => ID, { description: "A UUID." })
@@ -16,12 +16,12 @@ export abstract class TrainedVersion {
   @Field(() => String, { nullable: true, description: "Why its training failed; null otherwise." })
   failure!: string | null;
 
-  @Field(() => DateTime, { description: "When its training was asked for." })
+  @Field(() => DateTime, { description: "When its training was requested." })
   createdAt!: Date;
 
-  @Field(() => DateTime, { nullable: true, description: "When its training ended well." })
+  @Field(() => DateTime, { nullable: true, description: "When its training succeeded." })
   trainedAt!: Date | null;
 
-  @Field(() => DateTime, { nullable: true, description: "When it last became the active one." })
+  @Field(() => DateTime, { nullable: true, description: "When it was last activated." })
   activatedAt!: Date | null;
 }

@@ -3,25 +3,25 @@ import type { JobRow } from "../db/rows.js";
 import { RejectedItem } from "./catalogue.input.js";
 import { Job } from "./job.type.js";
 
-@ObjectType({ description: "What became of the rows." })
+@ObjectType({ description: "The result of upserting items." })
 export class UpsertItemsPayload {
-  @Field(() => Int, { description: "Rows that were taken." })
+  @Field(() => Int, { description: "Accepted rows." })
   accepted!: number;
 
-  @Field(() => Int, { description: "Items that are new or are not what they were." })
+  @Field(() => Int, { description: "Items that are new or changed." })
   changed!: number;
 
-  @Field(() => [RejectedItem], { description: "Rows that were not taken." })
+  @Field(() => [RejectedItem], { description: "Rejected rows." })
   rejected!: RejectedItem[];
 
   @Field(() => [RejectedItem], {
-    description: "Rows that were taken without their picture; send them again.",
+    description: "Rows accepted without their picture; send them again.",
   })
   imagesFailed!: RejectedItem[];
 
   @Field(() => Job, {
     nullable: true,
-    description: "The job that makes the changes findable; null if nothing changed.",
+    description: "The job that indexes the changes; null if nothing changed.",
   })
   job!: JobRow | null;
 }

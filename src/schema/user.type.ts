@@ -18,17 +18,17 @@ export class User implements UserRow {
   createdAt!: Date;
 }
 
-@ObjectType({ description: "What a shopper did with an item." })
+@ObjectType({ description: "An interaction of a shopper with an item." })
 export class Interaction implements Pick<InteractionRow, "kind" | "weight" | "occurredAt"> {
-  @Field(() => InteractionKind, { description: "What was done." })
+  @Field(() => InteractionKind, { description: "Kind of the interaction." })
   kind!: InteractionKindRow;
 
   @Field(() => Float, {
-    description: "The value of a rating; else how often or how strongly, usually 1.",
+    description: "The value of a rating; otherwise a count or strength, usually 1.",
   })
   weight!: number;
 
-  @Field(() => DateTime, { description: "When it was done." })
+  @Field(() => DateTime, { description: "When it happened." })
   occurredAt!: Date;
 }
 

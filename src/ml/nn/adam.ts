@@ -12,7 +12,7 @@ import { simdAdam } from "./simd-loops.js";
 /** Arrays by name. */
 export type NamedArrays = Record<string, Float32Array>;
 
-/** The gradient of some rows of a matrix `[N, D]`, which is zero elsewhere. */
+/** The gradient of some rows of a matrix `[N, D]`; zero elsewhere. */
 export interface RowGradient {
   /** Without repeats; `[B]`. */
   rows: Int32Array;
@@ -20,7 +20,7 @@ export interface RowGradient {
   values: Matrix;
 }
 
-/** By the name of the parameter. */
+/** By parameter name. */
 export type Gradients = Record<string, Float32Array | RowGradient>;
 
 const BETA_1 = 0.9;
@@ -34,11 +34,11 @@ interface Moments {
 }
 
 /**
- * Updates parameters in place. Each has its own step count: one without a gradient in a step is left as it was, as
- * PyTorch does with gradients of `None`.
+ * Updates parameters in place. Each has its own step count: one without a gradient stays unchanged, as in PyTorch with
+ * gradients of `None`.
  *
- * Where a gradient is of some rows, rows that never had one are skipped: their moments are zero, so the step of dense Adam
- * would not move them. Rows that had one go on moving by their moments, as in dense Adam.
+ * With a row gradient, rows that never had one are skipped: their moments are zero, so dense Adam would not move them.
+ * Rows that had one keep moving by their moments, as in dense Adam.
  */
 export class Adam {
   private readonly moments = new Map<string, Moments>();
@@ -63,7 +63,7 @@ export class Adam {
     }
   }
 
-  /** `<parameter>.first`, `.second` and `.numSteps` (one value) of every parameter that has been updated; shared, not copied. */
+  /** `<parameter>.first`, `.second` and `.numSteps` (one value) of every updated parameter; shared, not copied. */
   state(): NamedArrays {
     const state: NamedArrays = {};
     for (const [name, { first, second, numSteps }] of this.moments) {
@@ -74,7 +74,7 @@ export class Adam {
     return state;
   }
 
-  /** Takes over what {@link state} gave. */
+  /** Restores what {@link state} returned. */
   restore(state: NamedArrays): void {
     this.moments.clear();
     for (const name of Object.keys(this.parameters)) {

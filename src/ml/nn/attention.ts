@@ -1,5 +1,5 @@
 /**
- * @file Scaled dot-product attention of several heads, keys and values shared by groups of them.
+ * @file Scaled dot-product attention with several heads; groups of heads share keys and values.
  *
  * A. Vaswani et al., "Attention Is All You Need", NeurIPS 2017 (eq. 1); J. Ainslie et al., "GQA: Training Generalized
  * Multi-Query Transformer Models", EMNLP 2023. https://arxiv.org/abs/2305.13245
@@ -8,7 +8,7 @@
  */
 import * as tf from "@tensorflow/tfjs";
 
-/** Added to a score that must not count; finite, so that a row of padding has a softmax. */
+/** Added to a masked score; finite, so that the softmax of a row of padding is defined. */
 export const MASKED = -1e9;
 
 /** `[B, T, H d] -> [B, H, T, d]`. */
@@ -36,7 +36,7 @@ export function groupedAttention(
 ): tf.Tensor4D {
   const [B, H, T, d] = q.shape;
   const [, G, S] = k.shape;
-  // The heads of a group lie one after the other, so they are more rows of one product, and k and v need no copies.
+  // The heads of a group are consecutive, so they become extra rows of one product, without copies of k and v.
   const rows = tf.reshape(tf.mul(q, 1 / Math.sqrt(d)), [B * G, (H / G) * T, d]);
   const scores = tf.matMul(rows, tf.reshape(k, [B * G, S, d]), false, true);
   const heads = tf.reshape(scores, [B, H, T, S]);

@@ -1,14 +1,14 @@
-/** @file Bilinear interpolation between the pixels of a picture, pixel centres at halves. */
+/** @file Bilinear interpolation between the pixels of an image, pixel centres at halves. */
 import { type RgbImage } from "./rgb-image.js";
 
-/** The two source places between which a target place looks, and how far towards the second. */
+/** The two source indices of a target index, and the weight of the second. */
 export interface Tap {
   low: number;
   high: number;
   part: number;
 }
 
-/** Where each of `side` target places looks among `size` source places. */
+/** The taps of `side` target indices among `size` source indices. */
 export function tapsOf(size: number, side: number): Tap[] {
   return Array.from({ length: side }, (_, i) => {
     const place = Math.min(Math.max(((i + 0.5) * size) / side - 0.5, 0), size - 1);
@@ -17,7 +17,7 @@ export function tapsOf(size: number, side: number): Tap[] {
   });
 }
 
-/** One channel between four pixels, 0 … 255, not rounded. */
+/** One channel interpolated between four pixels, 0 … 255, not rounded. */
 export function blended(
   { pixels, widthPixels }: RgbImage,
   row: Tap,

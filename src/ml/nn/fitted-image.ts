@@ -1,6 +1,6 @@
 /**
- * @file A drawing on white paper, moved to the middle and scaled to the size that another hand would give it: hands fill their canvas
- * to different degrees, and a model that redraws what it sees in place cannot change that.
+ * @file Moves a drawing on white paper to the centre and scales it to a style's usual size: styles fill their canvas to
+ * different degrees, and a model that redraws in place cannot change that.
  *
  * Shapes: H x W pixels, `[H, W, 3]`.
  */
@@ -15,7 +15,7 @@ interface Span {
   length: number;
 }
 
-/** The rows and columns that are drawn on; all of them where nothing is. */
+/** The rows and columns with drawing; all of them for blank paper. */
 export function drawnBox({ heightPixels, pixels, widthPixels }: RgbImage): {
   rows: Span;
   columns: Span;
@@ -38,7 +38,7 @@ export function drawnBox({ heightPixels, pixels, widthPixels }: RgbImage): {
       };
 }
 
-/** A picture of the same size with what is drawn in its middle, the longer side of that `extentPixels` long; bilinear. */
+/** An image of the same size with the drawing centred, its longer side `extentPixels` long; bilinear. */
 export function fittedImage(image: RgbImage, extentPixels: number): RgbImage {
   const { heightPixels, widthPixels } = image;
   const { columns, rows } = drawnBox(image);
@@ -57,7 +57,7 @@ export function fittedImage(image: RgbImage, extentPixels: number): RgbImage {
   return { widthPixels, heightPixels, pixels };
 }
 
-/** For each place of `size` that the scaled span comes to lie on, where it looks. */
+/** The taps of each index of `size` within the scaled span. */
 function placed({ length, start }: Span, scale: number, size: number): [number, Tap][] {
   const own = Math.min(size, Math.max(1, Math.round(length * scale)));
   const offset = Math.floor((size - own) / 2);

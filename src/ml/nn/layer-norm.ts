@@ -1,5 +1,5 @@
 /**
- * @file Layer normalisation.
+ * @file Layer normalization.
  *
  * J. L. Ba et al., "Layer Normalization", 2016 (eq. 4). https://arxiv.org/abs/1607.06450
  */
@@ -9,7 +9,7 @@ import { filled, type NamedValues, type Parameters } from "./parameters.js";
 /** PyTorch's default. */
 const EPSILON = 1e-5;
 
-/** First values: weight 1, bias 0. */
+/** Initial values: weight 1, bias 0. */
 export function layerNormValues(size: number): NamedValues {
   return { weight: filled([size], 1), bias: filled([size], 0) };
 }
@@ -17,8 +17,8 @@ export function layerNormValues(size: number): NamedValues {
 /**
  * `y = w ⊙ n + b` with `n = (x - mean(x)) r`, `r = 1 / sqrt(var(x) + ε)` along the last axis; `[..., D] -> [..., D]`.
  *
- * Gradient by hand (automatic differentiation takes three times the kernels): with `g = w ⊙ dy`,
- * `dx = r (g - mean(g) - n mean(g ⊙ n))`, `dw = Σ dy ⊙ n`, `db = Σ dy`.
+ * Explicit gradient (automatic differentiation takes three times the kernels): with `g = w ⊙ dy`, `dx = r (g - mean(g) -
+ * n mean(g ⊙ n))`, `dw = Σ dy ⊙ n`, `db = Σ dy`.
  */
 export function layerNorm<T extends tf.Tensor>(x: T, parameters: Parameters): T {
   const normalize = tf.customGrad((input, weight, bias, save) => {

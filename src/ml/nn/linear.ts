@@ -3,12 +3,12 @@ import * as tf from "@tensorflow/tfjs";
 import { filled, type NamedValues, type Parameters, xavierUniform } from "./parameters.js";
 import { type Random } from "./random.js";
 
-/** First values: Xavier-uniform weight, bias 0. */
+/** Initial values: Xavier-uniform weight, bias 0. */
 export function linearValues(inputs: number, outputs: number, random: Random): NamedValues {
   return { weight: xavierUniform([outputs, inputs], random), bias: filled([outputs], 0) };
 }
 
-/** First values of a map that gives nothing yet, and has a gradient. */
+/** Initial values of a map with output 0 and a non-zero gradient. */
 export function zeroLinearValues(inputs: number, outputs: number): NamedValues {
   return { weight: filled([outputs, inputs], 0), bias: filled([outputs], 0) };
 }

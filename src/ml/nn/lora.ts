@@ -12,14 +12,14 @@ import { type Random } from "./random.js";
 export interface LoraConfig {
   /** r. Default: 8. */
   readonly loraRank: number;
-  /** The update is multiplied by {@link loraScaling}. Default: 16, so a larger rank does not mean a larger step. */
+  /** The update is multiplied by {@link loraScaling}. Default: 16, so a larger rank does not enlarge the step. */
   readonly alpha: number;
   /**
    * Whether the update is multiplied by `alpha / sqrt(r)`: D. Kalajdzievski, "A Rank Stabilization Scaling Factor for
    * Fine-Tuning with LoRA", 2023 (peft's `use_rslora`). https://arxiv.org/abs/2312.03732. Default: false, `alpha / r`.
    */
   readonly isRankStabilized: boolean;
-  /** The projections that are adapted, in every layer. Default: `q_proj`, `v_proj`, as in the paper's section 7.1. */
+  /** The adapted projections of every layer. Default: `q_proj`, `v_proj`, as in the paper's section 7.1. */
   readonly targets: readonly string[];
 }
 
@@ -30,12 +30,12 @@ export const defaultLoraConfig: LoraConfig = {
   targets: ["q_proj", "v_proj"],
 };
 
-/** What the update is multiplied by: `alpha / r`, or `alpha / sqrt(r)`. */
+/** The factor of the update: `alpha / r`, or `alpha / sqrt(r)`. */
 export function loraScaling({ alpha, isRankStabilized, loraRank }: LoraConfig): number {
   return alpha / (isRankStabilized ? Math.sqrt(loraRank) : loraRank);
 }
 
-/** The two factors of one adapted map; owned by whoever made them. */
+/** The two factors of one adapted map; their creator disposes of them. */
 export interface LoraFactors {
   /** `[r, I]`. */
   readonly a: tf.Variable<tf.Rank.R2>;
@@ -43,7 +43,7 @@ export interface LoraFactors {
   readonly b: tf.Variable<tf.Rank.R2>;
 }
 
-/** A uniform in ±1/sqrt(I) (peft's Kaiming uniform with a = sqrt 5), B zero: at first nothing is changed. */
+/** A uniform in ±1/sqrt(I) (peft's Kaiming uniform with a = sqrt 5), B zero: the initial update is zero. */
 export function createLoraFactors(
   [I, O]: readonly [I: number, O: number],
   loraRank: number,
@@ -71,7 +71,7 @@ export function adaptedLinear(
   if (!factors) {
     return y;
   }
-  const low: tf.Tensor2D = tf.mul(tf.matMul(x, factors.a, false, true), scaling); // scaled where it is small
+  const low: tf.Tensor2D = tf.mul(tf.matMul(x, factors.a, false, true), scaling); // scales the smaller matrix
   const update = tf.matMul(low, factors.b, false, true);
   return tf.add(y, update);
 }

@@ -1,4 +1,4 @@
-/** @file Dense matrices as plain typed arrays, and the checks at the door of the functions that take them. */
+/** @file Dense matrices as plain typed arrays, with their checks. */
 import {
   simdAddScaled,
   simdAddWeightedRows,
@@ -13,7 +13,7 @@ export interface Matrix {
   readonly values: Float32Array;
 }
 
-/** A matrix over `values`, which it shares; zeros when none are given. */
+/** A matrix over `values`, which it shares. Default: zeros. */
 export function matrix(
   shape: readonly [rows: number, columns: number],
   values: Float32Array = new Float32Array(shape[0] * shape[1]),
@@ -42,10 +42,7 @@ export function gatherRows(source: Matrix, indices: ArrayLike<number>): Matrix {
   return result;
 }
 
-/**
- * The matrices one below the other, to be read: it shares their memory where each lies behind the one before (see
- * {@link stackedMatrices}).
- */
+/** The matrices stacked, read-only: shares their memory where they are contiguous (see {@link stackedMatrices}). */
 export function stackRows(...parts: readonly Matrix[]): Matrix {
   const [first] = parts;
   const D = first.shape[1];
@@ -73,7 +70,7 @@ export function stackRows(...parts: readonly Matrix[]): Matrix {
   return result;
 }
 
-/** Matrices of zeros of one width, one behind the other in memory. */
+/** Zero matrices of one width, contiguous in memory. */
 export function stackedMatrices(numRows: readonly number[], columns: number): Matrix[] {
   const all = matrix([numRows.reduce((sum, rows) => sum + rows, 0), columns]);
   let end = 0;
@@ -108,7 +105,7 @@ export function addScaled(target: Float32Array, source: Float32Array, scale: num
   }
 }
 
-// The loops below go by offsets: making a view of every row costs more than the arithmetic on it.
+// The loops below use offsets: a view of every row costs more than its arithmetic.
 
 /** Each row divided by its Euclidean length; a row of zeros stays zero. */
 export function normalizedRows(source: Matrix): Matrix {
@@ -117,7 +114,7 @@ export function normalizedRows(source: Matrix): Matrix {
   return result;
 }
 
-/** {@link normalizedRows} written to `target`. */
+/** Writes {@link normalizedRows} to `target`. */
 export function normalizeRowsInto(source: Matrix, target: Float32Array): void {
   if (simdNormalizeRows(source, target)) {
     return;
@@ -139,8 +136,8 @@ export function normalizeRowsInto(source: Matrix, target: Float32Array): void {
 }
 
 /**
- * Writes to `dx` what `scale · dn`, the gradient at `n = x / ||x||`, asks of `x`: `scale (dn - n (n · dn)) / ||x||`; zeros for
- * a row of zeros, which has no direction to change. `dx` may be `dn`.
+ * Writes to `dx` the gradient at `x`, given `dn` at `n = x / ||x||`: `scale (dn - n (n · dn)) / ||x||`; zeros for a row
+ * of zeros, which has no direction. `dx` may be `dn`.
  *
  * @param scale Default: 1.
  */

@@ -1,5 +1,5 @@
 /**
- * @file Attention of tokens to a memory, with the parameters of PyTorch's `nn.MultiheadAttention`.
+ * @file Cross-attention of tokens to memory tokens, with the parameters of PyTorch's `nn.MultiheadAttention`.
  *
  * A. Vaswani et al., "Attention Is All You Need", NeurIPS 2017 (section 3.2.2). https://arxiv.org/abs/1706.03762
  *
@@ -21,11 +21,11 @@ import { type Random } from "./random.js";
 export interface Memory {
   /** `[B, S, D]`. */
   tokens: tf.Tensor3D;
-  /** 1 for a token, 0 for padding; `[B, S]`. Null where every token counts. */
+  /** 1 for a token, 0 for padding; `[B, S]`. Null without padding. */
   mask: tf.Tensor2D | null;
 }
 
-/** First values, PyTorch's: Xavier-uniform, biases 0. @param isSilent Whether the last map begins as zero. */
+/** PyTorch's initial values: Xavier-uniform, biases 0. @param isSilent Whether the output map starts at zero. */
 export function attentionValues(width: number, random: Random, isSilent = false): NamedValues {
   return {
     in_proj_weight: xavierUniform([3 * width, width], random.fork("in")),

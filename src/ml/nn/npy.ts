@@ -1,5 +1,5 @@
 /**
- * @file NumPy's `.npy` files of two-dimensional half and single floats, by rows.
+ * @file NumPy's `.npy` files of two-dimensional half and single floats, row-major.
  *
  * https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
  */
@@ -18,9 +18,9 @@ export async function loadNpy(path: string): Promise<Matrix> {
   const malformed = (reason: string) =>
     new AppError("FILE_MALFORMED", { path, expected: "a .npy file of float16 or float32", reason });
   if (bytes.length < 12 || bytes.toString("latin1", 0, MAGIC.length) !== MAGIC) {
-    throw malformed("it does not begin like one");
+    throw malformed("it has another signature");
   }
-  // The header's length has 2 bytes in version 1 and 4 since.
+  // The header's length has 2 bytes in version 1, later 4.
   const [length, at] = bytes[6] === 1 ? [bytes.readUInt16LE(8), 10] : [bytes.readUInt32LE(8), 12];
   const header = bytes.toString("latin1", at, at + length);
   const [, type] = /'descr': '([^']*)'/.exec(header) ?? [];
@@ -32,9 +32,9 @@ export async function loadNpy(path: string): Promise<Matrix> {
   const body = bytes.subarray(at + length);
   const width = type === "<f2" ? 2 : 4;
   if (body.length !== size * width) {
-    throw malformed(`its header promises ${size * width} bytes, but ${body.length} follow`);
+    throw malformed(`its header declares ${size * width} bytes, but ${body.length} follow`);
   }
-  const own = new Uint8Array(body).buffer; // a copy: a file's buffer need not begin at a multiple of 4
+  const own = new Uint8Array(body).buffer; // a copy: a file's buffer may be unaligned
   const values = width === 2 ? fromFloat16(new Uint16Array(own)) : new Float32Array(own);
   return matrix([Number(rows), Number(columns)], values);
 }

@@ -1,7 +1,8 @@
 /**
- * @file The parameters of trainable modules: first values as plain arrays by name, then anything that gives tensors by name.
+ * @file The parameters of trainable modules: initial values as named arrays, then tensors by name.
  *
- * Names and layouts are PyTorch's (`tfm.encoder.layers.0.linear1.weight`, `[outputs, inputs]`), so its files can be read.
+ * Names and layouts are PyTorch's (`tfm.encoder.layers.0.linear1.weight`, `[outputs, inputs]`), so its files can be
+ * read.
  */
 import * as tf from "@tensorflow/tfjs";
 import { type Random } from "./random.js";
@@ -10,25 +11,25 @@ import { type StoredTensor } from "./safetensors.js";
 /** Arrays with shapes, by name. */
 export type NamedValues = Record<string, StoredTensor>;
 
-/** The tensor of a name. */
+/** Looks up a tensor by name. */
 export type Parameters = <T extends tf.Tensor = tf.Tensor>(name: string) => T;
 
-/** @throws Error for a name that is not there. */
+/** @throws Error for an unknown name. */
 export function parametersOf(tensors: Readonly<Record<string, tf.Tensor>>): Parameters {
   return <T extends tf.Tensor>(name: string) => {
     if (!Object.hasOwn(tensors, name)) {
       throw new Error(`parametersOf: expected one of ${Object.keys(tensors)}, got ${name}`);
     }
-    return tensors[name] as T; // the module that asks made its shape
+    return tensors[name] as T; // the module that asks chose its shape
   };
 }
 
-/** Those below `prefix`, by the rest of their names. */
+/** The parameters below `prefix`, without it. */
 export function within(parameters: Parameters, prefix: string): Parameters {
   return name => parameters(`${prefix}.${name}`);
 }
 
-/** Variables that begin with the values. */
+/** Variables with these initial values. */
 export function variablesOf(values: NamedValues): Record<string, tf.Variable> {
   return Object.fromEntries(
     Object.entries(values).map(([name, { shape, values: first }]) => [
@@ -38,7 +39,7 @@ export function variablesOf(values: NamedValues): Record<string, tf.Variable> {
   );
 }
 
-/** The values under longer names. */
+/** The values with prefixed names. */
 export function named(prefix: string, values: NamedValues): NamedValues {
   return Object.fromEntries(
     Object.entries(values).map(([name, value]) => [`${prefix}.${name}`, value]),

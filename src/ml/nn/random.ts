@@ -1,6 +1,6 @@
 /**
- * @file The one seeded source of randomness. Every choice made by a model, a sampler or a simulation comes from a
- * `Random` that was given to it, so the same seed gives the same bytes.
+ * @file The one seeded source of randomness. Every random choice uses a `Random` passed to it, so the same seed gives
+ * the same bytes.
  */
 import { createHash } from "node:crypto";
 import { uniformFloat64 } from "pure-rand/distribution/uniformFloat64";
@@ -8,7 +8,7 @@ import { uniformInt } from "pure-rand/distribution/uniformInt";
 import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
 import type { RandomGenerator } from "pure-rand/types/RandomGenerator";
 
-/** A 32-bit seed from any text or number, the same on every machine: the head of its SHA-256. */
+/** A 32-bit seed from texts or numbers, the same on every machine: the first bytes of their SHA-256. */
 export function seedFrom(...parts: readonly (string | number)[]): number {
   return createHash("sha256").update(parts.join("\u0000")).digest().readInt32LE(0);
 }
@@ -22,7 +22,7 @@ export class Random {
     this.generator = xoroshiro128plus(seed | 0);
   }
 
-  /** An independent stream named by a label; it does not advance this one. */
+  /** An independent stream named by a label; does not advance this one. */
   fork(label: string | number): Random {
     return new Random(seedFrom(this.seed, label));
   }
@@ -61,7 +61,7 @@ export class Random {
     return Float32Array.from({ length }, () => this.normal());
   }
 
-  /** The same elements in random order (Fisher-Yates); the argument is left as it was. */
+  /** The same elements in random order (Fisher-Yates); does not change the argument. */
   shuffled<T>(values: readonly T[]): T[] {
     const result = [...values];
     for (let i = result.length - 1; i > 0; i--) {
@@ -71,7 +71,7 @@ export class Random {
     return result;
   }
 
-  /** An index drawn in proportion to the weights, which are not negative and not all zero. */
+  /** An index drawn in proportion to the weights, which are non-negative and not all zero. */
   weightedIndex(weights: ArrayLike<number>): number {
     const total = Array.from(weights).reduce((sum, weight) => sum + weight, 0);
     let left = this.uniform() * total;

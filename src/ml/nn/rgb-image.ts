@@ -1,6 +1,6 @@
-/** @file The one form in which pictures travel inside the process. Files are decoded and encoded in `db/image-codec.ts`. */
+/** @file The one in-process form of images. `db/image-codec.ts` decodes and encodes files. */
 
-/** An 8-bit sRGB picture without alpha; `pixels` is `[heightPixels, widthPixels, 3]`, row by row. */
+/** An 8-bit sRGB image without alpha; `pixels` is `[heightPixels, widthPixels, 3]`, row by row. */
 export interface RgbImage {
   widthPixels: number;
   heightPixels: number;

@@ -1,5 +1,5 @@
 /**
- * @file Root-mean-square normalisation.
+ * @file Root-mean-square normalization.
  *
  * B. Zhang, R. Sennrich, "Root Mean Square Layer Normalization", NeurIPS 2019 (eq. 4). https://arxiv.org/abs/1910.07467
  */

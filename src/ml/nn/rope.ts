@@ -2,7 +2,8 @@
  * @file Rotary position embedding, in the half-split order of Hugging Face's LLaMA.
  *
  * J. Su et al., "RoFormer: Enhanced Transformer with Rotary Position Embedding", 2021 (eq. 34).
- * https://arxiv.org/abs/2104.09864. The paper rotates the pairs (2i, 2i+1); LLaMA's files are for the pairs (i, i + d/2).
+ * https://arxiv.org/abs/2104.09864. The paper rotates the pairs (2i, 2i+1); LLaMA's weights expect the pairs (i, i +
+ * d/2).
  *
  * Shapes: B sequences, T tokens, H heads, d size of a head.
  */
@@ -37,11 +38,11 @@ export function rotation(
   return { cos: tf.tensor4d(cos, [B, 1, T, d]), sin: tf.tensor4d(sin, [B, 1, T, d]) };
 }
 
-/** Every head's vectors turned by their tokens' angles; `[B, H, T, d] -> [B, H, T, d]`. The gradient is turned back. */
+/** Rotates every head's vectors by their tokens' angles; `[B, H, T, d] -> [B, H, T, d]`. The gradient is rotated back. */
 export function rotate(x: tf.Tensor4D, { cos, sin }: Rotation): tf.Tensor4D {
   const turn = tf.customGrad((input, save) => {
     const heads = input as tf.Tensor4D;
-    (save as tf.GradSaveFunc)([cos, sin]); // a tidy around the forward pass would take them away
+    (save as tf.GradSaveFunc)([cos, sin]); // a tidy around the forward pass would dispose of them
     return {
       value: tf.add(tf.mul(heads, cos), tf.mul(swapped(heads), sin)),
       gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) =>
@@ -51,7 +52,7 @@ export function rotate(x: tf.Tensor4D, { cos, sin }: Rotation): tf.Tensor4D {
   return turn(x) as tf.Tensor4D;
 }
 
-/** The halves of the last axis exchanged. */
+/** Swaps the halves of the last axis. */
 function swapped(x: tf.Tensor4D): tf.Tensor4D {
   const [first, second] = tf.split<tf.Tensor4D>(x, 2, 3);
   return tf.concat<tf.Tensor4D>([second, first], 3);

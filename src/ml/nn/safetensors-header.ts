@@ -1,16 +1,16 @@
 /**
- * @file The header of a safetensors file, checked as the reference implementation does: the values must be named exactly once
- * and without holes or overlaps, so that nothing can be hidden in a file and no reader can see other tensors than we do.
+ * @file The header of a safetensors file, checked like the reference implementation: the tensors must cover all values
+ * once, without gaps or overlaps, so that no bytes are hidden and all readers see the same tensors.
  *
  * https://github.com/huggingface/safetensors#format
  */
 
-/** Bytes of one value; F16, BF16 and I8 are read, not written. */
+/** Bytes of one value; F16, BF16 and I8 are read-only. */
 export const valueBytes = { F32: 4, F16: 2, BF16: 2, I32: 4, I8: 1 } as const;
 
 export type ValueType = keyof typeof valueBytes;
 
-/** The largest header that the reference implementation takes. */
+/** Limit of the reference implementation. */
 export const MAX_HEADER_BYTES = 100_000_000;
 
 export interface HeaderEntry {
@@ -20,7 +20,7 @@ export interface HeaderEntry {
 }
 
 export interface SafetensorsHeader {
-  /** By name. */
+  /** By tensor name. */
   entries: ReadonlyMap<string, HeaderEntry>;
   metadata: Readonly<Record<string, string>>;
 }
@@ -28,8 +28,8 @@ export interface SafetensorsHeader {
 /**
  * Reads and checks a header.
  *
- * @param numBytes Of the values after it.
- * @throws what `malformed` makes of the fault.
+ * @param numBytes Size of the values after it.
+ * @throws what `malformed` returns for the fault.
  */
 export function parseHeader(
   bytes: Uint8Array,
@@ -69,18 +69,18 @@ export function parseHeader(
   return { entries, metadata: metadata as Record<string, string> };
 }
 
-/** What is wrong with a tensor's entry, or null. */
+/** The fault of a tensor's entry, or null. */
 function entryFault(entry: HeaderEntry | null, numBytes: number): string | null {
   const { dtype, shape, data_offsets } = entry ?? ({} as HeaderEntry);
   if (!Object.hasOwn(valueBytes, dtype)) {
-    return `has values of type ${dtype}; ${Object.keys(valueBytes).join(", ")} are known`;
+    return `has values of type ${dtype}; supported are ${Object.keys(valueBytes).join(", ")}`;
   }
   if (!Array.isArray(shape) || !shape.every(size => Number.isSafeInteger(size) && size >= 0)) {
     return "has no shape";
   }
   const isPlace = Array.isArray(data_offsets) && data_offsets.length === 2;
   if (!isPlace || !data_offsets.every(offset => Number.isSafeInteger(offset) && offset >= 0)) {
-    return "has no place";
+    return "has no offsets";
   }
   const [start, end] = data_offsets;
   const expected = shape.reduce((product, size) => product * size, 1) * valueBytes[dtype];
@@ -93,7 +93,7 @@ function entryFault(entry: HeaderEntry | null, numBytes: number): string | null 
   return null;
 }
 
-/** Where the values are not named exactly once, or null. */
+/** The first gap, overlap or excess in the values, or null. */
 function gapFault(entries: ReadonlyMap<string, HeaderEntry>, numBytes: number): string | null {
   const places = [...entries].map(([name, { data_offsets }]) => ({ name, place: data_offsets }));
   places.sort((a, b) => a.place[0] - b.place[0] || a.place[1] - b.place[1]);
@@ -101,15 +101,15 @@ function gapFault(entries: ReadonlyMap<string, HeaderEntry>, numBytes: number): 
   for (const { name, place } of places) {
     const [start, end] = place;
     if (start !== at) {
-      const what = start < at ? "overlaps the tensor before it" : "leaves a hole before it";
-      return `tensor '${name}' begins at byte ${start}, but ${at} is next: it ${what}`;
+      const what = start < at ? "overlaps the tensor before it" : "leaves a gap before it";
+      return `tensor '${name}' starts at byte ${start} instead of ${at}: it ${what}`;
     }
     at = end;
   }
   return at === numBytes ? null : `its tensors end at byte ${at}, but there are ${numBytes}`;
 }
 
-/** The first key that an object of valid JSON has twice, at any depth; null if none has. */
+/** The first duplicate key of any object in valid JSON, at any depth; null if there is none. */
 function repeatedKey(json: string): string | null {
   const open: Set<string>[] = [];
   for (const [token] of json.matchAll(/"(?:[^"\\]|\\.)*"\s*:?|[{}]/g)) {

@@ -1,8 +1,8 @@
 /**
- * @file Tensors in a file: Hugging Face's safetensors, written and read.
+ * @file Reads and writes Hugging Face's safetensors files.
  *
- * Eight bytes of header length (little-endian), a JSON header `{name: {dtype, shape, data_offsets}, __metadata__}`, then the
- * values. https://huggingface.co/docs/safetensors
+ * Eight bytes of header length (little-endian), a JSON header `{name: {dtype, shape, data_offsets}, __metadata__}`, then
+ * the values. https://huggingface.co/docs/safetensors
  */
 import { existsSync } from "node:fs";
 import { type FileHandle, open, readFile, rename } from "node:fs/promises";
@@ -16,9 +16,8 @@ import {
   type ValueType,
 } from "./safetensors-header.js";
 
-/** The header's length. */
 const LENGTH_BYTES = 8;
-/** Read at once: a single read of more than 2 GiB is refused by the operating system. */
+/** Bytes per read: the operating system refuses a single read of more than 2 GiB. */
 const READ_BYTES = 256 * 2 ** 20;
 
 export interface StoredTensor {
@@ -28,11 +27,11 @@ export interface StoredTensor {
 
 export interface Safetensors {
   tensors: Readonly<Record<string, StoredTensor>>;
-  /** Free text by name; here: what the tensors are and how they came to be. */
+  /** Free text by key: what the tensors are and how they were made. */
   metadata: Readonly<Record<string, string>>;
 }
 
-/** The bytes of a file; tensors in the order of their names, so equal tensors give equal bytes. */
+/** The bytes of a file; tensors sorted by name, so equal tensors give equal bytes. */
 export function encodeSafetensors({ tensors, metadata }: Safetensors): Uint8Array {
   const header: Record<string, unknown> = { __metadata__: metadata };
   const names = Object.keys(tensors).sort();
@@ -50,7 +49,7 @@ export function encodeSafetensors({ tensors, metadata }: Safetensors): Uint8Arra
     offset += values.byteLength;
   }
   const json = Buffer.from(JSON.stringify(header), "utf8");
-  const headerLength = Math.ceil(json.length / 8) * 8; // padded with spaces: the values start aligned
+  const headerLength = Math.ceil(json.length / 8) * 8; // padded with spaces: aligns the values
   const bytes = Buffer.alloc(8 + headerLength + offset, " ");
   bytes.writeBigUInt64LE(BigInt(headerLength), 0);
   json.copy(bytes, 8);
@@ -63,7 +62,7 @@ export function encodeSafetensors({ tensors, metadata }: Safetensors): Uint8Arra
   return bytes;
 }
 
-/** The tensors in `bytes`; the shorter ones become 32-bit. @throws AppError FILE_MALFORMED, naming `path` and the fault. */
+/** The tensors in `bytes`, converted to 32 bits. @throws AppError FILE_MALFORMED with `path` and the fault. */
 export function decodeSafetensors(bytes: Uint8Array, path: string): Safetensors {
   const malformed = malformedAt(path);
   const headerEnd = LENGTH_BYTES + headerLength(bytes, bytes.length, malformed);
@@ -75,7 +74,7 @@ export function decodeSafetensors(bytes: Uint8Array, path: string): Safetensors 
   );
   const tensors = Object.fromEntries(
     [...entries].map(([name, entry]) => {
-      // A copy, hence aligned; not slice(), which shares its memory when the bytes are a Buffer.
+      // A copy, thus aligned; slice() would share the memory of a Buffer.
       const values = new Uint8Array(data.subarray(...entry.data_offsets));
       return [name, storedTensor(entry, values.buffer)];
     }),
@@ -87,7 +86,7 @@ function malformedAt(path: string): (reason: string) => AppError {
   return reason => new AppError("FILE_MALFORMED", { path, expected: "a safetensors file", reason });
 }
 
-/** The length that the first bytes of a file of `numBytes` name. */
+/** The header's length in the first bytes of a file of `numBytes`. */
 function headerLength(
   bytes: Uint8Array,
   numBytes: number,
@@ -126,20 +125,20 @@ function decodeValues(dtype: ValueType, buffer: ArrayBufferLike): Float32Array |
   }
 }
 
-/** bfloat16 is the upper half of a 32-bit number. */
+/** bfloat16 is the upper half of a 32-bit float. */
 function fromBfloat16(words: Uint16Array): Float32Array {
   return new Float32Array(Uint32Array.from(words, word => word << 16).buffer);
 }
 
-/** Writes beside `path`, then renames: a reader never sees half a file, a killed process leaves the old one. */
+/** Writes a temporary file, then renames it: a reader never sees a partial file. */
 export async function saveSafetensors(path: string, content: Safetensors): Promise<void> {
   await writeAtomically(path, encodeSafetensors(content));
 }
 
 /**
- * The tensors of a file of any size: each is read by itself, so no buffer is larger than one tensor.
+ * Loads the tensors of a file of any size: no buffer is larger than one tensor.
  *
- * @param only Which tensors are read, by name; default all. The header is checked in any case.
+ * @param only Names of the tensors to read. Default: all. The header is checked in any case.
  * @throws AppError FILE_NOT_FOUND, FILE_MALFORMED
  */
 export async function loadSafetensors(
@@ -170,7 +169,7 @@ export async function loadSafetensors(
   }
 }
 
-/** Bytes `start … end` of a file, in memory of their own. */
+/** Bytes `start … end` of a file, in a new buffer. */
 async function readRange(file: FileHandle, start: number, end: number): Promise<Uint8Array> {
   const bytes = new Uint8Array(end - start);
   for (let at = 0; at < bytes.length;) {
@@ -185,9 +184,9 @@ async function readRange(file: FileHandle, start: number, end: number): Promise<
 }
 
 /**
- * The weights of a Hugging Face folder: `model.safetensors`, or the parts that `model.safetensors.index.json` lists.
+ * The weights of a Hugging Face folder: `model.safetensors`, or the shards in `model.safetensors.index.json`.
  *
- * @throws AppError FILE_NOT_FOUND for the file or a part, FILE_MALFORMED.
+ * @throws AppError FILE_NOT_FOUND for the file or a shard, FILE_MALFORMED.
  */
 export async function loadModelSafetensors(directory: string): Promise<Safetensors> {
   const path = join(directory, "model.safetensors");
@@ -234,7 +233,7 @@ function parseWeightMap(
   return weightMap as Record<string, string>;
 }
 
-/** Replaces a file whole or not at all. */
+/** Replaces a file completely or not at all. */
 export async function writeAtomically(path: string, bytes: Uint8Array | string): Promise<void> {
   const temporary = `${path}.${process.pid}.tmp`;
   const file = await open(temporary, "w");

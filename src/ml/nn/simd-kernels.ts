@@ -1,9 +1,9 @@
 /**
- * @file WebAssembly SIMD for the loops that have no place in a dense product: sparse products, the dot products of a few
- * vectors with a table that is kept, and what `simd-loops.ts` runs. A sparse product of 68,881 entries and 64 columns takes
- * 1.1 ms, copies included, where a loop over typed arrays takes 6.3 ms.
+ * @file WebAssembly SIMD for the loops that do not fit a dense product: sparse products, dot products of a few vectors
+ * with a stored table, and the kernels of `simd-loops.ts`. A sparse product of 68,881 entries and 64 columns takes 1.1
+ * ms including copies, against 6.3 ms for a loop over typed arrays.
  *
- * `simd-kernels.wat` is the text of the module below, which is too small to need a build step.
+ * `simd-kernels.wat` is the source of the module below, which is too small to need a build step.
  */
 import type { Matrix } from "./matrix.js";
 import type { CsrMatrix } from "./sparse.js";
@@ -13,10 +13,10 @@ export const SIMD_MODULE =
   "AGFzbQEAAAABQwhgB39/f39/f38AYAV/f39/fwBgBH99f38AYAF7AX1gA39/fwF9YAR/f39/AGAGf399f39/AGAKf3x8fHx8f39/fwADDAsAAQICAwQBAQUGBwUDAQABB4YBCgZtZW1vcnkCAA1zcGFyc2VQcm9kdWN0AAAEZG90cwABCWFkZFNjYWxlZAACCnNoYXJlT2ZTdW0AAwdyb3dEb3RzAAYPYWRkV2VpZ2h0ZWRSb3dzAAcNbm9ybWFsaXplUm93cwAIFm5vcm1hbGl6ZWRSb3dzR3JhZGllbnQACQRhZGFtAAoKvw8LmQUCCH8JeyABQQJ0IQ0gDUGAf3EhDgJAA0AgByAATw0BIAIgB0ECdGooAgAhCiACIAdBAnRqKAIEIQtBACEIAkADQCAIIA5PDQH9DAAAAAAAAAAAAAAAAAAAAAAhEP0MAAAAAAAAAAAAAAAAAAAAACER/QwAAAAAAAAAAAAAAAAAAAAAIRL9DAAAAAAAAAAAAAAAAAAAAAAhE/0MAAAAAAAAAAAAAAAAAAAAACEU/QwAAAAAAAAAAAAAAAAAAAAAIRX9DAAAAAAAAAAAAAAAAAAAAAAhFv0MAAAAAAAAAAAAAAAAAAAAACEXIAohCQJAA0AgCSALTw0BIAQgCUECdGr9CQIAIQ8gBSAIaiANIAMgCUECdGooAgBsaiEMIBAgDyAM/QAEAP3mAf3kASEQIBEgDyAM/QAEEP3mAf3kASERIBIgDyAM/QAEIP3mAf3kASESIBMgDyAM/QAEMP3mAf3kASETIBQgDyAM/QAEQP3mAf3kASEUIBUgDyAM/QAEUP3mAf3kASEVIBYgDyAM/QAEYP3mAf3kASEWIBcgDyAM/QAEcP3mAf3kASEXIAlBAWohCQwACwsgBiAIaiEMIAwgEP0LBAAgDCAR/QsEECAMIBL9CwQgIAwgE/0LBDAgDCAU/QsEQCAMIBX9CwRQIAwgFv0LBGAgDCAX/QsEcCAIQYABaiEIDAALCwJAA0AgCCANTw0B/QwAAAAAAAAAAAAAAAAAAAAAIRAgCiEJAkADQCAJIAtPDQEgECAEIAlBAnRq/QkCACAFIAhqIA0gAyAJQQJ0aigCAGxq/QAEAP3mAf3kASEQIAlBAWohCQwACwsgBiAIaiAQ/QsEACAIQRBqIQgMAAsLIAYgDWohBiAHQQFqIQcMAAsLC7ECAgV/BHsgAUECdCEHAkADQCAFIABPDQH9DAAAAAAAAAAAAAAAAAAAAAAhCv0MAAAAAAAAAAAAAAAAAAAAACEL/QwAAAAAAAAAAAAAAAAAAAAAIQz9DAAAAAAAAAAAAAAAAAAAAAAhDUEAIQYCQANAIAYgB08NASACIAZqIQggAyAGaiEJIAogCP0ABAAgCf0ABAD95gH95AEhCiALIAj9AAQQIAn9AAQQ/eYB/eQBIQsgDCAI/QAEICAJ/QAEIP3mAf3kASEMIA0gCP0ABDAgCf0ABDD95gH95AEhDSAGQcAAaiEGDAALCyAKIAv95AEgDCAN/eQB/eQBIQogBCAK/R8AIAr9HwGSIAr9HwIgCv0fA5KSOAIAIAMgB2ohAyAEQQRqIQQgBUEBaiEFDAALCwtNAgF/AXsgAf0TIQUgAyAAQQJ0aiEEAkADQCADIARPDQEgAyAD/QAEACAFIAL9AAQA/eYB/eQB/QsEACACQRBqIQIgA0EQaiEDDAALCwtNAgF/AXsgAf0TIQUgAyAAQQJ0aiEEAkADQCADIARPDQEgAyAFIAP9AAQAIAL9AAQA/eQB/eYB/QsEACACQRBqIQIgA0EQaiEDDAALCwsZACAA/R8AIAD9HwGSIAD9HwIgAP0fA5KSC0QCAX8BeyABIABqIQMCQANAIAEgA08NASAEIAH9AAQAIAL9AAQA/eYB/eQBIQQgAUEQaiEBIAJBEGohAgwACwsgBBAEC0YBAn8gAUECdCEGIAQgAEECdGohBQJAA0AgBCAFTw0BIAQgBiACIAMQBTgCACACIAZqIQIgAyAGaiEDIARBBGohBAwACwsLcwIDfwF7IAFBAnQhByACIABBAnRqIQUCQANAIAIgBU8NASAC/QkCACEIIAMgB2ohBgJAA0AgAyAGTw0BIAQgBP0ABAAgCCAD/QAEAP3mAf3kAf0LBAAgA0EQaiEDIARBEGohBAwACwsgAkEEaiECDAALCwuCAQMDfwF9AXsgAUECdCEGIAIgACAGbGohBAJAA0AgAiAETw0BIAYgAiACEAUhB0MAAIA/IAeRlUMAAAAAIAdDAAAAAF4b/RMhCCACIAZqIQUCQANAIAIgBU8NASADIAggAv0ABAD95gH9CwQAIAJBEGohAiADQRBqIQMMAAsLDAALCwuxAQMDfwF9AnsgAUECdCEIIAMgACAIbGohBgJAA0AgAyAGTw0BIAMgCGohByAIIAMgAxAFIQkgCCADIAQQBSAJlUMAAAAAIAlDAAAAAF4b/RMhCiACIAmRlUMAAAAAIAlDAAAAAF4b/RMhCwJAA0AgAyAHTw0BIAUgCyAE/QAEACAKIAP9AAQA/eYB/eUB/eYB/QsEACADQRBqIQMgBEEQaiEEIAVBEGohBQwACwsMAAsLC4ECAgF/CnsgAf0UIQ4gAv0UIQ8gBf0UIRAgA/0UIREgBP0UIRJEAAAAAAAA8D8gA6H9FCETRAAAAAAAAPA/IASh/RQhFCAGIABBAnRqIQoCQANAIAYgCk8NASAJ/V0DAP1fIQsgESAH/V0DAP1f/fIBIBMgC/3yAf3wAf1eIQwgEiAI/V0DAP1f/fIBIBQgC/3yASAL/fIB/fAB/V4hDSAHIAz9WwMAACAIIA39WwMAACAGIAb9XQMA/V8gDiAM/V/98gEgECAPIA39X/3yAf3vAf3wAf3zAf3xAf1e/VsDAAAgBkEIaiEGIAdBCGohByAIQQhqIQggCUEIaiEJDAALCws=";
 
 const PAGE_BYTES = 65_536;
-/** Addresses are 32-bit; a quarter of what they reach is left to the rest of the process. */
+/** Addresses are 32-bit; a quarter of the range is left to the rest of the process. */
 const MAX_BYTES = 3 * 2 ** 30;
 
-/** The part of WebAssembly that is used here: TypeScript declares it for browsers only. */
+/** The used part of WebAssembly; TypeScript declares it for browsers only. */
 declare const WebAssembly: {
   Module: new (bytes: Uint8Array) => object;
   Instance: new (module: object) => { exports: unknown };
@@ -27,7 +27,7 @@ interface Memory {
   grow(pages: number): number;
 }
 
-/** The functions of the module, as its text declares them: counts, factors, then addresses. */
+/** The module's functions; arguments: counts, factors, then addresses. */
 export type SimdKernels = { memory: Memory } & Record<
   | "sparseProduct"
   | "dots"
@@ -43,12 +43,12 @@ export type SimdKernels = { memory: Memory } & Record<
 
 const compiled = new WebAssembly.Module(Buffer.from(SIMD_MODULE, "base64"));
 
-/** The module with a memory of its own. */
+/** Instantiates the module with its own memory. */
 export function instantiateKernels(): SimdKernels {
   return new WebAssembly.Instance(compiled).exports as SimdKernels;
 }
 
-/** Makes the memory at least so large. What was in it stays; arrays over it are cut off from it. */
+/** Grows the memory to at least `bytes`, keeping its content; detaches arrays over it. */
 export function reserve({ memory }: SimdKernels, bytes: number): void {
   const missing = bytes - memory.buffer.byteLength;
   if (missing > 0) {
@@ -62,8 +62,8 @@ const aligned = (address: number) => (address + 15) & ~15;
 const sparse = instantiateKernels();
 
 /**
- * Writes `A x` into `target`; `[R, C] x [C, D] -> [R, D]`. False, and nothing done, where it cannot: D is not a multiple of 4,
- * values are not 32-bit, or all of it is too large.
+ * Writes `A x` to `target`; `[R, C] x [C, D] -> [R, D]`. Returns false, changing nothing, unless D is a multiple of 4,
+ * values are 32-bit and everything fits in memory.
  */
 export function simdSparseProduct(a: CsrMatrix, x: Matrix, target: Float32Array): boolean {
   const parts = [a.rowStarts, a.columns, a.values, x.values];
@@ -77,7 +77,7 @@ export function simdSparseProduct(a: CsrMatrix, x: Matrix, target: Float32Array)
 }
 
 /**
- * Writes the mean of `x, Ax, .., A^K x` into `target`, K at least 1; `[V, V] x [V, D] -> [V, D]`. False as in
+ * Writes the mean of `x, Ax, .., A^K x` to `target`, K at least 1; `[V, V] x [V, D] -> [V, D]`. Returns false like
  * {@link simdSparseProduct}.
  */
 export function simdPropagated(
@@ -108,7 +108,7 @@ function canHold(x: Matrix, arrays: readonly { byteLength: number }[]): boolean 
   return x.shape[1] % 4 === 0 && x.values.BYTES_PER_ELEMENT === 4 && bytes <= MAX_BYTES;
 }
 
-/** Copies arrays into the module's memory, leaves room behind them, and gives the addresses of both. */
+/** Copies arrays into the module's memory, reserves `room` after them, and returns all addresses. */
 function placed(arrays: readonly (Int32Array | Float32Array)[], ...rooms: number[]): number[] {
   const addresses: number[] = [];
   let end = 0;
@@ -125,13 +125,13 @@ function placed(arrays: readonly (Int32Array | Float32Array)[], ...rooms: number
   return addresses;
 }
 
-/** Rows that are compared in one go, so that they are read from memory once for all queries. */
+/** Rows per tile, so that each is read from memory once for all queries. */
 const TILE_BYTES = 262_144;
 
-/** A table of rows `[N, F]`, copied once, and its dot products with single vectors. */
+/** A stored table of rows `[N, F]`, and its dot products with vectors. */
 export class DotTable {
   private readonly kernels: SimdKernels;
-  /** F up to the next multiple of 16; the rest is zeros. */
+  /** F rounded up to a multiple of 16, padded with zeros. */
   private readonly width: number;
   private readonly length: number;
 
@@ -151,7 +151,7 @@ export class DotTable {
     }
   }
 
-  /** Whether a table of these rows can be made. */
+  /** Whether these rows fit in memory. */
   static fits({ shape: [N, F], values }: Matrix): boolean {
     return values.BYTES_PER_ELEMENT === 4 && 4 * (F + 17) * (N + 1) <= MAX_BYTES;
   }

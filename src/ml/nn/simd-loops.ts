@@ -1,9 +1,10 @@
 /**
- * @file Loops over long arrays in WebAssembly SIMD: what V8 makes of them takes one number at a time, and through 64 bits.
+ * @file Loops over long arrays in WebAssembly SIMD; V8 processes one number at a time in 64 bits.
  *
- * Arrays go through the module's memory in pieces that stay in a core's cache, so the copies cost less than the loop saves.
- * Every function is false, and has done nothing, where it cannot or would not pay: values are not 32-bit, rows are not of
- * whole vectors, or there are few. The caller then loops over the arrays themselves, to the same result but for rounding.
+ * Arrays pass through the module's memory in pieces that fit a core's cache, so the copies cost less than the loop
+ * saves. Every function returns false, changing nothing, where it cannot or would not pay: values that are not 32-bit,
+ * rows that are not whole vectors, or few values. The caller then uses its own loop, with the same result up to
+ * rounding.
  *
  * Shapes: N rows of D, or n numbers.
  */
@@ -12,10 +13,10 @@ import { instantiateKernels, reserve, type SimdKernels } from "./simd-kernels.js
 
 /** Numbers of one array in a piece: four arrays are 256 KiB. */
 const PIECE_VALUES = 16_384;
-/** From one array's place to the next, in bytes: not a power of 2, or they would share the same lines of the cache. */
+/** Distance of two arrays in bytes: not a power of 2, which would map them to the same cache lines. */
 const PLACE_BYTES = 4 * PIECE_VALUES + 320;
 const MAX_ARRAYS = 4;
-/** With fewer, the copies and the call cost as much as the loop. */
+/** With fewer values, copies and call cost as much as the loop. */
 const MIN_VALUES = 1024;
 
 /** Array `a` of a piece lies at `addresses[a]`. */
@@ -23,7 +24,7 @@ const addresses = Array.from({ length: MAX_ARRAYS }, (_, a) => a * PLACE_BYTES);
 const kernels = instantiateKernels();
 reserve(kernels, MAX_ARRAYS * PLACE_BYTES);
 
-/** What a kernel does with an array of `width` numbers a row. */
+/** How a kernel uses an array of `width` numbers per row. */
 interface Operand {
   values: Float32Array;
   width: number;
@@ -34,7 +35,7 @@ const read = (values: Float32Array, width = 1): Operand => ({ values, width, use
 const write = (values: Float32Array, width = 1): Operand => ({ values, width, use: "write" });
 const update = (values: Float32Array, width = 1): Operand => ({ values, width, use: "update" });
 
-/** Calls `run` with the number of rows of each piece, its arrays in place. */
+/** Calls `run` for each piece with its number of rows, its arrays in place. */
 function inPieces(
   numRows: number,
   operands: readonly Operand[],
@@ -66,7 +67,7 @@ function inPieces(
   return true;
 }
 
-/** {@link inPieces} for rows, which must be of whole vectors. */
+/** {@link inPieces} for rows of whole vectors. */
 function inRows(
   [N, D]: Matrix["shape"],
   operands: readonly Operand[],
@@ -123,7 +124,7 @@ export function simdNormalizedRowsGradient(
   );
 }
 
-/** The factors of a step of Adam; see `ranking/adam.ts`. */
+/** The factors of an Adam step; see `adam.ts`. */
 export interface AdamFactors {
   rate: number;
   correction: number;
@@ -132,7 +133,7 @@ export interface AdamFactors {
   epsilon: number;
 }
 
-/** A step of Adam in 64 bits, to the bit what the loop gives; `[n]` each. */
+/** An Adam step in 64 bits, bit-identical to the loop's; `[n]` each. */
 export function simdAdam(
   values: Float32Array,
   { first, second }: { first: Float32Array; second: Float32Array },

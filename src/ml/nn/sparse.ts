@@ -1,8 +1,8 @@
 /**
- * @file Sparse matrices in compressed rows (CSR), their products and the gradients of these.
+ * @file Sparse matrices in compressed rows (CSR), their products and the products' gradients.
  *
- * Graph propagation and embedding lookups go through here because the gradient of `tf.gather` (a segment sum) is missing
- * from the WASM backend and thousands of times slower than this loop on the CPU one.
+ * Graph propagation and embedding lookups use these because the gradient of `tf.gather` (a segment sum) is missing from
+ * the WASM backend and thousands of times slower than this loop on the CPU backend.
  *
  * Shapes: A is [R, C] sparse, x is [C, D] dense.
  */
@@ -10,7 +10,7 @@ import * as tf from "@tensorflow/tfjs";
 import { type Matrix, matrix } from "./matrix.js";
 import { simdSparseProduct } from "./simd-kernels.js";
 
-/** Row `r` holds the entries `rowStarts[r]` up to `rowStarts[r + 1]` of `columns` and `values`, by rising column. */
+/** Row `r` holds entries `rowStarts[r]` up to `rowStarts[r + 1]` of `columns` and `values`, by ascending column. */
 export interface CsrMatrix {
   readonly shape: readonly [rows: number, columns: number];
   readonly rowStarts: Int32Array;
@@ -20,7 +20,7 @@ export interface CsrMatrix {
 
 export type Entry = readonly [row: number, column: number, value: number];
 
-/** A sparse matrix of the given entries; repeated places are added up. */
+/** A sparse matrix of the given entries; adds up repeated positions. */
 export function csrMatrix(
   entries: readonly Entry[],
   shape: readonly [rows: number, columns: number],
@@ -35,7 +35,7 @@ export function csrMatrix(
   );
 }
 
-/** The same from one array for each part, for millions of entries. */
+/** The same from one array per part, for millions of entries. */
 export function csrFromPlaces(
   { rows, columns, values }: { rows: Int32Array; columns: Int32Array; values: Float32Array },
   shape: readonly [rows: number, columns: number],
@@ -48,7 +48,7 @@ export function csrFromPlaces(
       );
     }
   }
-  // By rows in any order of columns, then turned twice: a counting sort leaves each row's columns rising.
+  // Rows in any column order, then transposed twice: a counting sort leaves each row's columns ascending.
   const starts = startsOf(rows, R);
   const next = starts.slice();
   const unordered = {
@@ -87,7 +87,7 @@ export function weightedSum(
   return csrFromPlaces({ rows, columns, values }, shape);
 }
 
-/** Where each of `count` buckets begins when `keys` are sorted into them; `[count + 1]`. */
+/** The start of each of `count` buckets when `keys` are sorted into them; `[count + 1]`. */
 function startsOf(keys: Int32Array, count: number): Int32Array {
   const starts = new Int32Array(count + 1);
   for (const key of keys) {
@@ -99,7 +99,7 @@ function startsOf(keys: Int32Array, count: number): Int32Array {
   return starts;
 }
 
-/** Entries of one place added up, where a row's columns rise. */
+/** Adds up entries of one position, where each row's columns ascend. */
 function withoutRepeats({ shape, rowStarts, columns, values }: CsrMatrix): CsrMatrix {
   const starts = new Int32Array(rowStarts.length);
   let kept = 0;
@@ -142,7 +142,7 @@ export function transposed({ shape: [R, C], rowStarts, columns, values }: CsrMat
 /**
  * `A x` on plain arrays; `[R, C] x [C, D] -> [R, D]`.
  *
- * @param result What it is written to. Default: a new matrix.
+ * @param result Written to. Default: a new matrix.
  */
 export function sparseProduct(
   a: CsrMatrix,
@@ -164,7 +164,7 @@ export function sparseProduct(
   for (let r = 0; r < R; r++) {
     const start = rowStarts[r];
     const end = rowStarts[r + 1];
-    // Eight sums at a time stay in registers: about twice as fast as adding into memory.
+    // Eight sums at a time stay in registers: about twice as fast as summing in memory.
     for (let d = 0; d < D8; d += 8) {
       let s0 = 0;
       let s1 = 0;
@@ -218,7 +218,7 @@ export function sparseMatMul(a: CsrMatrix, x: tf.Tensor2D): tf.Tensor2D {
     value: multiply(a, input as tf.Tensor2D),
     gradFunc: (dy: tf.Tensor) => multiply(transposed(a), dy as tf.Tensor2D),
   }));
-  return product(x) as tf.Tensor2D; // customGrad forgets the rank
+  return product(x) as tf.Tensor2D; // customGrad loses the rank
 }
 
 /** Rows `indices` of an embedding table, differentiable in the table; `[N, D], [B] -> [B, D]`. */

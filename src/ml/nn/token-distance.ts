@@ -1,5 +1,5 @@
 /**
- * @file How far a row of tokens is from one vector, per dimension: of their mean, or of each.
+ * @file Distance of a row of tokens from one vector, per dimension: of their mean, or of each.
  *
  * Shapes: B rows, N tokens, D width.
  */

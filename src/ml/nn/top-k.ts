@@ -1,8 +1,7 @@
-/** @file The `k` best of many scores, exactly, without sorting the rest. */
+/** @file The `k` highest of many scores, exactly, without sorting the rest. */
 
 /**
- * Indices of the `k` highest scores, best first; equal scores go by rising index. Fewer than `k` when there are not as
- * many; `NaN` is never chosen.
+ * Indices of the `k` highest scores, best first, ties by ascending index. Fewer when there are not `k`; never `NaN`.
  *
  * @param isExcluded Indices to leave out. Default: none.
  */
@@ -14,13 +13,13 @@ export function topK(
   if (k <= 0) {
     return [];
   }
-  // A binary heap with the worst of the chosen on top.
+  // A binary heap with the worst selected score on top.
   const heap: number[] = [];
   const isWorse = (a: number, b: number) =>
     scores[a] < scores[b] || (scores[a] === scores[b] && a > b);
   for (let index = 0; index < scores.length; index++) {
     if (heap.length === k && !(scores[index] > scores[heap[0]])) {
-      continue; // an equal score with a higher index loses the tie
+      continue; // a tie goes to the lower index
     }
     if (Number.isNaN(scores[index]) || isExcluded?.(index)) {
       continue;

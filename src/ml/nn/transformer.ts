@@ -16,15 +16,15 @@ import { type Random } from "./random.js";
 export interface TransformerConfig {
   /** D. Default: 512. */
   width: number;
-  /** Of the encoder, and of the decoder. Default: 4. */
+  /** Layers of the encoder, and of the decoder. Default: 4. */
   numLayers: number;
   /** Default: 4. */
   numHeads: number;
-  /** Width inside the feed-forward blocks. Default: 2048. */
+  /** Width of the feed-forward blocks. Default: 2048. */
   feedForwardSize: number;
 }
 
-/** First values, PyTorch's: Xavier-uniform matrices, biases 0. */
+/** PyTorch's initial values: Xavier-uniform matrices, biases 0. */
 export function transformerValues(config: TransformerConfig, random: Random): NamedValues {
   const layers = Array.from({ length: config.numLayers }, (_, n) => ({
     ...named(`encoder.layers.${n}`, layerValues(config, random.fork(`encoder ${n}`), false)),
@@ -38,7 +38,7 @@ export function transformerValues(config: TransformerConfig, random: Random): Na
   ) as NamedValues;
 }
 
-/** The target's tokens after both stacks; `[B, T, D]`. No mask among the target's tokens: all see all. */
+/** The target's tokens after both stacks; `[B, T, D]`. Target tokens are not masked from each other. */
 export function transformer(
   source: tf.Tensor3D,
   target: tf.Tensor3D,

@@ -1,14 +1,14 @@
 /**
- * @file Matrices that are used again: what one step of a training needs is as large in the next, and memory that is given
- * back and asked for anew costs more than the loops that fill it.
+ * @file Reusable matrices: every training step needs the same sizes, and allocating them again costs more than the loops
+ * that fill them.
  */
 import { type Matrix, matrix } from "./matrix.js";
 
-/** Matrices by name. Each is its taker's until it is taken again, so what outlives a step must not come from here. */
+/** Matrices by name, each valid until its name is requested again: results that outlive a step must not come from here. */
 export class Workspace {
   private readonly kept = new Map<string, Matrix>();
 
-  /** A matrix with whatever it held before, to be overwritten whole. */
+  /** A matrix with arbitrary content, to be overwritten completely. */
   matrix(name: string, shape: Matrix["shape"]): Matrix {
     let kept = this.kept.get(name);
     if (kept?.shape[0] !== shape[0] || kept.shape[1] !== shape[1]) {

@@ -1,29 +1,28 @@
 /**
- * @file A hub of model files, spoken to as one speaks to Hugging Face's:
- * `<base>/<owner>/<name>/resolve/<revision>/<file>`.
+ * @file A client for hubs of model files with Hugging Face's URLs: `<base>/<owner>/<name>/resolve/<revision>/<file>`.
  *
- * The hub answers `HEAD` with what the file is: `x-repo-commit`, the commit that the revision stands for; for large files
- * `x-linked-etag` and `x-linked-size`, their SHA-256 and size; for small ones `etag`, their Git blob id. Large files then
- * come, after a redirect, from another host, whose own `etag` is something else.
+ * The hub describes a file in its answer to `HEAD`: `x-repo-commit`, the revision's commit; for large files
+ * `x-linked-etag` and `x-linked-size`, their SHA-256 and size; for small ones `etag`, their Git blob id. Large files
+ * then redirect to another host, whose `etag` is unrelated.
  */
 import pRetry from "p-retry";
 import { type Dispatcher, EnvHttpProxyAgent } from "undici";
 import { AppError } from "../../errors/app-error.js";
 
 export interface HubOptions {
-  /** Without a slash at the end. */
+  /** Without a trailing slash. */
   baseUrl: string;
-  /** Sent to the hub itself, never to where it redirects. Default: none. */
+  /** Sent only to the hub, never to redirect targets. Default: none. */
   token?: string | null;
-  /** Further attempts after a fault that may pass, of which those that brought bytes do not count. Default: 4. */
+  /** Retries after a transient fault; attempts that received bytes do not count. Default: 4. */
   numRetries?: number;
-  /** Before the first further attempt, twice that before the next. Default: 1,000. */
+  /** Delay before the first retry, doubled for each further one. Default: 1,000. */
   retryDelayMs?: number;
   /** Longest silence of a connection. Default: 60,000. */
   idleTimeoutMs?: number;
 }
 
-/** What a file must hash to. `gitSha1` is of Git's blob: `blob <size>\0`, then the bytes. */
+/** Expected hash of a file. `gitSha1` is of Git's blob: `blob <size>\0`, then the bytes. */
 export interface Checksum {
   algorithm: "sha256" | "gitSha1";
   /** Hexadecimal. */
@@ -32,13 +31,13 @@ export interface Checksum {
 
 /** A file as the hub describes it. */
 export interface HubFile {
-  /** Of the commit, where the hub names one, so that it cannot change any more. */
+  /** Pinned to the commit, where the hub names one. */
   url: string;
   commit: string | null;
   sizeBytes: number | null;
-  /** Null where the server is no hub and its `etag` may be anything. */
+  /** Null where the server is no hub, so its `etag` may be anything. */
   checksum: Checksum | null;
-  /** The same for the same bytes only; null when the server tells nothing to know them by. */
+  /** Equal only for equal bytes; null when the server gives no identity. */
   identity: string | null;
 }
 
@@ -48,11 +47,11 @@ export interface HubAnswer {
   body: Dispatcher.ResponseData["body"];
 }
 
-/** Worth another attempt. */
+/** A fault that merits a retry. */
 export class TransientFault extends Error {
   constructor(
     message: string,
-    /** Whether bytes came before the fault. */
+    /** Whether bytes arrived before the fault. */
     readonly madeProgress = false,
     options?: ErrorOptions,
   ) {
@@ -63,10 +62,10 @@ export class TransientFault extends Error {
 const MAX_REDIRECTS = 5;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 const TRANSIENT = new Set([408, 425, 429]);
-/** Why a hub refuses, in its own codes. */
+/** Messages for a hub's status codes. */
 const REFUSALS: Readonly<Record<number, string>> = {
   401: "HTTP 401: there is no such repository, or it needs a token (VITRINE_HUB_TOKEN)",
-  403: "HTTP 403: the licence may have to be accepted on the hub, or a token is needed (VITRINE_HUB_TOKEN)",
+  403: "HTTP 403: accept the licence on the hub, or set a token (VITRINE_HUB_TOKEN)",
   404: "HTTP 404: the repository has no such file at this revision",
 };
 
@@ -83,7 +82,7 @@ export class Hub {
       ...options,
     };
     const { idleTimeoutMs } = this.options;
-    // Proxies come from HTTPS_PROXY, HTTP_PROXY and NO_PROXY, as everywhere.
+    // Proxies come from HTTPS_PROXY, HTTP_PROXY and NO_PROXY.
     this.agent = new EnvHttpProxyAgent({
       connectTimeout: idleTimeoutMs,
       headersTimeout: idleTimeoutMs,
@@ -109,7 +108,7 @@ export class Hub {
       const size = textOf(headers["x-linked-size"]) ?? textOf(headers["content-length"]);
       const isHub = commit !== null || linked !== null;
       const checksum = isHub && etag !== null ? checksumOf(etag) : null;
-      // A weak one is the same for bytes that mean the same (RFC 9110, 8.8.1), unless it is a checksum.
+      // A weak etag only marks equivalent bytes (RFC 9110, 8.8.1), unless it is a checksum.
       const isWeak = linked === null && (textOf(headers.etag) ?? "").startsWith("W/");
       return {
         url: commit ? this.url(repository, commit, file) : url,
@@ -122,8 +121,8 @@ export class Hub {
   }
 
   /**
-   * A request, its redirects followed. Of a `HEAD`, a redirect that already tells what the file is ends it: the hosts of
-   * large files answer `GET` only.
+   * Sends a request and follows redirects. A `HEAD` stops at a redirect that describes the file: the hosts of large
+   * files answer `GET` only.
    *
    * @throws TransientFault, AppError `MODEL_DOWNLOAD_FAILED`; the signal's reason when aborted.
    */
@@ -141,7 +140,7 @@ export class Hub {
       const answer = await this.requestOnce(target, { headers, method, signal });
       for (const [name, value] of Object.entries(answer.headers)) {
         if (name.startsWith("x-")) {
-          told[name] ??= value; // the hub's own, not those of the host it redirects to
+          told[name] ??= value; // the hub's headers, not those of redirect targets
         }
       }
       const { statusCode: status, body } = answer;
@@ -152,14 +151,16 @@ export class Hub {
       await body.dump();
       const location = textOf(answer.headers.location);
       if (location === null || numRedirects === MAX_REDIRECTS) {
-        const reason = location ? `more than ${MAX_REDIRECTS} redirects` : "a redirect to nowhere";
+        const reason = location
+          ? `more than ${MAX_REDIRECTS} redirects`
+          : "a redirect without a target";
         throw new AppError("MODEL_DOWNLOAD_FAILED", { url, reason });
       }
       target = new URL(location, target);
     }
   }
 
-  /** @throws what `attempt` does, after the last try; a `TransientFault` as AppError `MODEL_DOWNLOAD_FAILED`. */
+  /** @throws what the last attempt throws; a `TransientFault` as AppError `MODEL_DOWNLOAD_FAILED`. */
   async retrying<T>(
     url: string,
     signal: AbortSignal | undefined,
@@ -183,7 +184,7 @@ export class Hub {
     }
   }
 
-  /** What a status other than those of success means. */
+  /** The error for an unsuccessful status. */
   refusal(url: string, status: number): Error {
     return status >= 500 || TRANSIENT.has(status)
       ? new TransientFault(`HTTP ${status}`)
@@ -193,7 +194,6 @@ export class Hub {
         });
   }
 
-  /** Ends the connections. */
   close(): Promise<void> {
     return this.agent.close();
   }
@@ -233,13 +233,13 @@ export class Hub {
   }
 }
 
-/** What undici or Node threw, in words. */
+/** The message of an error from undici or Node. */
 export function faultOf(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;
   return typeof code === "string" ? `${message} (${code})` : message;
 }
 
-/** The value of a header that must come once. */
+/** The value of a header that must occur once. */
 export function textOf(value: string | string[] | undefined): string | null {
   return typeof value === "string" ? value : null;
 }

@@ -1,4 +1,4 @@
-/** @file Which packs there are: bundled, fetched, in a folder of the user's, or only named by the catalogue. */
+/** @file Lists the packs: bundled, fetched, in a user's folder, or only in the catalogue. */
 import { existsSync } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
@@ -11,17 +11,17 @@ export interface KnownPack {
   name: string;
   version: string | null;
   where: "bundled" | "cached" | "folder" | "absent";
-  /** Null when it is absent. */
+  /** Null for a pack that is not on the disk. */
   folder: string | null;
-  /** On the disk, or as the catalogue says; null when that is not known before it is fetched. */
+  /** On the disk, or from the catalogue; null when unknown. */
   sizeBytes: number | null;
   licenses: readonly string[];
-  /** Those of the runtime's components that it has. */
+  /** The runtime components that it has. */
   parts: readonly string[];
   isInUse: boolean;
-  /** Whether the catalogue's entry has changed since the pack was fetched. */
+  /** Whether the catalogue's entry changed since the pack was fetched. */
   isOutdated: boolean;
-  /** Why it cannot be opened. */
+  /** Why it cannot be opened; null if it can. */
   fault: string | null;
 }
 
@@ -33,7 +33,7 @@ export interface PackPlaces {
   catalogue: ReadonlyMap<string, CataloguePack>;
 }
 
-/** The bundled pack, then those of the catalogue, then others in the cache, and the one in use if it is elsewhere. */
+/** The bundled pack, the catalogue's, others in the cache, and the active one if it is elsewhere. */
 export async function listPacks(places: PackPlaces): Promise<KnownPack[]> {
   const { bundledFolder, cacheFolder, catalogue, usedFolder } = places;
   const packs = [await presentPack(bundledFolder, "bundled", places)];
@@ -54,7 +54,7 @@ export async function listPacks(places: PackPlaces): Promise<KnownPack[]> {
   return packs;
 }
 
-/** Folders of the cache that can be opened as packs. */
+/** Folders of the cache that open as packs. */
 async function packNames(cacheFolder: string): Promise<string[]> {
   const names = await readdir(cacheFolder).catch(() => []);
   const isPack = (name: string) =>

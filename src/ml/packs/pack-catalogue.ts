@@ -1,25 +1,25 @@
 /**
- * @file The packs that can be fetched by name: `models/packs.json`, and a file of the user's in the same form.
+ * @file The packs that can be fetched by name: `models/packs.json`, and a user's file in the same format.
  *
- * A pack is assembled from parts: files of a hub's repository, put into a folder of the pack.
+ * A pack consists of parts: files of a hub repository, placed in a folder of the pack.
  */
 import { join, posix, resolve } from "node:path";
 import { z } from "zod";
 import { isInside } from "../runtime/pack-manifest.js";
 
-/** The catalogue that comes with the package, found from this file (`src/ml/packs` or `dist/ml/packs`). */
+/** The package's own catalogue, relative to this file (`src/ml/packs` or `dist/ml/packs`). */
 export const builtInCataloguePath = resolve(import.meta.dirname, "../../../models/packs.json");
 
 const insidePath = z.string().refine(isInside, "must be a relative path inside the pack");
 const folder = z.union([z.literal(""), insidePath]);
 
 const fileSchema = z.strictObject({
-  /** In the part's folder of the pack. */
+  /** Path in the part's folder of the pack. */
   path: insidePath,
-  /** In the repository, from the part's `from`. Default: `path`. */
+  /** Path in the repository, relative to the part's `from`. Default: `path`. */
   from: insidePath.optional(),
   sizeBytes: z.number().int().nonnegative().optional(),
-  /** Where it is not known, what the hub says counts, and later what was recorded at the first pull. */
+  /** Where absent, the hub's checksum counts, and later the one recorded at the first pull. */
   sha256: z
     .string()
     .regex(/^[0-9a-f]{64}$/, "must be 64 hexadecimal digits in lower case")
@@ -27,14 +27,14 @@ const fileSchema = z.strictObject({
 });
 
 const partSchema = z.strictObject({
-  /** Of the pack; empty for the pack's own. Several parts may fill one folder. */
+  /** Folder of the pack; empty for its root. Several parts may share a folder. */
   folder,
   repository: z.string().regex(/^[\w.-]+\/[\w.-]+$/, "must be 'owner/name'"),
   /** A branch, a tag or, better, a commit. Default: `main`. */
   revision: z.string().min(1).default("main"),
-  /** Folder of the repository that the files are in. Default: its root. */
+  /** Folder of the repository that holds the files. Default: its root. */
   from: folder.default(""),
-  /** As its makers name it. */
+  /** As its authors name it. */
   license: z.string().min(1),
   files: z.array(z.union([insidePath.transform(path => ({ path })), fileSchema])).min(1),
 });
@@ -57,23 +57,23 @@ const packSchema = z
     }
   });
 
-/** The form of a catalogue's file; docs/models.md describes it. */
+/** The format of a catalogue file; see docs/models.md. */
 export const catalogueSchema = z.strictObject({
   packs: z.record(
-    z.string().regex(/^[a-z0-9][a-z0-9-]*$/, "a name has lower-case letters, digits and hyphens"),
+    z.string().regex(/^[a-z0-9][a-z0-9-]*$/, "use lower-case letters, digits and hyphens"),
     packSchema,
   ),
 });
 
 export type CatalogueFile = z.infer<typeof catalogueSchema>;
 
-/** A file of a pack and where it comes from. */
+/** A file of a pack and its source. */
 export interface PackFile {
-  /** In the pack, with `/`. */
+  /** Path in the pack, with `/`. */
   path: string;
   repository: string;
   revision: string;
-  /** Its path in the repository. */
+  /** Path in the repository. */
   file: string;
   license: string;
   sizeBytes: number | null;
@@ -85,12 +85,12 @@ export interface CataloguePack {
   name: string;
   version: string;
   description: string;
-  /** Each named once, in the order of the parts. */
+  /** Without duplicates, in the order of the parts. */
   licenses: readonly string[];
   files: readonly PackFile[];
 }
 
-/** The packs of all catalogues by name; where two name one, the later counts. */
+/** The packs of all catalogues by name; later catalogues override earlier ones. */
 export function packCatalogue(files: readonly CatalogueFile[]): ReadonlyMap<string, CataloguePack> {
   const merged = Object.assign({}, ...files.map(({ packs }) => packs)) as CatalogueFile["packs"];
   return new Map(

@@ -1,4 +1,4 @@
-/** @file What a pull has finished so far, in a file beside it, so that the next one fetches only the rest. */
+/** @file The journal of a pull: files finished so far, so that the next pull fetches only the rest. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
@@ -19,11 +19,11 @@ export class PullJournal {
     private readonly files: Map<string, PulledFile>,
   ) {}
 
-  /** The journal of a folder that is being filled; empty where there is none or it is damaged. */
+  /** Opens the journal of a staging folder; empty where it is absent or damaged. */
   static async open(staging: string): Promise<PullJournal> {
     const path = join(staging, "pull.json");
     const text = await readFile(path, "utf8").catch(() => "[]");
-    const manifest = await findPulledManifest(staging); // of a pull that ended just before it took its place
+    const manifest = await findPulledManifest(staging); // left by a pull that ended just before its rename
     const known = [...(manifest ? filesFromHub(manifest) : []), ...parsed(text)];
     const files: PulledFile[] = [];
     for (const file of known) {
@@ -34,7 +34,7 @@ export class PullJournal {
     return new PullJournal(path, new Map(files.map(file => [file.path, file])));
   }
 
-  /** The finished file, if it is still the one that is wanted. */
+  /** The finished file, if it is still the requested one. */
   find({ path, sha256 }: PackFile, { identity }: HubFile): PulledFile | null {
     const file = this.files.get(path);
     const isSame =

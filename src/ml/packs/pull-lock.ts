@@ -1,9 +1,9 @@
-/** @file One process at a time fetches a pack. */
+/** @file A lock: one process at a time fetches a pack. */
 import { join } from "node:path";
 import { AppError } from "../../errors/app-error.js";
 
 /**
- * Takes a folder for this process, and gives what frees it; `onLost` is called if another process takes it meanwhile.
+ * Locks a folder and returns the release function; calls `onLost` if another process takes the lock.
  *
  * @throws AppError `DATA_FOLDER_LOCKED`.
  */
@@ -13,7 +13,7 @@ export type LockFolder = (
 ) => Promise<() => Promise<void>>;
 
 /**
- * Does `work` while this process alone holds the pack. Its signal is aborted with `signal`, or when the lock is lost.
+ * Runs `work` while this process holds the pack's lock. Its signal aborts with `signal`, or when the lock is lost.
  *
  * @throws AppError `MODEL_PULL_RUNNING`
  */

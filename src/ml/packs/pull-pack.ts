@@ -1,11 +1,11 @@
 /**
- * @file Fetches a pack: files of several repositories, put together into one folder that `openModelPack` opens.
+ * @file Fetches a pack: files of several repositories in one folder that `openModelPack` opens.
  *
- * 1. Present, and as the catalogue has it? Then nothing is done and no network is needed.
- * 2. The hub says of every file what it is: commit, size, checksum.
- * 3. Each file goes to `<cache>/<name>.partial/`; one of the present pack that is the same is taken from there. It gets its
- *    name when its checksum fits. What is there stays when the pull is stopped, and is not fetched again.
- * 4. With its manifest the folder becomes `<cache>/<name>`.
+ * 1. If the pack is present and matches the catalogue, nothing happens and no network is needed.
+ * 2. The hub describes every file: commit, size, checksum.
+ * 3. Each file is downloaded to `<cache>/<name>.partial/`, or copied from the present pack if identical, and renamed
+ *    once its checksum matches. An interrupted pull keeps its files.
+ * 4. The manifest completes the folder, which is renamed to `<cache>/<name>`.
  */
 import { constants, existsSync } from "node:fs";
 import { copyFile, mkdir, readdir, rename, rm, statfs } from "node:fs/promises";
@@ -28,45 +28,45 @@ import {
 import { downloadPart, dropPart, partSize } from "./resumable-download.js";
 
 export interface PullProgress {
-  /** Of the whole pack; those that were there before are done. */
+  /** Bytes of the whole pack that are present. */
   doneBytes: number;
   totalBytes: number;
-  /** The file that is fetched. */
+  /** The current file. */
   path: string;
 }
 
 export interface PullOptions {
   /** Folder of all fetched packs. */
   cacheFolder: string;
-  /** Called when something has to be fetched. @throws AppError `OFFLINE` where the network is forbidden. */
+  /** Called before the first download. @throws AppError `OFFLINE` where the network is forbidden. */
   connect: () => Hub;
   lock: LockFolder;
-  /** Ask the hub again also when the pack is there. Default: false. */
+  /** Ask the hub even when the pack is present. Default: false. */
   refresh?: boolean;
   onProgress?: (progress: PullProgress) => void;
   signal?: AbortSignal;
 }
 
 export interface PullResult {
-  /** Absolute, as `cacheFolder` is. */
+  /** Absolute, like `cacheFolder`. */
   folder: string;
-  /** False when the pack was there already, as the hub has it. */
+  /** False when the pack was present and current. */
   isNew: boolean;
   sizeBytes: number;
-  /** Files that no checksum was known of before they came. */
+  /** Files without a known checksum before the download. */
   unvouched: readonly string[];
 }
 
-/** A file of the pack and what the hub says of it. */
+/** A file of the pack with the hub's description. */
 interface Wanted {
   file: PackFile;
   found: HubFile;
 }
 
 /**
- * @throws AppError `MODEL_PULL_RUNNING`, `OFFLINE`, `MODEL_DOWNLOAD_FAILED`, `DISK_FULL`; `MODEL_FILE_DAMAGED` when what
- *   came, or what the hub offers, is not what the checksum says; `MODEL_PACK_INVALID` when another folder is in its place;
- *   the signal's reason when aborted.
+ * @throws AppError `MODEL_PULL_RUNNING`, `OFFLINE`, `MODEL_DOWNLOAD_FAILED`, `DISK_FULL`; `MODEL_FILE_DAMAGED` when a
+ *   download or the hub's offer does not match the checksum; `MODEL_PACK_INVALID` when another folder is in the way; the
+ *   signal's reason when aborted.
  */
 export function pullPack(pack: CataloguePack, options: PullOptions): Promise<PullResult> {
   return whileLocked(pack.name, options, signal => pullLocked(pack, { ...options, signal }));
@@ -79,7 +79,7 @@ async function pullLocked(
   const folder = cachedPackFolder(options.cacheFolder, pack.name);
   const present = await findPulledManifest(folder);
   if (!present && existsSync(folder)) {
-    const reason = "it is not one that was fetched; move it away first";
+    const reason = "it is not a fetched pack; move it away first";
     throw new AppError("MODEL_PACK_INVALID", { path: folder, reason });
   }
   const isCurrent = present?.entryHash === entryHash(pack) && (await isWhole(folder, present));
@@ -103,7 +103,7 @@ async function pullLocked(
   }
 }
 
-/** What the hub says of every file. A revision stands for one commit throughout, also when its branch moves meanwhile. */
+/** The hub's description of every file. A revision resolves to one commit, even if its branch moves during the pull. */
 async function findAll(
   pack: CataloguePack,
   hub: Hub,
@@ -124,14 +124,14 @@ async function findAll(
         found.checksum.digest !== file.sha256) ||
       (file.sizeBytes !== null && found.sizeBytes !== null && found.sizeBytes !== file.sizeBytes);
     if (isOther) {
-      throw damaged(pack, file.path); // no need to fetch gigabytes to find that out
+      throw damaged(pack, file.path); // fails before fetching gigabytes
     }
     wanted.push({ file, found: { ...found, sizeBytes: found.sizeBytes ?? file.sizeBytes } });
   }
   return wanted;
 }
 
-/** Whether the present pack, by its bytes, is what the hub has. */
+/** Whether the present pack's bytes match the hub's. */
 async function isSame(
   folder: string,
   present: PulledManifest,
@@ -189,7 +189,7 @@ async function fetchAll(
   return pulled;
 }
 
-/** @throws AppError `DISK_FULL` when what is still to come does not fit. */
+/** @throws AppError `DISK_FULL` when the remaining bytes do not fit. */
 async function checkSpace(
   staging: string,
   journal: PullJournal,
@@ -207,7 +207,7 @@ async function checkSpace(
   }
 }
 
-/** The same file of the present pack, copied (without copying bytes where the file system can) if it is undamaged. */
+/** Copies the identical file of the present pack, if undamaged (by reference where the file system can). */
 async function takePresent(
   pack: CataloguePack,
   { file, found }: Wanted,
@@ -245,7 +245,7 @@ async function fetchOne(
   }
 }
 
-/** @throws AppError `MODEL_FILE_DAMAGED` unless the file is what catalogue and hub say. */
+/** @throws AppError `MODEL_FILE_DAMAGED` unless the file matches catalogue and hub. */
 async function recordOf(
   pack: CataloguePack,
   { file, found }: Wanted,
@@ -276,7 +276,7 @@ async function recordOf(
   };
 }
 
-/** Writes index and manifest, the manifest last, and removes what is no part of the pack. */
+/** Writes the index, then the manifest, and removes files that are not part of the pack. */
 async function complete(
   pack: CataloguePack,
   pulled: readonly PulledFile[],
@@ -305,7 +305,7 @@ async function complete(
   return manifest;
 }
 
-/** Removes what a stopped pull of another entry left, and the journal. */
+/** Removes the leftovers of a stopped pull of another entry, and the journal. */
 async function removeOthers(folder: string, paths: readonly string[]): Promise<void> {
   const kept = new Set(paths.map(path => join(folder, path)));
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
@@ -316,7 +316,7 @@ async function removeOthers(folder: string, paths: readonly string[]): Promise<v
   }
 }
 
-/** Puts the finished folder in place of the former one. */
+/** Replaces the former folder by the finished one. */
 async function replaceFolder(from: string, to: string): Promise<void> {
   const former = `${to}.former`;
   await rm(former, { recursive: true, force: true });

@@ -1,7 +1,7 @@
 /**
- * @file `manifest.json` of a fetched pack: the usual one, and of each file where it came from and what vouches for it.
+ * @file `manifest.json` of a fetched pack: the usual one, plus the source and the checksum's origin of each file.
  *
- * It is written once, when the pack is complete, and then is what every later check compares with.
+ * It is written once, when the pack is complete; later checks compare with it.
  */
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
@@ -17,11 +17,11 @@ const sourceSchema = z.object({
   commit: z.string().nullable(),
   file: z.string(),
   license: z.string(),
-  /** What the hub knew the bytes by. */
+  /** The hub's identity of the bytes. */
   identity: z.string().nullable(),
   /**
-   * Where the checksum came from before the bytes did: the catalogue, or the hub's own answer. `none`: neither knew it, and
-   * it is that of the bytes that came.
+   * Origin of the checksum before the download: the catalogue or the hub. `none`: neither knew it, and it was computed
+   * from the bytes received.
    */
   vouchedBy: z.enum(["catalogue", "hub", "none"]),
 });
@@ -36,19 +36,19 @@ export const pulledFileSchema = z.object({
 export type PulledFile = z.infer<typeof pulledFileSchema>;
 
 const pulledManifestSchema = manifestSchema.extend({
-  /** Of the catalogue's entry: a changed entry is fetched anew. */
+  /** Hash of the catalogue's entry: a changed entry is fetched again. */
   entryHash: z.string(),
   files: z.array(z.union([pulledFileSchema, manifestSchema.shape.files.element])),
 });
 
 export type PulledManifest = z.infer<typeof pulledManifestSchema>;
 
-/** SHA-256 of what the catalogue says of a pack. */
+/** SHA-256 of a pack's catalogue entry. */
 export function entryHash(pack: CataloguePack): string {
   return createHash("sha256").update(JSON.stringify(pack)).digest("hex");
 }
 
-/** The manifest of a pack in the cache; null when it is not there or is not one of a fetched pack. */
+/** The manifest of a pack in the cache; null when it is absent or not of a fetched pack. */
 export async function findPulledManifest(folder: string): Promise<PulledManifest | null> {
   const text = await readFile(join(folder, "manifest.json"), "utf8").catch(() => "null");
   try {
@@ -63,7 +63,7 @@ export function filesFromHub(manifest: PulledManifest): PulledFile[] {
   return manifest.files.flatMap(file => pulledFileSchema.safeParse(file).data ?? []);
 }
 
-/** Whether every file is there at its size. */
+/** Whether every file is present with its size. */
 export async function isWhole(folder: string, manifest: PulledManifest): Promise<boolean> {
   for (const { path, sizeBytes } of manifest.files) {
     if ((await sizeOnDisk(join(folder, path))) !== sizeBytes) {
@@ -73,7 +73,7 @@ export async function isWhole(folder: string, manifest: PulledManifest): Promise
   return true;
 }
 
-/** Of a file, in bytes; null when it is not there. */
+/** Size of a file in bytes; null when it is absent. */
 export function sizeOnDisk(path: string): Promise<number | null> {
   return stat(path).then(
     ({ size }) => size,
@@ -81,7 +81,7 @@ export function sizeOnDisk(path: string): Promise<number | null> {
   );
 }
 
-/** Both hashes that a hub may know a file by, from one read. */
+/** Both hashes by which a hub may identify a file, in one read. */
 export async function fileDigests(
   path: string,
 ): Promise<{ sizeBytes: number; sha256: string; gitSha1: string }> {
@@ -95,7 +95,7 @@ export async function fileDigests(
   return { sizeBytes, sha256: sha256.digest("hex"), gitSha1: gitSha1.digest("hex") };
 }
 
-/** Writes a text file so that it is there whole or not at all. */
+/** Replaces a text file completely or not at all. */
 export async function writeWhole(path: string, text: string): Promise<void> {
   await writeFile(`${path}.new`, text);
   await rename(`${path}.new`, path);

@@ -1,9 +1,9 @@
 /**
- * @file A file from the hub onto the disk, never in memory, continuing where an earlier attempt was cut off.
+ * @file Streams a file from the hub to the disk, resuming interrupted downloads.
  *
- * What came so far is `<path>.part`; `<path>.part.json` tells of which bytes it is the beginning. It is continued (HTTP
- * `Range`) only while the hub still describes the same bytes, and `If-Range` makes a server whose copy changed meanwhile
- * send the whole; a server that knows no ranges sends the whole anyway.
+ * Received bytes are in `<path>.part`; `<path>.part.json` identifies their source. A download resumes (HTTP `Range`)
+ * only while the hub describes the same bytes; `If-Range` makes a server whose copy changed send the whole file, as a
+ * server without ranges does anyway.
  */
 import { createWriteStream, type WriteStream } from "node:fs";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
@@ -16,25 +16,25 @@ import { faultOf, type Hub, type HubAnswer, type HubFile, textOf, TransientFault
 import { sizeOnDisk } from "./pulled-manifest.js";
 
 const stateSchema = z.object({
-  /** Of the file as the hub described it. */
+  /** The hub's identity of the file. */
   identity: z.string(),
-  /** Strong, of the host that the bytes came from; null where it gave none. */
+  /** Strong etag of the host that sent the bytes; null where it gave none. */
   etag: z.string().nullable(),
 });
 
 type PartState = z.infer<typeof stateSchema>;
 
 export interface DownloadHooks {
-  /** @param doneBytes On the disk. */
+  /** @param doneBytes Bytes on the disk. */
   onBytes?: (doneBytes: number) => void;
   signal?: AbortSignal;
 }
 
 /**
- * Fetches the file as `<path>.part`; the caller checks and renames it.
+ * Downloads the file as `<path>.part`; the caller checks and renames it.
  *
  * @returns the path of the part.
- * @throws AppError `MODEL_DOWNLOAD_FAILED`; the signal's reason when aborted. What came so far stays for the next time.
+ * @throws AppError `MODEL_DOWNLOAD_FAILED`; the signal's reason when aborted. The part stays for the next attempt.
  */
 export async function downloadPart(
   hub: Hub,
@@ -48,12 +48,12 @@ export async function downloadPart(
   return partOf(path);
 }
 
-/** Of what came so far, in bytes. */
+/** Bytes received so far. */
 export async function partSize(path: string): Promise<number> {
   return (await sizeOnDisk(partOf(path))) ?? 0;
 }
 
-/** Removes what came so far. */
+/** Removes the received bytes. */
 export async function dropPart(path: string): Promise<void> {
   await rm(partOf(path), { force: true });
   await rm(stateOf(path), { force: true });
@@ -79,18 +79,18 @@ async function attempt(hub: Hub, file: HubFile, path: string, hooks: DownloadHoo
       throw hub.refusal(file.url, answer.status);
     }
     await dropPart(path); // the part is longer than the file
-    throw new TransientFault("HTTP 416: the range is not one of the file");
+    throw new TransientFault("HTTP 416: the range is outside the file");
   }
   const isContinued = answer.status === 206 && startOf(answer) === offset;
   if (answer.status === 206 && !isContinued) {
     discard(answer);
     await dropPart(path);
-    throw new TransientFault("the server sent another range than the one asked for");
+    throw new TransientFault("the server sent another range than requested");
   }
   await save(answer, { file, path, offset: isContinued ? offset : 0, hooks });
 }
 
-/** How much of the file is there, if it is the beginning of the same bytes; else nothing, and what is there goes. */
+/** The number of received bytes if they belong to the same file; otherwise deletes them and returns 0. */
 async function resumePoint(
   { identity, sizeBytes }: HubFile,
   path: string,
@@ -110,7 +110,7 @@ async function readState(path: string): Promise<PartState | null> {
   try {
     return stateSchema.nullable().parse(JSON.parse(text));
   } catch {
-    return null; // cut off itself: start anew
+    return null; // a truncated record: restart
   }
 }
 
@@ -118,7 +118,7 @@ function rangeHeaders(offset: number, state: PartState | null): Record<string, s
   return { range: `bytes=${offset}-`, ...(state?.etag ? { "if-range": state.etag } : {}) };
 }
 
-/** The first byte that a `206` brings. */
+/** The first byte of a `206` answer. */
 function startOf({ headers }: HubAnswer): number | null {
   const start = /^bytes (\d+)-/.exec(textOf(headers["content-range"]) ?? "")?.[1];
   return start === undefined ? null : Number(start);
@@ -144,13 +144,13 @@ async function save(
       done(null, chunk);
     },
   });
-  // A server that begins anew every time does not get on, however much it sends.
+  // A server that restarts every time makes no progress, however much it sends.
   const hasAdvanced = () => offset > 0 && doneBytes > offset;
   const disk = createWriteStream(partOf(path), { flags: offset > 0 ? "a" : "w" });
   try {
     await pipeline(body, counting, disk, { signal: hooks.signal });
   } catch (error) {
-    await closed(disk); // or a write under way would end after the next attempt has looked
+    await closed(disk); // otherwise a pending write could end after the next attempt has checked the size
     hooks.signal?.throwIfAborted();
     if ((error as NodeJS.ErrnoException).code === "ENOSPC") {
       throw new AppError("DISK_FULL", { path: dirname(path) }, { cause: error });

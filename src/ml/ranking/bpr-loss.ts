@@ -1,5 +1,5 @@
 /**
- * @file Bayesian personalized ranking: a chosen item should score above one that was not.
+ * @file Bayesian personalized ranking: a chosen item should score above an unchosen one.
  *
  * S. Rendle et al., "BPR: Bayesian Personalized Ranking from Implicit Feedback", UAI 2009.
  *
@@ -11,7 +11,7 @@
  */
 import { type Matrix, stackedMatrices } from "../nn/matrix.js";
 
-/** `[B]` each: a user, an item it chose, an item it did not. */
+/** `[B]` each: a user, an item it chose, one it did not. */
 export interface Triples {
   users: Int32Array;
   positives: Int32Array;
@@ -39,7 +39,7 @@ export function bprLoss(users: Matrix, items: Matrix, triples: Triples, l2Weight
   const U = users.values;
   const I = items.values;
   for (let b = 0; b < B; b++) {
-    // By offsets: six views of rows cost more than the arithmetic on them.
+    // By offsets: six views of rows cost more than their arithmetic.
     const atUser = triples.users[b] * D;
     const atChosen = triples.positives[b] * D;
     const atOther = triples.negatives[b] * D;

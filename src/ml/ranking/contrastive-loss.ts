@@ -26,10 +26,10 @@ import type { DenseKernels } from "./dense-kernels.js";
 
 /** Similarities held at once: 16 MB. */
 const TILE_VALUES = 4_194_304;
-/** With fewer anchors in a tile, adding up what it gives for all items costs more than the products. */
+/** With fewer anchors per tile, adding up its results for all items costs more than the products. */
 const MIN_TILE_ROWS = 64;
 
-/** The views to compare with the fused one, and how. */
+/** The views to compare with the fused one. */
 export interface Contrast {
   /** z1 of each modality `[N, D]`. */
   views: readonly Matrix[];
@@ -39,9 +39,9 @@ export interface Contrast {
   temperature: number;
   /** The items `i`, without repeats. */
   anchors: ArrayLike<number>;
-  /** Anchors compared at once. Default: as many as make 16 MB, at least 64. */
+  /** Anchors per tile. Default: as many as make 16 MB, at least 64. */
   tileRows?: number;
-  /** What the keys and `dFused` lie in. Default: new memory. */
+  /** Memory of the keys and `dFused`. Default: new. */
   workspace?: Workspace;
 }
 
@@ -54,7 +54,7 @@ export interface ContrastiveLoss {
   dFused: Matrix;
 }
 
-/** The loss and its gradient, which share their products. */
+/** The loss and its gradient. */
 export async function contrastiveLoss(
   { views, fused, workspace = new Workspace(), ...how }: Contrast,
   kernels: DenseKernels,
@@ -63,7 +63,7 @@ export async function contrastiveLoss(
   const scale = 1 / (how.anchors.length * how.temperature);
   const keys = workspace.matrix("contrast keys", [2 * N, D]); // z1 / ||z1|| above z2 / ||z2||
   normalizeRowsInto(fused, keys.values.subarray(N * D));
-  const dFused = workspace.zeros("contrast dFused", [N, D]); // until the end at z2 / ||z2||, before the scale
+  const dFused = workspace.zeros("contrast dFused", [N, D]); // at z2 / ||z2|| until the end, unscaled
   const result: ContrastiveLoss = { loss: 0, dViews: [], dFused };
   for (const view of views) {
     normalizeRowsInto(view, keys.values.subarray(0, N * D));
@@ -78,7 +78,7 @@ export async function contrastiveLoss(
   return result;
 }
 
-/** C of unit rows, and its gradient at them times Mτ; `[2N, D]`. */
+/** C of unit rows, and Mτ times its gradient at them; `[2N, D]`. */
 async function compared(
   keys: Matrix,
   { temperature, anchors, ...how }: Omit<Contrast, "views" | "fused" | "workspace">,
@@ -94,7 +94,7 @@ async function compared(
   for (let start = 0; start < M; start += tileRows) {
     const end = Math.min(start + tileRows, M);
     const tile = rowRange(chosen, start, end);
-    await yieldToEventLoop(); // a tile is some milliseconds, all of them may be seconds
+    await yieldToEventLoop(); // a tile takes milliseconds, all of them may take seconds
     const { denominators, rowGradient, columnProduct } = await kernels.contrast(
       tile,
       keys,
@@ -125,7 +125,7 @@ async function compared(
   return { loss: loss / M, dKeys: dKeys ?? matrix(keys.shape) };
 }
 
-/** The same with only `items` in the sums: `i` and `j` both run over them (`inBatch`). */
+/** The same with only `items` in the sums: `i` and `j` both range over them (`inBatch`). */
 export async function contrastiveLossWithin(
   items: ArrayLike<number>,
   { views, fused, temperature }: Omit<Contrast, "anchors" | "workspace">,

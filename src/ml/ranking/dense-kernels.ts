@@ -1,15 +1,15 @@
 /**
- * @file The dense operations in which MICRO spends its time, so that whoever computes them fastest can.
+ * @file The interface of the dense operations that dominate MICRO's time.
  *
- * `onnx-kernels.ts` is the default: ONNX Runtime multiplies matrices three times as fast as TensorFlow.js's WASM backend.
- * `tfjs-kernels.ts` is the same on whatever TensorFlow.js runs on, a GPU included.
+ * `onnx-kernels.ts` is the default: ONNX Runtime multiplies matrices three times as fast as TensorFlow.js's WASM
+ * backend. `tfjs-kernels.ts` runs on any TensorFlow.js backend, including GPUs.
  *
  * Shapes: T rows of a tile, N items, D embedding size.
  */
 import type { Matrix } from "../nn/matrix.js";
 
 export interface Neighbours {
-  /** `[T, k]`, the nearest first; equal similarities go by rising index. */
+  /** `[T, k]`, nearest first; ties by ascending index. */
   indices: Int32Array;
   /** `[T, k]`. */
   similarities: Float32Array;
@@ -24,7 +24,7 @@ export interface ContrastTile {
   columnProduct: Matrix;
 }
 
-/** The attention's linear map, and what its output is multiplied with. */
+/** The attention's linear map and query. */
 export interface AttentionParameters {
   /** W `[D, D]`. */
   weight: Matrix;
@@ -52,19 +52,19 @@ export interface DenseKernels {
   /** `op(a) op(b)`, where `op` transposes on request. */
   matMul(a: Matrix, b: Matrix, transpose?: { a?: boolean; b?: boolean }): Promise<Matrix>;
 
-  /** The `k` rows of `keys` with the highest dot product, for each row of `queries`; `[T, D], [N, D] -> [T, k]`. */
+  /** The `k` rows of `keys` with the highest dot product for each row of `queries`; `[T, D], [N, D] -> [T, k]`. */
   nearest(queries: Matrix, keys: Matrix, k: number): Promise<Neighbours>;
 
   /**
-   * What the contrastive loss and its gradient need of one tile, with `s = anchors keysᵀ / temperature`; the keys are
-   * the loss's two views stacked, unit rows or zeros; `[T, D], [K, D]`.
+   * One tile of the contrastive loss and its gradient, with `s = anchors keysᵀ / temperature`; the keys are the loss's
+   * two views stacked, unit rows or zeros; `[T, D], [K, D]`.
    */
   contrast(anchors: Matrix, keys: Matrix, temperature: number): Promise<ContrastTile>;
 
-  /** How much one view E `[N, D]` counts in each item's fusion, before the softmax. */
+  /** The attention scores of one view E `[N, D]`, before the softmax. */
   attention(view: Matrix, parameters: AttentionParameters): Promise<Attention>;
 
-  /** The gradients of {@link attention} given those at its scores `[N]`. */
+  /** The gradients of {@link attention}, given those at its scores `[N]`. */
   attentionGradient(
     view: Matrix,
     parameters: AttentionParameters,

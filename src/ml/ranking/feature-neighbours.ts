@@ -1,4 +1,4 @@
-/** @file Which items a feature that is in no graph is nearest to: of another picture, or of a new item. */
+/** @file The nearest items of a feature that is not in the graph: another image's, or a new item's. */
 import { dot, type Matrix, normalizedRows } from "../nn/matrix.js";
 import { DotTable } from "../nn/simd-kernels.js";
 import { topK } from "../nn/top-k.js";
@@ -13,14 +13,14 @@ export interface Neighbour {
 /** Dot products of candidates `[F]` with all rows; `[N]` each. */
 type Products = (candidates: readonly Float32Array[]) => Float32Array[];
 
-/** With unit rows of features, made once for each matrix: they cost as much as a search. */
+/** With unit rows of features, cached per matrix: they cost as much as a search. */
 const tables = new WeakMap<Matrix, Products>();
 
 /**
  * For each feature `[F]` the rows of `features` `[N, F]` with the highest positive cosines, nearest first.
  *
- * @param count How many, at most.
- * @param except A row that is not asked for. Default: none.
+ * @param count At most this many.
+ * @param except A row to leave out. Default: none.
  */
 export function featureNeighbours(
   candidates: readonly Float32Array[],

@@ -1,4 +1,4 @@
-/** @file What the rankers that learn from items' features have in common: how they are made, trained and given up. */
+/** @file The common part of rankers that train on item features: creation, training and disposal. */
 import { AppError } from "../../errors/app-error.js";
 import type { DenseKernels } from "./dense-kernels.js";
 import { createOnnxKernels } from "./onnx-kernels.js";
@@ -13,7 +13,7 @@ import {
 import { fitEpochs, type Schedule, type Trainee, trainingFingerprint } from "./training-loop.js";
 import { type UserItemVectors, VectorRecommender } from "./vector-recommender.js";
 
-/** A training, and what the model keeps of it once it has ended. */
+/** A training, and the state that the model keeps of it. */
 export type FeatureTraining<State> = Trainee & { readonly state: State };
 
 export abstract class FeatureRecommender<
@@ -26,7 +26,7 @@ export abstract class FeatureRecommender<
   protected state: State | null = null;
   private kernels: DenseKernels | null = null;
 
-  /** @param createKernels What computes dense products in training. Default: ONNX Runtime. */
+  /** @param createKernels Creates the kernels of training. Default: ONNX Runtime. */
   constructor(
     readonly config: Config,
     private readonly createKernels: () => Promise<DenseKernels> = createOnnxKernels,
@@ -34,7 +34,7 @@ export abstract class FeatureRecommender<
     super();
   }
 
-  /** Names of the modalities it was trained on. */
+  /** Names of the modalities of its training. */
   get modalityNames(): readonly string[] {
     return this.trained.modalities.map(({ name }) => name);
   }

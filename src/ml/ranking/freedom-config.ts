@@ -4,38 +4,38 @@ import type { NeighbourSearch } from "./neighbour-search.js";
 
 /** Defaults in brackets are those of MMRec, the authors' code. */
 export interface FreedomConfig {
-  /** Length of a user's and an item's vector [64]. */
+  /** Size of a user's and an item's vector [64]. */
   embeddingSize: number;
-  /** Neighbours of an item in an item graph, itself among them [10]. */
+  /** Neighbours of an item in an item graph, including itself [10]. */
   numNeighbours: number;
-  /** How they are found. Default: `auto`, exactly while that takes some seconds. */
+  /** How they are found. Default: `auto`, exact where that takes seconds. */
   neighbourSearch?: NeighbourSearch;
   /**
-   * How much each modality's graph counts, by name; those present are scaled to sum to 1, one without an entry counts as
-   * {@link UNNAMED_WEIGHT} [`visual` 0.1, `textual` 0.9].
+   * Weight of each modality's graph by name; the present ones are scaled to sum to 1, an unnamed one counts as {@link
+   * UNNAMED_WEIGHT} [`visual` 0.1, `textual` 0.9].
    */
   modalityWeights: Readonly<Record<string, number>>;
   /** Layers of propagation over the item graph [1]. */
   numItemLayers: number;
   /** Layers of propagation over the user-item graph [2]. */
   numLayers: number;
-  /** Share of interactions left out of the graph in an epoch, 0 .. 1; it drops those of popular users and items first [0.8]. */
+  /** Fraction of interactions left out of the graph in an epoch, 0 .. 1; those of popular users and items go first [0.8]. */
   pruning: number;
   /** λ, the weight of each modality's own BPR loss [1e-3; MMRec searches 0, 1e-5, 1e-4, 1e-3]. */
   modalityLossWeight: number;
-  /** Whether the raw features themselves are trained on beside their projection [true]. */
+  /** Whether the raw features are trained too, not only their projection [true]. */
   trainFeatures: boolean;
-  /** Adam's step [1e-3]. */
+  /** Adam's learning rate [1e-3]. */
   learningRate: number;
-  /** Interactions in a batch [2048]. */
+  /** Interactions per batch [2048]. */
   batchSize: number;
-  /** At most [1000]. */
+  /** Maximum number of epochs [1000]. */
   numEpochs: number;
-  /** Epochs from one validation to the next [1]. */
+  /** Epochs between validations [1]. */
   validateEvery: number;
-  /** Validations without a better recall after which training stops [20]. */
+  /** Training stops after this many validations without a better recall [20]. */
   patience: number;
-  /** Of every random choice [999]. Default: 123, as all models here. */
+  /** Seed of every random choice [999]. Default: 123, as all models here. */
   seed: number;
 }
 

@@ -1,5 +1,5 @@
 /**
- * @file The two graphs of FREEDOM: the items', frozen, and the users' and items', pruned anew in every epoch.
+ * @file The two graphs of FREEDOM: the frozen item graph, and the user-item graph, pruned again in every epoch.
  *
  * Shapes: N items, F length of a modality's raw feature, E interactions.
  */
@@ -14,14 +14,15 @@ import type { Interactions } from "./user-item-graph.js";
 export interface FrozenItemGraph {
   /** S = Σ_m w_m S_m `[N, N]`. */
   graph: CsrMatrix;
-  /** Neighbours of each item in each modality's graph, itself among them; `[N]` each. */
+  /** Number of neighbours of each item in each modality's graph, including itself; `[N]` each. */
   degrees: Float32Array[];
 }
 
 /**
- * `Σ_m w_m D_m^(-1/2) K_m D_m^(-1/2)` where K_m is 1 at the `numNeighbours` nearest of every item by its raw features (eq. 1-4).
+ * `Σ_m w_m D_m^(-1/2) K_m D_m^(-1/2)` where K_m is 1 at the `numNeighbours` nearest of every item by its raw features
+ * (eq. 1-4).
  *
- * A departure: an item without the modality has no neighbours in it, where the authors' code divides by zero.
+ * Departure: an item without the modality has no neighbours in it, where the authors' code divides by zero.
  */
 export async function frozenItemGraph(
   modalities: readonly Modality[],
@@ -55,8 +56,8 @@ export function graphWeights(
 }
 
 /**
- * Degree-sensitive edge pruning: `⌊E (1 - pruning)⌋` different interactions, drawn in turn in proportion to
- * `1 / sqrt(d_u d_i)` of those left (eq. 7); by rising user and item.
+ * Degree-sensitive edge pruning: `⌊E (1 - pruning)⌋` interactions without repeats, drawn in proportion to `1 / sqrt(d_u
+ * d_i)` (eq. 7); by ascending user and item.
  */
 export function prunedInteractions(
   chosen: Interactions,
@@ -67,7 +68,7 @@ export function prunedInteractions(
   const kept = Math.floor(E * (1 - pruning));
   const ofUser = counts(chosen.users);
   const ofItem = counts(chosen.items);
-  // Exponential race: the first `kept` arrivals at rates w_e are such draws (Efraimidis & Spirakis, 2006).
+  // Exponential race: the first `kept` arrivals at rates w_e have this distribution (Efraimidis & Spirakis, 2006).
   const arrivals = Float64Array.from({ length: E }, (_, e) => {
     const rate = 1 / Math.sqrt(ofUser[chosen.users[e]] * ofItem[chosen.items[e]]);
     return -Math.log(1 - random.uniform()) / rate;

@@ -1,22 +1,22 @@
 /**
  * @file FREEDOM: item embeddings over a frozen item graph, and both sides over a pruned user-item graph.
  *
- * X. Zhou, Z. Shen, "A Tale of Two Graphs: Freezing and Denoising Graph Structures for Multimodal Recommendation", MM 2023.
- * https://arxiv.org/abs/2211.06924. Details as in the authors' code, enoche/MMRec.
+ * X. Zhou, Z. Shen, "A Tale of Two Graphs: Freezing and Denoising Graph Structures for Multimodal Recommendation", MM
+ * 2023. https://arxiv.org/abs/2211.06924. Details as in the authors' code, enoche/MMRec.
  *
  * Notation (name here -> symbol)
- * - users, items     -> U [M, D], X [N, D], the embeddings that are learned
+ * - users, items     -> U [M, D], X [N, D], the trained embeddings
  * - itemGraph        -> S [N, N], of the raw features, frozen
- * - userItem         -> Â [M + N, M + N], pruned in training, whole for scores; symmetric, so it is its own transpose
+ * - userItem         -> Â [M + N, M + N], pruned in training, complete for scores; symmetric, so it is its own transpose
  * - userVectors      -> Ū, users after the propagation over Â (mean of the layers)
  * - itemVectors      -> Ī + S^L X; the score of an item is ū · i
- * - views[m]         -> P_m = F_m W_m [N, D], only of a batch's items; the authors' bias falls out of every difference
+ * - views[m]         -> P_m = F_m W_m [N, D], of a batch's items only; the authors' bias cancels in every difference
  *
  * ```
  * L = BPR(Ū, Ī + S^L X) + λ Σ_m BPR(Ū, P_m)
  * ```
  *
- * Gradients by hand, held to central differences by the tests.
+ * Explicit gradients, compared with central differences by the tests.
  */
 import type { Gradients, NamedArrays } from "../nn/adam.js";
 import { addScaled, gatherRows, type Matrix, matrix, rowRange, stackRows } from "../nn/matrix.js";
@@ -36,7 +36,7 @@ import type { LossTerms, RankingData } from "./recommender.js";
 import { propagated } from "./user-item-graph.js";
 import type { UserItemVectors } from "./vector-recommender.js";
 
-/** Parameters to start from: `users`, `items`, and `<modality>.features` and `.weight`. */
+/** Initial parameters: `users`, `items`, and `<modality>.features` and `.weight`. */
 export function freedomParameters(
   shape: MicroShape,
   { modalities = [] }: RankingData,
@@ -52,7 +52,7 @@ export function freedomParameters(
   return parameters;
 }
 
-/** FREEDOM's equations for one set of parameters, which it reads and never writes. */
+/** FREEDOM's equations for one set of parameters, which it only reads. */
 export class FreedomNetwork {
   private readonly itemGraphTransposed: CsrMatrix;
 
@@ -85,7 +85,7 @@ export class FreedomNetwork {
     );
   }
 
-  /** The loss of one batch and its gradient at the parameters it reaches. */
+  /** The loss of one batch and its gradient at the parameters it depends on. */
   async batch(
     userItem: CsrMatrix,
     triples: Triples,
@@ -111,7 +111,7 @@ export class FreedomNetwork {
     return { losses: { total, ...losses }, gradients };
   }
 
-  /** λ BPR(Ū, P_m); adds its gradients to those given. */
+  /** λ BPR(Ū, P_m); adds its gradients to the given ones. */
   private async modalityLoss(
     modality: number,
     { users, positives, negatives }: Triples,

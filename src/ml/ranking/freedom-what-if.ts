@@ -1,16 +1,16 @@
 /**
  * @file What if an item had another image? The same question as `what-if.ts`, for FREEDOM.
  *
- * FREEDOM's item graph is frozen and binary. Only item N's row of one modality's graph is made again; other items' rows,
+ * FREEDOM's item graph is frozen and binary. Only item N's row of one modality's graph changes; other items' rows,
  * degrees and sources stay as trained:
  *
  * ```
- * row_m(f)  = Σ_j (d d_j)^(-1/2) x_j   over the nearest `numNeighbours` of f, N itself among them; d is their number
+ * row_m(f)  = Σ_j (d d_j)^(-1/2) x_j   over the nearest `numNeighbours` of f, including N itself; d is their number
  * i_N       = i_N as trained + w_m (row_m(f') - row_m(f)),   x = S^(L-1) X,   ρ = u · i_N
  * ```
  *
- * With one item layer (the default) this equals a full rebuild: every other item keeps `numNeighbours` neighbours, so its
- * degree does not change. With more layers x is frozen, which is an approximation.
+ * With one item layer (the default) this equals a full rebuild: every other item keeps `numNeighbours` neighbours, so
+ * its degree does not change. With more layers x is frozen, which is an approximation.
  *
  * Shapes: N items, D embedding size, F length of a raw feature.
  */
@@ -26,20 +26,20 @@ export interface FrozenModality {
   name: string;
   /** The raw features `[N, F]`. */
   features: Matrix;
-  /** Neighbours of each item in this modality's graph `[N]`. */
+  /** Number of neighbours of each item in this modality's graph `[N]`. */
   degrees: Float32Array;
 }
 
 export interface FreedomState extends UserItemVectors {
-  /** x = S^(L-1) X: what an item's row of S is multiplied with; `[N, D]`. */
+  /** x = S^(L-1) X, multiplied by an item's row of S; `[N, D]`. */
   sources: Matrix;
   modalities: readonly FrozenModality[];
 }
 
 /**
- * `Σ_j (d d_j)^(-1/2) x_j` for each feature; `[D]` each. Zeros for a feature of zeros: such an item has no neighbours.
+ * `Σ_j (d d_j)^(-1/2) x_j` for each feature; `[D]` each. Zeros for a feature of zeros, which has no neighbours.
  *
- * @param itemIndex Whose features they are; -1 for an item that is not in the graph, which has no source of its own.
+ * @param itemIndex The features' item; -1 for an item outside the graph, which has no source of its own.
  */
 export function graphRows(
   sources: Matrix,
@@ -87,7 +87,7 @@ export function freedomWhatIfVectors(
   });
 }
 
-/** The modality of this name. @throws Error unless there is one and the features have its length. */
+/** The modality of this name. @throws Error unless it exists and the features have its length. */
 export function assertFeatures(
   modalities: readonly FrozenModality[],
   name: string,

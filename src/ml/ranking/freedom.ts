@@ -52,12 +52,12 @@ export class Freedom
 {
   readonly algorithm = FREEDOM_ALGORITHM;
 
-  /** @param createKernels What computes dense products in training. Default: ONNX Runtime. */
+  /** @param createKernels Creates the kernels of training. Default: ONNX Runtime. */
   constructor(config: Partial<FreedomConfig> = {}, createKernels?: () => Promise<DenseKernels>) {
     super({ ...defaultFreedomConfig, ...config }, createKernels);
   }
 
-  /** Its row of S times the neighbours: `Σ_m w_m Σ_j (d d_j)^(-1/2) (S^(L-1) X)_j`; it has no embedding of its own yet. */
+  /** Its row of S times the neighbours: `Σ_m w_m Σ_j (d d_j)^(-1/2) (S^(L-1) X)_j`; a new item has no embedding of its own. */
   itemVectorOf(features: ItemFeatures): Float32Array {
     const { sources, modalities } = this.trained;
     const { numNeighbours, numItemLayers, modalityWeights } = this.config;

@@ -1,16 +1,16 @@
 /**
- * @file Item graphs: which items look alike, or read alike.
+ * @file Item graphs: similarity of items in one modality.
  *
  * J. Zhang et al., "Latent Structure Mining with Contrastive Modality Fusion for Multimedia Recommendation", TKDE 2023,
- * as the authors' code CRIPAC-DIG/MICRO does it.
+ * following the authors' code CRIPAC-DIG/MICRO.
  *
  * Notation (name here -> symbol)
- * - similarities   -> s_ij = cos(f_i, f_j), the `numNeighbours` highest of each row, the item itself among them
+ * - similarities   -> s_ij = cos(f_i, f_j), the `numNeighbours` highest of each row, including the item itself
  * - degree         -> d_i = Σ_j s_ij, the sum of row i
  * - normalized     -> d_i^(-1/2) s_ij d_j^(-1/2)
  *
- * A departure: a similarity that is not positive is left out, where the authors' code would keep it (and take the root of
- * a negative degree). It also keeps items without a modality, whose features are zeros, out of everyone's neighbours.
+ * Departure: similarities that are not positive are left out; the authors' code keeps them (and takes the root of a
+ * negative degree). This also keeps items without the modality, whose features are zeros, out of the neighbours.
  *
  * Shapes: N items, F feature length.
  */
@@ -30,7 +30,7 @@ import {
 import type { DenseKernels } from "./dense-kernels.js";
 import { nearestRows, type NeighbourSearch } from "./neighbour-search.js";
 
-/** A k-NN graph before and after normalization; both have the same places. */
+/** A k-NN graph before and after normalization, with the same positions. */
 export interface ItemGraph {
   similarities: CsrMatrix;
   normalized: CsrMatrix;
@@ -40,7 +40,7 @@ export interface ItemGraph {
 
 /** How an item's neighbours are found. */
 export interface NeighbourOptions {
-  /** Neighbours of an item, itself among them. */
+  /** Neighbours of an item, including itself. */
   numNeighbours: number;
   /** Default: `auto`. */
   neighbourSearch?: NeighbourSearch;
@@ -110,8 +110,8 @@ export function mixedGraph(learned: CsrMatrix, raw: CsrMatrix, rawWeight: number
 }
 
 /**
- * The gradient at `features` when `E = A X` and A is the normalized graph of them: which neighbours an item has is fixed,
- * how much each counts is not.
+ * The gradient at `features` when `E = A X` and A is their normalized graph: the set of neighbours is fixed, their
+ * weights are not.
  *
  * @param embeddings X `[N, D]`.
  * @param dPropagated The gradient at E, `[N, D]`.
@@ -142,7 +142,7 @@ export function itemGraphGradient(
       dSimilarities[e] = dEdges[e] * roots[i] * roots[columns[e]] + dDegree;
     }
   }
-  // s_ij = n_i · n_j: each of the two directions gets the other.
+  // s_ij = n_i · n_j: each of the two gets the other.
   const dGraph = { shape, rowStarts, columns, values: dSimilarities };
   const directions = normalizedRows(features);
   const dDirections = sparseProduct(dGraph, directions);
@@ -151,7 +151,7 @@ export function itemGraphGradient(
   return dDirections;
 }
 
-/** `a_i · b_j` for every place (i, j) of a sparse matrix. */
+/** `a_i · b_j` for every position (i, j) of a sparse matrix. */
 function edgeDots({ shape, rowStarts, columns }: CsrMatrix, a: Matrix, b: Matrix): Float32Array {
   const D = a.shape[1];
   const result = new Float32Array(columns.length);

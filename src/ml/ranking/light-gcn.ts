@@ -1,11 +1,11 @@
 /**
- * @file LightGCN, embeddings smoothed over the user-item graph; without layers, BPR matrix factorization.
+ * @file LightGCN: embeddings smoothed over the user-item graph; without layers, BPR matrix factorization.
  *
  * X. He et al., "LightGCN: Simplifying and Powering Graph Convolution Network for Recommendation", SIGIR 2020.
  * https://arxiv.org/abs/2002.02126
  *
- * Notation (name here -> symbol): users and items -> E^(0), `propagated` -> the mean of E^(0) .. E^(K) with
- * α_k = 1 / (K + 1) (eq. 8), numLayers -> K. Gradients by hand, as in `micro-network.ts`.
+ * Notation (name here -> symbol): users and items -> E^(0), `propagated` -> the mean of E^(0) .. E^(K) with α_k = 1 / (K
+ * + 1) (eq. 8), numLayers -> K. Explicit gradients, as in `micro-network.ts`.
  *
  * Shapes: M users, N items, D embedding size.
  */
@@ -37,23 +37,23 @@ export const LIGHT_GCN_ALGORITHM = "LightGCN";
 export const BPR_MF_ALGORITHM = "BPR-MF";
 
 export interface LightGcnConfig {
-  /** Length of a user's and an item's vector. Default: 64. */
+  /** Size of a user's and an item's vector. Default: 64. */
   embeddingSize: number;
   /** Layers of propagation; 0 is BPR-MF. Default: 2. */
   numLayers: number;
-  /** Weight of the squared lengths of a batch's vectors. Default: 1e-4, as in the paper. */
+  /** Weight of the squared norms of a batch's vectors. Default: 1e-4, as in the paper. */
   l2Weight: number;
-  /** Adam's step. Default: 1e-3, as in the paper. */
+  /** Adam's learning rate. Default: 1e-3, as in the paper. */
   learningRate: number;
-  /** Users in a batch. Default: 1024. */
+  /** Users per batch. Default: 1024. */
   batchSize: number;
-  /** At most. Default: 1000. */
+  /** Maximum number of epochs. Default: 1000. */
   numEpochs: number;
-  /** Epochs from one validation to the next. Default: 5. */
+  /** Epochs between validations. Default: 5. */
   validateEvery: number;
-  /** Validations without a better recall after which training stops. Default: 10. */
+  /** Training stops after this many validations without a better recall. Default: 10. */
   patience: number;
-  /** Of every random choice. Default: 123. */
+  /** Seed of every random choice. Default: 123. */
   seed: number;
 }
 

@@ -1,4 +1,4 @@
-/** @file A saved ranking model, whichever it is. */
+/** @file Loads a saved ranking model of any algorithm. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { AppError } from "../../errors/app-error.js";
@@ -16,7 +16,7 @@ const loaders: Readonly<Record<string, (directory: string) => Promise<Recommende
   [POPULARITY_ALGORITHM]: directory => Popularity.load(directory),
 };
 
-/** Loads what some model's `save` wrote. @throws AppError FILE_NOT_FOUND, FILE_MALFORMED */
+/** Loads what any model's `save` wrote. @throws AppError FILE_NOT_FOUND, FILE_MALFORMED */
 export async function loadRecommender(directory: string): Promise<Recommender> {
   const path = join(directory, "config.json");
   const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {

@@ -10,20 +10,20 @@ export type ContrastMode =
   { kind: "full" } | { kind: "anchors"; count: number } | { kind: "inBatch" };
 
 /**
- * `rebuilt`: the part of an item graph that is learned is built anew in every epoch and validation; `frozen`: item graphs
- * are those of the raw features, built once (FREEDOM's finding: as good or better).
+ * `rebuilt`: the learned part of an item graph is rebuilt in every epoch and validation; `frozen`: item graphs of the
+ * raw features, built once (as good or better, as FREEDOM found).
  */
 export type ItemGraphMode = "rebuilt" | "frozen";
 
 /** Defaults in brackets are those of the authors' code. */
 export interface MicroConfig {
-  /** Length of a user's and an item's vector [64]. */
+  /** Size of a user's and an item's vector [64]. */
   embeddingSize: number;
-  /** Neighbours of an item in an item graph, itself among them [10]. */
+  /** Neighbours of an item in an item graph, including itself [10]. */
   numNeighbours: number;
-  /** How they are found. Default: `auto`, exactly while that takes some seconds. */
+  /** How they are found. Default: `auto`, exact where that takes seconds. */
   neighbourSearch?: NeighbourSearch;
-  /** λ, the weight of the raw features' graph beside the learned one, 0..1 [0.9]. */
+  /** λ, the weight of the raw features' graph against the learned one, 0..1 [0.9]. */
   rawWeight: number;
   /** Layers of propagation over the user-item graph [2]. */
   numLayers: number;
@@ -31,25 +31,25 @@ export interface MicroConfig {
   contrastWeight: number;
   /** τ of the contrastive term [0.5]. */
   temperature: number;
-  /** Weight of the squared lengths of a batch's vectors [1e-5]. */
+  /** Weight of the squared norms of a batch's vectors [1e-5]. */
   l2Weight: number;
-  /** Adam's step at the first epoch; multiplied by 0.96^(epoch/50) [5e-4]. */
+  /** Adam's learning rate at the first epoch; multiplied by 0.96^(epoch/50) [5e-4]. */
   learningRate: number;
-  /** Users in a batch [1024]. */
+  /** Users per batch [1024]. */
   batchSize: number;
-  /** At most [1000]. */
+  /** Maximum number of epochs [1000]. */
   numEpochs: number;
-  /** Epochs from one validation to the next [5]. */
+  /** Epochs between validations [5]. */
   validateEvery: number;
-  /** Validations without a better recall after which training stops [10]. */
+  /** Training stops after this many validations without a better recall [10]. */
   patience: number;
-  /** Default: 1024 anchors, where the authors compare all items. */
+  /** Default: 1024 anchors; the authors compare all items. */
   contrast: ContrastMode;
   /** [`rebuilt`]. */
   graphs: ItemGraphMode;
   /** Normalization of the user-item graph [`random-walk`]. */
   adjacency: AdjacencyKind;
-  /** Of every random choice. */
+  /** Seed of every random choice. */
   seed: number;
 }
 

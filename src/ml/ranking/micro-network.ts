@@ -1,11 +1,11 @@
 /**
- * @file MICRO: item vectors from what users chose, what items look like and how they are described.
+ * @file MICRO: item vectors from interactions, images and texts.
  *
  * J. Zhang et al., "Latent Structure Mining with Contrastive Modality Fusion for Multimedia Recommendation", TKDE 2023.
- * https://arxiv.org/abs/2111.00678. Where the paper and its code CRIPAC-DIG/MICRO differ, this is the code.
+ * https://arxiv.org/abs/2111.00678. Where the paper and its code CRIPAC-DIG/MICRO differ, this follows the code.
  *
  * Notation (name here -> symbol)
- * - users, items     -> U [M, D], X [N, D], the embeddings that are learned
+ * - users, items     -> U [M, D], X [N, D], the trained embeddings
  * - graphs.mixed[m]  -> A_m = (1 - λ) knn(learned features) + λ knn(raw features) [N, N]
  * - views[m]         -> E_m = A_m X [N, D]
  * - fusion.fused     -> h [N, D]
@@ -13,8 +13,8 @@
  * - baseItems        -> Ī, the items after it [N, D]
  * - itemVectors      -> Ī + h / ||h|| [N, D]; the score of an item is ρ = ū · i
  *
- * Every step has its gradient beside it, worked out by hand and held to central differences by the tests: automatic
- * differentiation has no fast path for sparse products on the backends that run everywhere.
+ * Every step has an explicit gradient, compared with central differences by the tests: automatic differentiation has no
+ * fast path for sparse products on the portable backends.
  */
 import type { NamedArrays } from "../nn/adam.js";
 import {
@@ -68,15 +68,14 @@ export interface MicroForward {
 /** What a batch compares. */
 export interface MicroBatch {
   triples: Triples;
-  /** Anchors of the contrastive term, or null: the batch's own items. */
+  /** Anchors of the contrastive term; null: the batch's own items. */
   anchors: ArrayLike<number> | null;
-  /** Whether the gradient reaches the learned features: so it does in the first batch after their graph was built. */
+  /** Whether the gradient reaches the learned features: only in the first batch after building their graph. */
   isFirst: boolean;
 }
 
-/** MICRO's equations for one set of parameters, which it reads and never writes. */
+/** MICRO's equations for one set of parameters, which it only reads. */
 export class MicroNetwork {
-  /** Of one batch. */
   private readonly workspace = new Workspace();
 
   constructor(
@@ -105,7 +104,7 @@ export class MicroNetwork {
     return { weight, bias };
   }
 
-  /** `F W + b`, the features that the learned graph compares; zeros for an item without the modality; `[N, D]`. */
+  /** `F W + b`, the features of the learned graph; zeros for an item without the modality; `[N, D]`. */
   private async learnedFeatures(modality: number): Promise<Matrix> {
     const { features, weight, bias } = featureProjection(this.shape, this.parameters, modality);
     const result = await this.kernels.matMul(features, weight);
@@ -122,7 +121,7 @@ export class MicroNetwork {
   /**
    * The vectors of all users and items.
    *
-   * @param workspace What they lie in. Default: memory of their own.
+   * @param workspace Their memory. Default: new.
    */
   async forward(graphs: MicroGraphs, workspace = new Workspace()): Promise<MicroForward> {
     const { numUsers, numItems } = this.shape;
@@ -152,7 +151,7 @@ export class MicroNetwork {
     };
   }
 
-  /** The loss of one batch and its gradient at the parameters it reaches. */
+  /** The loss of one batch and its gradient at the parameters it depends on. */
   async batch(
     graphs: MicroGraphs,
     batch: MicroBatch,
@@ -194,7 +193,7 @@ export class MicroNetwork {
     return { losses: { total: bpr + contrastive + l2, bpr, contrastive, l2 }, gradients };
   }
 
-  /** The contrastive terms of all modalities; adds their weighted gradient at h to `dFused`; `dViews` is not weighted yet. */
+  /** The contrastive terms of all modalities; adds their weighted gradient at h to `dFused`, leaves `dViews` unweighted. */
   private async contrast(
     { views, fusion: { fused } }: MicroForward,
     { anchors, triples }: MicroBatch,
@@ -219,7 +218,7 @@ export class MicroNetwork {
     const { name } = this.shape.modalities[modality];
     const { features, weight } = featureProjection(this.shape, this.parameters, modality);
     const items = parameter(this.shape, this.parameters, "items");
-    // The graph counts with 1 - λ; items without the modality have no edges, so nothing reaches them.
+    // The graph has weight 1 - λ; items without the modality have no edges and get no gradient.
     const dLearned = itemGraphGradient(graph, learned, items, dView);
     dLearned.values.forEach((value, at) => {
       dLearned.values[at] = value * (1 - this.config.rawWeight);
@@ -236,7 +235,7 @@ export class MicroNetwork {
   }
 }
 
-/** The items of a batch, each once, by rising index. */
+/** The distinct items of a batch, by ascending index. */
 function batchItems({ positives, negatives }: Triples): number[] {
   return [...new Set([...positives, ...negatives])].sort((a, b) => a - b);
 }

@@ -1,9 +1,9 @@
 /**
- * @file The parameters of MICRO by name: where they start, and as matrices.
+ * @file The parameters of MICRO by name: initial values, and views as matrices.
  *
  * - `users` [M, D], `items` [N, D]: Xavier-uniform
  * - `fusion.weight` [D, D], `fusion.bias` [D], `fusion.query` [D]: the attention over modalities
- * - `<modality>.features` [N, F]: the raw features, trained on; `<modality>.weight` [F, D], `<modality>.bias` [D]: their
+ * - `<modality>.features` [N, F]: the raw features, trained; `<modality>.weight` [F, D], `<modality>.bias` [D]: their
  *   projection. Absent when item graphs are frozen.
  */
 import type { NamedArrays } from "../nn/adam.js";
@@ -17,7 +17,7 @@ export interface ModalityShape {
   name: string;
   /** Length of a raw feature, F. */
   featureLength: number;
-  /** By item: whether its raw feature is not all zeros. */
+  /** Whether each item's raw feature is not all zeros. */
   isPresent: readonly boolean[];
 }
 
@@ -46,7 +46,7 @@ export function microShape(
   };
 }
 
-/** Parameters of MICRO to start from. */
+/** Initial parameters of MICRO. */
 export function initialParameters(
   shape: MicroShape,
   { graphs }: MicroConfig,
@@ -63,7 +63,7 @@ export function initialParameters(
   };
 }
 
-/** `users` and `items` to start from. */
+/** Initial `users` and `items`. */
 export function embeddingParameters(
   { numUsers, numItems, embeddingSize: D }: MicroShape,
   random: Random,
@@ -75,7 +75,7 @@ export function embeddingParameters(
   return { users: users.values, items: items.values };
 }
 
-/** Features of the modalities, as they are, and projections of them to start from. */
+/** The modalities' features, unchanged, and their initial projections. */
 export function projectionParameters(
   modalities: readonly Modality[],
   embeddingSize: number,
@@ -95,7 +95,7 @@ export function projectionParameters(
   return parameters;
 }
 
-/** PyTorch's default for linear layers: uniform within 1 / sqrt(inputs), weights and biases alike. */
+/** PyTorch's default for linear layers: uniform within 1 / sqrt(inputs), for weights and biases. */
 function linear(inputs: number): number {
   return 1 / Math.sqrt(inputs);
 }
@@ -124,7 +124,7 @@ export function fusionParameters(
   };
 }
 
-/** The trained features of a modality `[N, F]` and the linear map that the learned graph sees them through. */
+/** The trained features of a modality `[N, F]` and their projection for the learned graph. */
 export function featureProjection(
   { numItems, embeddingSize, modalities }: MicroShape,
   parameters: NamedArrays,

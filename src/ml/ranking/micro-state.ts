@@ -1,6 +1,6 @@
 /**
- * @file What is left of MICRO after training: the vectors that scores are made of, and what `what-if.ts` needs to make one
- * item's vector anew. In memory, and as safetensors.
+ * @file The state of MICRO after training: the vectors of the scores, and the inputs of `what-if.ts`. In memory and as
+ * safetensors.
  *
  * Shapes: M users, N items, D embedding size, F length of a modality's raw feature.
  */
@@ -54,7 +54,7 @@ export interface MicroState {
 const WEIGHTS_FILE = "weights.safetensors";
 const CONFIG_FILE = "config.json";
 
-/** Writes `weights.safetensors` and `config.json` into a folder, made when absent. */
+/** Writes `weights.safetensors` and `config.json` into a folder, created if absent. */
 export async function saveMicroState(
   directory: string,
   state: MicroState,

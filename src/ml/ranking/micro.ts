@@ -37,7 +37,7 @@ export class Micro
 {
   readonly algorithm = MICRO_ALGORITHM;
 
-  /** @param createKernels What computes dense products in training. Default: ONNX Runtime. */
+  /** @param createKernels Creates the kernels of training. Default: ONNX Runtime. */
   constructor(config: Partial<MicroConfig> = {}, createKernels?: () => Promise<DenseKernels>) {
     super({ ...defaultMicroConfig, ...config }, createKernels);
   }
@@ -53,7 +53,7 @@ export class Micro
     return newItemVector(this.trained, this.config, features);
   }
 
-  /** Scores of all items after a full rebuild with the feature replaced: the yardstick of {@link whatIf}; `[N]`. */
+  /** Scores of all items after a full rebuild with the feature replaced, the reference for {@link whatIf}; `[N]`. */
   async exactWhatIf(
     viewer: Viewer,
     target: WhatIfTarget & { candidate: Float32Array },
@@ -80,7 +80,7 @@ export class Micro
   }
 }
 
-/** One training of MICRO: the parameters, the graphs they are propagated over, and an epoch's batches. */
+/** One training of MICRO: the parameters, their graphs, and an epoch's batches. */
 class MicroTraining implements FeatureTraining<MicroState> {
   readonly algorithm = MICRO_ALGORITHM;
   readonly parameters;
@@ -200,7 +200,7 @@ class MicroTraining implements FeatureTraining<MicroState> {
   }
 }
 
-/** `count` different items, or all of them in order. */
+/** `count` distinct items, or all of them in order. */
 function drawAnchors(numItems: number, count: number, random: Random): Int32Array {
   const items = Int32Array.from({ length: numItems }, (_, item) => item);
   if (count >= numItems) {

@@ -1,9 +1,9 @@
 /**
- * @file One embedding of an item from those of its modalities, by attention (MICRO).
+ * @file Fuses an item's embeddings of all modalities by attention (MICRO).
  *
  * Notation (name here -> symbol)
  * - views[m]  -> E_m, the item embeddings propagated over the item graph of modality m
- * - hidden    -> t_m = tanh(E_m W + b), those of all modalities one below the other
+ * - hidden    -> t_m = tanh(E_m W + b), of all modalities, stacked
  * - weights   -> α = softmax_m(t_m · v)
  * - fused     -> h = Σ_m α_m E_m
  *
@@ -33,7 +33,7 @@ export interface Fusion {
 }
 
 /**
- * The views may share one memory, one behind the other: then nothing is copied.
+ * Contiguous views are not copied.
  *
  * @param fused Zeros `[N, D]`, to which h is written. Default: new.
  */
@@ -93,7 +93,7 @@ function scoreGradients(views: readonly Matrix[], weights: Matrix, dFused: Matri
   return result;
 }
 
-/** `e^x / Σ e^x` in every column, safe for large scores. */
+/** `e^x / Σ e^x` in every column, stable for large scores. */
 export function softmaxColumnsInPlace({ shape: [rows, columns], values }: Matrix): void {
   for (let c = 0; c < columns; c++) {
     let highest = -Infinity;

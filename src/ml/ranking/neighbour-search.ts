@@ -1,12 +1,14 @@
 /**
- * @file The nearest items of every item: exactly, by clusters, or by HNSW. Memory is linear in the items for all of them.
+ * @file The nearest items of every item: exactly, by clusters, or by HNSW. Memory is linear in the items for all of
+ * them.
  *
- * - `exact`: tiles of rows against all rows; N² F multiplications, all of them in dense products.
- * - `clusters`: spherical k-means into C ~ √N clusters; a row is compared with the members of the clusters nearest to its own
- *   (an inverted file). About `N (C + probes N / C) F` multiplications, still in dense products: N² becomes N^(3/2).
- * - `hnsw`: Y. Malkov, D. Yashunin, "Efficient and robust approximate nearest neighbor search using Hierarchical Navigable
- *   Small World graphs", TPAMI 2020, by hnswlib-node, an optional package: one point at a time, on one thread. Equal rows are
- *   one point: many of them would fill up each other's edges, and the graph would fall apart.
+ * - `exact`: tiles of rows against all rows; N² F multiplications in dense products.
+ * - `clusters`: spherical k-means into C ~ √N clusters; a row is compared with the members of the clusters nearest to
+ *   its own (an inverted file). About `N (C + probes N / C) F` multiplications, still in dense products: N² becomes
+ *   N^(3/2).
+ * - `hnsw`: Y. Malkov, D. Yashunin, "Efficient and robust approximate nearest neighbor search using Hierarchical
+ *   Navigable Small World graphs", TPAMI 2020, by hnswlib-node, an optional package: one point at a time, on one thread.
+ *   Equal rows become one point: many of them would fill up each other's edges and disconnect the graph.
  *
  * Shapes: N items, F feature length.
  */
@@ -25,25 +27,22 @@ import {
 } from "../nn/matrix.js";
 import type { DenseKernels, Neighbours } from "./dense-kernels.js";
 
-/** `auto`: `exact` while that takes at most {@link EXACT_PRODUCTS} multiplications, else `clusters`. */
+/** `auto`: `exact` for at most {@link EXACT_PRODUCTS} multiplications, otherwise `clusters`. */
 export type NeighbourSearch = "auto" | "exact" | "clusters" | "hnsw";
 
-/**
- * N² F where building by clusters begins to pay: 88,000 items of 64 features or 31,000 of 512, some seconds on one core; see
- * docs/adr/0007.
- */
+/** N² F from which clusters pay: 88,000 items of 64 features or 31,000 of 512, some seconds on one core; see docs/adr/0007. */
 export const EXACT_PRODUCTS = 5e11;
 
 /** Similarities held at once: 16 MB. */
 const TILE_VALUES = 4_194_304;
 const KMEANS_ROUNDS = 4;
-/** Rows a cluster that k-means looks at. */
+/** Rows per cluster that k-means samples. */
 const SAMPLES_PER_CLUSTER = 64;
-/** Clusters a row is compared with, its own among them. */
+/** Clusters compared with a row, including its own. */
 const PROBES = 128;
 const HNSW = { m: 16, efConstruction: 100, ef: 60, yieldEvery: 64 };
 
-/** Null where the optional package is missing or was not compiled. */
+/** Null where the optional package is absent or not compiled. */
 const hnswlib = ((): typeof Hnswlib | null => {
   try {
     return createRequire(import.meta.url)("hnswlib-node") as typeof Hnswlib;
@@ -55,11 +54,11 @@ const hnswlib = ((): typeof Hnswlib | null => {
 export const isHnswInstalled = hnswlib !== null;
 
 /**
- * The `k` rows with the highest dot products for each of the rows themselves, nearest first; `[N, k]`. Where fewer were
- * found the index is -1 and the similarity 0.
+ * The `k` rows with the highest dot products for each row, nearest first; `[N, k]`. Missing neighbours have index -1 and
+ * similarity 0.
  *
  * @param directions Unit rows or zeros `[N, F]`.
- * @param search What is not installed is replaced by `clusters`.
+ * @param search Falls back to `clusters` if not installed.
  */
 export async function nearestRows(
   directions: Matrix,
@@ -101,7 +100,7 @@ async function byClusters(rows: Matrix, k: number, kernels: DenseKernels): Promi
   }
   const centres = await kMeans(rows, present, kernels);
   const all = membersOf(await nearestCentres(rows, present, centres, kernels), present, centres);
-  // Equal rows give equal centres, of which one has all members: the empty ones must not use up the probes.
+  // Equal rows give equal centres, one of which has all members: empty clusters must not use up the probes.
   const used = Int32Array.from(all.keys()).filter(c => all[c].length > 0);
   const members = [...used].map(c => all[c]);
   const usedCentres = gatherRows(centres, used);
@@ -110,7 +109,7 @@ async function byClusters(rows: Matrix, k: number, kernels: DenseKernels): Promi
   for (let c = 0; c < members.length; c++) {
     const candidates = concatenated(
       [...near.subarray(c * probes, (c + 1) * probes)].map(other => members[other]),
-    ).sort(); // by index, so that ties go as in `exact`
+    ).sort(); // by index, so that ties are as in `exact`
     await compareMembers(rows, { queries: members[c], candidates, k }, found, kernels);
     await yieldToEventLoop();
   }
@@ -151,7 +150,7 @@ async function kMeans(rows: Matrix, present: Int32Array, kernels: DenseKernels):
     const next = normalizedRows(sums);
     for (let c = 0; c < C; c++) {
       if (row(next, c).every(value => value === 0)) {
-        row(next, c).set(row(centres, c)); // nobody's: it stays
+        row(next, c).set(row(centres, c)); // an empty cluster keeps its centre
       }
     }
     centres = next;
@@ -159,7 +158,7 @@ async function kMeans(rows: Matrix, present: Int32Array, kernels: DenseKernels):
   return centres;
 }
 
-/** The centre nearest to each of some rows. */
+/** The nearest centre of each row. */
 async function nearestCentres(
   rows: Matrix,
   items: Int32Array,
@@ -219,7 +218,7 @@ async function byHnsw(rows: Matrix, k: number, library: typeof Hnswlib): Promise
       .flatMap((other, n) =>
         groups[other].slice(0, k).map(item => ({ item, similarity: 1 - distances[n] })),
       )
-      .sort((a, b) => b.similarity - a.similarity || a.item - b.item) // ties go as in `exact`
+      .sort((a, b) => b.similarity - a.similarity || a.item - b.item) // ties are as in `exact`
       .slice(0, k);
     for (const item of items) {
       nearest.forEach((neighbour, place) => {
@@ -234,7 +233,7 @@ async function byHnsw(rows: Matrix, k: number, library: typeof Hnswlib): Promise
   return found;
 }
 
-/** The given items in groups of equal rows, each group in rising order. */
+/** Groups of equal rows, each in ascending order. */
 function equalRows(rows: Matrix, items: Int32Array): number[][] {
   const groups = new Map<string, number[]>();
   for (const item of items) {
@@ -256,7 +255,7 @@ function noNeighbours(N: number, k: number): Neighbours {
   return { indices: new Int32Array(N * k).fill(-1), similarities: new Float32Array(N * k) };
 }
 
-/** Rows that are not zeros: the others are near to nothing. */
+/** Rows that are not zeros; zeros have no neighbours. */
 function presentRows(rows: Matrix): Int32Array {
   const present: number[] = [];
   for (let i = 0; i < rows.shape[0]; i++) {
@@ -267,7 +266,7 @@ function presentRows(rows: Matrix): Int32Array {
   return Int32Array.from(present);
 }
 
-/** At most `count` of them, evenly spread. */
+/** At most `count` of them, evenly spaced. */
 function evenly(items: Int32Array, count: number): Int32Array {
   return count >= items.length
     ? items

@@ -1,4 +1,4 @@
-/** @file The dense kernels of the rankers on ONNX Runtime: small models, written in memory. */
+/** @file The dense kernels of the rankers on ONNX Runtime, as small models created in memory. */
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { type Matrix, matrix } from "../nn/matrix.js";
 import { type OnnxOptions, onnxSessionOptions } from "../runtime/onnx-session.js";
@@ -139,10 +139,9 @@ function attentionGradientModel(): Uint8Array {
 
 const toTensor = ({ shape, values }: Matrix) => new Tensor("float32", values, shape);
 
-/** Made by {@link createOnnxKernels}. */
 class OnnxKernels implements DenseKernels {
   readonly name = "onnxruntime";
-  /** As many as there were keys at the last {@link contrast}. */
+  /** As long as the keys of the last {@link contrast}. */
   private ones = new Tensor("float32", new Float32Array(0), [0, 1]);
 
   constructor(
@@ -244,7 +243,7 @@ function toValues({ data }: Tensor): Float32Array {
   return data as Float32Array; // as the models above declare their outputs
 }
 
-/** Kernels of their own sessions; `options.numThreads` changes the speed and the last bits of results. */
+/** Kernels with their own sessions; `options.numThreads` changes the speed and the last bits of results. */
 export async function createOnnxKernels(options: OnnxOptions = {}): Promise<DenseKernels> {
   const create = (model: Uint8Array) => InferenceSession.create(model, onnxSessionOptions(options));
   const products = await Promise.all(transposes.map(transpose => create(matMulModel(transpose))));

@@ -1,4 +1,4 @@
-/** @file The baseline that knows no one: an item's score is how much its choices count, one each unless the data say otherwise. */
+/** @file The unpersonalized baseline: an item's score is the sum of its interactions' strengths, 1 each by default. */
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { loadSafetensors, saveSafetensors, writeAtomically } from "../nn/safetensors.js";
@@ -34,7 +34,7 @@ export class Popularity implements Recommender {
     return { epoch: 1, validationRecall: null };
   }
 
-  /** The same for everyone. */
+  /** The same for all users. */
   score(userIndex: number): Float32Array {
     if (!(userIndex >= 0 && userIndex < this.numUsers)) {
       throw new Error(`Popularity: expected a user index below ${this.numUsers}, got ${userIndex}`);
@@ -50,7 +50,7 @@ export class Popularity implements Recommender {
     return bestItems(this.score(userIndex), k, exclude && (item => exclude.has(item)));
   }
 
-  /** The most popular others: this model knows no likeness. */
+  /** The most popular other items: this model has no similarity. */
   similarItems(itemIndex: number, k: number): ScoredItem[] {
     return bestItems(this.counts, k, item => item === itemIndex);
   }
@@ -75,6 +75,6 @@ export class Popularity implements Recommender {
   }
 
   dispose(): void {
-    // Owns nothing but an array.
+    // Owns only an array.
   }
 }

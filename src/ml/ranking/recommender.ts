@@ -1,31 +1,31 @@
 /**
- * @file What every ranking model can do, and what it learns from.
+ * @file The interface of every ranking model, and its training data.
  *
  * Shapes: M users, N items, F length of a modality's raw feature, D embedding size.
  */
 import type { Matrix } from "../nn/matrix.js";
 
-/** One view of the items (picture, text): a raw feature for each. */
+/** One view of the items (image, text): a raw feature for each. */
 export interface Modality {
   /** `visual`, `textual`, … */
   name: string;
-  /** `[N, F]`. An item without this modality has a row of zeros: it has no neighbours in this modality's item graph. */
+  /** `[N, F]`. An item without this modality has a row of zeros and no neighbours in this modality's item graph. */
   features: Matrix;
 }
 
-/** What a model learns from; users and items are dense indices. Nothing of a test split may be in here. */
+/** Training data of a model; users and items are dense indices. Must not contain any test split. */
 export interface RankingData {
   numUsers: number;
   numItems: number;
-  /** The items each user chose, by rising index and without repeats. */
+  /** The items each user chose, by ascending index, without repeats. */
   train: readonly Int32Array[];
   /**
-   * How much each of these choices counts, not negative, in the order of `train`. MICRO, LightGCN and BPR-MF draw a user's
-   * positives in proportion to it, FREEDOM all of an epoch's, and popularity adds it up. Graphs, negatives and validation
-   * count every choice alike. Default: all the same.
+   * Non-negative strength of each of these choices, in the order of `train`. MICRO, LightGCN and BPR-MF draw a user's
+   * positives in proportion to it, FREEDOM all of an epoch's, and popularity sums it. Graphs, negatives and validation
+   * weigh every choice equally. Default: all equal.
    */
   strengths?: readonly Float32Array[];
-  /** Held-out items of each user: when to stop, and which epoch to keep. Default: train to the last epoch. */
+  /** Held-out items of each user, for early stopping and the choice of epoch. Default: train to the last epoch. */
   validation?: readonly Int32Array[];
   /** Default: none; MICRO needs at least one. */
   modalities?: readonly Modality[];
@@ -44,12 +44,12 @@ export interface EpochReport {
   durationMs: number;
 }
 
-/** Where training stands within an epoch. */
+/** Progress within an epoch. */
 export interface BatchReport {
   /** From 1. */
   epoch: number;
   numEpochs: number;
-  /** Batches done of this epoch, from 1. */
+  /** Batches done in this epoch, from 1. */
   batch: number;
   numBatches: number;
 }
@@ -58,23 +58,23 @@ export interface FitOptions {
   onEpoch?: (report: EpochReport) => void;
   /** After every batch. */
   onBatch?: (report: BatchReport) => void;
-  /** Stops between two batches, by throwing the signal's reason. */
+  /** Stops between two batches by throwing the signal's reason. */
   signal?: AbortSignal;
-  /** Where to keep the state of training; when it holds one, training goes on from there to the same bytes. */
+  /** Where to save the training state; training resumes from an existing one to the same bytes. */
   checkpoint?: Checkpoint;
 }
 
 export interface Checkpoint {
-  /** A folder, made when absent. */
+  /** A folder, created if absent. */
   directory: string;
-  /** Epochs from one checkpoint to the next. Default: 5. */
+  /** Epochs between checkpoints. Default: 5. */
   everyEpochs?: number;
-  /** The first epoch that ends so long after a checkpoint makes one, too. Default: 5; 0: every epoch. */
+  /** Also save at the end of the first epoch this long after a checkpoint. Default: 5; 0: every epoch. */
   everyMinutes?: number;
 }
 
 export interface FitReport {
-  /** The epoch whose parameters the model has: the best on validation, or the last. */
+  /** The epoch of the model's parameters: the best on validation, or the last. */
   epoch: number;
   /** Recall@20 on the validation items of that epoch; null without validation items. */
   validationRecall: number | null;
@@ -92,16 +92,16 @@ export interface Recommender {
   readonly numUsers: number;
   readonly numItems: number;
 
-  /** Learns from `data`, replacing what was learnt before. @throws AppError TRAINING_DIVERGED */
+  /** Trains on `data`, replacing any earlier training. @throws AppError TRAINING_DIVERGED */
   fit(data: RankingData, options?: FitOptions): Promise<FitReport>;
 
-  /** Scores of all items for a user it was trained on; `[N]`. */
+  /** Scores of all items for a user of the training; `[N]`. */
   score(userIndex: number): Float32Array;
 
   /**
-   * Scores of all items for anyone with these items: fold-in, without training; `[N]`.
+   * Scores of all items for any user with these items, without training (fold-in); `[N]`.
    *
-   * @param strengths How much each of the items counts. Default: all the same.
+   * @param strengths Weights of the items. Default: all equal.
    */
   scoreHistory(itemIndices: readonly number[], strengths?: readonly number[]): Float32Array;
 
@@ -111,30 +111,30 @@ export interface Recommender {
   /** The `k` items nearest to one, nearest first, without itself. */
   similarItems(itemIndex: number, k: number): ScoredItem[];
 
-  /** Writes the weights and the configuration into a folder, made when absent. */
+  /** Writes weights and configuration into a folder, created if absent. */
   save(directory: string): Promise<void>;
 
   dispose(): void;
 }
 
-/** Whose score is asked: a user of the training, or anyone with these items (fold-in). */
+/** The user to score for: one of the training, or any user with these items (fold-in). */
 export type Viewer =
   | { userIndex: number }
   | {
       history: readonly number[];
-      /** How much each of them counts. Default: all the same. */
+      /** Weights of the items. Default: all equal. */
       strengths?: readonly number[];
     };
 
-/** Raw features of one item `[F]` by the names of the modalities; one that is left out counts as absent. */
+/** Raw features of one item `[F]` by modality; a missing one counts as absent. */
 export type ItemFeatures = Readonly<Record<string, Float32Array>>;
 
-/** A ranking model that also places items that were not there when it was trained, by their features, without retraining. */
+/** A ranking model that can also place new items by their features, without retraining. */
 export interface InductiveRecommender extends Recommender {
   /** `[D]`; its dot product with an item's vector is the score. */
   userVectorOf(viewer: Viewer): Float32Array;
 
-  /** The vector of an item that was not there in training; `[D]`. Zeros when no modality is given. */
+  /** The vector of a new item; `[D]`. Zeros without any modality. */
   itemVectorOf(features: ItemFeatures): Float32Array;
 }
 
@@ -145,30 +145,30 @@ export function isInductive(model: Recommender): model is InductiveRecommender {
 /** The item whose feature is replaced, in which modality. */
 export interface WhatIfTarget {
   itemIndex: number;
-  /** Name of the modality, as it was trained. */
+  /** Name of the modality in training. */
   modality: string;
 }
 
 /** A ranking model that scores an item with another feature in place of its own (RAGAR, eq. 13). */
 export interface WhatIfRecommender extends Recommender {
-  /** Names of the modalities it was trained on. */
+  /** Names of the modalities of its training. */
   readonly modalityNames: readonly string[];
 
   /**
    * The item's score with each of the features `[F]` in place of its own; everything else stays as trained.
    *
-   * @throws Error for a modality that it was not trained on, or a feature of another length.
+   * @throws Error for a modality it was not trained on, or a feature of another length.
    */
   whatIf(viewer: Viewer, target: WhatIfTarget, candidates: readonly Float32Array[]): number[];
 }
 
-/** The one test of whether a model can rank an item by another feature of this modality. */
+/** The only test of whether a model can score an item by another feature of this modality. */
 export function canWhatIf(model: Recommender, modality: string): model is WhatIfRecommender {
   const { modalityNames } = model as Partial<WhatIfRecommender>;
   return "whatIf" in model && !!modalityNames?.includes(modality);
 }
 
-/** @throws Error when the parts of `data` do not fit together. */
+/** @throws Error when the parts of `data` do not match. */
 export function assertRankingData(where: string, data: RankingData): void {
   const { numUsers, numItems, train, validation, strengths, modalities = [] } = data;
   if (strengths?.some((own, user) => own.length !== train[user]?.length) ?? false) {

@@ -1,4 +1,4 @@
-/** @file The dense kernels of the rankers on TensorFlow.js, on whichever backend `loadTfjsBackend` has made current. */
+/** @file The dense kernels of the rankers on TensorFlow.js, on the backend that `loadTfjsBackend` chose. */
 import * as tf from "@tensorflow/tfjs";
 import { type Matrix, matrix } from "../nn/matrix.js";
 import { topK } from "../nn/top-k.js";
@@ -11,7 +11,7 @@ import type {
   Neighbours,
 } from "./dense-kernels.js";
 
-// matMul's own transposes are slow on the WASM backend, so operands are turned first.
+// matMul's own transposes are slow on the WASM backend, so operands are transposed first.
 const toTensor = ({ shape, values }: Matrix) => tf.tensor2d(values, [shape[0], shape[1]]);
 
 const toMatrix = (tensor: tf.Tensor2D) =>
@@ -65,7 +65,7 @@ export class TfjsKernels implements DenseKernels {
       const denominators = tf.sub(tf.sum(exponentials, 1, true), own);
       const scaled = tf.div<tf.Tensor2D>(a, denominators);
       const rows = tf.div(tf.matMul(exponentials, z), denominators);
-      // (scaledᵀ P)ᵀ instead of Pᵀ scaled: turning [D, K] is cheap, turning the tile [T, K] is not.
+      // (scaledᵀ P)ᵀ instead of Pᵀ scaled: transposing [D, K] is cheap, transposing the tile [T, K] is not.
       const columns = tf.transpose(tf.matMul(tf.transpose(scaled), exponentials as tf.Tensor2D));
       return {
         denominators: denominators.dataSync<"float32">(),
@@ -105,6 +105,6 @@ export class TfjsKernels implements DenseKernels {
   }
 
   async dispose(): Promise<void> {
-    // Owns nothing: every tensor lives inside one call.
+    // Owns nothing: every tensor is disposed of within one call.
   }
 }

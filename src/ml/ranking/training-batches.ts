@@ -1,4 +1,4 @@
-/** @file Which users, chosen items and other items an epoch of BPR looks at, as the official codes draw them. */
+/** @file The batches of an epoch of BPR: users, chosen and unchosen items, drawn as in the official codes. */
 import { AppError } from "../../errors/app-error.js";
 import type { Random } from "../nn/random.js";
 import type { Triples } from "./bpr-loss.js";
@@ -10,18 +10,19 @@ export function numBatches(itemsOfUser: readonly Int32Array[], batchSize: number
   return Math.floor(n / batchSize) + 1;
 }
 
-/** Who chose what, and how much it counts. */
+/** The users' choices and their strengths. */
 export interface Choices {
   itemsOfUser: readonly Int32Array[];
-  /** In the order of `itemsOfUser`. Default: all the same. */
+  /** In the order of `itemsOfUser`. Default: all equal. */
   strengths?: readonly Float32Array[];
 }
 
 /**
- * One batch: `batchSize` users (without repeats when there are as many, else with), for each one of its items and one that
- * is not, all uniform, but for the first of these in proportion to strengths where there are any. Users without items, or with all of them, are never drawn.
+ * One batch: `batchSize` users (without repeats if there are enough), for each one of its items and one other item, all
+ * uniform, but chosen items in proportion to strengths where given. Users with no items, or all of them, are never
+ * drawn.
  *
- * @throws AppError NOTHING_TO_COMPARE when no other user is left.
+ * @throws AppError NOTHING_TO_COMPARE when no user is left.
  */
 export function drawTriples(
   { itemsOfUser, strengths }: Choices,
@@ -52,14 +53,14 @@ export function drawTriples(
   };
 }
 
-/** A place below `count`, in proportion to the strengths; uniform without any. */
+/** An index below `count`, in proportion to the strengths; uniform without any. */
 function drawPlace(count: number, strengths: Float32Array | undefined, random: Random): number {
   return strengths ? new WeightedDraw(strengths).next(random) : random.int(count);
 }
 
-/** Places drawn in proportion to their strengths, with repeats; uniform when all strengths are 0. */
+/** Indices drawn in proportion to their strengths, with repeats; uniform when all strengths are 0. */
 class WeightedDraw {
-  /** Sums up to each place and with it. */
+  /** Cumulative sums, inclusive. */
   private readonly sums: Float64Array;
 
   constructor(private readonly strengths: Float32Array) {
@@ -87,7 +88,7 @@ class WeightedDraw {
   }
 }
 
-/** Whether a rising list has `value`. */
+/** Whether a sorted list has `value`. */
 export function includesSorted(values: Int32Array, value: number): boolean {
   let low = 0;
   let high = values.length;
@@ -102,7 +103,7 @@ export function includesSorted(values: Int32Array, value: number): boolean {
   return low < values.length && values[low] === value;
 }
 
-/** How many batches {@link epochTriples} gives. @throws AppError NOTHING_TO_COMPARE */
+/** Number of batches of {@link epochTriples}. @throws AppError NOTHING_TO_COMPARE */
 export function numEpochBatches(
   itemsOfUser: readonly Int32Array[],
   numItems: number,
@@ -116,9 +117,9 @@ export function numEpochBatches(
 }
 
 /**
- * One epoch over all interactions in random order, `batchSize` at a time, with one item for each that its user did not
- * choose (MMRec). Those of users who chose everything are left out. With strengths, as many interactions are drawn in
- * proportion to them, with repeats.
+ * One epoch over all interactions in random order in batches of `batchSize`, each with one item that its user did not
+ * choose (MMRec). Leaves out users who chose everything. With strengths, draws as many interactions in proportion to
+ * them, with repeats.
  */
 export function* epochTriples(
   { itemsOfUser, strengths }: Choices,
@@ -156,7 +157,6 @@ function shuffledOrder(count: number, random: Random): Int32Array {
   return order;
 }
 
-/** As many places as there are strengths. */
 function drawnOrder(strengthsOfUsers: readonly Float32Array[], random: Random): Int32Array {
   const all = new Float32Array(strengthsOfUsers.reduce((sum, own) => sum + own.length, 0));
   let at = 0;
@@ -168,7 +168,7 @@ function drawnOrder(strengthsOfUsers: readonly Float32Array[], random: Random): 
   return Int32Array.from(all, () => draw.next(random));
 }
 
-/** An item that is not among `items`, uniform. */
+/** An item that is not in `items`, uniform. */
 function drawOther(items: Int32Array, numItems: number, random: Random): number {
   for (;;) {
     const item = random.int(numItems);

@@ -1,8 +1,8 @@
 /**
- * @file The loop that every gradient-trained ranker shares: epochs, validation, early stopping, checkpoints.
+ * @file The loop of every gradient-trained ranker: epochs, validation, early stopping, checkpoints.
  *
- * Training is a function of its data, its configuration and the epoch's number: random streams are keyed by the epoch, so
- * a run that was killed and resumed from a checkpoint ends in the same bytes as one that was not.
+ * Training is a function of its data, its configuration and the epoch's number: random streams are keyed by the epoch,
+ * so a run resumed from a checkpoint ends in the same bytes as an uninterrupted one.
  */
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
@@ -21,35 +21,35 @@ export interface Trainee {
   /** Updated in place. */
   parameters: NamedArrays;
   optimizer: Adam;
-  /** One pass over the data; yields to the event loop and looks at the signal between batches. */
+  /** One pass over the data; yields to the event loop and checks the signal between batches. */
   runEpoch(epoch: number, hooks: EpochHooks): Promise<LossTerms>;
-  /** Brings what `score` uses up to date with the parameters. */
+  /** Recomputes what `score` uses from the parameters. */
   refresh(): Promise<void>;
   score(userIndex: number): Float32Array;
 }
 
 export interface EpochHooks {
   signal?: AbortSignal;
-  /** After every batch: how many are done, of how many. */
+  /** Called after every batch. */
   onBatch?: (batch: number, numBatches: number) => void;
 }
 
 export interface Schedule {
   numEpochs: number;
-  /** Epochs from one validation to the next. */
+  /** Epochs between validations. */
   validateEvery: number;
-  /** Validations without a better recall after which training stops. */
+  /** Training stops after this many validations without a better recall. */
   patience: number;
-  /** Names the data and the configuration: a checkpoint of another training is refused. */
+  /** Identifies data and configuration: a checkpoint of another training is refused. */
   fingerprint: string;
 }
 
-/** Where training stands after `epoch`; what a checkpoint holds beside the arrays. */
+/** Progress after `epoch`, stored in a checkpoint beside the arrays. */
 interface Progress {
   epoch: number;
   bestEpoch: number;
   bestRecall: number | null;
-  /** Validations since the best. */
+  /** Validations since the best one. */
   numWorse: number;
 }
 
@@ -113,8 +113,8 @@ export async function fitEpochs(
 }
 
 /**
- * Only the end of an epoch makes a checkpoint: within one, the graphs of its first batch would have to be kept, too. So a
- * kill costs at most the epoch in hand, or the epochs of `everyMinutes` where they are short.
+ * Saves only at the end of an epoch: within one, the graphs of its first batch would be needed too. A kill costs at most
+ * the current epoch, or the epochs of `everyMinutes` where they are short.
  */
 function isDue(
   { everyEpochs = 5, everyMinutes = 5 }: Checkpoint,
@@ -167,7 +167,7 @@ async function saveCheckpoint(
   });
 }
 
-/** Puts a checkpoint's state into the trainee; null when there is none. */
+/** Loads a checkpoint's state into the trainee; null when there is none. */
 async function loadCheckpoint(
   { directory }: Checkpoint,
   { algorithm, parameters, optimizer }: Trainee,
@@ -182,7 +182,7 @@ async function loadCheckpoint(
     throw new AppError("FILE_MALFORMED", {
       path,
       expected: `a checkpoint of this training of '${algorithm}'`,
-      reason: "it was made from other data or with another configuration",
+      reason: "it has other data or another configuration",
     });
   }
   for (const [name, values] of Object.entries(withoutPrefix("parameter", tensors))) {
@@ -191,12 +191,12 @@ async function loadCheckpoint(
   optimizer.restore(withoutPrefix("optimizer", tensors));
   const best = withoutPrefix("best", tensors);
   return {
-    progress: JSON.parse(metadata.progress) as Progress, // written by saveCheckpoint: the fingerprint says so
+    progress: JSON.parse(metadata.progress) as Progress, // written by saveCheckpoint: the fingerprint matches
     best: Object.keys(best).length > 0 ? best : null,
   };
 }
 
-/** Forgets a training, so that the next one in this folder starts at the beginning. */
+/** Deletes a checkpoint, so that the next training in this folder starts from the beginning. */
 export async function removeCheckpoint({ directory }: Checkpoint): Promise<void> {
   await rm(join(directory, CHECKPOINT_FILE), { force: true });
 }
@@ -225,7 +225,7 @@ function copied(arrays: NamedArrays): NamedArrays {
   return Object.fromEntries(Object.entries(arrays).map(([name, values]) => [name, values.slice()]));
 }
 
-/** SHA-256 of a configuration, in whatever order its fields came, and all that a model learns from. */
+/** SHA-256 of a configuration, in any field order, and of all training data. */
 export function trainingFingerprint(config: object, data: RankingData): string {
   const hash = createHash("sha256").update(stringify(config));
   hash.update(JSON.stringify([data.numUsers, data.numItems, data.validation !== undefined]));

@@ -1,8 +1,8 @@
 /**
  * @file The user-item graph and LightGCN's propagation over it.
  *
- * X. He et al., "LightGCN: Simplifying and Powering Graph Convolution Network for Recommendation", SIGIR 2020.
- * MICRO's text says LightGCN; its code normalizes differently, so there is one function for each, named by its formula.
+ * X. He et al., "LightGCN: Simplifying and Powering Graph Convolution Network for Recommendation", SIGIR 2020. MICRO's
+ * text says LightGCN; its code normalizes differently, so each has a function, named by its formula.
  *
  * Notation: A is the adjacency `[V, V]` of V = M + N nodes, users first; D its diagonal of degrees; K layers.
  */
@@ -54,13 +54,13 @@ export function symmetricAdjacency(
   return symmetricAdjacencyOf(interactions(itemsOfUser), itemsOfUser.length, numItems);
 }
 
-/** Who chose what; `[E]` each. */
+/** Interactions as parallel arrays; `[E]` each. */
 export interface Interactions {
   users: Int32Array;
   items: Int32Array;
 }
 
-/** All interactions by rising user and item. */
+/** All interactions by ascending user and item. */
 export function interactions(itemsOfUser: readonly Int32Array[]): Interactions {
   const count = itemsOfUser.reduce((sum, items) => sum + items.length, 0);
   const result = { users: new Int32Array(count), items: new Int32Array(count) };
@@ -89,7 +89,7 @@ export function symmetricAdjacencyOf(
   return csrFromPlaces({ rows: from, columns: to, values }, [V, V]);
 }
 
-/** Each interaction as an edge from the user and one from the item. */
+/** Each interaction as two directed edges. */
 function bothWays({ users, items }: Interactions, numUsers: number) {
   const nodes = items.map(item => numUsers + item);
   return { from: joined(users, nodes), to: joined(nodes, users) };
@@ -111,10 +111,10 @@ function nodeDegrees(from: Int32Array, numNodes: number): Int32Array {
 }
 
 /**
- * The mean of the levels `X, ÂX, .., Â^K X`; `[V, D] -> [V, D]`. It is linear, so its gradient is the same function of
- * `Âᵀ` and the gradient at the result.
+ * The mean of the levels `X, ÂX, .., Â^K X`; `[V, D] -> [V, D]`. Linear, so its gradient is the same function of `Âᵀ`
+ * and the gradient at the result.
  *
- * @param result What it is written to, not x. Default: a new matrix.
+ * @param result Written to; not x. Default: a new matrix.
  */
 export function propagated(
   adjacency: CsrMatrix,

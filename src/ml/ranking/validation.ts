@@ -1,17 +1,17 @@
-/** @file How a model in training is judged, to know when to stop and which epoch to keep. */
+/** @file Validation during training, for early stopping and the choice of epoch. */
 import { setImmediate as yieldToEventLoop } from "node:timers/promises";
 import { recallAt } from "../metrics/ranking-metrics.js";
 import { topK } from "../nn/top-k.js";
 import type { RankingData } from "./recommender.js";
 import { includesSorted } from "./training-batches.js";
 
-/** The cut-off of the recall that decides. */
+/** The cut-off of the recall. */
 const K = 20;
-/** A process that serves while it trains answers in between. */
+/** Keeps a server responsive while it trains. */
 const YIELD_AFTER_MS = 20;
 
 /**
- * Mean Recall@20 over the users with validation items: all items ranked, those of `train` left out. Null without any.
+ * Mean Recall@20 over the users with validation items: ranks all items but those of `train`. Null without such users.
  *
  * @param score Scores of all items for a user.
  */

@@ -1,4 +1,4 @@
-/** @file What every ranking model has in common that ends in one vector per user and per item: `ρ = u · i`. */
+/** @file The common part of ranking models with one vector per user and per item: `ρ = u · i`. */
 import { type Matrix, row } from "../nn/matrix.js";
 import type { ScoredItem, Viewer } from "./recommender.js";
 import { bestItems, foldInVector, itemScores, nearestItems } from "./vector-scores.js";
@@ -24,7 +24,7 @@ export abstract class VectorRecommender {
     return this.trained.itemVectors.shape[0];
   }
 
-  /** All of them, for scoring many users at once; shared, not copied. */
+  /** All vectors, for scoring many users at once; shared, not copied. */
   get allVectors(): UserItemVectors {
     return this.trained;
   }

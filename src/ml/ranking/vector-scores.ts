@@ -1,5 +1,5 @@
 /**
- * @file Scores of a model that ends in one vector per user and per item: `ρ = u · i`.
+ * @file Scores of a model with one vector per user and per item: `ρ = u · i`.
  *
  * Shapes: M users, N items, D embedding size.
  */
@@ -23,10 +23,10 @@ export function itemScores(user: Float32Array, items: Matrix): Float32Array {
 }
 
 /**
- * Fold-in: the vector of someone the model was not trained on, the mean of the vectors of its items. In LightGCN a user
- * is, up to its own embedding, a mean of its items; without one this is what is left.
+ * Fold-in: the vector of an unknown user is the mean of its items' vectors. In LightGCN a user is its own embedding plus
+ * a mean of its items; this is the second part.
  *
- * @param strengths How much each of the items counts; at least one above 0. Default: all the same.
+ * @param strengths Weights of the items, at least one above 0. Default: all equal.
  */
 export function foldInVector(
   itemIndices: readonly number[],
@@ -50,7 +50,7 @@ export function bestItems(
   return topK(scores, k, isExcluded).map(itemIndex => ({ itemIndex, score: scores[itemIndex] }));
 }
 
-/** The `k` items whose vectors have the highest cosine with that of `itemIndex`, without itself. */
+/** The `k` items with the highest cosine to `itemIndex`, without itself. */
 export function nearestItems(itemIndex: number, k: number, items: Matrix): ScoredItem[] {
   const target = row(items, itemIndex);
   const scores = itemScores(target, items);

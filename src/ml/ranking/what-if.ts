@@ -1,20 +1,20 @@
 /**
- * @file What if an item had another picture? (RAGAR, eq. 13, for a ranking model that is not sequential.)
+ * @file What if an item had another image? (RAGAR, eq. 13, for a ranking model that is not sequential.)
  *
- * The feature `f` of one item N is replaced. Its row of both item graphs of that modality is made anew, then E_m,N, h_N and
- * i_N; everything else stays as trained, other items' degrees and neighbours included:
+ * The feature `f` of one item N is replaced. Its row of both item graphs of that modality is recomputed, then E_m,N, h_N
+ * and i_N; everything else stays as trained, including other items' degrees and neighbours:
  *
  * ```
- * s_Nj   = cos(f', f_j), the highest `numNeighbours`, N itself (1) among them;  d_N = Σ_j s_Nj
+ * s_Nj   = cos(f', f_j), the highest `numNeighbours`, including N itself (1);  d_N = Σ_j s_Nj
  * A_Nj   = d_N^(-1/2) s_Nj d_j^(-1/2)
  * E_m,N  = Σ_j [(1 - λ) A_Nj^learned + λ A_Nj^raw] X_j
  * i_N    = Ī_N + h_N / ||h_N||,   ρ = u · i_N
  * ```
  *
- * Raw features are trained on, so the learned graph sees `f + Δ_N`; the correction Δ_N stays with the item. Its projection
- * is linear: `z' = z + (f' - f) W`, so with the item's own feature the score is the trained one.
+ * Raw features are trained, so the learned graph sees `f + Δ_N`; the correction Δ_N stays with the item. Its projection
+ * is linear: `z' = z + (f' - f) W`, so the item's own feature gives the trained score.
  *
- * The same rows place an item that was not there in training at all ({@link newItemVector}).
+ * The same rows place a new item ({@link newItemVector}).
  *
  * Shapes: N items, D embedding size, F length of a raw feature.
  */
@@ -28,7 +28,7 @@ import type { MicroState, ModalityState } from "./micro-state.js";
 import { fusion, softmaxColumnsInPlace } from "./modality-fusion.js";
 import type { ItemFeatures, WhatIfTarget } from "./recommender.js";
 
-/** i_N with each of the candidate features `[F]` in turn; one vector `[D]` for each. */
+/** i_N with each of the candidate features `[F]` in turn; `[D]` each. */
 export function whatIfVectors(
   state: MicroState,
   config: MicroConfig,
@@ -52,8 +52,8 @@ export function whatIfVectors(
 }
 
 /**
- * The vector of an item that was not there in training, `h / ||h||` with
- * `E_m = Σ_j [(1 - λ) A_j^learned + λ A_j^raw] X_j` over its neighbours: it has neither an embedding nor interactions yet.
+ * The vector of a new item, `h / ||h||` with `E_m = Σ_j [(1 - λ) A_j^learned + λ A_j^raw] X_j` over its neighbours: it
+ * has neither an embedding nor interactions.
  */
 export function newItemVector(
   state: MicroState,
@@ -114,12 +114,12 @@ function projected({ weight, bias }: LearnedGraph, feature: Float32Array): Float
   return result;
 }
 
-/** The features of one item by which its row of a graph is made, one for each candidate. */
+/** The candidate features of one item, from which its graph rows are computed. */
 interface GraphRows {
-  /** -1: an item that is not in the graph, and has no embedding. */
+  /** -1: a new item without an embedding. */
   itemIndex: number;
   raw: readonly Float32Array[];
-  /** As the learned graph sees them; none when graphs are frozen. */
+  /** As the learned graph sees them; empty when graphs are frozen. */
   learned: readonly Float32Array[];
 }
 
@@ -196,8 +196,8 @@ function itemVector(
 }
 
 /**
- * All item vectors with the feature replaced and both graphs of the modality rebuilt whole: what {@link whatIfVectors}
- * approximates, at the cost of a rebuild. `[N, D]`.
+ * All item vectors with the feature replaced and both graphs of the modality rebuilt: the reference for {@link
+ * whatIfVectors}, at the cost of a rebuild. `[N, D]`.
  */
 export async function exactWhatIfVectors(
   state: MicroState,

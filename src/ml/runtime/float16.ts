@@ -1,16 +1,16 @@
-/** @file IEEE 754 half precision, which Node 20 and 22 have no array for: ONNX Runtime takes it as 16-bit words. */
+/** @file IEEE 754 half precision. Node 20 and 22 have no such array; ONNX Runtime takes 16-bit words. */
 
 import { roundHalfEven } from "./rounding.js";
 
 const float = new Float32Array(1);
 const bits = new Uint32Array(float.buffer);
 
-/** Rounds to the nearest half, ties to even; beyond 65504 it is infinite. */
+/** Rounds to the nearest half, ties to even; infinite beyond 65504. */
 export function toFloat16(values: ArrayLike<number>): Uint16Array {
   return Uint16Array.from(values, halfFromFloat);
 }
 
-/** The value of every word; made when it is first asked for. */
+/** The value of every word; created on first use. */
 let valueOf: Float32Array | null = null;
 
 /** The values of 16-bit words. */

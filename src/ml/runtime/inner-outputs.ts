@@ -1,9 +1,9 @@
 /**
- * @file An ONNX model that also gives values from inside it.
+ * @file Adds inner values of an ONNX model to its outputs.
  *
- * In the protobuf encoding a message followed by another of its type is their merge, in which lists are joined
- * (https://protobuf.dev/programming-guides/encoding/#last-one-wins). So outputs are declared by appending a `ModelProto`
- * that has nothing but a graph with those outputs; the model itself is neither parsed nor written anew.
+ * Concatenated protobuf messages of one type merge, joining their lists
+ * (https://protobuf.dev/programming-guides/encoding/#last-one-wins). So appending a `ModelProto` with nothing but a
+ * graph with those outputs declares them, without parsing the model.
  */
 
 /** Field numbers of onnx.proto: `ModelProto.graph`, `GraphProto.output`, `ValueInfoProto.name` and `.type`, … */
@@ -16,7 +16,7 @@ const MAX_LENGTH = 127;
 /**
  * The model's bytes with float outputs of these names added.
  *
- * @param names Of values inside the graph, at most some hundred characters long.
+ * @param names Names of values inside the graph, at most about a hundred characters long.
  */
 export function withInnerOutputs(model: Uint8Array, names: readonly string[]): Uint8Array {
   const type = field(FIELD.type, field(FIELD.tensorType, Buffer.of(FIELD.elementType << 3, FLOAT)));

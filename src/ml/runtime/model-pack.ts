@@ -3,8 +3,8 @@
  *
  * `model_index.json` and `unet/`, `vae_encoder/`, `vae_decoder/`, `text_encoder/`, `tokenizer/`, `scheduler/` are a
  * Stable Diffusion pipeline exported to ONNX, as diffusers and optimum write it, so a plain SD-1.5 folder is a pack.
- * Vitrine's own packs add `image_projection/`, `clip/`, `captioner/`, `memory/`, `style_classifier/`, `styles.json` and a `manifest.json` with
- * checksums.
+ * Vitrine's own packs add `image_projection/`, `clip/`, `captioner/`, `memory/`, `style_classifier/`, `styles.json` and
+ * a `manifest.json` with checksums.
  */
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
@@ -14,7 +14,7 @@ import { z } from "zod";
 import { AppError } from "../../errors/app-error.js";
 import { manifestSchema, type PackManifest, sha256OfFile } from "./pack-manifest.js";
 
-/** The parts a pack may have; {@link ModelPack.has} tells which are there. */
+/** The parts a pack may have; see {@link ModelPack.has}. */
 export const packComponents = [
   "unet",
   "vae_encoder",
@@ -37,10 +37,10 @@ const INDEX = "model_index.json";
 const modelIndexSchema = z.looseObject({ _class_name: z.string() });
 
 /**
- * Opens a pack: reads and checks its index and manifest, and that every listed file is there at its size.
- * Checksums take a read of every byte, so they are left to {@link ModelPack.verify}.
+ * Opens a pack: checks its index, its manifest, and the presence and size of every listed file. Checksums require
+ * reading every byte, so only {@link ModelPack.verify} checks them.
  *
- * @throws AppError `MODEL_PACK_ABSENT`, `MODEL_FILE_MISSING`, `MODEL_FILE_DAMAGED` (of wrong sizes), `MODEL_PACK_INVALID`.
+ * @throws AppError `MODEL_PACK_ABSENT`, `MODEL_FILE_MISSING`, `MODEL_FILE_DAMAGED` (wrong size), `MODEL_PACK_INVALID`.
  */
 export async function openModelPack(dir: string): Promise<ModelPack> {
   const root = resolve(dir);
@@ -71,20 +71,19 @@ export class ModelPack {
   constructor(
     /** Absolute. */
     readonly dir: string,
-    /** The manifest's name; of a folder without manifest, the folder's. */
+    /** The manifest's name, or the folder's without a manifest. */
     readonly name: string,
     /**
-     * The manifest's version and the head of its SHA-256, so that two builds of one version differ; of a folder
-     * without manifest, the head of the SHA-256 of its configuration files and the sizes of its models.
+     * The manifest's version and the first digits of its SHA-256, so that two builds of one version differ; without a
+     * manifest, those of the SHA-256 of its configuration files and model sizes.
      */
     readonly version: string,
     readonly manifest: PackManifest | null,
   ) {}
 
   /**
-   * The version of some of its parts, by default of all with the index, which says how they draw: another when one of their
-   * files changes, the same when something else does, such as another part or the model card. Without manifest: of the whole
-   * folder.
+   * The version of some parts, by default all with the index: it changes when one of their files changes, and only then.
+   * Without a manifest: of the whole folder.
    */
   versionOf(...components: PackComponent[]): string {
     if (!this.manifest) {
@@ -121,7 +120,7 @@ export class ModelPack {
   }
 
   /**
-   * A JSON file of the pack, checked.
+   * Reads and validates a JSON file of the pack.
    *
    * @throws AppError `MODEL_FILE_MISSING`; `MODEL_PACK_INVALID` with every fault of the file.
    */
@@ -130,9 +129,9 @@ export class ModelPack {
   }
 
   /**
-   * Reads every listed file and compares its SHA-256. Without manifest there is nothing to compare.
+   * Compares the SHA-256 of every listed file. Does nothing without a manifest.
    *
-   * @param onFile told each file before it is read, and how much of the pack was read until then, 0..1.
+   * @param onFile Called before each file with the fraction of the pack read so far, 0..1.
    * @throws AppError `MODEL_FILE_MISSING`; `MODEL_FILE_DAMAGED`, which names every file that differs.
    */
   async verify(onFile?: (path: string, done: number) => void): Promise<void> {
@@ -151,7 +150,7 @@ export class ModelPack {
   }
 }
 
-/** @throws AppError `MODEL_FILE_DAMAGED` with every one of `paths`, if any. */
+/** @throws AppError `MODEL_FILE_DAMAGED` with all `paths`, if any. */
 function refuseDamaged({ name }: ModelPack, paths: readonly string[]): void {
   if (paths.length > 0) {
     throw new AppError("MODEL_FILE_DAMAGED", { pack: name, path: paths.join(", ") });
@@ -182,7 +181,7 @@ async function readJson<T>(
   return result.data;
 }
 
-/** Strings, which stay, and the numbers that Python's json writes beyond JSON, as in diffusers' `lambda_min_clipped`. */
+/** Matches strings, which stay, and the non-JSON numbers that Python writes, as in diffusers' `lambda_min_clipped`. */
 const PYTHON_NUMBERS = /"(?:[^"\\]|\\.)*"|-?\b(?:Infinity|NaN)\b/g;
 const NAMES: Readonly<Record<string, string>> = {
   Infinity: '"inf"',
@@ -194,7 +193,7 @@ function asText(token: string): string {
   return Object.hasOwn(NAMES, token) ? NAMES[token] : token;
 }
 
-/** SHA-256 of the names of all files, the bytes of the JSON ones and the sizes of the others. */
+/** SHA-256 of all files' names, the JSON files' bytes and the other files' sizes. */
 async function configHash(root: string): Promise<string> {
   const hash = createHash("sha256");
   const files = (await readdir(root, { recursive: true })).sort();

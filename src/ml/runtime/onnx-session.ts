@@ -1,4 +1,4 @@
-/** @file ONNX Runtime: the only place that knows its session options, execution providers and tensor types. */
+/** @file ONNX Runtime: the only file that knows its session options, execution providers and tensor types. */
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
@@ -12,19 +12,19 @@ import { withInnerOutputs } from "./inner-outputs.js";
 export interface OnnxOptions {
   /** Threads inside one operator. Default: {@link defaultNumThreads}. */
   numThreads?: number;
-  /** Default: `["cuda", "cpu"]` where ONNX Runtime's CUDA library is installed, else `["cpu"]`. */
+  /** Default: `["cuda", "cpu"]` where ONNX Runtime's CUDA library is installed, otherwise `["cpu"]`. */
   executionProviders?: readonly string[];
-  /** Values inside the graph to give as outputs too, by name; the model then must not have external data. Default: none. */
+  /** Names of inner values to add to the outputs; the model then must not have external data. Default: none. */
   innerOutputs?: readonly string[];
 }
 
-/** Numbers on the way into a session; they become the type that its input has. */
+/** Input of a session, converted to the declared type. */
 export interface OnnxInput {
   data: ArrayLike<number>;
   dims: readonly number[];
 }
 
-/** Numbers on the way out of a session, whatever type they had inside. */
+/** Output of a session, converted from any type. */
 export interface OnnxOutput {
   data: Float32Array;
   dims: readonly number[];
@@ -41,7 +41,7 @@ export function defaultNumThreads(): number {
   return Math.max(1, availableParallelism() - 1);
 }
 
-/** `["cuda", "cpu"]` where the CUDA provider's library lies beside ONNX Runtime's own, else `["cpu"]`. */
+/** `["cuda", "cpu"]` where the CUDA provider's library is beside ONNX Runtime's own, otherwise `["cpu"]`. */
 export function defaultExecutionProviders(): string[] {
   const root = dirname(createRequire(import.meta.url).resolve("onnxruntime-node/package.json"));
   const library = {
@@ -54,10 +54,10 @@ export function defaultExecutionProviders(): string[] {
 }
 
 /**
- * The options of every session, also those that transformers.js opens.
+ * The options of every session, including those that transformers.js opens.
  *
- * One operator at a time, spread over `numThreads`. Threads do not spin while they wait: spinning wins a few per cent
- * on an idle machine and takes the cores from the event loop, the database and other sessions on a busy one.
+ * One operator at a time, on `numThreads` threads. Threads do not spin while they wait: spinning gains a few per cent on
+ * an idle machine, but takes the cores from the event loop, the database and other sessions on a busy one.
  */
 export function onnxSessionOptions(options: OnnxOptions = {}): InferenceSession.SessionOptions {
   return {
@@ -71,7 +71,7 @@ export function onnxSessionOptions(options: OnnxOptions = {}): InferenceSession.
   };
 }
 
-/** One loaded `.onnx` file. `run` blocks the thread that calls it: serve from a worker thread. */
+/** One loaded `.onnx` file. `run` blocks the calling thread: serve from a worker thread. */
 export class OnnxSession {
   /** By name, in the file's order. */
   readonly inputs: ReadonlyMap<string, OnnxSlot>;
@@ -86,7 +86,7 @@ export class OnnxSession {
   }
 
   /**
-   * Loads a model file. Where CUDA is chosen by default and does not start, the CPU serves.
+   * Loads a model file. Falls back to the CPU where CUDA is the default but does not start.
    *
    * @throws AppError `FILE_NOT_FOUND`; `FILE_MALFORMED` when ONNX Runtime refuses the file.
    */
@@ -117,7 +117,7 @@ export class OnnxSession {
     }
   }
 
-  /** The declaration of an input. @throws AppError `FILE_MALFORMED` when the model has none of that name. */
+  /** The declaration of an input. @throws AppError `FILE_MALFORMED` when the model has no such input. */
   input(name: string): OnnxSlot {
     const slot = this.inputs.get(name);
     if (!slot) {
@@ -126,7 +126,7 @@ export class OnnxSession {
     return slot;
   }
 
-  /** The first of `names` that the model gives. @throws AppError `FILE_MALFORMED` when it gives none of them. */
+  /** The first of `names` among the model's outputs. @throws AppError `FILE_MALFORMED` when it has none of them. */
   outputName(...names: string[]): string {
     const found = names.find(name => this.outputs.has(name));
     if (found === undefined) {
@@ -163,7 +163,7 @@ export class OnnxSession {
     return outputs;
   }
 
-  /** Gives the memory back; the session cannot run again. */
+  /** Frees the memory; the session cannot run again. */
   async dispose(): Promise<void> {
     await this.session.release();
   }
@@ -186,7 +186,7 @@ function slots(metadata: readonly InferenceSession.ValueMetadata[]): Map<string,
   );
 }
 
-/** How numbers become the elements of an input; by type, as ONNX Runtime's arrays hold them. */
+/** Converts numbers to the elements of an input, by ONNX Runtime's type. */
 const elements: Partial<Record<Tensor.Type, (data: ArrayLike<number>) => Tensor.DataType>> = {
   float32: data => (data instanceof Float32Array ? data : Float32Array.from(data)),
   float16: toFloat16,
@@ -204,8 +204,8 @@ function tensorOf(type: Tensor.Type, data: ArrayLike<number>, dims: readonly num
   const values = convert(data);
   const tensor = new Tensor(type, values, dims);
   if (tensor.data !== values) {
-    // Where there is a Float16Array (Node 24), the JavaScript half of ONNX Runtime wraps the words in one, which the native
-    // half then reads as empty.
+    // With Float16Array (Node 24), ONNX Runtime's JavaScript wraps the words in one, which its native part then reads as
+    // empty.
     Object.defineProperty(tensor, "data", { value: values });
   }
   return tensor;
@@ -219,7 +219,7 @@ function numbersOf({ type, data }: Tensor): Float32Array {
     return fromFloat16(new Uint16Array(data.buffer, data.byteOffset, data.length)); // or a Float16Array
   }
   if (Array.isArray(data)) {
-    throw new Error("OnnxSession.run: outputs of strings are not known");
+    throw new Error("OnnxSession.run: string outputs are not supported");
   }
   return Float32Array.from(data as ArrayLike<number | bigint>, Number);
 }

@@ -1,4 +1,4 @@
-/** @file `manifest.json` of a pack: what it is, under which licence, and the size and SHA-256 of each of its files. */
+/** @file `manifest.json` of a pack: its description and licence, and the size and SHA-256 of each file. */
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { readFile, rename, writeFile } from "node:fs/promises";
@@ -20,17 +20,17 @@ export const manifestSchema = z.looseObject({
     )
     .min(1),
   /**
-   * Cosine of the captioner's sentence and the item's own title, both by the pack's CLIP, from which the sentence is fit to be
-   * the item's caption, -1..1. Absent: the captioner is fit for any picture.
+   * Minimum CLIP cosine, -1..1, of the captioner's sentence and the item's title for the sentence to become the item's
+   * caption. Absent: the captioner suits any image.
    */
   captionAgreement: z.number().min(-1).max(1).optional(),
-  /** Where the weights and what they learned from came from; shown, not read. */
+  /** Sources of the weights and their training data; displayed only. */
   attribution: z.unknown().optional(),
 });
 
 export type PackManifest = z.infer<typeof manifestSchema>;
 
-/** True for a relative path that does not lead out of its folder. */
+/** True for a relative path that stays inside its folder. */
 export function isInside(path: string): boolean {
   return path !== "" && !isAbsolute(path) && !path.split(/[/\\]/).includes("..");
 }
@@ -41,7 +41,7 @@ export async function sha256OfFile(path: string): Promise<string> {
   return hash.digest("hex");
 }
 
-/** Writes a text file of a pack, and its size and checksum into the manifest where there is one. */
+/** Writes a text file of a pack, and its size and checksum into the manifest if there is one. */
 export async function writePackFile(dir: string, path: string, text: string): Promise<void> {
   await replaceFile(join(dir, path), text);
   const manifestPath = join(dir, "manifest.json");

@@ -1,6 +1,6 @@
-/** @file Rounding as the numerical libraries that we are compared with do it. */
+/** @file Rounding as in the reference libraries. */
 
-/** As NumPy's `round`: a tie goes to the even neighbour. */
+/** Like NumPy's `round`: ties go to the even neighbour. */
 export function roundHalfEven(value: number): number {
   const floor = Math.floor(value);
   if (value - floor !== 0.5) {

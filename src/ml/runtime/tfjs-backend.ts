@@ -1,16 +1,16 @@
-/** @file Which TensorFlow.js backend computes. The only place that knows; everything else imports `@tensorflow/tfjs`. */
+/** @file Chooses the TensorFlow.js backend. The only file that knows; all others import `@tensorflow/tfjs`. */
 import { createRequire } from "node:module";
 import { dirname, sep } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
 import { installWasmKernels } from "./wasm-kernels.js";
 
-/** From the fastest to the one that is always there. */
+/** From the fastest to the one that always works. */
 export const tfjsBackendNames = ["tfjs-node-gpu", "tfjs-node", "wasm", "cpu"] as const;
 
 export type TfjsBackendName = (typeof tfjsBackendNames)[number];
 
-/** Something that an operator should know of the choice, such as the device or why a faster backend is not used. */
+/** A notice for the operator about the choice, such as the device or why a faster backend is unused. */
 export interface TfjsNotice {
   level: "info" | "warn";
   message: string;
@@ -21,7 +21,7 @@ let hear = (notice: TfjsNotice): void => {
   unheard.push(notice);
 };
 
-/** Gives `listener` the news of the choice, also those from before; a later listener takes its place. */
+/** Sends `listener` the notices of the choice, including earlier ones; replaces an earlier listener. */
 export function onTfjsNotice(listener: (notice: TfjsNotice) => void): void {
   hear = listener;
   unheard.splice(0).forEach(listener);
@@ -31,16 +31,16 @@ const require = createRequire(import.meta.url);
 const loading = new Map<readonly TfjsBackendName[], Promise<TfjsBackendName>>();
 
 /**
- * Makes the first backend that loads the current one, once a process; later calls give the same answer.
+ * Activates the first backend that loads, once per process; later calls return the same name.
  *
- * - `tfjs-node-gpu`, `tfjs-node`: optional packages; left out by npm where libtensorflow cannot be fetched. One is used only
- *   when it has multiplied two matrices: on a Node that is newer than it, it loads and then fails.
- * - `wasm`: one thread, and it lacks `Conv2DBackpropFilter`, `Einsum` and others; what training transformers takes is
- *   there, see `wasm-kernels.ts`.
+ * - `tfjs-node-gpu`, `tfjs-node`: optional packages, absent where libtensorflow could not be fetched. Used only after a
+ *   test product: on a newer Node than it supports, a package loads and then fails.
+ * - `wasm`: one thread; lacks `Conv2DBackpropFilter`, `Einsum` and others. `wasm-kernels.ts` adds what training
+ *   transformers needs.
  * - `cpu`: complete, and about 50 times slower at matrix products; for tests and as the last resort.
  *
  * @param order The backends to try, in this order. Default: {@link tfjsBackendNames}.
- * @returns The name of the backend in use.
+ * @returns The name of the active backend.
  * @throws Error when none of `order` loads.
  */
 export function loadTfjsBackend(
@@ -83,9 +83,9 @@ function installed(): boolean {
 }
 
 /**
- * Whether a native package can compute; its backend is then the current one.
+ * Whether a native package can compute; it is then the active backend.
  *
- * @param importPackage Imports it, whereby it registers its backend. Default: `import()`.
+ * @param importPackage Imports it, which registers its backend. Default: `import()`.
  */
 export async function loadNative(
   packageName: string,
@@ -118,17 +118,17 @@ export async function loadNative(
   return true;
 }
 
-/** @throws Error when the current backend does not give the product of two small matrices */
+/** @throws Error unless the current backend multiplies two small matrices correctly */
 function multiplyOnce(): void {
   const [product] = tf.tidy(() =>
     tf.matMul(tf.tensor2d([[1, 2]]), tf.tensor2d([[3], [4]])).dataSync(),
   );
   if (product !== 11) {
-    throw new Error(`it says that 1 x 3 + 2 x 4 is ${product}`);
+    throw new Error(`it computes 1 x 3 + 2 x 4 as ${product}`);
   }
 }
 
-/** Whether an optional native package is not installed, or installed without its addon. */
+/** Whether an optional native package is absent, or lacks its addon. */
 export function isAbsent(error: unknown): boolean {
   const { code, message } = error as { code?: string; message?: string };
   return (

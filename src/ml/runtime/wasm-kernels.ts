@@ -1,17 +1,17 @@
 /**
- * @file Kernels that make TensorFlow.js's WASM backend fit for training transformers.
+ * @file Kernels that make TensorFlow.js's WASM backend suitable for training transformers.
  *
- * Its matrix product is fast (XNNPACK) only for one pair of matrices, neither of them transposed; batches and transposes
- * take a scalar loop 30 to 50 times slower, and every gradient of a product needs a transpose. Here operands are turned
- * first and batches are taken apart, so that all products go the fast way. `UnsortedSegmentSum` (the gradient of a gather)
- * and `LogSoftmax`, which the backend lacks, are added.
+ * Its matrix product is fast (XNNPACK) only for one pair of untransposed matrices; batches and transposes take a scalar
+ * loop that is 30 to 50 times slower, and every gradient of a product needs a transpose. These kernels transpose
+ * operands first and split batches, so that all products use the fast path. They also add `UnsortedSegmentSum` (the
+ * gradient of a gather) and `LogSoftmax`, which the backend lacks.
  *
- * The backend's own functions are used as they are in tfjs-backend-wasm 4.22: `tests/unit/ml/runtime/tfjs-wasm-kernels`
- * compares every kernel with the CPU backend's, value and gradient.
+ * They call internals of tfjs-backend-wasm 4.22; `tests/unit/ml/runtime/tfjs-wasm-kernels` compares every kernel's value
+ * and gradient with the CPU backend's.
  */
 import * as tf from "@tensorflow/tfjs";
 
-/** What of the WASM backend is used; `BackendWasm` in tfjs-backend-wasm/src/backend_wasm.ts. */
+/** The used part of the WASM backend; `BackendWasm` in tfjs-backend-wasm/src/backend_wasm.ts. */
 interface WasmBackend extends tf.KernelBackend {
   dataIdNextNumber: number;
   readonly dataIdMap: { get(dataId: tf.DataId): { id: number; memoryOffset: number } };
@@ -34,16 +34,16 @@ interface KernelArguments {
 
 type MatMul = (...parameters: unknown[]) => void;
 
-/** Rows and columns turned at a time: two blocks of 16 lines stay in the fastest cache. */
+/** Block size of the transpose: two blocks of 16 lines fit the fastest cache. */
 const BLOCK = 16;
-/** Fewer multiplications than this in one product: taking a batch apart costs more than the slow loop. Measured. */
+/** Below this many multiplications per product, splitting a batch costs more than the slow loop. Measured. */
 const MIN_PRODUCT = 8192;
-/** Fewer rows on the left: what is packed, and turned, on the right is not used often enough to pay. Measured. */
+/** With fewer rows on the left, packing and transposing the right operand does not pay. Measured. */
 const MIN_ROWS = { plain: 4, turned: 8 };
 
 const original = new Map<string, tf.KernelConfig | null>();
 
-/** Puts the kernels in place; the backend must be loaded. Again does nothing. */
+/** Installs the kernels, once; the backend must be loaded. */
 export function installWasmKernels(): void {
   if (original.size > 0) {
     return;
@@ -78,7 +78,7 @@ function replaceKernel(
 
 // ── BatchMatMul ──
 
-/** `op(a) op(b)` of every pair of the batch; `[..., M, K] x [..., K, N] -> [..., M, N]`, sizes of batches alike or 1. */
+/** `op(a) op(b)` of every pair of the batch; `[..., M, K] x [..., K, N] -> [..., M, N]`, batch sizes equal or 1. */
 function batchMatMul(args: KernelArguments): tf.TensorInfo | tf.TensorInfo[] {
   const backend = args.backend as WasmBackend;
   const { a, b } = args.inputs;
@@ -87,7 +87,7 @@ function batchMatMul(args: KernelArguments): tf.TensorInfo | tf.TensorInfo[] {
   const right = sizes(b, transposeB);
   const isPlain = left.batch === 1 && right.batch === 1;
   if (
-    left.columns !== right.rows || // its own message
+    left.columns !== right.rows || // throws its own message
     (isPlain && !transposeA && !transposeB) ||
     (left.batch !== right.batch && left.batch !== 1 && right.batch !== 1) ||
     left.rows < (transposeB ? MIN_ROWS.turned : MIN_ROWS.plain) ||
@@ -120,7 +120,7 @@ function sizes({ shape }: tf.TensorInfo, isTransposed: boolean) {
   return { batch: shape.slice(0, -2).reduce((product, size) => product * size, 1), rows, columns };
 }
 
-/** Every matrix of the batch transposed; rows and columns in blocks, which the backend's own kernel does not. */
+/** Every matrix of the batch transposed, in blocks, which the backend's own kernel does not do. */
 function turned(backend: WasmBackend, x: tf.TensorInfo): tf.TensorInfo {
   const [R, C] = x.shape.slice(-2);
   const out = backend.makeOutput([...x.shape.slice(0, -2), C, R], "float32");
@@ -162,7 +162,7 @@ function multiply(backend: WasmBackend, { left, right, out, M, N }: Product): vo
     matMul(leftId, shape3d(1, rows, K), 3, rightId, shape3d(1, K, N), 3, 0, 0, outId);
   const [numLeft, numRight] = [count(left), count(right)];
   if (numRight === 1) {
-    run(place(left).id, place(right).id, place(out).id, numLeft * M); // the batch is only more rows
+    run(place(left).id, place(right).id, place(out).id, numLeft * M); // a batch on the left adds rows
     return;
   }
   const numProducts = count(out);
@@ -173,11 +173,11 @@ function multiply(backend: WasmBackend, { left, right, out, M, N }: Product): vo
       view(backend, place(out), n * M * N, M * N),
     ];
     run(parts[0], parts[1], parts[2], M);
-    parts.forEach(id => backend.wasm.tfjs.disposeData(id)); // and what XNNPACK packed for it
+    parts.forEach(id => backend.wasm.tfjs.disposeData(id)); // and XNNPACK's packed copy
   }
 }
 
-/** An id under which the backend knows a part of a tensor's memory. It owns no memory: only `wasm.tfjs.disposeData` it. */
+/** An id by which the backend knows a part of a tensor's memory. It owns no memory: dispose only by `wasm.tfjs.disposeData`. */
 function view(
   backend: WasmBackend,
   { memoryOffset }: { memoryOffset: number },
@@ -218,7 +218,7 @@ function callOriginal(kernelName: string, args: KernelArguments) {
 
 // ── UnsortedSegmentSum ──
 
-/** `out[s] = Σ_{i: segmentIds[i] = s} x[i]`; an id outside `[0, numSegments)` is left out, as the CPU backend does. */
+/** `out[s] = Σ_{i: segmentIds[i] = s} x[i]`; ignores ids outside `[0, numSegments)`, as the CPU backend does. */
 function unsortedSegmentSum({ inputs, backend: wasm, attrs }: KernelArguments): tf.TensorInfo {
   const backend = wasm as WasmBackend;
   const { x, segmentIds } = inputs;

@@ -66,7 +66,7 @@ describeOnEveryDatabase("mutations", open => {
     expect((await execute(personalize, { as: "STOREFRONT", variables: pair })).data).toEqual({
       personalizeImage: {
         __typename: "JobRunning",
-        message: "The picture is being made",
+        message: "The picture is being generated",
         job: { state: "QUEUED", queuePosition: 1, previewUrl: null, outcome: null },
       },
     });
@@ -406,7 +406,7 @@ describeOnEveryDatabase("mutations", open => {
       personalizeImage: {
         reason: "BUSY",
         retryAt: "2026-12-01T10:00:00.000Z",
-        message: "Too many pictures are asked for; ask again at 2026-12-01T10:00:00.000Z",
+        message: "Too many pictures are requested; try again at 2026-12-01T10:00:00.000Z",
       },
     });
   });

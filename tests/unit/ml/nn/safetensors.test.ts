@@ -117,9 +117,9 @@ describe("safetensors", () => {
     [
       "with a hole between tensors",
       fileOf({ a: entry(0, 4), b: entry(8, 12) }, 12),
-      "tensor 'b' begins at byte 8, but 4 is next: it leaves a hole",
+      "tensor 'b' starts at byte 8 instead of 4: it leaves a gap",
     ],
-    ["with a hole at the start", fileOf({ a: entry(4, 8) }, 8), "it leaves a hole before it"],
+    ["with a hole at the start", fileOf({ a: entry(4, 8) }, 8), "it leaves a gap before it"],
     [
       "with tensors that overlap",
       fileOf({ a: entry(0, 8, 2), b: entry(4, 12, 2) }, 12),
@@ -128,14 +128,14 @@ describe("safetensors", () => {
     [
       "with two tensors in one place",
       fileOf({ a: entry(0, 4), b: entry(0, 4) }, 4),
-      "tensor 'b' begins at byte 0, but 4 is next",
+      "tensor 'b' starts at byte 0 instead of 4",
     ],
     ["longer than its tensors", fileOf({ a: entry(0, 4) }, 9), "end at byte 4, but there are 9"],
-    ["with a place before the start", fileOf({ a: entry(-4, 0) }, 4), "tensor 'a' has no place"],
+    ["with a place before the start", fileOf({ a: entry(-4, 0) }, 4), "tensor 'a' has no offsets"],
     [
       "with three offsets",
       fileOf({ a: { ...entry(0, 4), data_offsets: [0, 4, 8] } }, 4),
-      "no place",
+      "no offsets",
     ],
     [
       "with a shape beyond all numbers",
