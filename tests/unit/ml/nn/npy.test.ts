@@ -40,7 +40,7 @@ describe("loadNpy()", () => {
   it.each([
     ["doubles", npy("<f8", "1, 1", new Uint8Array(8)), "its header is"],
     ["one dimension", npy("<f4", "2,", new Uint8Array(8)), "its header is"],
-    ["a cut-off end", npy("<f4", "2, 2", new Uint8Array(12)), "promises 16 bytes, but 12 follow"],
+    ["a cut-off end", npy("<f4", "2, 2", new Uint8Array(12)), "declares 16 bytes, but 12 follow"],
     ["another file", Buffer.from("PK and so on"), "has another signature"],
   ])("refuses %s", async (_, content, reason) => {
     await writeFile(path, content);
