@@ -1,4 +1,4 @@
-/** @file The environment, read once and validated whole. Nothing else reads `process.env`. */
+/** @file The configuration: reads and validates the whole environment once. Nothing else reads `process.env`. */
 import { existsSync } from "node:fs";
 import { isIP } from "node:net";
 import { availableParallelism } from "node:os";
@@ -22,28 +22,28 @@ const wholeNumber = (min: number, max: number) =>
     .regex(/^\d+$/, "must be a whole number")
     .transform(Number)
     .pipe(z.number().min(min).max(max));
-/** An address that others are built on by appending a path. */
+/** A base URL to which paths are appended. */
 const baseUrl = z
   .url({ protocol: /^https?$/ })
   .refine(url => !/[?#]/.test(url), "must have no query and no fragment");
 
-/** Browsers send exactly this form, so any other would never be equal to what they send. */
+/** The exact form that browsers send: other spellings would never match. */
 const isOrigin = (text: string) =>
   /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text;
 
 const BUNDLED_PACK = "mini";
 
-/** The bundled base models, found from this file (`src/config` or `dist/config`). */
+/** The bundled base models, relative to this file (`src/config` or `dist/config`). */
 export const bundledModels = resolve(import.meta.dirname, "../../models", BUNDLED_PACK);
 
 const environment = z.object({
-  /** A Postgres to use; without it an embedded one lives in `VITRINE_HOME`. */
+  /** URL of a Postgres; without it an embedded one lives in `VITRINE_HOME`. */
   DATABASE_URL: z
     .string()
     .regex(/^postgres(ql)?:\/\//, "must begin with postgresql://")
     .refine(url => URL.canParse(url), "must be a URL; encode special characters of the password")
     .optional(),
-  /** Folder of everything Vitrine keeps; default `.vitrine` in the working directory. */
+  /** Folder of all data; default `.vitrine` in the working directory. */
   VITRINE_HOME: z.string().min(1).default(".vitrine"),
   /** Address to listen on; default 127.0.0.1. */
   VITRINE_HOST: z
@@ -55,9 +55,9 @@ const environment = z.object({
     .default("127.0.0.1"),
   /** Port to listen on; 0 takes a free one; default 4000. */
   VITRINE_PORT: wholeNumber(0, 65_535).default(4000),
-  /** Where the API is reached from outside, for the image URLs it gives; default: relative URLs. */
+  /** Public URL of the API, for image URLs; default: relative URLs. */
   VITRINE_PUBLIC_URL: baseUrl.optional(),
-  /** Origins whose pages may call the API, separated by commas, each as browsers send it; `*` is none; default none. */
+  /** Origins whose pages may call the API, separated by commas, as browsers send them; no `*`; default none. */
   VITRINE_CORS_ORIGINS: z
     .string()
     .default("")
@@ -66,54 +66,54 @@ const environment = z.object({
       error: ({ input }) =>
         `must be origins such as https://shop.example, in small letters, without '*', a path, a slash at the end or the port that is the default, but got ${(input as string[]).filter(origin => !isOrigin(origin)).join(", ")}`,
     }),
-  /** Secret of the shoppers' tokens (HS256), at least 32 characters; default: made once and kept in `VITRINE_HOME`. */
+  /** Secret of the shoppers' tokens (HS256), at least 32 characters; default: generated once and stored in `VITRINE_HOME`. */
   VITRINE_TOKEN_SECRET: z.string().min(32, "must have at least 32 characters").optional(),
   /** The model pack: the bundled one's name, the name of one in the cache, or a folder; default `mini`. */
   VITRINE_MODELS: z.string().min(1).default(BUNDLED_PACK),
   /** Folder of the packs that `vitrine models pull` fetches; default `models` in `VITRINE_HOME`. */
   VITRINE_MODEL_CACHE: z.string().min(1).optional(),
-  /** A file of further packs that can be fetched, in the form of `models/packs.json`; default none. */
+  /** A file of further packs, in the format of `models/packs.json`; default none. */
   VITRINE_PACKS: z.string().min(1).optional(),
-  /** Where packs are fetched from; default the Hugging Face hub. */
+  /** The hub that packs are fetched from; default Hugging Face. */
   VITRINE_HUB_URL: baseUrl.default("https://huggingface.co"),
-  /** The hub's token, for repositories that need one; default none. */
+  /** The hub's token for restricted repositories; default none. */
   VITRINE_HUB_TOKEN: z.string().min(1).optional(),
-  /** Forbids every fetch from a network, of packs and of catalogue pictures; default 0. */
+  /** Forbids every network fetch of packs and catalogue images; default 0. */
   VITRINE_OFFLINE: flag.default(false),
-  /** Who says whether a drawn picture may be shown to anybody: `none` or `nsfwjs`; default none. */
+  /** Moderation of generated images: `none` or `nsfwjs`; default none. */
   VITRINE_MODERATION: z.enum(["none", "nsfwjs"]).default("none"),
   ...feedbackSettings.shape,
   /**
-   * What captions of items without an imported one are made of: `text` (title and category), `model` (the captioner sees
-   * the picture) or `auto` (the captioner's sentence where it agrees with the title); default auto.
+   * Source of captions for items without an imported one: `text` (title and category), `model` (the captioner) or `auto`
+   * (the captioner's sentence where it agrees with the title); default auto.
    */
   VITRINE_CAPTIONS: z.enum(["text", "model", "auto"]).default("auto"),
-  /** What a choice's share in P^ret depends on: `similarity` (the paper) or `similarity-and-strength`; default similarity. */
+  /** Basis of a choice's weight in P^ret: `similarity` (the paper) or `similarity-and-strength`; default similarity. */
   VITRINE_PREFERENCE_WEIGHTS: z
     .enum(["similarity", "similarity-and-strength"])
     .default("similarity"),
-  /** Days for which recommendations leave an item out after a kind of interaction, such as `VIEW=0,CART=always`. */
+  /** Days for which recommendations omit an item after a kind of interaction, such as `VIEW=0,CART=always`. */
   VITRINE_SEEN_DAYS: seenRulesSetting.optional(),
-  /** Language of the shop's texts, ISO 639-1, or `auto`: `vitrine index` tells it from the titles; default auto. */
+  /** Language of the shop's texts, ISO 639-1, or `auto`: `vitrine index` detects it from the titles; default auto. */
   VITRINE_LANGUAGE: z
     .string()
     .regex(/^([a-z]{2}|auto)$/, "must be two letters (ISO 639-1) or auto")
     .default("auto"),
   /** Threads that render pictures; default 1. */
   VITRINE_RENDER_THREADS: wholeNumber(1, 64).default(1),
-  /** Cores one picture may use; default: one less than the machine has, shared out among the render threads. */
+  /** Threads per image; default: the cores but one, divided among the render threads. */
   VITRINE_ONNX_THREADS: wholeNumber(1, 256).optional(),
-  /** U-Net evaluations that one shopper's live requests may use in a day; 0 for no limit; default 2,000. */
+  /** Daily limit of U-Net evaluations for one shopper's live requests; 0 for no limit; default 2,000. */
   VITRINE_USER_BUDGET: wholeNumber(0, 1_000_000_000).default(2_000),
-  /** U-Net evaluations that one API key may use in a day; 0 for no limit; default 200,000. */
+  /** Daily limit of U-Net evaluations for one API key; 0 for no limit; default 200,000. */
   VITRINE_KEY_BUDGET: wholeNumber(0, 1_000_000_000).default(200_000),
-  /** U-Net evaluations that all together may use in a day; 0 for no limit; default 0. */
+  /** Daily limit of U-Net evaluations in total; 0 for no limit; default 0. */
   VITRINE_DAY_BUDGET: wholeNumber(0, 1_000_000_000).default(0),
-  /** Pictures that may wait while shoppers wait for them; default 200. */
+  /** Maximum queue of images that shoppers wait for; default 200. */
   VITRINE_LIVE_QUEUE: wholeNumber(1, 1_000_000).default(200),
-  /** Pictures of batches (`startGeneration`) that may wait; default 10,000. */
+  /** Maximum queue of batch images (`startGeneration`); default 10,000. */
   VITRINE_BATCH_QUEUE: wholeNumber(1, 1_000_000).default(10_000),
-  /** Whether this process runs jobs besides answering the API; default 1. */
+  /** Whether this process runs jobs beside the API; default 1. */
   VITRINE_RUN_JOBS: flag.default(true),
   /** `trace`, `debug`, `info`, `warn`, `error` or `silent`; default info. */
   VITRINE_LOG_LEVEL: z
@@ -127,35 +127,35 @@ export interface Config {
   readonly home: string;
   readonly host: string;
   readonly port: number;
-  /** Without a slash at the end; empty for relative URLs. */
+  /** Without a trailing slash; empty for relative URLs. */
   readonly publicUrl: string;
   readonly corsOrigins: readonly string[];
   readonly tokenSecret: string | null;
-  /** Absolute path of the model pack in use; it need not be there. */
+  /** Absolute path of the active model pack, which may be absent. */
   readonly modelsFolder: string;
   /** Absolute path of the folder of fetched packs. */
   readonly modelCache: string;
   /** Absolute path. */
   readonly packsFile: string | null;
-  /** Without a slash at the end. */
+  /** Without a trailing slash. */
   readonly hubUrl: string;
   readonly hubToken: string | null;
   readonly isOffline: boolean;
   readonly moderation: "none" | "nsfwjs";
-  /** Which interactions are choices, and how much each counts. */
+  /** Which interactions are choices, and their strengths. */
   readonly feedback: FeedbackRules;
-  /** ISO 639-1; null: told from the titles. */
+  /** ISO 639-1; null: detected from the titles. */
   readonly language: string | null;
   readonly captions: "text" | "model" | "auto";
   readonly preferenceWeights: "similarity" | "similarity-and-strength";
-  /** What recommendations leave out, unless a request says otherwise. */
+  /** What recommendations omit, unless a request overrides it. */
   readonly seen: SeenRules;
   readonly renderThreads: number;
-  /** Threads inside one operator of the models beside the generator. */
+  /** Threads per operator of all models but the generator. */
   readonly onnxThreads: number;
-  /** The same of the generator, for each of the render threads. */
+  /** Threads per operator of the generator, for each render thread. */
   readonly renderOnnxThreads: number;
-  /** How much may be drawn in a day, and how many pictures may wait; see `GenerationBudget`. */
+  /** Daily generation limits and queue sizes; see `GenerationBudget`. */
   readonly budget: {
     readonly evaluationsPerUser: number;
     readonly evaluationsPerKey: number;
@@ -168,8 +168,8 @@ export interface Config {
 }
 
 /**
- * Where a model pack is: the bundled one, by name; one in the cache, by name; else the folder. A name of neither stands for
- * the cache, unless there is a folder of that name here.
+ * The folder of a model pack: the bundled one or one in the cache by name, otherwise a path. An unknown name means the
+ * cache, unless it is a folder here.
  */
 export function modelPackFolder(nameOrFolder: string, modelCache: string): string {
   if (nameOrFolder === BUNDLED_PACK) {
@@ -182,20 +182,16 @@ export function modelPackFolder(nameOrFolder: string, modelCache: string): strin
     : resolve(nameOrFolder);
 }
 
-/**
- * The configuration that the environment asks for, frozen.
- *
- * @throws AppError `CONFIG_INVALID`, which lists every fault.
- */
+/** The environment's configuration, frozen. @throws AppError `CONFIG_INVALID` with every fault. */
 export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ""));
   const parsed = environment.safeParse(given);
   const unknown = Object.keys(given)
     .filter(name => name.startsWith("VITRINE_") && !(name in environment.shape))
-    .map(name => `${name} is not a setting`);
+    .map(name => `${name} is not a known setting`);
   const padded = Object.entries(given)
     .filter(([name, value]) => name in environment.shape && value !== value?.trim())
-    .map(([name]) => `${name}: must not begin or end with white space`);
+    .map(([name]) => `${name}: must not start or end with white space`);
   const faults = (parsed.error?.issues ?? []).map(
     ({ path, message }) => `${path.join(".")}: ${message}`,
   );

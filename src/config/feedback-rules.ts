@@ -1,25 +1,25 @@
 /**
- * @file What a shop's feedback means: which interactions are choices, and how much each of them counts.
+ * @file The meaning of a shop's feedback: which interactions are choices, and their strengths.
  *
- * `src/db/choices.ts` applies the rules, in SQL and in TypeScript. Nothing else decides what a choice is.
+ * `src/db/choices.ts` applies the rules, in SQL and in TypeScript. Nothing else defines a choice.
  */
 import { z } from "zod";
 
-/** The kinds of interactions, from the weakest sign of a preference to the clearest. */
+/** The kinds of interactions, from the weakest sign of a preference to the strongest. */
 export const interactionKinds = ["VIEW", "CLICK", "CART", "LIKE", "PURCHASE", "RATING"] as const;
 
 export type FeedbackKind = (typeof interactionKinds)[number];
 
-/** What is far outside of these makes products that no column or number holds. */
+/** Limits that keep all products within the range of columns and numbers. */
 const kindWeight = z.union([z.literal(0), z.number().min(1e-6).max(1e6)]);
 
 export const feedbackRulesSchema = z
   .strictObject({
     /** The lowest rating that counts as liked, in the shop's own scale. */
     likedFrom: z.number().min(1e-6).max(1e6),
-    /** How much one interaction of a kind counts beside the others; 0 makes it no choice. */
+    /** Strength of one interaction of a kind, relative to the others; 0: no choice. */
     kindWeights: z.record(z.enum(interactionKinds), kindWeight).readonly(),
-    /** Days after which a choice counts half; null for never. */
+    /** Days after which a choice's strength halves; null for never. */
     halfLifeDays: z.number().min(1e-3).max(1e6).nullable(),
   })
   .readonly();
@@ -44,7 +44,7 @@ const ratingScale = z
     const [low, high] = text.split("-").map(Number);
     return { low, high };
   })
-  .refine(({ low, high }) => low < high, "must begin with the lower number");
+  .refine(({ low, high }) => low < high, "must start with the lower number");
 
 /** `KIND=number` pairs, separated by commas. */
 const kindWeights = z
@@ -63,21 +63,21 @@ const kindWeights = z
   )
   .pipe(z.partialRecord(z.enum(interactionKinds), kindWeight));
 
-/** The settings of the environment that make the rules. */
+/** The environment settings of the rules. */
 export const feedbackSettings = z.object({
   /** The lowest and the highest rating of the shop's scale, such as `1-10`; default 1-5. */
   VITRINE_RATING_SCALE: ratingScale.optional(),
   /** The lowest rating that counts as liked; default three quarters of the way up the scale, 4 of 1-5. */
   VITRINE_LIKED_FROM: z.coerce.number().min(1e-6).max(1e6).optional(),
-  /** How much interactions of a kind count, such as `VIEW=0,CART=0.8`; default as `defaultFeedbackRules`. */
+  /** Strengths of interaction kinds, such as `VIEW=0,CART=0.8`; default as `defaultFeedbackRules`. */
   VITRINE_KIND_WEIGHTS: kindWeights.optional(),
-  /** Days after which a choice counts half; default never. */
+  /** Days after which a choice's strength halves; default never. */
   VITRINE_HALF_LIFE_DAYS: z.coerce.number().min(1e-3).max(1e6).optional(),
 });
 
 export type FeedbackSettings = z.infer<typeof feedbackSettings>;
 
-/** The rules that the settings ask for; what is not set has its default. */
+/** The rules of these settings, with defaults. */
 export function feedbackRules({
   VITRINE_HALF_LIFE_DAYS: halfLifeDays,
   VITRINE_KIND_WEIGHTS: given,
@@ -92,7 +92,7 @@ export function feedbackRules({
   });
 }
 
-/** What is wrong with settings that are right one by one. */
+/** Faults of the combination of settings. */
 export function feedbackFaults({
   VITRINE_KIND_WEIGHTS: given = {},
   VITRINE_LIKED_FROM: likedFrom,

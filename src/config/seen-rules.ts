@@ -1,14 +1,14 @@
-/** @file Which items a shopper is not recommended, because of what they did with them. */
+/** @file The rules by which recommendations omit items that a shopper has seen. */
 import { z } from "zod";
 import { type FeedbackKind, interactionKinds } from "./feedback-rules.js";
 
 /**
- * By kind: for how many days an item is left out after an interaction of the kind; 0 or no entry for never, `Infinity` for
- * ever.
+ * By kind: the number of days for which an item is omitted after an interaction; 0 or no entry for never, `Infinity`
+ * forever.
  */
 export type SeenRules = Readonly<Partial<Record<FeedbackKind, number>>>;
 
-/** What was bought, liked or rated is known for good; what was only looked at may come again after a week. */
+/** Bought, liked and rated items stay omitted; viewed items may return after a week. */
 export const defaultSeenRules: SeenRules = {
   VIEW: 7,
   CLICK: 7,
@@ -20,7 +20,7 @@ export const defaultSeenRules: SeenRules = {
 
 const MS_PER_DAY = 86_400_000;
 
-/** Whether the rules leave the item of an interaction out. */
+/** Whether the rules omit the item of an interaction. */
 export function isSeen(
   { kind, occurredAt }: { kind: string; occurredAt: Date },
   rules: SeenRules,
@@ -38,7 +38,7 @@ const pair = z
     return [kind.toUpperCase(), days === "always" ? Infinity : Number(days)];
   });
 
-/** `KIND=days` pairs, separated by commas; kinds that are not named keep their default. */
+/** `KIND=days` pairs, separated by commas; other kinds keep their default. */
 export const seenRulesSetting = z
   .string()
   .transform(text => text.split(",").flatMap(part => part.trim() || []))

@@ -1,4 +1,4 @@
-/** @file The keys that may call the API, by the hash of their secret. */
+/** @file The API keys, by the hash of their secret. */
 import { randomUUID } from "node:crypto";
 import type { PrismaTransaction } from "./database.js";
 import { afterInTime, type PageRequest } from "./keyset.js";
@@ -38,7 +38,7 @@ export class ApiKeysRepository {
     return row ?? null;
   }
 
-  /** Notes that the key was used, unless that was noted after `since`. */
+  /** Records a use of the key, unless one was recorded after `since`. */
   async touch(id: string, now: Date, since: Date): Promise<void> {
     await this.prisma.apiKey.updateMany({
       where: { id, OR: [{ lastUsedAt: null }, { lastUsedAt: { lt: since } }] },
@@ -46,7 +46,7 @@ export class ApiKeysRepository {
     });
   }
 
-  /** The key, revoked now or before; null if there is none of this name. */
+  /** The key, revoked now or before; null if there is none with this name. */
   async revoke(name: string, now: Date): Promise<ApiKeyRow | null> {
     await this.prisma.apiKey.updateMany({
       where: { name, revokedAt: null },

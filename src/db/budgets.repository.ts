@@ -1,12 +1,12 @@
-/** @file Who used how much since when: points of `rate-limiter-flexible`, kept in Postgres for all processes. */
+/** @file Usage per account: points of `rate-limiter-flexible`, shared by all processes through Postgres. */
 import { createHash } from "node:crypto";
 import type { Pool } from "pg";
 import { RateLimiterPostgres } from "rate-limiter-flexible";
 
-/** The table of the migration `generation_budgets`; its columns and their order are the library's. */
+/** The table of the migration `generation_budgets`; the library defines its columns and their order. */
 const TABLE = "generation_budgets";
 
-/** The account of a user: a hash, so that it has one length whatever the id's. */
+/** The account of a user: a hash, which has a fixed length. */
 export function accountOfUser(userId: string): string {
   return `user:${createHash("sha256").update(userId).digest("hex")}`;
 }
@@ -14,14 +14,14 @@ export function accountOfUser(userId: string): string {
 export interface Account {
   /** Points used in the current window. */
   used: number;
-  /** When the window ends, and all points are free again. */
+  /** End of the window, when all points become available. */
   freeAt: Date;
 }
 
 export class BudgetsRepository {
   private readonly points: RateLimiterPostgres;
 
-  /** @param windowSeconds from an account's first points to their return; default a day. */
+  /** @param windowSeconds From an account's first points to their expiry; default a day. */
   constructor(pool: Pool, windowSeconds = 86_400) {
     this.points = new RateLimiterPostgres({
       storeClient: pool,
@@ -29,7 +29,7 @@ export class BudgetsRepository {
       tableName: TABLE,
       tableCreated: true,
       keyPrefix: "",
-      points: 0, // who may use how much is decided above, for the sum of several accounts
+      points: 0, // the caller enforces limits, on the sum of several accounts
       duration: windowSeconds,
     });
   }
@@ -40,7 +40,7 @@ export class BudgetsRepository {
     return { used: consumedPoints, freeAt: new Date(Date.now() + Math.max(msBeforeNext, 0)) };
   }
 
-  /** Takes points back that were added a moment ago. */
+  /** Returns points that were just added. */
   async giveBack(account: string, points: number): Promise<void> {
     await this.points.reward(account, points);
   }

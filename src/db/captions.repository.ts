@@ -1,41 +1,41 @@
 /**
- * @file Captions that are written here: from pictures (Eq. 1), or of an item's own title and category. Those that came with
- * the catalogue are never replaced.
+ * @file Generated captions: from images (Eq. 1), or from an item's title and category. Imported captions are never
+ * replaced.
  */
 import type { Pool } from "pg";
 
-/** A picture that wants a caption. */
+/** An image that needs a caption. */
 export interface UncaptionedItem {
   itemId: string;
   blobHash: string;
-  /** The caption that the item's title and category make. */
+  /** The caption composed from the item's title and category. */
   text: string;
 }
 
 export interface NewCaption {
   itemId: string;
-  /** The picture that the captioner saw. */
+  /** The captioned image. */
   blobHash: string;
   text: string;
-  /** `TEXT` where the captioner's sentence did not agree with the item's own text, which then is the caption. */
+  /** `TEXT` where the captioner's sentence did not agree with the item's text, which became the caption. */
   source: "MODEL" | "TEXT";
-  /** The item's own text that the sentence was compared with; null if it was not. */
+  /** The item's text that the sentence was compared with; null if it was not. */
   comparedWith: string | null;
 }
 
-/** What asks for captions of pictures. */
+/** Selects the images to caption. */
 export interface CaptionRequest {
   /** The captioner, `name@version`. */
   model: string;
-  /** Whether a caption counts only if it was compared with what the item's text is now. */
+  /** Whether a caption is valid only if it was compared with the item's present text. */
   compared: boolean;
 }
 
-/** What made a caption of text, where a captioner's name stands. */
+/** The model name of text captions. */
 const TEXT_MODEL = "title@1";
 const MAX_CAPTION_CHARACTERS = 300;
 
-/** The caption that an item's title and category make: the category's path as a list, unless the title says it already. */
+/** The caption composed from an item's title and category: the category's path as a list, unless the title contains it. */
 const ITEM_TEXT = `left(CASE
     WHEN items.category IS NULL OR position(lower(items.category) IN lower(items.title)) > 0 THEN items.title
     ELSE items.title || ', ' || regexp_replace(items.category, '\\s*[>/|]\\s*', ', ', 'g')
@@ -50,7 +50,7 @@ const PICTURED = `items JOIN item_images ON item_images.item_id = items.id LEFT 
     WHEN $2::boolean THEN captions.compared_with IS DISTINCT FROM md5(${ITEM_TEXT})
     ELSE captions.source <> 'MODEL' END`;
 
-/** Items whose caption is to be their own text and is not; `$1` is whether also those with a picture. */
+/** Items that need their own text as caption; `$1` is whether to include those with an image. */
 const WORDED = `items LEFT JOIN captions ON captions.item_id = items.id
   WHERE captions.source IS DISTINCT FROM 'IMPORTED'
     AND (captions.source, captions.text) IS DISTINCT FROM ('TEXT'::caption_source, ${ITEM_TEXT})
@@ -59,7 +59,7 @@ const WORDED = `items LEFT JOIN captions ON captions.item_id = items.id
 export class CaptionsRepository {
   constructor(private readonly pool: Pick<Pool, "query">) {}
 
-  /** Items with a picture that wants a caption, in the order of their ids, after `afterId`. */
+  /** Items whose image needs a caption, in the order of their ids, after `afterId`. */
   async findUncaptioned(
     { model, compared }: CaptionRequest,
     limit: number,
@@ -82,7 +82,7 @@ export class CaptionsRepository {
     return rows[0].count;
   }
 
-  /** Stores captions; an item deleted or captioned by the catalogue meanwhile is left as it is. */
+  /** Stores captions; skips items that were deleted or captioned by the catalogue since. */
   async saveMany(captions: readonly NewCaption[], model: string): Promise<void> {
     await this.pool.query(
       `INSERT INTO captions (item_id, text, source, model, blob_hash, compared_with)
@@ -107,23 +107,23 @@ export class CaptionsRepository {
   }
 
   /**
-   * Gives items their own text as caption.
+   * Sets items' own text as caption.
    *
    * @param which `withoutImage`, or `all`; imported captions stay in both.
-   * @returns how many captions were written.
+   * @returns the number of captions written.
    */
   async writeTexts(which: "withoutImage" | "all"): Promise<number> {
     return this.writeTextsOf(WORDED, [which === "all"]);
   }
 
-  /** The same for those of `itemIds` that have no caption. */
+  /** The same for those of `itemIds` without a caption. */
   async writeTextsOfItems(itemIds: readonly string[]): Promise<number> {
     const uncaptioned = `items LEFT JOIN captions ON captions.item_id = items.id
       WHERE captions.item_id IS NULL AND items.id = ANY($1::text[])`;
     return this.writeTextsOf(uncaptioned, [itemIds]);
   }
 
-  /** Items that have no picture. */
+  /** Number of items without an image. */
   async countWithoutImage(): Promise<number> {
     const { rows } = await this.pool.query<{ count: number }>(
       `SELECT count(*)::int AS count FROM items
@@ -132,7 +132,7 @@ export class CaptionsRepository {
     return rows[0].count;
   }
 
-  /** Removes what models wrote of pictures that are gone. */
+  /** Deletes model captions of deleted images. */
   async deleteOrphans(): Promise<void> {
     await this.pool.query(
       `DELETE FROM captions WHERE source = 'MODEL'

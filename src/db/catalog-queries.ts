@@ -1,7 +1,6 @@
 /**
- * @file What the API reads of users, items and pictures: many at once, so that a page costs a constant number of
- * statements. Per-parent lists take the first `limit` rows of each parent in one statement (a lateral join over the
- * index that serves them).
+ * @file The API's reads of users, items and images, in batches, so that a page costs a constant number of statements.
+ * Per-parent lists take the first `limit` rows of each parent in one statement (a lateral join over a matching index).
  */
 import { type PrismaTransaction } from "./database.js";
 import { Prisma } from "./generated/client.js";
@@ -27,7 +26,7 @@ export type ItemImageWithBlob = ItemImageRow & { blob: BlobRow };
 /** The first rows of each parent's list, by the parent's id; a parent without rows may be absent. */
 export type Lists<Row> = ReadonlyMap<string, readonly Row[]>;
 
-/** Restricts a list to one shopper's rows; null for everybody's. */
+/** Restricts a list to one user's rows; null for all users. */
 export type UserScope = string | null;
 
 export interface ItemFilter {
@@ -82,7 +81,7 @@ export class CatalogQueries {
 
   // ── lists ──
 
-  /** Oldest first, up to {@link completeUntil}: who follows the list misses nothing. */
+  /** Oldest first, up to {@link completeUntil}: a reader who follows the list misses nothing. */
   async findItemPage(
     { category, isAvailable }: ItemFilter,
     { limit, after }: PageRequest<Date>,
@@ -119,7 +118,7 @@ export class CatalogQueries {
 
   // ── lists of many parents at once ──
 
-  /** The pictures made from each item that are shown, newest first. */
+  /** The shown images of each item, newest first. */
   async findImagesOfItems(
     itemIds: readonly string[],
     { limit, after }: PageRequest<Date>,
@@ -141,7 +140,7 @@ export class CatalogQueries {
     return listsBy(rows, row => row.itemId);
   }
 
-  /** What each user did, newest first. */
+  /** Each user's interactions, newest first. */
   async findHistories(
     userIds: readonly string[],
     { limit, after }: PageRequest<Date>,
@@ -163,7 +162,7 @@ export class CatalogQueries {
     return listsBy(rows, row => row.userId);
   }
 
-  /** How many jobs of its kind are served before each queued job and with it: 1 is next; absent if it is not queued. */
+  /** The position of each queued job in the queue of its kind: 1 is next; absent if it is not queued. */
   async findQueuePositions(jobIds: readonly string[]): Promise<ReadonlyMap<string, number>> {
     const rows = await this.prisma.$queryRaw<{ id: string; position: number }[]>`
       SELECT job.id::text, count(*)::int AS position

@@ -1,33 +1,33 @@
 /**
- * @file What users chose: the one definition, for SQL and for rows in memory.
+ * @file Users' choices: the one definition, for SQL and for rows in memory.
  *
  * An interaction has a strength, and it is a choice when its strength is above 0:
  *
- *     strength = kindWeight · g(value)     value = weight / likedFrom for a RATING, else weight
- *     g(value) = value up to 1, 1 + ln(value) above     (one huge order must not drown everything else)
+ *     strength = kindWeight · g(value)     value = weight / likedFrom for a RATING, otherwise weight
+ *     g(value) = value up to 1, 1 + ln(value) above     (so that one huge order does not dominate)
  *
- * A RATING below `likedFrom` has strength 0. Of one user and one item:
+ * A RATING below `likedFrom` has strength 0. For one user and one item:
  *
- * - The latest LIKE or RATING is the user's verdict. It replaces the verdicts before it.
- * - If the verdict is no choice, the item is disliked: nothing else that was done with it counts either.
- * - Else the item counts as much as the strongest interaction that is left, and is as new as the newest.
+ * - The latest LIKE or RATING is the user's verdict. It replaces earlier verdicts.
+ * - If the verdict is no choice, the item is disliked, and all other interactions with it count nothing.
+ * - Otherwise the item has the strength of its strongest remaining interaction and the time of its newest.
  *
- * With a half-life, an interaction that is `age` old counts `2^(-age / halfLife)` of its strength.
+ * With a half-life, an interaction of age `age` counts `2^(-age / halfLife)` of its strength.
  */
 import type { FeedbackKind, FeedbackRules } from "../config/feedback-rules.js";
 
 const verdictKinds: readonly string[] = ["LIKE", "RATING"] satisfies FeedbackKind[];
 
 const MS_PER_DAY = 86_400_000;
-/** What is older counts no less. Postgres fails where a product is too small for a number. */
+/** Decay stops here: Postgres fails when a product underflows. */
 const MAX_HALF_LIVES = 500;
 
-/** What a user did with an item. */
+/** An interaction of a user with an item. */
 export interface Feedback {
   userId: string;
   itemId: string;
   kind: string;
-  /** The value of a RATING; else how often or how strongly, usually 1. */
+  /** The value of a RATING; otherwise a count or strength, usually 1. */
   weight: number;
   occurredAt: Date;
 }
@@ -39,16 +39,16 @@ export interface Choice {
   /** When it was first and last chosen, by the interactions that still count. */
   firstAt: Date;
   lastAt: Date;
-  /** How much it counts; > 0. */
+  /** Strength; > 0. */
   strength: number;
 }
 
-/** How much an interaction counts by its kind and weight, without its age; 0 when it is no choice. */
+/** The strength of an interaction by kind and weight, without decay; 0 when it is no choice. */
 export function strengthOf(
   { kind, weight }: Pick<Feedback, "kind" | "weight">,
   { kindWeights, likedFrom }: FeedbackRules,
 ): number {
-  const given = Math.fround(weight); // as the column holds it
+  const given = Math.fround(weight); // as the column stores it
   const unit = kind === "RATING" ? Math.fround(likedFrom) : 1;
   if (kind === "RATING" && given < unit) {
     return 0;
@@ -57,7 +57,7 @@ export function strengthOf(
   return kindWeights[kind as FeedbackKind] * (value <= 1 ? value : 1 + Math.log(value));
 }
 
-/** Whether an interaction says that the user likes the item; the user's later verdict on it may say otherwise. */
+/** Whether an interaction expresses a preference, before later verdicts of the user. */
 export function isChoice(
   feedback: Pick<Feedback, "kind" | "weight">,
   rules: FeedbackRules,
@@ -66,9 +66,9 @@ export function isChoice(
 }
 
 /**
- * What users chose, in the order in which they first did. Rows of one moment count in the order in which they are given.
+ * Users' choices in the order of their first interaction. Rows of the same time keep their given order.
  *
- * @param asOf What ages are counted from. Default: the newest row.
+ * @param asOf Reference time of ages. Default: the newest row.
  */
 export function choicesOf(
   rows: readonly Feedback[],
@@ -102,10 +102,10 @@ export function choicesOf(
   return choices.sort((a, b) => a.firstAt.getTime() - b.firstAt.getTime());
 }
 
-/** What is known of one user and one item. */
+/** The state of one user and one item. */
 interface Tally {
   verdict: Feedback | null;
-  /** All that is no verdict. */
+  /** All interactions that are not verdicts. */
   others: Choice | null;
 }
 
@@ -126,7 +126,7 @@ function joined(a: Choice | null, b: Choice): Choice {
       };
 }
 
-/** The share of its strength that an interaction has left. */
+/** The remaining fraction of an interaction's strength. */
 function remaining(occurredAt: Date, { halfLifeDays }: FeedbackRules, asOf: Date): number {
   if (halfLifeDays === null) {
     return 1;
@@ -140,12 +140,11 @@ function newest(rows: readonly Feedback[]): Date {
 }
 
 /**
- * A query of what users think of items, one row for each user and item: `user_id`, `item_id`, `is_choice`, `is_disliked`,
- * and, where it is a choice, `occurred_at` (the last time) and `strength`. It says of `interactions` what
- * {@link choicesOf} says of rows.
+ * A query for users' opinions of items, one row for each user and item: `user_id`, `item_id`, `is_choice`,
+ * `is_disliked`, and for choices `occurred_at` (the last time) and `strength`. Equivalent to {@link choicesOf}.
  *
  * @param options.where A condition on `interactions`. Default: all.
- * @param options.asOf What ages are counted from. Default: the time of the query.
+ * @param options.asOf Reference time of ages. Default: the time of the query.
  */
 export function opinionsSql(
   rules: FeedbackRules,
@@ -154,7 +153,7 @@ export function opinionsSql(
   const isVerdict = `kind IN (${verdictKinds.map(kind => `'${kind}'`).join(", ")})`;
   const aged =
     rules.halfLifeDays === null ? "strength" : `strength * ${agedSql(rules.halfLifeDays, asOf)}`;
-  // The latest verdict is the greatest array. OFFSET 0: else the strength would be computed wherever it is read.
+  // The latest verdict is the greatest array. OFFSET 0 keeps the strength from being computed at every use.
   return `SELECT user_id, item_id, occurred_at,
       coalesce(verdict[3] > 0, other_strength > 0, false) AS is_choice,
       coalesce(verdict[3] = 0, false) AS is_disliked,
@@ -168,13 +167,13 @@ export function opinionsSql(
       GROUP BY user_id, item_id) AS tallies`;
 }
 
-/** The share of its strength that an interaction has left. */
+/** The remaining fraction of an interaction's strength. */
 function agedSql(halfLifeDays: number, asOf: string): string {
   const seconds = `GREATEST(0, date_part('epoch', ${asOf} - occurred_at))`;
   return `power(2::float8, -LEAST(${seconds} / ${halfLifeDays * 86_400}, ${MAX_HALF_LIVES}))`;
 }
 
-/** {@link strengthOf} of a row of `interactions`. The rules' numbers are written out: they are the same for a whole process. */
+/** {@link strengthOf} of a row of `interactions`. The rules' numbers are literals: they are constant within a process. */
 function strengthSql({ kindWeights, likedFrom }: FeedbackRules): string {
   const unit = `(${likedFrom}::real)::float8`;
   const value = `(weight::float8 / CASE WHEN kind = 'RATING' THEN ${unit} ELSE 1 END)`;

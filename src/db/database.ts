@@ -1,8 +1,8 @@
 /**
- * @file The one Postgres: embedded in this process without configuration, or the one `DATABASE_URL` names.
+ * @file The one Postgres: embedded in this process by default, or the one that `DATABASE_URL` names.
  *
- * Both are reached through the same `pg.Pool`, the same Prisma client and the same SQL. The embedded one has a single
- * connection, so nothing may wait for a second connection while it holds a transaction.
+ * Both use the same `pg.Pool`, Prisma client and SQL. The embedded one has a single connection, so never wait for a
+ * second connection inside a transaction.
  */
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -16,21 +16,21 @@ import { migrate } from "./migrate.js";
 import { PglitePool } from "./pglite-config.js";
 
 export interface DatabaseOptions {
-  /** A Postgres to use; null for the embedded one. */
+  /** URL of a Postgres; null for the embedded one. */
   databaseUrl: string | null;
   /** Folder of the embedded Postgres; null keeps it in memory (tests). */
   folder: string | null;
-  /** A packed data folder that a new embedded Postgres begins from, instead of an empty one (tests). */
+  /** A packed data folder as the initial state of a new embedded Postgres (tests). */
   template?: Blob;
   /** Called with every SQL statement that Prisma sends. */
   onStatement?: (sql: string) => void;
   /** Connections to a real Postgres; default 10. */
   maxConnections?: number;
-  /** How long the folder's lock may be without a heartbeat before it is taken over, in ms; default 15,000. */
+  /** Time without a heartbeat after which the folder's lock may be taken over, in ms; default 15,000. */
   lockStaleMs?: number;
   /**
-   * Called once if another process took the folder's lock from this one (`DATA_FOLDER_LOST`). All statements fail from
-   * then on and nothing more is written; the process should end.
+   * Called once if another process took over the folder's lock (`DATA_FOLDER_LOST`). All further statements fail, and
+   * nothing more is written; the process should end.
    */
   onLockLost?: (error: AppError) => void;
 }
@@ -42,26 +42,24 @@ export interface Database {
   close(): Promise<void>;
 }
 
-/** What a repository needs of Prisma, inside a transaction or out of it. */
+/** The part of Prisma that a repository uses, inside a transaction or outside. */
 export type PrismaTransaction = Parameters<
   Extract<Parameters<PrismaClient["$transaction"]>[0], (...args: never[]) => unknown>
 >[0];
 
 /**
- * Prisma's adapter sends and reads times without their zone, so every connection must be in UTC, whatever the database or
- * the role says. A statement, because poolers refuse `options` at the start of a connection; PgBouncer keeps both settings
- * of a client when it changes its server.
+ * Prisma's adapter sends and reads times without a zone, so every connection must be in UTC, whatever the database or
+ * the role says. A statement, because poolers refuse `options` at the start of a connection; PgBouncer keeps both
+ * settings of a client across servers.
  */
 async function setSession(client: pg.ClientBase): Promise<void> {
   await client.query("SET timezone = 'UTC'; SET datestyle = 'ISO, YMD'");
 }
 
-/** The major version of the Postgres that PGlite is. */
+/** PGlite's major version of Postgres. */
 const EMBEDDED_MAJOR = "18";
 
-/**
- * @throws AppError `DATA_FOLDER_VERSION`, `DATA_FOLDER_UNUSABLE`
- */
+/** @throws AppError `DATA_FOLDER_VERSION`, `DATA_FOLDER_UNUSABLE` */
 async function openPglite(folder: string | null, template?: Blob): Promise<PGlite> {
   if (folder === null) {
     return PGlite.create(template && { loadDataDir: template });
@@ -71,7 +69,7 @@ async function openPglite(folder: string | null, template?: Blob): Promise<PGlit
     if (found !== null && found !== EMBEDDED_MAJOR) {
       throw new AppError("DATA_FOLDER_VERSION", { path: folder, found, expected: EMBEDDED_MAJOR });
     }
-    // A killed process leaves this behind; the lock has already ruled out a living one.
+    // A killed process leaves this file; the lock has already excluded a living one.
     rmSync(join(folder, "postmaster.pid"), { force: true });
     return await PGlite.create(folder, found === null && template ? { loadDataDir: template } : {});
   } catch (error) {
@@ -83,13 +81,13 @@ async function openPglite(folder: string | null, template?: Blob): Promise<PGlit
   }
 }
 
-/** The major version of the Postgres that made a data folder; null for a folder without a database. */
+/** The major version of the Postgres that created a data folder; null for an empty folder. */
 function majorOf(folder: string): string | null {
   const path = join(folder, "PG_VERSION");
   return existsSync(path) ? readFileSync(path, "utf8").trim() : null;
 }
 
-/** @param undo gets the steps that close it again. */
+/** @param undo Collects the steps that close it again. */
 async function openEmbedded(
   { folder, lockStaleMs, onLockLost, template }: DatabaseOptions,
   undo: (() => unknown)[],
@@ -108,7 +106,7 @@ async function openEmbedded(
     undo.push(unlock);
   }
   const pglite = await openPglite(folder === null ? null : join(folder, "pgdata"), template);
-  // Closing writes a checkpoint, which is the new holder's to do.
+  // Closing writes a checkpoint, which only the new holder may do.
   undo.push(() => (lost ? undefined : pglite.close()));
   pool = new PglitePool(pglite);
   if (lost) {
@@ -118,9 +116,10 @@ async function openEmbedded(
 }
 
 /**
- * Opens the database and brings its schema up to date.
+ * Opens the database and migrates its schema.
  *
- * @throws AppError `DATABASE_UNREACHABLE`, `DATA_FOLDER_LOCKED`, `DATA_FOLDER_LOST`, `DATA_FOLDER_VERSION`, `DATA_FOLDER_UNUSABLE`, `MIGRATION_CHANGED`, `MIGRATION_FAILED`
+ * @throws AppError `DATABASE_UNREACHABLE`, `DATA_FOLDER_LOCKED`, `DATA_FOLDER_LOST`, `DATA_FOLDER_VERSION`,
+ *   `DATA_FOLDER_UNUSABLE`, `MIGRATION_CHANGED`, `MIGRATION_FAILED`
  */
 export async function openDatabase(options: DatabaseOptions): Promise<Database> {
   const { databaseUrl, onStatement, maxConnections = 10 } = options;
@@ -141,7 +140,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
         onConnect: setSession, // eslint-disable-line @typescript-eslint/no-misused-promises -- pg waits for it
       });
     }
-    pool.on("error", () => undefined); // an idle connection that broke; the next query reports it
+    pool.on("error", () => undefined); // a broken idle connection; the next query reports it
     undo.push(() => pool.end());
     await pool.query("SELECT 1").catch((error: unknown) => {
       throw new AppError("DATABASE_UNREACHABLE", { reason: String(error) }, { cause: error });

@@ -1,14 +1,14 @@
-/** @file CLIP embeddings of captions and pictures (Eq. 2 and 4). */
+/** @file CLIP embeddings of captions and images (Eq. 2 and 4). */
 import type { Pool } from "pg";
 import type { EmbeddingKind } from "./rows.js";
 import { bytesOf, vectorOf } from "./vectors.js";
 
-/** What wants an embedding: a caption's text, or the hash of a picture. */
+/** A source without an embedding: a caption's text, or an image's hash. */
 export interface UnencodedItem {
   itemId: string;
-  /** The caption's text; the empty string for a picture. */
+  /** The caption's text; the empty string for an image. */
   text: string;
-  /** SHA-256 of the caption's text, or of the picture's bytes (which is its blob's name). */
+  /** SHA-256 of the caption's text, or of the image's bytes (its blob's name). */
   sourceHash: string;
 }
 
@@ -19,7 +19,7 @@ export interface NewEmbedding {
   sourceHash: string;
 }
 
-/** What is encoded for each kind: the table it stands in, its text and its hash. */
+/** The source of each kind: its table, text and hash. */
 const SOURCES: Record<EmbeddingKind, { table: string; text: string; hash: string }> = {
   CAPTION: {
     table: "captions",
@@ -29,7 +29,7 @@ const SOURCES: Record<EmbeddingKind, { table: string; text: string; hash: string
   IMAGE: { table: "item_images", text: "''", hash: "source.blob_hash" },
 };
 
-/** Sources of a kind (`$1`) without an embedding by the encoder (`$2`), or with one of something else. */
+/** Sources of a kind (`$1`) without a current embedding by the encoder (`$2`). */
 function unencoded(kind: EmbeddingKind): string {
   const { table, hash } = SOURCES[kind];
   return `FROM ${table} AS source LEFT JOIN embeddings ON embeddings.item_id = source.item_id AND kind = $1::embedding_kind
@@ -41,7 +41,7 @@ export class EmbeddingsRepository {
 
   // ── indexing ──
 
-  /** What wants an embedding by `encoder`, in the order of item ids, after `afterId`. */
+  /** Sources without an embedding by `encoder`, in the order of item ids, after `afterId`. */
   async findUnencoded(
     kind: EmbeddingKind,
     encoder: string,
@@ -65,7 +65,7 @@ export class EmbeddingsRepository {
     return rows[0].count;
   }
 
-  /** Stores embeddings of one kind by one encoder; that of an item deleted meanwhile is dropped. */
+  /** Stores embeddings of one kind by one encoder; skips items deleted since. */
   async saveMany(
     kind: EmbeddingKind,
     encoder: string,
@@ -90,7 +90,7 @@ export class EmbeddingsRepository {
     );
   }
 
-  /** Removes embeddings of captions and pictures that are gone. */
+  /** Deletes embeddings of deleted captions and images. */
   async deleteOrphans(): Promise<void> {
     await this.pool.query(
       `DELETE FROM embeddings WHERE CASE kind
@@ -105,7 +105,7 @@ export class EmbeddingsRepository {
 
   // ── the caption index ──
 
-  /** Tells one state of the encoder's caption embeddings from another: their number and a sum over their hashes. */
+  /** Identifies a state of the encoder's caption embeddings: their number and a sum over their hashes. */
   async captionMark(encoder: string): Promise<string> {
     const { rows } = await this.pool.query<{ mark: string }>(
       `SELECT count(*) || ':' || coalesce(sum(hashtextextended(item_id || ':' || source_hash, 0)), 0) AS mark
@@ -115,7 +115,7 @@ export class EmbeddingsRepository {
     return rows[0].mark;
   }
 
-  /** Which captions are encoded: item id -> hash of the caption. */
+  /** Encoded captions: item id -> hash of the caption. */
   async captionHashes(encoder: string): Promise<Map<string, string>> {
     const { rows } = await this.pool.query<{ itemId: string; sourceHash: string }>(
       `SELECT item_id AS "itemId", source_hash AS "sourceHash" FROM embeddings
@@ -138,7 +138,7 @@ export class EmbeddingsRepository {
     return rows.map(row => ({ ...row, vector: vectorOf(row.vector) }));
   }
 
-  /** Those of `itemIds` that can be bought now. */
+  /** Those of `itemIds` that are available. */
   async findAvailable(itemIds: readonly string[]): Promise<Set<string>> {
     const { rows } = await this.pool.query<{ id: string }>(
       "SELECT id FROM items WHERE id = ANY($1::text[]) AND is_available",

@@ -1,18 +1,18 @@
-/** @file Deletes items and users with all that belongs to them, and says which files nobody refers to any more. */
+/** @file Deletes items and users with all dependent rows, and reports the files that nothing uses any more. */
 import { accountOfUser } from "./budgets.repository.js";
 import type { PrismaTransaction } from "./database.js";
 import type { PrismaClient } from "./generated/client.js";
 import { retryConflicts } from "./retry.js";
 
 export interface Erased {
-  /** Those of the ids that were there. */
+  /** The ids that existed. */
   ids: string[];
   numInteractions: number;
-  /** Personalised images. */
+  /** Number of personalized images. */
   numImages: number;
   /** Their jobs. */
   jobIds: string[];
-  /** Content hashes of files that the deleted rows named; {@link ErasureRepository.unused} tells which are of no use now. */
+  /** Content hashes of the deleted rows' files; {@link ErasureRepository.unused} returns the unused ones. */
   hashes: string[];
 }
 
@@ -24,7 +24,7 @@ interface Owner {
 export class ErasureRepository {
   constructor(private readonly prisma: PrismaClient) {}
 
-  /** Deletes items, their catalogue images, captions, embeddings, interactions, personalised images and jobs. */
+  /** Deletes items with their catalogue images, captions, embeddings, interactions, personalized images and jobs. */
   deleteItems(ids: readonly string[]): Promise<Erased> {
     return retryConflicts(() =>
       this.prisma.$transaction(transaction =>
@@ -33,7 +33,7 @@ export class ErasureRepository {
     );
   }
 
-  /** Deletes a user, their interactions, personalised images, jobs and used budget. */
+  /** Deletes a user with their interactions, personalized images, jobs and used budget. */
   deleteUser(id: string): Promise<Erased> {
     return retryConflicts(() =>
       this.prisma.$transaction(async transaction => {
@@ -44,7 +44,7 @@ export class ErasureRepository {
     );
   }
 
-  /** Takes the catalogue images from items. @returns the content hashes that they named. */
+  /** Removes items' catalogue images. @returns their content hashes. */
   async deleteItemImages(itemIds: readonly string[]): Promise<string[]> {
     return retryConflicts(() =>
       this.prisma.$transaction(async transaction => {
@@ -60,7 +60,7 @@ export class ErasureRepository {
     );
   }
 
-  /** Those of `hashes` that no row names, so that their files can go. */
+  /** Those of `hashes` that no row names, so that their files can be deleted. */
   async unused(hashes: readonly string[]): Promise<string[]> {
     const rows = await this.prisma.$queryRaw<{ hash: string }[]>`
       SELECT DISTINCT given.hash FROM unnest(${hashes}::text[]) AS given (hash)
@@ -75,7 +75,7 @@ async function erase(
   { table, column }: Owner,
   ids: readonly string[],
 ): Promise<Erased> {
-  // Locked in one order, so that two erasures never wait for each other.
+  // Locks in one order, so that two erasures never deadlock.
   await transaction.$queryRawUnsafe(
     `SELECT id FROM ${table} WHERE id = ANY($1::text[]) ORDER BY id COLLATE "C" FOR UPDATE`,
     ids,
@@ -96,7 +96,7 @@ async function erase(
   };
   const numInteractions = await count("interactions");
   const numImages = await count("personalized_images");
-  // A job may name its user or item in what it was told only.
+  // Some jobs name their user or item only in the payload.
   const field = column === "user_id" ? "userId" : "itemId";
   const jobs = await transaction.$queryRawUnsafe<{ id: string }[]>(
     `DELETE FROM jobs WHERE ${column} = ANY($1::text[]) OR payload->>'${field}' = ANY($1::text[]) RETURNING id`,

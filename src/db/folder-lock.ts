@@ -1,13 +1,13 @@
 /**
- * @file Keeps two processes from opening one data folder: the embedded Postgres takes no lock of its own.
+ * @file Prevents two processes from opening one data folder: the embedded Postgres has no lock of its own.
  *
- * `lock/` is the lock: making a folder succeeds for one process only. Its time is the holder's heartbeat, which a thread
- * of its own keeps up (`lock-thread.ts`), because training can hold the main thread for minutes. `lock.json` says who the
- * holder is.
+ * `lock/` is the lock: only one process succeeds in creating the folder. Its modification time is the holder's
+ * heartbeat, kept up by a separate thread (`lock-thread.ts`), because training can block the main thread for minutes.
+ * `lock.json` describes the holder.
  *
- * A process id says nothing outside its container, so there are two ways to see that a holder is gone:
- * - it ran in our own process namespace: its process is not there;
- * - it ran anywhere else: its heartbeat did not move while we watched, for `staleMs` by our own clock.
+ * A process id has no meaning outside its container, so there are two ways to detect that a holder is gone:
+ * - in this process's namespace: its process does not exist;
+ * - elsewhere: its heartbeat stood still for `staleMs` by this process's clock.
  */
 import { randomUUID } from "node:crypto";
 import {
@@ -30,36 +30,36 @@ import { AppError } from "../errors/app-error.js";
 import type { LockThreadData, LockThreadMessage } from "./lock-thread.js";
 import { servingUrl } from "./serving-note.js";
 
-/** Without a heartbeat for this long a holder that we cannot see is gone. */
+/** A holder outside this namespace is gone after this long without a heartbeat. */
 const STALE_MS = 15_000;
 
 export interface LockOptions {
   /** How long a heartbeat must stand still before the lock is taken over, in ms, at least 3,000. Default 15,000. */
   staleMs?: number;
   /**
-   * Called once if the lock is lost while it is held: another process took it, or the folder was removed. The caller must
-   * stop writing at once.
+   * Called once if the held lock is lost: another process took it, or the folder was removed. The caller must stop
+   * writing immediately.
    */
   onLost?: (error: AppError) => void;
 }
 
-/** Who holds the lock, as `lock.json` says. */
+/** The holder of the lock, from `lock.json`. */
 interface Holder {
-  /** Of this taking of the lock; no two are equal. */
+  /** Unique per acquisition. */
   token: string;
   pid: number;
   host: string;
-  /** Start of the process, in the kernel's ticks: tells it from a later one with the same id; null off Linux. */
+  /** Start of the process in kernel ticks, which distinguishes reused ids; null off Linux. */
   startedAt: string | null;
-  /** Equal for processes whose ids mean the same. */
+  /** Equal for processes that share process ids. */
   namespace: string;
 }
 
 /**
- * Takes the folder for this process. A lock whose holder is gone is taken over: at once if it ran in the same container
- * or on the same machine, else after `staleMs`.
+ * Locks the folder for this process. Takes over the lock of a dead holder: immediately within the same container or
+ * machine, otherwise after `staleMs`.
  *
- * @returns what gives the folder back.
+ * @returns the function that releases the lock.
  * @throws AppError `DATA_FOLDER_LOCKED`, `DATA_FOLDER_UNUSABLE`
  */
 export async function lockFolder(
@@ -83,7 +83,7 @@ export async function lockFolder(
           removeLock(lockPath);
         }
       };
-      process.once("exit", removeFiles); // a thread has no time to clean up when its process exits
+      process.once("exit", removeFiles); // a thread cannot clean up when its process exits
       return async () => {
         process.off("exit", removeFiles);
         await thread.terminate();
@@ -128,7 +128,7 @@ function threadEntry(): string {
 }
 
 /**
- * Returns when the lock may be tried again: its holder is gone and the lock removed, or somebody else changed it.
+ * Resolves when the lock may be tried again: its holder is gone and the lock removed, or it changed.
  *
  * @throws AppError `DATA_FOLDER_LOCKED` once the holder is known to live
  */
@@ -162,7 +162,7 @@ async function waitUntilGone(folder: string, staleMs: number): Promise<void> {
   }
 }
 
-/** Removes the lock of a holder that is gone. Of several processes that try, the one that moves its `lock.json` does it. */
+/** Removes the lock of a dead holder. Among several processes, the one that moves its `lock.json` removes it. */
 function takeAway(folder: string, gone: Holder | null): void {
   const holderPath = join(folder, "lock.json");
   if (gone) {
@@ -176,7 +176,7 @@ function takeAway(folder: string, gone: Holder | null): void {
       throw error;
     }
     if (readHolder(aside)?.token !== gone.token) {
-      renameSync(aside, holderPath); // that of the process that was first
+      renameSync(aside, holderPath); // the first process's file
       return;
     }
     rmSync(aside);
@@ -228,7 +228,7 @@ function writeHolder(path: string): string {
   return holder.token;
 }
 
-/** Null if there is none, or none that can be read. */
+/** Null if absent or unreadable. */
 function readHolder(path: string): Holder | null {
   try {
     return JSON.parse(readFileSync(path, "utf8")) as Holder; // only this file writes it
@@ -237,7 +237,7 @@ function readHolder(path: string): Holder | null {
   }
 }
 
-/** Whether a process of our own namespace is there; unknown where its start cannot be read. */
+/** Whether a process of this namespace exists; unknown where its start cannot be read. */
 function stateOf({ pid, startedAt }: Holder): "running" | "gone" | "unknown" {
   const start = startOf(pid);
   if (start !== null && startedAt !== null) {
@@ -251,10 +251,10 @@ function stateOf({ pid, startedAt }: Holder): "running" | "gone" | "unknown" {
   }
 }
 
-/** When a process began, in the kernel's ticks since boot; "" for one that ended; null if it cannot be read. */
+/** Start of a process in kernel ticks since boot; "" if it ended; null if unreadable. */
 function startOf(pid: number): string | null {
   try {
-    // proc(5): the name, in parentheses, may hold anything; state is field 3, starttime field 22.
+    // proc(5): the name in parentheses may contain anything; state is field 3, starttime field 22.
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     return fields[0] === "Z" ? "" : fields[19];
@@ -263,7 +263,7 @@ function startOf(pid: number): string | null {
   }
 }
 
-/** The kernel's boot and this process's namespace of process ids; off Linux the machine's name. */
+/** The kernel's boot id and this process's pid namespace; off Linux the host name. */
 function namespaceId(): string {
   try {
     const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();

@@ -1,12 +1,12 @@
 /**
- * @file Image files in and out (sharp): what may enter, what the models see, what is served.
+ * @file Decodes and encodes image files (sharp): uploads, model inputs and served images.
  *
- * An image that enters is known by its content, never by its name, and is decoded to its last row. It leaves as sRGB, upright
- * and with nothing but the image, as the type it came in; an SVG becomes a PNG. An image that a model made says so in its XMP,
- * in every size and format in which it is served.
+ * An upload is identified by its content, not its name, and decoded completely. It is stored as upright sRGB without
+ * metadata, in its own format; an SVG becomes a PNG. A generated image says so in its XMP, in every served size and
+ * format.
  *
- * Where only extras must go, the pixels stay bit for bit (`image-structure.ts`). Where colours or orientation change, PNG and
- * lossless WebP are encoded without loss, the others at {@link KEPT_QUALITY}.
+ * If only metadata must go, the pixels stay bit-identical (`image-structure.ts`). If colours or orientation change, PNG
+ * and lossless WebP are encoded losslessly, the others at {@link KEPT_QUALITY}.
  */
 import sharp, { type FitEnum, type Metadata, type Sharp } from "sharp";
 import { AppError } from "../errors/app-error.js";
@@ -14,11 +14,11 @@ import { type StructuredFormat, withoutExtras } from "./image-structure.js";
 import { checkedSvg } from "./svg-check.js";
 import { drawSvg } from "./svg-renderer.js";
 
-// One picture, one thread: pictures are many and small, and the calls of different pictures run side by side.
+// One thread per image: images are many and small, and are processed in parallel.
 sharp.concurrency(1);
 sharp.cache(false);
 
-/** An 8-bit sRGB picture without alpha; `pixels` is `[heightPixels, widthPixels, 3]`, row by row (as in `ml/nn`). */
+/** An 8-bit sRGB image without alpha; `pixels` is `[heightPixels, widthPixels, 3]`, row by row (as in `ml/nn`). */
 export interface RgbImage {
   widthPixels: number;
   heightPixels: number;
@@ -40,7 +40,7 @@ export const defaultImageLimits: ImageLimits = {
   maxPages: 1,
 };
 
-/** A picture fit to be stored: whole, upright, sRGB, without metadata. */
+/** An image ready to be stored: complete, upright, sRGB, without metadata. */
 export interface InspectedImage {
   bytes: Buffer;
   mediaType: string;
@@ -52,7 +52,7 @@ export type ServedFormat = "avif" | "jpeg" | "png" | "webp";
 
 type StoredFormat = "avif" | StructuredFormat;
 
-/** libvips's name of a format -> how it is stored. */
+/** libvips's name of a format -> its stored format. */
 const STORED_AS: Record<string, StoredFormat | undefined> = {
   avif: "avif",
   gif: "gif",
@@ -62,11 +62,11 @@ const STORED_AS: Record<string, StoredFormat | undefined> = {
   webp: "webp",
 };
 
-/** For lossy formats, at which encoding again leaves no visible trace. */
+/** Quality of lossy formats at which encoding again leaves no visible trace. */
 const KEPT_QUALITY = 92;
-/** An image with more is not held decoded in memory just to be checked. */
+/** Larger images are not kept decoded in memory for the check. */
 const HELD_PIXELS = 1_000_000;
-/** What the formats allow, in pixels along a side; AVIF as libvips writes it. */
+/** Maximum side of the formats in pixels; AVIF as libvips writes it. */
 const MAX_SIDE: Record<ServedFormat, number> = {
   avif: 16_384,
   jpeg: 65_535,
@@ -75,7 +75,7 @@ const MAX_SIDE: Record<ServedFormat, number> = {
 };
 
 /**
- * Checks an image from outside and makes it fit to be stored.
+ * Validates an uploaded image and prepares it for storage.
  *
  * @throws AppError `IMAGE_TYPE`, `IMAGE_TOO_LARGE`, `IMAGE_UNREADABLE`
  */
@@ -100,7 +100,7 @@ export async function inspectImage(
   return kept ?? (await encodedAgain(storedAs, bytes, { pages, ...limits }));
 }
 
-/** The image without extras and with the same pixels; null where it must be encoded again. */
+/** The image without metadata and with the same pixels; null where it must be encoded again. */
 async function keptAsItIs(
   format: StructuredFormat,
   bytes: Uint8Array,
@@ -135,7 +135,7 @@ async function encodedAgain(
   { maxPixels, pages }: { maxPixels: number; pages: number },
 ): Promise<InspectedImage> {
   const opened = openImage(bytes, { maxPixels, animated: pages > 1 });
-  const upright = pages > 1 ? opened : opened.autoOrient(); // an animation cannot be turned
+  const upright = pages > 1 ? opened : opened.autoOrient(); // an animation cannot be rotated
   const image = upright.toColourspace("srgb");
   try {
     const { data, info } = await encoded(image, format, bytes).toBuffer({
@@ -169,7 +169,7 @@ function encoded(image: Sharp, format: StoredFormat, source: Uint8Array): Sharp 
 }
 
 /**
- * The picture on white, at the given size or its own. `fit` "contain" (default) keeps all of it and fills up with white.
+ * The image on white, at the given size or its own. `fit` "contain" (default) keeps all of it and pads with white.
  *
  * @throws AppError `IMAGE_UNREADABLE`
  */
@@ -198,13 +198,13 @@ export function encodePng(image: RgbImage): Promise<Buffer> {
   return fromRgb(image).png().toBuffer();
 }
 
-/** Where IPTC says what "made by a trained model" is; https://cv.iptc.org/newscodes/digitalsourcetype/ */
+/** IPTC's term for "created by a trained model"; https://cv.iptc.org/newscodes/digitalsourcetype/ */
 export const TRAINED_ALGORITHMIC_MEDIA =
   "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia";
 
-/** A picture that a model made, and that says so in its XMP: IPTC's digital source type, and which model. */
+/** Encodes a generated image whose XMP names IPTC's digital source type and the model. */
 export function encodeGeneratedPng(image: RgbImage, generator: string): Promise<Buffer> {
-  const tool = `Vitrine ${generator}`.replace(/[^\p{L}\p{N} .@_/-]/gu, ""); // nothing that XML would read
+  const tool = `Vitrine ${generator}`.replace(/[^\p{L}\p{N} .@_/-]/gu, ""); // no XML syntax
   return fromRgb(image)
     .png()
     .withXmp(
@@ -222,7 +222,7 @@ export function encodeGeneratedPng(image: RgbImage, generator: string): Promise<
 }
 
 /**
- * A stored image as it is sent: at most `width` pixels wide and no larger than the format allows, never enlarged.
+ * A stored image for serving: at most `width` pixels wide and within the format's limits, never enlarged.
  *
  * @throws AppError `IMAGE_UNREADABLE`
  */
@@ -244,7 +244,7 @@ export async function resizeForServing(
   }
   return image
     .toFormat(format)
-    .keepXmp() // only images made here have any: that they were made by a model
+    .keepXmp() // only generated images have any
     .toBuffer()
     .catch((error: unknown) => {
       throw unreadable(error);
@@ -255,7 +255,7 @@ function finite(side: number): number | undefined {
   return Number.isFinite(side) ? side : undefined;
 }
 
-/** Only the header is read, so a file that claims to be enormous costs nothing. */
+/** Reads the header only, so a file that claims to be enormous costs nothing. */
 async function readHeader(bytes: Uint8Array): Promise<Metadata> {
   try {
     return await sharp(bytes, { limitInputPixels: false, failOn: "error" }).metadata();
@@ -282,8 +282,8 @@ function fromRgb({ pixels, widthPixels, heightPixels }: RgbImage): Sharp {
 }
 
 /**
- * Whether a file is text, or gzip, which librsvg unpacks: then it is an SVG or nothing. All other formats begin with a byte
- * or a null that no text has.
+ * Whether a file is text, or gzip, which librsvg unpacks: then only SVG is possible. All other formats start with a
+ * non-text byte or contain a null.
  */
 function isText(bytes: Uint8Array): boolean {
   const head = Buffer.from(bytes.subarray(0, 1_024));
@@ -293,8 +293,8 @@ function isText(bytes: Uint8Array): boolean {
 }
 
 /**
- * Decodes every row. A large picture is reduced on the way, so that few rows are held; cutting out the whole first keeps
- * libvips from decoding a thumbnail only.
+ * Decodes every row. A large image is shrunk while decoding, to hold few rows; extracting the whole first keeps libvips
+ * from decoding only a thumbnail.
  */
 async function decodeWhole(
   image: Sharp,

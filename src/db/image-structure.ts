@@ -1,22 +1,21 @@
 /**
- * @file Image files without what is not the image: text, comments, camera data, thumbnails, unknown blocks, bytes after the
- * end.
+ * @file Strips image files of everything but the image: text, comments, camera data, thumbnails, unknown blocks,
+ * trailing bytes.
  *
- * Each format is read block by block, and only the blocks that a decoder needs are copied; nothing is decided by the name of
- * what is left out. The pixels stay as they are, bit for bit. A file whose blocks cannot be followed gives null: its pixels
- * must be encoded again.
+ * Each format is read block by block, and only the blocks that a decoder needs are copied (an allow-list). The pixels
+ * stay bit-identical. The result is null if the structure cannot be parsed: then the image must be encoded again.
  *
- * PNG: https://www.w3.org/TR/png-3/ · JPEG: ITU-T T.81, annex B · WebP: https://developers.google.com/speed/webp/docs/riff_container
- * · GIF: https://www.w3.org/Graphics/GIF/spec-gif89a.txt
+ * PNG: https://www.w3.org/TR/png-3/ · JPEG: ITU-T T.81, annex B · WebP:
+ * https://developers.google.com/speed/webp/docs/riff_container · GIF: https://www.w3.org/Graphics/GIF/spec-gif89a.txt
  */
 import { Readable, Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createInflate } from "node:zlib";
 
-/** Formats that are read here; AVIF is always encoded again. */
+/** Formats parsed here; AVIF is always encoded again. */
 export type StructuredFormat = "gif" | "jpeg" | "png" | "webp";
 
-/** The file without extras; null if its structure cannot be followed to the end. */
+/** The file without metadata; null if its structure cannot be parsed. */
 export async function withoutExtras(
   format: StructuredFormat,
   bytes: Uint8Array,
@@ -35,7 +34,7 @@ export async function withoutExtras(
     }
   } catch (error) {
     if (error instanceof RangeError) {
-      return null; // a block reaches beyond the end
+      return null; // a block exceeds the file
     }
     throw error;
   }
@@ -52,7 +51,7 @@ function slice(file: Buffer, start: number, end: number): Buffer {
 const PNG_SIGNATURE_BYTES = 8;
 /** Length, type and checksum. */
 const PNG_CHUNK_EXTRA_BYTES = 12;
-/** Chunk -> its length, or null where it varies. The last four say what the numbers mean as colours, and the pixels' shape. */
+/** Chunk -> its length, or null where it varies. The last four define colours and pixel shape. */
 const PNG_CHUNKS = new Map<string, number | null>([
   ["IHDR", 13],
   ["PLTE", null],
@@ -90,7 +89,7 @@ async function barePng(file: Buffer): Promise<Buffer | null> {
   }
 }
 
-/** Whether a zlib stream ends where its last part ends: bytes after it would be hidden from decoders. */
+/** Whether a zlib stream ends with its last part: decoders would ignore later bytes. */
 async function endsWithItsStream(parts: readonly Buffer[]): Promise<boolean> {
   const inflate = createInflate();
   const length = parts.reduce((sum, part) => sum + part.length, 0);
@@ -149,7 +148,7 @@ function bareJpeg(file: Buffer): Buffer | null {
   }
 }
 
-/** The parts of application segments that say how colours are coded: JFIF without its thumbnail, Adobe's transform. */
+/** The parts of application segments that define the colour coding: JFIF without its thumbnail, Adobe's transform. */
 function colourSegment(marker: number, segment: Buffer): Buffer[] {
   const [jfifBytes, adobeBytes] = [18, 16];
   if (marker === JPEG.APP0 && segment.toString("latin1", 4, 9) === "JFIF\0") {
@@ -166,7 +165,7 @@ function colourSegment(marker: number, segment: Buffer): Buffer[] {
   return [];
 }
 
-/** Where the next marker is that is neither a restart nor a stuffed zero. */
+/** Position of the next marker that is neither a restart nor a stuffed zero. */
 function endOfScan(file: Buffer, start: number): number {
   for (let at = file.indexOf(0xff, start); at !== -1; at = file.indexOf(0xff, at + 1)) {
     const next = file.readUInt8(at + 1);
@@ -182,7 +181,7 @@ function endOfScan(file: Buffer, start: number): number {
 const WEBP_EXTRAS = 0x20 | 0x08 | 0x04;
 const WEBP_FRAME_CHUNKS = new Set(["ALPH", "VP8 ", "VP8L"]);
 const WEBP_CHUNKS = new Set(["VP8X", "ANIM", "ANMF", ...WEBP_FRAME_CHUNKS]);
-/** Place, size, duration and blending of a frame. */
+/** Position, size, duration and blending of a frame. */
 const ANMF_HEADER_BYTES = 16;
 const RIFF_HEADER_BYTES = 12;
 
@@ -232,7 +231,7 @@ function riffChunks(bytes: Buffer, types: ReadonlySet<string>): { type: string; 
 const GIF = { EXTENSION: 0x21, IMAGE: 0x2c, TRAILER: 0x3b, CONTROL: 0xf9, APPLICATION: 0xff };
 const GIF_HEADER_BYTES = 13;
 const GIF_IMAGE_BYTES = 10;
-/** The one application extension that a decoder needs: how often an animation is repeated. */
+/** The one application extension that a decoder needs: the repeat count of an animation. */
 const GIF_LOOP = Buffer.from("\u000bNETSCAPE2.0\u0003\u0001", "latin1");
 
 function bareGif(file: Buffer): Buffer | null {
@@ -247,7 +246,7 @@ function bareGif(file: Buffer): Buffer | null {
     }
     if (kind === GIF.IMAGE) {
       at += GIF_IMAGE_BYTES + colourTableBytes(file.readUInt8(at + GIF_IMAGE_BYTES - 1));
-      at = endOfSubBlocks(file, at + 1); // after the size of the codes
+      at = endOfSubBlocks(file, at + 1); // after the code size
       kept.push(slice(file, start, at));
     } else if (kind === GIF.EXTENSION) {
       const label = file.readUInt8(at + 1);
@@ -270,7 +269,7 @@ function colourTableBytes(flags: number): number {
   return (flags & 0x80) === 0 ? 0 : 3 * 2 ** ((flags & 7) + 1);
 }
 
-/** After the empty sub-block that ends a sequence of them. */
+/** Position after the empty sub-block that ends a sequence. */
 function endOfSubBlocks(file: Buffer, start: number): number {
   let at = start;
   for (let length = file.readUInt8(at); length > 0; length = file.readUInt8(at)) {

@@ -1,21 +1,21 @@
-/** @file Imports: where each stands, so that a killed one continues. */
+/** @file Progress of imports, so that an interrupted one can resume. */
 import { randomUUID } from "node:crypto";
 import type { PrismaTransaction } from "./database.js";
 import type { ImportRunRow } from "./rows.js";
 
 /**
- * What became of a part's rows: accepted, rejected, and accepted rows that replaced an earlier one with the same id (absent if
- * there are none). Not an interface, which could not be stored as JSON.
+ * Counts of a part's rows: accepted, rejected, and accepted rows that replaced an earlier one with the same id (absent
+ * if none). A type, because an interface is not assignable to JSON.
  */
 export type PartCounts = Record<"accepted" | "rejected", number> &
   Partial<Record<"replaced", number>>;
 
 export interface ImportCursor {
-  /** Where the source lies. */
+  /** Location of the source. */
   source: string;
-  /** Each file of the source -> what tells one version of it from another. */
+  /** Each file of the source -> the identity of its version. */
   files: Record<string, string>;
-  /** Each part -> rows read so far; everything before is stored. */
+  /** Each part -> rows read so far, all of which are stored. */
   rows: Record<string, number>;
 }
 
@@ -39,7 +39,7 @@ export class ImportRunsRepository {
     return row && toRun(row);
   }
 
-  /** Imports of this place that have begun and not ended, of any version of its files. */
+  /** Unfinished imports of this source, of any version of its files. */
   async findUnfinished(kind: string, source: string): Promise<ImportRun[]> {
     const rows = await this.prisma.importRun.findMany({
       where: { kind, state: "RUNNING", cursor: { path: ["source"], equals: source } },
@@ -55,7 +55,7 @@ export class ImportRunsRepository {
     return toRun(row);
   }
 
-  /** Records how far an import is; in the transaction that stores the rows, so that both are true or neither. */
+  /** Records progress, in the transaction that stores the rows. */
   async advance(run: Pick<ImportRun, "id" | "cursor" | "counts">): Promise<void> {
     await this.prisma.importRun.update({
       where: { id: run.id },
@@ -70,7 +70,7 @@ export class ImportRunsRepository {
     });
   }
 
-  /** Opens a finished import again, at another place. */
+  /** Reopens a finished import at another position. */
   async reopen(run: Pick<ImportRun, "id" | "cursor" | "counts">): Promise<void> {
     await this.prisma.importRun.update({
       where: { id: run.id },
@@ -83,7 +83,7 @@ export class ImportRunsRepository {
     });
   }
 
-  /** Forgets imports, not what they stored. */
+  /** Deletes import records, not the imported rows. */
   async deleteMany(ids: readonly string[]): Promise<void> {
     await this.prisma.importRun.deleteMany({ where: { id: { in: [...ids] } } });
   }
@@ -96,6 +96,6 @@ function toRun({ id, kind, fingerprint, state, cursor, counts }: ImportRunRow): 
     fingerprint,
     isComplete: state === "COMPLETE",
     cursor: cursor as unknown as ImportCursor, // only this file writes it
-    counts: counts as unknown as ImportRun["counts"], // likewise
+    counts: counts as unknown as ImportRun["counts"], // only this file writes it
   };
 }

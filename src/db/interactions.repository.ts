@@ -1,4 +1,4 @@
-/** @file What users did with items. */
+/** @file Users' interactions with items. */
 import type { PrismaTransaction } from "./database.js";
 import type { InteractionKind, InteractionRow } from "./rows.js";
 
@@ -11,15 +11,15 @@ export interface NewInteraction {
   occurredAt: Date;
 }
 
-/** Which interactions of one user with one item. */
+/** Selects interactions of one user with one item. */
 export interface InteractionFilter {
   userId: string;
   itemId: string;
   /** Default: all. */
   kinds?: readonly InteractionKind[];
-  /** The earliest time; default: the first. */
+  /** Earliest time; default: the first. */
   since?: Date;
-  /** What is at this time or later is left; default: none is. */
+  /** Excluded end; default: none. */
   before?: Date;
 }
 
@@ -29,10 +29,10 @@ export class InteractionsRepository {
   constructor(private readonly prisma: PrismaTransaction) {}
 
   /**
-   * Adds interactions whose user and item exist. The same user, item, kind and time is the same interaction: it is added
-   * once, and the weight given last is its weight.
+   * Adds interactions whose user and item exist. The same user, item, kind and time are one interaction, with the weight
+   * given last.
    *
-   * @returns how many were new or have another weight now.
+   * @returns the number of new or changed interactions.
    */
   insertMany(interactions: readonly NewInteraction[]): Promise<number> {
     const column = <Value>(value: (row: NewInteraction) => Value) => interactions.map(value);
@@ -61,7 +61,7 @@ export class InteractionsRepository {
       WHERE interactions.weight <> excluded.weight`;
   }
 
-  /** Removes what a user did with an item. @returns how many there were. */
+  /** Deletes interactions of a user with an item. @returns their number. */
   async deleteMany({ before, itemId, kinds, since, userId }: InteractionFilter): Promise<number> {
     const { count } = await this.prisma.interaction.deleteMany({
       where: {
@@ -74,7 +74,7 @@ export class InteractionsRepository {
     return count;
   }
 
-  /** The user's newest `limit` interactions in the order of time; those of one moment in the order they came in. */
+  /** The user's newest `limit` interactions in the order of time, ties in insertion order. */
   async historyOf(userId: string, limit: number): Promise<InteractionRow[]> {
     const newestFirst = await this.prisma.interaction.findMany({
       where: { userId },
@@ -92,7 +92,7 @@ export class InteractionsRepository {
     return this.prisma.interaction.count();
   }
 
-  /** All interactions, in batches, in the order they came in; a batch of the interactions up to `untilId`, if given. */
+  /** All interactions in batches, in insertion order, up to `untilId` if given. */
   async *streamAll(untilId?: bigint, batchSize = STREAM_BATCH): AsyncGenerator<InteractionRow[]> {
     for (let afterId = 0n; ;) {
       const batch = await this.prisma.interaction.findMany({
@@ -108,7 +108,7 @@ export class InteractionsRepository {
     }
   }
 
-  /** The highest id there is, 0 if none: grows with every new interaction, so it says whether there are any. */
+  /** The highest id, 0 if none: grows with every new interaction. */
   async latestId(): Promise<bigint> {
     const { _max } = await this.prisma.interaction.aggregate({ _max: { id: true } });
     return _max.id ?? 0n;

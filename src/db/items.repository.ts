@@ -1,15 +1,15 @@
-/** @file Items with their catalogue pictures and imported captions. */
+/** @file Items with their catalogue images and imported captions. */
 import type { PrismaTransaction } from "./database.js";
 import type { ItemRow } from "./rows.js";
 
-/** What an import may say of an item, and may leave out. */
+/** The optional columns of an import. */
 export type ItemColumn =
   "title" | "description" | "category" | "keywords" | "isAvailable" | "attribution" | "caption";
 
 export interface NewItem {
   /**
-   * The columns that the source has; the others keep what is stored. Default: all. An item whose source has no title must
-   * be in the catalogue already.
+   * The source's columns; the others keep their values. Default: all. An item without a title must be in the catalogue
+   * already.
    */
   columns?: ReadonlySet<ItemColumn>;
   /** The shop's own id. */
@@ -20,10 +20,7 @@ export interface NewItem {
   keywords: readonly string[];
   isAvailable: boolean;
   attribution: string | null;
-  /**
-   * A sentence about the item that came with the catalogue. Null takes such a sentence away where `columns` names it, and
-   * else leaves the item's caption as it is.
-   */
+  /** An imported sentence about the item. Null deletes it where `columns` names it, and otherwise changes nothing. */
   caption: string | null;
 }
 
@@ -40,29 +37,29 @@ export interface StoredBlob {
 export interface NewItemImage {
   itemId: string;
   blob: StoredBlob;
-  /** Where the picture came from: a file name or URL. */
+  /** Source of the image: a file name or URL. */
   source: string;
-  /** Tells one content of a file from another (size and time); null or absent for a URL. */
+  /** Version of the file (size and time); null or absent for a URL. */
   sourceVersion?: string | null;
 }
 
-/** Where an item's picture is to come from. */
+/** The requested source of an item's image. */
 export type ImageSource = Pick<NewItemImage, "itemId" | "source" | "sourceVersion">;
 
 export class ItemsRepository {
   constructor(private readonly prisma: PrismaTransaction) {}
 
   /**
-   * Adds and changes items. Only the columns that an item names are changed; one that would not change is not touched. Of
-   * two with the same id the later counts for the columns that it has.
+   * Adds and updates items. Updates only the columns that an item names, and only if they differ. Of two with the same
+   * id, the later one's columns count.
    *
-   * @returns how many items were added or changed.
-   * @throws Error if a new item has no title: {@link withoutTitle} finds those.
+   * @returns the number of items added or changed.
+   * @throws Error if a new item has no title: see {@link withoutTitle}.
    */
   async upsertMany(items: readonly NewItem[]): Promise<number> {
     const rows = mergedById(items);
     const ids = rows.map(({ id }) => id);
-    // Locked in one order, so that two calls never wait for each other.
+    // Locks in one order, so that two calls never deadlock.
     await this.prisma.$queryRaw`
       SELECT id FROM items WHERE id = ANY(${ids}::text[]) ORDER BY id COLLATE "C" FOR NO KEY UPDATE`;
     const numAdded = await this.insertNew(rows.filter(row => has(row, "title")));
@@ -77,14 +74,14 @@ export class ItemsRepository {
     return numAdded + numChanged;
   }
 
-  /** Of `items` those that have no title and are not in the catalogue, so that they cannot be stored. */
+  /** The new items of `items` without a title, which cannot be stored. */
   async withoutTitle(items: readonly NewItem[]): Promise<Set<string>> {
     const untitled = mergedById(items).flatMap(item => (has(item, "title") ? [] : [item.id]));
     const known = await this.existing(untitled);
     return new Set(untitled.filter(id => !known.has(id)));
   }
 
-  /** Inserts those of `rows` that are not there. @returns how many. */
+  /** Inserts the missing ones of `rows`. @returns their number. */
   private insertNew(rows: readonly NewItem[]): Promise<number> {
     const given = columnsOf(rows);
     // unnest() would flatten an array of keyword lists, so a list travels as JSON.
@@ -100,7 +97,7 @@ export class ItemsRepository {
       ON CONFLICT (id) DO NOTHING`;
   }
 
-  /** Gives the items of `rows` that are there the columns that each row has. @returns how many changed. */
+  /** Updates the existing items of `rows` with each row's columns. @returns the number changed. */
   private updateColumns(rows: readonly NewItem[]): Promise<number> {
     const given = columnsOf(rows);
     const said = (column: ItemColumn) => rows.map(row => has(row, column));
@@ -136,7 +133,7 @@ export class ItemsRepository {
             changed.is_available, changed.attribution)`;
   }
 
-  /** Gives items the captions of the catalogue, also in place of a model's. */
+  /** Sets the catalogue's captions, replacing models' captions. */
   setImportedCaptions(captions: readonly { itemId: string; text: string }[]): Promise<number> {
     const itemIds = captions.map(({ itemId }) => itemId);
     const texts = captions.map(({ text }) => text);
@@ -149,7 +146,7 @@ export class ItemsRepository {
       WHERE (captions.text, captions.source) IS DISTINCT FROM (excluded.text, excluded.source)`;
   }
 
-  /** Takes the catalogue's captions from items; the next indexing gives them others. */
+  /** Deletes items' imported captions; the next indexing writes others. */
   private async deleteImportedCaptions(itemIds: readonly string[]): Promise<void> {
     if (itemIds.length > 0) {
       await this.prisma.$executeRaw`
@@ -160,7 +157,7 @@ export class ItemsRepository {
     }
   }
 
-  /** Content hash of the item's catalogue picture; null if it has none. */
+  /** Content hash of the item's catalogue image; null if it has none. */
   async findImageHash(itemId: string): Promise<string | null> {
     const select = { blobHash: true };
     const image = await this.prisma.itemImage.findUnique({ where: { itemId }, select });
@@ -171,7 +168,7 @@ export class ItemsRepository {
     return this.prisma.item.findUnique({ where: { id } });
   }
 
-  /** In the order of `ids`; null for one that is not there. */
+  /** In the order of `ids`; null for an unknown one. */
   async findByIds(ids: readonly string[]): Promise<(ItemRow | null)[]> {
     const rows = await this.prisma.item.findMany({ where: { id: { in: [...ids] } } });
     const byId = new Map(rows.map(row => [row.id, row]));
@@ -185,12 +182,12 @@ export class ItemsRepository {
     return new Set(rows.map(({ id }) => id));
   }
 
-  /** Makes a stored file the item's catalogue picture. */
+  /** Sets a stored file as the item's catalogue image. */
   async setImage(itemId: string, blob: StoredBlob, source: string): Promise<void> {
     await this.setImages([{ itemId, blob, source }]);
   }
 
-  /** {@link setImage} for many; of two pictures of one item the later counts. @returns how many items changed. */
+  /** {@link setImage} for many; of two images of one item the later counts. @returns the number of items changed. */
   async setImages(images: readonly NewItemImage[]): Promise<number> {
     const blobs = lastOfEach(
       images.map(({ blob }) => blob),
@@ -224,7 +221,7 @@ export class ItemsRepository {
         IS DISTINCT FROM (excluded.blob_hash, excluded.source, excluded.source_version)`;
   }
 
-  /** The items whose pictures came from these sources, in the same version: item id -> hash of the picture. */
+  /** The items whose images have these sources and versions: item id -> hash of the image. */
   async currentImages(sources: readonly ImageSource[]): Promise<Map<string, string>> {
     const rows = await this.prisma.$queryRaw<{ id: string; hash: string }[]>`
       SELECT item_images.item_id AS id, item_images.blob_hash AS hash
@@ -238,7 +235,7 @@ export class ItemsRepository {
     return new Map(rows.map(({ id, hash }) => [id, hash]));
   }
 
-  /** Removes items with all that belongs to them. @returns how many were there. */
+  /** Deletes items with all dependent rows. @returns their number. */
   async deleteMany(ids: readonly string[]): Promise<number> {
     const { count } = await this.prisma.item.deleteMany({ where: { id: { in: [...ids] } } });
     return count;
@@ -248,7 +245,7 @@ export class ItemsRepository {
     return this.prisma.item.count();
   }
 
-  /** Items that have no picture, in the order of their ids, after `afterId`. */
+  /** Items without an image, in the order of their ids, after `afterId`. */
   listWithoutImage(limit: number, afterId = ""): Promise<ItemRow[]> {
     return this.prisma.item.findMany({
       where: { image: null, id: { gt: afterId } },
@@ -258,7 +255,7 @@ export class ItemsRepository {
   }
 }
 
-/** Whether an item says something of a column. */
+/** Whether an item has a value for a column. */
 function has({ columns }: NewItem, column: ItemColumn): boolean {
   return columns?.has(column) ?? true;
 }
@@ -273,7 +270,7 @@ const itemColumns: readonly ItemColumn[] = [
   "caption",
 ];
 
-/** One item of each id, in the order of ids: what later ones say replaces what earlier ones say, column by column. */
+/** One item per id, in the order of ids: later ones override earlier ones, column by column. */
 function mergedById(items: readonly NewItem[]): NewItem[] {
   const byId = new Map<string, NewItem>();
   for (const item of items) {
@@ -303,7 +300,7 @@ function columnsOf(rows: readonly NewItem[]) {
   };
 }
 
-/** One row of each key, the last given, in the order of keys: an INSERT may not meet a row twice. */
+/** The last row of each key, in the order of keys: an INSERT may not meet a row twice. */
 function lastOfEach<Row>(rows: readonly Row[], keyOf: (row: Row) => string): Row[] {
   return [...new Map(rows.map(row => [keyOf(row), row])).values()].sort(byKey(keyOf));
 }

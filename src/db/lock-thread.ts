@@ -1,4 +1,4 @@
-/** @file The thread that takes a folder's lock and keeps its heartbeat, whatever the main thread is busy with. */
+/** @file The thread that takes a folder's lock and keeps its heartbeat while the main thread is busy. */
 import { parentPort, workerData } from "node:worker_threads";
 import { lock } from "proper-lockfile";
 
@@ -21,14 +21,14 @@ try {
   await lock(lockPath, {
     lockfilePath: lockPath,
     realpath: false,
-    stale: Infinity, // whether a holder is gone is decided in folder-lock.ts
+    stale: Infinity, // folder-lock.ts decides whether a holder is gone
     update: heartbeatMs,
     onCompromised: ({ message }) => {
       tell({ kind: "lost", reason: message });
     },
   });
   tell({ kind: "taken" });
-  parentPort?.on("message", () => undefined); // the heartbeat's timer alone would not keep the thread
+  parentPort?.on("message", () => undefined); // the heartbeat's timer alone does not keep the thread alive
 } catch (error) {
   const { code, message } = error as NodeJS.ErrnoException;
   tell(code === "ELOCKED" ? { kind: "refused" } : { kind: "failed", reason: message });

@@ -1,8 +1,8 @@
 /**
  * @file Applies `migrations/<name>/migration.sql` in order.
  *
- * The table is Prisma's own (`_prisma_migrations`), with its checksums and its advisory lock, so that
- * `prisma migrate deploy` continues where this stopped and the other way round. Prisma's native engine is not needed.
+ * Uses Prisma's own table (`_prisma_migrations`), checksums and advisory lock, so `prisma migrate deploy` can continue
+ * its work and vice versa, without Prisma's native engine.
  */
 import { createHash, randomUUID } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
@@ -10,10 +10,10 @@ import { join, resolve } from "node:path";
 import type { Pool, PoolClient } from "pg";
 import { AppError } from "../errors/app-error.js";
 
-/** The advisory lock that Prisma's engine takes. */
+/** Prisma's advisory lock. */
 const PRISMA_LOCK = 72_707_369;
 
-/** The `migrations` folder of this package. */
+/** The package's `migrations` folder. */
 export const migrationsFolder = resolve(import.meta.dirname, "../../migrations");
 
 interface AppliedMigration {
@@ -24,7 +24,7 @@ interface AppliedMigration {
 
 async function apply(client: PoolClient, name: string, sql: string, checksum: string) {
   const id = randomUUID();
-  // Recorded first and outside the transaction: a half-applied migration is seen, not repeated.
+  // Recorded first and outside the transaction, so that a half-applied migration is detected, not repeated.
   await client.query(
     "INSERT INTO _prisma_migrations (id, checksum, migration_name) VALUES ($1, $2, $3)",
     [id, checksum, name],
@@ -43,9 +43,9 @@ async function apply(client: PoolClient, name: string, sql: string, checksum: st
 }
 
 /**
- * Brings the database to the newest migration.
+ * Migrates the database to the newest migration.
  *
- * @returns the names of the migrations it applied.
+ * @returns the names of the applied migrations.
  * @throws AppError `MIGRATION_CHANGED`, `MIGRATION_FAILED`
  */
 export async function migrate(pool: Pool, folder = migrationsFolder): Promise<string[]> {

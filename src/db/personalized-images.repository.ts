@@ -1,4 +1,4 @@
-/** @file Pictures made for shoppers, stored with their file and their rank change in one transaction. */
+/** @file Personalized images, stored with their file and rank change in one transaction. */
 import { randomUUID } from "node:crypto";
 import type { Pool } from "pg";
 import { Prisma, type PrismaClient } from "./generated/client.js";
@@ -13,7 +13,7 @@ export type NewRankChange = Omit<RankChangeRow, "id" | "createdAt" | "personaliz
 
 export type NewImageRefusal = Omit<ImageRefusalRow, "createdAt">;
 
-/** A page of pictures that a ranking model has not judged yet. */
+/** An image without a rank change by a ranking model. */
 export interface UnscoredImage {
   id: string;
   userId: string;
@@ -21,7 +21,7 @@ export interface UnscoredImage {
   blobHash: string;
 }
 
-/** Prisma takes longer to build this one statement than Postgres to answer it, and every stored picture is asked for by it. */
+/** Raw SQL: every stored image is read by it, and Prisma takes longer to build this statement than Postgres to answer it. */
 const BY_REQUEST_KEY = {
   name: "personalized-image",
   text: `SELECT id, request_key AS "requestKey", user_id AS "userId", item_id AS "itemId", blob_hash AS "blobHash",
@@ -60,10 +60,7 @@ export class PersonalizedImagesRepository {
     return this.prisma.personalizedImage.findMany({ where: { id: { in: [...ids] } } });
   }
 
-  /**
-   * Stores a picture whose file is already in the blob store. Whoever stores a request's picture first wins; a later
-   * one gets the first back.
-   */
+  /** Stores an image whose file is already in the blob store. The first image of a request wins; later calls return it. */
   async save(
     image: NewPersonalizedImage,
     blob: Omit<BlobRow, "createdAt">,
@@ -93,12 +90,12 @@ export class PersonalizedImagesRepository {
     }
   }
 
-  /** Records that none of the images drawn for a request may be shown. A request that was decided before stays as it was. */
+  /** Records that no image of a request may be shown. An earlier decision stays. */
   async refuse(refusal: NewImageRefusal): Promise<void> {
     await this.prisma.imageRefusal.createMany({ data: [refusal], skipDuplicates: true });
   }
 
-  /** Pictures without a rank change by a version of the ranking model, in the order of their ids, after `afterId`. */
+  /** Images without a rank change by a version of the ranking model, in the order of their ids, after `afterId`. */
   findUnscored(versionId: string, afterId: string | null, limit: number): Promise<UnscoredImage[]> {
     return this.prisma.personalizedImage.findMany({
       where: {
@@ -111,14 +108,14 @@ export class PersonalizedImagesRepository {
     });
   }
 
-  /** How many pictures a version of the ranking model has not judged. */
+  /** Number of images without a rank change by a version of the ranking model. */
   countUnscored(versionId: string): Promise<number> {
     return this.prisma.personalizedImage.count({
       where: { rankChanges: { none: { rankingModelVersionId: versionId } } },
     });
   }
 
-  /** Adds a later model's judgement of a stored picture; an earlier one by the same model stays. */
+  /** Adds a later model's rank change of a stored image; an existing one by the same model stays. */
   async addRankChange(personalizedImageId: string, rankChange: NewRankChange): Promise<void> {
     await this.prisma.rankChange.createMany({
       data: [{ id: randomUUID(), personalizedImageId, ...rankChange }],
@@ -126,12 +123,12 @@ export class PersonalizedImagesRepository {
     });
   }
 
-  /** Records a file that is not yet part of anything: a preview. */
+  /** Records a file that nothing refers to yet: a preview. */
   async addBlob(blob: Omit<BlobRow, "createdAt">): Promise<void> {
     await this.prisma.blob.upsert({ where: { hash: blob.hash }, create: blob, update: {} });
   }
 
-  /** Forgets a preview that nothing refers to. @returns whether its file may be deleted. */
+  /** Deletes a preview that nothing refers to. @returns whether its file may be deleted. */
   async dropBlob(hash: string): Promise<boolean> {
     const { count } = await this.prisma.blob.deleteMany({
       where: { hash, itemImages: { none: {} }, personalizedImages: { none: {} } },

@@ -1,4 +1,4 @@
-/** @file Versions of the trained preference: what was trained, how well it did, and which one serves. */
+/** @file Versions of the personalizer: configuration, metrics and activation. */
 import type { Prisma, PrismaClient } from "./generated/client.js";
 import { afterInTime, type PageRequest } from "./keyset.js";
 import type { PersonalizerVersionRow } from "./rows.js";
@@ -9,7 +9,7 @@ export class PersonalizerVersionsRepository extends VersionsRepository<Personali
     super(prisma, prisma.personalizerVersion);
   }
 
-  /** Records that training began; a version with this id that is not yet ready begins again. */
+  /** Records the start of a training; restarts a version with this id that is not ready. */
   async begin(version: {
     id: string;
     config: object;

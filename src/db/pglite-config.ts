@@ -1,4 +1,4 @@
-/** @file How `pg` talks to an embedded Postgres (PGlite) in this process, over its one connection. */
+/** @file Connects `pg` to an embedded Postgres (PGlite) in this process, over its one connection. */
 import type { PGlite } from "@electric-sql/pglite";
 import { createPgConfig } from "@electric-sql/pglite/node-postgres";
 import pg, { type PoolConfig } from "pg";
@@ -13,14 +13,14 @@ interface ParseMessage {
 }
 
 /**
- * A `pg.Pool` configuration that leads to `pglite` instead of a socket. The pool must be the only user of `pglite`:
- * a direct `pglite.query()` would join a transaction the pool has open.
+ * A `pg.Pool` configuration for `pglite` instead of a socket. The pool must be its only user: a direct `pglite.query()`
+ * would join an open transaction of the pool.
  */
 export function pgliteConfig(pglite: PGlite): PoolConfig {
   const config = createPgConfig(pglite);
   const { connection } = config;
   const parse = connection.parse.bind(connection) as (message: ParseMessage) => void;
-  // Prisma's adapter passes `types: { getTypeParser }` with each query; the bridge takes only a list of type ids there.
+  // Prisma's adapter passes `types: { getTypeParser }` with each query; the bridge expects a list of type ids.
   connection.parse = (message: ParseMessage) => {
     parse({ ...message, types: Array.isArray(message.types) ? message.types : undefined });
   };
@@ -28,8 +28,8 @@ export function pgliteConfig(pglite: PGlite): PoolConfig {
 }
 
 /**
- * A pool that keeps its connection when a statement fails. `pg.Pool.query()` throws a client away with its first fault,
- * whatever it was; the next client would share the one connection with it, and take its answers for its own.
+ * A pool that keeps its connection after a failed statement. `pg.Pool.query()` discards a client after any fault; the
+ * next client would share the one connection with it and receive its answers.
  */
 export class PglitePool extends pg.Pool {
   private refusal: AppError | null = null;
@@ -47,7 +47,7 @@ export class PglitePool extends pg.Pool {
     };
     this.query = query as typeof this.query; // its overloads with callbacks are not used here
   }
-  /** From now on nothing reaches the database, also from clients that are in a transaction: all fail with `error`. */
+  /** Disconnects the database: every later statement fails with `error`, even in open transactions. */
   refuseAll(error: AppError): void {
     this.refusal = error;
     this.pglite.execProtocolStream = ([kind]) => Promise.resolve(refusalOf(kind, error));
@@ -60,7 +60,7 @@ export class PglitePool extends pg.Pool {
   }
 }
 
-/** What a server that refuses everything answers to one message of the protocol. */
+/** The answer of a server that refuses everything to one protocol message. */
 function refusalOf(messageKind: number, { code, message }: AppError): BackendMessage[] {
   const fault = Object.assign(new Error(message), { name: "error", length: 0, code });
   const ready = { name: "readyForQuery", length: 0, status: "I" } as BackendMessage;

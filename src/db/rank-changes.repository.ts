@@ -1,4 +1,4 @@
-/** @file How pictures changed their items' ranks: stored once for each picture and ranking-model version. */
+/** @file How images changed their items' ranks: one row per image and ranking-model version. */
 import type { Lists, UserScope } from "./catalog-queries.js";
 import { type PrismaTransaction } from "./database.js";
 import { Prisma } from "./generated/client.js";
@@ -20,12 +20,12 @@ export interface RankChangeSort {
   direction: "asc" | "desc";
 }
 
-/** A request for an image, once it is decided. */
+/** A decided request for an image. */
 export interface DecidedRequestRow {
   userId: string;
-  /** False where none of the images drawn may be shown. */
+  /** False where no generated image may be shown. */
   hasImage: boolean;
-  /** By the version asked for; null without an image, or where it could not rank it. */
+  /** By the requested version; null without an image, or where it could not rank it. */
   deltaR: number | null;
 }
 
@@ -45,9 +45,9 @@ export class RankChangesRepository {
   }
 
   /**
-   * The decided requests that one version of the ranking model can be asked about, each once; at most `limit`, in no order:
-   * images that it ranked, now or later; images that were made while it was active and that it could not rank; and
-   * requests without an image that it decided, or that a version decided whose images it ranked since.
+   * The decided requests that one version of the ranking model can rank, each once; at most `limit`, unordered: images
+   * that it ranked, now or later; images generated while it was active that it could not rank; and requests without an
+   * image that it decided, or that a version decided whose images it ranked since.
    */
   async findDecided(
     versionId: string,
@@ -82,7 +82,7 @@ export class RankChangesRepository {
       LIMIT ${limit}`;
   }
 
-  /** The change of each picture by the active ranking model; without one by the newest that judged it. */
+  /** The change of each image by the active ranking model; otherwise by the newest that ranked it. */
   async findCurrent(imageIds: readonly string[]): Promise<ReadonlyMap<string, RankChangeRow>> {
     const ids = await this.prisma.$queryRaw<{ id: string }[]>`
       SELECT DISTINCT ON (change.personalized_image_id) change.id::text
@@ -94,7 +94,7 @@ export class RankChangesRepository {
     return new Map(rows.map(row => [row.personalizedImageId, row]));
   }
 
-  /** The rank changes of each item's pictures, newest first. */
+  /** The rank changes of each item's images, newest first. */
   async findOfItems(
     itemIds: readonly string[],
     { limit, after }: PageRequest<Date>,

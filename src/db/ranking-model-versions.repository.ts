@@ -1,4 +1,4 @@
-/** @file Versions of the ranking model: what was trained, how well it did, and which one serves. */
+/** @file Versions of the ranking model: configuration, metrics and activation. */
 import type { Prisma, PrismaClient } from "./generated/client.js";
 import type { RankingModelVersionRow } from "./rows.js";
 import { VersionsRepository } from "./versions.repository.js";
@@ -8,7 +8,7 @@ export class RankingModelVersionsRepository extends VersionsRepository<RankingMo
     super(prisma, prisma.rankingModelVersion);
   }
 
-  /** Records that training began; a version with this id that is not yet ready begins again. */
+  /** Records the start of a training; restarts a version with this id that is not ready. */
   async begin(version: {
     id: string;
     algorithm: string;

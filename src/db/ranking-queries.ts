@@ -1,4 +1,4 @@
-/** @file What ranking reads in bulk: embeddings to learn from, popular items, and which items may be shown. */
+/** @file Bulk reads for ranking: training embeddings, popular items, and available items. */
 import type { Pool } from "pg";
 import { defaultFeedbackRules, type FeedbackRules } from "../config/feedback-rules.js";
 import { opinionsSql } from "./choices.js";
@@ -10,7 +10,7 @@ export class RankingQueries {
     private readonly rules: FeedbackRules = defaultFeedbackRules,
   ) {}
 
-  /** Embeddings of one kind by one encoder, of all items but those of `except`, in the order of item ids. */
+  /** Embeddings of one kind by one encoder, of all items but `except`, in the order of item ids. */
   async findEmbeddings(
     kind: EmbeddingKind,
     encoder: string,
@@ -23,17 +23,17 @@ export class RankingQueries {
       [kind, encoder, except],
     );
     return rows.map(({ itemId, vector }) => {
-      const bytes = new Uint8Array(vector); // a copy: a row's buffer need not begin at a multiple of 4
+      const bytes = new Uint8Array(vector); // a copy: a row's buffer may be unaligned
       return { itemId, vector: new Float32Array(bytes.buffer, 0, bytes.byteLength / 4) };
     });
   }
 
   /**
-   * Every item that anyone chose (`choices.ts`), by the falling sum of how much it counts for each user. Of equal ones the
-   * less disliked comes first, then the smaller id.
+   * Every chosen item (`choices.ts`), by descending total strength. Among equal ones the less disliked comes first, then
+   * the smaller id.
    */
   async findPopularItems(): Promise<{ itemId: string; strength: number }[]> {
-    // In single precision, in which the same numbers have the same sum in any order.
+    // In single precision, in which equal numbers have equal sums in any order.
     const { rows } = await this.pool.query<{ itemId: string; strength: number }>(
       `SELECT item_id AS "itemId", sum(strength) FILTER (WHERE is_choice)::real AS strength
        FROM (${opinionsSql(this.rules)}) AS opinions

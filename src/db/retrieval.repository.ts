@@ -1,7 +1,4 @@
-/**
- * @file Items as retrieval reads them: with their embeddings, or in short, as stamps that say whether they are still what
- * they were.
- */
+/** @file Retrieval's reads: items with their embeddings, or stamps that identify their present state. */
 import { createHash } from "node:crypto";
 import type { Pool } from "pg";
 import { defaultFeedbackRules, type FeedbackRules } from "../config/feedback-rules.js";
@@ -10,17 +7,17 @@ import type { CaptionSource } from "./rows.js";
 import { LANGUAGE_SETTING } from "./shop-language.repository.js";
 import { vectorOf } from "./vectors.js";
 
-/** An item with what retrieval needs of it; embeddings by another encoder count as none. */
+/** An item with retrieval's inputs; embeddings by another encoder count as absent. */
 export interface ItemWithEmbeddings {
   itemId: string;
   title: string;
   keywords: string[];
   caption: string | null;
-  /** Who wrote the caption. Default: the shop. */
+  /** Origin of the caption. Default: the shop. */
   captionSource?: CaptionSource | null;
-  /** Of the shop's texts, ISO 639-1; null until an indexing has told it. */
+  /** Language of the shop's texts, ISO 639-1; null before the first indexing. */
   language?: string | null;
-  /** Content hash of the catalogue picture; null if it has none. */
+  /** Content hash of the catalogue image; null if it has none. */
   blobHash: string | null;
   /** E^sem; `[D]`. */
   captionEmbedding: Float32Array | null;
@@ -28,7 +25,7 @@ export interface ItemWithEmbeddings {
   imageEmbedding: Float32Array | null;
 }
 
-/** Equal stamps, equal items. */
+/** Equal stamps mean equal items. */
 export interface ItemStamp {
   itemId: string;
   stamp: string;
@@ -36,24 +33,24 @@ export interface ItemStamp {
 
 export type StampedItem = ItemWithEmbeddings & ItemStamp;
 
-/** What a retrieval depends on, without the items themselves. */
+/** The inputs of a retrieval, as stamps. */
 export interface RetrievalState {
-  /** Those of the items asked for that are in the catalogue, by id. */
+  /** The requested items that exist, by id. */
   references: ReadonlyMap<string, ItemStamp>;
-  /** What the user chose, in the order of time. */
+  /** The user's choices, in the order of time. */
   history: readonly (ItemStamp & {
     occurredAt: Date;
-    /** How much the choice counts (`choices.ts`); 1 unless strengths are read. */
+    /** Strength of the choice (`choices.ts`); 1 unless strengths are read. */
     strength: number;
   })[];
 }
 
-/** How the stamp of an item begins that is not there. */
+/** Prefix of the stamp of a missing item. */
 const NO_ITEM = ":";
 
 const LANGUAGE_ROW = `FROM shop_settings WHERE shop_settings.name = '${LANGUAGE_SETTING}'`;
 
-/** The transactions that last wrote the rows of an item, its own first: every change of one is another transaction. */
+/** The last transactions that wrote an item's rows: every change has another transaction. */
 function stampOf(itemId: string): string {
   const written = (table: string, more = "") =>
     `(SELECT xmin FROM ${table} AS own WHERE own.item_id = ${itemId}${more})`;
@@ -62,11 +59,11 @@ function stampOf(itemId: string): string {
     ${written("embeddings", " AND own.kind = 'IMAGE'")}, ':', (SELECT xmin ${LANGUAGE_ROW}))`;
 }
 
-/** Named, so that Postgres plans it once for a connection: planning takes longer than running it. */
+/** Named, so that Postgres plans it once per connection: planning takes longer than running it. */
 function stateQuery({ readsStrengths, rules }: ChoiceReading): { name: string; text: string } {
   const opinions = opinionsSql(rules, {
     where: "user_id = $1",
-    asOf: "(SELECT max(occurred_at) FROM interactions WHERE user_id = $1)", // so that nothing changes by itself
+    asOf: "(SELECT max(occurred_at) FROM interactions WHERE user_id = $1)", // so that nothing changes with time alone
   });
   const text = `WITH latest AS (
       SELECT item_id, occurred_at, ${readsStrengths ? "strength" : "1::float8 AS strength"} FROM (${opinions}) AS opinions
@@ -78,14 +75,14 @@ function stateQuery({ readsStrengths, rules }: ChoiceReading): { name: string; t
     SELECT wanted.item_id AS "itemId", wanted.occurred_at AS "occurredAt", wanted.strength,
       ${stampOf("wanted.item_id")} AS stamp
     FROM wanted ORDER BY wanted.occurred_at, wanted.item_id DESC`;
-  const version = createHash("sha256").update(text).digest("hex").slice(0, 8); // a name stands for one text
+  const version = createHash("sha256").update(text).digest("hex").slice(0, 8); // each name has one text
   return { name: `retrieval-state-${version}`, text };
 }
 
 /** How choices are read. */
 export interface ChoiceReading {
   rules: FeedbackRules;
-  /** Whether how much each of them counts is read, too. */
+  /** Whether to read their strengths. */
   readsStrengths: boolean;
 }
 
@@ -101,8 +98,8 @@ interface Vectors {
 }
 
 /**
- * `$1` is the encoder. It is compared in the columns and not in the joins, so that an item's embeddings are found by their
- * primary key: without statistics Postgres would rather read those of all items.
+ * `$1` is the encoder. It is compared in the columns, not in the joins, so that an item's embeddings are found by their
+ * primary key: without statistics Postgres would read those of all items.
  */
 const DESCRIBED = `items.id AS "itemId", items.title, items.keywords, captions.text AS caption,
     captions.source AS "captionSource", (SELECT value ${LANGUAGE_ROW}) AS language,
@@ -124,7 +121,7 @@ export class RetrievalRepository {
     this.stateQuery = stateQuery(reading);
   }
 
-  /** The `limit` items the user chose last (`choices.ts`), and those of `itemIds`, in one statement. */
+  /** The `limit` latest choices of the user (`choices.ts`), and those of `itemIds`, in one statement. */
   async findState({
     itemIds,
     limit,
@@ -149,7 +146,7 @@ export class RetrievalRepository {
     };
   }
 
-  /** Those of `itemIds` that are in the catalogue, in any order. */
+  /** Those of `itemIds` that exist, in any order. */
   async findItems(encoder: string, itemIds: readonly string[]): Promise<StampedItem[]> {
     const { rows } = await this.pool.query<Row & ItemStamp>(
       `SELECT ${DESCRIBED}, ${stampOf("items.id")} AS stamp FROM ${ITEMS} WHERE items.id = ANY($2::text[])`,

@@ -1,7 +1,7 @@
-/** @file Repeats transactions that Postgres broke off because others were in their way. */
+/** @file Repeats transactions that failed because of concurrent ones. */
 import { setTimeout as delay } from "node:timers/promises";
 
-/** `serialization_failure` and `deadlock_detected`: the whole transaction was undone and may be tried again. */
+/** `serialization_failure` and `deadlock_detected`: the whole transaction was undone and may be repeated. */
 const CONFLICTS = new Set(["40001", "40P01"]);
 /** Prisma's "write conflict or a deadlock". */
 const PRISMA_CONFLICT = "P2034";
@@ -9,15 +9,15 @@ const PRISMA_CONFLICT = "P2034";
 const MAX_TRIES = 6;
 const FIRST_DELAY_MS = 20;
 
-/** Each call waits another part of its delay, so that two that met do not meet again. */
+/** Each call waits a different fraction of its delay, so that two conflicting calls do not meet again. */
 let place = process.pid;
-const nextFraction = () => (++place * 0.618_033_988_749_895) % 1; // the golden ratio: successive places are far apart
+const nextFraction = () => (++place * 0.618_033_988_749_895) % 1; // the golden ratio spreads successive values
 
 /**
- * Does `work`, and does it again if Postgres ended it for a deadlock or a serialization failure: six times at most, with
- * growing, uneven delays of 10 to 640 ms.
+ * Runs `work` and repeats it after a deadlock or a serialization failure: at most six times, with growing, uneven delays
+ * of 10 to 640 ms.
  *
- * @param work a whole transaction, or one statement outside of any, that may be done twice.
+ * @param work A whole transaction, or one statement outside of any, that may run twice.
  */
 export async function retryConflicts<Result>(work: () => Promise<Result>): Promise<Result> {
   for (let tried = 1; ; tried++) {
@@ -32,7 +32,7 @@ export async function retryConflicts<Result>(work: () => Promise<Result>): Promi
   }
 }
 
-/** Whether an error of `pg` or Prisma, or what caused it, is a conflict with other transactions. */
+/** Whether an error of `pg` or Prisma, or its cause, is a conflict with other transactions. */
 function isConflict(error: unknown): boolean {
   for (let fault = error; typeof fault === "object" && fault !== null;) {
     const { cause, code, meta, originalCode } = fault as {

@@ -1,4 +1,4 @@
-/** @file The rows of the database, as Prisma types them: what repositories return and services pass on. */
+/** @file The rows of the database, as Prisma types them. */
 export type {
   ApiKey as ApiKeyRow,
   Blob as BlobRow,

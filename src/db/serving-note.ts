@@ -1,4 +1,4 @@
-/** @file Beside the lock of a data folder: where the process that holds it can be asked. */
+/** @file A note beside a data folder's lock: the URL of the process that holds it. */
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
@@ -11,11 +11,7 @@ interface ServingNote {
   url: string;
 }
 
-/**
- * Says where this process, which holds the folder's lock, answers.
- *
- * @returns what takes the note away.
- */
+/** Records the URL of this process, which holds the folder's lock. @returns the function that removes the note. */
 export function noteServing(folder: string, url: string): () => void {
   const path = join(folder, NAME);
   const note: ServingNote = { pid: process.pid, host: hostname(), url };
@@ -25,7 +21,7 @@ export function noteServing(folder: string, url: string): () => void {
   };
 }
 
-/** Where the holder of the lock answers; null if it does not, or the note is that of another process. */
+/** The URL of the lock's holder; null if it has none, or the note is another process's. */
 export function servingUrl(
   folder: string,
   holder: { pid: number; host: string } | null,
@@ -34,6 +30,6 @@ export function servingUrl(
     const note = JSON.parse(readFileSync(join(folder, NAME), "utf8")) as ServingNote; // as `noteServing` writes it
     return note.pid === holder?.pid && note.host === holder.host ? note.url : null;
   } catch {
-    return null; // no note, or one that is being written
+    return null; // no note, or a partly written one
   }
 }

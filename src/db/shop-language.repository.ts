@@ -8,7 +8,7 @@ const MAX_DESCRIPTION_CHARACTERS = 300;
 export class ShopLanguageRepository {
   constructor(private readonly pool: Pick<Pool, "query">) {}
 
-  /** Titles with the beginning of their descriptions, of at most `limit` items: the same ones as long as the items are. */
+  /** Titles with the beginning of their descriptions, of at most `limit` items; a stable sample. */
   async sampleTexts(limit: number): Promise<string[]> {
     const { rows } = await this.pool.query<{ text: string }>(
       `SELECT concat_ws('. ', title, nullif(left(description, ${MAX_DESCRIPTION_CHARACTERS}), '')) AS text
@@ -18,7 +18,7 @@ export class ShopLanguageRepository {
     return rows.map(({ text }) => text);
   }
 
-  /** Stores the language; nothing is written if it is the same. */
+  /** Stores the language if it changed. */
   async save(language: string): Promise<void> {
     await this.pool.query(
       `INSERT INTO shop_settings (name, value) VALUES ($1, $2)

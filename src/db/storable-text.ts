@@ -1,9 +1,9 @@
-/** @file Which texts Postgres can store: the one rule for files, rows of the API and whole requests. */
+/** @file Which texts Postgres can store: the one rule for files, API rows and whole requests. */
 
-/** The character U+0000, or half a character: a surrogate (U+D800 to U+DFFF) without its other half. */
+/** The character U+0000, or a lone surrogate (U+D800 to U+DFFF). */
 const UNSTORABLE = /[\0\p{Surrogate}]/u;
 
-/** What a refusal says of such a text. */
+/** The message for such a text. */
 export const UNSTORABLE_PROBLEM =
   "must not hold the character U+0000 or half a character (a lone surrogate), which Postgres cannot store";
 

@@ -1,10 +1,10 @@
-/** @file Folders named by a client, kept below the one folder that clients may name. */
+/** @file Resolves folders named by a client, confined to one root folder. */
 import { realpath, stat } from "node:fs/promises";
 import { resolve, sep } from "node:path";
 
 /**
- * The real, absolute path of a folder below `root`; null if there is none of this name, also when `..`, an absolute path
- * or a link would lead out of `root`.
+ * The real, absolute path of a folder below `root`; null if it does not exist, or if `..`, an absolute path or a link
+ * leads out of `root`.
  */
 export async function findSubfolder(root: string, name: string): Promise<string | null> {
   if (name.includes("\0")) {

@@ -1,29 +1,29 @@
 /**
- * @file Which drawings (SVG) may be drawn at all. A small file can ask for any amount of work, so what is known to grow beyond
- * measure is refused before a renderer sees it; the rest is drawn in a process that can be ended (`svg-renderer.ts`).
+ * @file Decides which SVGs may be rendered. A small file can request any amount of work, so known bombs are refused
+ * before rendering; the rest is rendered in a process that can be killed (`svg-renderer.ts`).
  */
 import { SaxesParser } from "saxes";
 import { AppError } from "../errors/app-error.js";
 
 const MAX_ELEMENTS = 50_000;
 const MAX_DEPTH = 200;
-/** The time to set a line of text grows with the square of its length. */
+/** Laying out a line of text takes time quadratic in its length. */
 const MAX_TEXT_LENGTH = 2_000;
-/** Parts drawn again by reference; the renderer's own limit comes after some ten seconds. */
+/** Elements drawn by reference; the renderer's own limit comes after about ten seconds. */
 const MAX_REFERENCES = 5_000;
-/** Blurs and the like, each over the whole drawing. */
+/** Filters such as blurs, each over the whole drawing. */
 const MAX_FILTER_STEPS = 50;
 
-/** Encodings in which a byte below 128 is the ASCII character, so that nothing can hide from the check. */
+/** Encodings in which a byte below 128 is the ASCII character, so that nothing evades the check. */
 const ENCODINGS = ["utf-8", "us-ascii", "iso-8859-1", "windows-1252"];
 const DECLARATION = /^<\?xml\b[^>]*\?>/;
 
 /**
- * Checks a drawing's text and structure.
+ * Checks an SVG's text and structure.
  *
- * @returns The drawing as UTF-8 without XML declaration, as it was checked.
- * @throws AppError `IMAGE_TYPE` if it is another kind of text; `IMAGE_UNREADABLE` if it is compressed, of another encoding, not well-formed, declares entities, or asks
- *   for too much.
+ * @returns The checked SVG as UTF-8 without XML declaration.
+ * @throws AppError `IMAGE_TYPE` if it is another kind of text; `IMAGE_UNREADABLE` if it is compressed, in another
+ *   encoding, not well-formed, declares entities, or exceeds a limit.
  */
 export function checkedSvg(bytes: Uint8Array): Buffer {
   const text = decoded(bytes).replace(DECLARATION, "");
@@ -58,7 +58,7 @@ class SvgLimits {
   private numReferences = 0;
   private numFilterSteps = 0;
   private depth = 0;
-  /** Of `text` elements that are open. */
+  /** Number of open `text` elements. */
   private textDepth = 0;
   private textLength = 0;
 
@@ -96,7 +96,7 @@ class SvgLimits {
 
 function decoded(bytes: Uint8Array): string {
   if (bytes[0] === 0x1f && bytes[1] === 0x8b) {
-    throw refused("a compressed SVG is not taken");
+    throw refused("a compressed SVG is not accepted");
   }
   const head = Buffer.from(bytes.subarray(0, 200))
     .toString("latin1")
@@ -104,7 +104,7 @@ function decoded(bytes: Uint8Array): string {
   const [declaration = ""] = DECLARATION.exec(head) ?? [];
   const [, encoding = "utf-8"] = /encoding\s*=\s*["']([^"']*)/.exec(declaration) ?? [];
   if (!ENCODINGS.includes(encoding.toLowerCase())) {
-    throw refused(`an SVG may not be of encoding ${encoding.slice(0, 40)}`);
+    throw refused(`an SVG may not have the encoding ${encoding.slice(0, 40)}`);
   }
   try {
     return new TextDecoder(encoding, { fatal: true }).decode(bytes);

@@ -1,6 +1,6 @@
 /**
- * @file The process that draws SVG: takes a drawing as a message, answers with a PNG or a reason. Nothing else runs in it, so it
- * can be ended at any time.
+ * @file The process that renders SVG: receives a drawing as a message, answers with a PNG or a reason. It does nothing
+ * else, so it can be killed at any time.
  */
 import sharp from "sharp";
 import type { SvgAnswer, SvgRequest } from "./svg-renderer.js";
@@ -8,7 +8,7 @@ import type { SvgAnswer, SvgRequest } from "./svg-renderer.js";
 sharp.concurrency(1);
 sharp.cache(false);
 
-/** A drawing has no size of its own: its longer side gets this many pixels unless it asks for more. */
+/** SVGs have no size in pixels: the longer side gets this many unless it asks for more. */
 const SIDE_PIXELS = 512;
 /** Dots per inch at which one SVG unit is one pixel. */
 const DENSITY = 72;
@@ -32,6 +32,6 @@ process.on("message", (request: SvgRequest) => {
   draw(request)
     .catch((error: unknown): SvgAnswer => ({ reason: String(error).split("\n")[0] }))
     .then(answer => process.send?.(answer))
-    .catch(() => process.exit(1)); // nobody is there to hear the answer
+    .catch(() => process.exit(1)); // the parent is gone
 });
 process.on("disconnect", () => process.exit(0));

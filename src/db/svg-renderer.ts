@@ -1,8 +1,8 @@
 /**
- * @file Draws SVG in a process of its own, which is ended when a drawing takes too long: librsvg cannot be stopped, and a
- * drawing of a few kilobytes can keep it busy for hours.
+ * @file Renders SVG in a separate process, which is killed when a drawing takes too long: librsvg cannot be stopped, and
+ * a few kilobytes can keep it busy for hours.
  *
- * The process is started with the first drawing, draws one at a time, and does not keep this one alive.
+ * The process starts with the first drawing, renders one at a time, and does not keep its parent alive.
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 import pLimit from "p-limit";
 import { AppError } from "../errors/app-error.js";
 
-/** Time for one drawing; an icon takes some 10 ms. */
+/** Time limit for one drawing; an icon takes about 10 ms. */
 const TIMEOUT_MS = 10_000;
 
 export interface SvgRequest {
@@ -36,9 +36,9 @@ let drawer: ChildProcess | null = null;
 /**
  * A drawing as a PNG, its longer side at least 512 pixels.
  *
- * @param bytes As `checkedSvg` gives them.
+ * @param bytes As `checkedSvg` returns them.
  * @param timeoutMs Default 10,000.
- * @throws AppError `IMAGE_TOO_LARGE`, `IMAGE_UNREADABLE` (also when it takes too long)
+ * @throws AppError `IMAGE_TOO_LARGE`, `IMAGE_UNREADABLE` (also on a timeout)
  */
 export async function drawSvg(
   bytes: Uint8Array,
@@ -84,7 +84,7 @@ async function ask(request: SvgRequest, timeoutMs: number): Promise<SvgAnswer> {
   }
 }
 
-/** Without this process's environment: it holds secrets, and drawing needs none of it. */
+/** Without this process's environment, which holds secrets. */
 function start(): ChildProcess {
   const child = fork(entry(), {
     env: {},

@@ -1,9 +1,9 @@
-/** @file The secret of the shoppers' tokens when the environment gives none: made once, kept beside the data. */
+/** @file The secret of the shoppers' tokens when the environment has none: generated once, stored beside the data. */
 import { randomBytes } from "node:crypto";
 import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** The secret kept in `home`, made at the first call; two processes that make it at once agree on one. */
+/** The secret in `home`, generated on the first call; concurrent processes agree on one. */
 export function loadTokenSecret(home: string): string {
   const path = join(home, "token-secret");
   const read = () => readFileSync(path, "utf8").trim();
@@ -18,7 +18,7 @@ export function loadTokenSecret(home: string): string {
   const draft = `${path}.${process.pid}.${randomBytes(4).toString("hex")}`;
   writeFileSync(draft, `${randomBytes(32).toString("base64url")}\n`, { mode: 0o600 });
   try {
-    linkSync(draft, path); // unlike a rename, it never replaces the secret that another process made
+    linkSync(draft, path); // unlike a rename, it never replaces another process's secret
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") {
       throw error;

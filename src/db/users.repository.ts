@@ -1,4 +1,4 @@
-/** @file Shoppers. */
+/** @file Users. */
 import type { PrismaTransaction } from "./database.js";
 import type { UserRow } from "./rows.js";
 
@@ -11,7 +11,7 @@ export interface NewUser {
 export class UsersRepository {
   constructor(private readonly prisma: PrismaTransaction) {}
 
-  /** Adds the users that are not there yet; the others stay as they are. @returns how many were added. */
+  /** Adds missing users; leaves the others unchanged. @returns the number added. */
   upsertMany(users: readonly NewUser[]): Promise<number> {
     const ids = users.map(({ id }) => id);
     const simulated = users.map(({ isSimulated = false }) => isSimulated);

@@ -2,7 +2,7 @@
 
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
-/** Whether Postgres reads it as a UUID: anything else is no row's id, and asking for it would be a fault. */
+/** Whether Postgres accepts it as a UUID: any other value is no row's id, and a query with it would fail. */
 export function isUuid(id: string): boolean {
   return UUID.test(id);
 }

@@ -1,4 +1,4 @@
-/** @file What the versions of every trained model have in common: begun, found, completed or failed, and one of them active. */
+/** @file The common part of trained models' versions: start, lookup, completion, failure, and one active version. */
 import type { Prisma, PrismaClient } from "./generated/client.js";
 import { isUuid } from "./uuid.js";
 
@@ -22,7 +22,7 @@ interface Changes {
   activatedAt?: Date | null;
 }
 
-/** The calls of Prisma's delegate of such a table that are made here. */
+/** The used part of Prisma's delegate of such a table. */
 export interface VersionTable<Row> {
   findUnique(args: { where: { id: string } }): Prisma.PrismaPromise<Row | null>;
   findFirst(args: {
@@ -47,7 +47,7 @@ export abstract class VersionsRepository<Row> {
     return this.table.findFirst({ where: { isActive: true } });
   }
 
-  /** The version that served before the active one: the ready one activated last among the others. */
+  /** The previously active version: the ready one activated last among the others. */
   async findPrevious(): Promise<Row | null> {
     return this.table.findFirst({
       where: { isActive: false, state: "READY", activatedAt: { not: null } },
@@ -72,7 +72,7 @@ export abstract class VersionsRepository<Row> {
     });
   }
 
-  /** Makes one ready version the active one, and no other. */
+  /** Activates one ready version and deactivates the others. */
   async activate(id: string): Promise<Row> {
     const [, version] = await this.prisma.$transaction([
       this.table.updateMany({
@@ -87,7 +87,7 @@ export abstract class VersionsRepository<Row> {
     return version;
   }
 
-  /** Makes the previous version active again and forgets that the current one was, so the next rollback goes further back. */
+  /** Activates the previous version and clears the current one's activation, so the next rollback goes further back. */
   async rollBack(currentId: string, previousId: string): Promise<Row> {
     const [, version] = await this.prisma.$transaction([
       this.table.update({

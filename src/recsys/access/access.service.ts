@@ -1,4 +1,4 @@
-/** @file Keys and tokens: who may call the API. */
+/** @file API keys and tokens. */
 import { createHash, randomBytes } from "node:crypto";
 import type { ApiKeysRepository } from "../../db/api-keys.repository.js";
 import type { PageRequest } from "../../db/keyset.js";
@@ -8,7 +8,7 @@ import { maxTtlSeconds, type ShopperToken, type ShopperTokens } from "./shopper-
 import type { Viewer } from "./viewer.js";
 
 const keyPrefix = "vk_";
-/** `lastUsedAt` is for people: once a minute is enough and keeps reads from becoming writes. */
+/** `lastUsedAt` is informational: one write per minute keeps reads from becoming writes. */
 const touchIntervalMs = 60_000;
 
 interface Dependencies {
@@ -18,7 +18,7 @@ interface Dependencies {
   now?: () => Date;
 }
 
-/** A key has 256 random bits, so a plain SHA-256 keeps it safe, and finding it by hash leaks nothing through time. */
+/** A key has 256 random bits, so plain SHA-256 is safe, and the lookup by hash leaks nothing through timing. */
 export function hashApiKey(key: string): string {
   return createHash("sha256").update(key).digest("hex");
 }
@@ -30,11 +30,7 @@ export class AccessService {
     this.now = deps.now ?? (() => new Date());
   }
 
-  /**
-   * Who sent this `Authorization` header; null without one.
-   *
-   * @throws AppError `UNAUTHENTICATED`, `TOKEN_INVALID`
-   */
+  /** The viewer of an `Authorization` header; null without one. @throws AppError `UNAUTHENTICATED`, `TOKEN_INVALID` */
   async authenticate(authorization: string | null | undefined): Promise<Viewer | null> {
     if (!authorization) {
       return null;
@@ -67,13 +63,13 @@ export class AccessService {
   }
 
   /**
-   * A new key, which is not stored and cannot be shown again.
+   * Creates a key. The key itself is not stored and cannot be shown again.
    *
    * @throws AppError `INVALID_ARGUMENT` if the name is empty, too long or taken
    */
   async createKey(name: string, role: ApiKeyRole): Promise<{ key: string; row: ApiKeyRow }> {
     if (!/^\S(.{0,98}\S)?$/u.test(name)) {
-      const problem = "must have 1 to 100 characters and no space at its ends";
+      const problem = "must have 1 to 100 characters and no space at either end";
       throw new AppError("INVALID_ARGUMENT", { argument: "name", problem });
     }
     const key = keyPrefix + randomBytes(32).toString("base64url");

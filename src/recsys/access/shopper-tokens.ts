@@ -1,11 +1,11 @@
-/** @file Signed tokens that let a shopper's own browser call the API for that shopper alone (JWT, HS256). */
+/** @file Signed tokens that let a user's own browser call the API for that user only (JWT, HS256). */
 import { errors, jwtVerify, SignJWT } from "jose";
 import { AppError } from "../../errors/app-error.js";
 
 const audience = "vitrine";
 const algorithm = "HS256";
 
-/** Seven days: a token cannot be taken back, so it must not live long. */
+/** Seven days: a token cannot be revoked, so it must be short-lived. */
 export const maxTtlSeconds = 7 * 24 * 3_600;
 
 export interface ShopperToken {
@@ -16,7 +16,7 @@ export interface ShopperToken {
 export class ShopperTokens {
   private readonly key: Uint8Array;
 
-  /** @param secret at least 32 characters, the same on every machine that serves the API */
+  /** @param secret At least 32 characters, the same on every API server. */
   constructor(secret: string) {
     if (secret.length < 32) {
       throw new Error(`ShopperTokens: expected a secret of 32 characters, got ${secret.length}`);
@@ -36,11 +36,7 @@ export class ShopperTokens {
     return { token, expiresAt: new Date((issuedAt + ttlSeconds) * 1_000) };
   }
 
-  /**
-   * The user that the token speaks for.
-   *
-   * @throws AppError `TOKEN_INVALID`
-   */
+  /** The user of a token. @throws AppError `TOKEN_INVALID` */
   async verify(token: string, now: Date): Promise<string> {
     try {
       const { payload } = await jwtVerify(token, this.key, {

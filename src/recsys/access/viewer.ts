@@ -1,8 +1,8 @@
-/** @file Who is asking, and what they may do. The roles are ordered: each may do all that the ones before it may. */
+/** @file The caller and its permissions. The roles are ordered: each includes those before it. */
 import type { ApiKeyRole, JobRow } from "../../db/rows.js";
 import { AppError } from "../../errors/app-error.js";
 
-/** A shopper's token comes first: it may do what a storefront key may, for its own user only. */
+/** A shopper's token comes first: the rights of a storefront key, for its own user only. */
 const levels = ["SHOPPER", "STOREFRONT", "RECOMMENDER", "ADMIN"] as const;
 
 export type AccessLevel = "SHOPPER" | ApiKeyRole;
@@ -33,15 +33,15 @@ export function assertActsFor(viewer: Viewer, userId: string): void {
   }
 }
 
-/** The only user whose pictures and history the viewer may see; null if they may see everybody's. */
+/** The only user whose images and history the viewer may see; null for all users. */
 export function userScope(viewer: Viewer | null): string | null {
   return viewer?.kind === "SHOPPER" ? viewer.userId : null;
 }
 
 /**
- * A shopper may follow and cancel jobs made for them, a storefront key those that make pictures.
+ * A shopper may follow and cancel their own jobs, a storefront key those that generate images.
  *
- * @throws AppError `JOB_NOT_FOUND` for a shopper (another's job is not even named), `FORBIDDEN` for a key
+ * @throws AppError `JOB_NOT_FOUND` for a shopper (which hides others' jobs), `FORBIDDEN` for a key
  */
 export function assertMayFollow(viewer: Viewer, job: Pick<JobRow, "id" | "kind" | "userId">): void {
   if (viewer.kind === "SHOPPER") {

@@ -1,7 +1,7 @@
 /**
- * @file Changes to the catalogue as the shop sends them: a few items at a time, each only as far as it is said.
+ * @file Changes to the catalogue through the API: a few items at a time, only the given fields.
  *
- * What changed is indexed by a queued job, which looks at changed items only; a removed item is out of the index at once.
+ * A queued job indexes the changed items; removed items leave the index immediately.
  */
 import pLimit from "p-limit";
 import { z } from "zod";
@@ -29,7 +29,7 @@ import { MAX_KEYWORDS, maxLengths } from "../import/item-row.js";
 
 const FETCHES_AT_ONCE = 8;
 
-/** What is said of an item: what is `undefined` stays as it is, null empties. */
+/** Changes to an item: `undefined` leaves a field unchanged, null clears it. */
 export interface ItemChange {
   id: string;
   title?: string | null;
@@ -39,32 +39,32 @@ export interface ItemChange {
   isAvailable?: boolean | null;
   attribution?: string | null;
   caption?: string | null;
-  /** Where the image is fetched from; null takes the image away. */
+  /** URL of the image; null removes the image. */
   imageUrl?: string | null;
 }
 
 export interface RejectedRow {
-  /** Place in the input, from 0. */
+  /** Index in the input, from 0. */
   index: number;
   code: ErrorCode;
   message: string;
 }
 
 export interface UpsertOutcome {
-  /** Rows that were taken. */
+  /** Accepted rows. */
   accepted: number;
-  /** Items that are new or not what they were, with those whose image changed. */
+  /** Items that are new or changed, including those whose image changed. */
   changed: number;
   rejected: RejectedRow[];
-  /** Rows that were taken without their image. */
+  /** Rows accepted without their image. */
   imagesFailed: RejectedRow[];
-  /** The job that makes the changes findable; null if nothing changed. */
+  /** The job that indexes the changes; null if nothing changed. */
   job: JobRow | null;
 }
 
 export interface RemovalOutcome {
   removed: number;
-  /** Ids that no item has. */
+  /** Ids without an item. */
   unknown: string[];
   interactions: number;
   images: number;
@@ -74,17 +74,17 @@ interface Dependencies {
   prisma: PrismaClient;
   blobs: BlobStore;
   erasure: Pick<ErasureRepository, "deleteItems" | "deleteItemImages" | "unused">;
-  /** Bytes of an image. @throws AppError `FETCH_REFUSED`, `FETCH_FAILED`, `OFFLINE`, `IMAGE_TOO_LARGE` */
+  /** Fetches an image. @throws AppError `FETCH_REFUSED`, `FETCH_FAILED`, `OFFLINE`, `IMAGE_TOO_LARGE` */
   fetchImage: (url: string, signal: AbortSignal) => Promise<Uint8Array>;
-  /** Stops jobs that are gone, where this process runs them. */
+  /** Stops deleted jobs that run in this process. */
   stopJobs: (jobIds: readonly string[]) => void;
-  /** Takes removed items out of the caption index. */
+  /** Removes deleted items from the caption index. */
   index: { sync(): Promise<unknown> };
-  /** Queues an indexing that begins after now. */
+  /** Queues an indexing that starts after now. */
   requestIndexing: () => Promise<JobRow>;
 }
 
-/** A row that was understood. */
+/** A valid row. */
 interface Change {
   index: number;
   item: NewItem;
@@ -109,8 +109,8 @@ export class CatalogueChangesService {
   constructor(private readonly deps: Dependencies) {}
 
   /**
-   * Adds items and changes those that are there; a row that cannot be used is rejected alone. Of two rows with the same id
-   * the later counts for what it says. An image is fetched unless the item's image came from the same address.
+   * Adds and updates items; an invalid row is rejected alone. Of two rows with the same id, the later one's fields
+   * count. An image is fetched unless the item's image came from the same URL.
    */
   async upsert(
     rows: readonly ItemChange[],
@@ -132,7 +132,7 @@ export class CatalogueChangesService {
     const changes = understood.filter(({ index, item }) => {
       const isUsable = !untitled.has(item.id);
       if (!isUsable) {
-        const fault = { argument: "title", problem: "is needed for a new item" };
+        const fault = { argument: "title", problem: "is required for a new item" };
         rejected.push(rejection(index, new AppError("INVALID_ARGUMENT", fault)));
       }
       return isUsable;
@@ -154,8 +154,8 @@ export class CatalogueChangesService {
   }
 
   /**
-   * Deletes items with their images, captions and embeddings, what users did with them, and the personalised images of
-   * them, and takes them out of the index. Ids that are not there are named and are no fault.
+   * Deletes items with their images, captions, embeddings, interactions and personalized images, and removes them from
+   * the index. Reports unknown ids.
    */
   async remove(ids: readonly string[]): Promise<RemovalOutcome> {
     const { erasure, index, stopJobs } = this.deps;
@@ -172,7 +172,7 @@ export class CatalogueChangesService {
     };
   }
 
-  /** Fetches, stores and takes away images. @returns how many items have another image now. */
+  /** Fetches, stores and removes images. @returns the number of items with a changed image. */
   private async changeImages(
     changes: readonly Change[],
     signal: AbortSignal,
@@ -232,14 +232,14 @@ export class CatalogueChangesService {
   }
 }
 
-/** A change as the repository takes it: the columns that it names, and what a new item has of the others. */
+/** A change in the repository's form: the columns that it names, and defaults of the others for a new item. */
 function newItem(change: z.infer<typeof changeSchema>): NewItem {
   const { id, title, description, category, keywords, isAvailable, attribution, caption } = change;
   const said = { title, description, category, keywords, attribution, caption };
   const named = Object.entries(said).flatMap(([column, value]) =>
     value === undefined ? [] : (column as ItemColumn),
   );
-  // An availability of null says nothing.
+  // A null availability changes nothing.
   const availability: ItemColumn[] = typeof isAvailable === "boolean" ? ["isAvailable"] : [];
   return {
     columns: new Set([...named, ...availability]),

@@ -1,17 +1,17 @@
-/** @file Forgets a user: what the law calls erasure. */
+/** @file Erases a user, as privacy law requires. */
 import type { ErasureRepository } from "../../db/erasure.repository.js";
 
 interface Dependencies {
   erasure: Pick<ErasureRepository, "deleteUser" | "unused">;
   blobs: { remove(hash: string): Promise<void> };
-  /** Stops jobs that are gone, where this process runs them. */
+  /** Stops deleted jobs that run in this process. */
   stopJobs: (jobIds: readonly string[]) => void;
-  /** Drops what this process remembers of the user. */
+  /** Drops this process's caches of the user. */
   forget: (userId: string) => void;
 }
 
 export interface ErasureOutcome {
-  /** False if there was no such user. */
+  /** False if the user did not exist. */
   existed: boolean;
   interactions: number;
   images: number;
@@ -21,8 +21,8 @@ export class UserErasureService {
   constructor(private readonly deps: Dependencies) {}
 
   /**
-   * Deletes the user with their interactions, jobs, personalised images and those of the files that nothing else uses. A
-   * second call finds nothing and is no fault.
+   * Deletes the user with their interactions, jobs, personalized images and the files that nothing else uses. A second
+   * call is not an error.
    */
   async deleteUser(userId: string): Promise<ErasureOutcome> {
     const { erasure, blobs, forget, stopJobs } = this.deps;

@@ -1,15 +1,15 @@
 /**
- * @file MovieLens (ml-latest and its small sample; GroupLens, research use only) with pictures and texts beside it.
+ * @file MovieLens (ml-latest and its small sample; GroupLens, research use only), optionally with texts and posters.
  *
- * - `movies.csv`, `ratings.csv`: as GroupLens publishes them. A rating becomes an interaction of kind RATING whose weight
- *   is its stars; which of them count as liked is decided where a ranker is trained.
- * - `captions.csv` (may be absent): texts about the films. The first there is, in the order of {@link TEXT_COLUMNS},
+ * - `movies.csv`, `ratings.csv`: as GroupLens publishes them. A rating becomes a RATING interaction whose weight is its
+ *   stars; the ranker's training decides which count as liked.
+ * - `captions.csv` (optional): texts about the films. The first one present, in the order of {@link TEXT_COLUMNS},
  *   becomes the description.
- * - `posters/<movieId>.jpg` (may be absent): the catalogue pictures.
+ * - `posters/<movieId>.jpg` (optional): the catalogue images.
  *
- * Captions. The paper retrieves a user's past items by sentences about them (Eq. 1-2). A film with a text gets an imported
- * caption: title, genres and the first sentence of the text. It says what the film is about rather than what its poster
- * shows, which is what MovieLens has. The others are left to the captioner.
+ * Captions. The paper retrieves a user's past items by sentences about them (Eq. 1-2). A film with a text gets an
+ * imported caption: title, genres and the text's first sentence. It describes the film rather than its poster, which is
+ * what MovieLens offers. The captioner writes the others.
  */
 import { basename, extname, join, resolve } from "node:path";
 import { z } from "zod";
@@ -37,7 +37,7 @@ import {
 
 const sentences = new Intl.Segmenter("en", { granularity: "sentence" });
 
-/** Columns of captions.csv that hold a text, the best first. */
+/** Columns of captions.csv that hold a text, best first. */
 const TEXT_COLUMNS = [
   "tmdb_overview",
   "omdb_plot",
@@ -131,7 +131,7 @@ export class MovieLensSource implements ImportSource {
         }
       },
       prepare: async (value, { blobs }) => {
-        const name = value as string; // as `read` gives it
+        const name = value as string; // the type that `read` yields
         const itemId = basename(name, extname(name));
         const bytes = await readImage(join(folder, name));
         return storedImage(itemId, bytes, { source: `posters/${name}`, blobs });
@@ -174,7 +174,7 @@ export class MovieLensSource implements ImportSource {
   }
 }
 
-/** Item id -> the best text about it, and the rows that could not be read. */
+/** Item id -> its best text, and the unreadable rows. */
 interface Texts {
   texts: ReadonlyMap<string, string>;
   rejected: readonly SourceRow[];

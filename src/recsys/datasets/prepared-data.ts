@@ -1,10 +1,11 @@
 /**
- * @file A data set prepared outside: features of items and, ready made, a split of each user's items. ml-latest-small comes
- * so, with the official MICRO's inputs, for figures that can be compared with its own.
+ * @file A data set prepared elsewhere: item features and splits of each user's items. ml-latest-small comes in this
+ * form, with the official MICRO's inputs, for comparable figures.
  *
- * `features/<file>.npy` with `features/<file's kind>_movie_ids.json` for its rows; `split/{train,val,test}.json`, lists of
- * item indices by user index; `split/{item_movie_ids,user_ids}.json`, what the indices are. For splits by time, the rows of
- * `ratings.csv` (`userId,movieId,rating,timestamp`) in which those items were liked (`defaultFeedbackRules`: 4 stars and above).
+ * `features/<file>.npy` with `features/<file's kind>_movie_ids.json` for its rows; `split/{train,val,test}.json`, lists
+ * of item indices by user index; `split/{item_movie_ids,user_ids}.json`, the ids of the indices. Splits by time use the
+ * rows of `ratings.csv` (`userId,movieId,rating,timestamp`) in which those items were liked (`defaultFeedbackRules`: 4
+ * stars and above).
  */
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
@@ -20,7 +21,7 @@ import type { Modality } from "../../ml/ranking/recommender.js";
 import { leaveLastOneSplit, randomSplit, ratioSplit, type Split } from "../evaluation/splits.js";
 import { csvRows } from "../import/csv-rows.js";
 
-/** `official`: as it lies there, made at random per user by the official MICRO (seed 123); the others are made here. */
+/** `official`: as stored, random per user by the official MICRO (seed 123); the others are computed here. */
 export const splitKinds = ["official", "random", "leaveLastOne", "ratio"] as const;
 export type SplitKind = (typeof splitKinds)[number];
 
@@ -30,12 +31,9 @@ export interface PreparedData {
   modalities: readonly Modality[];
   /** SHA-256 of features and ids. */
   dataHash: string;
-  /**
-   * @param seed Of `random` only.
-   * @throws AppError FILE_NOT_FOUND, FILE_MALFORMED
-   */
+  /** @param seed Used by `random` only. @throws AppError FILE_NOT_FOUND, FILE_MALFORMED */
   split(kind: SplitKind, seed: number): Promise<Split>;
-  /** The same without the part for judging, which is not even read: for whatever chooses hyper-parameters. */
+  /** The same without the test part, which is not even read: for the choice of hyper-parameters. */
   tuningSplit(kind: SplitKind, seed: number): Promise<Omit<Split, "test">>;
 }
 

@@ -1,24 +1,24 @@
-/** @file Draws stickers, names their colours, and says in a sentence what each shows. */
+/** @file Renders stickers, names their colours and captions them. */
 import sharp from "sharp";
 import type { StickerArt, StickerConcept } from "./sticker-concepts.js";
 import { stickerStyles, type StyleName } from "./sticker-styles.js";
 
 export const STICKER_SIDE_PIXELS = 128;
 const RGBA = 4;
-/** A pixel more transparent than this, 0..1, has no colour of its own. */
+/** Pixels with a lower alpha, 0..1, count as background. */
 const MIN_ALPHA = 0.3;
-/** A colour is named if it covers this part of the drawing, 0..1. */
+/** Minimum share of the drawing, 0..1, of a named colour. */
 const MIN_COLOR_SHARE = 0.14;
 const MAX_COLORS = 3;
 
 export interface Drawing {
   /** PNG, 128x128, on white. */
   png: Buffer;
-  /** The dominant colours, the largest first. */
+  /** The dominant colours, largest first. */
   colors: string[];
 }
 
-/** Draws a sticker. */
+/** Renders a sticker. */
 export async function drawSticker(art: StickerArt): Promise<Drawing> {
   const rgba = await drawRgba(art);
   const png = await sharp(rgba, {
@@ -31,7 +31,7 @@ export async function drawSticker(art: StickerArt): Promise<Drawing> {
   return { png, colors: dominantColors(rgba) };
 }
 
-/** The colours of a sticker that need not be kept. */
+/** The colours of a sticker, without its image. */
 export async function stickerColors(art: StickerArt): Promise<string[]> {
   return dominantColors(await drawRgba(art));
 }
@@ -58,7 +58,7 @@ function drawRgba(art: StickerArt): Promise<Buffer> {
 
 /** Names of the colours that cover most of the drawing, weighted by opacity. */
 export function dominantColors(rgba: Uint8Array): string[] {
-  // Five bits a channel: neighbouring shades share a name, and a name is looked up once.
+  // Five bits per channel: similar shades share a name, and each name is looked up once.
   const shares = new Float64Array(2 ** 15);
   let total = 0;
   for (let i = 0; i < rgba.length; i += RGBA) {
@@ -83,8 +83,8 @@ export function dominantColors(rgba: Uint8Array): string[] {
 }
 
 /**
- * One of eleven basic colour words. Bounds on hue (degrees), saturation and value (0..1), set by eye on the stickers:
- * dark orange is brown, pale red is pink, what has hardly any saturation is white, grey or black.
+ * One of eleven basic colour words. The bounds on hue (degrees), saturation and value (0..1) were chosen by looking at
+ * the stickers: dark orange is brown, pale red is pink, very low saturation is white, grey or black.
  */
 export function colorName(red: number, green: number, blue: number): string {
   const max = Math.max(red, green, blue);
@@ -132,7 +132,7 @@ function joined(words: readonly string[]): string {
   return words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`;
 }
 
-/** Puts an article before a title, unless it is many things, or one that takes none. */
+/** Adds an article to a title, unless it is plural or takes none. */
 function withArticle(title: string): string {
   const last = title.split(" ").at(-1) ?? "";
   const isPlural = last.endsWith("s") && !/(ss|us|bus|cross|glass|dress|compass)$/.test(last);

@@ -1,7 +1,7 @@
 /**
- * @file What the stickers show: the emoji that every style of the shop has drawn, with names and keywords.
+ * @file The concepts of the stickers: emoji that exist in every style of the shop, with names and keywords.
  *
- * Left out: flags, and the five skin tones of one drawing. Data: unicode-emoji-json, emojilib, emojibase-data (MIT).
+ * Without flags and the five skin tones of a drawing. Data: unicode-emoji-json, emojilib, emojibase-data (MIT).
  */
 import { readdirSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -9,7 +9,7 @@ import { basename, dirname, join } from "node:path";
 import { seedFrom } from "../../ml/nn/random.js";
 import { allStyles, shopStyles, stickerStyles, type StyleName } from "./sticker-styles.js";
 
-/** Where one drawing is: a picture file, or an SVG's text. */
+/** Source of a drawing: an image file, or an SVG's text. */
 export type StickerArt = { file: string } | { svg: string };
 
 export interface StickerConcept {
@@ -43,20 +43,16 @@ const MAX_KEYWORDS = 10;
 const KEYWORD = /^[a-z][a-z0-9 -]{1,20}$/;
 const FILLERS = new Set("with of the on in and at for not no".split(" "));
 const SKIN_TONE = /[\u{1F3FB}-\u{1F3FF}]/u;
-/** Joins emoji to one: most such are people of a gender and a trade. */
+/** Joins several emoji into one, mostly people with a gender and a profession. */
 const JOINER = "\u200d";
 const SHORTCODES = ["github", "emojibase", "joypixels", "iamcal"];
-/** What iconify assumes where a set says nothing. */
+/** iconify's default where a set gives none. */
 const DEFAULT_ICON_SIDE = 16;
 
 const require = createRequire(import.meta.url);
 const json = <Content>(path: string) => require(path) as Content;
 
-/**
- * All concepts, in Unicode's order.
- *
- * @param limit keep this many: a fixed mixture of all groups, joined emoji last.
- */
+/** All concepts, in Unicode's order. @param limit Keep this many: a fixed mixture of all groups, joined emoji last. */
 export function stickerConcepts(limit = Infinity): StickerConcept[] {
   const emojis = json<Record<string, { name: string; slug: string; group: string }>>(
     "unicode-emoji-json/data-by-emoji.json",
@@ -97,7 +93,7 @@ export function stickerConcepts(limit = Infinity): StickerConcept[] {
           ...(lib[emoji] ?? []),
         ]),
         group: group.toLowerCase().replace(/[^a-z]+/g, "-"),
-        art: art as StickerConcept["art"], // every shop style has just been found
+        art: art as StickerConcept["art"], // every shop style was found above
       };
       concepts.push(concept);
       if (emoji.includes(JOINER)) {
@@ -134,7 +130,7 @@ function artFinders(): Record<StyleName, ArtFinder> {
   return Object.fromEntries(finders) as Record<StyleName, ArtFinder>; // one for each style
 }
 
-/** Finds an emoji by its characters; in a set that does not say them, by its names. */
+/** Finds an emoji by its characters, or by its names in sets that lack them. */
 function iconFinder(packageName: string): ArtFinder {
   const set = json<IconSet>(`${packageName}/icons.json`);
   const byHex = new Map(
@@ -162,7 +158,7 @@ function iconFinder(packageName: string): ArtFinder {
 function svgOf(set: IconSet, name: string): string | null {
   const alias = set.aliases?.[name];
   if (alias && (alias.rotate || alias.hFlip || alias.vFlip)) {
-    return null; // another drawing turned round; there are few
+    return null; // a rotated alias; there are few
   }
   const icon = (set.icons[name] as Icon | undefined) ?? (alias && set.icons[alias.parent]);
   if (!icon) {
@@ -210,7 +206,7 @@ function hexOf(emoji: string): string {
   return bareHex(Array.from(emoji, character => character.codePointAt(0)?.toString(16)).join("-"));
 }
 
-/** Without the mark that asks for a coloured drawing, which data sets use as they like. */
+/** Without the variation selector of coloured emoji, which data sets use inconsistently. */
 function bareHex(hex: string): string {
   return hex
     .toLowerCase()

@@ -1,6 +1,6 @@
 /**
- * @file The stickers of all styles as a folder, from which `pretrain/` makes the base models: `catalog.jsonl`, one sticker
- * a line, and its pictures `images/<style>/<slug>.png`.
+ * @file Exports the stickers of all styles to a folder, from which `pretrain/` builds the base models: `catalog.jsonl`,
+ * one sticker per line, and its images `images/<style>/<slug>.png`.
  */
 import { mkdir, open, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -9,18 +9,18 @@ import { drawSticker, stickerCaption } from "./sticker-art.js";
 import { stickerConcepts } from "./sticker-concepts.js";
 import { allStyles } from "./sticker-styles.js";
 
-/** One more than sharp has threads, so that none waits for the loop. */
+/** One more than sharp's threads, so that none waits for the event loop. */
 const DRAWN_AT_ONCE = 5;
 
 export interface ExportOptions {
-  /** Export only so many concepts; default all. */
+  /** Export only this many concepts; default all. */
   limitConcepts?: number;
   signal?: AbortSignal;
   /** @param done fraction, 0..1 */
   onProgress?: (done: number, numStickers: number) => void;
 }
 
-/** Writes the folder. @returns how many stickers it has. */
+/** Writes the folder. @returns the number of stickers. */
 export async function exportStickers(folder: string, options: ExportOptions = {}): Promise<number> {
   const { limitConcepts, signal, onProgress } = options;
   const concepts = stickerConcepts(limitConcepts);

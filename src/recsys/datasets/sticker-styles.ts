@@ -1,14 +1,14 @@
-/** @file The hands that draw the stickers, the words that name their styles, and what their licences ask to be said. */
+/** @file The drawing styles of the stickers: their caption words and their attributions. */
 
 export interface StickerStyle {
-  /** Follows "in" in a caption; the words of `models/mini/styles.json`, which the base models learned. */
+  /** Follows "in" in a caption; the words in `models/mini/styles.json`, with which the base models were trained. */
   words: string;
-  /** npm package of the pictures. */
+  /** npm package of the images. */
   packageName: string;
   attribution: string;
 }
 
-/** The styles of the sticker shop, and two more that only the training of the base models uses. */
+/** The styles of the sticker shop, and two more for training the base models. */
 export const stickerStyles = {
   "fluent-3d": {
     words: "glossy 3d style",
@@ -46,7 +46,7 @@ export const stickerStyles = {
 
 export type StyleName = keyof typeof stickerStyles;
 
-/** Every concept of the shop is drawn in all of these. */
+/** Every concept of the shop exists in all of these. */
 export const shopStyles = [
   "fluent-3d",
   "fluent-flat",

@@ -1,47 +1,47 @@
 /**
- * @file Simulated shoppers for the sticker shop. Nobody's data: every shopper is marked as simulated wherever shown.
+ * @file Simulated users of the sticker shop. They are no real persons' data: every user is marked as simulated.
  *
- * Taste. A shopper's utility of a sticker is
+ * Taste. A user's utility of a sticker is
  *
  *     U(u, i) = style(u, i) + group(u, i) + color(u, i) + popularity(concept of i) + ε,   ε ~ Gumbel(0, 1)
  *
- * and the shopper likes the n stickers of highest utility, which is the same as drawing n without replacement with
- * probability proportional to exp(U - ε) (the Gumbel-top-k trick). Style and colour show in the picture and nowhere in
- * the title, so a ranker that sees pictures can learn what one that sees only ids or titles cannot.
+ * and the user likes the n stickers of highest utility, which equals drawing n without replacement with probability
+ * proportional to exp(U - ε) (the Gumbel-top-k trick). Style and colour show in the image but not in the title, so a
+ * ranker that reads images can learn what one that reads only ids or titles cannot.
  */
 import type { NewInteraction } from "../../db/interactions.repository.js";
 import { Random } from "../../ml/nn/random.js";
 import { topK } from "../../ml/nn/top-k.js";
 
-/** What a shopper can see of a sticker. */
+/** The properties of a sticker that its users react to. */
 export interface ShopSticker {
   id: string;
   concept: string;
   style: string;
   group: string;
-  /** The dominant colours, the largest first. */
+  /** The dominant colours, largest first. */
   colors: readonly string[];
 }
 
 export interface SimulatedUsersConfig {
   /** Default 400. */
   numUsers: number;
-  /** Fewest and most stickers that a shopper likes; default 20 and 40. */
+  /** Minimum and maximum number of likes per user; default 20 and 40. */
   minLikes: number;
   maxLikes: number;
-  /** Part of the shoppers, 0..1, who love one style; the others love two, half as much; default 0.85. */
+  /** Fraction of users, 0..1, who love one style; the others love two, half as much; default 0.85. */
   oneStyleShare: number;
-  /** Utility of a sticker in the loved style; default 3.5: it is e^3.5 = 33 times as likely as in another. */
+  /** Utility of a sticker in the loved style; default 3.5: e^3.5 = 33 times as likely as in another. */
   styleStrength: number;
-  /** Utility of a sticker in the first loved group; the second has half of it; default 3. */
+  /** Utility of a sticker in the first loved group, half of it for the second; default 3. */
   groupStrength: number;
   /** Utility of a sticker whose largest colour is the loved one; half of it if another is; default 1.5. */
   colorStrength: number;
   /** Exponent s of Zipf's law: the concept of popularity rank r has the utility -s ln r; default 0.7. */
   zipfExponent: number;
-  /** The likes lie in this many days; default 90. */
+  /** The likes span this many days; default 90. */
   numDays: number;
-  /** The end of those days; default 2026-01-01 UTC, fixed so that a seed gives the same data on every day. */
+  /** End of those days; default 2026-01-01 UTC, fixed so that a seed always gives the same data. */
   until: Date;
   /** Default 7. */
   seed: number;
@@ -63,14 +63,14 @@ export const defaultSimulatedUsers: SimulatedUsersConfig = {
 
 const MS_PER_DAY = 86_400_000;
 
-/** What a shopper loves -> its utility; what is not there has none. */
+/** Loved properties -> their utility; all others have none. */
 interface Taste {
   styles: ReadonlyMap<string, number>;
   groups: ReadonlyMap<string, number>;
   color: string;
 }
 
-/** The likes of one shopper after the other, each one's in the order of time. */
+/** The likes of each user in turn, in the order of time. */
 export function* simulatedLikes(
   stickers: readonly ShopSticker[],
   config: SimulatedUsersConfig = defaultSimulatedUsers,
@@ -132,7 +132,7 @@ function utilityOf(
   return (taste.styles.get(style) ?? 0) + (taste.groups.get(group) ?? 0) + color;
 }
 
-/** `-s ln r` for each concept, the ranks r dealt at random. */
+/** `-s ln r` for each concept, with random ranks r. */
 function zipfUtilities(
   stickers: readonly ShopSticker[],
   exponent: number,

@@ -1,8 +1,8 @@
 /**
- * @file The sticker shop of the demo: real, openly licensed drawings of the same things by four hands, and shoppers who
- * are simulated.
+ * @file The sticker shop of the demo: real, openly licensed drawings of the same concepts in four styles, and simulated
+ * users.
  *
- * An item is one drawing: `<style>:<slug>`. Nothing is read but the emoji packages this package depends on.
+ * An item is one drawing: `<style>:<slug>`. The only sources are the emoji packages that this package depends on.
  */
 import { createRequire } from "node:module";
 import type { BlobStore } from "../../db/blob-store.js";
@@ -19,15 +19,15 @@ import {
   simulatedLikes,
 } from "./sticker-users.js";
 
-/** Drawn and committed together. */
+/** Rendered and committed together. */
 const STICKERS_PER_BATCH = 200;
-/** Counts up when the same packages come to give other stickers or shoppers. */
+/** Increase when the same packages give other stickers or users. */
 const RECIPE_VERSION = 1;
 
 export interface StickerOptions {
-  /** Import only so many concepts, a fixed mixture of all groups; default all. */
+  /** Import only this many concepts, a fixed mixture of all groups; default all. */
   limitConcepts?: number;
-  /** Differences from the default shoppers. */
+  /** Changes to the default users. */
   users?: Partial<SimulatedUsersConfig>;
 }
 
@@ -48,7 +48,7 @@ export class StickersSource implements ImportSource {
   readonly kind = "stickers";
   readonly location = "the emoji packages";
   private readonly users: SimulatedUsersConfig;
-  /** Item id -> colours, of the stickers drawn by this process. */
+  /** Item id -> colours of the stickers that this process rendered. */
   private readonly colors = new Map<string, string[]>();
 
   constructor(private readonly options: StickerOptions = {}) {
@@ -78,14 +78,14 @@ export class StickersSource implements ImportSource {
     return [this.items(stickers), this.interactions(stickers)];
   }
 
-  /** Items with their pictures: the caption names colours, so the picture is drawn first. */
+  /** Items with their images: the caption names colours, so the image is rendered first. */
   private items(stickers: readonly Sticker[]): ImportPart<StickerItem> {
     return {
       name: "items",
       batchSize: STICKERS_PER_BATCH,
       numRows: stickers.length,
       read: () => rowsOf(stickers, ({ id }) => id),
-      prepare: (value, { blobs }) => this.stickerItem(value as Sticker, blobs), // as `read` gives it
+      prepare: (value, { blobs }) => this.stickerItem(value as Sticker, blobs), // the type that `read` yields
       store: async (prisma, rows) => {
         const repository = new ItemsRepository(prisma);
         await repository.upsertMany(rows.map(({ item }) => item));
@@ -137,11 +137,11 @@ export class StickersSource implements ImportSource {
       areSimulated: true,
       numRows: Math.round(((minLikes + maxLikes) / 2) * numUsers),
       read: () => likes(this),
-      prepare: value => value as NewInteraction, // as `read` gives it
+      prepare: value => value as NewInteraction, // the type that `read` yields
     });
   }
 
-  /** The stickers as shoppers see them; those an earlier process drew are looked at again. */
+  /** The stickers with their properties; renders those of an earlier process again. */
   private async seenBy(stickers: readonly Sticker[]) {
     const seen = [];
     for (const { id, style, concept } of stickers) {
@@ -152,7 +152,7 @@ export class StickersSource implements ImportSource {
   }
 }
 
-/** Made rows: each is its own file's line. */
+/** Generated rows: each counts as a line of its own file. */
 async function* rowsOf<Value>(
   values: readonly Value[],
   nameOf: (value: Value) => string,

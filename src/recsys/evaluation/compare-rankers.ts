@@ -1,4 +1,4 @@
-/** @file How sure the figures of evaluated models are, and whether their differences are more than chance. */
+/** @file Confidence intervals of evaluated models' metrics, and significance tests of their differences. */
 import { bootstrapInterval, DEFAULT_RESAMPLES, type Interval } from "../../ml/metrics/bootstrap.js";
 import {
   holmAdjusted,
@@ -8,7 +8,7 @@ import {
 } from "../../ml/metrics/paired-tests.js";
 import { Random, seedFrom } from "../../ml/nn/random.js";
 
-/** One model's values of one metric, one for each user, in an order that all models share. */
+/** One model's values of one metric, one per user, in an order that all models share. */
 export interface UserValues {
   name: string;
   values: readonly number[];
@@ -17,7 +17,7 @@ export interface UserValues {
 export interface Comparison extends PairedDifference {
   better: string;
   worse: string;
-  /** p of the paired bootstrap after Holm's correction for all comparisons made together. */
+  /** p of the paired bootstrap with Holm's correction for all comparisons. */
   holmPValue: number;
   /** p of Wilcoxon's signed-rank test, uncorrected. */
   wilcoxonPValue: number;
@@ -29,7 +29,7 @@ export function userInterval({ name, values }: UserValues, seed: number): Interv
   return values.length === 0 ? null : bootstrapInterval(values, DEFAULT_RESAMPLES, random);
 }
 
-/** Every pair of models on the same users, each with the one of the higher mean first; none without users. */
+/** Every pair of models on the same users, each with the higher mean first; empty without users. */
 export function comparePairs(models: readonly UserValues[], seed: number): Comparison[] {
   if (models.some(({ values }) => values.length === 0)) {
     return [];
@@ -55,14 +55,14 @@ export function comparePairs(models: readonly UserValues[], seed: number): Compa
 export interface BaselineComparison extends PairedDifference {
   baseline: string;
   other: string;
-  /** p of the paired bootstrap after Holm's correction for all comparisons with the baseline. */
+  /** p of the paired bootstrap with Holm's correction for all comparisons with the baseline. */
   holmPValue: number;
-  /** p of Wilcoxon's signed-rank test: as it is, and after Holm's correction. */
+  /** p of Wilcoxon's signed-rank test, uncorrected and with Holm's correction. */
   wilcoxonPValue: number;
   wilcoxonHolmPValue: number;
 }
 
-/** The baseline against each of the others, in their order; differences are the baseline's value less the other's. */
+/** The baseline against each of the others, in order; differences are the baseline's value minus the other's. */
 export function compareWithBaseline(
   baseline: UserValues,
   others: readonly UserValues[],

@@ -1,8 +1,8 @@
 /**
- * @file How well a ranking model finds the items that were kept from it: full ranking, nothing sampled.
+ * @file Evaluates a ranking model on held-out items: full ranking, no sampling.
  *
- * Users go in blocks: one matrix product gives a block's scores of all items where the model ends in vectors, masked items
- * become NaN, which `topK` never chooses, and a heap finds the best few without sorting the rest.
+ * Users are processed in blocks: one matrix product gives a block's scores of all items where the model has vectors,
+ * masked items become NaN, which `topK` never selects, and a heap finds the best few without sorting the rest.
  */
 import { AppError } from "../../errors/app-error.js";
 import {
@@ -25,24 +25,24 @@ import { gatherRows, type Matrix, matrix, row } from "../../ml/nn/matrix.js";
 import { topK } from "../../ml/nn/top-k.js";
 import type { DenseKernels } from "../../ml/ranking/dense-kernels.js";
 
-/** By `<metric>@<cut-off>`, such as `recall@20`; fractions 0..1, but novelty, which is bits. */
+/** By `<metric>@<cut-off>`, such as `recall@20`; fractions 0..1, except novelty, in bits. */
 export type RankerMetrics = Record<string, number>;
 
-/** Means over users, by the same names; null where there are none: nothing was measured. */
+/** Means over users, by the same names; null where nothing was measured. */
 export type MeanMetrics = Record<string, number | null>;
 
 export interface RankerEvaluation {
   /** Means over the users below. */
   metrics: MeanMetrics;
-  /** The users with items to find; the others are left out of the means. */
+  /** The users with held-out items; the others do not count in the means. */
   userIndices: number[];
-  /** Each user's own values, in the order of `userIndices`: what a paired test needs. */
+  /** Each user's own values, in the order of `userIndices`, for paired tests. */
   byUser: RankerMetrics[];
-  /** Each such user's best items as deep as the deepest cut-off, best first. */
+  /** Each such user's best items down to the deepest cut-off, best first. */
   rankings: number[][];
 }
 
-/** What is evaluated. */
+/** A model to evaluate. */
 export interface RankableModel {
   /** Scores of all items; `[N]`. */
   score(userIndex: number): Float32Array;
@@ -59,7 +59,7 @@ export interface EvaluationOptions {
   kernels?: Pick<DenseKernels, "matMul">;
 }
 
-/** Every metric of one user's ranking; `ndcgRetrieved` is for comparison with the official MICRO's figures only. */
+/** Every metric of one user's ranking; `ndcgRetrieved` only for comparison with the official MICRO's figures. */
 export const allRankingMetrics = {
   recall: recallAt,
   ndcg: ndcgAt,
@@ -76,7 +76,7 @@ export const DEFAULT_CUTOFFS = [10, 20] as const;
 const MAX_BLOCK_SCORES = 2 ** 22;
 
 /**
- * Ranks all items for every user who has some to find, without those in `masks`.
+ * Ranks all items but those in `masks` for every user with held-out items.
  *
  * @param heldOut Items to find, by user.
  * @param masks Items that do not compete, by user: `[train]` on validation, `[train, validation]` on test.
@@ -115,7 +115,7 @@ export function meanMetrics(
   return Object.fromEntries(names.map(name => [name, mean(name)]));
 }
 
-/** The same where every metric was measured. @throws AppError NOTHING_TO_VALIDATE otherwise. */
+/** The same if every metric was measured. @throws AppError NOTHING_TO_VALIDATE otherwise. */
 export function measuredMetrics(metrics: MeanMetrics): RankerMetrics {
   for (const value of Object.values(metrics)) {
     if (value === null) {
@@ -170,7 +170,7 @@ async function rankingsOf(
   return rankings;
 }
 
-/** Scores of as many of the users as fit into a block, at least one; its own memory. */
+/** Scores of as many users as fit into a block, at least one; in its own memory. */
 async function blockScores(
   model: RankableModel,
   users: readonly number[],

@@ -1,13 +1,13 @@
-/** @file How far a training is, by epochs and, within a long epoch, by batches. */
+/** @file Progress of a training by epochs and, within a long epoch, by batches. */
 import type { FitOptions } from "../../ml/ranking/recommender.js";
 
 export interface FitProgress {
-  /** Of the longest the training can take, 0..1; never falls. */
+  /** Fraction of the longest possible training, 0..1; never decreases. */
   fraction: number;
   stage: string;
 }
 
-/** Shortest time between two reports within an epoch. */
+/** Minimum time between two reports within an epoch. */
 const BATCH_INTERVAL_MS = 1_000;
 
 /** Hooks of `fit` that report every epoch, and within an epoch once a second. */

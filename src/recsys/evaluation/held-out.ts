@@ -1,7 +1,7 @@
 /**
- * @file Which question an evaluation asks: whose items are to be found, which ones, in which catalogue, with which masked.
+ * @file Identifies the question of an evaluation: users, held-out items, catalogue and masked items.
  *
- * Figures of two models are comparable, and a paired test of them means something, only where the question is the same.
+ * Metrics and paired tests of two models are meaningful only if these are the same.
  */
 import { createHash } from "node:crypto";
 import { AppError } from "../../errors/app-error.js";
@@ -9,13 +9,13 @@ import type { Split } from "./splits.js";
 
 /** SHA-256 of each part of the question, by the ids of users and items. */
 export interface HeldOut {
-  /** The users who have items to find. */
+  /** Users with held-out items. */
   users: string;
-  /** The items to find, by user. */
+  /** Held-out items by user. */
   items: string;
-  /** The items that are ranked. */
+  /** Ranked items. */
   catalogue: string;
-  /** The items that do not compete, by user. */
+  /** Items that do not compete, by user. */
   masked: string;
 }
 
@@ -24,7 +24,7 @@ export interface EvaluatedIds {
   itemIds: readonly (string | number)[];
 }
 
-/** Named in the order in which they are looked at. */
+/** In the order of comparison. */
 const differences: Readonly<Record<keyof HeldOut, string>> = {
   users: "they hold out items of different users",
   items: "they hold out different items",
@@ -52,7 +52,7 @@ export function heldOutOf(
   };
 }
 
-/** @throws AppError NOT_COMPARABLE, naming the first two that differ and in what. */
+/** @throws AppError NOT_COMPARABLE with the first two that differ, and how. */
 export function assertComparable(models: readonly { name: string; heldOut: HeldOut }[]): void {
   for (const { name, heldOut } of models.slice(1)) {
     const [first] = models;
@@ -65,7 +65,7 @@ export function assertComparable(models: readonly { name: string; heldOut: HeldO
   }
 }
 
-/** SHA-256 of a split's parts: two trainings with the same one learn from the same items. */
+/** SHA-256 of a split's parts: trainings with the same hash use the same items. */
 export function splitHash(parts: Partial<Split>): string {
   return hashOf(
     Object.entries(parts).map(([part, users]) => [part, users.map(items => [...items])]),

@@ -1,13 +1,13 @@
 /**
- * @file Which of a user's items are learned from, which decide when to stop, and which are kept for judging.
+ * @file Splits each user's items into train, validation (early stopping) and test.
  *
- * A split comes first; everything made from interactions (graphs, popularity, indices) sees its `train` part only. All
- * take each user's different items in the order of time, and never give an item to two parts. A user with fewer than three
- * items has nothing to spare: all are `train`.
+ * The split comes first; everything derived from interactions (graphs, popularity, indices) uses its `train` part only.
+ * Every split takes each user's distinct items in the order of time and assigns each to one part. Users with fewer than
+ * three items are all `train`.
  */
 import type { Random } from "../../ml/nn/random.js";
 
-/** Item indices of each user, rising. */
+/** Item indices of each user, ascending. */
 export interface Split {
   train: Int32Array[];
   validation: Int32Array[];
@@ -16,13 +16,10 @@ export interface Split {
 
 type Parts = Record<keyof Split, readonly number[]>;
 
-/** The fewest items of a user that are split. */
+/** Minimum number of a user's items to split. */
 const MIN_ITEMS = 3;
 
-/**
- * At random, as the official MICRO does: one item for test and one for validation below 10 items, else a fifth of them,
- * half for each.
- */
+/** At random, as the official MICRO does: below 10 items one each for test and validation, otherwise a fifth, half for each. */
 export function randomSplit(timelines: readonly (readonly number[])[], random: Random): Split {
   return split(timelines, items => {
     const numHeldOut = items.length < 10 ? 2 : Math.floor(0.2 * items.length);

@@ -1,7 +1,7 @@
-/** @file Whether an item can be bought now, as shops write it. The table of docs/import.md is this. */
+/** @file Parses whether an item can be bought now. docs/import.md has the same table. */
 import { plainWord, ValueFault } from "../interactions/interaction-values.js";
 
-/** Words without case, spaces, `-` and `_`. An item that can be ordered ahead can be bought. */
+/** Words without case, spaces, `-` and `_`. An item on pre-order can be bought. */
 export const availabilityWords = {
   yes: [
     "true",
@@ -46,8 +46,8 @@ const answers = new Map<string, boolean>([
 ]);
 
 /**
- * Null for an empty value, which says nothing. A number is a count: above 0 there is one to buy. A word of schema.org may
- * have its address before it.
+ * Null for an empty value. A number is a stock count: above 0 is available. Accepts schema.org words with or without
+ * their URL.
  *
  * @throws ValueFault
  */

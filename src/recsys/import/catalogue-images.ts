@@ -1,6 +1,6 @@
 /**
- * @file Where an item's image comes from: an address, or a file in the folder of images, named in the catalogue or by the
- * item's id. Names are compared in one Unicode form (NFC) and with `/` for `\`.
+ * @file Finds an item's image: a URL, or a file in the image folder, named in the catalogue or by the item's id. Names
+ * are compared in Unicode NFC and with `/` for `\`.
  */
 import { realpath, stat } from "node:fs/promises";
 import { basename, extname, isAbsolute, join, relative, resolve, sep } from "node:path";
@@ -13,13 +13,13 @@ import { RemoteImages, type RemoteImageOptions } from "./remote-image.js";
 import { listImages } from "./source-files.js";
 
 export class CatalogueImages {
-  /** Plain path, or file name, or name without ending -> path in the folder; null if several files have the name. */
+  /** Normalized path, file name, or name without extension -> path in the folder; null for an ambiguous name. */
   private readonly byPath = new Map<string, string>();
   private readonly byName = new Map<string, string | null>();
   private readonly byStem = new Map<string, string | null>();
   private readonly remote: RemoteImages;
 
-  /** @param names the images of the folder; none if only paths that the catalogue names are read. */
+  /** @param names Images of the folder; empty if only paths in the catalogue count. */
   constructor(
     private readonly folder: string,
     names: readonly string[],
@@ -35,7 +35,7 @@ export class CatalogueImages {
     this.remote = new RemoteImages(remote);
   }
 
-  /** @param listed the folder, if its images are also found by name; default: only by path, below `folder`. */
+  /** @param listed The folder whose images are also found by name; default: only by path, below `folder`. */
   static async open(
     folder: string,
     listed: string | undefined,
@@ -48,20 +48,20 @@ export class CatalogueImages {
     );
   }
 
-  /** What may be the item's image, the best first: what the catalogue names, else the file named by the item's id. */
+  /** Candidates for the item's image, best first: the catalogue's, then the file named by the item's id. */
   candidates({ itemId, images }: ImageCells): string[] {
     const byId = this.byStem.get(plainPath(itemId));
     return images.length > 0 ? images.map(image => this.source(image)) : byId ? [byId] : [];
   }
 
-  /** Where the item's image comes from, and in which version; null if that cannot be told. */
+  /** Source and version of the item's image; null if unknown. */
   async sourceOf(itemId: string, candidates: readonly string[]): Promise<ImageSource | null> {
     const [source] = candidates;
     const sourceVersion = await this.versionOf(source).catch(() => undefined);
     return sourceVersion === undefined ? null : { itemId, source, sourceVersion };
   }
 
-  /** Why none of these files is there; null if one is. */
+  /** Why none of these files exists; null if one does. */
   async faultOf(candidates: readonly string[]): Promise<AppError | null> {
     let first: AppError | null = null;
     for (const source of candidates) {
@@ -78,7 +78,7 @@ export class CatalogueImages {
     return first;
   }
 
-  /** Stores the first image that can be read. @throws AppError of the first, if none can. */
+  /** Stores the first readable image. @throws AppError of the first, if none is. */
   async store(
     itemId: string,
     candidates: readonly string[],
@@ -102,7 +102,7 @@ export class CatalogueImages {
     throw first ?? new AppError("FILE_NOT_FOUND", { path: this.folder });
   }
 
-  /** The path of a file that is in the folder, also when links are followed. @throws AppError `FETCH_REFUSED`, `FILE_NOT_FOUND` */
+  /** The path of a file inside the folder, with links resolved. @throws AppError `FETCH_REFUSED`, `FILE_NOT_FOUND` */
   async pathOf(path: string): Promise<string> {
     const given = resolve(this.folder, path);
     const real = await realPathOf(given);
@@ -113,7 +113,7 @@ export class CatalogueImages {
     ]) {
       const way = relative(from, to);
       if (path.includes("\0") || way === ".." || way.startsWith(`..${sep}`) || isAbsolute(way)) {
-        const reason = "it leads out of the folder of pictures";
+        const reason = "it leads outside the image folder";
         throw new AppError("FETCH_REFUSED", { url: path, reason });
       }
     }
@@ -123,7 +123,7 @@ export class CatalogueImages {
     return real;
   }
 
-  /** Size and time of an image's file; null for an address, which is asked once. */
+  /** Size and time of an image file; null for a URL, which is fetched once. */
   private async versionOf(source: string): Promise<string | null> {
     if (isAddress(source)) {
       return null;
@@ -132,7 +132,7 @@ export class CatalogueImages {
     return `${size}:${mtimeMs}`;
   }
 
-  /** An address, or a path in the folder. */
+  /** A URL, or a path in the folder. */
   private source(image: string): string {
     if (image.startsWith("//")) {
       return `https:${image}`;
@@ -149,12 +149,12 @@ export class CatalogueImages {
   }
 }
 
-/** Whether an image is at an address, perhaps one that may not be fetched. A single letter is a drive of Windows. */
+/** Whether an image is a URL, even one that may not be fetched. A single letter is a Windows drive. */
 export function isAddress(image: string): boolean {
   return /^[a-z][a-z0-9+.-]+:/i.test(image);
 }
 
-/** Where a path leads, in the Unicode form that the disk has; null if nowhere. */
+/** The resolved path in the Unicode form on the disk; null if it does not exist. */
 async function realPathOf(path: string): Promise<string | null> {
   for (const form of [path, path.normalize("NFC"), path.normalize("NFD")]) {
     const real = await realpath(form).catch(() => null);

@@ -1,11 +1,10 @@
 /**
- * @file Brings a source into the database, whatever it is, so that it can be stopped at any moment and continued.
+ * @file Imports a source into the database; can be stopped at any moment and resumed.
  *
- * Terms: a *run* is one import of one version of a source, known by the fingerprint of its files. A *part* is a list of
- * rows of one kind. A batch of rows and the *cursor* behind it are committed in one transaction: after a kill, the run
- * goes on behind the last committed batch, and what comes of it is what would have come without the kill. A run that is
- * complete is not run again, except for parts whose rejected rows may be accepted later (pictures that could not be
- * fetched). A row that cannot be used goes to the reject log and stops nothing.
+ * Terms: a *run* is one import of one version of a source, identified by the fingerprint of its files. A *part* is a
+ * list of rows of one kind. A batch of rows and its *cursor* are committed in one transaction, so a killed run resumes
+ * after the last committed batch with the same result. A completed run is not repeated, except for parts whose rejected
+ * rows may succeed later (images that could not be fetched). An invalid row goes to the reject log and stops nothing.
  */
 import { createHash } from "node:crypto";
 import pLimit from "p-limit";
@@ -28,31 +27,31 @@ import {
 } from "./import-source.js";
 import { type Rejection, RejectLog } from "./reject-log.js";
 
-/** Rows prepared at once: enough to keep sharp's threads busy while files or answers are waited for. */
+/** Rows prepared in parallel: keeps sharp's threads busy while files or responses are pending. */
 const PREPARED_AT_ONCE = 8;
-/** The part that an import may lack: items are of use without pictures. */
+/** The optional part: items are useful without images. */
 const IMAGES = "images";
 
 interface Dependencies {
   prisma: PrismaClient;
   blobs: BlobStore;
-  /** Folder of everything Vitrine keeps. */
+  /** Data folder of the installation. */
   home: string;
 }
 
 export interface ImportProgress {
   part: string;
-  /** Rows read so far, with the rejected. */
+  /** Rows read so far, including rejected ones. */
   done: number;
-  /** Rows there are, perhaps estimated; null if unknown. */
+  /** Total rows, possibly estimated; null if unknown. */
   total: number | null;
   rejected: number;
-  /** Bytes of the part's file read so far; 0 where that means nothing. */
+  /** Bytes of the part's file read so far; 0 where not applicable. */
   bytes: number;
 }
 
 export interface ImportOptions {
-  /** Forget how far earlier runs of this source came; default false. */
+  /** Discard the progress of earlier runs of this source; default false. */
   restart?: boolean;
   signal?: AbortSignal;
   /** Called before a part's first batch and after each. */
@@ -62,21 +61,21 @@ export interface ImportOptions {
 export interface ImportResult {
   runId: string;
   kind: string;
-  /** Whether the run had been completed before, so that nothing was done. */
+  /** Whether the run was already complete, so that nothing was done. */
   wasComplete: boolean;
-  /** Parts of a completed run that were read again, because rows of them had been rejected. */
+  /** Parts of a completed run that were read again because of rejected rows. */
   retried: string[];
   counts: Record<string, PartCounts>;
   /** File of the rejected rows; null if there are none. */
   rejectsPath: string | null;
 }
 
-/** A row on its way: prepared, stored by an earlier run, or refused for a reason. */
+/** A row: prepared, stored by an earlier run, or rejected with a reason. */
 type Outcome = { row: SourceRow } & (
   { prepared: unknown } | { isStored: true } | { reason: string }
 );
 
-/** A part that is being read: its rows, and the keys of those that were accepted. */
+/** A part being read: its rows, and the keys of accepted ones. */
 interface Reading {
   part: ImportPart;
   keys: Set<string>;
@@ -86,8 +85,8 @@ export class CatalogueImportService {
   constructor(private readonly deps: Dependencies) {}
 
   /**
-   * @throws AppError `IMPORT_SOURCE_CHANGED`, `FILE_NOT_FOUND`, `FILE_MALFORMED`; `IMPORT_NOTHING_TAKEN` when no row could
-   *   be used; the signal's reason when aborted.
+   * @throws AppError `IMPORT_SOURCE_CHANGED`, `FILE_NOT_FOUND`, `FILE_MALFORMED`; `IMPORT_NOTHING_TAKEN` when no row is
+   *   valid; the signal's reason when aborted.
    */
   async run(source: ImportSource, options: ImportOptions = {}): Promise<ImportResult> {
     const files = await source.files();
@@ -119,7 +118,7 @@ export class CatalogueImportService {
     return { runId, kind, wasComplete, retried, counts, rejectsPath };
   }
 
-  /** A completed run that is to read some of its parts again; the run itself if there are none. */
+  /** Reopens some parts of a completed run; returns the run itself if there are none. */
   private async reopen(run: ImportRun, parts: readonly string[]): Promise<ImportRun> {
     if (parts.length === 0) {
       return run;
@@ -190,7 +189,7 @@ export class CatalogueImportService {
     return run;
   }
 
-  /** Notes the key of a row that an earlier process stored, so that a later row is known to replace it. */
+  /** Records the key of a row that an earlier process stored, so that later rows can replace it. */
   private async noteKey({ part, keys }: Reading, row: SourceRow, signal: AbortSignal) {
     if (part.keyOf && row.fault === null) {
       const context = { blobs: this.deps.blobs, signal };
@@ -224,13 +223,14 @@ export class CatalogueImportService {
     );
   }
 
-  /** Commits a batch and the cursor behind it. @returns the run as it is then. */
+  /** Commits a batch and its cursor. @returns the updated run. */
   private store(
     run: ImportRun,
     reading: Reading,
     outcomes: readonly Outcome[],
   ): Promise<ImportRun> {
-    // Only what the part stores can meet other transactions, and nothing outside the database is done before it.
+    // Only the part's rows can conflict with other transactions, and the transaction has no side effects outside the
+    // database.
     return retryConflicts(() => this.storeOnce(run, reading, outcomes));
   }
 
@@ -279,7 +279,7 @@ export class CatalogueImportService {
   }
 }
 
-/** @throws AppError `IMPORT_SOURCE_CHANGED`, which names the first file that differs. */
+/** @throws AppError `IMPORT_SOURCE_CHANGED` with the first file that differs. */
 function refuseChange(before: Record<string, string>, now: Record<string, string>): void {
   for (const path of new Set([...Object.keys(before), ...Object.keys(now)])) {
     if (before[path] !== now[path]) {
@@ -288,7 +288,7 @@ function refuseChange(before: Record<string, string>, now: Record<string, string
   }
 }
 
-/** A row made ready to be stored, or why it cannot be. */
+/** A row prepared for storage, or the reason against it. */
 async function prepared(
   part: ImportPart,
   row: SourceRow,
@@ -307,7 +307,7 @@ async function prepared(
   }
 }
 
-/** How many of these rows replace an earlier one of the part. */
+/** How many of these rows replace an earlier row of the part. */
 function countReplaced({ part, keys }: Reading, rows: readonly unknown[]): number {
   if (!part.keyOf) {
     return 0;
@@ -320,9 +320,9 @@ function countReplaced({ part, keys }: Reading, rows: readonly unknown[]): numbe
 }
 
 /**
- * Pictures do not count: items without one are still indexed, and the next import tries again.
+ * Ignores images: items without one are still indexed, and the next import retries.
  *
- * @throws AppError `IMPORT_NOTHING_TAKEN` if no row of a part could be used, or there are no rows at all.
+ * @throws AppError `IMPORT_NOTHING_TAKEN` if a part has no valid row, or there are no rows at all.
  */
 async function refuseNothing(counts: ImportRun["counts"], log: RejectLog): Promise<void> {
   const parts = Object.entries(counts).filter(([part]) => part !== IMAGES);

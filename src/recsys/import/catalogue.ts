@@ -1,9 +1,9 @@
 /**
- * @file A shop's own catalogue: items and interactions from files of many formats (docs/import.md), images from a folder or
- * by address.
+ * @file A shop's own catalogue: items and interactions in many file formats (docs/import.md), images from a folder or
+ * URLs.
  *
- * A file is opened as a table: its format, layout and columns are seen or given. Its rows are brought to the catalogue's
- * fields, and each is checked by itself.
+ * Each file is opened as a table, whose format, layout and columns are detected or given. Rows are mapped to the
+ * catalogue's fields and validated one by one.
  */
 import { dirname, resolve } from "node:path";
 import { AppError } from "../../errors/app-error.js";
@@ -27,27 +27,27 @@ export interface CatalogueOptions extends TableOptions {
   /** Folder of the images; default: the folder of the items' file, for paths in `image` only. */
   images?: string;
   remote?: RemoteImageOptions;
-  /** Read every image again, also those that came from the same address or unchanged file. Default: false. */
+  /** Read every image again, even from the same URL or unchanged file. Default: false. */
   refetchImages?: boolean;
 }
 
-/** A file, and what of it is read. */
+/** A file and its field map. */
 export interface OpenTable {
   table: SourceTable;
   map: FieldMap;
 }
 
-/** Changes when rows are read by other rules, so that a file that was imported by the old ones can be imported again. */
+/** Increase when parsing rules change, so that files imported by the old rules can be imported again. */
 const READER_VERSION = 2;
 
-/** What an item's row is prepared from. */
+/** Input of an item row. */
 interface PlacedCells {
   cells: FieldCells;
   file: string;
   line: number;
 }
 
-/** What an image's row is prepared from. */
+/** Input of an image row. */
 interface ImageChoice {
   itemId: string;
   candidates: readonly string[];
@@ -67,19 +67,19 @@ export class CatalogueSource implements ImportSource {
       throw new AppError("INVALID_ARGUMENT", { argument: "--items", problem });
     }
     if (images !== undefined && items === undefined) {
-      const problem = "needs --items, which says whose images they are";
+      const problem = "needs --items, which lists the images' items";
       throw new AppError("INVALID_ARGUMENT", { argument: "--images", problem });
     }
     const paths = [items, interactions, images];
     this.location = paths.map(path => (path === undefined ? "" : resolve(path))).join("\n");
   }
 
-  /** How each file that was opened is read: `items.csv (CSV, Shopify product CSV, utf-8, separated by ',')`. */
+  /** How each opened file is read: `items.csv (CSV, Shopify product CSV, utf-8, separated by ',')`. */
   get reading(): string[] {
     return this.opened.map(table => `${table.file} (${describeTable(table)})`);
   }
 
-  /** What was not taken as it stands by the import until now, though its row was. */
+  /** Values of accepted rows that were changed by the import so far. */
   get warnings(): TallyLine[] {
     return this.tally.lines();
   }
@@ -102,7 +102,7 @@ export class CatalogueSource implements ImportSource {
     return versions;
   }
 
-  /** Opens the files, so that a faulty one is found before another one is imported. @throws AppError */
+  /** Opens the files, so that a faulty one is found before any import. @throws AppError */
   async open(): Promise<Partial<Record<TableKind, OpenTable>>> {
     const opened: Partial<Record<TableKind, OpenTable>> = {};
     for (const kind of ["items", "interactions"] as const) {
@@ -124,7 +124,7 @@ export class CatalogueSource implements ImportSource {
     ];
   }
 
-  /** Where the images of the items are. */
+  /** The images of the items. */
   findImages(): Promise<CatalogueImages> {
     const { items = "", images, remote } = this.options;
     return CatalogueImages.open(images ?? dirname(items), images, remote);
@@ -141,7 +141,7 @@ export class CatalogueSource implements ImportSource {
         }
       },
       prepare: value => {
-        const { cells, file, line } = value as PlacedCells; // as `read` gives it
+        const { cells, file, line } = value as PlacedCells; // the type that `read` yields
         return parseItem(cells, layout, ({ field, problem }) => {
           this.tally.add(
             `${field} ${problem.replace(/\d[\d,]*/, "N")}`,
@@ -152,11 +152,11 @@ export class CatalogueSource implements ImportSource {
     });
   }
 
-  /** The images of the items that have one; a row that is no item has been rejected among the items. */
+  /** The images of the items that have one; invalid items were already rejected. */
   private async imagesOf(items: OpenTable): Promise<ImportPart> {
     const images = await this.findImages();
     const isFresh = this.options.refetchImages ?? false;
-    const choiceIn = (value: unknown) => value as ImageChoice; // as `read` gives it
+    const choiceIn = (value: unknown) => value as ImageChoice; // the type that `read` yields
     return imagesPart({
       numRows: null,
       retriesRejected: true,
@@ -186,12 +186,12 @@ export class CatalogueSource implements ImportSource {
           yield row;
         }
       },
-      prepare: value => parseInteraction(value as FieldCells), // as `read` gives it
+      prepare: value => parseInteraction(value as FieldCells), // the type that `read` yields
     });
   }
 }
 
-/** The images that a row may take; null if it has none, or is no item. */
+/** The candidate images of a row; null if it has none, or is no valid item. */
 export function imageChoice(
   { value: cells }: FieldRow,
   { table }: OpenTable,

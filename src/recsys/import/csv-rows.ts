@@ -1,9 +1,9 @@
 /**
- * @file Rows of a CSV file (RFC 4180, or with another delimiter), read as a stream: line ends of any kind, also mixed, with
- * or without a byte-order mark, quoted fields over several lines.
+ * @file Streams rows of a CSV file (RFC 4180, or another delimiter): mixed line endings, an optional byte-order mark,
+ * quoted fields over several lines.
  *
- * A quote that is never closed would swallow the rest of the file. So when a record makes no sense (wrong number of
- * fields, an odd number of quotes, no end) and spans lines, only its first line is given up, and reading goes on with the next.
+ * An unclosed quote would consume the rest of the file. So when a record is invalid (wrong number of fields, an odd
+ * number of quotes, no end) and spans lines, only its first line is rejected, and reading resumes with the next.
  */
 import { type CsvError, parse } from "csv-parse";
 import { AppError } from "../../errors/app-error.js";
@@ -11,30 +11,30 @@ import { encodingFault, textBytes } from "./file-text.js";
 import type { SourceRow } from "./import-source.js";
 import { plainFile, type TextSource } from "./jsonl-rows.js";
 
-/** A record longer than this is a quote that was never closed. */
+/** A longer record is an unclosed quote. */
 const MAX_RECORD_BYTES = 2 ** 18;
-/** Of a row that cannot be read, this much is kept for people. */
+/** Length of the excerpt of an unreadable row. */
 const MAX_RAW_CHARACTERS = 2_000;
 const [NEWLINE, RETURN, QUOTE] = [10, 13, 34];
 
-/** How a file is written, and the columns there must be; others are ignored where nobody asks for them. */
+/** The format of a file, and its required columns; others are ignored unless requested. */
 export interface CsvShape {
   required: readonly string[];
   /** Default: a comma. */
   delimiter?: string;
-  /** The columns of a file without a header line. Default: they are its first record. */
+  /** The columns of a file without a header line. Default: the first record. */
   columns?: readonly string[];
   /** Whether `"` encloses fields. Default: true. */
   hasQuotes?: boolean;
-  /** Whether lines end with a carriage return alone, as on old Macintoshes. Default: false. */
+  /** Whether lines end with a single carriage return (classic Mac OS). Default: false. */
   hasMacLines?: boolean;
-  /** Lines before the header that are passed over. Default: 0. */
+  /** Lines to skip before the header. Default: 0. */
   numSkippedLines?: number;
-  /** How the file is packed and encoded. Default: plain UTF-8. */
+  /** Compression and encoding of the file. Default: plain UTF-8. */
   text?: TextSource;
 }
 
-/** A logical record: its fields and the bytes it takes in the file, with blank lines before it. */
+/** A logical record: its fields and its length in bytes, including preceding blank lines. */
 interface Record_ {
   fields: string[] | null;
   text: Buffer;
@@ -42,8 +42,8 @@ interface Record_ {
 }
 
 /**
- * The rows below the header, each value an object of its columns. Of columns with one name the first counts; columns
- * without a name are left out.
+ * The rows below the header, each an object by column. The first of equal column names counts; unnamed columns are
+ * ignored.
  *
  * @throws AppError `FILE_NOT_FOUND`; `FILE_MALFORMED` with all faults of the header.
  */
@@ -115,12 +115,12 @@ async function* rowsOf(
   }
 }
 
-/** Reads the header only, so that a faulty file is found before another one is imported. @throws as {@link csvRows} */
+/** Validates the header, so that a faulty file is found before any import. @throws as {@link csvRows} */
 export async function checkCsvHeader(path: string, shape: CsvShape): Promise<void> {
   await csvColumns(path, shape);
 }
 
-/** The names of the columns, as they stand in the file. @throws as {@link csvRows} */
+/** The column names as in the file. @throws as {@link csvRows} */
 export async function csvColumns(path: string, shape: CsvShape): Promise<string[]> {
   if (shape.columns) {
     return checkedColumns(shape.columns, path, shape);
@@ -137,11 +137,11 @@ export async function csvColumns(path: string, shape: CsvShape): Promise<string[
   }
 }
 
-/** A stream of bytes of which some can be given back. */
+/** A byte stream with push-back. */
 class ByteSource {
-  /** Read, but not yet taken. */
+  /** Read, but not consumed. */
   pending = Buffer.alloc(0);
-  /** Bytes taken. */
+  /** Bytes consumed. */
   position = 0;
 
   constructor(private readonly chunks: AsyncGenerator<Buffer>) {}
@@ -164,7 +164,7 @@ class ByteSource {
     this.position -= bytes.length;
   }
 
-  /** @returns how many lines were passed over. */
+  /** @returns the number of skipped lines. */
   async skipLines(numLines: number): Promise<number> {
     for (let skipped = 0; skipped < numLines;) {
       const end = this.pending.indexOf(NEWLINE);
@@ -187,7 +187,7 @@ class ByteSource {
   }
 }
 
-/** Records from where the source stands; the last one has no fields if it does not end. */
+/** Records from the source's position; an unfinished last one has no fields. */
 async function* records(source: ByteSource, shape: CsvShape): AsyncGenerator<Record_> {
   const start = source.position;
   const parsed: { fields: string[]; end: number }[] = [];
@@ -200,7 +200,7 @@ async function* records(source: ByteSource, shape: CsvShape): AsyncGenerator<Rec
     relax_column_count: true,
     relax_quotes: true,
     skip_empty_lines: true,
-    // Not the stream's output: that is dropped when a later record fails.
+    // Not from the stream's output, which is lost when a later record fails.
     on_record: (fields: string[], { bytes }) => {
       parsed.push({ fields, end: bytes });
       return null;
@@ -241,7 +241,7 @@ async function* records(source: ByteSource, shape: CsvShape): AsyncGenerator<Rec
   }
 }
 
-/** The row's cells by column; null if their number is wrong. Empty cells beyond the header, as Excel writes them, are none. */
+/** The row's cells by column; null for a wrong number. Empty cells beyond the header, as Excel writes them, are ignored. */
 function valueOf(
   fields: readonly string[],
   columns: readonly string[],
@@ -281,7 +281,7 @@ function checkedColumns(columns: readonly string[], path: string, shape: CsvShap
     ...shape.required
       .filter(name => !columns.includes(name))
       .map(name => `the column '${name}' is missing`),
-    ...shape.required.filter(isRepeated).map(name => `the column '${name}' is there twice`),
+    ...shape.required.filter(isRepeated).map(name => `the column '${name}' occurs twice`),
   ];
   if (faults.length > 0 || columns.length === 0) {
     const found = columns.length > 0 ? columns.join(", ").slice(0, 200) : "none";

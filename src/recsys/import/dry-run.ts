@@ -1,4 +1,4 @@
-/** @file What an import would take from a catalogue's files: read and checked in full, and nothing is stored or fetched. */
+/** @file Validates a catalogue's files completely, without storing or fetching anything. */
 import { isAddress } from "./catalogue-images.js";
 import { type CatalogueSource, imageChoice, type OpenTable } from "./catalogue.js";
 import type { FieldCells, TableKind } from "./field-map.js";
@@ -14,12 +14,12 @@ export interface TableReport {
   file: string;
   /** Container, layout, encoding and delimiter, for people. */
   format: string;
-  /** What feeds each field: columns, or a value for rows that have none. */
+  /** The sources of each field: columns, and a default for rows without them. */
   fields: { field: Field; columns: readonly string[]; default?: string }[];
   unreadColumns: readonly string[];
   accepted: number;
   rejected: number;
-  /** Rows that became part of another: variants and further images. */
+  /** Rows merged into another: variants and further images. */
   joined: number;
   /** Accepted items that replace an earlier one with the same id. */
   replaced: number;
@@ -28,9 +28,9 @@ export interface TableReport {
 }
 
 export interface ImagesReport {
-  /** Items whose first image is an address. It is not fetched. */
+  /** Items whose first image is a URL, not fetched. */
   addresses: number;
-  /** Items whose image is a file that is there. */
+  /** Items whose image file exists. */
   files: number;
   /** Items without image. */
   none: number;
@@ -39,13 +39,13 @@ export interface ImagesReport {
 
 export interface DryRunReport {
   tables: TableReport[];
-  /** Null if there are no items. */
+  /** Null without items. */
   images: ImagesReport | null;
-  /** Interactions with items that the file of items does not have; null without such a file. They may be in the database. */
+  /** Interactions with items that the items' file lacks; null without such a file. They may be in the database. */
   unknownItems: number | null;
 }
 
-/** @throws AppError as the import does for files that cannot be read. */
+/** @throws AppError for unreadable files, as the import does. */
 export async function dryRun(source: CatalogueSource, signal?: AbortSignal): Promise<DryRunReport> {
   const { items, interactions } = await source.open();
   const ids = new Set<string>();
@@ -159,7 +159,7 @@ class RowCount {
   readonly faults = new Tally();
   readonly warnings = new Tally();
 
-  /** What `parse` makes of the row; null if the row is rejected. */
+  /** Parses a row; null if the row is rejected. */
   take<Value>({ value, fault, line }: FieldRow, parse: (cells: FieldCells) => Value): Value | null {
     try {
       if (!value) {
@@ -181,7 +181,7 @@ class RowCount {
   }
 }
 
-/** The report as people read it. */
+/** Formats the report for people. */
 export function describeDryRun({ tables, images, unknownItems }: DryRunReport): string {
   const lines = ["Dry run: nothing was stored or fetched."];
   for (const report of tables) {
@@ -191,7 +191,7 @@ export function describeDryRun({ tables, images, unknownItems }: DryRunReport): 
       lines.push(`  not read: ${report.unreadColumns.join(", ")}`);
     }
     if (report.kind === "items" && !report.fields.some(({ field }) => field === "title")) {
-      lines.push("  no title: only items that are in the catalogue already are changed");
+      lines.push("  no title: only existing items are changed");
     }
     lines.push(`  ${report.accepted} accepted, ${report.rejected} rejected`);
     lines.push(
@@ -206,12 +206,12 @@ export function describeDryRun({ tables, images, unknownItems }: DryRunReport): 
   if (unknownItems) {
     lines.push(
       "",
-      `${unknownItems} interactions are with items that the file of items does not have`,
+      `${unknownItems} interactions are with items that the items' file does not have`,
     );
   }
   if (images) {
     const { addresses, files, none } = images;
-    lines.push("", `images: ${addresses} at addresses, ${files} in files, ${none} items without`);
+    lines.push("", `images: ${addresses} URLs, ${files} files, ${none} items without`);
     lines.push(...tallied("fault", images.faults));
   }
   return lines.join("\n");

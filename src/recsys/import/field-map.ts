@@ -1,11 +1,11 @@
-/** @file Which column of a file feeds which field, and a row's cells by field. */
+/** @file Maps a file's columns to fields. */
 import { AppError } from "../../errors/app-error.js";
 import { type Field, interactionFields, itemFields, layouts, plainColumn } from "./layouts.js";
 import type { SourceTable, TableOptions } from "./source-table.js";
 
 export type TableKind = "items" | "interactions";
 
-/** A row's cells by field. A field that is not there is not in the file's columns. */
+/** A row's cells by field, without fields that the file has no column for. */
 export type FieldCells = Partial<Record<Field, unknown>>;
 
 const required: Readonly<Record<TableKind, readonly Field[]>> = {
@@ -20,23 +20,23 @@ const fieldsOf: Readonly<Record<TableKind, readonly Field[]>> = {
 
 type Sources = ReadonlyMap<Field, readonly string[]>;
 
-/** Sets of columns that are kept. */
+/** Cached column sets. */
 const MAX_KEPT = 1_000;
 
 export class FieldMap {
-  /** Field -> the columns that are read for it, the best first. */
+  /** Field -> its columns, best first. */
   readonly sources: Sources;
-  /** Columns of the file that nothing is read from. */
+  /** Unused columns of the file. */
   readonly unread: readonly string[];
-  /** Columns that are read. */
+  /** Used columns. */
   readonly read: readonly string[];
   readonly defaults: Readonly<Partial<Record<Field, string>>>;
   private readonly map: Readonly<Partial<Record<Field, string>>>;
   private readonly plainToColumn: ReadonlyMap<string, string>;
-  /** The columns of a row of JSON or XML -> what is read from them: such rows need not have the same. */
+  /** Columns of a JSON or XML row -> their sources: such rows may differ in their columns. */
   private readonly sourcesByColumns = new Map<string, Sources>();
 
-  /** @throws AppError `FILE_MALFORMED` if a field that is needed has no column; `INVALID_ARGUMENT` for a faulty map. */
+  /** @throws AppError `FILE_MALFORMED` if a required field has no column; `INVALID_ARGUMENT` for an invalid map. */
   constructor(
     private readonly table: SourceTable,
     readonly kind: TableKind,
@@ -65,7 +65,7 @@ export class FieldMap {
     this.check();
   }
 
-  /** The cell of a layout's own column, by its plain name; undefined if the file has none. */
+  /** The cell of a layout-specific column, by its plain name; undefined if the file has none. */
   cell(row: Readonly<Record<string, unknown>>, name: string): unknown {
     const column = this.plainToColumn.get(name);
     return column === undefined ? undefined : row[column];
@@ -107,7 +107,7 @@ export class FieldMap {
     return sources;
   }
 
-  /** What is read from these columns. A column that `map` names is read for its field only. */
+  /** The sources among these columns. A column that `map` names is read for its field only. */
   private resolved(columns: readonly string[]): Sources {
     const layout = layouts[this.table.layout];
     const known: Readonly<Partial<Record<Field, readonly string[]>>> = layout[this.kind];
@@ -141,26 +141,26 @@ export class FieldMap {
 
   private check(): void {
     const { columns, path } = this.table;
-    const needed = columns.length > 0 ? required[this.kind] : []; // without rows there is nothing to miss
+    const needed = columns.length > 0 ? required[this.kind] : []; // a file without rows lacks nothing
     const missing = needed.filter(
       field => !this.sources.has(field) && this.defaults[field] === undefined,
     );
     const repeated = this.read.filter(name => columns.indexOf(name) !== columns.lastIndexOf(name));
     const faults = [
       ...missing.map(field => `the column '${field}' is missing`),
-      ...repeated.map(name => `the column '${name}' is there twice`),
+      ...repeated.map(name => `the column '${name}' occurs twice`),
     ];
     if (faults.length > 0) {
       const expected = `a table of ${this.kind} with the columns ${required[this.kind].join(", ")}`;
       const reason =
         `${faults.join("; ")} (its columns: ${listed(columns)}). ` +
-        "Say with --map FIELD=COLUMN which column it is, or with --default FIELD=VALUE what it is for all rows";
+        "Name it with --map FIELD=COLUMN, or set a value for all rows with --default FIELD=VALUE";
       throw new AppError("FILE_MALFORMED", { path, expected, reason });
     }
   }
 }
 
-/** A table of ratings need not say that each row is one. */
+/** Rows with a rating column are ratings. */
 function impliedKind(sources: Sources): string | undefined {
   if (sources.has("kind")) {
     return undefined;

@@ -1,9 +1,9 @@
 /**
- * @file The bytes of a text file as UTF-8, whatever it is packed and encoded in: gzip (told by its first bytes), UTF-8 with
- * or without a byte-order mark, UTF-16, Windows-1252, or an encoding that is named.
+ * @file Decodes a text file to UTF-8: gzip (by its first bytes), UTF-8 with or without a byte-order mark, UTF-16,
+ * Windows-1252, or a named encoding.
  *
- * Text is never guessed into damage. A file that is not UTF-8 is read as Windows-1252 only if all of it can be that; else it
- * is read as UTF-8, and {@link encodingFault} refuses the lines that are not.
+ * Decoding never silently damages text. A file that is not UTF-8 is read as Windows-1252 only if all its bytes are valid
+ * there; otherwise it is read as UTF-8, and {@link encodingFault} rejects invalid lines.
  */
 import { isAscii, isUtf8 } from "node:buffer";
 import { open } from "node:fs/promises";
@@ -14,11 +14,11 @@ import { openFile } from "./source-files.js";
 export interface FileText {
   path: string;
   isGzip: boolean;
-  /** `utf-8`, `utf-16le`, `utf-16be`, `windows-1252`, or another name of the WHATWG's. */
+  /** `utf-8`, `utf-16le`, `utf-16be`, `windows-1252`, or another WHATWG name. */
   encoding: string;
-  /** Lines that hold something, so at least the number of rows. */
+  /** Non-blank lines: at least the number of rows. */
   numLines: number;
-  /** The beginning, as text. */
+  /** The start of the text. */
   start: string;
 }
 
@@ -26,14 +26,15 @@ const START_BYTES = 2 ** 16;
 const NEWLINE = 10;
 const UTF8_SEQUENCE =
   /[\xc2-\xdf][\x80-\xbf]|\xe0[\xa0-\xbf][\x80-\xbf]|[\xe1-\xec\xee\xef][\x80-\xbf]{2}|\xed[\x80-\x9f][\x80-\xbf]|\xf0[\x90-\xbf][\x80-\xbf]{2}|[\xf1-\xf3][\x80-\xbf]{3}|\xf4[\x80-\x8f][\x80-\xbf]{2}/g;
-/** What Windows-1252 has at 0x80 to 0x9F; U+FFFD where it has nothing. */
+/** Windows-1252 at 0x80 to 0x9F; U+FFFD where undefined. */
 const WINDOWS_1252 = "€\ufffd‚ƒ„…†‡ˆ‰Š‹Œ\ufffdŽ\ufffd\ufffd‘’“”•–—˜™š›œ\ufffdžŸ";
 
 /**
- * Reads the whole file once to see what it is.
+ * Reads the whole file once to detect its encoding.
  *
- * @param encoding Default: seen from the bytes.
- * @throws AppError `FILE_NOT_FOUND`; `FILE_MALFORMED` if it is a broken gzip file; `INVALID_ARGUMENT` for an unknown encoding.
+ * @param encoding Default: detected from the bytes.
+ * @throws AppError `FILE_NOT_FOUND`; `FILE_MALFORMED` for a broken gzip file; `INVALID_ARGUMENT` for an unknown
+ *   encoding.
  */
 export async function inspectText(path: string, encoding?: string): Promise<FileText> {
   const isGzip = (await firstBytes(path, 2)).equals(Buffer.from([0x1f, 0x8b]));
@@ -74,7 +75,7 @@ export async function* textBytes({
   }
 }
 
-/** Why bytes of {@link textBytes} cannot be read as text; null if they can. */
+/** Why bytes of {@link textBytes} are invalid text; null if they are valid. */
 export function encodingFault(bytes: Buffer, encoding = "utf-8"): string | null {
   if (encoding !== "utf-8") {
     const isDamaged = bytes.includes("\ufffd");
@@ -88,7 +89,7 @@ export function encodingFault(bytes: Buffer, encoding = "utf-8"): string | null 
   return `is not UTF-8 text: it has the byte 0x${byte} (--encoding names another encoding)`;
 }
 
-/** The first bytes of a file, as they lie. @throws AppError `FILE_NOT_FOUND` */
+/** The first raw bytes of a file. @throws AppError `FILE_NOT_FOUND` */
 export async function firstBytes(path: string, count: number): Promise<Buffer> {
   for await (const chunk of openFile(path, 0, count - 1)) {
     return chunk;
@@ -118,10 +119,10 @@ async function* unpacked(path: string, isGzip: boolean): AsyncGenerator<Buffer> 
   }
 }
 
-/** A function that decodes a file's chunks, one after the other. */
+/** A stateful decoder for a file's chunks. */
 function decoderOf(encoding: string): (chunk: Buffer) => string {
   if (encoding === "windows-1252") {
-    // Node's own decoder takes it for Latin-1 in some versions.
+    // Node's own decoder treats it as Latin-1 in some versions.
     return chunk =>
       chunk
         .toString("latin1")
@@ -140,7 +141,7 @@ function knownEncoding(label: string): string {
   }
 }
 
-/** UTF-16, by its mark or by the zeros beside ASCII letters; null if it is not. */
+/** UTF-16, by its byte-order mark or by zeros beside ASCII letters; otherwise null. */
 function wideEncoding(head: Buffer): string | null {
   const mark = head.subarray(0, 2).toString("hex");
   if (mark === "fffe" || mark === "feff") {
@@ -165,19 +166,19 @@ function withoutMark(bytes: Buffer): Buffer {
   return bytes.subarray(0, 3).toString("hex") === "efbbbf" ? bytes.subarray(3) : bytes;
 }
 
-/** Counts in a file's bytes what tells its encoding, and its lines. */
+/** Statistics of a file's bytes that reveal its encoding, and its line count. */
 class ByteCensus {
-  /** UTF-8 sequences of several bytes, or chunks that have some. */
+  /** Multi-byte UTF-8 sequences, or chunks that have some. */
   private numSequences = 0;
-  /** Bytes above 0x7F that belong to no such sequence. */
+  /** Bytes above 0x7F outside such sequences. */
   private numOdd = 0;
-  /** Groups of bytes above 0x7F, and those of three and more: rare in Western languages, usual in all others. */
+  /** Runs of bytes above 0x7F, and those of three and more: rare in Western languages, usual in all others. */
   private numGroups = 0;
   private numLongGroups = 0;
   private hasUndefined = false;
   private lineCount = 0;
   private last = NEWLINE;
-  /** High bytes at the end of the last chunk, which may go on in the next. */
+  /** High bytes at the end of the last chunk, which may continue in the next. */
   private carry = Buffer.alloc(0);
 
   get numLines(): number {

@@ -1,4 +1,4 @@
-/** @file The source that an import job names: a kind, and a folder laid out as that kind is. */
+/** @file The source of an import job: a kind, and a folder in that kind's layout. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { AppError } from "../../errors/app-error.js";
@@ -7,7 +7,7 @@ import { StickersSource } from "../datasets/stickers.js";
 import { CatalogueSource } from "./catalogue.js";
 import type { ImportSource } from "./import-source.js";
 
-/** A catalogue's files by their usual names; the first that is there is taken. */
+/** Usual file names of a catalogue; the first existing one is used. */
 const endings = ["csv", "tsv", "jsonl", "ndjson", "json", "xml", "parquet"].flatMap(ending => [
   ending,
   `${ending}.gz`,
@@ -19,8 +19,8 @@ const catalogueFiles = {
 };
 
 /**
- * The source in a folder. A catalogue is `items.csv`, `interactions.csv` (or .tsv, .jsonl, .ndjson, .json, .xml, .parquet,
- * each also with .gz) and a folder `images`, of which only one of the first two must be there. The stickers come from the
+ * The source in a folder. A catalogue has `items.csv`, `interactions.csv` (or .tsv, .jsonl, .ndjson, .json, .xml,
+ * .parquet, each also with .gz; one of the two is enough) and an optional folder `images`. The stickers come from the
  * package and need no folder.
  *
  * @throws AppError `INVALID_ARGUMENT`, `FILE_NOT_FOUND`

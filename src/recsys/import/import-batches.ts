@@ -1,7 +1,7 @@
-/** @file The rows of a part in batches, from where an earlier process stopped. */
+/** @file Batches of a part's rows, starting after those of an earlier process. */
 import type { SourceRow } from "./import-source.js";
 
-/** The rows behind the first `numSkipped`; those are shown to `skip`. */
+/** The rows after the first `numSkipped`; passes those to `skip`. */
 export async function* behind(
   rows: AsyncIterable<SourceRow>,
   numSkipped: number,

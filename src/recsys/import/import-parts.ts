@@ -1,4 +1,4 @@
-/** @file The parts every catalogue is made of: items, their pictures, and what users did with them. */
+/** @file The parts of every catalogue: items, images and interactions. */
 import { readFile, stat } from "node:fs/promises";
 import { z } from "zod";
 import type { BlobStore } from "../../db/blob-store.js";
@@ -17,20 +17,20 @@ import { AppError } from "../../errors/app-error.js";
 import { type ImportPart, type PrepareContext, RowFault, type SourceRow } from "./import-source.js";
 
 const ROWS_PER_BATCH = 1_000;
-/** Pictures take far longer than rows, so less of the work is lost with a batch. */
+/** Images take far longer than rows, so a smaller batch loses less work. */
 const PICTURES_PER_BATCH = 250;
 
-/** A text of at most `max` UTF-16 units that Postgres can store. */
+/** Text of at most `max` UTF-16 units that Postgres can store. */
 export const textField = (max: number) =>
   z.string().trim().max(max).refine(isStorable, UNSTORABLE_PROBLEM);
 
-/** An id of the shop's own. */
+/** A shop's own id. */
 export const idField = textField(200).min(1);
 export const titleField = textField(1_000).min(1);
 export const descriptionField = textField(20_000);
 export const captionField = textField(1_000);
 
-/** The checked row. @throws RowFault with all its faults. */
+/** Validates a row. @throws RowFault with all its faults. */
 export function checkedRow<Row>(schema: z.ZodType<Row>, value: unknown): Row {
   const { data, error } = schema.safeParse(value);
   if (error) {
@@ -63,15 +63,15 @@ export function itemsPart(input: PartInput<NewItem>): ImportPart<NewItem> {
 
 interface ImagesInput extends PartInput<NewItemImage> {
   /**
-   * Where a row's picture comes from, or null if that cannot be told. A row whose item has the picture of this source
-   * already is not prepared. Default: every row is prepared.
+   * Source of a row's image, or null if unknown. A row whose item already has the image of this source is skipped.
+   * Default: no row is skipped.
    */
   sourceOf?: (value: unknown) => Promise<ImageSource | null>;
-  /** Whether a finished import tries rejected pictures again. Default: false. */
+  /** Whether a finished import retries rejected images. Default: false. */
   retriesRejected?: boolean;
 }
 
-/** Pictures of items that are in the catalogue by then. */
+/** Images of items already in the catalogue. */
 export function imagesPart({ sourceOf, ...input }: ImagesInput): ImportPart<NewItemImage> {
   return {
     name: "images",
@@ -91,7 +91,7 @@ export function imagesPart({ sourceOf, ...input }: ImagesInput): ImportPart<NewI
   };
 }
 
-/** Interactions with items that are in the catalogue by then; users are made as they appear. */
+/** Interactions with items already in the catalogue; creates unknown users. */
 export function interactionsPart(
   input: PartInput<NewInteraction> & { areSimulated?: boolean },
 ): ImportPart<NewInteraction> {
@@ -113,11 +113,7 @@ export function interactionsPart(
   };
 }
 
-/**
- * Checks the bytes of an item's picture and stores them.
- *
- * @throws AppError `IMAGE_TYPE`, `IMAGE_TOO_LARGE`, `IMAGE_UNREADABLE`
- */
+/** Validates and stores an item's image. @throws AppError `IMAGE_TYPE`, `IMAGE_TOO_LARGE`, `IMAGE_UNREADABLE` */
 export async function storedImage(
   itemId: string,
   bytes: Uint8Array,
@@ -128,7 +124,7 @@ export async function storedImage(
   return { itemId, blob: { hash, sizeBytes: stored.byteLength, ...image }, source };
 }
 
-/** Faults of one file: that item has no picture, and the import goes on. */
+/** Faults of one file: that item has no image, and the import continues. */
 const UNREADABLE = new Set([
   "ENOENT",
   "EISDIR",
@@ -139,7 +135,7 @@ const UNREADABLE = new Set([
   "EPERM",
 ]);
 
-/** A picture file, unless it is too large to be read. @throws AppError `FILE_NOT_FOUND`, `IMAGE_TOO_LARGE` */
+/** Reads an image file within the size limit. @throws AppError `FILE_NOT_FOUND`, `IMAGE_TOO_LARGE` */
 export async function readImage(path: string): Promise<Buffer> {
   const { maxBytes: max } = defaultImageLimits;
   try {
@@ -156,7 +152,7 @@ export async function readImage(path: string): Promise<Buffer> {
   }
 }
 
-/** Whether the items' pictures came from these sources, and their files are still there. */
+/** Whether the items' images came from these sources and their files still exist. */
 async function areStored(
   prisma: PrismaTransaction,
   sources: readonly (ImageSource | null)[],

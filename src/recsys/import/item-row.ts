@@ -1,4 +1,4 @@
-/** @file A row's cells by field, checked and as the database holds them: an item or an interaction. */
+/** @file Validates a row's cells and converts them to an item or an interaction. */
 import type { NewInteraction } from "../../db/interactions.repository.js";
 import type { ItemColumn, NewItem } from "../../db/items.repository.js";
 import { isStorable, UNSTORABLE_PROBLEM } from "../../db/storable-text.js";
@@ -14,7 +14,7 @@ import { RowFault } from "./import-source.js";
 import { type Field, type Layout, layouts } from "./layouts.js";
 import { cutText, imageList, plainText, wordList } from "./text-values.js";
 
-/** Most UTF-16 units of each field. An id is never cut; the others are. */
+/** Maximum UTF-16 units of each field. Ids are never truncated; the others are. */
 export const maxLengths = {
   id: 200,
   title: 1_000,
@@ -26,19 +26,19 @@ export const maxLengths = {
 } as const;
 export const MAX_KEYWORDS = 100;
 
-/** Something of a row that is not taken as it stands, though the row is. */
+/** A change to a value of an accepted row. */
 export interface RowWarning {
   field: Field;
   problem: string;
 }
 
-/** The images of a row, the best first. */
+/** The images of a row, best first. */
 export interface ImageCells {
   itemId: string;
   images: readonly string[];
 }
 
-/** MovieLens's word for none. */
+/** MovieLens's word for no genre. */
 const NO_GENRES = "(no genres listed)";
 
 const columnOf: Readonly<Partial<Record<Field, ItemColumn>>> = {
@@ -89,7 +89,7 @@ export function parseItem(
   const attribution = text("attribution");
   const caption = text("caption");
   faults.throwAny();
-  // An empty availability says nothing; any other empty cell takes away what was there.
+  // An empty availability changes nothing; any other empty cell clears its field.
   const given = Object.keys(cells).filter(field => field !== "available" || isAvailable !== null);
   return {
     columns: new Set(given.flatMap(field => columnOf[field as Field] ?? [])),
@@ -104,7 +104,7 @@ export function parseItem(
   };
 }
 
-/** The item's id and its images; null if the id is none, which the item itself is rejected for. */
+/** The item's id and images; null for an invalid id, which the item's own row reports. */
 export function parseImages(cells: FieldCells, layout: Layout = layouts.own): ImageCells | null {
   try {
     const images = [cells.image]
@@ -144,7 +144,7 @@ export function parseInteraction(cells: FieldCells, now?: Date): NewInteraction 
 class Faults {
   private readonly found = new Map<Field, ValueFault>();
 
-  /** What `parse` gives, or `instead` and a fault. */
+  /** The result of `parse`, or `instead` and a fault. */
   of<Value>(field: Field, instead: Value, parse: () => Value): Value {
     try {
       return parse();
@@ -177,7 +177,7 @@ class Faults {
   }
 }
 
-/** An id of the shop's own. A number must be whole and exact. @throws ValueFault */
+/** A shop's own id. A number must be an exact integer. @throws ValueFault */
 function idOf(cell: unknown): string {
   if (typeof cell === "number" && !Number.isSafeInteger(cell)) {
     throw new ValueFault("must be text or a whole number", cell);
@@ -196,7 +196,7 @@ function idOf(cell: unknown): string {
   return id;
 }
 
-/** A cell as text, without spaces around it. @throws ValueFault if it is none, or Postgres cannot hold it. */
+/** A cell as trimmed text. @throws ValueFault if it is not text, or Postgres cannot store it. */
 function textOf(cell: unknown): string {
   if (cell === null || cell === undefined) {
     return "";
@@ -235,7 +235,7 @@ function categoryOf(cell: unknown, { categorySeparator }: Layout): string {
   return category === NO_GENRES ? "" : category;
 }
 
-/** An image of JSON may be an object with its address. */
+/** A JSON image may be an object with its URL. */
 function addressOf(image: unknown): string {
   if (typeof image === "object" && image !== null) {
     const { src, url } = image as { src?: unknown; url?: unknown };

@@ -1,4 +1,4 @@
-/** @file Rows of a JSON file, read as a stream: the elements of its first list, which may be the file or lie in an object. */
+/** @file Streams rows of a JSON file: the elements of its first list, at the top or inside an object. */
 import { AppError } from "../../errors/app-error.js";
 import { textBytes } from "./file-text.js";
 import type { SourceRow } from "./import-source.js";
@@ -6,10 +6,10 @@ import { jsonRow, type TextSource } from "./jsonl-rows.js";
 
 const [NEWLINE, QUOTE, COMMA, BACKSLASH] = [10, 34, 44, 92];
 const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [91, 93, 123, 125];
-/** A longer element is no row. */
+/** A longer element is rejected. */
 const MAX_ELEMENT_BYTES = 2 ** 24;
 
-/** @throws AppError `FILE_NOT_FOUND`; `FILE_MALFORMED` if there is no list, or it has no end. */
+/** @throws AppError `FILE_NOT_FOUND`; `FILE_MALFORMED` without a list, or with an unfinished one. */
 export async function* jsonRows(text: TextSource, file: string): AsyncGenerator<SourceRow> {
   const cutter = new ElementCutter(text.path);
   let bytes = 0;
@@ -33,7 +33,7 @@ interface Element {
   end: number;
 }
 
-/** Finds where the elements of a list begin and end, over chunks. */
+/** Finds the boundaries of a list's elements across chunks. */
 class ElementCutter {
   private state: "before" | "inside" | "after" = "before";
   private depth = 0;

@@ -1,16 +1,16 @@
-/** @file Rows of a JSON Lines file, read as a stream: one object a line, any line ends, blank lines ignored. */
+/** @file Streams rows of a JSON Lines file: one object per line, any line endings, blank lines ignored. */
 import { parse as parseExactly } from "lossless-json";
 import { encodingFault, type FileText, textBytes } from "./file-text.js";
 import type { SourceRow } from "./import-source.js";
 
 const NEWLINE = 10;
-/** A longer line is no row. */
+/** A longer line is rejected. */
 const MAX_LINE_BYTES = 2 ** 24;
 const MAX_RAW_CHARACTERS = 2_000;
 
 export type TextSource = Pick<FileText, "path" | "isGzip" | "encoding">;
 
-/** A file of plain UTF-8. */
+/** A plain UTF-8 file. */
 export function plainFile(path: string): TextSource {
   return { path, isGzip: false, encoding: "utf-8" };
 }
@@ -36,7 +36,7 @@ export async function* jsonlRows(
 
 type Parsed = Pick<SourceRow, "raw" | "value" | "fault">;
 
-/** A value of JSON in a file; null where there are only spaces. */
+/** A JSON value in a file; null for white space. */
 export function jsonRow(bytes: Buffer, encoding?: string): Parsed | null {
   const text = bytes.toString("utf8").trim();
   if (text === "") {
@@ -55,7 +55,7 @@ export function jsonRow(bytes: Buffer, encoding?: string): Parsed | null {
   }
 }
 
-/** JSON whose whole numbers beyond 2^53 come as text, all digits kept. @throws Error as `JSON.parse` */
+/** JSON whose integers beyond 2^53 become text, with all digits. @throws Error as `JSON.parse` */
 export function parseJson(text: string): unknown {
   const value: unknown = JSON.parse(text);
   return /\d{16}/.test(text) ? parseExactly(text, null, exactNumber) : value;
@@ -66,7 +66,7 @@ function exactNumber(digits: string): number | string {
   return /^-?\d+$/.test(digits) && !Number.isSafeInteger(value) ? digits : value;
 }
 
-/** Split at line feeds only: U+2028 is a character like others. */
+/** Splits at line feeds only: U+2028 is an ordinary character. */
 async function* lines(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   let parts: Buffer[] = [];
   for await (const chunk of chunks) {

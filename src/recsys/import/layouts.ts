@@ -1,7 +1,7 @@
 /**
- * @file How known exports name their columns, and which of them say what of an item or an interaction.
+ * @file The column layouts of known exports.
  *
- * Terms: a *field* is what the catalogue has (`title`); a *column* is what a file has (`Body (HTML)`). Columns are compared
+ * Terms: a *field* belongs to the catalogue (`title`); a *column* to a file (`Body (HTML)`). Columns are compared
  * without case, spaces, punctuation, the prefix `g:` and RecBole's types, so `Image Src` is `imagesrc`.
  */
 
@@ -35,31 +35,31 @@ export const layoutNames = [
 ] as const;
 export type LayoutName = (typeof layoutNames)[number];
 
-/** For each field the columns that may hold it, the best first. */
+/** For each field its possible columns, best first. */
 export type Columns<Name extends Field> = Readonly<Partial<Record<Name, readonly string[]>>>;
 
 export interface Layout {
-  /** For people. */
+  /** Display name. */
   title: string;
   items: Columns<ItemField>;
   interactions: Columns<InteractionField>;
-  /** Whether a file with these columns, all plain, is laid out so. */
+  /** Whether a file with these plain columns has this layout. */
   matches(columns: ReadonlySet<string>, names: readonly string[]): boolean;
-  /** Fields of which all columns are read, not only the first that is there. */
+  /** Fields that combine all their columns, not only the first one present. */
   joined?: readonly Field[];
-  /** What separates keywords in a cell. Default: `|`, else `;`, else `,`. */
+  /** Separator of keywords in a cell. Default: `|`, otherwise `;`, otherwise `,`. */
   keywordSeparator?: string;
-  /** What separates categories in a cell; the first counts. Default: a cell is one category. */
+  /** Separator of categories in a cell; the first one counts. Default: a cell is one category. */
   categorySeparator?: string;
-  /** Whether a path of an image begins with `/`, though it lies in the folder of images. */
+  /** Whether image paths start with `/`, although they are relative to the image folder. */
   hasRootedImages?: boolean;
-  /** Columns besides those of the fields that the layout reads. */
+  /** Further columns that the layout reads. */
   alsoReads?: readonly string[];
 }
 
 const RECBOLE_TYPE = /:(token|float)(_seq)?$/;
 
-/** A column's name as names are compared. */
+/** A column's name for comparison. */
 export function plainColumn(name: string): string {
   return name
     .replace(RECBOLE_TYPE, "")
@@ -96,7 +96,7 @@ const own: Layout = {
   matches: () => true,
 };
 
-/** The same columns by the catalogue's own names first: a file whose columns were renamed is read alike. */
+/** The same columns, with the catalogue's own names first: a file with renamed columns is read the same way. */
 function also(columns: Columns<ItemField>): Columns<ItemField> {
   const fields = itemFields.map(field => {
     const plain = plainColumn(field);
@@ -218,7 +218,7 @@ export const layouts: Readonly<Record<LayoutName, Layout>> = {
   own,
 };
 
-/** The layout of a file by its columns; `own` if it is none of the known ones. */
+/** The layout of a file by its columns; `own` if unknown. */
 export function detectLayout(names: readonly string[]): LayoutName {
   const plain = new Set(names.map(plainColumn));
   return layoutNames.find(name => layouts[name].matches(plain, names)) ?? "own";

@@ -1,4 +1,4 @@
-/** @file Rows of a Parquet file, one row group in memory at a time. Whole numbers of 64 bits keep all digits. */
+/** @file Rows of a Parquet file, one row group in memory at a time. 64-bit integers keep all digits. */
 import {
   asyncBufferFromFile,
   type FileMetaData,
@@ -28,7 +28,7 @@ export async function openParquet(path: string): Promise<ParquetFile> {
   }
 }
 
-/** @param columns Those that are read; default: all. @throws AppError `FILE_MALFORMED` */
+/** @param columns Columns to read; default: all. @throws AppError `FILE_MALFORMED` */
 export async function* parquetRows(
   { path, metadata, ...found }: ParquetFile,
   file: string,
@@ -55,7 +55,7 @@ export async function* parquetRows(
   }
 }
 
-/** Big integers become text, so that the value can also be written as JSON. */
+/** Converts big integers to text, so that JSON can hold the value. */
 function plain(cell: unknown): unknown {
   if (typeof cell === "bigint") {
     return String(cell);

@@ -1,11 +1,11 @@
 /**
- * @file Products of shop exports that take several rows: variants and further images are joined to their product, so that
- * an item is what a shopper sees as one.
+ * @file Merges multi-row products of shop exports: variants and further images become part of their product, so that a
+ * user sees one item.
  *
- * - Shopify: rows with one handle, one below the other. The product can be bought if it is published, active, and a variant
- *   of it is in stock (or is sold without stock).
- * - WooCommerce: a variation belongs to the product that its column `Parent` names, by SKU or as `id:44`.
- * - Magento: variants that are not visible by themselves belong to the product whose `configurable_variations` name them.
+ * - Shopify: consecutive rows with one handle. The product is available if it is published, active, and a variant is in
+ *   stock (or is sold without stock).
+ * - WooCommerce: a variation belongs to the product in its column `Parent`, by SKU or as `id:44`.
+ * - Magento: variants that are not visible themselves belong to the product whose `configurable_variations` name them.
  */
 import { parseAvailability } from "./availability.js";
 import { type FieldCells, type FieldMap, isEmpty } from "./field-map.js";
@@ -15,10 +15,10 @@ import type { SourceTable } from "./source-table.js";
 
 type Row = Readonly<Record<string, unknown>>;
 
-/** A row of {@link productRows}; its value are the cells by field, or null if it has a fault. */
+/** A row of {@link productRows}: its value is the cells by field, or null if it has a fault. */
 export type FieldRow = Omit<SourceRow, "value"> & { value: FieldCells | null };
 
-/** Rows of items by field. @param onJoined is told of every row that became part of another. */
+/** Rows of items by field. @param onJoined Called for every row that was merged into another. */
 export async function* productRows(
   table: SourceTable,
   map: FieldMap,
@@ -38,7 +38,7 @@ export async function* productRows(
   }
 }
 
-/** Rows of a table by field, each with its own cells beside it. */
+/** Rows of a table by field, with their original cells. */
 export async function* fieldRows(
   table: SourceTable,
   map: FieldMap,
@@ -102,7 +102,7 @@ async function* joinedByHandle(
   }
 }
 
-/** Whether a row's variant cannot be bought; null if the row says nothing of stock. */
+/** Whether a row's variant is sold out; null if the row has no stock. */
 function soldOut(cell: (name: string) => unknown): boolean | null {
   const [quantity, tracker, policy] = [
     textIn(cell("variantinventoryqty") ?? cell("inventoryquantity")),
@@ -125,7 +125,7 @@ function finished({ row, images, status, numVariants, numSoldOut }: OpenProduct)
   return { ...row, value: restricted(value, [status, ...(isSoldOut ? [false] : [])]) };
 }
 
-/** The cells, unavailable if one of `others` says so; of several that cannot be read the first is kept as a fault. */
+/** The cells, unavailable if one of `others` says so; the first unreadable one is kept as a fault. */
 function restricted(cells: FieldCells, others: readonly unknown[]): FieldCells {
   const answers = [cells.available, ...others].filter(answer => !isEmpty(answer));
   const decisive = answers.find(answer => !isYes(answer)) ?? answers.at(0);
@@ -136,19 +136,19 @@ function isYes(answer: unknown): boolean {
   try {
     return parseAvailability(answer) ?? true;
   } catch {
-    return false; // it is kept, and named when the item is read
+    return false; // kept, and reported when the item is read
   }
 }
 
-/** Which rows are parts of others. */
+/** Which rows belong to others. */
 interface Families {
-  /** The product that a row belongs to; null if it is one itself. */
+  /** The product of a row; null if it is one itself. */
   parentOf(cells: Row, value: FieldCells): string | null;
   /** Whether the file has that product. */
   has(parent: string): boolean;
   /** Images of the parts of a product. */
   imagesOf(cells: Row, value: FieldCells): readonly unknown[];
-  /** What besides its availability says whether a row's product can be bought. */
+  /** Further conditions on the availability of a row's product. */
   restrictions(cells: Row): readonly unknown[];
 }
 
@@ -177,7 +177,7 @@ async function* joinedToParents(
   }
 }
 
-/** Reads the file once: a variation may stand before its product. */
+/** Reads the file once: a variation may precede its product. */
 async function wooFamilies(table: SourceTable, map: FieldMap): Promise<Families> {
   const products = new Set<string>();
   const images = new Map<string, unknown[]>();

@@ -1,4 +1,4 @@
-/** @file The rows an import could not use, one JSON object a line: `<home>/rejects/<run>.jsonl`. */
+/** @file The rejected rows of an import, one JSON object per line: `<home>/rejects/<run>.jsonl`. */
 import { appendFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
@@ -7,7 +7,7 @@ export interface Rejection {
   file: string;
   line: number;
   reason: string;
-  /** The row as the file has it. */
+  /** The row as in the file. */
   row: unknown;
 }
 
@@ -18,7 +18,7 @@ export class RejectLog {
     this.path = join(home, "rejects", `${runId}.jsonl`);
   }
 
-  /** Keeps the first `numRows` rows: those after them were written by a batch that was never committed. */
+  /** Keeps the first `numRows` rows; later ones belong to an uncommitted batch. */
   async truncate(numRows: number): Promise<void> {
     if (numRows === 0) {
       await rm(this.path, { force: true });
@@ -29,7 +29,7 @@ export class RejectLog {
     await writeFile(this.path, lines.map(line => `${line}\n`).join(""));
   }
 
-  /** Forgets the rows of a part, which is going to be read again. */
+  /** Removes the rows of a part that is read again. */
   async forget(part: string): Promise<void> {
     const kept = (await this.read()).filter(rejection => rejection.part !== part);
     await rm(this.path, { force: true });
@@ -43,7 +43,7 @@ export class RejectLog {
 
   private async read(): Promise<Rejection[]> {
     const lines = (await readFile(this.path, "utf8").catch(() => "")).split("\n");
-    return lines.flatMap(line => (line === "" ? [] : (JSON.parse(line) as Rejection))); // as `append` writes them
+    return lines.flatMap(line => (line === "" ? [] : (JSON.parse(line) as Rejection))); // the type that `append` writes
   }
 
   async append(rejections: readonly Rejection[]): Promise<void> {

@@ -1,9 +1,9 @@
 /**
- * @file Fetches pictures that a catalogue names by URL, without becoming a door into the network it runs in.
+ * @file Fetches catalogue images by URL without giving access to the server's own network (SSRF).
  *
- * A catalogue is written by others. So every connection, also after a redirect, is checked where it is made: the addresses
- * a name resolves to are the ones connected to, and all must be public (an answer that changes between a check and the
- * connection cannot pass). What is fetched is limited in size, time and type.
+ * Catalogues are untrusted. So every connection, including redirects, is checked when it is made: it connects only to
+ * the addresses that its name resolved to, and all must be public (DNS rebinding cannot pass). Size, time and type are
+ * limited.
  */
 import { lookup as resolveName, type LookupAddress } from "node:dns";
 import ipaddr from "ipaddr.js";
@@ -13,36 +13,36 @@ import { defaultImageLimits } from "../../db/image-codec.js";
 import { AppError } from "../../errors/app-error.js";
 
 export interface RemoteImageOptions {
-  /** Fetch nothing; default false. */
+  /** Refuse every fetch; default false. */
   isOffline?: boolean;
-  /** Allow addresses that are not public, for tests and shops whose pictures are on their own network; default false. */
+  /** Allow private addresses, for tests and shops whose images are on their own network; default false. */
   allowPrivate?: boolean;
   /** Default 20 MiB. */
   maxBytes?: number;
-  /** For one attempt, from the first byte sent to the last received; default 20,000. */
+  /** Per attempt, from the first byte sent to the last received; default 20,000. */
   timeoutMs?: number;
-  /** Further attempts after an answer 5xx or 429, a broken connection or a timeout; default 2. */
+  /** Retries after a 5xx or 429 answer, a broken connection or a timeout; default 2. */
   numRetries?: number;
-  /** Before the first further attempt, twice that before the next; default 500. */
+  /** Delay before the first retry, doubled for each further one; default 500. */
   retryDelayMs?: number;
 }
 
 const MAX_REDIRECTS = 3;
-/** Of an address in a message; a `data:` address holds a whole file. */
+/** Characters of a URL in a message; a `data:` URL holds a whole file. */
 const MAX_SHOWN = 200;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 const TOO_MANY_REQUESTS = 429;
-/** Idle connections are kept for the next picture of the same shop, but not so long that they hold up the process. */
+/** Idle connections are reused for the next image of the same shop, but must not delay the process's exit. */
 const KEEP_ALIVE_MS = 1_000;
-/** Global unicast; everything else of IPv6 is special. */
+/** Global unicast; all other IPv6 ranges are special. */
 const GLOBAL_IPV6 = ipaddr.parseCIDR("2000::/3");
-/** Public addresses that lead to a cloud's own services: Azure's. */
+/** Public addresses of cloud-internal services: Azure's. */
 const CLOUD_SERVICES = new Set(["168.63.129.16"]);
 
-/** Worth another attempt. */
+/** A fault that merits a retry. */
 class TransientFault extends Error {}
 
-/** Whether an address, IPv4 or IPv6, is on the public internet: one that anyone could reach anyway. */
+/** Whether an IPv4 or IPv6 address is on the public internet. */
 export function isPublicAddress(address: string): boolean {
   if (!ipaddr.isValid(address)) {
     return false;
@@ -76,7 +76,7 @@ export class RemoteImages {
       keepAliveTimeout: KEEP_ALIVE_MS,
       keepAliveMaxTimeout: KEEP_ALIVE_MS,
       connect: (target, callback) => {
-        // An address in the URL itself is connected to without a lookup.
+        // An address in the URL itself needs no lookup.
         const host = target.hostname.replace(/^\[|\]$/g, "");
         if (!this.options.allowPrivate && ipaddr.isValid(host) && !isPublicAddress(host)) {
           callback(refused(host, "its address is not public"), null);
@@ -88,7 +88,7 @@ export class RemoteImages {
   }
 
   /**
-   * The bytes of a picture, not yet looked at.
+   * The bytes of an image, not validated.
    *
    * @throws AppError `OFFLINE`, `FETCH_REFUSED`, `FETCH_FAILED`, `IMAGE_TOO_LARGE`; the signal's reason when aborted.
    */
@@ -112,7 +112,6 @@ export class RemoteImages {
     }
   }
 
-  /** Ends the connections. */
   close(): Promise<void> {
     return this.agent.close();
   }
@@ -137,7 +136,7 @@ export class RemoteImages {
         if (typeof location !== "string" || numRedirects === MAX_REDIRECTS) {
           const reason = location
             ? `more than ${MAX_REDIRECTS} redirects`
-            : "a redirect to nowhere";
+            : "a redirect without a target";
           throw new AppError("FETCH_FAILED", { url, reason });
         }
         target = checkedUrl(location, url, target);
@@ -156,7 +155,7 @@ export class RemoteImages {
     const type = String(headers["content-type"] ?? "image/*").toLowerCase();
     const length = Number(headers["content-length"] ?? 0);
     const isTransient = statusCode >= 500 || statusCode === TOO_MANY_REQUESTS;
-    // Stores of files often know no type (S3 says binary/octet-stream): the bytes tell. A page is an answer of another kind.
+    // File stores often send no type (S3: binary/octet-stream), so the bytes decide. A web page is refused.
     const isPage = /^(text\/html|application\/(xhtml|json|ld\+json))/.test(type);
     if (statusCode !== 200 || isPage || length > max) {
       body.on("error", () => undefined).destroy();
@@ -188,7 +187,7 @@ type LookupCallback = (
   family?: number,
 ) => void;
 
-/** Like `dns.lookup`, but a name with any address that is not public does not resolve. */
+/** Like `dns.lookup`, but a name with any private address does not resolve. */
 function lookupPublic(
   hostname: string,
   options: { all?: boolean; family?: number | string },
@@ -225,9 +224,9 @@ function refused(url: string, reason: string): AppError {
 }
 
 function faultOf(error: unknown): string {
-  const { name, message, code } = error as NodeJS.ErrnoException; // what undici and Node throw
+  const { name, message, code } = error as NodeJS.ErrnoException; // errors of undici and Node
   if (name === "TimeoutError") {
-    return "it took too long";
+    return "it timed out";
   }
   return typeof code === "string" ? `${message} (${code})` : message;
 }

@@ -1,4 +1,4 @@
-/** @file What tells one version of a source's files from another, and how many rows they have. */
+/** @file Versions and row counts of a source's files. */
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
@@ -18,19 +18,19 @@ export async function contentVersion(path: string): Promise<string> {
   return `${numBytes}:${hash.digest("hex")}`;
 }
 
-/** Sizes and times of the pictures of a folder, as one value: reading them all would take as long as importing them. */
+/** Hash of the sizes and times of a folder's images: reading them all would take as long as importing them. */
 export async function folderVersion(folder: string): Promise<string> {
   const hash = createHash("sha256");
   const names = await listImages(folder);
   for (const name of names) {
-    // A link that leads nowhere is a picture that cannot be read, not a reason to stop.
+    // A broken link is an unreadable image, not a reason to stop.
     const found = await stat(join(folder, name)).catch(() => null);
     hash.update(`${name}\0${found?.size ?? "-"}\0${found?.mtimeMs ?? "-"}\n`);
   }
   return `${names.length}:${hash.digest("hex")}`;
 }
 
-/** Paths of the pictures in a folder, with those in folders within, in a fixed order; none if there is no such folder. */
+/** Sorted paths of the images in a folder and its subfolders; empty without such a folder. */
 export async function listImages(folder: string): Promise<string[]> {
   const names = await readdir(folder, { recursive: true }).catch((error: unknown) => {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") {
@@ -55,7 +55,7 @@ export async function folderExists(path: string): Promise<boolean> {
   );
 }
 
-/** Lines that hold something, so at least the number of rows. */
+/** Non-blank lines: at least the number of rows. */
 export async function countLines(path: string): Promise<number> {
   const newline = 10;
   let numLines = 0;
@@ -70,7 +70,7 @@ export async function countLines(path: string): Promise<number> {
 }
 
 /**
- * A file's bytes, from `start` (default: the beginning) to `end`, the last byte (default: the end).
+ * Streams a file's bytes from `start` (default: the beginning) to `end`, inclusive (default: the end).
  *
  * @throws AppError `FILE_NOT_FOUND`, when it is read
  */

@@ -1,4 +1,4 @@
-/** @file A file of rows, whatever its format: opened once, its columns known, then read as often as wanted, as a stream. */
+/** @file A file of rows in any format: opened once to detect its columns, then streamed any number of times. */
 import { basename } from "node:path";
 import { AppError } from "../../errors/app-error.js";
 import { csvColumns, csvRows } from "./csv-rows.js";
@@ -20,13 +20,13 @@ import {
 import { xmlRows } from "./xml-rows.js";
 
 export interface TableOptions {
-  /** Default: seen from the file. */
+  /** Default: detected. */
   format?: FormatName;
-  /** Of text; a name of the WHATWG's. Default: seen from the bytes. */
+  /** Text encoding, a WHATWG name. Default: detected. */
   encoding?: string;
   /** The columns of a file without a header line. Default: its first line. */
   columns?: readonly string[];
-  /** Field -> the column that holds it. Default: seen from the names of the columns. */
+  /** Field -> its column. Default: by the columns' names. */
   map?: Readonly<Partial<Record<Field, string>>>;
   /** Field -> its value where the file has no such column, or an empty cell. */
   defaults?: Readonly<Partial<Record<Field, string>>>;
@@ -34,23 +34,23 @@ export interface TableOptions {
 
 export interface SourceTable {
   path: string;
-  /** The file's name, for people. */
+  /** The file's name. */
   file: string;
   container: ContainerName;
   layout: LayoutName;
-  /** Of text: its encoding, whether it is packed with gzip, and what separates its cells. */
+  /** For text: its encoding, gzip compression and delimiter. */
   encoding: string | null;
   isGzip: boolean;
   delimiter: string | null;
-  /** As they stand in the file; of JSON and XML those of the first rows. */
+  /** As in the file; for JSON and XML those of the first rows. */
   columns: readonly string[];
-  /** Perhaps estimated; null if unknown. */
+  /** Possibly estimated; null if unknown. */
   numRows: number | null;
-  /** Rows as they stand in the file: column -> cell. @param columns those that are needed. */
+  /** Rows as in the file: column -> cell. @param columns The columns needed. */
   read(columns: readonly string[]): AsyncGenerator<SourceRow>;
 }
 
-/** Rows of JSON and XML that are looked at for the names of columns. */
+/** JSON and XML rows that are inspected for column names. */
 const NUM_ROWS_LOOKED_AT = 100;
 
 /** @throws AppError `FILE_NOT_FOUND`, `FILE_MALFORMED`, `INVALID_ARGUMENT` */
@@ -63,7 +63,7 @@ export async function openTable(path: string, options: TableOptions = {}): Promi
     return parquetTable(path, options);
   }
   if (wanted === "parquet") {
-    const reason = "it does not begin with 'PAR1'";
+    const reason = "it does not start with 'PAR1'";
     throw new AppError("FILE_MALFORMED", { path, expected: "a Parquet file", reason });
   }
   const text = await inspected(path, options.encoding);
@@ -126,7 +126,7 @@ async function csvTable(
   };
 }
 
-/** The encoding that an XML file names counts as one that is given. */
+/** The encoding declared in an XML file counts as given. */
 async function inspected(path: string, encoding?: string): Promise<FileText> {
   const text = await inspectText(path, encoding);
   const named = /^<\?xml[^>]*?\sencoding=["']([^"']+)["']/i.exec(text.start)?.[1];
@@ -152,7 +152,7 @@ async function columnsOf(rows: AsyncIterable<SourceRow>): Promise<string[]> {
   return [...names];
 }
 
-/** A file as people would describe it: `a gzipped CSV file (Shopify product CSV), windows-1252, separated by ';'`. */
+/** Describes a file: `a gzipped CSV file (Shopify product CSV), windows-1252, separated by ';'`. */
 export function describeTable({
   container,
   layout,

@@ -1,4 +1,4 @@
-/** @file What a file is: how its rows are written down (its container), told by its first bytes, its name and its beginning. */
+/** @file Detects a file's container format by its first bytes, its name and its beginning. */
 import { extname } from "node:path";
 import { parse } from "csv-parse/sync";
 import { AppError } from "../../errors/app-error.js";
@@ -8,18 +8,18 @@ import { interactionFields, itemFields, layoutNames, layouts, plainColumn } from
 export const containerNames = ["csv", "tsv", "jsonl", "json", "xml", "parquet"] as const;
 export type ContainerName = (typeof containerNames)[number];
 
-/** What `--format` may name: a container, or the layout of a known export. */
+/** Values of `--format`: a container, or the layout of a known export. */
 export const formatNames = [...containerNames, ...layoutNames] as const;
 export type FormatName = (typeof formatNames)[number];
 
 export const isContainer = (name: FormatName): name is ContainerName =>
   (containerNames as readonly string[]).includes(name);
 
-/** How a file of delimited text is written. */
+/** The format of a delimited text file. */
 export type CsvForm = Omit<CsvShape, "required" | "text">;
 
 const DELIMITERS = [",", ";", "\t", "|"] as const;
-/** Of files without a header line. */
+/** For files without a header line. */
 const BARE_DELIMITERS = ["::", ...DELIMITERS, " "] as const;
 
 const PACKED: readonly (readonly [string, string])[] = [
@@ -31,7 +31,7 @@ const PACKED: readonly (readonly [string, string])[] = [
   ["25504446", "a PDF"],
 ];
 
-/** Whether it is a Parquet file. @throws AppError `FILE_MALFORMED` if it is of a kind that is not read. */
+/** Whether it is a Parquet file. @throws AppError `FILE_MALFORMED` for an unsupported kind. */
 export function isParquet(path: string, first: Buffer): boolean {
   const magic = first.toString("hex");
   const packed = PACKED.find(([bytes]) => magic.startsWith(bytes));
@@ -42,7 +42,7 @@ export function isParquet(path: string, first: Buffer): boolean {
   return first.toString("latin1") === "PAR1";
 }
 
-/** What a text file is. The ending of its name decides where its beginning allows several. */
+/** The container of a text file. The file extension decides where its beginning is ambiguous. */
 export function textContainer(path: string, start: string): Exclude<ContainerName, "parquet"> {
   const ending = extname(path.toLowerCase().replace(/\.gz$/, ""));
   const text = start.trimStart();
@@ -63,7 +63,7 @@ export function textContainer(path: string, start: string): Exclude<ContainerNam
   return ending === ".tsv" ? "tsv" : "csv";
 }
 
-/** Whether the first line is an object of its own; one that is all of the file and holds a list of objects is the list's. */
+/** Whether the first line is a complete object; a single object that holds a list of objects counts as a list. */
 function isJsonLine(text: string): boolean {
   const [line, ...others] = text.trimEnd().split("\n");
   try {
@@ -83,14 +83,14 @@ function isListOfObjects(value: unknown): boolean {
 }
 
 /**
- * Delimiter, line ends and header of a text file.
+ * Delimiter, line endings and header of a text file.
  *
- * @param given The columns of a file without a header line, if they were named.
+ * @param given The columns of a file without a header line, if named.
  */
 export function csvForm(start: string, isTsv: boolean, given?: readonly string[]): CsvForm {
   const hasMacLines = /\r(?!\n)/.test(start) && !start.includes("\n");
   const lines = start.split(hasMacLines ? "\r" : /\r?\n/);
-  const named = /^sep=(.)$/i.exec(lines[0])?.[1]; // Excel's own first line
+  const named = /^sep=(.)$/i.exec(lines[0])?.[1]; // Excel's separator line
   const numSkippedLines = named === undefined ? 0 : 1;
   const text = lines.slice(numSkippedLines).join("\n");
   const base: CsvForm = { hasMacLines, numSkippedLines };
@@ -121,7 +121,7 @@ function knownBareForm(line: string): CsvForm | null {
     : null;
 }
 
-/** The delimiter that makes the header hold the most names that are known; of equal ones, the most names. */
+/** The delimiter that gives the most known column names; among equals, the most names. */
 function headerDelimiter(text: string): string {
   const merits = DELIMITERS.map(delimiter => {
     const names = firstRecord(text, delimiter).map(plainColumn);

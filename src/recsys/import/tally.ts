@@ -1,13 +1,13 @@
-/** @file Counts things of one kind, and remembers the first of each. */
+/** @file Counts occurrences by kind, with the first examples of each. */
 
 export interface TallyLine {
   kind: string;
   count: number;
-  /** The first of this kind. */
+  /** The first examples of this kind. */
   first: readonly string[];
 }
 
-/** Of each kind so many are remembered. */
+/** Examples per kind. */
 const NUM_REMEMBERED = 10;
 
 export class Tally {
@@ -21,7 +21,7 @@ export class Tally {
     this.found.set(kind, { count: count + 1, first });
   }
 
-  /** The most frequent kinds first. */
+  /** Most frequent kinds first. */
   lines(): TallyLine[] {
     return Array.from(this.found, ([kind, line]) => ({ kind, ...line })).sort(
       (a, b) => b.count - a.count,

@@ -1,17 +1,17 @@
-/** @file Text as shops write it: markup, lists in one cell, and text that is too long for its column. */
+/** @file Parses texts of shops: markup, lists in one cell, and texts that are too long. */
 import { Parser } from "htmlparser2";
 
-/** A tag of HTML, or a character reference. `a < b` and `<3` are text. */
+/** An HTML tag or character reference. `a < b` and `<3` are text. */
 const MARKUP =
   /<\/?(a|abbr|b|blockquote|br|center|code|dd|del|div|dl|dt|em|figure|font|h[1-6]|hr|i|iframe|img|ins|li|mark|ol|p|pre|s|script|section|small|span|strong|style|sub|sup|table|tbody|td|th|thead|tr|u|ul|video)(\s[^<>]*)?\/?>|&(#\d+|#x[\da-f]+|[a-z]\w+);/i;
-/** Elements that begin a new line of text. */
+/** Elements that start a new line of text. */
 const BLOCKS = /^(p|div|br|li|ul|ol|tr|table|h[1-6]|section|article|blockquote)$/;
 const HIDDEN = /^(script|style|template)$/;
 const IMAGE_FILE = /\.(avif|gif|jpe?g|png|svg|webp)$/i;
 
 const graphemes = new Intl.Segmenter("und", { granularity: "grapheme" });
 
-/** The text of HTML, its spaces single; a text without markup stays as it is. */
+/** The text of HTML with normalized spaces; text without markup stays unchanged. */
 export function plainText(text: string): string {
   if (!MARKUP.test(text)) {
     return text;
@@ -38,12 +38,12 @@ export function plainText(text: string): string {
     .trim();
 }
 
-/** The longest beginning of at most `max` UTF-16 units that ends between two characters as people see them. */
+/** The longest prefix of at most `max` UTF-16 units that ends between two graphemes. */
 export function cutText(text: string, max: number): string {
   if (text.length <= max) {
     return text;
   }
-  // A grapheme longer than this is no letter, and is cut between code points.
+  // A longer grapheme is cut between code points.
   const from = Math.max(0, max - 64);
   let end = from;
   for (const { index, segment } of graphemes.segment(text.slice(from, max + 64))) {
@@ -61,7 +61,7 @@ function isLowSurrogate(text: string, index: number): boolean {
   return unit >= 0xdc00 && unit <= 0xdfff;
 }
 
-/** Words of one cell: separated by `|` if it has one, else by `;`, else by `,`. Each once, in their order. */
+/** Words of one cell without repeats, in order: separated by `|` if present, otherwise by `;`, otherwise by `,`. */
 export function wordList(
   text: string,
   separator = text.includes("|") ? "|" : text.includes(";") ? ";" : ",",
@@ -69,7 +69,7 @@ export function wordList(
   return unique(text.split(separator).map(word => word.trim()));
 }
 
-/** Addresses or paths of images in one cell, separated by `,`, `;`, `|` or spaces; a name with a comma stays whole. */
+/** URLs or paths of images in one cell, separated by `,`, `;`, `|` or spaces; a name with a comma stays whole. */
 export function imageList(text: string): string[] {
   const addresses = text.split(/[\s,;|]+(?=(?:https?:)?\/\/)/i);
   if (addresses.length > 1 || /^([a-z][a-z\d+.-]+:|\/\/)/i.test(text.trim())) {

@@ -1,7 +1,6 @@
 /**
- * @file Items of a product feed in XML (Google Merchant: RSS 2.0 or Atom), read as a stream. A row has the texts of the
- * elements directly below `<item>` or `<entry>`, by their names without the prefix `g:`; an element that is there several
- * times is a list.
+ * @file Streams items of an XML product feed (Google Merchant: RSS 2.0 or Atom). A row has the texts of the direct
+ * children of `<item>` or `<entry>`, named without the prefix `g:`; a repeated element becomes a list.
  */
 import { SaxesParser } from "saxes";
 import { AppError } from "../../errors/app-error.js";
@@ -14,7 +13,7 @@ type Cells = Record<string, string | string[]>;
 interface OpenItem {
   line: number;
   depth: number;
-  /** Of the shop's own elements, and of those with the prefix, which count more. */
+  /** Elements without and with the prefix, of which the latter take precedence. */
   plain: Cells;
   prefixed: Cells;
   text: string;

@@ -1,11 +1,11 @@
-/** @file Takes in what shoppers do, in bulk, as often as the shop sends it. */
+/** @file Records interactions in bulk; repeated rows are harmless. */
 import type { InteractionFilter, NewInteraction } from "../../db/interactions.repository.js";
 import { retryConflicts } from "../../db/retry.js";
 import { isStorable, UNSTORABLE_PROBLEM } from "../../db/storable-text.js";
 import { AppError, type ErrorCode } from "../../errors/app-error.js";
 import { parseTime, parseWeight, ValueFault } from "./interaction-values.js";
 
-/** Longest id of a user, in UTF-16 units. */
+/** Longest user id, in UTF-16 units. */
 const MAX_USER_ID = 200;
 
 interface Dependencies {
@@ -17,7 +17,7 @@ interface Dependencies {
   };
   /** Default: the clock. */
   now?: () => Date;
-  /** Told of which users other interactions are stored now; returns at once. */
+  /** Called with the users whose interactions changed; returns immediately. */
   onChanged?: (userIds: readonly string[]) => void;
 }
 
@@ -25,14 +25,14 @@ interface Dependencies {
 export type GivenInteraction = Omit<NewInteraction, "weight" | "occurredAt"> & {
   /** A time in any form that imported files may have (`parseTime`). */
   occurredAt: unknown;
-  /** Default: 1. A RATING has none: it must be given. */
+  /** Default: 1. Required for a RATING. */
   weight?: number | null;
 };
 
 export interface RecordingOutcome {
-  /** Rows that were new, or have another weight now. */
+  /** Rows that were new, or changed a weight. */
   accepted: number;
-  /** Rows that were there already, or that a later row of the same call replaces. */
+  /** Rows that existed already, or that a later row of the same call replaces. */
   duplicates: number;
   rejected: { index: number; code: ErrorCode; message: string }[];
 }
@@ -41,8 +41,8 @@ export class InteractionRecordingService {
   constructor(private readonly deps: Dependencies) {}
 
   /**
-   * Stores interactions; the same one twice counts once, with the weight given last. An unknown user is a new shopper; a row with an unknown item or
-   * an impossible value is rejected alone.
+   * Stores interactions; of equal ones the last weight counts. Creates unknown users; rejects single rows with an
+   * unknown item or an invalid value.
    */
   async record(rows: readonly GivenInteraction[]): Promise<RecordingOutcome> {
     const { users, items, interactions, now = () => new Date() } = this.deps;
@@ -75,9 +75,9 @@ export class InteractionRecordingService {
   }
 
   /**
-   * Takes back what a user did with an item: at once it is no part of their taste any more. Doing so again removes nothing.
+   * Deletes a user's interactions with an item; they no longer influence recommendations. Repeating it removes nothing.
    *
-   * @returns how many interactions were removed.
+   * @returns the number of removed interactions.
    * @throws AppError INVALID_ARGUMENT
    */
   async remove(filter: InteractionFilter): Promise<number> {
@@ -89,7 +89,7 @@ export class InteractionRecordingService {
       });
     }
     const removed = [filter.userId, filter.itemId].some(id => !isStorable(id))
-      ? 0 // nothing can be stored under such an id
+      ? 0 // no stored id can match
       : await this.deps.interactions.deleteMany(filter);
     if (removed > 0) {
       this.deps.onChanged?.([userId]);
@@ -98,7 +98,7 @@ export class InteractionRecordingService {
   }
 }
 
-/** The row as it is stored, or what is wrong with it by itself. The limits are those of the columns. */
+/** The row to store, or its fault. The limits are those of the columns. */
 function checkedRow(
   { userId, itemId, kind, weight, occurredAt }: GivenInteraction,
   now: Date,
@@ -114,7 +114,7 @@ function checkedRow(
     }
   }
   if (kind === "RATING" && (weight === null || weight === undefined)) {
-    return invalid("weight", "must be given: a rating is its value");
+    return invalid("weight", "is required: a rating is its value");
   }
   let argument = "weight";
   try {

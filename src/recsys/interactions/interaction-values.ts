@@ -1,11 +1,11 @@
 /**
- * @file What an interaction may say: its kind, time and weight. Files and the API read them by the same rules.
+ * @file Parses an interaction's kind, time and weight, for files and the API alike.
  *
- * The tables of docs/import.md are these.
+ * docs/import.md has the same tables.
  */
 import type { InteractionKind } from "../../db/rows.js";
 
-/** A value that is not taken. `problem` says what is; `got` is what came. */
+/** An invalid value. `problem` says what is wrong; `got` is the value. */
 export class ValueFault extends Error {
   constructor(
     readonly problem: string,
@@ -16,7 +16,7 @@ export class ValueFault extends Error {
   }
 }
 
-/** Names of each kind, without case, spaces, `-` and `_`. The kind's own name is the first. */
+/** Names of each kind, without case, spaces, `-` and `_`; the kind's own name first. */
 export const kindNames: Readonly<Record<InteractionKind, readonly string[]>> = {
   VIEW: [
     "view",
@@ -41,7 +41,7 @@ const kindByName = new Map(
   ),
 );
 
-/** A word without case, spaces, `-` and `_`: `Add to Cart` and `add_to_cart` are one. */
+/** A word without case, spaces, `-` and `_`: `Add to Cart` and `add_to_cart` are equal. */
 export function plainWord(text: string): string {
   return text.toLowerCase().replace(/[\s_-]+/g, "");
 }
@@ -60,9 +60,9 @@ export function parseKind(given: unknown): InteractionKind {
 export const MAX_WEIGHT = 3.4028234663852886e38;
 
 /**
- * A weight as its column holds it: the nearest float32. One that is too small for it is 0.
+ * A weight as its column stores it: the nearest float32, 0 below its range.
  *
- * @throws ValueFault if it is no number, negative, or above {@link MAX_WEIGHT}.
+ * @throws ValueFault if it is not a number, negative, or above {@link MAX_WEIGHT}.
  */
 export function parseWeight(given: unknown): number {
   const isNumeral =
@@ -74,23 +74,23 @@ export function parseWeight(given: unknown): number {
   return Math.fround(weight) + 0; // -0 is 0
 }
 
-/** A clock that runs ahead by less than this is forgiven. */
+/** Tolerated clock skew into the future. */
 const MAX_AHEAD_MS = 5 * 60_000;
 const TIMES =
   "must be a time, such as 2026-01-31, 2026-01-31T18:30:00Z, 20260131T183000Z, or Unix seconds, milliseconds or microseconds";
 
-/** Year, month, day; then perhaps hour, minute, second, fraction, AM or PM, and the zone. */
+/** Year, month, day; optional hour, minute, second, fraction, AM or PM, and zone. */
 const DATE = /^(\d{4})(?:-(\d{1,2})-(\d{1,2})|\/(\d{1,2})\/(\d{1,2})|(\d\d)(\d\d))/;
 const CLOCK =
   /^(?:[T ] *|(?=\d{6}$))(\d{1,2}):?(\d\d)(?::?(\d\d)(?:[.,](\d{1,9}))?)? *(AM|PM)? *(Z|UTC|GMT|[+-]\d\d(?::?\d\d)?)?$/i;
-/** Fields between digits only: `20260131` and `20260131183000`. Such numbers are no Unix times that could be meant. */
+/** Digits only: `20260131` and `20260131183000`. Such numbers are not plausible Unix times. */
 const COMPACT = /^(19|20|21)\d{6}(\d{6})?$/;
 
 /**
- * A time in ISO 8601 (basic or extended, a date alone, `/` for `-`), or in Unix seconds, milliseconds, microseconds or
- * nanoseconds, told apart by their size. A time without a zone is UTC, whatever this machine's zone is.
+ * A time in ISO 8601 (basic or extended, date only, `/` for `-`), or in Unix seconds, milliseconds, microseconds or
+ * nanoseconds, distinguished by magnitude. Times without a zone are UTC, whatever this machine's zone.
  *
- * @throws ValueFault if it is no time, cannot be (30 February), is before 1970 or has not come yet.
+ * @throws ValueFault if it is not a time, does not exist (30 February), is before 1970 or in the future.
  */
 export function parseTime(given: unknown, now = new Date()): Date {
   const ms = milliseconds(given);
@@ -106,7 +106,7 @@ export function parseTime(given: unknown, now = new Date()): Date {
   return new Date(ms);
 }
 
-/** Null if it is no time. @throws ValueFault */
+/** Null if it is not a time. @throws ValueFault */
 function milliseconds(given: unknown): number | null {
   if (given instanceof Date) {
     return Number.isNaN(given.getTime()) ? null : given.getTime();
@@ -124,7 +124,7 @@ function milliseconds(given: unknown): number | null {
 
 function unixMs(value: number, given: unknown): number {
   if (value === 0) {
-    throw new ValueFault("must be a time, and 0 stands for none", given);
+    throw new ValueFault("must be a time; 0 means none", given);
   }
   const size = Math.abs(value);
   const perMs = size < 1e11 ? 1e-3 : size < 1e14 ? 1 : size < 1e17 ? 1e3 : 1e6;
@@ -153,10 +153,10 @@ function calendarMs(date: RegExpExecArray, rest: string, given: unknown): number
     Number(seconds) <= 59 &&
     offset !== null;
   if (!isReal) {
-    throw new ValueFault("must be a date and time that exist", given);
+    throw new ValueFault("must be an existing date and time", given);
   }
   if (year < 1970) {
-    return -1; // Date.UTC takes the years 0 to 99 for 1900 to 1999
+    return -1; // Date.UTC maps the years 0 to 99 to 1900 to 1999
   }
   const ms = Number(fraction.padEnd(3, "0").slice(0, 3));
   return Date.UTC(year, month - 1, day, hour, Number(minutes) - offset, Number(seconds), ms);
@@ -166,7 +166,7 @@ function isLeapYear(year: number): boolean {
   return (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0;
 }
 
-/** Minutes east of Greenwich; null if there is no such zone. */
+/** Minutes east of Greenwich; null for an unknown zone. */
 function offsetMinutes(zone: string | undefined): number | null {
   if (zone === undefined || /^[a-z]+$/i.test(zone)) {
     return 0;

@@ -1,38 +1,38 @@
 /**
- * @file Whether a version that was just trained serves: not when it is worse on validation than the one that does.
+ * @file Decides whether a newly trained version serves: not if it is worse on validation than the active one.
  *
- * Figures of two versions are comparable only where data, split and held-out items are the same; otherwise nothing can be
- * said, and the new version serves because it knows the newer data.
+ * Metrics of two versions are comparable only if data, split and held-out items are the same; otherwise the new version
+ * serves, because it knows the newer data.
  */
 import type { MeanMetrics } from "../evaluation/evaluate-ranker.js";
 import type { RankerConfig } from "./ranker-config.js";
 
-/** What decides. */
+/** The metric that decides. */
 export const ACTIVATION_METRIC = "ndcg@10" as const;
 
 export type ActivationReason =
-  /** Told to activate, or not to. */
+  /** Requested explicitly, either way. */
   | "ASKED"
   | "NOT_ASKED"
   /** It was active before. */
   | "ALREADY_ACTIVE"
-  /** Nothing served before. */
+  /** No version was active before. */
   | "FIRST"
   | "NOT_WORSE"
   | "WORSE"
   /** Other data, another split, or nothing measured. */
   | "NOT_COMPARABLE";
 
-/** A type and not an interface, so that it passes as JSON. */
+/** A type, not an interface, so that it is assignable to JSON. */
 export type Activation = Readonly<{
   isActivated: boolean;
   reason: ActivationReason;
   metric: typeof ACTIVATION_METRIC;
   /** On validation, 0..1; null where it was not measured. */
   candidate: number | null;
-  /** The version that served until now; null without one. */
+  /** The previously active version; null without one. */
   active: Readonly<{ versionId: string; validation: number | null }> | null;
-  /** Why the two figures cannot be compared; null when they can, or there is one only. */
+  /** Why the two metrics are not comparable; null if they are, or there is only one. */
   notComparable: string | null;
 }>;
 
@@ -45,7 +45,7 @@ export interface TrainedVersion {
   metrics: unknown;
 }
 
-/** @param asked Whether to activate in any case (true) or in none (false); null: unless it is worse. */
+/** @param asked Activate in any case (true) or never (false); null: unless it is worse. */
 export function activationOf(
   candidate: TrainedVersion,
   active: TrainedVersion | null,
@@ -95,7 +95,7 @@ function validationOf({ metrics }: TrainedVersion): number | null {
   return validation?.[ACTIVATION_METRIC] ?? null;
 }
 
-/** In a sentence or two, for people. */
+/** The decision in a sentence or two. */
 export function activationText({
   active,
   candidate,
@@ -114,10 +114,10 @@ export function activationText({
 const texts: Readonly<Record<ActivationReason, string>> = {
   ASKED: "Active, as asked.",
   NOT_ASKED: "Not active, as asked.",
-  ALREADY_ACTIVE: "It was active already.",
-  FIRST: "Active: it is the first.",
-  NOT_WORSE: "Active: it is not worse than the version before.",
+  ALREADY_ACTIVE: "It was already active.",
+  FIRST: "Active: it is the first version.",
+  NOT_WORSE: "Active: it is not worse than the previous version.",
   WORSE:
     "Not active: it is worse than the active version. Activate it with `--activate`, or `vitrine rankers activate`.",
-  NOT_COMPARABLE: "Active: nothing says that it is worse.",
+  NOT_COMPARABLE: "Active: no comparable validation result says that it is worse.",
 };

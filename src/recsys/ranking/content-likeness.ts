@@ -1,8 +1,8 @@
-/** @file What is like the items someone chose, by their captions: for those of whom no ranking model knows anything. */
+/** @file Content-based recommendations by caption, for users whose items no ranking model knows. */
 import { addScaled } from "../../ml/nn/matrix.js";
 import type { CaptionIndex } from "../retrieval/caption-index.js";
 
-/** The newest choices are enough to tell a taste. */
+/** The newest choices suffice to represent a taste. */
 const MAX_CHOSEN = 50;
 
 export class ContentLikeness {
@@ -11,8 +11,8 @@ export class ContentLikeness {
   ) {}
 
   /**
-   * Up to `k` items nearest to the mean of the captions' CLIP embeddings of the given ones, each of which counts as its
-   * strength says; most like first, with the cosine to it. None when no index is built or none of them is in it.
+   * Up to `k` items nearest to the strength-weighted mean of the given items' caption embeddings, most similar first,
+   * with their cosine. Empty without an index, or if it has none of them.
    *
    * @param choices newest first.
    */

@@ -1,16 +1,16 @@
-/** @file Which versions of the ranking model rank an item by another image: without that, images have no rank change. */
+/** @file Which versions of the ranking model can rank an item by another image: without that, images have no rank change. */
 import { FREEDOM_ALGORITHM } from "../../ml/ranking/freedom.js";
 import { MICRO_ALGORITHM } from "../../ml/ranking/micro.js";
 import { canWhatIf } from "../../ml/ranking/recommender.js";
 import { IMAGE_MODALITY } from "./ranked-item.js";
 import type { LoadedRanker } from "./ranker-artefact.js";
 
-/** Of a model in memory: the authority. */
+/** For a loaded model: the authoritative answer. */
 export function ranksImagesLoaded({ model }: Pick<LoadedRanker, "model">): boolean {
   return canWhatIf(model, IMAGE_MODALITY);
 }
 
-/** Of a version that need not be loaded: by its algorithm and, where its training noted them, its modalities. */
+/** For a version that need not be loaded: by its algorithm and its recorded modalities, if any. */
 export function ranksImages({
   algorithm,
   metrics,
@@ -25,7 +25,7 @@ export function ranksImages({
   );
 }
 
-/** What an operator is told when a version serves that cannot. */
+/** The warning for operators when the active version cannot. */
 export function imagesUnrankedText(algorithm: string): string {
   return (
     `warning: ${algorithm} does not read the items' images. While it is active, personalised images have no rank change, ` +

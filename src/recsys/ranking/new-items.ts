@@ -1,16 +1,16 @@
-/** @file Items that came after the active model was trained: it places them by what they look like and are said to be. */
+/** @file Items newer than the active model, which places them by their image and text features. */
 import { canWhatIf, isInductive, type ItemFeatures } from "../../ml/ranking/recommender.js";
 import type { LoadedRanker } from "./ranker-artefact.js";
 import type { EmbeddingEntry } from "./ranking-dataset.js";
 
-/** How long the list is believed; what comes later is served from then on. */
+/** Age at which the list is renewed; newer items are served from then on. */
 const MAX_AGE_MS = 30_000;
 
 export interface NewItem {
   itemId: string;
   /** Its dot product with a user's vector is the score; `[D]`. */
   vector: Float32Array;
-  /** What it was placed by. */
+  /** The features that placed it. */
   features: ItemFeatures;
 }
 
@@ -32,7 +32,7 @@ export class NewItems {
 
   constructor(private readonly deps: Dependencies) {}
 
-  /** None for a model that cannot place them. After the first time a list that is too old is renewed in the background. */
+  /** Empty for a model that cannot place them. After the first call an outdated list is renewed in the background. */
   async of(ranker: LoadedRanker): Promise<readonly NewItem[]> {
     if (!isInductive(ranker.model)) {
       return [];
@@ -41,7 +41,7 @@ export class NewItems {
       return this.refresh(ranker);
     }
     if (this.nowMs() - this.known.atMs >= MAX_AGE_MS && !this.refreshing) {
-      this.refresh(ranker).catch(() => undefined); // asked again by the next request
+      this.refresh(ranker).catch(() => undefined); // the next request retries
     }
     return this.known.items;
   }

@@ -1,15 +1,15 @@
 /**
- * @file What personalised images do to ranks, over all requests that were decided, by one version of the ranking model.
+ * @file The effect of personalized images on ranks over all decided requests, by one version of the ranking model.
  *
- * A request is one key of user, history, image, versions and options (`generation-plan.ts`). It is decided once its images
- * were drawn, however often it is asked again, and counts once:
+ * A request is one key of user, history, image, versions and options (`generation-plan.ts`). It is decided once its
+ * images are generated, and counts once, however often it is repeated:
  *
  * - shown: an image with which the item ranks at least as well by this version, or that this version could not rank
  * - ranked lower: the item ranks lower with the image, so its user keeps the catalogue image
- * - below the quality floor: no image may be shown at all
+ * - below the quality floor: no image passes the floor
  *
- * A request for which nothing can be drawn (no history, no catalogue image, not indexed) has no key, and one whose drawing failed is
- * drawn again: neither is decided.
+ * A request that cannot be generated (no history, no catalogue image, not indexed) has no key, and a failed one is
+ * retried: neither is decided.
  */
 import type { DecidedRequestRow, RankChangeFilter } from "../../db/rank-changes.repository.js";
 import { AppError } from "../../errors/app-error.js";
@@ -17,13 +17,13 @@ import { clusterBootstrapInterval, type Interval } from "../../ml/metrics/bootst
 import { type RankChangeSummary, summarizeRankChanges } from "../../ml/metrics/rank-change.js";
 import { Random, seedFrom } from "../../ml/nn/random.js";
 
-/** Requests that one summary may be of. */
+/** Maximum number of requests in a summary. */
 export const MAX_SUMMARIZED = 200_000;
-/** The bootstrap's draws altogether: its resamples shrink with the users, so that it never takes seconds. */
+/** Total bootstrap draws: resamples shrink as users grow, so that it never takes seconds. */
 const MAX_DRAWS = 20_000_000;
 
 export interface RequestSummary {
-  /** The version that was asked; null when none was named and none is active. */
+  /** The version of the summary; null when none was named and none is active. */
   modelVersionId: string | null;
   numRequests: number;
   numShown: number;
@@ -37,7 +37,7 @@ export interface RequestSummary {
   shownInterval: Interval | null;
   /** Of all images that the version ranked, shown or not; null without any. */
   images: RankChangeSummary | null;
-  /** Of all requests but those shown unranked: 0 where the catalogue image stays; null without any. */
+  /** Of all requests except those shown unranked: 0 where the catalogue image stays; null without any. */
   requests: RankChangeSummary | null;
 }
 
@@ -78,7 +78,7 @@ export class RankChangeSummaryService {
     const rows = version ? await requests.findDecided(version.id, filter, MAX_SUMMARIZED + 1) : [];
     if (rows.length > MAX_SUMMARIZED) {
       throw new AppError("PAYLOAD_TOO_LARGE", {
-        what: "What the filter lets through",
+        what: "The filter's selection",
         got: `more than ${MAX_SUMMARIZED} requests`,
         max: MAX_SUMMARIZED,
       });

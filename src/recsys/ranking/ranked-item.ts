@@ -1,11 +1,11 @@
-/** @file One item in one user's ranking, as it is and with another picture. */
+/** @file One item in one user's ranking, with its own image and with others. */
 import { midRank } from "../../ml/metrics/ranking-metrics.js";
 import { dot } from "../../ml/nn/matrix.js";
 import { canWhatIf, isInductive, type Viewer } from "../../ml/ranking/recommender.js";
 import type { NewItem } from "./new-items.js";
 import type { LoadedRanker } from "./ranker-artefact.js";
 
-/** The modality whose feature a picture is. */
+/** The modality of images. */
 export const IMAGE_MODALITY = "visual";
 
 /** A user as the active model sees them. */
@@ -19,15 +19,15 @@ export interface KnownViewer {
 
 export interface RankedItem {
   score: number;
-  /** The catalogue that the model was trained on, without what the user already has; the item itself counts even then. */
+  /** Number of ranked items: the model's catalogue without the user's own items, but always with the item itself. */
   numRanked: number;
   /** The rank with this score: 1 is best, ties by mid-rank. */
   rankAt: (score: number) => number;
-  /** The score with each of the picture embeddings in place of its own; null where the model cannot tell. */
+  /** The score with each of the image embeddings in place of its own; null where the model cannot tell. */
   scoresWith: (images: readonly Float32Array[]) => number[] | null;
 }
 
-/** Null when the item is neither one of the training nor one of the new ones. */
+/** Null when the item is neither one of the training nor a new one. */
 export function rankedItem(
   known: KnownViewer,
   itemId: string,
@@ -51,7 +51,7 @@ export function rankedItem(
   );
 }
 
-/** An item of the training keeps its place in the graphs (`what-if.ts`). */
+/** A training item keeps its place in the graphs (`what-if.ts`). */
 function ofTrained(
   { ranker: { model }, viewer }: KnownViewer,
   itemIndex: number,
@@ -60,7 +60,7 @@ function ofTrained(
   return images => (canWhatIf(model, IMAGE_MODALITY) ? model.whatIf(viewer, target, images) : null);
 }
 
-/** A new item is placed anew with each picture. */
+/** A new item is placed again with each image. */
 function ofNew(
   { ranker: { model }, viewer }: KnownViewer,
   newItems: readonly NewItem[],
@@ -80,7 +80,7 @@ function ofNew(
   };
 }
 
-/** The model's scores of all items it was trained on. */
+/** The model's scores of all items of its training. */
 export function scoresOf({ ranker: { model }, viewer }: KnownViewer): Float32Array {
   return "history" in viewer
     ? model.scoreHistory(viewer.history, viewer.strengths)

@@ -1,31 +1,31 @@
 /**
- * @file Whole rankings of the catalogue, kept for the users who were asked for last. A user's new interaction makes the kept
- * one stale; it is made anew in the background, so that the next request finds it ready.
+ * @file A cache of whole rankings for recently requested users. A new interaction makes a ranking stale; it is
+ * recomputed in the background, so that the next request finds it ready.
  */
 import { setImmediate as yieldToEventLoop } from "node:timers/promises";
 import { LRUCache } from "lru-cache";
 import { topK } from "../../ml/nn/top-k.js";
 
-/** Memory that rankings may take. */
+/** Memory limit of all rankings. */
 const MAX_BYTES = 64 * 2 ** 20;
-/** Bytes of an item in a ranking, at most: its place in the order and its score. */
+/** Maximum bytes of an item in a ranking: its index and its score. */
 const BYTES_PER_ITEM = 8;
 
-/** How much deeper a selection goes than the one before: so few passes over the scores suffice. */
+/** Each selection is this many times deeper than the last, so that few passes over the scores suffice. */
 const DEEPER = 4;
 
-/** All items for one user, sorted as deep as was asked for. */
+/** All items for one user, sorted as deep as requested. */
 export class RankedList {
   private order = new Int32Array(0);
   private isWhole = false;
 
-  /** @param scores By place in `itemIds`. */
+  /** @param scores In the order of `itemIds`. */
   constructor(
     readonly itemIds: readonly string[],
     readonly scores: Float32Array,
   ) {}
 
-  /** Places in `itemIds` of the `count` highest scores, best first; all there are when there are fewer. */
+  /** Indices in `itemIds` of the `count` highest scores, best first; fewer if there are not as many. */
   best(count: number): Int32Array {
     if (this.order.length < count && !this.isWhole) {
       const depth = Math.min(this.scores.length, Math.max(count, DEEPER * this.order.length));
@@ -37,7 +37,7 @@ export class RankedList {
 }
 
 interface Kept {
-  /** What the ranking was made from; another means that it is stale. */
+  /** Identifies the ranking's inputs; another value means that it is stale. */
   madeFrom: string;
   list: RankedList;
 }
@@ -50,7 +50,7 @@ export class RankedLists {
   private readonly waiting = new Set<string>();
   private isRefreshing = false;
 
-  /** The kept list of a user, if it was made from this; else one that `make` makes now. */
+  /** The user's cached list if it has these inputs; otherwise computes it with `make`. */
   get(userId: string, madeFrom: string, make: () => RankedList): RankedList {
     const before = this.kept.get(userId);
     if (before?.madeFrom === madeFrom) {
@@ -61,24 +61,24 @@ export class RankedLists {
     return list;
   }
 
-  /** Whether anyone asked for this user lately. */
+  /** Whether the user has a cached list. */
   has(userId: string): boolean {
     return this.kept.has(userId);
   }
 
-  /** Drops the kept list of a user. */
+  /** Removes the user's cached list. */
   forget(userId: string): void {
     this.kept.delete(userId);
   }
 
-  /** Makes the lists of users who were asked for lately anew, one after the other, letting requests pass between. */
+  /** Recomputes the lists of recently requested users, one after the other, yielding to requests. */
   async refresh(
     userIds: readonly string[],
     make: (userId: string) => Promise<void>,
   ): Promise<void> {
     userIds.filter(id => this.has(id)).forEach(id => this.waiting.add(id));
     if (this.isRefreshing) {
-      return; // whoever runs takes them along
+      return; // the running refresh includes them
     }
     this.isRefreshing = true;
     try {

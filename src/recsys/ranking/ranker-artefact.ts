@@ -1,4 +1,4 @@
-/** @file A trained ranking model on disk: its weights, and which users and items its indices are. */
+/** @file A trained ranking model on disk: its weights, and the ids of its users and items. */
 import { createHash } from "node:crypto";
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -9,7 +9,7 @@ import { loadRecommender } from "../../ml/ranking/load-recommender.js";
 import type { Recommender } from "../../ml/ranking/recommender.js";
 import { feedbackOf } from "./ranker-config.js";
 
-/** What a model was trained on and how: written beside its weights, so that a folder explains itself. */
+/** The training's data and configuration, written beside the weights, so that a folder is self-describing. */
 export interface RankerLineage {
   versionId: string;
   seed: number;
@@ -19,9 +19,9 @@ export interface RankerLineage {
   metrics: object;
   /** By user index. */
   userIds: readonly string[];
-  /** By user index: the different items the user had chosen when the model was trained. */
+  /** By user index: number of distinct items the user had chosen at training. */
   numChosen: readonly number[];
-  /** By user index: {@link choicesHash} of these items. Absent from older versions. */
+  /** By user index: {@link choicesHash} of these items. Absent in older versions. */
   choicesHashes?: readonly string[];
   /** By item index. */
   itemIds: readonly string[];
@@ -35,13 +35,13 @@ export interface LoadedRanker {
   itemIndexOf: ReadonlyMap<string, number>;
   userIndexOf: ReadonlyMap<string, number>;
   numChosen: readonly number[];
-  /** Whether the user had chosen exactly these items when it was trained; of an older version, whether as many or more. */
+  /** Whether the user had chosen exactly these items at training; for an older version, at least as many. */
   hadChosen(userIndex: number, itemIds: readonly string[]): boolean;
-  /** What counted as chosen when it was trained. */
+  /** What counted as chosen at training. */
   feedback: FeedbackRules;
 }
 
-/** Of what a user chose, in any order. */
+/** Hash of a user's chosen items, in any order. */
 export function choicesHash(itemIds: readonly string[]): string {
   const content = JSON.stringify([...itemIds].sort());
   return createHash("sha256").update(content).digest("base64").slice(0, 16);
@@ -89,6 +89,6 @@ export async function loadRanker(directory: string): Promise<LoadedRanker> {
         : chosen.length <= numChosen[userIndex],
     itemIndexOf: new Map(itemIds.map((id, index) => [id, index])),
     userIndexOf: new Map(userIds.map((id, index) => [id, index])),
-    feedback: feedbackOf(config, defaultFeedbackRules), // older versions wrote only `minRating` down
+    feedback: feedbackOf(config, defaultFeedbackRules), // older versions recorded only `minRating`
   };
 }

@@ -1,4 +1,4 @@
-/** @file How a version of the ranking model is trained: what a client may set, and what the rest becomes. */
+/** @file The training configuration of a ranking model: a client's settings, and the defaults of the rest. */
 import { z } from "zod";
 import { type FeedbackRules, feedbackRulesSchema } from "../../config/feedback-rules.js";
 import { AppError } from "../../errors/app-error.js";
@@ -26,7 +26,7 @@ const algorithms = [
 
 export type RankerAlgorithm = (typeof algorithms)[number];
 
-/** Hyper-parameters by name, but for the seed, which is the version's. */
+/** Hyper-parameters by name, without the seed, which belongs to the version. */
 type ModelOptions = Omit<MicroConfig & FreedomConfig & LightGcnConfig, "seed">;
 
 const count = z.int().min(1);
@@ -37,7 +37,7 @@ const contrast = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("inBatch") }),
 ]);
 
-/** Every hyper-parameter of any model; a model takes those that it has. */
+/** Every hyper-parameter of any model; a model takes its own. */
 const modelOptions = {
   embeddingSize: count,
   numNeighbours: count,
@@ -62,17 +62,17 @@ const modelOptions = {
 } satisfies { [Name in keyof ModelOptions]: z.ZodType<ModelOptions[Name]> };
 
 const schema = z.strictObject({
-  /** In any case (`micro`, `MICRO`). Default: MICRO. */
+  /** In upper or lower case (`micro`, `MICRO`). Default: MICRO. */
   algorithm: z.preprocess(inOurCase, z.enum(algorithms)).default(MICRO_ALGORITHM),
-  /** Hyper-parameters to start from: the authors', or those that train a small shop in half a minute. Default: `authors`. */
+  /** Starting hyper-parameters: the authors', or those that train a small shop in half a minute. Default: `authors`. */
   preset: z.enum(["authors", "quick"]).default("authors"),
   /** How items are held out for validation and test. Default: by time, 8 : 1 : 1. */
   split: z.enum(["ratio", "leaveLastOne", "random"]).default("ratio"),
   /** The lowest rating that counts as liked, in the shop's scale. Default: the shop's setting. */
   minRating: z.number().positive().optional(),
-  /** What counts as chosen, as the version was trained; a version writes it down itself. Default: the shop's settings. */
+  /** What counts as chosen; recorded by the version itself. Default: the shop's settings. */
   feedback: feedbackRulesSchema.optional(),
-  /** Users and items with fewer choices are left out. Default: 1. */
+  /** Leaves out users and items with fewer choices. Default: 1. */
   coreSize: count.default(1),
   /** Changes to the preset. */
   model: z.strictObject(modelOptions).partial().default({}),
@@ -84,7 +84,7 @@ function inOurCase(name: unknown): unknown {
   return algorithms.find(isSame) ?? name;
 }
 
-/** What a version stores as its `config`: complete for its algorithm, so that it can be trained again. */
+/** The stored `config` of a version: complete for its algorithm, so that the training can be repeated. */
 export type RankerConfig = Omit<z.infer<typeof schema>, "model"> & {
   model: Partial<ModelOptions>;
 };
@@ -92,7 +92,7 @@ export type RankerConfig = Omit<z.infer<typeof schema>, "model"> & {
 /**
  * For a small shop and a first look: on a synthetic shop of the stickers' shape (4,000 items with two modalities of 128,
  * 400 users, 12,000 choices) validation recall@20 is 0.12 after 5 epochs at this rate and falls from there, 2 to 3 CPU
- * seconds an epoch on cores shared with a dozen other processes; the authors' rate needs many times as many.
+ * seconds an epoch on a shared machine; the authors' rate needs many times as many.
  */
 const quickOptions: Partial<ModelOptions> = {
   learningRate: 1e-2,
@@ -106,7 +106,7 @@ const quickOptions: Partial<ModelOptions> = {
 const bprMfOptions: Partial<LightGcnConfig> = { ...defaultLightGcnConfig };
 delete bprMfOptions.numLayers;
 
-/** Each model's hyper-parameters as their authors set them; the names here are those that the model takes. */
+/** The authors' hyper-parameters by model, under the names that the model takes. */
 const authorsOptions: Readonly<Record<RankerAlgorithm, Partial<ModelOptions>>> = {
   [MICRO_ALGORITHM]: defaultMicroConfig,
   [FREEDOM_ALGORITHM]: defaultFreedomConfig,
@@ -116,10 +116,10 @@ const authorsOptions: Readonly<Record<RankerAlgorithm, Partial<ModelOptions>>> =
 };
 
 /**
- * A complete configuration. Hyper-parameters may also stand beside `algorithm` instead of under `model`; those that the
- * algorithm does not have are left out.
+ * A complete configuration. Hyper-parameters may be under `model` or beside `algorithm`; those that the algorithm does
+ * not have are ignored.
  *
- * @throws AppError INVALID_ARGUMENT, naming every fault.
+ * @throws AppError INVALID_ARGUMENT with every fault.
  */
 export function rankerConfig(given: Readonly<Record<string, unknown>>): RankerConfig {
   const { outer, inner } = separated(given);
@@ -137,7 +137,7 @@ export function rankerConfig(given: Readonly<Record<string, unknown>>): RankerCo
   return { ...parsed.data, model };
 }
 
-/** The rules that a version of this configuration is trained under, in a shop with these rules. */
+/** The feedback rules of a version with this configuration, in a shop with these rules. */
 export function feedbackOf(
   { feedback, minRating }: Pick<RankerConfig, "feedback" | "minRating">,
   ofShop: FeedbackRules,
@@ -155,7 +155,7 @@ function separated(given: Readonly<Record<string, unknown>>) {
   return { outer, inner: typeof model === "object" ? { ...inner, ...model } : model };
 }
 
-/** The untrained model that a configuration asks for. */
+/** Creates the untrained model of a configuration. */
 export function createRanker({ algorithm, model }: RankerConfig, seed: number): Recommender {
   switch (algorithm) {
     case "MICRO":

@@ -1,4 +1,4 @@
-/** @file Which version of the ranking model serves, and that version in memory. */
+/** @file The active version of the ranking model, and its model in memory. */
 import { join } from "node:path";
 import {
   type VersionRow,
@@ -9,9 +9,9 @@ import { type LoadedRanker, loadRanker } from "./ranker-artefact.js";
 
 interface Dependencies<Version extends VersionRow> {
   versions: VersionStore<Version>;
-  /** Folder of the installation, below which `artefactPath` lies. */
+  /** Data folder; `artefactPath` is relative to it. */
   home: string;
-  /** Told of every version that is read into memory to serve. Default: nobody. */
+  /** Called with every version loaded to serve. Default: none. */
   onLoaded?: (ranker: LoadedRanker) => void;
   /** See {@link VersionRegistry}. */
   maxAgeMs?: number;

@@ -1,4 +1,4 @@
-/** @file Trains versions of the ranking model on what is imported and indexed, and measures them on what was held out. */
+/** @file Trains versions of the ranking model on the imported and indexed data, and measures them on held-out items. */
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { defaultFeedbackRules, type FeedbackRules } from "../../config/feedback-rules.js";
@@ -21,22 +21,22 @@ import {
   trainStrengths,
 } from "./ranking-dataset.js";
 
-/** The fewest choices that a ranker can be trained on: enough for a split and a batch. */
+/** Minimum number of choices: enough for a split and a batch. */
 export const MIN_CHOICES = 20;
 
-/** What a ready version stores as its `metrics`; a type and not an interface, so that it passes as JSON. */
+/** The `metrics` of a ready version; a type, not an interface, so that it is assignable to JSON. */
 export type VersionMetrics = Readonly<{
   /** Means over users, fractions 0..1, by `<metric>@<cut-off>`. */
   validation: MeanMetrics;
   test: MeanMetrics;
-  /** The epoch that was kept. */
+  /** The selected epoch. */
   epoch: number;
   trainingSeconds: number;
   numUsers: number;
   numItems: number;
-  /** Different items chosen, summed over users. */
+  /** Distinct chosen items, summed over users. */
   numInteractions: number;
-  /** Names of the views of the items that it learned from, such as `visual`. */
+  /** Modalities of its training, such as `visual`. */
   modalities: string[];
 }>;
 
@@ -73,21 +73,21 @@ interface Dependencies<Version extends VersionRow> {
   };
   /** Loads the version before it serves. */
   registry: { activate(id: string): Promise<Version> };
-  /** Folder of the installation; artefacts go to `rankers/<versionId>` below it. */
+  /** Data folder; artefacts go to `rankers/<versionId>` in it. */
   home: string;
 }
 
 export interface TrainRankerRequest {
-  /** A new version's id; or that of one whose training was interrupted, which goes on from its checkpoint. */
+  /** A new version's id, or that of an interrupted one, which resumes from its checkpoint. */
   versionId: string;
   seed: number;
-  /** What to change of the default; see `ranker-config.ts`. An interrupted version keeps its own. */
+  /** Changes to the defaults; see `ranker-config.ts`. An interrupted version keeps its own. */
   config: Readonly<Record<string, unknown>>;
-  /** Whether the version serves when it is ready; null: unless it is worse on validation than the one that does. */
+  /** Whether the version serves when it is ready; null: unless it is worse on validation than the active one. */
   activate: boolean | null;
 }
 
-/** A version that is ready, and whether it serves, with the figures that decided. */
+/** A ready version, and whether it serves, with the metrics that decided. */
 export interface RankerTraining<Version> {
   version: Version;
   activation: Activation;
@@ -102,8 +102,8 @@ export class RankerTrainingService<Version extends VersionRow> {
   constructor(private readonly deps: Dependencies<Version>) {}
 
   /**
-   * Trains a version to the end. Stopped by its signal or with the process, it stays `TRAINING` and can be resumed; any
-   * other failure is recorded.
+   * Trains a version. If stopped by its signal or with the process, it stays `TRAINING` and can be resumed; any other
+   * failure is recorded.
    *
    * @throws AppError INVALID_ARGUMENT, TOO_FEW_INTERACTIONS, EMBEDDINGS_MISSING, NOTHING_TO_COMPARE, TRAINING_DIVERGED
    */
@@ -155,7 +155,7 @@ export class RankerTrainingService<Version extends VersionRow> {
     onProgress?.({ fraction: 0, stage: `preparing ${config.algorithm}` });
     try {
       if (!(await isTrainedOn(directory, dataset.dataHash))) {
-        await removeCheckpoint(checkpoint); // of other data: begin again
+        await removeCheckpoint(checkpoint); // of other data: restart
       }
       const startMs = performance.now();
       const fitted = await model.fit(rankingData(dataset, split), {
@@ -190,7 +190,7 @@ export class RankerTrainingService<Version extends VersionRow> {
     }
   }
 
-  /** What a version of this configuration and seed learns from and is judged on, as the data are now. */
+  /** The current training and evaluation data of a version with this configuration and seed. */
   async read(
     config: RankerConfig,
     seed: number,
@@ -199,7 +199,7 @@ export class RankerTrainingService<Version extends VersionRow> {
     return { dataset, split: splitOf(dataset, config.split, seed) };
   }
 
-  /** With the shop's rules written down, so that the version keeps them when the shop's change. */
+  /** Records the shop's rules in the configuration, so that the version keeps them when the shop's change. */
   private resolved({ minRating, ...config }: RankerConfig): RankerConfig {
     const { feedback = defaultFeedbackRules } = this.deps;
     return { ...config, feedback: feedbackOf({ ...config, minRating }, feedback) };
@@ -238,7 +238,7 @@ export function splitOf(
   }
 }
 
-/** What the model may see: nothing of the test part. */
+/** The model's data, without the test part. */
 function rankingData(dataset: RankingDataset, { train, validation }: Split): RankingData {
   const { itemIds, modalities, userIds } = dataset;
   const strengths = trainStrengths(dataset, train);
@@ -253,7 +253,7 @@ async function evaluation(model: Recommender, { train, validation, test }: Split
   };
 }
 
-/** Whether a checkpoint in this folder is of this data; notes the data for the next time. */
+/** Whether this folder's checkpoint is of this data; records the data for the next time. */
 async function isTrainedOn(directory: string, dataHash: string): Promise<boolean> {
   const path = join(directory, "data-hash");
   const before = await readFile(path, "utf8").catch(() => null);

@@ -1,4 +1,4 @@
-/** @file From rows of interactions and embeddings to what a ranking model learns from: dense indices and features. */
+/** @file Converts rows of interactions and embeddings to a ranking model's training data: dense indices and features. */
 import { createHash } from "node:crypto";
 import { defaultFeedbackRules, type FeedbackRules } from "../../config/feedback-rules.js";
 import { choicesOf, type Feedback } from "../../db/choices.js";
@@ -18,8 +18,8 @@ export interface DatasetOptions {
   /** What counts as chosen. Default: `defaultFeedbackRules`. */
   feedback?: FeedbackRules;
   /**
-   * Keeps users and items with at least this many choices among the kept, and no others. Default: 1, which keeps every
-   * user with a choice, and every item with a choice or an embedding.
+   * Keeps only users and items with at least this many choices among each other. Default: 1, which keeps every user with
+   * a choice, and every item with a choice or an embedding.
    */
   coreSize?: number;
 }
@@ -29,9 +29,9 @@ export interface RankingDataset {
   userIds: readonly string[];
   /** By item index; sorted. */
   itemIds: readonly string[];
-  /** The different items each user chose, in the order of time. */
+  /** The distinct items each user chose, in the order of time. */
   timelines: readonly (readonly number[])[];
-  /** How much each of these choices counts, the mean 1; absent when all count alike. */
+  /** Strengths of these choices, with mean 1; absent when all are equal. */
   strengths?: Strengths;
   /** An item without an embedding has zeros. */
   modalities: readonly Modality[];
@@ -42,7 +42,7 @@ export interface RankingDataset {
 /** By user, in the order of their timeline. */
 export type Strengths = readonly (readonly number[])[];
 
-/** A data set that does not depend on the order of the rows, but for interactions of one user at one moment. */
+/** The data set is independent of the order of the rows, except for interactions of one user at the same time. */
 export function rankingDataset(
   interactions: readonly InteractionEntry[],
   embeddings: Readonly<Record<string, readonly EmbeddingEntry[]>>,
@@ -70,7 +70,7 @@ export function rankingDataset(
   return { ...dataset, dataHash: hashOf(dataset) };
 }
 
-/** Each user's chosen items, by the time of the first choice, and how much each of them counts. */
+/** Each user's chosen items, by the time of the first choice, with their strengths. */
 function choicesByUser(interactions: readonly InteractionEntry[], feedback: FeedbackRules) {
   const choices = new Map<string, string[]>();
   const strengths = new Map<string, Map<string, number>>();
@@ -101,7 +101,7 @@ function normalized(strengths: Strengths): Strengths | undefined {
   return areEqual ? undefined : strengths.map(own => own.map(strength => (strength * count) / sum));
 }
 
-/** The strengths of train items, in their order; undefined when all count alike. */
+/** The strengths of train items, in order; undefined when all are equal. */
 export function trainStrengths(
   { strengths, timelines }: Pick<RankingDataset, "strengths" | "timelines">,
   train: readonly Int32Array[],
@@ -110,12 +110,12 @@ export function trainStrengths(
     strengths &&
     train.map((items, user) => {
       const strengthOf = new Map(timelines[user].map((item, n) => [item, strengths[user][n]]));
-      return Float32Array.from(items, item => strengthOf.get(item)!); // a train item is of the timeline
+      return Float32Array.from(items, item => strengthOf.get(item)!); // a train item is in the timeline
     })
   );
 }
 
-/** The largest part in which every user has `size` items and every item `size` users. */
+/** The largest subset in which every user has `size` items and every item `size` users. */
 function core(choices: Map<string, string[]>, size: number): Map<string, string[]> {
   let kept = choices;
   for (;;) {

@@ -1,4 +1,4 @@
-/** @file What a user may like, and how that would change with another picture of an item. */
+/** @file Recommendations for a user, and an item's rank with its own and other images. */
 import { defaultFeedbackRules, type FeedbackRules } from "../../config/feedback-rules.js";
 import { defaultSeenRules, isSeen, type SeenRules } from "../../config/seen-rules.js";
 import { choicesOf, type Feedback } from "../../db/choices.js";
@@ -10,19 +10,18 @@ import { type KnownViewer, rankedItem, type RankedItem, scoresOf } from "./ranke
 import { RankedList, RankedLists } from "./ranked-lists.js";
 import type { LoadedRanker } from "./ranker-artefact.js";
 
-/** Interactions of one user that are looked at, the newest. */
+/** Newest interactions of one user that are read. */
 const MAX_HISTORY = 10_000;
-/** How long the list of popular items is believed. */
+/** Maximum age of the list of popular items. */
 const POPULARITY_AGE_MS = 60_000;
-/** Items like a user's that are looked at where no model knows the user. */
+/** Similar items considered where no model knows the user. */
 const MAX_LIKE = 1_000;
-/** Items whose category and availability are asked for at once, at first. */
+/** Items in the first query for category and availability. */
 const FIRST_PAGE = 200;
 
 /**
- * What ranked: the model, trained on this user; the model, given the user's items as they are now (fold-in), for one it
- * does not know or who has chosen otherwise since; likeness to what the user chose, where no model knows any of it; or what most
- * users chose, for one of whom nothing is known.
+ * The source of a ranking: the model, trained on this user; the model with the user's present items (fold-in), for a new
+ * or changed user; similarity to the user's items, where no model knows any of them; or popularity, for an unknown user.
  */
 export type RecommendationSource = "RANKER" | "FOLD_IN" | "CONTENT" | "POPULARITY";
 
@@ -31,18 +30,21 @@ interface Dependencies {
   interactions: {
     /** In the order of time. */
     historyOf(userId: string, limit: number): Promise<readonly Feedback[]>;
-    /** Every item that anyone chose, best first, with how much its choices count. */
+    /** Every chosen item with its total strength, best first. */
     findPopularItems(): Promise<readonly { itemId: string; strength: number }[]>;
   };
-  /** What counts as chosen where no model says it. Default: `defaultFeedbackRules`. */
+  /** What counts as chosen where no model defines it. Default: `defaultFeedbackRules`. */
   feedback?: FeedbackRules;
   /** What recommendations leave out. Default: `defaultSeenRules`. */
   seen?: SeenRules;
   /** Default: the clock. */
   now?: () => Date;
-  /** Items that the model was not trained on. Default: none. */
+  /** Items newer than the model. Default: none. */
   newItems?: { of(ranker: LoadedRanker): Promise<readonly NewItem[]> };
-  /** Items whose captions are like those of the given ones, most like first; none if these are not indexed. Default: none. */
+  /**
+   * Items with captions similar to those of the given ones, most similar first; empty if these are not indexed. Default:
+   * none.
+   */
   content?: {
     likeThese(
       choices: readonly { itemId: string; strength: number }[],
@@ -59,9 +61,9 @@ interface Dependencies {
 }
 
 export interface RecommendOptions {
-  /** Leave out what the user has seen. Default: true. */
+  /** Leave out items that the user has seen. Default: true. */
   excludeSeen?: boolean;
-  /** What counts as seen. Default: as the shop says. */
+  /** What counts as seen. Default: the shop's setting. */
   seen?: SeenRules;
   /** Default: all. */
   category?: string | null;
@@ -74,7 +76,7 @@ export interface Recommendations {
     itemId: string;
     score: number;
     rank: number;
-    /** Whether the item came after the model, so that its score is made from its picture and caption alone. */
+    /** Whether the item is newer than the model, so that its score comes from its image and caption alone. */
     isNew: boolean;
   }[];
   source: RecommendationSource;
@@ -82,9 +84,9 @@ export interface Recommendations {
 
 export interface ItemRank {
   score: number;
-  /** Among the whole catalogue without what the user already has, 1 is best, ties by mid-rank. */
+  /** In the whole catalogue without the user's own items; 1 is best, ties by mid-rank. */
   rank: number;
-  /** Items ranked. */
+  /** Number of ranked items. */
   numRanked: number;
   source: "RANKER" | "FOLD_IN";
 }
@@ -94,20 +96,20 @@ export interface WhatIfOutcome {
   scoreBefore: number;
   rankBefore: number;
   numRanked: number;
-  /** Items the model knows. */
+  /** Number of items that the model knows. */
   catalogSize: number;
   /** Whether the user was folded in. */
   foldedIn: boolean;
   candidates: { score: number; rank: number; deltaR: number }[];
 }
 
-/** Items in the order in which they may be recommended. */
+/** Items in the order of recommendation. */
 interface Ranked {
   /** The ids of the `count` best, best first. */
   best: (count: number) => readonly string[];
   scoreOf: (itemId: string) => number;
   source: RecommendationSource;
-  /** Default: none is. */
+  /** Default: never. */
   isNew?: (itemId: string) => boolean;
 }
 
@@ -118,7 +120,7 @@ export class RecommendationService {
 
   constructor(private readonly deps: Dependencies) {}
 
-  /** The `k` best items, best first; for a user of whom nothing is known, what most users chose. */
+  /** The `k` best items, best first; for an unknown user the most popular ones. */
   async recommend(
     userId: string,
     k: number,
@@ -156,7 +158,7 @@ export class RecommendationService {
     };
   }
 
-  /** Ranks anew, in the background, for those of the users who were recommended to lately. */
+  /** New interactions refresh these users' cached rankings in the background. */
   refresh(userIds: readonly string[]): Promise<void> {
     return this.lists.refresh(userIds, async userId => {
       const known = await this.viewerOfHistory(userId);
@@ -166,12 +168,12 @@ export class RecommendationService {
     });
   }
 
-  /** Drops what is kept of a user who is deleted. */
+  /** Removes the caches of a deleted user. */
   forget(userId: string): void {
     this.lists.forget(userId);
   }
 
-  /** The item's place for the user; null when no model is active, or it knows nothing of the item or the user. */
+  /** The item's rank for the user; null without an active model, or if it does not know the item or the user. */
   async rankOf(userId: string, itemId: string): Promise<ItemRank | null> {
     const known = await this.viewerOfHistory(userId);
     const item = known && (await this.rankedItem(known, itemId));
@@ -183,8 +185,8 @@ export class RecommendationService {
   }
 
   /**
-   * Score and rank of an item with each of the picture embeddings in place of its own (RAGAR, eq. 13; `what-if.ts`); null when no
-   * model is active that can tell, or it knows nothing of the item or the user.
+   * Score and rank of an item with each of the image embeddings in place of its own (RAGAR, eq. 13; `what-if.ts`); null
+   * without an active model that supports it, or if it does not know the item or the user.
    */
   async whatIf(
     userId: string,
@@ -212,7 +214,7 @@ export class RecommendationService {
     };
   }
 
-  /** Null for an item that the model was not trained on and cannot place. */
+  /** Null for an item that the model does not know and cannot place. */
   private async rankedItem(known: KnownViewer, itemId: string): Promise<RankedItem | null> {
     const { ranker } = known;
     const isNew = !ranker.itemIndexOf.has(itemId);
@@ -227,7 +229,7 @@ export class RecommendationService {
     return this.viewerOf(userId, await this.deps.interactions.historyOf(userId, MAX_HISTORY));
   }
 
-  /** Null when no model is active, or the user is new to it and chose nothing that it knows. */
+  /** Null without an active model, or if it knows neither the user nor their items. */
   private async viewerOf(
     userId: string,
     history: readonly Feedback[],
@@ -237,7 +239,7 @@ export class RecommendationService {
       return null;
     }
     const isKnown = ({ itemId }: { itemId: string }) => ranker.itemIndexOf.has(itemId);
-    const indexOf = ({ itemId }: { itemId: string }) => ranker.itemIndexOf.get(itemId)!; // of known ones
+    const indexOf = ({ itemId }: { itemId: string }) => ranker.itemIndexOf.get(itemId)!; // only known ones
     const seen = new Set(history.filter(isKnown).map(indexOf));
     const chosen = choicesOf(history, ranker.feedback).filter(isKnown);
     const userIndex = ranker.userIndexOf.get(userId);
@@ -274,7 +276,7 @@ export class RecommendationService {
     };
   }
 
-  /** Null when nothing of what the user chose is indexed. */
+  /** Null when none of the user's items is indexed. */
   private rankedByContent(history: readonly Feedback[]): Ranked | null {
     const { feedback = defaultFeedbackRules } = this.deps;
     const chosen = choicesOf(history, feedback).sort(
@@ -309,7 +311,7 @@ export class RecommendationService {
   }
 }
 
-/** The model's items and those that came after it, in one ranking. */
+/** The model's items and newer ones in one ranking. */
 function rankedList(known: KnownViewer, newItems: readonly NewItem[]): RankedList {
   const { ranker, viewer } = known;
   const trained = scoresOf(known);
@@ -325,12 +327,12 @@ function rankedList(known: KnownViewer, newItems: readonly NewItem[]): RankedLis
   return new RankedList([...ranker.itemIds, ...newItems.map(({ itemId }) => itemId)], scores);
 }
 
-/** Undefined when all are the same, so that they need not be looked at. */
+/** Undefined when all are equal, so that they can be ignored. */
 function unequal(strengths: readonly number[]): readonly number[] | undefined {
   return strengths.every(strength => strength === strengths[0]) ? undefined : strengths;
 }
 
-/** The first `k` of the ids that pass both tests; ever larger pages are looked at. */
+/** The first `k` ids that pass both tests, read in growing pages. */
 async function firstPassing(
   best: (count: number) => readonly string[],
   k: number,

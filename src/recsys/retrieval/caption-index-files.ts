@@ -1,8 +1,8 @@
 /**
  * @file The caption index on disk: `<home>/index/metadata.json` and the two files it names.
  *
- * The files of an index are written whole under new names; then the metadata that names them takes the place of the old in
- * one rename. So a killed process leaves the index before or the index after, and a reader never sees half of one.
+ * The files of an index are written under new names; then one rename replaces the metadata that names them. So a killed
+ * process leaves either the old or the new index, and a reader never sees a partial one.
  */
 import { createHash, randomUUID } from "node:crypto";
 import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
@@ -12,12 +12,12 @@ import { AppError } from "../../errors/app-error.js";
 import { CaptionIndex, M } from "./caption-index.js";
 import { createNearestGraph, defaultEngine, type Engine, engines } from "./nearest-graph.js";
 
-/** Files no metadata names are younger while another process reads or writes them. */
+/** Unreferenced files younger than this may be in use by another process. */
 const ABANDONED_AFTER_MS = 10 * 60_000;
 
 const fileSchema = z.object({ name: z.string(), sha256: z.string() });
 
-/** Raised when the files change: a folder of another format is not read, and the index is built again from Postgres. */
+/** Increase when the files change: the index is rebuilt from Postgres for another format. */
 const FORMAT = 3;
 
 const metadataSchema = z.object({
@@ -25,17 +25,17 @@ const metadataSchema = z.object({
   /** Name and version of the encoder, `name@version`. */
   encoder: z.string(),
   dimension: z.number().int().positive(),
-  /** Items that can be found, and distinct embeddings. */
+  /** Number of items, and of distinct embeddings. */
   count: z.number().int().nonnegative(),
   numPoints: z.number().int().nonnegative(),
   m: z.literal(M),
-  /** What wrote the graph, and alone can read it. */
+  /** The engine that wrote the graph; no other can read it. */
   engine: z.enum(engines),
   efSearch: z.number().int().positive(),
   hnswRecallAt10: z.number().min(0).max(1).nullable(),
-  /** Points that HNSW does not reach. */
+  /** Points that HNSW cannot reach. */
   lost: z.array(z.number().int().nonnegative()),
-  /** State of the embeddings the index was made from (`EmbeddingsRepository.captionMark`). */
+  /** State of the embeddings of the index (`EmbeddingsRepository.captionMark`). */
   mark: z.string(),
   graph: fileSchema,
   labels: fileSchema,
@@ -84,9 +84,9 @@ export async function saveCaptionIndex(
 }
 
 /**
- * The stored index, if it was made by this encoder.
+ * The stored index, if this encoder made it.
  *
- * @throws AppError `INDEX_NOT_BUILT` if there is none or it is damaged, `INDEX_STALE`
+ * @throws AppError `INDEX_NOT_BUILT` if it is absent or damaged, `INDEX_STALE`
  */
 export async function loadCaptionIndex(
   folder: string,
@@ -136,7 +136,7 @@ async function readChecked(folder: string, file: { name: string; sha256: string 
   return bytes;
 }
 
-/** Puts a file on the disk for good. @returns its SHA-256. */
+/** Flushes a file to the disk. @returns its SHA-256. */
 async function syncAndHash(path: string): Promise<string> {
   const file = await open(path, "r+");
   try {
@@ -152,7 +152,7 @@ async function syncAndHash(path: string): Promise<string> {
 async function removeAbandoned(folder: string, kept: ReadonlySet<string>): Promise<void> {
   for (const name of await readdir(folder)) {
     const path = join(folder, name);
-    const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Infinity })); // another process was first
+    const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Infinity })); // another process removed it first
     if (!kept.has(name) && Date.now() - mtimeMs > ABANDONED_AFTER_MS) {
       await rm(path, { force: true });
     }

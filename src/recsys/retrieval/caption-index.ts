@@ -4,13 +4,13 @@
  * Yu. A. Malkov, D. A. Yashunin, "Efficient and robust approximate nearest neighbor search using Hierarchical Navigable
  * Small World graphs", 2018. https://arxiv.org/abs/1603.09320
  *
- * hnswlib knows integer labels, a fixed capacity and distances; this knows items, grows, and gives similarities. When most
- * labels are deleted the graph is built again.
+ * hnswlib has integer labels, a fixed capacity and distances; this class has items, grows, and returns similarities. It
+ * rebuilds the graph when most labels are deleted.
  *
- * Equal embeddings are one point with several items ({@link PointItems}). As points of their own they would fill up each
- * other's edges: with more than about a hundred of them no edge leads out, and no search that starts there finds anything
- * else. What HNSW finds is compared with the exact answer ({@link CaptionIndex.checkRecall}); where it finds too little, the
- * index searches exactly.
+ * Equal embeddings are one point with several items ({@link PointItems}). As separate points they would fill up each
+ * other's edges: with more than about a hundred no edge leads out, and a search that starts there finds nothing else.
+ * {@link CaptionIndex.checkRecall} compares HNSW with exact search; where the recall is too low, the index searches
+ * exactly.
  */
 import { cosine } from "../../ml/nn/cosine.js";
 import { topK } from "../../ml/nn/top-k.js";
@@ -24,35 +24,35 @@ import {
 } from "./nearest-graph.js";
 import { type LabelledItem, PointItems } from "./point-items.js";
 
-/** Edges of a node (the paper's M), and candidates looked at when inserting. */
+/** Edges per node (the paper's M), and candidates during insertion. */
 export const M = 16;
 export const EF_CONSTRUCTION = 200;
-/** Candidates looked at when searching: the first number that reaches {@link MIN_RECALL}. */
+/** Candidates during search: the first number that reaches {@link MIN_RECALL}. */
 const EF_SEARCH = [100, 400] as const;
-/** With a lower recall@10 than this the index searches exactly. */
+/** Below this recall@10 the index searches exactly. */
 const MIN_RECALL = 0.95;
-/** Candidates looked at when searching for a point equal to a new one. */
+/** Candidates when searching for a point equal to a new one. */
 const EF_EQUAL = 32;
 /**
- * Embeddings with a cosine above `1 - EQUAL` are one point: the same caption encoded in another batch differs by this much.
- * A similarity is off by at most sqrt(2 EQUAL) = .0014 for it.
+ * Embeddings with a cosine above `1 - EQUAL` are one point: the same caption encoded in another batch differs this much.
+ * The error of a similarity is at most sqrt(2 EQUAL) = .0014.
  */
 const EQUAL = 1e-6;
 
 const GROWTH = 1.5;
 const MIN_CAPACITY = 1_024;
-/** With fewer deleted labels it is not worth building the graph again. */
+/** Fewer deleted labels do not merit a rebuild. */
 const MIN_DELETED = 1_000;
-/** With a larger part of points that HNSW cannot reach the index searches exactly. */
+/** The index searches exactly if more than this fraction of points is unreachable. */
 const MAX_LOST = 0.05;
-/** The recall is measured again when this part of the points has changed since. */
+/** The recall is measured again after this fraction of the points changed. */
 const CHECK_AFTER = 0.1;
 
 export interface IndexedItem {
   itemId: string;
   /** `[D]`, of any length but 0. */
   vector: Float32Array;
-  /** Tells whether the item's caption has changed since. */
+  /** Identifies the caption's version. */
   sourceHash: string;
 }
 
@@ -63,39 +63,39 @@ export interface SimilarItem {
 }
 
 export interface SearchOptions {
-  /** Items left out. */
+  /** Items to leave out. */
   exclude?: ReadonlySet<string>;
-  /** Whether an item may be found; default all. */
+  /** Whether an item may be returned; default all. */
   filter?: (itemId: string) => boolean;
 }
 
-/** How an index searches, and how well. */
+/** Engine and recall of an index. */
 export interface SearchQuality {
   engine: Engine;
-  /** Candidates that HNSW looks at. */
+  /** HNSW's candidates. */
   efSearch: number;
-  /** Part of the exact ten nearest that HNSW found when it was last compared, 0..1; null if it never was. */
+  /** HNSW's recall@10 when last measured, 0..1; null before. */
   hnswRecallAt10: number | null;
 }
 
-/** What an index is made of: stored by `caption-index-files.ts`. */
+/** The state that `caption-index-files.ts` stores. */
 export interface IndexParts {
   graph: NearestGraph;
-  /** Items of each label in the graph, none for a deleted one. */
+  /** Items of each label in the graph, empty for a deleted one. */
   labels: readonly (readonly LabelledItem[])[];
   quality: SearchQuality;
-  /** Points that HNSW does not reach. */
+  /** Points that HNSW cannot reach. */
   lost: readonly number[];
 }
 
-/** Changes must not run at the same time; searches may run while one waits. */
+/** Changes must not overlap; searches may run between their slices. */
 export class CaptionIndex {
   private graph: NearestGraph;
   private points: PointItems;
   private currentQuality: SearchQuality;
-  /** Points added and deleted since HNSW was last compared with the exact answer. */
+  /** Points added and deleted since the last recall check. */
   private numChanges = 0;
-  /** Labels that HNSW does not reach, of those below {@link numChecked}: compared one by one in every search. */
+  /** Labels below {@link numChecked} that HNSW cannot reach: compared one by one in every search. */
   private readonly lost: Set<number>;
   private numChecked: number;
 
@@ -147,7 +147,7 @@ export class CaptionIndex {
     return entry && Float32Array.from(this.graph.getPoint(entry.label));
   }
 
-  /** Adds items, or puts changed ones in their new place, a few at a time so that the process goes on answering. */
+  /** Adds or updates items, in slices that keep the process responsive. */
   async add(items: readonly IndexedItem[], signal?: AbortSignal): Promise<void> {
     await this.makeRoom(items.length);
     await inSlices(items, signal, ({ itemId, vector, sourceHash }) => {
@@ -162,7 +162,7 @@ export class CaptionIndex {
     });
   }
 
-  /** Items that are not indexed are passed over. */
+  /** Ignores items that are not indexed. */
   remove(itemIds: Iterable<string>): void {
     for (const itemId of itemIds) {
       const emptied = this.points.remove(itemId);
@@ -174,10 +174,7 @@ export class CaptionIndex {
     }
   }
 
-  /**
-   * The `k` items nearest to `vector`, best first, equally near ones by their ids; fewer only if there are no more that may
-   * be found.
-   */
+  /** The `k` items nearest to `vector`, best first, ties by id; fewer only if no more may be returned. */
   search(
     vector: Float32Array,
     k: number,
@@ -214,11 +211,11 @@ export class CaptionIndex {
   }
 
   /**
-   * Compares what HNSW finds with the exact answer, if that was not done since a tenth of the points changed. Where HNSW
-   * finds too little, it looks at more candidates; where that is not enough, the index searches exactly from now on. Points
-   * that HNSW does not reach are noted, of new points each time.
+   * Measures HNSW's recall if a tenth of the points changed since the last check. Where it is too low, raises the number
+   * of candidates; where that is not enough, the index searches exactly from now on. Also finds unreachable points among
+   * the new ones.
    *
-   * @param minRecall Recall@10 that is enough; default {@link MIN_RECALL}.
+   * @param minRecall Sufficient recall@10; default {@link MIN_RECALL}.
    */
   async checkRecall(signal?: AbortSignal, minRecall = MIN_RECALL): Promise<void> {
     const isKnown =
@@ -247,7 +244,7 @@ export class CaptionIndex {
     await this.rebuildGraph("exact");
   }
 
-  /** Looks for points that HNSW does not reach among those that were not looked at yet. */
+  /** Finds unreachable points among those not checked yet. */
   private async noteLost(signal?: AbortSignal): Promise<void> {
     const { efSearch } = this.currentQuality;
     const { numLabels } = this.points;
@@ -261,13 +258,13 @@ export class CaptionIndex {
     }
   }
 
-  /** What is to be stored. */
+  /** The state to store. */
   parts(): IndexParts {
     const { currentQuality: quality, graph, lost, points } = this;
     return { graph, labels: points.labels(), quality, lost: [...lost] };
   }
 
-  /** The point that is equal to this one; null if HNSW meets none. Exact search needs no such point. */
+  /** The point equal to this one; null if HNSW finds none. Exact search needs no such point. */
   private equalPoint(point: number[]): number | null {
     if (this.engine === "exact" || this.numPoints === 0) {
       return null;
@@ -283,7 +280,7 @@ export class CaptionIndex {
     return this.points.addLabel();
   }
 
-  /** The items of some points, best first, equally near ones by their ids. */
+  /** The items of some points, best first, ties by id. */
   private itemsOf(
     labels: readonly number[],
     similarities: readonly number[],
@@ -300,7 +297,7 @@ export class CaptionIndex {
     );
   }
 
-  /** For filters so narrow that the walk through the graph meets too few of what they let through. */
+  /** For narrow filters, where the graph search meets too few allowed items. */
   private searchExactly(
     vector: Float32Array,
     k: number,
@@ -337,7 +334,7 @@ export class CaptionIndex {
     }
   }
 
-  /** Puts the points that have items into a new graph. */
+  /** Moves the points that have items to a new graph. */
   private async rebuildGraph(engine: Engine): Promise<void> {
     const graph = this.createGraph(engine, Math.max(MIN_CAPACITY, this.numPoints));
     const kept = this.points.liveLabels();

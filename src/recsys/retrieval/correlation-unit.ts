@@ -1,20 +1,20 @@
 /**
- * @file The correlation unit: which items of the history resemble the reference item.
+ * @file The correlation unit: selects the history items most similar to the reference item.
  *
- * "RAGAR: Retrieval Augment Personalized Image Generation Guided by Recommendation", Eq. 1-3. The captions (Eq. 1) and
- * their embeddings (Eq. 2) are made beforehand by `indexing.service.ts`.
+ * "RAGAR: Retrieval Augment Personalized Image Generation Guided by Recommendation", Eq. 1-3. `indexing.service.ts`
+ * computes captions (Eq. 1) and embeddings (Eq. 2) beforehand.
  *
  * Notation (name here -> symbol in the paper)
  * - captionEmbedding   -> E^sem_i
  * - referenceEmbedding -> E^sem_N
  * - similarity         -> s_i
  *
- * The paper leaves ties open: here the later item wins, then the smaller id. The history holds at most some tens of items,
- * so this is exact; the approximate index is for the whole catalogue.
+ * The paper does not define ties: here the later item wins, then the smaller id. The history has at most tens of items,
+ * so this is exact; the approximate index serves the whole catalogue.
  */
 import { cosine } from "../../ml/nn/cosine.js";
 
-/** An item of the history as the correlation unit sees it. */
+/** A history item. */
 export interface HistoryCandidate {
   itemId: string;
   occurredAt: Date;
@@ -27,10 +27,10 @@ export type Correlated<Candidate> = Candidate & {
   similarity: number;
 };
 
-/** Default number of items retrieved, the best of the paper's Fig. 4. */
+/** Default number of retrieved items, the best of the paper's Fig. 4. */
 export const DEFAULT_K = 5;
 
-/** The `k` items of the history most similar to the reference, best first (Eq. 3); all if there are fewer. */
+/** The `k` history items most similar to the reference, best first (Eq. 3); all if there are fewer. */
 export function correlate<Candidate extends HistoryCandidate>(
   history: readonly Candidate[],
   referenceEmbedding: Float32Array,

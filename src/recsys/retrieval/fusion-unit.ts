@@ -1,8 +1,8 @@
 /**
- * @file The fusion unit: the retrieved items' pictures as one preference.
+ * @file The fusion unit: combines the retrieved items' images into one preference.
  *
- * "RAGAR: Retrieval Augment Personalized Image Generation Guided by Recommendation", Eq. 5. The paper says only that s is
- * normalised.
+ * "RAGAR: Retrieval Augment Personalized Image Generation Guided by Recommendation", Eq. 5. The paper says only that s
+ * is normalised.
  *
  * Notation (name here -> symbol in the paper)
  * - similarities        -> s_i
@@ -11,14 +11,14 @@
  * - preferenceEmbedding -> P^ret
  */
 
-/** How similarities become weights; default `l1`. CLIP's cosines lie close together, which `softmax` can spread. */
+/** How similarities become weights; default `l1`. CLIP's cosines are close together, which `softmax` can spread. */
 export type Weighting = { kind: "l1" } | { kind: "softmax"; temperature: number };
 
 /**
- * s': not negative, adding up to 1. `l1`: `max(s, 0) / Σ max(s, 0)`, all the same if no similarity is positive.
- * `softmax`: `exp(s / τ) / Σ exp(s / τ)`. Strengths c, which the paper does not have, make it `c s' / Σ c s'`.
+ * s': non-negative, summing to 1. `l1`: `max(s, 0) / Σ max(s, 0)`, uniform if no similarity is positive. `softmax`:
+ * `exp(s / τ) / Σ exp(s / τ)`. Strengths c, not in the paper, give `c s' / Σ c s'`.
  *
- * @param strengths How much each choice counts, > 0. Default: all the same.
+ * @param strengths Weight of each choice, > 0. Default: all equal.
  */
 export function fusionWeights(
   similarities: readonly number[],
@@ -30,7 +30,7 @@ export function fusionWeights(
       `fusionWeights: the temperature must be positive, but got ${weighting.temperature}`,
     );
   }
-  const highest = Math.max(...similarities); // taken off so that no exponential overflows
+  const highest = Math.max(...similarities); // subtracted so that no exponential overflows
   const likeness = similarities.map(s =>
     weighting.kind === "l1" ? Math.max(s, 0) : Math.exp((s - highest) / weighting.temperature),
   );
@@ -64,7 +64,7 @@ export function preferenceEmbedding(
   return Float32Array.from(sum);
 }
 
-/** `-Σ w ln w` in nats: ln n for n equal weights, where retrieval chose nothing; 0 for a single one. */
+/** `-Σ w ln w` in nats: ln n for n equal weights (no selection), 0 for a single one. */
 export function weightEntropy(weights: readonly number[]): number {
   return weights.reduce((sum, w) => (w > 0 ? sum - w * Math.log(w) : sum), 0);
 }

@@ -1,8 +1,8 @@
 /**
- * @file How much of the exact answer a graph finds: recall@10 on a seeded sample of its own points.
+ * @file Recall@10 of a graph on a seeded sample of its own points, against exact search.
  *
- * HNSW promises nothing: on data without clusters, or with many nearly equal points, it can miss most neighbours. So the
- * index is compared with the exact answer when it is built, and points that cannot be reached are searched beside the graph.
+ * HNSW gives no guarantee: on data without clusters, or with many nearly equal points, it can miss most neighbours. So
+ * its recall is measured when the index is built, and unreachable points are searched separately.
  */
 import { dot } from "../../ml/nn/cosine.js";
 import { Random } from "../../ml/nn/random.js";
@@ -12,20 +12,19 @@ import type { NearestGraph } from "./nearest-graph.js";
 const K = 10;
 const NUM_QUERIES = 100;
 const SEED = 20_261_130;
-/** Single precision tells no smaller differences of similarities: such points are equally near. */
+/** Similarities closer than this are equal in single precision. */
 const TIE = 1e-6;
 
 export interface RecallSample {
   queries: readonly Float32Array[];
-  /** Similarity of the last of the exact best {@link K} of each query. */
+  /** Similarity of each query's exact {@link K}th neighbour. */
   lowest: readonly number[];
-  /** How many neighbours each query should find. */
+  /** Neighbours per query. */
   k: number;
 }
 
 /**
- * Chooses up to 100 points by a fixed seed and finds their nearest points exactly: one dot product of every point with
- * every query.
+ * Samples up to 100 points with a fixed seed and finds their exact nearest points: one dot product per point and query.
  *
  * @param labels The graph's points that are not deleted.
  */
@@ -47,7 +46,7 @@ export async function sampleExactly(
   return { queries, lowest: best.map(similarities => similarities[k - 1]), k };
 }
 
-/** The part of the exact neighbours that the graph finds, 0..1; points as near as the last of them count too. */
+/** The fraction of exact neighbours that the graph finds, 0..1; ties with the last one count. */
 export function recallOf(graph: NearestGraph, { queries, lowest, k }: RecallSample): number {
   if (queries.length === 0) {
     return 1;
@@ -61,8 +60,8 @@ export function recallOf(graph: NearestGraph, { queries, lowest, k }: RecallSamp
 }
 
 /**
- * The points that a search for them does not find: no edge that is left leads to them. HNSW has a few where hundreds of points
- * are nearly equal.
+ * Points that a search for themselves does not find, because no remaining edge leads to them. HNSW has a few among
+ * hundreds of nearly equal points.
  */
 export async function lostLabels(
   graph: NearestGraph,
@@ -72,7 +71,7 @@ export async function lostLabels(
 ): Promise<number[]> {
   const lost: number[] = [];
   await inSlices(labels, signal, label => {
-    graph.setEf(efSearch); // each time: searches may run between the slices
+    graph.setEf(efSearch); // every time: searches may run between the slices
     const { distances } = graph.searchKnn(graph.getPoint(label), 1, () => true);
     if (!(distances[0] < TIE)) {
       lost.push(label);
@@ -81,7 +80,7 @@ export async function lostLabels(
   return lost;
 }
 
-/** Puts a value into a falling list of fixed length, if it belongs there. */
+/** Inserts a value into a descending list of fixed length, if it is large enough. */
 function insert(falling: Float64Array, value: number): void {
   let at = falling.length - 1;
   if (!(value > falling[at])) {

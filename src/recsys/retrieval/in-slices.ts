@@ -1,9 +1,9 @@
-/** @file Long loops that let the event loop run. */
+/** @file Long loops that yield to the event loop. */
 
-/** Longest time the event loop waits for such a loop. */
+/** Longest time without yielding. */
 const SLICE_MS = 10;
 
-/** Does something with each value, and gives way to the event loop every {@link SLICE_MS}. */
+/** Calls a function for each value, yielding to the event loop every {@link SLICE_MS}. */
 export async function inSlices<Value>(
   values: Iterable<Value>,
   signal: AbortSignal | undefined,

@@ -1,8 +1,9 @@
 /**
- * @file Makes what retrieval reads: captions (Eq. 1), their embeddings (Eq. 2), the pictures' embeddings (Eq. 4), the index.
+ * @file Computes the inputs of retrieval: captions (Eq. 1), their embeddings (Eq. 2), image embeddings (Eq. 4) and the
+ * index.
  *
- * Work is found by what is missing or made from something else, and each batch is stored before the next is begun. So a
- * killed run continues where it was, and a run with nothing to do costs a few statements.
+ * It processes what is missing or outdated and stores each batch before the next. So a killed run resumes where it
+ * stopped, and a run with nothing to do costs a few statements.
  */
 import type { CaptionRequest, NewCaption, UncaptionedItem } from "../../db/captions.repository.js";
 import type { NewEmbedding, UnencodedItem } from "../../db/embeddings.repository.js";
@@ -11,11 +12,11 @@ import { cosine } from "../../ml/nn/cosine.js";
 import type { RgbImage } from "../../ml/nn/rgb-image.js";
 import type { LiveCaptionIndex, SyncReport } from "./live-caption-index.js";
 
-/** Rows of a batch: few enough to lose when killed, many enough that statements cost nothing. */
+/** Rows per batch: few enough to lose in a kill, enough to amortize statements. */
 const BATCH = 64;
-/** Pictures decoded at once: each may take tens of megabytes. */
+/** Images decoded in parallel: each may take tens of megabytes. */
 const PICTURES = 8;
-/** Unreadable pictures named in a report. */
+/** Unreadable images listed in a report. */
 const MAX_NAMED = 100;
 
 export type IndexingStage = "captions" | "caption embeddings" | "picture embeddings" | "index";
@@ -26,15 +27,15 @@ export interface IndexingProgress {
   total: number;
 }
 
-/** What the captions of items without an imported one are made of; see docs/operations.md. */
+/** The source of captions for items without an imported one; see docs/operations.md. */
 export type CaptionMode = "text" | "model" | "auto";
 
 export interface IndexingOptions {
-  /** Language of the shop's texts, ISO 639-1. Default: as configured, else told from the texts. */
+  /** Language of the shop's texts, ISO 639-1. Default: as configured, otherwise detected. */
   language?: string;
   /** Default: the service's own. */
   captions?: CaptionMode;
-  /** Encodes everything again and makes the index from nothing. Default false. */
+  /** Encodes everything again and builds a new index. Default false. */
   rebuild?: boolean;
   onProgress?: (progress: IndexingProgress) => void;
   signal?: AbortSignal;
@@ -43,15 +44,15 @@ export interface IndexingOptions {
 export interface IndexingReport extends SyncReport {
   /** Of the shop's texts, ISO 639-1. */
   language: string;
-  /** Captions that the captioner wrote. */
+  /** Captions written by the captioner. */
   numCaptioned: number;
-  /** Captions made of an item's own title and category. */
+  /** Captions composed from an item's title and category. */
   numTextCaptions: number;
-  /** Items of the catalogue that have no picture: they are found by their text. */
+  /** Items without an image: found by their text. */
   numWithoutImage: number;
   numCaptionsEncoded: number;
   numImagesEncoded: number;
-  /** Items whose picture could not be read: they are found by their text, and read again by the next run. */
+  /** Items with an unreadable image: found by their text, and retried by the next run. */
   numSkipped: number;
   /** The first of them, with the reason. */
   skipped: { itemId: string; reason: string }[];
@@ -71,9 +72,9 @@ interface Dependencies {
     encodeImages(images: RgbImage[]): Promise<Float32Array[]>;
   };
   imageFiles: { loadRgb(blobHash: string): Promise<RgbImage> };
-  /** How captions are made, unless a run says otherwise. Default: `auto`. */
+  /** Source of captions, unless a run overrides it. Default: `auto`. */
   captionMode?: CaptionMode;
-  /** The pack's `captionAgreement`; null or absent if its captioner is fit for any picture. */
+  /** The pack's `captionAgreement`; null or absent if its captioner suits any image. */
   captionAgreement?: number | null;
   language: { settle(given?: string | null): Promise<string> };
   captions: {
@@ -103,7 +104,7 @@ interface Dependencies {
   index: Pick<LiveCaptionIndex, "sync">;
 }
 
-/** `name@version`, as it is stored beside what a model made. */
+/** `name@version`, stored with a model's output. */
 export function modelId({ name, version }: { name: string; version: string }): string {
   return `${name}@${version}`;
 }
@@ -152,7 +153,7 @@ export class IndexingService {
     const numTextCaptions = await captions.writeTexts("withoutImage");
     const floor = mode === "auto" ? (captionAgreement ?? null) : null;
     const seen = await this.captionImages(run, floor);
-    // A picture that cannot be read is none.
+    // An unreadable image counts as none.
     const numUnreadable = await captions.writeTextsOfItems([...run.unreadable.keys()]);
     return {
       numCaptioned: seen.numCaptioned,
@@ -160,7 +161,7 @@ export class IndexingService {
     };
   }
 
-  /** @param floor Agreement from which the captioner's sentence is the caption, and not the item's text; null: always. */
+  /** @param floor Minimum agreement for the captioner's sentence to replace the item's text; null: always. */
   private async captionImages(run: Run, floor: number | null): Promise<Captioned> {
     const { captioner, captions } = this.deps;
     const model = modelId(captioner);
@@ -191,7 +192,7 @@ export class IndexingService {
     return { numCaptioned, numTextCaptions: numWritten - numCaptioned };
   }
 
-  /** The captioner's sentences; where one does not agree with what the item's own text says, that text. */
+  /** The captioner's sentences, or the item's text where a sentence does not agree with it. */
   private async chosenCaptions(
     items: readonly (UncaptionedItem & { sentence: string })[],
     floor: number | null,
@@ -256,7 +257,7 @@ export class IndexingService {
     });
   }
 
-  /** What a model sees in the items' pictures; without the items whose picture cannot be read, which are noted. */
+  /** A model's output for the items' images; records and leaves out items with unreadable images. */
   private async seen<Item extends { itemId: string }, Output>(
     items: readonly Item[],
     hashOf: (item: Item) => string,
@@ -301,11 +302,11 @@ export class IndexingService {
 type Captioned = Pick<IndexingReport, "numCaptioned" | "numTextCaptions">;
 
 interface Run extends IndexingOptions {
-  /** Item -> why its picture could not be read. */
+  /** Item -> why its image is unreadable. */
   unreadable: Map<string, string>;
 }
 
-/** Goes through all there is to do of one stage, in the order of item ids. @returns how many items were done. */
+/** Processes one stage in the order of item ids. @returns the number of items processed. */
 async function inBatches<Item extends { itemId: string }>({
   run: { onProgress, signal },
   stage,

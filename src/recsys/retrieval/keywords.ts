@@ -1,52 +1,51 @@
 /**
- * @file What an item is about, and what a history prefers, in single words and the shop's own phrases.
+ * @file Keywords of an item, and of a history's preference: single words and the shop's own phrases.
  *
- * "RAGAR: Retrieval Augment Personalized Image Generation Guided by Recommendation", Eq. 6. The paper asks a language model
- * for the keywords; this is the deterministic extractor, which needs none. The paper gives neither n nor the frequency
- * below which a keyword is cut.
+ * "RAGAR: Retrieval Augment Personalized Image Generation Guided by Recommendation", Eq. 6. The paper asks a language
+ * model for the keywords; this is the deterministic extractor. The paper gives neither n nor the minimum frequency of a
+ * keyword.
  */
 import { stopWordsOf } from "./shop-languages.js";
 import { wordsOf } from "./words.js";
 
-/** Names this extractor where a picture explains itself. */
+/** Names this extractor in explanations. */
 export const KEYWORD_EXTRACTOR = "words-2";
-/** The paper's n: preference keywords kept. */
+/** The paper's n: preference keywords. */
 export const DEFAULT_NUM_KEYWORDS = 8;
-/** A keyword of one item in so many is chance, not taste. */
+/** A keyword of one item among many is chance, not taste. */
 const MIN_COUNT = 2;
-/** From this many items on {@link MIN_COUNT} applies. */
+/** {@link MIN_COUNT} applies from this many items on. */
 const ENOUGH_ITEMS = 5;
-/** A longer "word" is a code or an address. */
+/** A longer "word" is a code or a URL. */
 const MAX_LETTERS = 24;
-/** Keywords of one item, at most. */
+/** Maximum number of keywords per item. */
 const MAX_OF_ITEM = 16;
-/** Said of any picture, so they say nothing: captioners begin with them. */
+/** Words that captioners use for any image. */
 const ABOUT_PICTURES = ["image", "photo", "photograph", "picture", "shown", "showing"];
 const SAID_OF_PICTURES: ReadonlySet<string> = new Set(ABOUT_PICTURES);
-/** One of these is a word by itself. */
+/** One such character is a word. */
 const ONE_CHARACTER_WORD = /^[\p{Script=Han}\p{Script=Hangul}]$/u;
-/** Articles and prepositions that lose their vowel before another: "d'été" is about "été". */
+/** Elided articles and prepositions: "d'été" is about "été". */
 const ELIDED = /^(?:[cdjlmnst]|qu|un|all|dall|dell|nell|sull)['’]/;
 const ELIDING_LANGUAGES = new Set(["fr", "it", "ca"]);
-/** What the captioners write. */
 const CAPTIONER_LANGUAGE = "en";
 
 export interface DescribedItem {
   title: string;
   /** Null if it has none. */
   caption: string | null;
-  /** Words the shop files the item under. */
+  /** The shop's own keywords. */
   keywords: readonly string[];
-  /** Of the shop's texts, ISO 639-1; default English. */
+  /** Language of the shop's texts, ISO 639-1; default English. */
   language?: string | null;
-  /** Who wrote the caption; default the shop. */
+  /** Origin of the caption; default the shop. */
   captionSource?: "IMPORTED" | "MODEL" | "TEXT" | null;
 }
 
 /**
- * Keywords of an item without repeats: the shop's own, then the words of its title, then of its caption. Lower case,
- * letters with their marks, digits, hyphens and apostrophes only, so that no text of a shop can be more than words in a
- * prompt. Words that say nothing in the language of the text are left out.
+ * Keywords of an item without repeats: the shop's own, then the words of its title, then of its caption. Lower case;
+ * letters with their marks, digits, hyphens and apostrophes only, so that a shop's text cannot be more than words in a
+ * prompt. Without stop words.
  */
 export function itemKeywords(item: DescribedItem): string[] {
   const { title, caption, keywords, captionSource } = item;
@@ -67,9 +66,8 @@ export function itemKeywords(item: DescribedItem): string[] {
 }
 
 /**
- * w', the keywords of a retrieved history (Eq. 6): those that most items have. One in a single item only is cut if there
- * are at least 5 items, unless that would leave none. Ties go by the sum of the similarities of the items that have it,
- * then by alphabet.
+ * w', the keywords of a retrieved history (Eq. 6), most frequent first. A keyword of a single item is dropped if there
+ * are at least 5 items, unless none would remain. Ties by the sum of their items' similarities, then alphabetically.
  */
 export function preferenceKeywords(
   items: readonly { keywords: readonly string[]; similarity: number }[],

@@ -1,11 +1,11 @@
-/** @file The caption index of a running process: loaded once, then kept equal to the embeddings in Postgres. */
+/** @file The caption index of a running process: loaded once, then kept in sync with the embeddings in Postgres. */
 import type { NewEmbedding } from "../../db/embeddings.repository.js";
 import { AppError } from "../../errors/app-error.js";
 import { type IndexIdentity, loadCaptionIndex, saveCaptionIndex } from "./caption-index-files.js";
 import { CaptionIndex } from "./caption-index.js";
 import type { Engine } from "./nearest-graph.js";
 
-/** Embeddings read at once. */
+/** Embeddings per query. */
 const PAGE = 500;
 
 interface Dependencies extends IndexIdentity {
@@ -19,38 +19,38 @@ interface Dependencies extends IndexIdentity {
 }
 
 export interface SyncOptions {
-  /** Makes the index from nothing; searches see the old one until it is done. */
+  /** Builds a new index; searches use the old one until it is ready. */
   rebuild?: boolean;
   onProgress?: (done: number, total: number) => void;
   signal?: AbortSignal;
 }
 
 export interface SyncReport {
-  /** Items in the index now. */
+  /** Items in the index. */
   numItems: number;
-  /** New and changed items put into it. */
+  /** New and changed items. */
   numAdded: number;
-  /** Items no longer there. */
+  /** Items removed. */
   numRemoved: number;
-  /** Distinct caption embeddings in the index: items with equal captions share one. */
+  /** Distinct caption embeddings: items with equal captions share one. */
   numPoints: number;
-  /** How the index is searched: by an HNSW graph, or exactly. */
+  /** The search engine: an HNSW graph, or exact. */
   search: Engine;
-  /** Part of the exact ten nearest that a search finds, 0..1, on a seeded sample; 1 where it is exact. */
+  /** Recall@10 of a search, 0..1, on a seeded sample; 1 where it is exact. */
   recallAt10: number | null;
-  /** The same of HNSW when it was last compared; below .95 the index searches exactly. Null where it never was. */
+  /** HNSW's recall@10 when last measured; below .95 the index searches exactly. Null before. */
   hnswRecallAt10: number | null;
 }
 
 export class LiveCaptionIndex {
   private index: CaptionIndex | null = null;
-  /** State of the embeddings the index is equal to; null if it is not known to be equal to any. */
+  /** State of the embeddings in the index; null if unknown. */
   private mark: string | null = null;
   private lastSync: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly deps: Dependencies) {}
 
-  /** Whether there is anything to search. */
+  /** Whether an index is loaded. */
   get isBuilt(): boolean {
     return this.index !== null && this.index.numItems > 0;
   }
@@ -64,8 +64,8 @@ export class LiveCaptionIndex {
   }
 
   /**
-   * Takes up new, changed and deleted embeddings, and stores the index if there were any. One statement when there were
-   * none. What is stored by another encoder, or damaged, is made anew from Postgres.
+   * Applies new, changed and deleted embeddings, and stores the index if there were any; one statement if there were
+   * none. Rebuilds an index of another encoder, or a damaged one, from Postgres.
    */
   sync(options: SyncOptions = {}): Promise<SyncReport> {
     const done = this.lastSync.then(() => this.runSync(options));
@@ -78,7 +78,7 @@ export class LiveCaptionIndex {
     if (!this.index && !rebuild) {
       await this.load();
     }
-    // Read first: what changes meanwhile changes the mark, so the next sync finds it.
+    // Read first: concurrent changes alter the mark, so the next sync finds them.
     const mark = await embeddings.captionMark(encoder);
     if (this.index && mark === this.mark && !rebuild) {
       return reportOf(this.index, 0, 0);

@@ -1,6 +1,6 @@
 /**
- * @file What the caption index searches in: the graph of hnswlib where its native part could be compiled, else all points one
- * by one, which gives the exact answer and needs no compiler. Up to some tens of thousands of items both are quick.
+ * @file The search structure of the caption index: hnswlib's graph where its native part is available, otherwise exact
+ * search, which needs no compiler and is fast up to tens of thousands of items.
  */
 import { readFile, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
@@ -11,7 +11,7 @@ import { topK } from "../../ml/nn/top-k.js";
 export const engines = ["hnsw", "exact"] as const;
 export type Engine = (typeof engines)[number];
 
-/** The part of hnswlib's `HierarchicalNSW` in cosine space that is used here; distances are `1 - cosine`. */
+/** The used part of hnswlib's `HierarchicalNSW` in cosine space; distances are `1 - cosine`. */
 export interface NearestGraph {
   initIndex(capacity: number, m: number, efConstruction: number): void;
   addPoint(point: number[], label: number): void;
@@ -19,7 +19,7 @@ export interface NearestGraph {
   getPoint(label: number): number[];
   markDelete(label: number): void;
   setEf(ef: number): void;
-  /** The `k` nearest, nearest first; exact search adds all that are as near as the last of them. */
+  /** The `k` nearest, nearest first; exact search adds ties with the last one. */
   searchKnn(
     point: number[],
     k: number,
@@ -27,13 +27,13 @@ export interface NearestGraph {
   ): { neighbors: number[]; distances: number[] };
   resizeIndex(capacity: number): void;
   getMaxElements(): number;
-  /** Points added, with the deleted ones. */
+  /** Points added, including deleted ones. */
   getCurrentCount(): number;
   readIndex(path: string): Promise<unknown>;
   writeIndex(path: string): Promise<unknown>;
 }
 
-/** Null where the optional package is missing or was not compiled. */
+/** Null where the optional package is absent or not compiled. */
 const hnswlib = ((): typeof Hnswlib | null => {
   try {
     return createRequire(import.meta.url)("hnswlib-node") as typeof Hnswlib;
@@ -44,7 +44,7 @@ const hnswlib = ((): typeof Hnswlib | null => {
 
 export const defaultEngine: Engine = hnswlib ? "hnsw" : "exact";
 
-/** An empty graph; `initIndex` or `readIndex` comes next. */
+/** An empty graph; call `initIndex` or `readIndex` next. */
 export function createNearestGraph(engine: Engine, dimension: number): NearestGraph {
   if (engine === "exact") {
     return new ExactGraph(dimension);
@@ -55,7 +55,7 @@ export function createNearestGraph(engine: Engine, dimension: number): NearestGr
   return new hnswlib.HierarchicalNSW("cosine", dimension);
 }
 
-/** Every point compared; labels are 0, 1, 2, … in the order of adding. */
+/** Compares every point; labels are 0, 1, 2, … in insertion order. */
 class ExactGraph implements NearestGraph {
   /** Unit vectors, row by row; `[count, D]`. */
   private points = new Float32Array(0);
@@ -90,14 +90,14 @@ class ExactGraph implements NearestGraph {
 
   searchKnn(point: number[], k: number, mayBeFound: (label: number) => boolean) {
     const query = Float32Array.from(unit(point));
-    const similarities = new Float32Array(this.count).fill(NaN); // which topK never chooses
+    const similarities = new Float32Array(this.count).fill(NaN); // topK never selects NaN
     for (let label = 0; label < this.count; label++) {
       if (!this.deleted.has(label) && mayBeFound(label)) {
         similarities[label] = dot(query, this.row(label));
       }
     }
     const best = topK(similarities, k);
-    // All that are as near as the last: which of them come first is not the graph's to say.
+    // Includes all ties with the last one: their order is the caller's decision.
     const last = similarities[best[best.length - 1]];
     const isChosen = new Set(best);
     const ties = Array.from(similarities.keys()).filter(
@@ -121,7 +121,7 @@ class ExactGraph implements NearestGraph {
     return this.count;
   }
 
-  /** Deleted points are known by their labels, which are stored beside the graph. */
+  /** Deleted points have no items in the stored labels. */
   async writeIndex(path: string): Promise<void> {
     const used = this.points.subarray(0, this.count * this.dimension);
     await writeFile(path, new Uint8Array(used.buffer, used.byteOffset, used.byteLength));

@@ -1,18 +1,18 @@
 /**
- * @file Which items share which point of the caption index.
+ * @file The items of each point of the caption index.
  *
- * Many products of a shop have one caption. Each distinct embedding is one point of the graph, and a point knows its items.
- * Labels are 0, 1, 2, … in the order of adding; a label whose items are all gone is never used again.
+ * Many products have the same caption. Each distinct embedding is one point of the graph, and a point knows its items.
+ * Labels are 0, 1, 2, … in insertion order; a label without items is never reused.
  */
 
-/** An item of a point, and the hash of what its embedding was made from. */
+/** An item of a point, and the hash of its embedding's source. */
 export type LabelledItem = readonly [itemId: string, sourceHash: string];
 
 export class PointItems {
   /** Items of each label; an empty set for a deleted label. */
   private readonly groups: Set<string>[] = [];
   private readonly entryOf = new Map<string, { label: number; sourceHash: string }>();
-  /** Sorted items of the labels that were searched; dropped when their items change. */
+  /** Cached sorted items of searched labels. */
   private readonly sorted = new Map<number, readonly string[]>();
   private numDeleted = 0;
 
@@ -30,7 +30,7 @@ export class PointItems {
     return this.entryOf.size;
   }
 
-  /** Labels given so far, with the deleted ones. */
+  /** Labels given so far, including deleted ones. */
   get numLabels(): number {
     return this.groups.length;
   }
@@ -48,12 +48,12 @@ export class PointItems {
     return this.entryOf.get(itemId) ?? null;
   }
 
-  /** A new label, without items as yet. */
+  /** Adds a label without items. */
   addLabel(): number {
     return this.groups.push(new Set()) - 1;
   }
 
-  /** The item must not be there yet. */
+  /** Adds an unknown item. */
   add(label: number, [itemId, sourceHash]: LabelledItem): void {
     this.groups[label].add(itemId);
     this.sorted.delete(label);
@@ -77,7 +77,7 @@ export class PointItems {
     return label;
   }
 
-  /** Whether some item of the label fulfils a condition. */
+  /** Whether any item of the label meets a condition. */
   some(label: number, condition: (itemId: string) => boolean): boolean {
     for (const itemId of this.groups[label]) {
       if (condition(itemId)) {
@@ -87,7 +87,7 @@ export class PointItems {
     return false;
   }
 
-  /** The items of a label in the order of their ids. */
+  /** The items of a label, sorted by id. */
   itemsOf(label: number): readonly string[] {
     const known = this.sorted.get(label);
     if (known) {
@@ -100,12 +100,12 @@ export class PointItems {
     return items;
   }
 
-  /** Labels that have items, rising. */
+  /** Labels that have items, ascending. */
   liveLabels(): number[] {
     return this.groups.flatMap((items, label) => (items.size > 0 ? [label] : []));
   }
 
-  /** What is stored: the items of each label. */
+  /** The state to store: the items of each label. */
   labels(): LabelledItem[][] {
     return this.groups.map(items =>
       [...items].map(itemId => [itemId, this.entryOf.get(itemId)!.sourceHash] as const),

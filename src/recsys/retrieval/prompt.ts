@@ -1,26 +1,23 @@
 /**
- * @file The text that the generator's text encoder reads: `E^key = enc(reference keywords; preference keywords)`.
+ * @file The prompt of the generator's text encoder: `E^key = enc(reference keywords; preference keywords)`.
  *
- * The paper encodes the history's words alone, yet wants a picture that looks like the reference (docs/paper-map.md): so
- * the reference comes first, and the preference is given room of its own.
+ * The paper encodes only the history's keywords, yet wants an image that looks like the reference (docs/paper-map.md):
+ * so the reference comes first, and the preference has its own share of tokens.
  */
 import { wordsOf } from "./words.js";
 
-/** Part of a picture's identity: another wording is another version. */
+/** Part of an image's identity: another wording is another version. */
 export const PROMPT_VERSION = "keywords-1";
 
-/** Tokens the smallest text encoder has room for (32), without its start and its end. */
+/** Tokens of the smallest text encoder (32), without start and end. */
 const MAX_TOKENS = 30;
-/** Of these, at most for the title, and at least for the preference if it needs them. */
+/** Of these, the title's maximum and the preference's reserved share. */
 const MAX_TITLE_TOKENS = 10;
 const MIN_PREFERENCE_TOKENS = 12;
-/** Letters to a BPE token: CLIP's takes most common words whole; a small vocabulary splits after about five. */
+/** Letters per BPE token: CLIP has most common words; a small vocabulary splits after about five letters. */
 const LETTERS_PER_TOKEN = 5;
 
-/**
- * Title, reference keywords, preference keywords, joined by commas, within about 30 BPE tokens; a word that was said is not
- * said again.
- */
+/** Title, reference keywords, preference keywords, joined by commas, within about 30 BPE tokens, without repeated words. */
 export function generatorPrompt(
   referenceKeywords: readonly string[],
   preferenceKeywords: readonly string[],
@@ -38,19 +35,19 @@ export function generatorPrompt(
   return [name, ...chosenReference, ...chosenPreference].filter(part => part !== "").join(", ");
 }
 
-/** An estimate from above for ordinary words; the encoder cuts what is still too long. */
+/** An upper estimate for ordinary words; the encoder truncates the rest. */
 export function numTokens(text: string): number {
   return text
     .split(/[\s-]+/)
     .reduce((sum, word) => sum + Math.ceil([...word].length / LETTERS_PER_TOKEN), 0);
 }
 
-/** With the comma after each. */
+/** Including the comma after each. */
 function numListTokens(keywords: readonly string[]): number {
   return keywords.reduce((sum, keyword) => sum + numTokens(keyword) + 1, 0);
 }
 
-/** Whole words of the title, lower case, without punctuation. */
+/** Whole words of the title in lower case, without punctuation. */
 function titleWithin(title: string, maxTokens: number): string {
   const words = wordsOf(title);
   while (words.length > 0 && numTokens(words.join(" ")) > maxTokens) {
@@ -59,7 +56,7 @@ function titleWithin(title: string, maxTokens: number): string {
   return words.join(" ");
 }
 
-/** Keywords with at least one word that is new; they are said from now on. */
+/** Keywords with at least one new word; marks them as said. */
 function unsaid(keywords: readonly string[], said: Set<string>): string[] {
   return keywords.filter(keyword => {
     const words = keyword.split(" ");
@@ -69,7 +66,7 @@ function unsaid(keywords: readonly string[], said: Set<string>): string[] {
   });
 }
 
-/** Keywords in order for as long as they fit; one too long is passed over. */
+/** The first keywords that fit; skips one that is too long. */
 function firstWithin(keywords: readonly string[], maxTokens: number): string[] {
   let left = maxTokens;
   return keywords.filter(keyword => {

@@ -1,10 +1,10 @@
-/** @file Items that this process has read lately, with their embeddings: kept for as long as their stamps are the same. */
+/** @file A cache of recently read items with their embeddings, valid while their stamps are unchanged. */
 import { LRUCache } from "lru-cache";
 import type { ItemStamp, StampedItem } from "../../db/retrieval.repository.js";
 
-/** Memory for the items, in bytes: some ten thousand of them. */
+/** Memory of the cache, in bytes: about ten thousand items. */
 const MAX_BYTES = 64 * 2 ** 20;
-/** Of an item beside its embeddings, roughly. */
+/** Approximate size of an item beside its embeddings. */
 const TEXT_BYTES = 1_024;
 
 export class RecentItems {
@@ -14,10 +14,10 @@ export class RecentItems {
       TEXT_BYTES + (captionEmbedding?.byteLength ?? 0) + (imageEmbedding?.byteLength ?? 0),
   });
 
-  /** @param read Items of these ids as they are now. */
+  /** @param read Reads the current items of these ids. */
   constructor(private readonly read: (itemIds: readonly string[]) => Promise<StampedItem[]>) {}
 
-  /** The items by their ids, at least as new as their stamps; without those that are gone. */
+  /** The items by id, at least as new as their stamps; without deleted ones. */
   async find(stamps: readonly ItemStamp[]): Promise<Map<string, StampedItem>> {
     const found = new Map<string, StampedItem>();
     for (const { itemId, stamp } of stamps) {

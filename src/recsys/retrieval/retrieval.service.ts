@@ -1,5 +1,5 @@
 /**
- * @file The retrieval module: which of a user's past items speak for the reference item, and the preference they show.
+ * @file The retrieval module: selects a user's past items that relate to the reference item, and derives the preference.
  *
  * "RAGAR: Retrieval Augment Personalized Image Generation Guided by Recommendation", Eq. 1-6.
  */
@@ -21,13 +21,13 @@ import { itemKeywords, KEYWORD_EXTRACTOR, preferenceKeywords } from "./keywords.
 import { generatorPrompt } from "./prompt.js";
 import { RecentItems } from "./recent-items.js";
 
-/** Items of the history looked at, as in the paper. */
+/** History items considered, as in the paper. */
 export const DEFAULT_HISTORY_LIMIT = 20;
 
 export interface RetrievalOptions {
   /** Items retrieved; default 5. */
   k?: number;
-  /** Latest distinct items of the user that are looked at; default 20. */
+  /** Number of latest distinct items of the user to consider; default 20. */
   historyLimit?: number;
   /** How similarities become weights; default `l1`. */
   weighting?: Weighting;
@@ -35,19 +35,19 @@ export interface RetrievalOptions {
 
 export type HistoryItem = ItemWithEmbeddings & {
   occurredAt: Date;
-  /** How much the choice counts in P^ret beside its similarity; > 0. Default: 1. */
+  /** Weight of the choice in P^ret beside its similarity; > 0. Default: 1. */
   strength?: number;
 };
 
 export interface Retrieval extends RetrievalResult {
-  /** The items of `historyItemIds` with their texts and embeddings, in time order. */
+  /** The items of `historyItemIds` with texts and embeddings, in the order of time. */
   history: readonly HistoryItem[];
-  /** Items of the history left out of the retrieval because they are not indexed. */
+  /** History items left out because they are not indexed. */
   numNotIndexed: number;
 }
 
 interface Dependencies {
-  /** Name and version of the encoder whose embeddings are compared, `name@version`. */
+  /** Name and version of the encoder of the compared embeddings, `name@version`. */
   encoder: string;
   rows: {
     findState(about: {
@@ -73,9 +73,8 @@ export class RetrievalService {
   }
 
   /**
-   * What the user's history says about an item. Two statements, whatever the length of the history; one, when nothing is new
-   * to this process. Nothing is retrieved for a user without history (one who is not in the database has none), or an item
-   * that is not indexed.
+   * What the user's history says about an item. Two statements, whatever the length of the history; one if all items are
+   * cached. Empty for a user without history, an unknown user, or an item that is not indexed.
    *
    * @throws AppError `ITEM_NOT_FOUND`
    */
@@ -91,14 +90,14 @@ export class RetrievalService {
     return retrieval;
   }
 
-  /** {@link retrieve} for many items, in as many statements as for one; null for an item that is not in the catalogue. */
+  /** {@link retrieve} for many items, with the statements of one; null for an item that is not in the catalogue. */
   async retrieveMany(
     userId: string,
     itemIds: readonly string[],
     options: RetrievalOptions = {},
   ): Promise<(Retrieval | null)[]> {
     const { k = DEFAULT_K, historyLimit = DEFAULT_HISTORY_LIMIT, weighting } = options;
-    // One more than is looked at, for a reference is left out of its own history.
+    // One more, because a reference is left out of its own history.
     const limit = historyLimit + 1;
     const state = await this.deps.rows.findState({ userId, itemIds: [...new Set(itemIds)], limit });
     const stamps = new Map(
@@ -107,7 +106,7 @@ export class RetrievalService {
     const items = await this.items.find([...stamps.values()]);
     const history = state.history.flatMap(({ itemId, occurredAt, strength }): HistoryItem[] => {
       const item = items.get(itemId);
-      return item ? [{ ...item, occurredAt, strength }] : []; // deleted meanwhile
+      return item ? [{ ...item, occurredAt, strength }] : []; // deleted since
     });
     return itemIds.map(itemId => {
       const reference = state.references.has(itemId) && items.get(itemId);
@@ -117,17 +116,17 @@ export class RetrievalService {
   }
 }
 
-/** Strengths as parts of the strongest one's, 0..1. */
+/** Strengths relative to the strongest, 0..1. */
 function withRatios(history: readonly HistoryItem[]): HistoryItem[] {
   const strongest = Math.max(...history.map(({ strength = 1 }) => strength));
   return history.map(item => {
-    // Rounded, so that the same ratios are the same numbers whatever the newest interaction is.
+    // Rounded, so that equal ratios give equal numbers whatever the newest interaction is.
     const strength = Number(((item.strength ?? 1) / strongest).toPrecision(6));
     return { ...item, strength };
   });
 }
 
-/** What a history, in the order of time, says about an item that is not in it (Eq. 3-6): with k = 0, nothing but keywords. */
+/** What a history, in the order of time, says about an item outside it (Eq. 3-6); with k = 0, only keywords. */
 export function retrieved(
   reference: ItemWithEmbeddings,
   history: readonly HistoryItem[],

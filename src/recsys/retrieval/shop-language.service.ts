@@ -1,8 +1,8 @@
-/** @file Settles which language the shop's texts are in, once for each indexing, so that all processes use the same. */
+/** @file Determines the language of the shop's texts once per indexing, so that all processes use the same. */
 import { AppError } from "../../errors/app-error.js";
 import { isLanguage, type Language, languageOf, languages } from "./shop-languages.js";
 
-/** Items whose texts are looked at. */
+/** Items sampled. */
 const SAMPLE = 1_000;
 
 interface Dependencies {
@@ -10,14 +10,14 @@ interface Dependencies {
     sampleTexts(limit: number): Promise<string[]>;
     save(language: string): Promise<void>;
   };
-  /** ISO 639-1; null: told from the texts. */
+  /** ISO 639-1; null: detected from the texts. */
   configured: string | null;
 }
 
 export class ShopLanguageService {
   constructor(private readonly deps: Dependencies) {}
 
-  /** @param given Goes before what is configured. @throws AppError `INVALID_ARGUMENT` for a language that is not known */
+  /** @param given Overrides the configuration. @throws AppError `INVALID_ARGUMENT` for an unknown language */
   async settle(given: string | null = null): Promise<Language> {
     const { texts, configured } = this.deps;
     const asked = given ?? configured;

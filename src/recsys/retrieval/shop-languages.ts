@@ -1,11 +1,8 @@
-/**
- * @file The languages that a shop may be written in: their stop words, which say nothing of an item, and how the language of
- * a catalogue is told.
- */
+/** @file The supported languages of a shop: their stop words, and the detection of a catalogue's language. */
 import { francAll } from "franc";
 import * as stopwords from "stopword";
 
-/** ISO 639-1 -> ISO 639-3, as `stopword` names its lists and `franc` its languages (where it has another, after a slash). */
+/** ISO 639-1 -> ISO 639-3, the names of `stopword`'s lists and `franc`'s languages (after a slash where they differ). */
 const codes = {
   ar: "ara/arb",
   bg: "bul",
@@ -52,12 +49,12 @@ const codes = {
 
 export type Language = keyof typeof codes;
 
-/** ISO 639-1 codes of the languages that are known. */
+/** ISO 639-1 codes of the supported languages. */
 export const languages = Object.keys(codes) as Language[];
 
-/** Shorter texts in Latin letters are taken for English. */
+/** Shorter texts in Latin letters count as English. */
 const ENOUGH_CHARACTERS = 200;
-/** How far, in franc's score, another language must be before English: English names are like those of its neighbours. */
+/** Margin, in franc's score, by which another language must beat English: English names resemble its neighbours'. */
 const MARGIN = 0.02;
 
 const words = new Map<Language, ReadonlySet<string>>();
@@ -66,7 +63,7 @@ export function isLanguage(code: string): code is Language {
   return Object.hasOwn(codes, code);
 }
 
-/** The words of a language that say nothing, in lower case. @param code ISO 639-1; of an unknown one those of English. */
+/** Stop words of a language in lower case. @param code ISO 639-1; English for an unknown one. */
 export function stopWordsOf(code: string): ReadonlySet<string> {
   const language = isLanguage(code) ? code : "en";
   const known = words.get(language);
@@ -79,10 +76,7 @@ export function stopWordsOf(code: string): ReadonlySet<string> {
   return found;
 }
 
-/**
- * The language that most of these texts are written in, by their letters and groups of three letters. English, if that is as
- * likely as any other, or there is too little text to tell.
- */
+/** The language of most of these texts, by their letters and trigrams. English in case of a tie or too little text. */
 export function languageOf(texts: readonly string[]): Language {
   const text = texts.join(". ");
   const scores = new Map(

@@ -1,12 +1,12 @@
-/** @file Items whose pictures show much the same as one's, by their captions. */
+/** @file Items with similar captions. */
 import { AppError } from "../../errors/app-error.js";
 import type { CaptionIndex, SimilarItem } from "./caption-index.js";
 
-/** Asked of the index at first, as a multiple of what is wanted: some items will not be available. */
+/** First request to the index as a multiple of `k`: some items will not be available. */
 const SPARE = 2;
 
 interface Dependencies {
-  /** Reading `current` throws `INDEX_NOT_BUILT` while there is none. */
+  /** Reading `current` throws `INDEX_NOT_BUILT` before the index is built. */
   index: { readonly current: CaptionIndex };
   items: {
     existing(ids: readonly string[]): Promise<ReadonlySet<string>>;
@@ -18,7 +18,7 @@ export class SimilarItemsService {
   constructor(private readonly deps: Dependencies) {}
 
   /**
-   * The `k` available items most similar to an item, best first, without itself; none if it is not indexed.
+   * The `k` available items most similar to an item, best first, without itself; empty if it is not indexed.
    *
    * @throws AppError `ITEM_NOT_FOUND`, `INDEX_NOT_BUILT`
    */
@@ -32,7 +32,7 @@ export class SimilarItemsService {
       }
       return [];
     }
-    // Asks for ever more until enough of them can be bought or there are no more: a few statements at most.
+    // Requests more and more until enough are available or none remain: a few statements at most.
     for (let numAsked = k * SPARE; ; numAsked *= 4) {
       const found = index.search(vector, numAsked, { exclude: new Set([itemId]) });
       const available = await items.findAvailable(found.map(item => item.itemId));

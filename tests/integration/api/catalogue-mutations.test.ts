@@ -112,7 +112,7 @@ describeOnEveryDatabase("changing the catalogue", open => {
       expect(rejected.map(({ index, code }) => [index, code])).toEqual(
         [1, 2, 3, 4, 5].map(index => [index, "INVALID_ARGUMENT"]),
       );
-      expect(rejected[1].message).toBe("title is needed for a new item");
+      expect(rejected[1].message).toBe("title is required for a new item");
       expect(rejected[4].message).toContain("keywords.0");
       expect(await stored("good")).not.toBeNull();
     });

@@ -373,9 +373,9 @@ describeOnEveryDatabase("CatalogueImportService", open => {
       ).toEqual([
         [6, "The picture is of no known type; JPEG, PNG, WebP, AVIF, GIF or SVG is needed"],
         [7, expect.stringMatching(/^No file '.*nowhere.png'$/)],
-        [8, "may not be fetched: it leads out of the folder of pictures"],
-        [9, "may not be fetched: it leads out of the folder of pictures"],
-        [10, "may not be fetched: it leads out of the folder of pictures"],
+        [8, "may not be fetched: it leads outside the image folder"],
+        [9, "may not be fetched: it leads outside the image folder"],
+        [10, "may not be fetched: it leads outside the image folder"],
         [11, "may not be fetched: it does not lead to an http or https address"],
       ]);
 

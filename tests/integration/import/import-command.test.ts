@@ -31,7 +31,7 @@ describe("vitrine import catalogue", () => {
     );
     expect(stdout).toContain("  title <- 'Name'\n");
     expect(stdout).toContain("  1 accepted, 0 rejected\n  1 rows joined to their product\n");
-    expect(stdout).toContain("images: 1 at addresses, 0 in files, 0 items without");
+    expect(stdout).toContain("images: 1 URLs, 0 files, 0 items without");
     const report = await runCliJson<DryRunReport>(
       ["import", "catalogue", "--dry-run", "--interactions", join(inputs, "kinds.csv")],
       env,

@@ -111,7 +111,7 @@ describe("loadConfig()", () => {
     it.each<[env: Record<string, string>, fault: string]>([
       [{ VITRINE_SEEN_DAYS: "WISH=3" }, "VITRINE_SEEN_DAYS"],
       [{ VITRINE_SEEN_DAYS: "VIEW=-1" }, "such as VIEW=7"],
-      [{ VITRINE_RATING_SCALE: "5-1" }, "must begin with the lower number"],
+      [{ VITRINE_RATING_SCALE: "5-1" }, "must start with the lower number"],
       [{ VITRINE_RATING_SCALE: "five stars" }, "such as 1-10"],
       [{ VITRINE_RATING_SCALE: "1-5", VITRINE_LIKED_FROM: "8" }, "at most 5"],
       [{ VITRINE_LIKED_FROM: "0" }, "VITRINE_LIKED_FROM"],

@@ -1,13 +1,13 @@
-/** @file Many small pictures as one, to be looked at. */
+/** @file Tiles many small images into one. */
 import { decodeRgb, encodeGeneratedPng, encodePng } from "../../../db/image-codec.js";
 import { type RgbImage } from "../../../ml/nn/rgb-image.js";
 
 const GREY = 136;
 
 /**
- * A PNG of the pictures row by row, each `side` pixels high and wide, without space between them; places without one are grey.
+ * A PNG of the images row by row, each `side` pixels high and wide, without gaps; empty places are grey.
  *
- * @param options.generator What drew them: the file says so.
+ * @param options.generator Recorded in the file as its source.
  */
 export async function contactSheet(
   images: readonly (RgbImage | null)[],

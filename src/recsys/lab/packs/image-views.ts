@@ -1,4 +1,7 @@
-/** @file What the judge sees in pictures, kept on disk: looking takes minutes, and pictures of a catalogue do not change. */
+/**
+ * @file Features of images for the sticker classifier, cached on disk: computing them takes minutes, and catalogue
+ * images do not change.
+ */
 import { createHash } from "node:crypto";
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -6,17 +9,17 @@ import { colorHistogram } from "../../../ml/metrics/color-histogram.js";
 import { type MobilenetFeatures } from "../../../ml/metrics/mobilenet-features.js";
 import { type RgbImage } from "../../../ml/nn/rgb-image.js";
 
-/** What the judge of pack-judge.ts goes by. */
+/** The features that sticker-classifier.ts reads. */
 export interface ImageView {
-  /** MobileNetV2's last features: what is shown; `[1280]`. */
+  /** MobileNetV2's last features, the content; `[1280]`. */
   semantic: Float32Array;
-  /** Statistics of its inner layers, then shares of colours: how it is drawn; `[1136 + 512]`. */
+  /** Statistics of its inner layers, then colour shares: the style; `[1136 + 512]`. */
   style: Float32Array;
 }
 
-/** Pictures looked at between two files; a stopped command loses no more. */
+/** Images per cache file; an interrupted command loses no more. */
 const VIEWS_PER_FILE = 250;
-/** Counts up when the same picture comes to give other numbers. */
+/** Increase when the same image gives other features. */
 const VIEW_VERSION = 1;
 const SEMANTIC_LENGTH = 1280;
 
@@ -31,17 +34,13 @@ export async function viewOf(features: MobilenetFeatures, image: RgbImage): Prom
 
 export interface ViewsCache {
   folder: string;
-  /** All that the pictures and their views follow from. */
+  /** Everything that determines the images and their features. */
   key: readonly string[];
   signal?: AbortSignal;
   onView?: (numDone: number) => void;
 }
 
-/**
- * The views of `numImages` pictures, from the cache where they are there.
- *
- * @param look Gives the view of picture n, in turn.
- */
+/** The features of `numImages` images, cached. @param look Computes the features of image n, in turn. */
 export async function cachedViews(
   numImages: number,
   viewOf: (n: number) => Promise<ImageView>,
@@ -73,7 +72,7 @@ export async function cachedViews(
 }
 
 async function readViews(path: string, length: number): Promise<ImageView[] | null> {
-  const bytes = await readFile(path).catch(() => null); // not there yet
+  const bytes = await readFile(path).catch(() => null); // not cached yet
   if (!bytes) {
     return null;
   }

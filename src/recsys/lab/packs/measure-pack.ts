@@ -1,4 +1,4 @@
-/** @file One measurement of a model pack: every figure of pack-measures.ts and pack-judge.ts, on the same stickers. */
+/** @file Measures a model pack: every metric of pack-measures.ts and sticker-classifier.ts, on the same stickers. */
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
@@ -27,17 +27,17 @@ import { type MeasuredSticker, type MeasuredStickers } from "./pack-stickers.js"
 import { type ClassifiedSticker, StickerClassifier } from "./sticker-classifier.js";
 
 export interface MeasureOptions {
-  /** MobileNetV2 for the judge; null leaves out all that is generated. */
+  /** MobileNetV2 for the classifier; null skips all generation. */
   featuresPath: string | null;
-  /** LPIPS; null leaves it out. */
+  /** LPIPS; null skips it. */
   lpipsPath: string | null;
-  /** Held-out stickers measured, at most. */
+  /** Maximum number of held-out stickers to measure. */
   count: number;
   /** Default: the pack's. */
   numSteps?: number;
   numSamples?: number;
   guidanceScale?: number;
-  /** Where the judge's views of pictures are kept. */
+  /** Cache of the classifier's features. */
   cacheFolder: string;
   onnx: OnnxOptions;
   signal?: AbortSignal;
@@ -45,7 +45,7 @@ export interface MeasureOptions {
   onProgress?: (stage: string, done: number) => void;
 }
 
-/** Training stickers that the judge also sees through the autoencoder: enough for 6 x 1,648 numbers to be told apart. */
+/** Training stickers that the classifier also reads through the autoencoder: enough to fit 6 x 1,648 numbers. */
 const NUM_DECODED = 3_000;
 
 export type PackFigures = Awaited<ReturnType<typeof measurePack>>["figures"];
@@ -53,8 +53,8 @@ export type PackFigures = Awaited<ReturnType<typeof measurePack>>["figures"];
 /**
  * Measures a pack.
  *
- * @returns The figures, and the pictures drawn from text, if any.
- * @throws AppError as the parts of the pack do, `FILE_NOT_FOUND`, `FILE_MALFORMED`.
+ * @returns The metrics, and the images generated from text, if any.
+ * @throws AppError as the pack's parts do, `FILE_NOT_FOUND`, `FILE_MALFORMED`.
  */
 export async function measurePack(
   pack: ModelPack,
@@ -131,8 +131,8 @@ async function measureDrawings(subject: Subject, featuresPath: string, options: 
     }
     return classifier.figures(result);
   };
-  const real = await classified("judging the real ones", n => shown[n].image);
-  const decoded = await classified("judging them decoded", async n => {
+  const real = await classified("classifying the real images", n => shown[n].image);
+  const decoded = await classified("classifying the decoded images", async n => {
     const [image] = await autoencoder.decode(await autoencoder.encode(shown[n].image));
     return image;
   });
@@ -145,15 +145,15 @@ async function measureDrawings(subject: Subject, featuresPath: string, options: 
   };
   const styleWords = await styleWordsOf(pack);
   const drawn = async (usesExemplars: boolean) => {
-    const stage = usesExemplars ? "drawing" : "drawing from words alone";
-    const own = usesExemplars ? drawing : { ...drawing, numSamples: 1 }; // no drawing to choose by
+    const stage = usesExemplars ? "drawing" : "generating from text alone";
+    const own = usesExemplars ? drawing : { ...drawing, numSamples: 1 }; // no exemplar to choose from
     const { cost, images } = await drawStickers(
       pipeline,
       shown.map(({ sticker }) => sticker),
       { styleWords, ...own, usesExemplars },
       stageHooks(stage, shown.length, options),
     );
-    const figures = await classified(`judging the ${stage}`, n => images[n]);
+    const figures = await classified(`classifying the ${stage} images`, n => images[n]);
     return { images, figures: { ...figures, ...own, ...cost } };
   };
   const { figures: textToImage, images } = await drawn(true);
@@ -168,7 +168,7 @@ async function measureDrawings(subject: Subject, featuresPath: string, options: 
   return { images, classifier: classifierFigures, textToImage, fromWordsAlone };
 }
 
-/** The judge, having looked at all training stickers, or at what is kept of that. */
+/** The classifier, trained on all training stickers or their cached features. */
 async function trainedClassifier(
   { autoencoder, pack, side, stickers }: Subject,
   { features, featuresPath }: { features: MobilenetFeatures; featuresPath: string },
@@ -190,21 +190,21 @@ async function trainedClassifier(
     };
     return cachedViews(chosen.length, look, cache);
   };
-  const drawn = await views("the judge learns", stickers.trained, {
+  const drawn = await views("reading the training images", stickers.trained, {
     key: ["drawn"],
     imageOf: async image => image,
   });
   const chosen = stickers.chosenOfTrained(NUM_DECODED);
-  const decoded = await views("the judge learns the autoencoder's touch", chosen, {
+  const decoded = await views("reading the decoded training images", chosen, {
     key: ["decoded", await hashOfAutoencoder(pack)],
     imageOf: async image => (await autoencoder.decode(await autoencoder.encode(image)))[0],
   });
-  onProgress?.("the judge fits", 0);
+  onProgress?.("fitting the classifier", 0);
   const classifier = await StickerClassifier.train(
     classifiedOf(stickers.trained, drawn),
     classifiedOf(chosen, decoded),
   );
-  onProgress?.("the judge fits", 1);
+  onProgress?.("fitting the classifier", 1);
   return classifier;
 }
 
@@ -228,7 +228,7 @@ async function hashOfAutoencoder(pack: ModelPack): Promise<string> {
   return hash.digest("hex");
 }
 
-/** The words that the pack learned for each style, else those of the shop. */
+/** The pack's words of each style, otherwise the shop's. */
 async function styleWordsOf(pack: ModelPack): Promise<Record<string, string>> {
   const own = Object.entries(stickerStyles).map(([name, { words }]) => [name, words] as const);
   const schema = z.record(z.string(), z.string());

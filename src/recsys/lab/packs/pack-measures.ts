@@ -1,10 +1,12 @@
 /**
- * @file What a model pack can do, measured on stickers that it never trained on, by the code that serves.
+ * @file Quality of a model pack on held-out stickers, measured with the serving code.
  *
- * - CLIP: the rank of a picture's own caption by cosine, among those of all pictures measured (R@k: the share of ranks <= k).
- * - captioner: precision and recall of a caption's set of words against the catalogue's, means over pictures, and their F1.
- * - autoencoder: PSNR, SSIM and LPIPS of a picture encoded and decoded again.
- * - text to image: what an independent judge makes of pictures drawn from a title and a style's words alone.
+ * - CLIP: the rank of an image's own caption by cosine among those of all measured images (R@k: the fraction of ranks <=
+ *   k).
+ * - captioner: precision and recall of a caption's set of words against the catalogue's, means over images, and their
+ *   F1.
+ * - autoencoder: PSNR, SSIM and LPIPS of a reconstructed image.
+ * - text to image: an independent classifier's metrics of images generated from a title and a style's words alone.
  */
 import { type Captioner } from "../../../ml/captioning/captioner.js";
 import { type ClipEncoder } from "../../../ml/clip/clip-encoder.js";
@@ -17,7 +19,7 @@ import { seedFrom } from "../../../ml/nn/random.js";
 import { type RgbImage } from "../../../ml/nn/rgb-image.js";
 import { type MeasuredSticker } from "./pack-stickers.js";
 
-/** A sticker and its picture, at the pack's size. */
+/** A sticker and its image, at the pack's size. */
 export interface ShownSticker {
   sticker: MeasuredSticker;
   image: RgbImage;
@@ -25,11 +27,11 @@ export interface ShownSticker {
 
 export interface MeasureHooks {
   signal?: AbortSignal;
-  /** Called after each picture. */
+  /** Called after each image. */
   onImage?: () => void;
 }
 
-/** Words that tell nothing of a picture; those that pretrain/measure.py leaves out. */
+/** Words without visual content; the same list as in pretrain/measure.py. */
 const STOP_WORDS = new Set(["a", "an", "the", "in", "with", "of", "and"]);
 
 export async function measureClip(clip: ClipEncoder, shown: readonly ShownSticker[]) {
@@ -62,13 +64,13 @@ export async function measureCaptioner(
   return { pictures: shown.length, wordPrecision: precision, wordRecall: recall, wordF1 };
 }
 
-/** The words of a caption that tell of the picture. */
+/** The words of a caption that describe the image. */
 export function wordsOf(caption: string): Set<string> {
   const words = caption.replaceAll(",", " ").toLowerCase().split(/\s+/);
   return new Set(words.filter(word => word !== "" && !STOP_WORDS.has(word)));
 }
 
-/** @param lpips Null leaves LPIPS out. */
+/** @param lpips Null skips LPIPS. */
 export async function measureAutoencoder(
   autoencoder: Autoencoder,
   lpips: Lpips | null,
@@ -89,17 +91,17 @@ export async function measureAutoencoder(
 }
 
 export interface DrawOptions {
-  /** Words of each style, as the pack learned them. */
+  /** The pack's words of each style. */
   styleWords: Readonly<Record<string, string>>;
   /** Default: the pack's. */
   numSteps?: number;
   guidanceScale?: number;
   numSamples?: number;
-  /** Whether a pack with a memory redraws its own drawing of the thing; else the words are all it has. */
+  /** Whether a pack with an exemplar bank uses it; otherwise it generates from text alone. */
   usesExemplars: boolean;
 }
 
-/** Draws each sticker from its title and its style's words alone, from noise of its own seed. */
+/** Generates each sticker from its title and its style's words, with its own seed. */
 export async function drawStickers(
   pipeline: DiffusionPipeline,
   stickers: readonly MeasuredSticker[],
@@ -129,9 +131,9 @@ export async function drawStickers(
   return {
     images,
     cost: {
-      /** U-Net runs a picture; with guidance each is of a batch of two. */
+      /** U-Net runs per image; with guidance each has a batch of two. */
       denoiserRuns: each(pipeline.runs - before.runs),
-      /** Latents evaluated a picture. */
+      /** Latents evaluated per image. */
       latentsEvaluated: each(pipeline.evaluations - before.evaluations),
       secondsAnImage: each((performance.now() - startedMs) / 1000),
     },

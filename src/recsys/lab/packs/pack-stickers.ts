@@ -1,4 +1,4 @@
-/** @file Stickers to measure a model pack with: which it learned from, and which it never saw. */
+/** @file The stickers to measure a model pack with: its training stickers and its held-out ones. */
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
@@ -22,19 +22,19 @@ const stickerSchema = z.object({
 
 export type MeasuredSticker = z.infer<typeof stickerSchema>;
 
-/** Where the pairs stand for a pack that does not carry them: beside the scripts that make the bundled pack. */
+/** The held-out list of packs without one of their own: beside the scripts that build the bundled pack. */
 const HELD_OUT_OF_THE_SOURCES = resolve(import.meta.dirname, "../../../pretrain/heldout.json");
 
-/** Seed of every choice of stickers, so that all measurements are of the same ones. */
+/** Seed of every choice of stickers, so that all measurements use the same ones. */
 const CHOICE_SEED = 17;
 
 export class MeasuredStickers {
   private constructor(
     private readonly folder: string,
     readonly trained: readonly MeasuredSticker[],
-    /** In a fixed random order, so that the first `n` are a fair choice. */
+    /** In a fixed random order, so that the first `n` are an unbiased sample. */
     readonly heldOut: readonly MeasuredSticker[],
-    /** SHA-256 of the catalogue and of which of it is held out. */
+    /** SHA-256 of the catalogue and of its held-out part. */
     readonly hash: string,
   ) {}
 
@@ -71,12 +71,12 @@ export class MeasuredStickers {
     );
   }
 
-  /** Of those learned from, `length` chosen at random, always the same. */
+  /** `length` training stickers, the same random choice every time. */
   chosenOfTrained(length: number): MeasuredSticker[] {
     return new Random(CHOICE_SEED).shuffled(this.trained).slice(0, length);
   }
 
-  /** A sticker's picture, `side` pixels high and wide. @throws AppError `FILE_NOT_FOUND`, `IMAGE_UNREADABLE`. */
+  /** A sticker's image, `side` pixels high and wide. @throws AppError `FILE_NOT_FOUND`, `IMAGE_UNREADABLE`. */
   async image({ file }: MeasuredSticker, side: number): Promise<RgbImage> {
     const path = join(this.folder, file);
     const bytes = await readFile(path).catch((error: unknown) => {
@@ -98,7 +98,7 @@ function parsed<T>(path: string, place: string, text: string, schema: z.ZodType<
     return schema.parse(JSON.parse(text));
   } catch (error) {
     const reason = `${place}: ${error instanceof z.ZodError ? z.prettifyError(error) : String(error)}`;
-    const expected = "what 'vitrine stickers export' writes";
+    const expected = "the output of 'vitrine stickers export'";
     throw new AppError("FILE_MALFORMED", { path, expected, reason }, { cause: error });
   }
 }

@@ -1,18 +1,18 @@
 /**
- * @file An independent judge of generated stickers: of what thing one is, and in what style.
+ * @file An independent classifier of generated stickers, by concept and by style.
  *
- * It goes by MobileNetV2's features and by colours, never by the pack's own CLIP, and learned from stickers that the pack
- * learned from too; the held-out ones it never saw. Style is told by linear discriminant analysis of texture and colour. It
- * learned stickers as they are drawn and as the pack's autoencoder gives them back, since every generated picture has the
- * autoencoder's touch, which is no style. Things are ranked by their cosine in the discriminant space of the last features.
+ * It uses MobileNetV2's features and colours, never the pack's own CLIP, and is trained on the pack's training stickers,
+ * without the held-out ones. Style: linear discriminant analysis of texture and colour, trained on stickers both as
+ * drawn and as the pack's autoencoder reconstructs them, since every generated image has the autoencoder's artefacts,
+ * which are no style. Concepts are ranked by their cosine in the discriminant space of the last features.
  */
 import { Discriminant } from "../../../ml/metrics/discriminant.js";
 import { type ImageView } from "./image-views.js";
 
-/** γ of the two analyses: chosen on a tenth of the training stickers, and hardly matters between 0.003 and 0.1. */
+/** γ of the two analyses: chosen on a tenth of the training stickers; hardly matters between 0.003 and 0.1. */
 const STYLE_SHRINKAGE = 0.01;
 const CONCEPT_SHRINKAGE = 0.1;
-/** Standard deviations beyond which a number tells no more. */
+/** Clips features beyond this many standard deviations. */
 const MAX_DEVIATION = 8;
 
 export interface ClassifiedSticker {
@@ -21,14 +21,14 @@ export interface ClassifiedSticker {
   view: ImageView;
 }
 
-/** Shares of pictures, 0 … 1. */
+/** Fractions of images, 0 … 1. */
 export interface ClassifierFigures {
   pictures: number;
   styleAccuracy: number;
-  /** The right concept first, or among the first five, of the concepts of these pictures. */
+  /** The right concept ranks first, or in the first five, among the concepts of these images. */
   conceptTop1Among: number;
   conceptTop5Among: number;
-  /** The same of all concepts. */
+  /** The same among all concepts. */
   conceptTop1OfAll: number;
   conceptTop5OfAll: number;
   numConceptsAmong: number;
@@ -44,8 +44,8 @@ export class StickerClassifier {
   ) {}
 
   /**
-   * @param drawn Training stickers as they are drawn: for both analyses.
-   * @param decoded Training stickers through the autoencoder: for style alone.
+   * @param drawn Training stickers as drawn, for both analyses.
+   * @param decoded Training stickers through the autoencoder, for style alone.
    */
   static async train(
     drawn: readonly ClassifiedSticker[],
@@ -75,13 +75,13 @@ export class StickerClassifier {
     return new StickerClassifier(styles, concepts, scale, { style, concept });
   }
 
-  /** The style that a picture seems to have. */
+  /** The predicted style of an image. */
   styleOf(view: ImageView): string {
     const scores = this.parts.style.logLikelihoods(scaled(view.style, this.styleScale));
     return this.styles[scores.indexOf(Math.max(...scores))];
   }
 
-  /** How well pictures meet what was asked of them. */
+  /** How well images match their requested concept and style. */
   figures(pictures: readonly ClassifiedSticker[]): ClassifierFigures {
     const among = new Set(pictures.map(({ concept }) => concept));
     const ranks = pictures.map(image => this.ranks(image, among));
@@ -98,7 +98,7 @@ export class StickerClassifier {
     };
   }
 
-  /** The rank of the asked concept, 1 is best; of an unknown one no rank is good. */
+  /** The rank of the requested concept, 1 is best; infinite for an unknown one. */
   private ranks({ concept, view }: ClassifiedSticker, among: ReadonlySet<string>) {
     const scores = this.parts.concept.alignments(view.semantic.map(Math.sqrt));
     const own = scores[this.concepts.indexOf(concept)] ?? -Infinity;

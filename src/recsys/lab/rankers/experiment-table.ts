@@ -1,4 +1,4 @@
-/** @file An experiment's outcome as Markdown, for people and for docs/results.md. */
+/** @file An experiment's results as Markdown. */
 import { figureText, pValueText } from "../../evaluation/figure-text.js";
 import type { ExperimentSummary, RankerSummary } from "./ranker-experiment.js";
 

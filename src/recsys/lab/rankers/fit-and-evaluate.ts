@@ -1,4 +1,4 @@
-/** @file One training of one configuration, and what it is worth: the step that experiments and tuning repeat. */
+/** @file Trains and evaluates one configuration: the step that experiments and tuning repeat. */
 import type { DenseKernels } from "../../../ml/ranking/dense-kernels.js";
 import { createOnnxKernels } from "../../../ml/ranking/onnx-kernels.js";
 import type { FitOptions, Modality, Recommender } from "../../../ml/ranking/recommender.js";
@@ -11,22 +11,22 @@ import {
 import type { Split } from "../../evaluation/splits.js";
 import { createRanker, type RankerConfig } from "../../ranking/ranker-config.js";
 
-/** What a training sees. There is no test part in it. */
+/** Data of a training, without any test part. */
 export interface TrainingView {
   numUsers: number;
   numItems: number;
   modalities: readonly Modality[];
-  /** How much the train items count, in their order. Default: all the same. */
+  /** Strengths of the train items, in order. Default: all equal. */
   strengths?: readonly Float32Array[];
   split: Omit<Split, "test">;
 }
 
 export interface FittedRanker {
   model: Recommender;
-  /** The epoch that was kept. */
+  /** The selected epoch. */
   epoch: number;
   numEpochs: number;
-  /** Median over the epochs, validation included; for a model without epochs, its whole training. */
+  /** Median over the epochs, including validation; for a model without epochs, the whole training. */
   epochSeconds: number;
   trainingSeconds: number;
 }
@@ -61,11 +61,11 @@ export async function fitRanker(
 
 export interface PartOptions {
   cutoffs: readonly number[];
-  /** Default: ONNX Runtime, for this evaluation alone. */
+  /** Default: ONNX Runtime, for this evaluation only. */
   kernels?: DenseKernels;
 }
 
-/** Every metric on the held-out items of one part. Train is masked, and on test what validated is, too. */
+/** Every metric on the held-out items of one part. Masks train, and on test also validation. */
 export async function evaluatePart(
   model: Recommender,
   { split, part, numItems }: { split: Split; part: "validation" | "test"; numItems: number },

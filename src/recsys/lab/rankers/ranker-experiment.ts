@@ -1,8 +1,9 @@
 /**
- * @file An experiment with rankers: each configuration trained with each seed on the same split, judged on its test part.
+ * @file An experiment with rankers: each configuration trained with each seed on the same split, measured on its test
+ * part.
  *
- * A run is one (ranker, seed). Each is handed over as soon as it ends, so that a killed experiment continues with the next
- * one; a training that was cut off continues from its checkpoint.
+ * A run is one (ranker, seed). Each is reported as soon as it ends, so that an interrupted experiment resumes with the
+ * next run; an interrupted training resumes from its checkpoint.
  */
 import { createHash } from "node:crypto";
 import { join } from "node:path";
@@ -18,18 +19,18 @@ import { evaluatePart, fitRanker } from "./fit-and-evaluate.js";
 export const experimentSchema = z.strictObject({
   name: z.string().regex(/^[\w-]+$/),
   split: z.enum(splitKinds),
-  /** Of the split, where it is `random`; the same for all runs. */
+  /** Seed of a `random` split; the same for all runs. */
   splitSeed: z.int().default(123),
-  /** Of initial weights and batches. */
+  /** Seeds of initial weights and batches. */
   seeds: z.array(z.int()).min(1),
   cutoffs: z.array(z.int().min(1)).min(1).default([10, 20]),
-  /** Hyper-parameters of all rankers, over their own: such as more epochs than a search could afford. */
+  /** Hyper-parameters that override those of all rankers, such as more epochs than a search could afford. */
   shared: z.record(z.string(), z.unknown()).default({}),
   rankers: z
     .array(
       z.strictObject({
         name: z.string(),
-        /** What `vitrine train ranker` takes, or the path of a file of it, from the experiment's own. */
+        /** The configuration of `vitrine train ranker`, or the path of its file, relative to the experiment's. */
         config: z.union([z.string(), z.record(z.string(), z.unknown())]),
       }),
     )
@@ -40,28 +41,28 @@ export type Experiment = Omit<z.infer<typeof experimentSchema>, "rankers"> & {
   rankers: readonly { name: string; config: Readonly<Record<string, unknown>> }[];
 };
 
-/** What came of one ranker with one seed. */
+/** The result of one ranker with one seed. */
 export interface RankerRun {
   ranker: string;
   seed: number;
-  /** SHA-256 of configuration, seed, split and data: a run with another key is made again. */
+  /** SHA-256 of configuration, seed, split and data: a run with another key is repeated. */
   key: string;
   recall10: number | null;
   ndcg10: number | null;
   /** Median seconds of an epoch. */
   epochSeconds: number;
   trainingSeconds: number;
-  /** The epoch that was kept, of so many. */
+  /** The selected epoch. */
   epoch: number;
   numEpochs: number;
   validation: MeanMetrics;
   test: MeanMetrics;
-  /** Each user's NDCG@10 and Recall@10 on test, to four digits, joined by spaces: what intervals and tests are made from. */
+  /** Each user's NDCG@10 and Recall@10 on test, to four digits, joined by spaces, for intervals and tests. */
   testByUser: { ndcg10: string; recall10: string };
 }
 
 export interface ExperimentHooks {
-  /** Runs made before; those that still fit are not made again. */
+  /** Earlier runs; those with a matching key are reused. */
   done?: readonly RankerRun[];
   /** Folder of checkpoints. */
   checkpoints: string;
@@ -71,7 +72,7 @@ export interface ExperimentHooks {
   onRun?: (runs: readonly RankerRun[]) => Promise<void>;
 }
 
-/** Runs one after the other, rankers in the order of the file. */
+/** Runs sequentially, rankers in the order of the file. */
 export async function runExperiment(
   experiment: Experiment,
   data: PreparedData,
@@ -152,7 +153,7 @@ async function oneRun(
   }
 }
 
-/** Nulls where nothing was measured; no deviation of a single seed. */
+/** Nulls where nothing was measured; no deviation for a single seed. */
 export interface SummaryFigure {
   mean: number | null;
   interval: readonly [number, number] | null;
@@ -165,7 +166,7 @@ export interface RankerSummary {
   /** Means over seeds. */
   test: MeanMetrics;
   epochSeconds: number;
-  /** Of the mean over users of each user's mean over seeds. */
+  /** Statistics over users of each user's mean over seeds. */
   ndcg10: SummaryFigure;
   recall10: SummaryFigure;
 }

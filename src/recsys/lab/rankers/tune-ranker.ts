@@ -1,10 +1,11 @@
 /**
- * @file Random search for hyper-parameters on validation. Nothing here is ever given the test part.
+ * @file Random search for hyper-parameters on validation. It never sees the test part.
  *
- * A trial belongs to one search: the same space, seed, metric, data and split. Trials of another search are never reused.
+ * A trial belongs to one search: the same space, seed, metric, data and split. Trials of another search are never
+ * reused.
  *
- * J. Bergstra, Y. Bengio, "Random Search for Hyper-Parameter Optimization", JMLR 2012. Trial t draws from a stream named by
- * the seed and t alone, so that a search that is continued or made longer tries the same configurations first.
+ * J. Bergstra, Y. Bengio, "Random Search for Hyper-Parameter Optimization", JMLR 2012. Trial t uses a random stream
+ * named by the seed and t, so that a resumed or extended search tries the same configurations first.
  */
 import { z } from "zod";
 import { AppError } from "../../../errors/app-error.js";
@@ -23,7 +24,7 @@ const dimension = z.union([
   z.strictObject({ logUniform: range.refine(([low]) => low > 0, "must be above 0") }),
 ]);
 
-/** `fixed` is a configuration of `vitrine train ranker`; `search` names hyper-parameters of it and where they may lie. */
+/** `fixed` is a configuration of `vitrine train ranker`; `search` has ranges of its hyper-parameters. */
 export const searchSpaceSchema = z.strictObject({
   fixed: z.record(z.string(), z.unknown()),
   search: z.record(z.string(), dimension),
@@ -33,9 +34,9 @@ export type SearchSpace = z.infer<typeof searchSpaceSchema>;
 
 export interface Trial {
   trial: number;
-  /** Of the search that it belongs to; see {@link searchKey}. */
+  /** Key of its search; see {@link searchKey}. */
   search: string;
-  /** What was drawn. */
+  /** The sampled hyper-parameters. */
   drawn: Readonly<Record<string, unknown>>;
   /** Null when training diverged. */
   validation: MeanMetrics | null;
@@ -48,7 +49,7 @@ export interface TuneOptions {
   seed: number;
   /** Such as `ndcg@10`. */
   metric: string;
-  /** Trials made before; those of another search are passed over. */
+  /** Earlier trials; those of another search are ignored. */
   done?: readonly Trial[];
   signal?: AbortSignal;
   onProgress?: (trial: number, progress: FitProgress) => void;
@@ -60,12 +61,13 @@ export interface TuneOutcome {
   search: string;
   trials: Trial[];
   best: Trial;
-  /** `fixed` with what the best trial drew. */
+  /** `fixed` with the best trial's values. */
   config: Record<string, unknown>;
 }
 
 /**
- * SHA-256 of everything that a trial depends on beside its number: space, seed, metric, features, train and validation items.
+ * SHA-256 of everything that a trial depends on beside its number: space, seed, metric, features, train and validation
+ * items.
  */
 export function searchKey(
   space: SearchSpace,
@@ -141,7 +143,7 @@ async function tried(
   }
 }
 
-/** Refuses a space whose names or values are none of the algorithm, before the first training. @throws AppError */
+/** Rejects a space with names or values that the algorithm does not have, before the first training. @throws AppError */
 function assertSpace(space: SearchSpace): void {
   const algorithm = rankerConfig(configOf(space, {}));
   for (const [name, where] of Object.entries(space.search)) {
@@ -163,7 +165,7 @@ function cutoffOf(metric: string): number {
   return Number(k);
 }
 
-/** What trial `trial` tries; numbers to three significant digits, so that a configuration can be read. */
+/** The configuration of trial `trial`; numbers have three significant digits, for readability. */
 export function drawnFrom(
   { search }: SearchSpace,
   seed: number,

@@ -125,7 +125,7 @@ describe("containers", () => {
     ["items.xml", Buffer.from("<html><body>No feed</body></html>"), "no <item>"],
     ["items.csv", Buffer.from(""), "it has no columns"],
     ["items.csv", Buffer.from("name\nx\n"), "the column 'id' is missing (its columns: name)"],
-    ["items.csv", Buffer.from("id,title,id\n1,a,b\n"), "the column 'id' is there twice"],
+    ["items.csv", Buffer.from("id,title,id\n1,a,b\n"), "the column 'id' occurs twice"],
   ])("refuses %s as a whole", async (name, content, reason) => {
     const { message, code } = await items(name, content).then(
       () => ({ message: "", code: "" }),
@@ -473,6 +473,6 @@ describe("dryRun()", () => {
     expect(report).toMatchObject({ unknownItems: 1, images: { none: 2 } });
     const text = describeDryRun(report);
     expect(text).toContain("  available <- 'Stock'\n  not read: Price\n  2 accepted, 12 rejected");
-    expect(text).toContain("1 interactions are with items that the file of items does not have");
+    expect(text).toContain("1 interactions are with items that the items' file does not have");
   });
 });

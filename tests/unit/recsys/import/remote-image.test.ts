@@ -224,7 +224,7 @@ describe("RemoteImages", () => {
     const impatient = new RemoteImages({ allowPrivate: true, timeoutMs: 100, numRetries: 0 });
     answer = (_, response) => response.write("and so on");
     await expect(impatient.fetch(origin, never)).rejects.toMatchObject({
-      details: { reason: "it took too long" },
+      details: { reason: "it timed out" },
     });
   });
 

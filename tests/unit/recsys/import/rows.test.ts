@@ -102,7 +102,7 @@ describe("csvRows()", () => {
       details: {
         reason:
           "the column 'title' is missing; the column 'genres' is missing; " +
-          "the column 'id' is there twice (its columns: id, name, id)",
+          "the column 'id' occurs twice (its columns: id, name, id)",
       },
     });
     await expect(readCsv("")).rejects.toMatchObject({ code: "FILE_MALFORMED" });

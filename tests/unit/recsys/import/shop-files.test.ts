@@ -138,7 +138,7 @@ describe("values", () => {
       expect(faults.get(user + 2)).toMatch(/^occurredAt: must be a time, such as 2026-01-31/);
     }
     for (const user of [19, 20, 28]) {
-      expect(faults.get(user + 2)).toMatch(/^occurredAt: must be a date and time that exist/);
+      expect(faults.get(user + 2)).toMatch(/^occurredAt: must be an existing date and time/);
     }
     for (const user of [21, 22]) {
       expect(faults.get(user + 2)).toMatch(/^occurredAt: must not be in the future/);
@@ -146,7 +146,7 @@ describe("values", () => {
     for (const user of [23, 25]) {
       expect(faults.get(user + 2)).toMatch(/^occurredAt: must not be before 1970/);
     }
-    expect(faults.get(26)).toMatch(/0 stands for none/);
+    expect(faults.get(26)).toMatch(/0 means none/);
     expect(faults.size).toBe(15);
   });
 

@@ -91,7 +91,7 @@ describe("activationOf()", () => {
         "Validation ndcg@10: this version 0.1900, the active one 0.2000 (old).",
     );
     expect(activationText(activationOf(version("new", null), null, null))).toBe(
-      "Active: it is the first. Validation ndcg@10: -.",
+      "Active: it is the first version. Validation ndcg@10: -.",
     );
   });
 });
