@@ -24,7 +24,7 @@ export default {
   roots: ["<rootDir>/tests"],
   testMatch: ["**/*.test.ts"],
   extensionsToTreatAsEsm: [".ts"],
-  moduleNameMapper: { "^(\\.{1,2}/.*)\\.js$": "$1" },
+  moduleNameMapper: { "^(\\.{1,2}/.*)\\.js$": "$1", "^vitrine$": "<rootDir>/src/index.ts" },
   transform: { "^.+\\.ts$": ["@swc/jest"] },
   transformIgnorePatterns: ["/node_modules/", "/dist/"],
   globalSetup: "<rootDir>/tests/helpers/global-setup.js",

@@ -4,6 +4,11 @@ import { createPlugin as create } from "./plugin/create-plugin.js";
 import type { Database, DatabaseOptions, Plugin, PluginOptions } from "./public-types.js";
 
 export { type Config, loadConfig } from "./config/config.js";
+export {
+  type ArtefactEntry,
+  type ArtefactStore,
+  FolderArtefactStore,
+} from "./db/artefact-store.js";
 export { AppError, type ErrorCode, errorCatalogue, errorCodes } from "./errors/app-error.js";
 export type { ModerationStrategy } from "./ml/moderation/moderation-strategy.js";
 export type { RgbImage } from "./ml/nn/rgb-image.js";

@@ -5,6 +5,7 @@
 import type { GraphQLFormattedError, GraphQLSchema } from "graphql";
 import type { Logger } from "pino";
 import type { Config } from "./config/config.js";
+import type { ArtefactStore } from "./db/artefact-store.js";
 import type { ModerationStrategy } from "./ml/moderation/moderation-strategy.js";
 
 export interface DatabaseOptions {
@@ -100,6 +101,8 @@ export interface PluginOptions {
   logger: Logger;
   /** Whether this process runs jobs; default: as `config.runJobs` says. */
   runJobs?: boolean;
+  /** Where files are kept; default: the folder `config.home`. */
+  store?: ArtefactStore;
   /** Whether drawn pictures may be shown to anybody; default: as `config.moderation` says. */
   moderation?: ModerationStrategy;
 }

@@ -1,8 +1,9 @@
 /** @file `vitrine evaluate --experiment`: rankers x seeds on prepared data; continues where it was stopped. */
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { FolderArtefactStore } from "../db/artefact-store.js";
+import { writeAtomically } from "../db/local-files.js";
 import { AppError } from "../errors/app-error.js";
-import { writeAtomically } from "../ml/nn/safetensors.js";
 import { readPreparedData } from "../recsys/datasets/prepared-data.js";
 import { splitHash } from "../recsys/evaluation/held-out.js";
 import { experimentTable } from "../recsys/lab/rankers/experiment-table.js";
@@ -80,7 +81,7 @@ export async function evaluateExperiment(
   };
   const runs = await runExperiment(config, data, {
     done,
-    checkpoints: join("runs", config.name),
+    checkpoints: new FolderArtefactStore(join("runs", config.name)),
     signal: stopping.signal,
     onEpoch: ({ ranker, seed }, { epoch, numEpochs, validationRecall }) => {
       const recall =

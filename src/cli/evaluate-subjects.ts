@@ -1,6 +1,5 @@
 /** @file What `vitrine evaluate` measures: versions of the database, or configurations that are trained first. */
 import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { AppError } from "../errors/app-error.js";
 import { createServices, type Services } from "../plugin/create-services.js";
 import { readPreparedData, type SplitKind } from "../recsys/datasets/prepared-data.js";
@@ -18,10 +17,10 @@ import {
   fitRanker,
   type TrainingView,
 } from "../recsys/lab/rankers/fit-and-evaluate.js";
-import { loadRanker } from "../recsys/ranking/ranker-artefact.js";
+import { type LoadedRanker, loadRanker } from "../recsys/ranking/ranker-artefact.js";
 import { type RankerConfig, rankerConfig } from "../recsys/ranking/ranker-config.js";
 import { trainStrengths } from "../recsys/ranking/ranking-dataset.js";
-import type { CliContext, OpenedContext } from "./cli-context.js";
+import type { CliContext } from "./cli-context.js";
 import { jsonObject, readJsonFile } from "./json-file.js";
 import { createProgress } from "./progress.js";
 
@@ -69,7 +68,7 @@ export async function evaluateSubjects(
   try {
     const services = await createServices(opened);
     try {
-      return await measured(await databaseSubjects(opened, services, rankers, options));
+      return await measured(await databaseSubjects(services, rankers, options));
     } finally {
       await services.close();
     }
@@ -115,8 +114,7 @@ async function preparedSubjects(
 }
 
 async function databaseSubjects(
-  { home }: OpenedContext,
-  { rankerTraining, rankers: versions }: Services,
+  { rankerTraining, rankers: versions, store }: Services,
   rankers: readonly string[],
   { seed, on, at }: EvaluateOptions,
 ): Promise<Subject[]> {
@@ -152,7 +150,7 @@ async function databaseSubjects(
       heldOut: heldOutOf(dataset, split, on),
       measure: () =>
         version
-          ? loadAndMeasure(join(home, version.artefactPath!), view, { on, at }) // refused above without
+          ? loadAndMeasure(loadRanker(store, version.artefactPath!), view, { on, at }) // refused above without
           : trainAndMeasure(config, view, { seed: ownSeed, on, at }),
     });
   }
@@ -166,11 +164,11 @@ async function readConfig(path: string): Promise<RankerConfig> {
 type WholeView = TrainingView & { split: Split };
 
 async function loadAndMeasure(
-  directory: string,
+  ranker: Promise<LoadedRanker>,
   { split, numItems }: WholeView,
   { on, at }: Pick<EvaluateOptions, "on" | "at">,
 ): Promise<RankerEvaluation> {
-  const { model } = await loadRanker(directory);
+  const { model } = await ranker;
   try {
     return await evaluatePart(model, { split, part: on, numItems }, { cutoffs: at });
   } finally {

@@ -3,7 +3,7 @@ import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { Command } from "commander";
-import { writeAtomically } from "../ml/nn/safetensors.js";
+import { writeAtomically } from "../db/local-files.js";
 import { createServices } from "../plugin/create-services.js";
 import {
   imageExperimentSchema,

@@ -1,7 +1,7 @@
 /** @file `vitrine rerank`: pictures into item features, the ranking model trained again on them, and what that is worth. */
 import { randomUUID } from "node:crypto";
 import { Command } from "commander";
-import { writeAtomically } from "../ml/nn/safetensors.js";
+import { writeAtomically } from "../db/local-files.js";
 import { createServices } from "../plugin/create-services.js";
 import type { RerankReport } from "../recsys/lab/reranking/rerank-report.js";
 import { type CliContext } from "./cli-context.js";

@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { Command } from "commander";
 import { z } from "zod";
-import { writeAtomically } from "../ml/nn/safetensors.js";
+import { writeAtomically } from "../db/local-files.js";
 import { createServices } from "../plugin/create-services.js";
 import { readPreparedData, type SplitKind, splitKinds } from "../recsys/datasets/prepared-data.js";
 import { figureText } from "../recsys/evaluation/figure-text.js";

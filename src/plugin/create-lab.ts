@@ -1,5 +1,4 @@
 /** @file What measures on many images: experiments of images, and re-ranking by personalised images. */
-import { join } from "node:path";
 import { ArmArtist } from "../recsys/lab/experiments/arm-artist.js";
 import { ImageExperimentService } from "../recsys/lab/experiments/image-experiment.service.js";
 import { ItemImageArtist } from "../recsys/lab/reranking/item-image-artist.js";
@@ -22,7 +21,7 @@ interface Parts
 
 export function createLab(parts: Parts) {
   const { imageGenerator, imaging, personalizers, personalizerTraining, rankers, shop } = parts;
-  const { home, versions } = parts.storage;
+  const { store, versions } = parts.storage;
   const { conditionEncoder: encoder, generator, pack } = parts.models;
   return {
     imageExperiments: new ImageExperimentService({
@@ -31,16 +30,16 @@ export function createLab(parts: Parts) {
       imageFiles: imaging.generatorFiles,
       clip: imaging.clip,
       training: personalizerTraining,
-      load: artefactPath => loadPersonalizer(pack, join(home, artefactPath)),
+      load: artefactPath => loadPersonalizer(pack, store, artefactPath),
       generator,
-      home,
+      store,
     }),
     reranking: new RerankService({
       shop,
       artist: new ItemImageArtist({ imageGenerator, personalizers, encoder }),
       versions,
       registry: rankers,
-      home,
+      store,
     }),
   };
 }

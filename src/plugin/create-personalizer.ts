@@ -1,23 +1,23 @@
-/** @file A personalizer of a model pack with its language model: untrained, or from the folder of a version. */
+/** @file A personalizer of a model pack with its language model: untrained, or from the files of a version. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
+import { decodeFiles } from "../db/artefact-files.js";
+import type { ArtefactStore } from "../db/artefact-store.js";
 import { AppError } from "../errors/app-error.js";
 import { LlamaTokenizer } from "../ml/language/llama-tokenizer.js";
 import { Llama } from "../ml/language/llama.js";
 import { PromptTemplate } from "../ml/language/prompt-template.js";
-import { loadSafetensors } from "../ml/nn/safetensors.js";
 import {
   defaultPersonalizerConfig,
   type PersonalizerConfig,
 } from "../ml/personalizer/personalizer-config.js";
-import { readMetadata } from "../ml/personalizer/personalizer-files.js";
+import { decodePersonalizer } from "../ml/personalizer/personalizer-files.js";
 import { Personalizer } from "../ml/personalizer/personalizer.js";
 import type { ModelPack } from "../ml/runtime/model-pack.js";
 import { loadTfjsBackend } from "../ml/runtime/tfjs-backend.js";
 import type { PersonalizerModel } from "../recsys/images/personalizer-model.js";
 
-const WEIGHTS_FILE = "personalizer.safetensors";
 /** From this width of the language model on, the Modal Mapper is GILL's. */
 const GILL_WIDTH = 512;
 /** For a language model of some millions of parameters. */
@@ -44,12 +44,12 @@ export async function createPersonalizer(
 /** @throws AppError `LANGUAGE_MODEL_MISSING`, `FILE_NOT_FOUND`, `FILE_MALFORMED` */
 export async function loadPersonalizer(
   pack: ModelPack,
-  directory: string,
+  store: ArtefactStore,
+  artefactPath: string,
 ): Promise<PersonalizerModel> {
-  const path = join(directory, WEIGHTS_FILE);
-  const { config } = readMetadata((await loadSafetensors(path)).metadata, path);
-  const language = await loadLanguage(pack, config.numImageTokens, 0);
-  return modelOf(await Personalizer.load(directory, language.llm), language);
+  const stored = await decodeFiles(store, artefactPath, decodePersonalizer);
+  const language = await loadLanguage(pack, stored.config.numImageTokens, 0);
+  return modelOf(Personalizer.restore(stored, language.llm), language);
 }
 
 interface Language {
@@ -93,9 +93,11 @@ function modelOf(
     },
     policy: inputs => personalizer.policy(inputs),
     trainStep: rollouts => personalizer.trainStep(rollouts),
-    save: (directory, lineage) => personalizer.save(directory, lineage),
-    saveTrainingState: directory => personalizer.saveTrainingState(directory),
-    restore: directory => personalizer.restore(directory),
+    toFiles: lineage => personalizer.toFiles(lineage),
+    encodeTraining: () => personalizer.encodeTraining(),
+    restoreTraining: bytes => {
+      personalizer.restoreTraining(bytes);
+    },
     promptIds: keywords =>
       prompt.encode(tokenizer, { keywords: keywords.join(", ") }, llm.imageTokenIds),
     dispose: () => {

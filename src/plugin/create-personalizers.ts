@@ -1,5 +1,4 @@
 /** @file The personalizer's versions, their training, and the conditions that they give to images. */
-import { join } from "node:path";
 import type { PersonalizerVersionRow } from "../db/rows.js";
 import { AppError } from "../errors/app-error.js";
 import { assertServableReward, type RewardMode } from "../ml/reflection/rank-reward.js";
@@ -23,7 +22,7 @@ interface Parts extends Pick<Ranking, "rankers"> {
 export type Personalizers = ReturnType<typeof createPersonalizers>;
 
 export function createPersonalizers({ imaging, models, rankers, storage }: Parts) {
-  const { home, interactions, personalizerVersions, retrievalRows, versions } = storage;
+  const { interactions, personalizerVersions, retrievalRows, store, versions } = storage;
   const { conditionEncoder, encoderId, generator, pack } = models;
   const personalizers = new VersionRegistry<PersonalizerVersionRow, LoadedPersonalizer>({
     versions: personalizerVersions,
@@ -34,7 +33,7 @@ export function createPersonalizers({ imaging, models, rankers, storage }: Parts
         throw new AppError("PERSONALIZER_MISMATCH", { trainedFor, generator });
       }
       // A ready version has one: the database checks it.
-      return { versionId: id, model: await loadPersonalizer(pack, join(home, artefactPath!)) };
+      return { versionId: id, model: await loadPersonalizer(pack, store, artefactPath!) };
     },
     unload: ({ model }) => {
       model.dispose();
@@ -56,7 +55,7 @@ export function createPersonalizers({ imaging, models, rankers, storage }: Parts
     clip: imaging.clip,
     codec: imaging.generatedCodec,
     generator,
-    home,
+    store,
   });
   return {
     shop,
@@ -71,7 +70,7 @@ export function createPersonalizers({ imaging, models, rankers, storage }: Parts
       versions: personalizerVersions,
       registry: personalizers,
       generator,
-      home,
+      store,
     }),
     conditioner: new ConditionService({ personalizers, encoder: conditionEncoder }),
   };

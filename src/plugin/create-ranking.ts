@@ -23,12 +23,12 @@ export type Ranking = ReturnType<typeof createRanking>;
 
 export function createRanking({ config, index, logger, models, storage }: Parts) {
   const { feedback, seen } = config;
-  const { home, interactions, rankingQueries, versions } = storage;
+  const { interactions, rankingQueries, store, versions } = storage;
   /** Rankers read the embeddings of this encoder. */
   const { encoderId: encoder } = models;
   const rankers = new RankerRegistry({
     versions,
-    home,
+    store,
     onLoaded: ranker => {
       if (!ranksImagesLoaded(ranker)) {
         const { versionId } = ranker;
@@ -58,7 +58,7 @@ export function createRanking({ config, index, logger, models, storage }: Parts)
     embeddings: { findAll: kind => rankingQueries.findEmbeddings(kind, encoder) },
     versions,
     registry: rankers,
-    home,
+    store,
   });
   return { rankers, recommendations, rankerTraining };
 }

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import type { Logger } from "pino";
 import type { Config } from "../config/config.js";
+import type { ArtefactStore } from "../db/artefact-store.js";
 import type { Database } from "../db/database.js";
 import type { ModerationStrategy } from "../ml/moderation/moderation-strategy.js";
 import { onTfjsNotice } from "../ml/runtime/tfjs-backend.js";
@@ -21,6 +22,8 @@ export interface ServicesOptions {
   db: Database;
   config: Config;
   logger: Logger;
+  /** Where files are kept; default: the folder `config.home`. */
+  store?: ArtefactStore;
   /** Whether drawn pictures may be shown to anybody; default: as `config.moderation` says. */
   moderation?: ModerationStrategy;
 }
@@ -30,7 +33,7 @@ export type Services = Awaited<ReturnType<typeof createServices>>;
 /** @throws AppError when the model pack cannot be opened; `MODERATION_UNAVAILABLE`. */
 export async function createServices(options: ServicesOptions) {
   const { db, config, logger, moderation = createModeration(config) } = options;
-  const storage = createStorage(db, config);
+  const storage = createStorage(db, config, options.store);
   const models = await createModels(config);
   onTfjsNotice(({ level, message }) => {
     logger[level](message);
@@ -43,7 +46,7 @@ export async function createServices(options: ServicesOptions) {
   const personalizing = createPersonalizers({ ...base, ...ranking });
   const parts = { ...base, ...queueing, ...finding, ...ranking, ...personalizing };
   const { remoteImages, ...catalogue } = createCatalogue(parts);
-  const { blobs, catalog, home, images, rankChanges, versions } = storage;
+  const { blobs, catalog, home, images, rankChanges, store, versions } = storage;
   return {
     ...queueing,
     ...finding,
@@ -59,6 +62,7 @@ export async function createServices(options: ServicesOptions) {
     catalog,
     images,
     rankChanges,
+    store,
     models,
     importsFolder: join(home, "imports"),
     isOffline: config.isOffline,

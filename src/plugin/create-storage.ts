@@ -1,6 +1,7 @@
 /** @file What keeps a shop: its files and the rows of its database. */
 import type { Config } from "../config/config.js";
 import { ApiKeysRepository } from "../db/api-keys.repository.js";
+import { type ArtefactStore, FolderArtefactStore } from "../db/artefact-store.js";
 import { BlobStore } from "../db/blob-store.js";
 import { BudgetsRepository } from "../db/budgets.repository.js";
 import { CaptionsRepository } from "../db/captions.repository.js";
@@ -25,9 +26,11 @@ export type Storage = ReturnType<typeof createStorage>;
 export function createStorage(
   { pool, prisma }: Database,
   { feedback, home, preferenceWeights }: Pick<Config, "feedback" | "home" | "preferenceWeights">,
+  store: ArtefactStore = new FolderArtefactStore(home),
 ) {
   return {
     home,
+    store,
     prisma,
     apiKeys: new ApiKeysRepository(prisma),
     blobs: new BlobStore(home),

@@ -20,9 +20,10 @@
 import { AppError } from "../../errors/app-error.js";
 import { ClipEncoder } from "../clip/clip-encoder.js";
 import { dot } from "../nn/cosine.js";
-import { loadSafetensors, type StoredTensor } from "../nn/safetensors.js";
+import type { StoredTensor } from "../nn/safetensors.js";
 import { type ModelPack } from "../runtime/model-pack.js";
 import { type OnnxOptions } from "../runtime/onnx-session.js";
+import { loadSafetensors } from "../runtime/safetensors-file.js";
 import { type PipelineConfig } from "./pipeline-config.js";
 
 const FILE = "memory/memory.safetensors";

@@ -1,17 +1,10 @@
 /** @file The trained parameters of a language model, in files that the Python library peft reads and writes. */
-import { existsSync } from "node:fs";
-import { mkdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
 import type * as tf from "@tensorflow/tfjs";
 import { z } from "zod";
 import { AppError } from "../../errors/app-error.js";
 import { type LoraConfig } from "../nn/lora.js";
-import {
-  loadSafetensors,
-  saveSafetensors,
-  type StoredTensor,
-  writeAtomically,
-} from "../nn/safetensors.js";
+import { encodeJson, fileOf, type ModelFiles, textOf } from "../nn/model-files.js";
+import { decodeSafetensors, encodeSafetensors, type StoredTensor } from "../nn/safetensors.js";
 
 /** Name of the image tokens' embeddings. peft has no equivalent, so they have a file of their own. */
 export const IMAGE_TOKENS = "base_model.model.model.embed_tokens.image_tokens.weight";
@@ -73,12 +66,11 @@ export function adapterName(path: string, factor: "lora_A" | "lora_B"): string {
   return `base_model.model.${path}.${factor}.weight`;
 }
 
-export async function saveAdapterFiles(
-  directory: string,
+export function encodeAdapter(
   trainable: Readonly<Record<string, tf.Variable>>,
   lora: LoraConfig | null,
-): Promise<void> {
-  await mkdir(directory, { recursive: true });
+): ModelFiles {
+  const files: Record<string, Uint8Array> = {};
   for (const [file, names] of filesOf(trainable)) {
     const tensors = Object.fromEntries(
       names.map((name): [string, StoredTensor] => {
@@ -86,10 +78,10 @@ export async function saveAdapterFiles(
         return [name, { shape, values: trainable[name].dataSync<"float32">() }];
       }),
     );
-    await saveSafetensors(join(directory, file), { tensors, metadata: { format: "pt" } });
+    files[file] = encodeSafetensors({ tensors, metadata: { format: "pt" } });
   }
   if (lora) {
-    const config = {
+    files[CONFIG_FILE] = encodeJson({
       peft_type: "LORA",
       task_type: "CAUSAL_LM",
       base_model_name_or_path: null,
@@ -100,24 +92,23 @@ export async function saveAdapterFiles(
       r: lora.loraRank,
       target_modules: [...lora.targets],
       use_rslora: lora.isRankStabilized,
-    };
-    await writeAtomically(join(directory, CONFIG_FILE), `${JSON.stringify(config, null, 2)}\n`);
+    });
   }
+  return files;
 }
 
-/** Loads the tensors, checks them against the variables, and returns them with the adapter's scaling. */
-export async function loadAdapterFiles(
-  directory: string,
+/** Decodes the tensors, checks them against the variables, and returns them with the adapter's scaling. */
+export function decodeAdapter(
+  files: ModelFiles,
   trainable: Readonly<Record<string, tf.Variable>>,
   lora: LoraConfig | null,
-): Promise<{ tensors: Record<string, StoredTensor>; isRankStabilized: boolean }> {
+): { tensors: Record<string, StoredTensor>; isRankStabilized: boolean } {
   const isRankStabilized = lora
-    ? (await checkedConfig(join(directory, CONFIG_FILE), lora)).use_rslora
+    ? checkedConfig(textOf(files, CONFIG_FILE), lora).use_rslora
     : false;
   const result: Record<string, StoredTensor> = {};
-  for (const [file, names] of filesOf(trainable)) {
-    const path = join(directory, file);
-    const { tensors } = await loadSafetensors(path);
+  for (const [path, names] of filesOf(trainable)) {
+    const { tensors } = decodeSafetensors(fileOf(files, path), path);
     const malformed = (reason: string) =>
       new AppError("FILE_MALFORMED", { path, expected: "an adapter of this model", reason });
     const strange = Object.keys(tensors).find(name => !names.includes(name));
@@ -147,18 +138,16 @@ function filesOf(trainable: Readonly<Record<string, unknown>>): [file: string, n
   return files.filter(([, ofFile]) => ofFile.length > 0);
 }
 
-async function checkedConfig(
-  path: string,
+function checkedConfig(
+  text: string,
   { alpha, loraRank }: LoraConfig,
-): Promise<z.infer<typeof configSchema>> {
-  if (!existsSync(path)) {
-    throw new AppError("FILE_NOT_FOUND", { path });
-  }
+): z.infer<typeof configSchema> {
+  const expected = "the adapter_config.json of LoRA";
   const malformed = (reason: string) =>
-    new AppError("FILE_MALFORMED", { path, expected: "the adapter_config.json of LoRA", reason });
+    new AppError("FILE_MALFORMED", { path: CONFIG_FILE, expected, reason });
   let json: unknown;
   try {
-    json = JSON.parse(await readFile(path, "utf8"));
+    json = JSON.parse(text);
   } catch {
     throw malformed("it is not JSON");
   }

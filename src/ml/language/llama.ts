@@ -13,11 +13,13 @@ import * as tf from "@tensorflow/tfjs";
 import { AppError } from "../../errors/app-error.js";
 import { MASKED } from "../nn/attention.js";
 import { createLoraFactors, defaultLoraConfig, type LoraConfig, loraScaling } from "../nn/lora.js";
+import type { ModelFiles } from "../nn/model-files.js";
 import { Random } from "../nn/random.js";
 import { rotation } from "../nn/rope.js";
-import { loadModelSafetensors, type StoredTensor } from "../nn/safetensors.js";
+import type { StoredTensor } from "../nn/safetensors.js";
 import { csrMatrix, type Entry, sparseMatMul } from "../nn/sparse.js";
-import { adapterName, IMAGE_TOKENS, loadAdapterFiles, saveAdapterFiles } from "./llama-adapter.js";
+import { loadModelSafetensors } from "../runtime/safetensors-file.js";
+import { adapterName, IMAGE_TOKENS, decodeAdapter, encodeAdapter } from "./llama-adapter.js";
 import { type LlamaConfig, loadLlamaConfig } from "./llama-config.js";
 import { causalBias, type KeysAndValues, type LayerFactors, runStack } from "./llama-layers.js";
 import {
@@ -187,27 +189,20 @@ export class Llama {
     return result;
   }
 
-  /**
-   * Writes the trained parameters: peft's `adapter_model.safetensors` and `adapter_config.json`, and
-   * `image_tokens.safetensors`.
-   */
-  async saveAdapter(directory: string): Promise<void> {
-    await saveAdapterFiles(directory, this.trainable, this.adapters.lora);
+  /** The trained parameters: peft's `adapter_model.safetensors` and `adapter_config.json`, and `image_tokens.safetensors`. */
+  saveAdapter(): ModelFiles {
+    return encodeAdapter(this.trainable, this.adapters.lora);
   }
 
   /**
-   * Loads an adapter that {@link saveAdapter} or peft wrote, with its scaling (`alpha / r` or `alpha / sqrt(r)`).
+   * Loads an adapter that {@link saveAdapter} gave or peft wrote, with its scaling (`alpha / r` or `alpha / sqrt(r)`).
    *
    * @throws AppError `FILE_NOT_FOUND`; `FILE_MALFORMED` where names, shapes, rank or alpha differ from this model's; it
    *   names an unsupported field of peft's configuration.
    */
-  async loadAdapter(directory: string): Promise<void> {
+  loadAdapter(files: ModelFiles): void {
     const { lora } = this.adapters;
-    const { tensors: values, isRankStabilized } = await loadAdapterFiles(
-      directory,
-      this.trainable,
-      lora,
-    );
+    const { tensors: values, isRankStabilized } = decodeAdapter(files, this.trainable, lora);
     this.adapters.lora = lora && { ...lora, isRankStabilized };
     for (const [name, { shape, values: stored }] of Object.entries(values)) {
       tf.tidy(() => this.trainable[name].assign(tf.tensor(stored, [...shape])));

@@ -2,13 +2,16 @@
 import type * as tf from "@tensorflow/tfjs";
 import { z } from "zod";
 import { AppError } from "../../errors/app-error.js";
+import { fileOf, type ModelFiles } from "../nn/model-files.js";
 import { type NamedValues } from "../nn/parameters.js";
+import { decodeSafetensors, encodeSafetensors } from "../nn/safetensors.js";
 import { type PersonalizerConfig, personalizerConfigSchema } from "./personalizer-config.js";
 
-export interface PersonalizerMetadata {
+export const PERSONALIZER_FILE = "personalizer.safetensors";
+
+export interface StoredPersonalizer {
   config: PersonalizerConfig;
-  /** How the weights were trained: data, seeds, versions. */
-  lineage: Readonly<Record<string, unknown>>;
+  tensors: NamedValues;
 }
 
 const jsonText = z.string().transform((text, context): unknown => {
@@ -26,17 +29,32 @@ const metadataSchema = z.looseObject({
   lineage: jsonText.pipe(z.record(z.string(), z.unknown())),
 });
 
-/** @throws AppError `FILE_MALFORMED`. */
-export function readMetadata(
-  metadata: Readonly<Record<string, string>>,
-  path: string,
-): PersonalizerMetadata {
+/** @param lineage How the weights came to be: data, seeds, versions, whatever the trainer says. */
+export function encodePersonalizer(
+  { config, tensors }: StoredPersonalizer,
+  lineage: Readonly<Record<string, unknown>>,
+): ModelFiles {
+  const metadata = {
+    format: "vitrine-personalizer",
+    config: JSON.stringify(config),
+    lineage: JSON.stringify(lineage),
+  };
+  return { [PERSONALIZER_FILE]: encodeSafetensors({ tensors, metadata }) };
+}
+
+/** @throws AppError `FILE_NOT_FOUND`, `FILE_MALFORMED`. */
+export function decodePersonalizer(files: ModelFiles): StoredPersonalizer {
+  const { metadata, tensors } = decodeSafetensors(
+    fileOf(files, PERSONALIZER_FILE),
+    PERSONALIZER_FILE,
+  );
   const result = metadataSchema.safeParse(metadata);
   if (!result.success) {
     const reason = z.prettifyError(result.error);
-    throw new AppError("FILE_MALFORMED", { path, expected: "a personalizer", reason });
+    const expected = "a personalizer";
+    throw new AppError("FILE_MALFORMED", { path: PERSONALIZER_FILE, expected, reason });
   }
-  return result.data;
+  return { config: result.data.config, tensors };
 }
 
 export function storedValues(variables: Readonly<Record<string, tf.Variable>>): NamedValues {

@@ -7,12 +7,11 @@
  *
  * Shapes: B pairs, N tokens of P^gen, D their width, r rollouts.
  */
-import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { AppError } from "../../errors/app-error.js";
 import { linear } from "../nn/linear.js";
 import { addScaled, type Matrix, matrix, row } from "../nn/matrix.js";
+import type { ModelFiles } from "../nn/model-files.js";
 import {
   type NamedValues,
   type Parameters,
@@ -21,7 +20,7 @@ import {
   within,
 } from "../nn/parameters.js";
 import { Random } from "../nn/random.js";
-import { loadSafetensors, saveSafetensors } from "../nn/safetensors.js";
+import { decodeSafetensors, encodeSafetensors } from "../nn/safetensors.js";
 import { type MaskedTokens } from "../nn/token-distance.js";
 import { type Policy, principalDirections, shapedNoise } from "../reflection/exploration.js";
 import {
@@ -40,7 +39,13 @@ import {
 } from "./generated-preference.js";
 import { type ImageTokenLlm, imageTokenFeatures } from "./image-token-llm.js";
 import { type PersonalizerConfig, personalizerConfigSchema } from "./personalizer-config.js";
-import { assertFits, readMetadata, storedValues } from "./personalizer-files.js";
+import {
+  assertFits,
+  encodePersonalizer,
+  PERSONALIZER_FILE,
+  type StoredPersonalizer,
+  storedValues,
+} from "./personalizer-files.js";
 import {
   type InputTensors,
   inputTensors,
@@ -53,7 +58,6 @@ import { PersonalizerOptimizer } from "./personalizer-optimizer.js";
 export type * from "./personalizer-input.js";
 export { explored, type Policy } from "../reflection/exploration.js";
 
-const WEIGHTS_FILE = "personalizer.safetensors";
 const TRAINING_FILE = "training.safetensors";
 const DIRECTIONS = "exploration.directions";
 const CENTRE = "taste.centre";
@@ -110,17 +114,14 @@ export class Personalizer {
   }
 
   /**
-   * Loads what {@link save} wrote, with the language model of its training (or another load of the same weights).
+   * Restores what {@link toFiles} gave, with the language model of its training (or another load of the same weights).
    *
-   * @throws AppError `FILE_NOT_FOUND`, `FILE_MALFORMED`.
+   * @throws AppError `FILE_MALFORMED`.
    */
-  static async load(directory: string, llm: ImageTokenLlm): Promise<Personalizer> {
-    const path = join(directory, WEIGHTS_FILE);
-    const { tensors, metadata } = await loadSafetensors(path);
-    const { config } = readMetadata(metadata, path);
+  static restore({ config, tensors }: StoredPersonalizer, llm: ImageTokenLlm): Personalizer {
     const result = Personalizer.create(config, llm, 0);
     try {
-      result.assign(tensors, path);
+      result.assign(tensors, PERSONALIZER_FILE);
     } catch (error) {
       result.dispose();
       throw error;
@@ -225,40 +226,22 @@ export class Personalizer {
     return { ...terms!, gradientNorm: norm } as LossTerms; // minimize has called loss
   }
 
-  /** Writes `personalizer.safetensors`: all trained values, the configuration and the lineage. */
-  async save(directory: string, lineage: Readonly<Record<string, unknown>>): Promise<void> {
-    await mkdir(directory, { recursive: true });
-    await saveSafetensors(join(directory, WEIGHTS_FILE), {
-      tensors: this.values(),
-      metadata: {
-        format: "vitrine-personalizer",
-        config: JSON.stringify(this.config),
-        lineage: JSON.stringify(lineage),
-      },
-    });
+  /** All trained values, the configuration and the lineage. */
+  toFiles(lineage: Readonly<Record<string, unknown>>): ModelFiles {
+    return encodePersonalizer({ config: this.config, tensors: this.values() }, lineage);
   }
 
   /** Weights and the optimizer's state; training resumed from them gives the same bytes. */
-  trainingState(): NamedValues {
-    return { ...this.values(), ...this.optimizer.state() };
+  encodeTraining(): Uint8Array {
+    const tensors = { ...this.values(), ...this.optimizer.state() };
+    return encodeSafetensors({ tensors, metadata: {} });
   }
 
-  /** Restores what {@link trainingState} returned. @throws AppError `FILE_MALFORMED` where it does not fit. */
-  restoreState(state: NamedValues, path = "training state"): void {
-    this.assign(state, path);
-    this.optimizer.restore(state);
-  }
-
-  async saveTrainingState(directory: string): Promise<void> {
-    await mkdir(directory, { recursive: true });
-    const tensors = this.trainingState();
-    await saveSafetensors(join(directory, TRAINING_FILE), { tensors, metadata: {} });
-  }
-
-  /** @throws AppError `FILE_NOT_FOUND`, `FILE_MALFORMED`. */
-  async restore(directory: string): Promise<void> {
-    const path = join(directory, TRAINING_FILE);
-    this.restoreState((await loadSafetensors(path)).tensors, path);
+  /** Restores what {@link encodeTraining} gave. @throws AppError `FILE_MALFORMED` where it does not fit. */
+  restoreTraining(bytes: Uint8Array): void {
+    const { tensors } = decodeSafetensors(bytes, TRAINING_FILE);
+    this.assign(tensors, TRAINING_FILE);
+    this.optimizer.restore(tensors);
   }
 
   /** Leaves the language model to the caller. */

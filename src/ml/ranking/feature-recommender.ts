@@ -1,5 +1,6 @@
 /** @file The common part of rankers that train on item features: creation, training and disposal. */
 import { AppError } from "../../errors/app-error.js";
+import type { ModelFiles } from "../nn/model-files.js";
 import type { DenseKernels } from "./dense-kernels.js";
 import { createOnnxKernels } from "./onnx-kernels.js";
 import {
@@ -46,7 +47,7 @@ export abstract class FeatureRecommender<
 
   abstract itemVectorOf(features: ItemFeatures): Float32Array;
 
-  abstract save(directory: string): Promise<void>;
+  abstract toFiles(): ModelFiles;
 
   async fit(data: RankingData, options: FitOptions = {}): Promise<FitReport> {
     assertRankingData(`${this.algorithm}.fit`, data);

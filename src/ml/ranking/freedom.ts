@@ -1,19 +1,12 @@
 /**
  * @file FREEDOM as a {@link Recommender}: training, scores, new items, what-if, files. Its equations are in `freedom-network.ts`.
  */
-import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
 import { setImmediate as yieldToEventLoop } from "node:timers/promises";
-import { AppError } from "../../errors/app-error.js";
 import { Adam } from "../nn/adam.js";
 import { addScaled, dot, matrix, row } from "../nn/matrix.js";
+import { encodeModel, malformedWeights, type ModelFiles, weightsOf } from "../nn/model-files.js";
 import { Random } from "../nn/random.js";
-import {
-  loadSafetensors,
-  saveSafetensors,
-  type StoredTensor,
-  writeAtomically,
-} from "../nn/safetensors.js";
+import type { StoredTensor } from "../nn/safetensors.js";
 import type { DenseKernels } from "./dense-kernels.js";
 import { FeatureRecommender, type FeatureTraining } from "./feature-recommender.js";
 import { defaultFreedomConfig, type FreedomConfig } from "./freedom-config.js";
@@ -81,9 +74,8 @@ export class Freedom
     return vectors.map(vector => dot(user, vector));
   }
 
-  async save(directory: string): Promise<void> {
+  toFiles(): ModelFiles {
     const { algorithm, config, trained } = this;
-    await mkdir(directory, { recursive: true });
     const tensors: Record<string, StoredTensor> = {
       users: trained.userVectors,
       items: trained.itemVectors,
@@ -94,26 +86,20 @@ export class Freedom
       tensors[`${name}.degrees`] = { shape: [degrees.length], values: degrees };
     }
     const modalities = trained.modalities.map(({ name }) => name);
-    await saveSafetensors(join(directory, "weights.safetensors"), {
-      tensors,
-      metadata: { algorithm, settings: JSON.stringify({ modalities, config }) },
-    });
-    const content = JSON.stringify({ algorithm, modalities, config }, null, 2);
-    await writeAtomically(join(directory, "config.json"), `${content}\n`);
+    const metadata = { algorithm, settings: JSON.stringify({ modalities, config }) };
+    return encodeModel({ tensors, metadata }, { algorithm, modalities, config });
   }
 
   /** @throws AppError FILE_NOT_FOUND, FILE_MALFORMED */
-  static async load(directory: string): Promise<Freedom> {
-    const path = join(directory, "weights.safetensors");
-    const { tensors, metadata } = await loadSafetensors(path);
+  static fromFiles(files: ModelFiles): Freedom {
+    const { tensors, metadata } = weightsOf(files);
     if (metadata.algorithm !== FREEDOM_ALGORITHM) {
-      const reason = `it is of '${metadata.algorithm}'`;
-      throw new AppError("FILE_MALFORMED", { path, expected: "a FREEDOM model", reason });
+      throw malformedWeights("a FREEDOM model", `it is of '${metadata.algorithm}'`);
     }
     const { modalities, config } = JSON.parse(metadata.settings) as {
       modalities: string[];
       config: FreedomConfig;
-    }; // written by save
+    }; // written by toFiles
     const read = (name: string) => {
       const [rows, columns] = tensors[name].shape;
       return matrix([rows, columns], tensors[name].values as Float32Array);

@@ -9,14 +9,11 @@
  *
  * Shapes: M users, N items, D embedding size.
  */
-import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
 import { setImmediate as yieldToEventLoop } from "node:timers/promises";
-import { AppError } from "../../errors/app-error.js";
 import { Adam, type NamedArrays } from "../nn/adam.js";
 import { matrix, row, rowRange, stackRows } from "../nn/matrix.js";
+import { encodeModel, malformedWeights, type ModelFiles, weightsOf } from "../nn/model-files.js";
 import { Random } from "../nn/random.js";
-import { loadSafetensors, saveSafetensors, writeAtomically } from "../nn/safetensors.js";
 import { transposed } from "../nn/sparse.js";
 import { bprLoss } from "./bpr-loss.js";
 import {
@@ -91,26 +88,20 @@ export class LightGcn extends VectorRecommender implements Recommender {
     return report;
   }
 
-  async save(directory: string): Promise<void> {
-    await mkdir(directory, { recursive: true });
+  toFiles(): ModelFiles {
     const { algorithm, config, trained } = this;
-    await saveSafetensors(join(directory, "weights.safetensors"), {
-      tensors: { users: trained.userVectors, items: trained.itemVectors },
-      metadata: { algorithm, seed: String(config.seed), config: JSON.stringify(config) },
-    });
-    const content = JSON.stringify({ algorithm, config }, null, 2);
-    await writeAtomically(join(directory, "config.json"), `${content}\n`);
+    const tensors = { users: trained.userVectors, items: trained.itemVectors };
+    const metadata = { algorithm, seed: String(config.seed), config: JSON.stringify(config) };
+    return encodeModel({ tensors, metadata }, { algorithm, config });
   }
 
   /** @throws AppError FILE_NOT_FOUND, FILE_MALFORMED */
-  static async load(directory: string): Promise<LightGcn> {
-    const path = join(directory, "weights.safetensors");
-    const { tensors, metadata } = await loadSafetensors(path);
+  static fromFiles(files: ModelFiles): LightGcn {
+    const { tensors, metadata } = weightsOf(files);
     if (![LIGHT_GCN_ALGORITHM, BPR_MF_ALGORITHM].includes(metadata.algorithm)) {
-      const reason = `it is of '${metadata.algorithm}'`;
-      throw new AppError("FILE_MALFORMED", { path, expected: "a LightGCN model", reason });
+      throw malformedWeights("a LightGCN model", `it is of '${metadata.algorithm}'`);
     }
-    const model = new LightGcn(JSON.parse(metadata.config) as LightGcnConfig); // written by save
+    const model = new LightGcn(JSON.parse(metadata.config) as LightGcnConfig); // written by toFiles
     const read = ({ shape: [rows, columns], values }: (typeof tensors)[string]) =>
       matrix([rows, columns], values as Float32Array);
     model.vectors = { userVectors: read(tensors.users), itemVectors: read(tensors.items) };

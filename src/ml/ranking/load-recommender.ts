@@ -1,31 +1,25 @@
 /** @file Loads a saved ranking model of any algorithm. */
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
-import { AppError } from "../../errors/app-error.js";
+import { configTextOf, malformedConfig, type ModelFiles } from "../nn/model-files.js";
 import { Freedom, FREEDOM_ALGORITHM } from "./freedom.js";
 import { BPR_MF_ALGORITHM, LIGHT_GCN_ALGORITHM, LightGcn } from "./light-gcn.js";
 import { Micro, MICRO_ALGORITHM } from "./micro.js";
 import { Popularity, POPULARITY_ALGORITHM } from "./popularity.js";
 import type { Recommender } from "./recommender.js";
 
-const loaders: Readonly<Record<string, (directory: string) => Promise<Recommender>>> = {
-  [MICRO_ALGORITHM]: directory => Micro.load(directory),
-  [FREEDOM_ALGORITHM]: directory => Freedom.load(directory),
-  [LIGHT_GCN_ALGORITHM]: directory => LightGcn.load(directory),
-  [BPR_MF_ALGORITHM]: directory => LightGcn.load(directory),
-  [POPULARITY_ALGORITHM]: directory => Popularity.load(directory),
+const loaders: Readonly<Record<string, (files: ModelFiles) => Recommender>> = {
+  [MICRO_ALGORITHM]: files => Micro.fromFiles(files),
+  [FREEDOM_ALGORITHM]: files => Freedom.fromFiles(files),
+  [LIGHT_GCN_ALGORITHM]: files => LightGcn.fromFiles(files),
+  [BPR_MF_ALGORITHM]: files => LightGcn.fromFiles(files),
+  [POPULARITY_ALGORITHM]: files => Popularity.fromFiles(files),
 };
 
-/** Loads what any model's `save` wrote. @throws AppError FILE_NOT_FOUND, FILE_MALFORMED */
-export async function loadRecommender(directory: string): Promise<Recommender> {
-  const path = join(directory, "config.json");
-  const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
-    throw error.code === "ENOENT" ? new AppError("FILE_NOT_FOUND", { path }) : error;
-  });
-  const algorithm = /"algorithm":\s*"([^"]*)"/.exec(text)?.[1] ?? "";
+/** Loads what any model's `toFiles` gave. @throws AppError FILE_NOT_FOUND, FILE_MALFORMED */
+export function loadRecommender(files: ModelFiles): Recommender {
+  const algorithm = /"algorithm":\s*"([^"]*)"/.exec(configTextOf(files))?.[1] ?? "";
   if (!Object.hasOwn(loaders, algorithm)) {
     const expected = `the configuration of ${Object.keys(loaders).join(" or ")}`;
-    throw new AppError("FILE_MALFORMED", { path, expected, reason: `it is of '${algorithm}'` });
+    throw malformedConfig(expected, `it is of '${algorithm}'`);
   }
-  return loaders[algorithm](directory);
+  return loaders[algorithm](files);
 }

@@ -4,16 +4,16 @@
  *
  * Shapes: M users, N items, D embedding size, F length of a modality's raw feature.
  */
-import { mkdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
-import { AppError } from "../../errors/app-error.js";
 import { type Matrix, matrix } from "../nn/matrix.js";
 import {
-  loadSafetensors,
-  saveSafetensors,
-  type StoredTensor,
-  writeAtomically,
-} from "../nn/safetensors.js";
+  configTextOf,
+  encodeModel,
+  malformedConfig,
+  malformedWeights,
+  type ModelFiles,
+  weightsOf,
+} from "../nn/model-files.js";
+import type { StoredTensor } from "../nn/safetensors.js";
 import type { MicroConfig } from "./micro-config.js";
 import type { FusionParameters } from "./modality-fusion.js";
 
@@ -51,16 +51,7 @@ export interface MicroState {
   modalities: readonly ModalityState[];
 }
 
-const WEIGHTS_FILE = "weights.safetensors";
-const CONFIG_FILE = "config.json";
-
-/** Writes `weights.safetensors` and `config.json` into a folder, created if absent. */
-export async function saveMicroState(
-  directory: string,
-  state: MicroState,
-  config: MicroConfig,
-): Promise<void> {
-  await mkdir(directory, { recursive: true });
+export function encodeMicroState(state: MicroState, config: MicroConfig): ModelFiles {
   const tensors: Record<string, StoredTensor> = {
     userVectors: state.userVectors,
     itemVectors: state.itemVectors,
@@ -81,27 +72,19 @@ export async function saveMicroState(
       tensors[`${name}.learned.bias`] = vector(learned.bias);
     }
   }
-  await saveSafetensors(join(directory, WEIGHTS_FILE), {
-    tensors,
-    metadata: { algorithm: "MICRO", seed: String(config.seed) },
-  });
+  const metadata = { algorithm: "MICRO", seed: String(config.seed) };
   const modalities = state.modalities.map(({ name }) => name);
-  const content = { algorithm: "MICRO", modalities, config };
-  await writeAtomically(join(directory, CONFIG_FILE), `${JSON.stringify(content, null, 2)}\n`);
+  return encodeModel({ tensors, metadata }, { algorithm: "MICRO", modalities, config });
 }
 
 /** @throws AppError FILE_NOT_FOUND, FILE_MALFORMED */
-export async function loadMicroState(
-  directory: string,
-): Promise<{ state: MicroState; config: MicroConfig }> {
-  const { modalities, config } = await loadConfig(join(directory, CONFIG_FILE));
-  const path = join(directory, WEIGHTS_FILE);
-  const { tensors } = await loadSafetensors(path);
+export function decodeMicroState(files: ModelFiles): { state: MicroState; config: MicroConfig } {
+  const { modalities, config } = decodeConfig(configTextOf(files));
+  const { tensors } = weightsOf(files);
   const values = (name: string): Float32Array => {
     const tensor = tensors[name] as StoredTensor | undefined;
     if (!(tensor?.values instanceof Float32Array)) {
-      const reason = `it has no tensor '${name}'`;
-      throw new AppError("FILE_MALFORMED", { path, expected: "a MICRO model", reason });
+      throw malformedWeights("a MICRO model", `it has no tensor '${name}'`);
     }
     return tensor.values;
   };
@@ -139,18 +122,14 @@ export async function loadMicroState(
   return { state, config };
 }
 
-async function loadConfig(path: string): Promise<{ modalities: string[]; config: MicroConfig }> {
-  const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
-    throw error.code === "ENOENT" ? new AppError("FILE_NOT_FOUND", { path }) : error;
-  });
+function decodeConfig(text: string): { modalities: string[]; config: MicroConfig } {
   const content = parseJson(text) as Partial<{
     algorithm: string;
     modalities: string[];
     config: MicroConfig;
   }> | null;
   if (content?.algorithm !== "MICRO" || !content.modalities || !content.config) {
-    const reason = "it has no algorithm, modalities and config";
-    throw new AppError("FILE_MALFORMED", { path, expected: "MICRO's configuration", reason });
+    throw malformedConfig("MICRO's configuration", "it has no algorithm, modalities and config");
   }
   return { modalities: content.modalities, config: content.config };
 }

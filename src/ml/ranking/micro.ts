@@ -4,6 +4,7 @@
 import { setImmediate as yieldToEventLoop } from "node:timers/promises";
 import { Adam } from "../nn/adam.js";
 import { dot, row } from "../nn/matrix.js";
+import type { ModelFiles } from "../nn/model-files.js";
 import { Random } from "../nn/random.js";
 import { transposed } from "../nn/sparse.js";
 import type { DenseKernels } from "./dense-kernels.js";
@@ -12,7 +13,7 @@ import { type ItemGraph, itemGraph } from "./item-graph.js";
 import { defaultMicroConfig, type MicroConfig } from "./micro-config.js";
 import { MicroNetwork, type MicroGraphs } from "./micro-network.js";
 import { fusionParameters, initialParameters, microShape, parameter } from "./micro-parameters.js";
-import { loadMicroState, type MicroState, saveMicroState } from "./micro-state.js";
+import { decodeMicroState, encodeMicroState, type MicroState } from "./micro-state.js";
 import type {
   ItemFeatures,
   LossTerms,
@@ -63,13 +64,13 @@ export class Micro
     return itemScores(this.userVectorOf(viewer), vectors);
   }
 
-  async save(directory: string): Promise<void> {
-    await saveMicroState(directory, this.trained, this.config);
+  toFiles(): ModelFiles {
+    return encodeMicroState(this.trained, this.config);
   }
 
   /** @throws AppError FILE_NOT_FOUND, FILE_MALFORMED */
-  static async load(directory: string): Promise<Micro> {
-    const { state, config } = await loadMicroState(directory);
+  static fromFiles(files: ModelFiles): Micro {
+    const { state, config } = decodeMicroState(files);
     const model = new Micro(config);
     model.state = state;
     return model;

@@ -1,7 +1,5 @@
 /** @file The unpersonalized baseline: an item's score is the sum of its interactions' strengths, 1 each by default. */
-import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
-import { loadSafetensors, saveSafetensors, writeAtomically } from "../nn/safetensors.js";
+import { encodeModel, type ModelFiles, weightsOf } from "../nn/model-files.js";
 import {
   assertRankingData,
   type FitOptions,
@@ -55,19 +53,16 @@ export class Popularity implements Recommender {
     return bestItems(this.counts, k, item => item === itemIndex);
   }
 
-  async save(directory: string): Promise<void> {
-    await mkdir(directory, { recursive: true });
-    await saveSafetensors(join(directory, "weights.safetensors"), {
-      tensors: { counts: { shape: [this.counts.length], values: this.counts } },
-      metadata: { algorithm: this.algorithm, numUsers: String(this.numUsers) },
-    });
-    const content = JSON.stringify({ algorithm: this.algorithm });
-    await writeAtomically(join(directory, "config.json"), `${content}\n`);
+  toFiles(): ModelFiles {
+    const { algorithm, counts, numUsers } = this;
+    const tensors = { counts: { shape: [counts.length], values: counts } };
+    const metadata = { algorithm, numUsers: String(numUsers) };
+    return encodeModel({ tensors, metadata }, { algorithm });
   }
 
   /** @throws AppError FILE_NOT_FOUND, FILE_MALFORMED */
-  static async load(directory: string): Promise<Popularity> {
-    const { tensors, metadata } = await loadSafetensors(join(directory, "weights.safetensors"));
+  static fromFiles(files: ModelFiles): Popularity {
+    const { tensors, metadata } = weightsOf(files);
     const model = new Popularity();
     model.numUsers = Number(metadata.numUsers);
     model.counts = Float32Array.from(tensors.counts.values);

@@ -4,6 +4,7 @@
  * Shapes: M users, N items, F length of a modality's raw feature, D embedding size.
  */
 import type { Matrix } from "../nn/matrix.js";
+import type { ModelFiles } from "../nn/model-files.js";
 
 /** One view of the items (image, text): a raw feature for each. */
 export interface Modality {
@@ -65,8 +66,12 @@ export interface FitOptions {
 }
 
 export interface Checkpoint {
-  /** A folder, created if absent. */
-  directory: string;
+  /** Name in error messages. */
+  name: string;
+  /** The bytes of the last {@link write}; null if there are none. */
+  read(): Promise<Uint8Array | null>;
+  /** Replaces the last bytes completely or not at all. */
+  write(bytes: Uint8Array): Promise<void>;
   /** Epochs between checkpoints. Default: 5. */
   everyEpochs?: number;
   /** Also save at the end of the first epoch this long after a checkpoint. Default: 5; 0: every epoch. */
@@ -111,8 +116,8 @@ export interface Recommender {
   /** The `k` items nearest to one, nearest first, without itself. */
   similarItems(itemIndex: number, k: number): ScoredItem[];
 
-  /** Writes weights and configuration into a folder, created if absent. */
-  save(directory: string): Promise<void>;
+  /** The weights and the configuration. */
+  toFiles(): ModelFiles;
 
   dispose(): void;
 }

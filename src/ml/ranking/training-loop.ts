@@ -5,13 +5,10 @@
  * so a run resumed from a checkpoint ends in the same bytes as an uninterrupted one.
  */
 import { createHash } from "node:crypto";
-import { existsSync } from "node:fs";
-import { mkdir, rm } from "node:fs/promises";
-import { join } from "node:path";
 import { stringify } from "safe-stable-stringify";
 import { AppError } from "../../errors/app-error.js";
 import type { Adam, NamedArrays } from "../nn/adam.js";
-import { loadSafetensors, saveSafetensors, type StoredTensor } from "../nn/safetensors.js";
+import { decodeSafetensors, encodeSafetensors, type StoredTensor } from "../nn/safetensors.js";
 import type { Checkpoint, FitOptions, FitReport, LossTerms, RankingData } from "./recommender.js";
 import { validationRecall } from "./validation.js";
 
@@ -53,8 +50,6 @@ interface Progress {
   numWorse: number;
 }
 
-const CHECKPOINT_FILE = "checkpoint.safetensors";
-
 /** Trains to the last epoch or until validation stops it, and leaves the best epoch's parameters in the model. */
 export async function fitEpochs(
   trainee: Trainee,
@@ -88,11 +83,8 @@ export async function fitEpochs(
       best = copied(parameters);
     }
     if (checkpoint && isDue(checkpoint, epoch, performance.now() - savedAtMs)) {
-      await saveCheckpoint(checkpoint, trainee, {
-        progress,
-        best,
-        fingerprint: schedule.fingerprint,
-      });
+      const { fingerprint } = schedule;
+      await checkpoint.write(encodeCheckpoint(trainee, { progress, best, fingerprint }));
       savedAtMs = performance.now();
     }
     onEpoch?.({
@@ -151,13 +143,11 @@ const untrained: TrainingState = {
   best: null,
 };
 
-async function saveCheckpoint(
-  { directory }: Checkpoint,
+function encodeCheckpoint(
   { parameters, optimizer }: Trainee,
   { progress, best, fingerprint }: TrainingState & { fingerprint: string },
-): Promise<void> {
-  await mkdir(directory, { recursive: true });
-  await saveSafetensors(join(directory, CHECKPOINT_FILE), {
+): Uint8Array {
+  return encodeSafetensors({
     tensors: {
       ...prefixed("parameter", parameters),
       ...prefixed("optimizer", optimizer.state()),
@@ -169,18 +159,18 @@ async function saveCheckpoint(
 
 /** Loads a checkpoint's state into the trainee; null when there is none. */
 async function loadCheckpoint(
-  { directory }: Checkpoint,
+  checkpoint: Checkpoint,
   { algorithm, parameters, optimizer }: Trainee,
   fingerprint: string,
 ): Promise<TrainingState | null> {
-  const path = join(directory, CHECKPOINT_FILE);
-  if (!existsSync(path)) {
+  const bytes = await checkpoint.read();
+  if (!bytes) {
     return null;
   }
-  const { tensors, metadata } = await loadSafetensors(path);
+  const { tensors, metadata } = decodeSafetensors(bytes, checkpoint.name);
   if (metadata.fingerprint !== fingerprint) {
     throw new AppError("FILE_MALFORMED", {
-      path,
+      path: checkpoint.name,
       expected: `a checkpoint of this training of '${algorithm}'`,
       reason: "it has other data or another configuration",
     });
@@ -191,14 +181,9 @@ async function loadCheckpoint(
   optimizer.restore(withoutPrefix("optimizer", tensors));
   const best = withoutPrefix("best", tensors);
   return {
-    progress: JSON.parse(metadata.progress) as Progress, // written by saveCheckpoint: the fingerprint matches
+    progress: JSON.parse(metadata.progress) as Progress, // written by encodeCheckpoint: the fingerprint matches
     best: Object.keys(best).length > 0 ? best : null,
   };
-}
-
-/** Deletes a checkpoint, so that the next training in this folder starts from the beginning. */
-export async function removeCheckpoint({ directory }: Checkpoint): Promise<void> {
-  await rm(join(directory, CHECKPOINT_FILE), { force: true });
 }
 
 function prefixed(prefix: string, arrays: NamedArrays): Record<string, StoredTensor> {

@@ -6,10 +6,8 @@
  * depends on. The folder is a cache: deleting it costs time and nothing else.
  */
 import { createHash } from "node:crypto";
-import { mkdir, readFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import type { ArtefactStore } from "../../db/artefact-store.js";
 import type { RgbImage } from "../../ml/nn/rgb-image.js";
-import { writeAtomically } from "../../ml/nn/safetensors.js";
 import type { RenderRequest } from "./image-generation.service.js";
 
 /** A request whose start is a stored catalogue picture. */
@@ -33,8 +31,7 @@ interface Dependencies {
   };
   /** Name and version of the model pack: part of every key. */
   generator: string;
-  /** Folder of the installation. */
-  home: string;
+  store: Pick<ArtefactStore, "get" | "put">;
 }
 
 export class CachedImageGenerator {
@@ -54,20 +51,20 @@ export class CachedImageGenerator {
   }
 
   private async kept(request: CachedImageRequest, signal?: AbortSignal): Promise<RgbImage[]> {
-    const { codec } = this.deps;
+    const { codec, store } = this.deps;
     const key = this.keyOf(request);
-    const paths = Array.from({ length: request.numImages }, (_, place) =>
-      join(this.deps.home, "renders", key.slice(0, 2), `${key}-${place}.png`),
+    const keys = Array.from(
+      { length: request.numImages },
+      (_, place) => `renders/${key.slice(0, 2)}/${key}-${place}.png`,
     );
-    const files = await Promise.all(paths.map(path => readFile(path).catch(() => null)));
+    const files = await Promise.all(keys.map(one => store.get(one)));
     if (files.every(file => file !== null)) {
       this.counts.found += files.length;
       return Promise.all(files.map(file => codec.decode(file)));
     }
     const images = await this.rendered(request, signal);
-    await mkdir(dirname(paths[0]), { recursive: true });
     for (const [index, image] of images.entries()) {
-      await writeAtomically(paths[index], await codec.encode(image));
+      await store.put(keys[index], await codec.encode(image));
     }
     return images;
   }

@@ -4,6 +4,7 @@
  *
  * Shapes: T tokens of E^key, D width of the condition, E of CLIP's space.
  */
+import type { NamedFiles } from "../../db/artefact-files.js";
 import type { ConditionEncoder } from "../../ml/diffusion/condition-encoder.js";
 import { type Matrix, matrix } from "../../ml/nn/matrix.js";
 import {
@@ -26,10 +27,11 @@ export interface PersonalizerModel {
   policy(inputs: readonly PersonalizerInput[]): Policy[];
   /** One step down the gradient of Eq. 17; the terms of the loss. */
   trainStep(rollouts: readonly Rollout[]): Readonly<Record<string, number>>;
-  save(directory: string, lineage: Readonly<Record<string, unknown>>): Promise<void>;
-  /** Writes weights and optimizer, so that {@link restore} goes on to the same bytes. */
-  saveTrainingState(directory: string): Promise<void>;
-  restore(directory: string): Promise<void>;
+  /** The trained model with how it came to be. */
+  toFiles(lineage: Readonly<Record<string, unknown>>): NamedFiles;
+  /** Weights and optimizer, so that training resumes from {@link restoreTraining} to the same bytes. */
+  encodeTraining(): Uint8Array;
+  restoreTraining(bytes: Uint8Array): void;
   /** Tokens of the prompt p_g(w', [IMG1..L]) (Eq. 7). */
   promptIds(keywords: readonly string[]): number[];
   dispose(): void;

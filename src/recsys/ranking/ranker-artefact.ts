@@ -1,12 +1,12 @@
-/** @file A trained ranking model on disk: its weights, and the ids of its users and items. */
+/** @file A stored ranking model: its weights, and the ids of its users and items. */
 import { createHash } from "node:crypto";
-import { mkdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { defaultFeedbackRules, type FeedbackRules } from "../../config/feedback-rules.js";
+import { decodeFiles, type NamedFiles, putFiles } from "../../db/artefact-files.js";
+import type { ArtefactStore } from "../../db/artefact-store.js";
 import { AppError } from "../../errors/app-error.js";
-import { writeAtomically } from "../../ml/nn/safetensors.js";
+import { fileOf } from "../../ml/nn/model-files.js";
 import { loadRecommender } from "../../ml/ranking/load-recommender.js";
-import type { Recommender } from "../../ml/ranking/recommender.js";
+import type { Checkpoint, Recommender } from "../../ml/ranking/recommender.js";
 import { feedbackOf } from "./ranker-config.js";
 
 /** The training's data and configuration, written beside the weights, so that a folder is self-describing. */
@@ -49,25 +49,32 @@ export function choicesHash(itemIds: readonly string[]): string {
 
 const LINEAGE_FILE = "lineage.json";
 
+/** @param prefix `rankers/<version>`, the `artefactPath` of the version. */
 export async function saveRanker(
-  directory: string,
+  store: ArtefactStore,
+  prefix: string,
   model: Recommender,
   lineage: RankerLineage,
 ): Promise<void> {
-  await mkdir(directory, { recursive: true });
-  await model.save(directory);
-  await writeAtomically(join(directory, LINEAGE_FILE), `${JSON.stringify(lineage)}\n`);
+  const json = Buffer.from(`${JSON.stringify(lineage)}\n`);
+  await putFiles(store, prefix, { ...model.toFiles(), [LINEAGE_FILE]: json });
+}
+
+/** The state of a training that may be stopped: the training that reads it resumes there. */
+export function checkpointAt(store: ArtefactStore, key: string): Checkpoint {
+  return { name: key, read: () => store.get(key), write: bytes => store.put(key, bytes) };
 }
 
 /** @throws AppError FILE_NOT_FOUND, FILE_MALFORMED */
-export async function loadRanker(directory: string): Promise<LoadedRanker> {
-  const model = await loadRecommender(directory);
-  const path = join(directory, LINEAGE_FILE);
-  const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
-    throw error.code === "ENOENT" ? new AppError("FILE_NOT_FOUND", { path }) : error;
-  });
+export function loadRanker(store: ArtefactStore, prefix: string): Promise<LoadedRanker> {
+  return decodeFiles(store, prefix, decodeRanker);
+}
+
+function decodeRanker(files: NamedFiles): LoadedRanker {
+  const model = loadRecommender(files);
   const malformed = (reason: string) =>
-    new AppError("FILE_MALFORMED", { path, expected: "a ranker's lineage", reason });
+    new AppError("FILE_MALFORMED", { path: LINEAGE_FILE, expected: "a ranker's lineage", reason });
+  const text = Buffer.from(fileOf(files, LINEAGE_FILE)).toString("utf8");
   let lineage: RankerLineage;
   try {
     lineage = JSON.parse(text) as RankerLineage; // checked against the model below

@@ -1,5 +1,5 @@
 /** @file The active version of the ranking model, and its model in memory. */
-import { join } from "node:path";
+import type { ArtefactStore } from "../../db/artefact-store.js";
 import {
   type VersionRow,
   VersionRegistry,
@@ -9,8 +9,8 @@ import { type LoadedRanker, loadRanker } from "./ranker-artefact.js";
 
 interface Dependencies<Version extends VersionRow> {
   versions: VersionStore<Version>;
-  /** Data folder; `artefactPath` is relative to it. */
-  home: string;
+  /** Has the files of a version below its `artefactPath`. */
+  store: ArtefactStore;
   /** Called with every version loaded to serve. Default: none. */
   onLoaded?: (ranker: LoadedRanker) => void;
   /** See {@link VersionRegistry}. */
@@ -22,7 +22,7 @@ export class RankerRegistry<Version extends VersionRow> extends VersionRegistry<
   Version,
   LoadedRanker
 > {
-  constructor({ home, onLoaded, ...deps }: Dependencies<Version>) {
+  constructor({ store, onLoaded, ...deps }: Dependencies<Version>) {
     super({
       ...deps,
       codes: { notFound: "MODEL_VERSION_NOT_FOUND", notReady: "RANKER_NOT_READY" },
@@ -30,7 +30,7 @@ export class RankerRegistry<Version extends VersionRow> extends VersionRegistry<
         if (artefactPath === null) {
           throw new Error(`RankerRegistry: expected an artefact path of version ${id}, got none`);
         }
-        const ranker = await loadRanker(join(home, artefactPath));
+        const ranker = await loadRanker(store, artefactPath);
         onLoaded?.(ranker);
         return ranker;
       },

@@ -1,17 +1,14 @@
 /** @file Trains versions of the ranking model on the imported and indexed data, and measures them on held-out items. */
-import { mkdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { defaultFeedbackRules, type FeedbackRules } from "../../config/feedback-rules.js";
+import type { ArtefactStore } from "../../db/artefact-store.js";
 import { AppError } from "../../errors/app-error.js";
 import { Random, seedFrom } from "../../ml/nn/random.js";
-import { writeAtomically } from "../../ml/nn/safetensors.js";
 import type { RankingData, Recommender } from "../../ml/ranking/recommender.js";
-import { removeCheckpoint } from "../../ml/ranking/training-loop.js";
 import { evaluateRanker, type MeanMetrics } from "../evaluation/evaluate-ranker.js";
 import { fitProgress } from "../evaluation/fit-progress.js";
 import { leaveLastOneSplit, randomSplit, ratioSplit, type Split } from "../evaluation/splits.js";
 import { type Activation, activationOf } from "./activation.js";
-import { choicesHash, saveRanker } from "./ranker-artefact.js";
+import { checkpointAt, choicesHash, saveRanker } from "./ranker-artefact.js";
 import { createRanker, feedbackOf, rankerConfig, type RankerConfig } from "./ranker-config.js";
 import {
   type EmbeddingEntry,
@@ -73,8 +70,8 @@ interface Dependencies<Version extends VersionRow> {
   };
   /** Loads the version before it serves. */
   registry: { activate(id: string): Promise<Version> };
-  /** Data folder; artefacts go to `rankers/<versionId>` in it. */
-  home: string;
+  /** Versions go to `rankers/<versionId>`. */
+  store: ArtefactStore;
 }
 
 export interface TrainRankerRequest {
@@ -148,14 +145,14 @@ export class RankerTrainingService<Version extends VersionRow> {
     const { versionId, config, seed } = version;
     onProgress?.({ fraction: 0, stage: "reading interactions and embeddings" });
     const { dataset, split } = await this.read(config, seed);
-    const artefactPath = join("rankers", versionId);
-    const directory = join(this.deps.home, artefactPath);
-    const checkpoint = { directory: join(directory, "checkpoint") };
+    const { store } = this.deps;
+    const artefactPath = `rankers/${versionId}`;
+    const checkpoint = checkpointAt(store, `${artefactPath}/checkpoint/checkpoint.safetensors`);
     const model = createRanker(config, seed);
     onProgress?.({ fraction: 0, stage: `preparing ${config.algorithm}` });
     try {
-      if (!(await isTrainedOn(directory, dataset.dataHash))) {
-        await removeCheckpoint(checkpoint); // of other data: restart
+      if (!(await isTrainedOn(store, `${artefactPath}/data-hash`, dataset.dataHash))) {
+        await store.delete(checkpoint.name); // of other data: restart
       }
       const startMs = performance.now();
       const fitted = await model.fit(rankingData(dataset, split), {
@@ -177,13 +174,13 @@ export class RankerTrainingService<Version extends VersionRow> {
       const numChosen = timelines.map(items => items.length);
       const choicesHashes = timelines.map(items => choicesHash(items.map(item => itemIds[item])));
       const lineage = { ...version, dataHash, metrics, userIds, numChosen, choicesHashes, itemIds };
-      await saveRanker(directory, model, lineage);
+      await saveRanker(store, artefactPath, model, lineage);
       const completed = await this.deps.versions.complete(versionId, {
         metrics,
         dataHash,
         artefactPath,
       });
-      await removeCheckpoint(checkpoint);
+      await store.delete(checkpoint.name);
       return completed;
     } finally {
       model.dispose();
@@ -253,13 +250,11 @@ async function evaluation(model: Recommender, { train, validation, test }: Split
   };
 }
 
-/** Whether this folder's checkpoint is of this data; records the data for the next time. */
-async function isTrainedOn(directory: string, dataHash: string): Promise<boolean> {
-  const path = join(directory, "data-hash");
-  const before = await readFile(path, "utf8").catch(() => null);
-  await mkdir(directory, { recursive: true });
-  await writeAtomically(path, dataHash);
-  return before === dataHash;
+/** Whether the version's checkpoint is of this data; records the data for the next time. */
+async function isTrainedOn(store: ArtefactStore, key: string, dataHash: string): Promise<boolean> {
+  const before = await store.get(key);
+  await store.put(key, Buffer.from(dataHash));
+  return before !== null && Buffer.from(before).toString("utf8") === dataHash;
 }
 
 function numChoices({ timelines }: RankingDataset): number {

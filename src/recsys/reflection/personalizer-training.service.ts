@@ -1,8 +1,8 @@
 /** @file Trains versions of the personalizer by the active ranking model's judgement, and registers them. */
 import { createHash } from "node:crypto";
-import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
 import { stringify } from "safe-stable-stringify";
+import { deleteAll, putFiles } from "../../db/artefact-files.js";
+import type { ArtefactStore } from "../../db/artefact-store.js";
 import type { ConditionEncoder } from "../../ml/diffusion/condition-encoder.js";
 import { type Matrix, matrix, row } from "../../ml/nn/matrix.js";
 import { Random } from "../../ml/nn/random.js";
@@ -17,7 +17,6 @@ import {
 } from "./personalizer-training-config.js";
 import {
   type PersonalizerTrainingResult,
-  removePersonalizerCheckpoint,
   type StepReport,
   type TrainingSpeed,
   trainPersonalizer,
@@ -79,8 +78,8 @@ interface Dependencies<Version extends VersionRow> {
   registry: { activate(id: string): Promise<Version> };
   /** Name and version of the model pack. */
   generator: string;
-  /** Folder of the installation; artefacts go to `personalizers/<versionId>` below it. */
-  home: string;
+  /** Versions go to `personalizers/<versionId>`. */
+  store: ArtefactStore;
 }
 
 export interface TrainPersonalizerRequest {
@@ -152,17 +151,15 @@ export class PersonalizerTrainingService<Version extends VersionRow> {
     },
     { onProgress, signal }: TrainPersonalizerHooks,
   ): Promise<Version> {
-    const { create, encoder, generator, home, imageGenerator, versions } = this.deps;
+    const { create, encoder, generator, imageGenerator, store, versions } = this.deps;
     const { config, seed, shop, versionId } = version;
     const train = trainingPairs(shop, { numPairs: config.numPairs, seed });
     assertEnough(train, MIN_PAIRS);
     const numPairs = config.numValidationPairs;
     const validation = evaluationPairs(shop, "validation", { numPairs, seed: 0 }); // the same for every seed
     const dataHash = hashOf(shop, [...train, ...validation]);
-    const artefactPath = join("personalizers", versionId);
-    const directory = join(home, artefactPath);
-    const checkpoint = join(directory, "checkpoint");
-    await mkdir(checkpoint, { recursive: true });
+    const artefactPath = `personalizers/${versionId}`;
+    const checkpoint = `${artefactPath}/checkpoint`;
     const { delta, k: numRetrieved, numRollouts, rewardMode } = config;
     const shared = { delta, numRetrieved, numRollouts, rewardMode };
     const model = await create({ ...config.model, ...shared }, seed);
@@ -185,7 +182,8 @@ export class PersonalizerTrainingService<Version extends VersionRow> {
         model,
         train,
         validation,
-        directory: checkpoint,
+        store,
+        checkpoint,
         fingerprint: fingerprintOf({ config, seed, dataHash, generator }),
         onStep: report => onProgress?.(progressOf(report)),
       });
@@ -198,11 +196,11 @@ export class PersonalizerTrainingService<Version extends VersionRow> {
         rankingModelVersionId: shop.ranker.versionId,
         best: result.best,
       };
-      await model.save(directory, lineage);
+      await putFiles(store, artefactPath, model.toFiles(lineage));
       const trainingSeconds = (performance.now() - startMs) / 1_000;
       const metrics = metricsOf(result, { train, validation, trainingSeconds });
       const completed = await versions.complete(versionId, { metrics, dataHash, artefactPath });
-      await removePersonalizerCheckpoint(checkpoint);
+      await deleteAll(store, checkpoint);
       return completed;
     } finally {
       model.dispose();

@@ -6,13 +6,12 @@
  * come from the weights before that step, one step behind. At a look the pipeline is empty, so a checkpoint needs no pictures,
  * and a training that was killed goes on to the same bytes.
  */
-import { mkdir, readdir, readFile, rm } from "node:fs/promises";
-import { join } from "node:path";
 import { setImmediate as yieldToEventLoop } from "node:timers/promises";
+import { deleteAll, getJson, putJson } from "../../db/artefact-files.js";
+import type { ArtefactStore } from "../../db/artefact-store.js";
 import { AppError } from "../../errors/app-error.js";
 import { mean, percentile } from "../../ml/metrics/bootstrap.js";
 import { Random, seedFrom } from "../../ml/nn/random.js";
-import { writeAtomically } from "../../ml/nn/safetensors.js";
 import type { PersonalizerModel } from "../images/personalizer-model.js";
 import { type GainTrial, triedGains } from "./gain-search.js";
 import type { Pair } from "./pairs.js";
@@ -58,8 +57,9 @@ export interface PersonalizerTrainingOptions {
   model: PersonalizerModel;
   train: readonly Pair[];
   validation: readonly Pair[];
-  /** Folder of the checkpoint. */
-  directory: string;
+  store: ArtefactStore;
+  /** What the keys of the checkpoint begin with. */
+  checkpoint: string;
   /** Tells trainings apart: a checkpoint of another one is not gone on from. */
   fingerprint: string;
   onStep?: (report: StepReport) => void;
@@ -97,18 +97,19 @@ export type TrainingSpeed = Readonly<{
   seconds: Readonly<{ images: number; gradients: number; validations: number }>;
 }>;
 
-const BEST_FOLDER = "best";
-const LATEST_FOLDER = "latest";
-const PROGRESS_FILE = "progress.json";
+/** Keys below that of the checkpoint. */
+const BEST = "best/training.safetensors";
+const PROGRESS = "progress.json";
+const latest = (step: number) => `latest-${step}/training.safetensors`;
 
 /** Trains to the end; the model then has the weights of the best look. */
 export async function trainPersonalizer(
   options: PersonalizerTrainingOptions,
 ): Promise<PersonalizerTrainingResult> {
-  const { directory, model, parts, train, validation } = options;
+  const { model, parts, train, validation } = options;
   const { config, seed, signal } = parts;
   const batches = batchesOf(train, config, seed);
-  const progress = await restored(options);
+  const progress = await restoreCheckpoint(options);
   const watch = new StopWatch();
   const validationPairs = await watch.timed("validations", () =>
     preparedPairs(parts, model, validation),
@@ -153,7 +154,7 @@ export async function trainPersonalizer(
     options.onStep?.({ step: next, numSteps: batches.length, losses, ...means, validated });
   }
   if (validation.length > 0) {
-    await model.restore(join(directory, BEST_FOLDER));
+    await restoreWeights(options, BEST);
   }
   const means = Object.entries(progress.sums).map(([name, sum]) => [name, sum / progress.step]);
   return {
@@ -164,10 +165,6 @@ export async function trainPersonalizer(
     means: Object.fromEntries(means) as Record<string, number>,
     speed: watch.speed,
   };
-}
-
-export async function removePersonalizerCheckpoint(directory: string): Promise<void> {
-  await rm(directory, { recursive: true, force: true });
 }
 
 class StopWatch {
@@ -222,7 +219,7 @@ async function validateAndKeep(
   progress: Progress,
   validationPairs: readonly PreparedPair[],
 ): Promise<ValidationResult | null> {
-  const { directory, model } = options;
+  const { checkpoint, model, store } = options;
   let validated: ValidationResult | null = null;
   if (validationPairs.length > 0) {
     validated = await validationResult(options.parts, model, validationPairs, progress.step);
@@ -230,23 +227,30 @@ async function validateAndKeep(
     const best = progress.validations[progress.best];
     if (validated === best || isBetter(validated, best)) {
       progress.best = progress.validations.length - 1;
-      await saved(model, join(directory, BEST_FOLDER));
+      await store.put(`${checkpoint}/${BEST}`, model.encodeTraining());
     }
   }
-  const name = `${LATEST_FOLDER}-${progress.step}`;
-  await saved(model, join(directory, name));
-  await writeAtomically(join(directory, PROGRESS_FILE), JSON.stringify(progress));
-  for (const folder of await readdir(directory)) {
-    if (folder.startsWith(LATEST_FOLDER) && folder !== name) {
-      await rm(join(directory, folder), { recursive: true });
+  const current = `${checkpoint}/${latest(progress.step)}`;
+  await store.put(current, model.encodeTraining());
+  await putJson(store, `${checkpoint}/${PROGRESS}`, progress); // from here on, the current one counts
+  for (const { key } of await store.list(checkpoint)) {
+    if (key.startsWith(`${checkpoint}/latest-`) && key !== current) {
+      await store.delete(key);
     }
   }
   return validated;
 }
 
-async function saved(model: PersonalizerModel, directory: string): Promise<void> {
-  await mkdir(directory, { recursive: true });
-  await model.saveTrainingState(directory);
+async function restoreWeights(
+  { checkpoint, model, store }: PersonalizerTrainingOptions,
+  name: string,
+): Promise<void> {
+  const key = `${checkpoint}/${name}`;
+  const bytes = await store.get(key);
+  if (!bytes) {
+    throw new AppError("FILE_NOT_FOUND", { path: key });
+  }
+  model.restoreTraining(bytes);
 }
 
 async function validationResult(
@@ -300,24 +304,20 @@ function isPatienceOver({ best, validations }: Progress, patience: number): bool
  *
  * @throws AppError FILE_MALFORMED for a checkpoint of another training, which is left as it is.
  */
-async function restored({
-  directory,
-  fingerprint,
-  model,
-}: PersonalizerTrainingOptions): Promise<Progress> {
-  const text = await readFile(join(directory, PROGRESS_FILE), "utf8").catch(() => null);
-  const progress = text === null ? null : (JSON.parse(text) as Progress); // written whole by this file alone
+async function restoreCheckpoint(options: PersonalizerTrainingOptions): Promise<Progress> {
+  const { checkpoint, fingerprint, store } = options;
+  const progress = (await getJson(store, `${checkpoint}/${PROGRESS}`)) as Progress | null; // written by this file alone
   if (!progress) {
-    await rm(directory, { recursive: true, force: true });
+    await deleteAll(store, checkpoint);
     return { fingerprint, step: 0, validations: [], best: 0, gains: [], sums: {} };
   }
   if (progress.fingerprint !== fingerprint) {
     throw new AppError("FILE_MALFORMED", {
-      path: directory,
+      path: checkpoint,
       expected: "a checkpoint of this training of a personalizer",
       reason: "it was made from other data, with another configuration or for other models",
     });
   }
-  await model.restore(join(directory, `${LATEST_FOLDER}-${progress.step}`));
+  await restoreWeights(options, latest(progress.step));
   return progress;
 }

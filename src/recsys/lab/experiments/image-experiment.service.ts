@@ -6,8 +6,8 @@
  * is kept in `experiments/` below the installation's folder.
  */
 import { createHash } from "node:crypto";
-import { mkdir, readFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { getJson, putJson } from "../../../db/artefact-files.js";
+import type { ArtefactStore } from "../../../db/artefact-store.js";
 import {
   clipImageScore,
   clipPreferenceImageScore,
@@ -16,7 +16,6 @@ import {
   preferenceText,
 } from "../../../ml/metrics/clip-scores.js";
 import type { RgbImage } from "../../../ml/nn/rgb-image.js";
-import { writeAtomically } from "../../../ml/nn/safetensors.js";
 import { ImageScorer } from "../../images/image-scorer.js";
 import type { PersonalizerModel } from "../../images/personalizer-model.js";
 import { assertEnough, evaluationPairs, type Pair, pairRetrieval } from "../../reflection/pairs.js";
@@ -74,10 +73,10 @@ interface Dependencies {
       },
     ): Promise<{ id: string; artefactPath: string | null }>;
   };
-  /** Reads a version's folder below the installation's; the caller disposes of it. */
+  /** Loads a version's files; the caller disposes of it. */
   load: (artefactPath: string) => Promise<PersonalizerModel>;
   generator: string;
-  home: string;
+  store: ArtefactStore;
 }
 
 export interface ExperimentProgress {
@@ -201,14 +200,14 @@ export class ImageExperimentService {
   }
 
   private placeOf({ experiment, pairs, shop }: Scene, arm: ExperimentArm, seed: number): Place {
-    const { generator, home } = this.deps;
+    const { generator } = this.deps;
     const { guidanceScale, numSteps, strength } = experiment;
     const numCandidates = numCandidatesOf(experiment, arm);
     const basis = [generator, shop.ranker.versionId, configOf(experiment, arm), seed];
     const knobs = { guidanceScale, numCandidates, numSteps, strength };
     const key = hashOf([basis, arm.condition, knobs, pairs]);
     return {
-      path: join(home, "experiments", experiment.name, `${key}.json`),
+      path: `experiments/${experiment.name}/${key}.json`,
       versionId: uuidOf(hashOf(["personalizer", ...basis])),
     };
   }
@@ -226,11 +225,12 @@ export class ImageExperimentService {
       const { fraction, secondsLeft } = clock;
       hooks.onProgress?.({ fraction, secondsLeft, stage: `${arm.name}, seed ${seed}: ${stage}` });
     };
-    const done = await readFile(path, "utf8").catch(() => null);
-    if (done !== null) {
+    const { store } = this.deps;
+    const done = (await getJson(store, path)) as ArmOutcomes | null;
+    if (done) {
       clock.skip(work + trainingWork(arm, configOf(experiment, arm)));
       report("done before");
-      return { ...(JSON.parse(done) as ArmOutcomes), arm: arm.name };
+      return { ...done, arm: arm.name };
     }
     const model = await this.trained(scene, arm, seed, { signal: hooks.signal, report });
     try {
@@ -242,8 +242,7 @@ export class ImageExperimentService {
         report(`picture ${outcomes.length} of ${pairs.length}`);
       }
       const result = { arm: arm.name, seed, versionId: model && versionId, outcomes };
-      await mkdir(dirname(path), { recursive: true });
-      await writeAtomically(path, `${JSON.stringify(result)}\n`);
+      await putJson(store, path, result);
       return result;
     } finally {
       model?.dispose();

@@ -6,13 +6,13 @@
  * next run; an interrupted training resumes from its checkpoint.
  */
 import { createHash } from "node:crypto";
-import { join } from "node:path";
 import { z } from "zod";
+import type { ArtefactStore } from "../../../db/artefact-store.js";
 import type { BatchReport, EpochReport } from "../../../ml/ranking/recommender.js";
-import { removeCheckpoint } from "../../../ml/ranking/training-loop.js";
 import { type PreparedData, splitKinds } from "../../datasets/prepared-data.js";
 import { comparePairs, type Comparison, userInterval } from "../../evaluation/compare-rankers.js";
 import type { MeanMetrics } from "../../evaluation/evaluate-ranker.js";
+import { checkpointAt } from "../../ranking/ranker-artefact.js";
 import { type RankerConfig, rankerConfig } from "../../ranking/ranker-config.js";
 import { evaluatePart, fitRanker } from "./fit-and-evaluate.js";
 
@@ -64,8 +64,7 @@ export interface RankerRun {
 export interface ExperimentHooks {
   /** Earlier runs; those with a matching key are reused. */
   done?: readonly RankerRun[];
-  /** Folder of checkpoints. */
-  checkpoints: string;
+  checkpoints: ArtefactStore;
   signal?: AbortSignal;
   onEpoch?: (run: { ranker: string; seed: number }, report: EpochReport) => void;
   onBatch?: (run: { ranker: string; seed: number }, report: BatchReport) => void;
@@ -116,7 +115,8 @@ async function oneRun(
 ): Promise<RankerRun> {
   const { numUsers, numItems, modalities } = data;
   const { train, validation } = split;
-  const checkpoint = { directory: join(checkpoints, run.key.slice(0, 16)) };
+  const key = `${run.key.slice(0, 16)}/checkpoint.safetensors`;
+  const checkpoint = checkpointAt(checkpoints, key);
   const { model, ...fitted } = await fitRanker(
     config,
     run.seed,
@@ -138,7 +138,7 @@ async function oneRun(
     const test = await part("test");
     const ofUsers = (metric: string) =>
       test.byUser.map(own => String(Number(own[metric].toFixed(4)))).join(" ");
-    await removeCheckpoint(checkpoint);
+    await checkpoints.delete(key);
     return {
       ...run,
       recall10: test.metrics["recall@10"],

@@ -6,17 +6,15 @@
  * their content, runs by their data, so a run that was stopped goes on.
  */
 import { createHash } from "node:crypto";
-import { mkdir, readFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { getJson, putJson } from "../../../db/artefact-files.js";
+import type { ArtefactStore } from "../../../db/artefact-store.js";
 import { AppError } from "../../../errors/app-error.js";
 import { matrix, type Matrix, row } from "../../../ml/nn/matrix.js";
-import { writeAtomically } from "../../../ml/nn/safetensors.js";
 import type { Modality } from "../../../ml/ranking/recommender.js";
-import { removeCheckpoint } from "../../../ml/ranking/training-loop.js";
 import { measuredMetrics } from "../../evaluation/evaluate-ranker.js";
 import { fitProgress } from "../../evaluation/fit-progress.js";
 import { IMAGE_MODALITY } from "../../ranking/ranked-item.js";
-import { choicesHash, saveRanker } from "../../ranking/ranker-artefact.js";
+import { checkpointAt, choicesHash, saveRanker } from "../../ranking/ranker-artefact.js";
 import { rankerConfig } from "../../ranking/ranker-config.js";
 import { trainStrengths } from "../../ranking/ranking-dataset.js";
 import type { ShopItem, ShopSnapshot } from "../../reflection/shop-snapshot.js";
@@ -50,8 +48,8 @@ interface Dependencies {
     ): Promise<unknown>;
   };
   registry: { activate(id: string): Promise<unknown> };
-  /** Folder of the installation. */
-  home: string;
+  /** Reports are kept in `reranks/`, what a stopped run has done in `reranks/runs/`. */
+  store: ArtefactStore;
 }
 
 export interface RerankHooks {
@@ -118,7 +116,7 @@ export class RerankService {
       drawnShare: planned.size / shop.ranker.itemIds.length,
       versionId: isKept ? runId : null,
     };
-    await saved(join(this.deps.home, "reranks", `${runId}.json`), whole);
+    await putJson(this.deps.store, `reranks/${runId}.json`, whole);
     return whole;
   }
 
@@ -128,6 +126,7 @@ export class RerankService {
     { from, name }: { name: ArmName; from: number },
     hooks: RerankHooks,
   ): Promise<ArmRun[]> {
+    const { store } = this.deps;
     const { config, ranker, shop } = given;
     const dataHash = hashOf(shop, modalities);
     const runs: ArmRun[] = [];
@@ -136,27 +135,19 @@ export class RerankService {
       const key = createHash("sha256")
         .update(JSON.stringify([ranker, seed, dataHash]))
         .digest("hex");
-      const path = join(this.deps.home, "reranks", "runs", `${key}.json`);
+      const path = `reranks/runs/${key}.json`;
       const stage = `${name}, seed ${seed}`;
       const fraction = from + (0.25 * runs.length) / config.seeds.length;
       hooks.onProgress?.({ fraction, stage });
-      const done = await readFile(path, "utf8").catch(() => null);
-      const run = done
-        ? (JSON.parse(done) as ArmRun)
-        : await this.fit(
-            given,
-            modalities,
-            { seed, key },
-            {
-              ...hooks,
-              onProgress: progress =>
-                hooks.onProgress?.({
-                  fraction: fraction + (0.25 * progress.fraction) / config.seeds.length,
-                  stage: `${stage}, ${progress.stage}`,
-                }),
-            },
-          );
-      await saved(path, run);
+      const onProgress: RerankHooks["onProgress"] = progress =>
+        hooks.onProgress?.({
+          fraction: fraction + (0.25 * progress.fraction) / config.seeds.length,
+          stage: `${stage}, ${progress.stage}`,
+        });
+      const run =
+        ((await getJson(store, path)) as ArmRun | null) ??
+        (await this.fit(given, modalities, { seed, key }, { ...hooks, onProgress }));
+      await putJson(store, path, run);
       runs.push(run);
     }
     return runs;
@@ -172,7 +163,8 @@ export class RerankService {
     const numItems = shop.ranker.itemIds.length;
     const strengths = trainStrengths(shop, split.train);
     const view = { numUsers: shop.userIds.length, numItems, modalities, strengths, split };
-    const checkpoint = { directory: join(this.deps.home, "reranks", "runs", key) };
+    const { store } = this.deps;
+    const checkpoint = checkpointAt(store, `reranks/runs/${key}/checkpoint.safetensors`);
     const progress = fitProgress(report => onProgress?.(report));
     const { model } = await fitRanker(ranker, seed, view, { signal, checkpoint, ...progress });
     try {
@@ -183,7 +175,7 @@ export class RerankService {
         options,
       );
       const test = await evaluatePart(model, { split, part: "test", numItems }, options);
-      await removeCheckpoint(checkpoint);
+      await store.delete(checkpoint.name);
       const byUser = METRICS.map(metric => [metric, test.byUser.map(own => own[metric])]);
       return {
         seed,
@@ -228,7 +220,7 @@ export class RerankService {
         rerankedFrom: shop.ranker.versionId,
       };
       const dataHash = hashOf(shop, modalities);
-      const artefactPath = join("rankers", versionId);
+      const artefactPath = `rankers/${versionId}`;
       const numChosen = timelines.map(items => items.length);
       const lineage = {
         versionId,
@@ -241,7 +233,7 @@ export class RerankService {
         choicesHashes: timelines.map(items => choicesHash(items.map(item => itemIds[item]))),
         itemIds,
       };
-      await saveRanker(join(this.deps.home, artefactPath), model, lineage);
+      await saveRanker(this.deps.store, artefactPath, model, lineage);
       await versions.complete(versionId, { metrics, dataHash, artefactPath });
     } finally {
       fitted.model.dispose();
@@ -287,9 +279,4 @@ function hashOf(
   }
   modalities.forEach(({ features, name }) => hash.update(name).update(features.values));
   return hash.digest("hex");
-}
-
-async function saved(path: string, content: object): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
-  await writeAtomically(path, `${JSON.stringify(content)}\n`);
 }

@@ -1,12 +1,9 @@
 /** @file The bundled pack with another memory, for tests of what is drawn from it. */
-import { cp, mkdtemp, rm } from "node:fs/promises";
+import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import {
-  loadSafetensors,
-  saveSafetensors,
-  type StoredTensor,
-} from "../../../../src/ml/nn/safetensors.js";
+import { encodeSafetensors, type StoredTensor } from "../../../../src/ml/nn/safetensors.js";
+import { loadSafetensors } from "../../../../src/ml/runtime/safetensors-file.js";
 import { miniPackDir } from "../runtime/mini-pack.js";
 
 export type StoredTensors = Record<string, StoredTensor>;
@@ -22,7 +19,7 @@ export async function withChangedPack<T>(
     await rm(join(folder, "manifest.json"));
     const path = join(folder, "memory", "memory.safetensors");
     const { metadata, tensors } = await loadSafetensors(path);
-    await saveSafetensors(path, { metadata, tensors: change(tensors) });
+    await writeFile(path, encodeSafetensors({ metadata, tensors: change(tensors) }));
     return await use(folder);
   } finally {
     await rm(folder, { recursive: true });

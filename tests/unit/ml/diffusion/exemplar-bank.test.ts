@@ -6,8 +6,9 @@ import { loadPipelineConfig } from "../../../../src/ml/diffusion/pipeline-config
 import { DiffusionPipeline } from "../../../../src/ml/diffusion/pipeline.js";
 import { cosine } from "../../../../src/ml/nn/cosine.js";
 import { drawnBox } from "../../../../src/ml/nn/fitted-image.js";
-import { loadSafetensors, type StoredTensor } from "../../../../src/ml/nn/safetensors.js";
+import type { StoredTensor } from "../../../../src/ml/nn/safetensors.js";
 import { openModelPack } from "../../../../src/ml/runtime/model-pack.js";
+import { loadSafetensors } from "../../../../src/ml/runtime/safetensors-file.js";
 import { describeWithMiniPack, miniPackDir } from "../runtime/mini-pack.js";
 import { type StoredTensors, withChangedPack } from "./changed-pack.js";
 

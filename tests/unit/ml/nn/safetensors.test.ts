@@ -1,14 +1,11 @@
-import { mkdtemp, open, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, open, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { decodeSafetensors, encodeSafetensors } from "../../../../src/ml/nn/safetensors.js";
 import {
-  decodeSafetensors,
-  encodeSafetensors,
   loadModelSafetensors,
   loadSafetensors,
-  type Safetensors,
-  saveSafetensors,
-} from "../../../../src/ml/nn/safetensors.js";
+} from "../../../../src/ml/runtime/safetensors-file.js";
 
 const content = {
   tensors: {
@@ -172,11 +169,9 @@ describe("safetensors", () => {
     );
   });
 
-  it("leaves only the finished file in the folder", async () => {
+  it("reads a file as it decodes bytes", async () => {
     const directory = await mkdtemp(join(tmpdir(), "safetensors-"));
-    await saveSafetensors(join(directory, "a.safetensors"), content);
-    await saveSafetensors(join(directory, "a.safetensors"), content);
-    expect(await readdir(directory)).toEqual(["a.safetensors"]);
+    await writeFile(join(directory, "a.safetensors"), encodeSafetensors(content));
     expect(await loadSafetensors(join(directory, "a.safetensors"))).toEqual(content);
     await rm(directory, { recursive: true });
   });
@@ -218,16 +213,17 @@ describe("safetensors", () => {
 });
 
 describe("loadModelSafetensors()", () => {
-  const part = (name: string, value: number): Safetensors => ({
-    tensors: { [name]: { shape: [1], values: Float32Array.of(value) } },
-    metadata: {},
-  });
+  const part = (name: string, value: number) =>
+    encodeSafetensors({
+      tensors: { [name]: { shape: [1], values: Float32Array.of(value) } },
+      metadata: {},
+    });
   let directory: string;
 
   beforeEach(async () => {
     directory = await mkdtemp(join(tmpdir(), "sharded-"));
-    await saveSafetensors(join(directory, "model-00001-of-00002.safetensors"), part("a", 1));
-    await saveSafetensors(join(directory, "model-00002-of-00002.safetensors"), part("b", 2));
+    await writeFile(join(directory, "model-00001-of-00002.safetensors"), part("a", 1));
+    await writeFile(join(directory, "model-00002-of-00002.safetensors"), part("b", 2));
   });
 
   afterEach(() => rm(directory, { recursive: true }));

@@ -2,9 +2,9 @@ import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { multiHeadAttention } from "../../../../src/ml/nn/multi-head-attention.js";
 import { parametersOf } from "../../../../src/ml/nn/parameters.js";
-import { loadSafetensors } from "../../../../src/ml/nn/safetensors.js";
 import { numAttentionHeads } from "../../../../src/ml/personalizer/cross-attention.js";
 import { modalMapper } from "../../../../src/ml/personalizer/modal-mapper.js";
+import { loadSafetensors } from "../../../../src/ml/runtime/safetensors-file.js";
 import { loadTfjsBackend, type TfjsBackendName } from "../../../../src/ml/runtime/tfjs-backend.js";
 
 // What PyTorch computes: pretrain/golden_generation.py.

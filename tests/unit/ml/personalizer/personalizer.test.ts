@@ -1,15 +1,12 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { type Llama } from "../../../../src/ml/language/llama.js";
 import { matrix } from "../../../../src/ml/nn/matrix.js";
 import { Random } from "../../../../src/ml/nn/random.js";
-import { encodeSafetensors } from "../../../../src/ml/nn/safetensors.js";
 import {
   paperForm,
   type PersonalizerConfig,
 } from "../../../../src/ml/personalizer/personalizer-config.js";
+import { decodePersonalizer } from "../../../../src/ml/personalizer/personalizer-files.js";
 import {
   explored,
   Personalizer,
@@ -47,8 +44,7 @@ function rolloutsOf(policies: readonly Policy[], seed: number): Rollout[] {
 const step = (personalizer: Personalizer, seed: number) =>
   personalizer.trainStep(rolloutsOf(personalizer.policy(inputs), seed));
 
-const bytes = (personalizer: Personalizer) =>
-  Buffer.from(encodeSafetensors({ tensors: personalizer.trainingState(), metadata: {} }));
+const bytes = (personalizer: Personalizer) => Buffer.from(personalizer.encodeTraining());
 
 describe("Personalizer.policy()", () => {
   it("is, untrained, what the generator attends to without it: image tokens of P^ret, then E^key", () => {
@@ -177,17 +173,17 @@ describe("Personalizer.amplify()", () => {
     disposed(made);
   });
 
-  it("is kept by a save", async () => {
-    const folder = await mkdtemp(join(tmpdir(), "personalizer-"));
+  it("is kept by its files", () => {
     const made = created();
     made.personalizer.explore(samples, { count: 3 });
     made.personalizer.amplify(2);
-    await made.personalizer.save(folder, {});
-    const loaded = await Personalizer.load(folder, made.llm);
+    const loaded = Personalizer.restore(
+      decodePersonalizer(made.personalizer.toFiles({})),
+      made.llm,
+    );
     expect(loaded.policy(inputs)).toEqual(made.personalizer.policy(inputs));
     loaded.dispose();
     disposed(made);
-    await rm(folder, { recursive: true });
   });
 });
 
@@ -224,19 +220,17 @@ describe("Personalizer.trainStep()", () => {
     expect(run(4).equals(run(5))).toBe(false);
   });
 
-  it("goes on from a saved state to the same bytes", async () => {
-    const folder = await mkdtemp(join(tmpdir(), "personalizer-"));
+  it("resumes from a saved state to the same bytes", () => {
     const whole = created();
     step(whole.personalizer, 1);
-    await whole.personalizer.saveTrainingState(folder);
+    const saved = whole.personalizer.encodeTraining();
     step(whole.personalizer, 2);
     const resumed = created({}, 99);
-    await resumed.personalizer.restore(folder);
+    resumed.personalizer.restoreTraining(saved);
     step(resumed.personalizer, 2);
     expect(bytes(resumed.personalizer).equals(bytes(whole.personalizer))).toBe(true);
     disposed(whole);
     disposed(resumed);
-    await rm(folder, { recursive: true });
   });
 
   it("raises the likelihood of what earned more, by the gradient of Eq. 15", () => {
@@ -265,7 +259,7 @@ describe("Personalizer.trainStep()", () => {
     const made = created();
     const policies = made.personalizer.policy(inputs);
     const rollouts = rolloutsOf(policies, 1);
-    const state = made.personalizer.trainingState();
+    const state = made.personalizer.encodeTraining();
     const told = rollouts.map((rollout, b) => ({
       ...rollout,
       rendered: {
@@ -274,7 +268,7 @@ describe("Personalizer.trainStep()", () => {
       },
     }));
     const terms = made.personalizer.trainStep(rollouts);
-    made.personalizer.restoreState(state);
+    made.personalizer.restoreTraining(state);
     const same = made.personalizer.trainStep(told);
     expect(same.rank).toBeCloseTo(terms.rank, 4);
     expect(same.gradientNorm).toBeCloseTo(terms.gradientNorm, 4);
@@ -303,44 +297,36 @@ describe("Personalizer.trainStep()", () => {
   });
 });
 
-describe("Personalizer.load()", () => {
-  it("gives the policies of what was saved, with its directions and configuration", async () => {
-    const folder = await mkdtemp(join(tmpdir(), "personalizer-"));
+describe("Personalizer.restore()", () => {
+  it("gives the policies of what was saved, with its directions and configuration", () => {
     const made = created({ sigma: 0.2 });
     made.personalizer.explore(matrix([9, 16], new Random(1).normals(9 * 16)), { count: 3 });
     step(made.personalizer, 1);
-    await made.personalizer.save(folder, { dataset: "stickers", seed: 4 });
+    const files = made.personalizer.toFiles({ dataset: "stickers", seed: 4 });
     const llm = tinyLlama();
-    const loaded = await Personalizer.load(folder, llm);
+    const loaded = Personalizer.restore(decodePersonalizer(files), llm);
     expect(loaded.config).toEqual(made.personalizer.config);
     expect(loaded.policy(inputs)).toEqual(made.personalizer.policy(inputs));
     disposed(made);
     disposed({ llm, personalizer: loaded });
-    await rm(folder, { recursive: true });
   });
 
-  it("names a file that is cut off or of another language model", async () => {
-    const folder = await mkdtemp(join(tmpdir(), "personalizer-"));
+  it("names a file that is cut off or of another language model", () => {
     const made = created();
-    await made.personalizer.save(folder, {});
-    const path = join(folder, "personalizer.safetensors");
-    const content = await readFile(path);
-    await writeFile(path, content.subarray(0, content.length - 4));
-    await expect(Personalizer.load(folder, made.llm)).rejects.toMatchObject({
-      code: "FILE_MALFORMED",
-    });
-    await expect(Personalizer.load(join(folder, "none"), made.llm)).rejects.toMatchObject({
-      code: "FILE_NOT_FOUND",
-    });
+    const files = made.personalizer.toFiles({});
+    const name = "personalizer.safetensors";
+    const cutOff = { [name]: files[name].subarray(0, files[name].length - 4) };
+    const coded = (code: string) => expect.objectContaining({ code }) as Error;
+    expect(() => decodePersonalizer(cutOff)).toThrow(coded("FILE_MALFORMED"));
+    expect(() => decodePersonalizer({})).toThrow(coded("FILE_NOT_FOUND"));
     const before = tf.memory().numTensors;
     const other = { ...made.llm, trainable: { lora: tf.variable(tf.scalar(1)) } };
-    await writeFile(path, content);
-    await expect(
-      Personalizer.load(folder, Object.assign(Object.create(made.llm) as Llama, other)),
-    ).rejects.toThrow("'llm.lora' is absent");
+    const llm = Object.assign(Object.create(made.llm) as Llama, other);
+    expect(() => Personalizer.restore(decodePersonalizer(files), llm)).toThrow(
+      "'llm.lora' is absent",
+    );
     expect(tf.memory().numTensors).toBe(before + 2); // the variable of this test and its value
     disposed(made);
-    await rm(folder, { recursive: true });
   });
 });
 

@@ -1,9 +1,7 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { LightGcn } from "../../../../src/ml/ranking/light-gcn.js";
 import { loadRecommender } from "../../../../src/ml/ranking/load-recommender.js";
 import { checkerboard, describeRecommender } from "../../../contracts/recommender.contract.js";
+import { memoryCheckpoint } from "../../../helpers/memory-checkpoint.js";
 
 const small = { embeddingSize: 8, learningRate: 0.05, batchSize: 64, numEpochs: 40 };
 
@@ -28,11 +26,10 @@ describe("LightGcn", () => {
   });
 
   it("resumes to the same bytes", async () => {
-    const directory = await mkdtemp(join(tmpdir(), "light-gcn-"));
     const config = { ...small, numEpochs: 6 };
     const whole = new LightGcn(config);
     await whole.fit(checkerboard());
-    const checkpoint = { directory, everyEpochs: 2 };
+    const checkpoint = memoryCheckpoint({ everyEpochs: 2 });
     const stop = new AbortController();
     const onEpoch = ({ epoch }: { epoch: number }) => epoch === 3 && stop.abort();
     await new LightGcn(config)
@@ -43,7 +40,6 @@ describe("LightGcn", () => {
     await resumed.fit(checkerboard(), { checkpoint, onEpoch: ({ epoch }) => epochs.push(epoch) });
     expect(epochs).toEqual([3, 4, 5, 6]);
     expect([...resumed.score(2)]).toEqual([...whole.score(2)]);
-    await rm(directory, { recursive: true });
   });
 
   it("refuses to rank before it was trained", () => {

@@ -1,13 +1,10 @@
-import { existsSync } from "node:fs";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { matrix } from "../../../../src/ml/nn/matrix.js";
 import { Random } from "../../../../src/ml/nn/random.js";
 import type { MicroConfig } from "../../../../src/ml/ranking/micro-config.js";
 import { Micro } from "../../../../src/ml/ranking/micro.js";
 import type { RankingData } from "../../../../src/ml/ranking/recommender.js";
 import { checkerboard, describeRecommender } from "../../../contracts/recommender.contract.js";
+import { memoryCheckpoint } from "../../../helpers/memory-checkpoint.js";
 import { PlainKernels } from "../../../helpers/plain-kernels.js";
 
 const small: Partial<MicroConfig> = {
@@ -24,7 +21,7 @@ const create = (changes: Partial<MicroConfig> = {}) =>
 
 describeRecommender("MICRO", {
   create: () => create(),
-  load: directory => Micro.load(directory),
+  load: files => Micro.fromFiles(files),
   isPersonal: true,
   isInductive: true,
 });
@@ -34,7 +31,7 @@ describeRecommender(
   {
     create: () =>
       create({ graphs: "frozen", contrast: { kind: "inBatch" }, adjacency: "symmetric" }),
-    load: directory => Micro.load(directory),
+    load: files => Micro.fromFiles(files),
     isPersonal: true,
     isInductive: true,
   },
@@ -47,24 +44,11 @@ const validated = (): RankingData => ({
 });
 
 describe("Micro.fit()", () => {
-  let directory: string;
-
-  beforeEach(async () => {
-    directory = await mkdtemp(join(tmpdir(), "micro-"));
-  });
-
-  afterEach(() => rm(directory, { recursive: true }));
-
-  const bytes = async (model: Micro) => {
-    await model.save(join(directory, "saved"));
-    return readFile(join(directory, "saved", "weights.safetensors"));
-  };
-
   it("ends in the same bytes when it was stopped and resumed", async () => {
     const config = { numEpochs: 7, validateEvery: 2, patience: 100 };
     const uninterrupted = create(config);
     const whole = await uninterrupted.fit(validated());
-    const checkpoint = { directory: join(directory, "checkpoint"), everyEpochs: 2 };
+    const checkpoint = memoryCheckpoint({ everyEpochs: 2 });
     const stop = new AbortController();
     const stopped = create(config).fit(validated(), {
       checkpoint,
@@ -84,11 +68,11 @@ describe("Micro.fit()", () => {
     });
     expect(epochs).toEqual([5, 6, 7]);
     expect(report).toEqual(whole);
-    expect((await bytes(resumed)).equals(await bytes(uninterrupted))).toBe(true);
+    expect(resumed.toFiles()).toEqual(uninterrupted.toFiles());
   });
 
   it("refuses a checkpoint of another training", async () => {
-    const checkpoint = { directory, everyEpochs: 1 };
+    const checkpoint = memoryCheckpoint({ everyEpochs: 1 });
     await create({ numEpochs: 1 }).fit(checkerboard(), { checkpoint });
     await expect(
       create({ numEpochs: 1, seed: 9 }).fit(checkerboard(), { checkpoint }),
@@ -114,7 +98,6 @@ describe("Micro.fit()", () => {
     await expect(create({ learningRate: 1e30 }).fit(checkerboard())).rejects.toMatchObject({
       code: "TRAINING_DIVERGED",
     });
-    expect(existsSync(join(directory, "saved"))).toBe(false);
   });
 
   it("trains when items lack a modality, or all of them", async () => {

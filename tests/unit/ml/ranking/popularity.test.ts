@@ -3,7 +3,7 @@ import { describeRecommender } from "../../../contracts/recommender.contract.js"
 
 describeRecommender("popularity", {
   create: () => new Popularity(),
-  load: directory => Popularity.load(directory),
+  load: files => Popularity.fromFiles(files),
   isPersonal: false,
 });
 

@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { FolderArtefactStore } from "../../../../src/db/artefact-store.js";
 import type { RankingModelVersionsRepository } from "../../../../src/db/ranking-model-versions.repository.js";
 import type { RankingModelVersionRow } from "../../../../src/db/rows.js";
 import { Random } from "../../../../src/ml/nn/random.js";
@@ -130,11 +131,12 @@ export const quickConfig = {
 
 export async function createShop(rows: InteractionEntry[] = choices()) {
   const home = await mkdtemp(join(tmpdir(), "shop-"));
+  const store = new FolderArtefactStore(home);
   const versions = new ExemplarVersions();
   const now = () => new Date(Date.UTC(2026, 1, 1));
   let nowMs = 0;
   const embeddings = { isEmpty: false };
-  const registry = new RankerRegistry({ versions, home, nowMs: () => nowMs });
+  const registry = new RankerRegistry({ versions, store, nowMs: () => nowMs });
   const training = new RankerTrainingService({
     interactions: {
       async *streamAll() {
@@ -151,7 +153,7 @@ export async function createShop(rows: InteractionEntry[] = choices()) {
     },
     versions,
     registry,
-    home,
+    store,
   });
   let numScorings = 0;
   const counted = new WeakSet<object>();

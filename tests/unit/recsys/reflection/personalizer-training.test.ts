@@ -1,11 +1,12 @@
 /** @jest-environment ./tests/unit/ml/runtime/onnx-environment.js */
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
+import { FolderArtefactStore } from "../../../../src/db/artefact-store.js";
 import { matrix } from "../../../../src/ml/nn/matrix.js";
 import { Random } from "../../../../src/ml/nn/random.js";
-import { loadSafetensors } from "../../../../src/ml/nn/safetensors.js";
+import { decodeSafetensors } from "../../../../src/ml/nn/safetensors.js";
 import { storedValues } from "../../../../src/ml/personalizer/personalizer-files.js";
 import { ImageScorer } from "../../../../src/recsys/images/image-scorer.js";
 import {
@@ -78,7 +79,8 @@ async function train({
         numPairs: config.numValidationPairs,
         seed: 0,
       }),
-      directory: join(folder, "checkpoint"),
+      store: new FolderArtefactStore(folder),
+      checkpoint: "checkpoint",
       fingerprint: JSON.stringify([config, seed]),
       onStep: report => {
         reports.push(report);
@@ -87,8 +89,8 @@ async function train({
         }
       },
     });
-    await model.save(folder, {});
-    return { result, reports, bytes: await readFile(join(folder, "personalizer.safetensors")) };
+    const { "personalizer.safetensors": bytes } = model.toFiles({});
+    return { result, reports, bytes: Buffer.from(bytes) };
   } finally {
     model.dispose();
   }
@@ -188,7 +190,8 @@ describe("trainPersonalizer()", () => {
       model,
       train: trainingPairs(tiny.shop, { numPairs: config.numPairs, seed }),
       validation: [],
-      directory,
+      store: new FolderArtefactStore(directory),
+      checkpoint: "checkpoint",
       fingerprint: "",
     });
     expect(frozenValues(llm)).toEqual(frozen);
@@ -221,13 +224,16 @@ describe("trainPersonalizer()", () => {
 
   it("takes the gain on the taste whose pictures earn most among those that keep the CS floor", async () => {
     const gains = [1, 2, 4];
-    const folder = await newFolder();
-    const { result } = await train({ folder, config: { gains }, isExplored: true });
+    const { bytes, result } = await train({
+      folder: await newFolder(),
+      config: { gains },
+      isExplored: true,
+    });
     expect(result.gains.map(({ gain }) => gain)).toEqual(gains);
     expect(new Set(result.gains.map(({ reward }) => reward)).size).toBe(3);
     const eligible = result.gains.filter(({ isEligible }) => isEligible);
     const [best] = [...eligible].sort((a, b) => b.reward - a.reward);
-    const { tensors } = await loadSafetensors(join(folder, "personalizer.safetensors"));
+    const { tensors } = decodeSafetensors(bytes, "");
     expect([...tensors["taste.gain"].values]).toEqual([best?.gain ?? 1]);
   });
 

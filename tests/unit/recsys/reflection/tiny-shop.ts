@@ -6,6 +6,8 @@ import { randomUUID } from "node:crypto";
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { NamedFiles } from "../../../../src/db/artefact-files.js";
+import { FolderArtefactStore } from "../../../../src/db/artefact-store.js";
 import { decodeRgb, encodeGeneratedPng } from "../../../../src/db/image-codec.js";
 import { ConditionEncoder } from "../../../../src/ml/diffusion/condition-encoder.js";
 import { type Conditioning } from "../../../../src/ml/diffusion/conditioning.js";
@@ -14,6 +16,7 @@ import { type Llama } from "../../../../src/ml/language/llama.js";
 import { Random, seedFrom } from "../../../../src/ml/nn/random.js";
 import type { RgbImage } from "../../../../src/ml/nn/rgb-image.js";
 import type { PersonalizerConfig } from "../../../../src/ml/personalizer/personalizer-config.js";
+import { decodePersonalizer } from "../../../../src/ml/personalizer/personalizer-files.js";
 import { Personalizer } from "../../../../src/ml/personalizer/personalizer.js";
 import { openModelPack } from "../../../../src/ml/runtime/model-pack.js";
 import { loadTfjsBackend } from "../../../../src/ml/runtime/tfjs-backend.js";
@@ -148,7 +151,7 @@ export async function createTinyShop(rows = users()): Promise<TinyShop> {
         decode: bytes => decodeRgb(bytes),
       },
       generator: GENERATOR,
-      home,
+      store: new FolderArtefactStore(home),
     });
   const home = await mkdtemp(join(tmpdir(), "tiny-shop-"));
   return {
@@ -187,9 +190,9 @@ export function createTinyModel(
   return { llm, personalizer, model: modelOf(personalizer, llm) };
 }
 
-export async function loadTinyModel(directory: string): Promise<PersonalizerModel> {
+export function loadTinyModel(files: NamedFiles): PersonalizerModel {
   const llm = tinyLlama();
-  return modelOf(await Personalizer.load(directory, llm), llm);
+  return modelOf(Personalizer.restore(decodePersonalizer(files), llm), llm);
 }
 
 function modelOf(personalizer: Personalizer, llm: Llama): PersonalizerModel {
@@ -200,9 +203,9 @@ function modelOf(personalizer: Personalizer, llm: Llama): PersonalizerModel {
     amplify: gain => personalizer.amplify(gain),
     policy: inputs => personalizer.policy(inputs),
     trainStep: rollouts => personalizer.trainStep(rollouts),
-    save: (directory, lineage) => personalizer.save(directory, lineage),
-    saveTrainingState: directory => personalizer.saveTrainingState(directory),
-    restore: directory => personalizer.restore(directory),
+    toFiles: lineage => personalizer.toFiles(lineage),
+    encodeTraining: () => personalizer.encodeTraining(),
+    restoreTraining: bytes => personalizer.restoreTraining(bytes),
     promptIds: keywords => [
       ...keywords.map(keyword => (seedFrom("token", keyword) >>> 0) % 11),
       ...llm.imageTokenIds,

@@ -3,6 +3,8 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import sharp from "sharp";
+import { decodeFiles } from "../../../../../src/db/artefact-files.js";
+import { FolderArtefactStore } from "../../../../../src/db/artefact-store.js";
 import type { CachedImageRequest } from "../../../../../src/recsys/images/cached-image-generator.js";
 import { ArmArtist } from "../../../../../src/recsys/lab/experiments/arm-artist.js";
 import {
@@ -94,8 +96,9 @@ afterEach(() => rm(home, { recursive: true }));
 
 /** The services of a process; versions outlive it, as the database does. */
 function createProcess(versions = exemplarVersions()) {
+  const store = new FolderArtefactStore(home);
   const imageGenerator = tiny.createImageGenerator(home);
-  const shared = { shop: async () => tiny.shop, generator: "tiny@1", home };
+  const shared = { shop: async () => tiny.shop, generator: "tiny@1", store };
   const encoder = async () => tiny.encoder;
   const training = new PersonalizerTrainingService<Version>({
     ...shared,
@@ -111,7 +114,7 @@ function createProcess(versions = exemplarVersions()) {
     imageFiles: { load: async hash => imageOf(hash) },
     clip: tiny.clip,
     training,
-    load: path => loadTinyModel(join(home, path)),
+    load: path => decodeFiles(store, path, loadTinyModel),
   });
   return { service, imageGenerator, versions };
 }

@@ -2,6 +2,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { FolderArtefactStore } from "../../../../../src/db/artefact-store.js";
 import { type Matrix, matrix, row } from "../../../../../src/ml/nn/matrix.js";
 import {
   type PreparedData,
@@ -245,15 +246,17 @@ describe("prepared data", () => {
         { name: "LightGCN", config: { algorithm: "LightGCN", model: quick } },
       ],
     };
-    let checkpoints: string;
+    let folder: string;
+    let checkpoints: FolderArtefactStore;
     let runs: RankerRun[];
 
     beforeAll(async () => {
-      checkpoints = await mkdtemp(join(tmpdir(), "runs-"));
+      folder = await mkdtemp(join(tmpdir(), "runs-"));
+      checkpoints = new FolderArtefactStore(folder);
       runs = await runExperiment(experiment, data, { checkpoints });
     });
 
-    afterAll(() => rm(checkpoints, { recursive: true }));
+    afterAll(() => rm(folder, { recursive: true }));
 
     it("runs every ranker with every seed", () => {
       expect(runs.map(({ ranker, seed }) => [ranker, seed])).toEqual([

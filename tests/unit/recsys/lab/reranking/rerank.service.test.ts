@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { FolderArtefactStore } from "../../../../../src/db/artefact-store.js";
 import { row } from "../../../../../src/ml/nn/matrix.js";
 import { ItemImageArtist } from "../../../../../src/recsys/lab/reranking/item-image-artist.js";
 import {
@@ -57,7 +58,7 @@ function createProcess({ personalizer = false, shop = tiny.shop } = {}) {
       },
     },
     registry: { activate: async id => void activated.push(id) },
-    home,
+    store: new FolderArtefactStore(home),
   });
   const run = (config: Record<string, unknown> = {}, activate = false) =>
     service.run({ runId: randomUUID(), config: { ...quick, ...config }, activate });
