@@ -80,7 +80,7 @@ export function describeRecommender(name: string, subject: Subject): void {
 
     afterAll(() => model.dispose());
 
-    it("knows how many users and items it was trained on", () => {
+    it("reports its numbers of users and items", () => {
       expect([model.numUsers, model.numItems]).toEqual([SIZE, SIZE]);
     });
 
@@ -98,7 +98,7 @@ export function describeRecommender(name: string, subject: Subject): void {
         }
       });
 
-      it("folds in what counts more with more of it", () => {
+      it("weighs history items by their strength", () => {
         const even = model.scoreHistory([2, 4, 1, 3], [1, 1, 0.1, 0.1]);
         const odd = model.scoreHistory([2, 4, 1, 3], [0.1, 0.1, 1, 1]);
         expect(even[8]).toBeGreaterThan(even[9]);
@@ -107,7 +107,7 @@ export function describeRecommender(name: string, subject: Subject): void {
         expect(half).toBeAllclose(model.scoreHistory([2, 4]), { rtol: 1e-5, atol: 1e-6 });
       });
 
-      it("learns from how much choices count", async () => {
+      it("trains on the strengths of choices", async () => {
         const scores = async (counting: number) => {
           const other = create();
           await other.fit(unequalChoices(counting));
@@ -119,26 +119,26 @@ export function describeRecommender(name: string, subject: Subject): void {
         expect(await scores(0)).not.toEqual(await scores(1));
       });
 
-      it("ranks for someone it never saw by what they chose", () => {
+      it("ranks for an unknown user by their items", () => {
         const scores = model.scoreHistory([1, 5, 9]);
         const best = [...scores.keys()].sort((a, b) => scores[b] - scores[a]).slice(0, SIZE / 2);
         expect(best.every(item => item % 2 === 1)).toBe(true);
       });
 
-      it("finds items chosen by the same users alike", () => {
+      it("finds items chosen by the same users similar", () => {
         for (const item of [0, 7]) {
           const alike = model.similarItems(item, SIZE / 2 - 1).map(({ itemIndex }) => itemIndex);
           expect(alike.sort((a, b) => a - b)).toEqual(itemsLike(item).filter(i => i !== item));
         }
       });
 
-      it("reports a falling loss by its terms", () => {
+      it("reports each term of a falling loss", () => {
         expect(Object.keys(reports[0].losses)).toContain("bpr");
         expect(reports[reports.length - 1].losses.total).toBeLessThan(reports[0].losses.total);
       });
     }
 
-    it("gives what is left, best first, when asked for more than there is", () => {
+    it("returns all items, best first, when asked for more than exist", () => {
       const recommended = model.recommend(0, 3 * SIZE, new Set([0, 1, 2]));
       expect(recommended).toHaveLength(SIZE - 3);
       const scores = recommended.map(({ score }) => score);
@@ -156,7 +156,7 @@ export function describeRecommender(name: string, subject: Subject): void {
       loaded.dispose();
     });
 
-    it("ends in the same bytes for the same seed, whatever the test labels are", async () => {
+    it("gives the same bytes for the same seed, whatever the test labels", async () => {
       const again = create();
       // A split beside the training data, permuted: nothing may reach for it.
       const test = new Random(8).shuffled([...itemsLike(0), ...itemsLike(1)]);
@@ -202,7 +202,7 @@ export function describeRecommender(name: string, subject: Subject): void {
     });
 
     if (subject.isInductive) {
-      it("scores an item that nobody chose by its features", async () => {
+      it("scores an unchosen item by its features", async () => {
         const cold = 3;
         const data = checkerboard();
         const train = data.train.map(items => items.filter(item => item !== cold));

@@ -76,7 +76,7 @@ describe("the packed package in an empty project", () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  it("holds its declarations, its schema and its errors, and one graphql, the host's", () => {
+  it("contains declarations, schema and errors, and shares the host's graphql", () => {
     const vitrine = join(host, "node_modules/vitrine");
     for (const file of ["dist/index.d.ts", "dist/apollo.d.ts", "dist/fastify.d.ts"]) {
       expect(existsSync(join(vitrine, file))).toBe(true);
@@ -93,7 +93,7 @@ describe("the packed package in an empty project", () => {
     );
   });
 
-  it("compiles in a strict host that checks the declarations of its packages", async () => {
+  it("compiles in a strict host that checks its packages' declarations", async () => {
     const files = ["readme", "vitrine", "accounts", "apollo", "fastify", "limits"];
     await tsc(files.map(name => `${name}.ts`));
     await tsc(["yoga.ts"], "--skipLibCheck"); // Yoga's own declarations do not compile in this project
@@ -149,7 +149,7 @@ describe("the packed package in an empty project", () => {
       expect((await post(running.url, '{ item(id: "cup") { title } }')).status).toBe(404);
     }));
 
-  it("serves in GraphQL Yoga, which is told the schema and the context alone", () =>
+  it("serves in GraphQL Yoga, given only the schema and the context", () =>
     inHost("yoga.js", async running => {
       await answersLikeVitrine(running);
       await servesImages(running);

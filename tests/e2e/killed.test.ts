@@ -26,9 +26,9 @@ afterAll(() => {
   });
 });
 
-describeWithMiniPack("a demo that is killed again and again", () => {
+describeWithMiniPack("a demo killed repeatedly", () => {
   it(
-    "ends with the picture, the ranks and the model of one that was not",
+    "ends with the same picture, ranks and model as an uninterrupted one",
     async () => {
       const whole = await runCliJson<{ file: string; deltaR: number }>(demo, newHome());
 

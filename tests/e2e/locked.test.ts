@@ -17,7 +17,7 @@ describe("a command beside a server", () => {
     rmSync(home, { recursive: true });
   });
 
-  it("names the server, and its request is answered", async () => {
+  it("names the server, whose suggested request works", async () => {
     const { key } = await runCliJson<{ key: string }>(
       ["keys", "create", "admin", "--role", "admin"],
       env,

@@ -142,13 +142,13 @@ function describeWholePath(kind: "embedded" | "Postgres") {
     }
   });
 
-  it("gives the demo's picture as a file, with the rank change that its ranks say", () => {
+  it("returns the demo's picture as a file, with the rank change of its ranks", () => {
     expect(readFileSync(first.file).subarray(0, 4)).toEqual(PNG);
     expect(first.deltaR).toBeCloseTo(rankChange(first.rankBefore, first.rankAfter), 12);
     expect(first.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/images\/[0-9a-f]{64}$/);
   });
 
-  it("finds the demo's picture again instead of making it", async () => {
+  it("finds the demo's picture instead of generating it again", async () => {
     const before = await numGenerations();
     const again = await request(first.userId, first.itemId);
     expect(again).toMatchObject({ __typename: "PersonalizedImagePayload", isCached: true });
@@ -156,7 +156,7 @@ function describeWholePath(kind: "embedded" | "Postgres") {
     expect(await numGenerations()).toBe(before);
   });
 
-  it("makes one picture for 64 identical requests at once", async () => {
+  it("generates one picture for 64 identical concurrent requests", async () => {
     const before = await numGenerations();
     const answers = await Promise.all(
       Array.from({ length: 64 }, () => request("sim-0002", first.itemId)),
@@ -166,7 +166,7 @@ function describeWholePath(kind: "embedded" | "Postgres") {
     expect(await numGenerations()).toBe(before + 1);
   });
 
-  it("explains the picture: weights that add up to 1, of items of the history", async () => {
+  it("explains the picture by history items whose weights sum to 1", async () => {
     const { image } = await request("sim-0002", first.itemId);
     const { retrieved } = image!.explanation;
     expect(retrieved.length).toBeGreaterThan(0);
@@ -185,7 +185,7 @@ function describeWholePath(kind: "embedded" | "Postgres") {
     expect(rankAfter).toBeLessThanOrEqual(numRanked);
   });
 
-  it("serves the picture's file for ever, in the size and format asked for", async () => {
+  it("serves the picture with an immutable cache header, in the requested size and format", async () => {
     const { image } = await request(first.userId, first.itemId);
     const url = new URL(image!.url, server.url);
     const stored = await fetch(url);
@@ -195,7 +195,7 @@ function describeWholePath(kind: "embedded" | "Postgres") {
     expect((await fetch(url)).headers.get("content-type")).toBe("image/webp");
   });
 
-  it("makes a new picture after a new interaction", async () => {
+  it("generates a new picture after a new interaction", async () => {
     const before = await request("sim-0003", first.itemId, { numCandidates: 1, numSteps: 4 });
     const { data: page } = await ask(`{ items(first: 100) { edges { node { id } } } }`);
     const { data: user } = await ask(
@@ -224,7 +224,7 @@ function describeWholePath(kind: "embedded" | "Postgres") {
     expect(after.image?.id).not.toBe(before.image?.id);
   });
 
-  it("shows the original, with the reason, to a shopper without history", async () => {
+  it("returns the original with the reason for a shopper without history", async () => {
     const { data } = await ask(
       `mutation { recordInteractions(input: [{ userId: "newcomer", itemId: "${first.itemId}", kind: VIEW, occurredAt: "2026-01-01T00:00:00Z" }]) { accepted } }`,
     );
@@ -234,7 +234,7 @@ function describeWholePath(kind: "embedded" | "Postgres") {
     expect(answer).toMatchObject({ __typename: "OriginalImage", reason: "NO_HISTORY" });
   });
 
-  it("treats a visitor of whom nothing is known as a shopper, and does not record them by that", async () => {
+  it("treats an unknown visitor as a shopper without recording them", async () => {
     const answer = await request("visitor", first.itemId);
     expect(answer).toMatchObject({ __typename: "OriginalImage", reason: "NO_HISTORY" });
     const { data, errors } = await ask(
@@ -256,7 +256,7 @@ function describeWholePath(kind: "embedded" | "Postgres") {
     });
   });
 
-  it("names unknown items, and a bad option", async () => {
+  it("reports unknown items and invalid options", async () => {
     for (const [userId, itemId, options, code] of [
       [first.userId, "nothing", {}, "ITEM_NOT_FOUND"],
       [first.userId, first.itemId, { strength: 2 }, "INVALID_ARGUMENT"],
@@ -281,7 +281,7 @@ function describeWholePath(kind: "embedded" | "Postgres") {
   });
 
   it(
-    "judges by a new ranking model, and goes back to the one before",
+    "ranks with a new ranking model, and rolls back to the previous one",
     async () => {
       const before = await request(first.userId, first.itemId);
       const ended = async (id: string) => {
@@ -351,7 +351,7 @@ function describeWholePath(kind: "embedded" | "Postgres") {
   );
 
   it(
-    "finishes a picture whose process was killed in the middle",
+    "resumes a picture whose process was killed",
     async () => {
       const running = await request("sim-0004", first.itemId, {
         waitMs: 0,
@@ -386,7 +386,7 @@ function describeWholePath(kind: "embedded" | "Postgres") {
   );
 
   it(
-    "starts the demo again without making anything",
+    "starts the demo again without generating anything",
     async () => {
       await server.stop();
       const again = await runCliJson<DemoLine>(demo, env);
@@ -401,7 +401,7 @@ function describeWholePath(kind: "embedded" | "Postgres") {
 }
 
 describe("vitrine", () => {
-  it("ends with 2 for wrong usage and lists its commands for --help", async () => {
+  it("exits with 2 for wrong usage and lists its commands for --help", async () => {
     expect((await runCli(["--nonsense"], {})).code).toBe(2);
     const help = await runCli(["--help"], {});
     expect(help.code).toBe(0);
@@ -410,7 +410,7 @@ describe("vitrine", () => {
     }
   });
 
-  it("ends with 1 and lists every fault of the configuration", async () => {
+  it("exits with 1 and lists every fault of the configuration", async () => {
     const { code, stderr } = await runCli(["serve"], { VITRINE_PORT: "x", VITRINE_COLOUR: "1" });
     expect(code).toBe(1);
     expect(stderr).toMatch(/CONFIG_INVALID[^]*VITRINE_PORT[^]*VITRINE_COLOUR/);
@@ -418,11 +418,11 @@ describe("vitrine", () => {
 });
 
 if (existsSync(miniPackDir)) {
-  describe("from nothing to a picture (embedded)", () => {
+  describe("from an empty folder to a picture (embedded)", () => {
     describeWholePath("embedded");
   });
   if (whyNoPostgres === null) {
-    describe("from nothing to a picture (Postgres)", () => {
+    describe("from an empty database to a picture (Postgres)", () => {
       describeWholePath("Postgres");
     });
   } else {

@@ -69,7 +69,7 @@ describeOnEveryDatabase("access", open => {
   const codes = (errors: readonly { extensions?: Record<string, unknown> }[]) =>
     errors.map(({ extensions }) => extensions?.code);
 
-  it("knows who may call each root field", async () => {
+  it("has a minimum role for every root field", async () => {
     const { data } = await execute<{ __schema: Record<string, { fields: { name: string }[] }> }>(
       "{ __schema { queryType { fields { name } } mutationType { fields { name } } } }",
       { as: "STOREFRONT" },
@@ -101,20 +101,20 @@ describeOnEveryDatabase("access", open => {
     });
   });
 
-  it("answers health to anybody, and to bad credentials too", async () => {
+  it("answers health without credentials, even invalid ones", async () => {
     expect((await execute("{ health }")).data).toEqual({ health: "ok" });
     expect((await execute("{ health }", { as: "vk_wrong" })).data).toEqual({ health: "ok" });
   });
 
   it.each(["{ __schema { queryType { name } } }", '{ __type(name: "Item") { name } }'])(
-    "shows the schema to those it knows: %s",
+    "shows the schema only to authenticated callers: %s",
     async query => {
       expect(codes((await execute(query)).errors)).toEqual(["UNAUTHENTICATED"]);
       expect((await execute(query, { as: "STOREFRONT" })).errors).toEqual([]);
     },
   );
 
-  it("lets a shopper act for nobody else", async () => {
+  it("restricts shoppers to their own data", async () => {
     const record = `mutation { recordInteractions(input: [
       { userId: "anna", itemId: "item-01", kind: VIEW, occurredAt: "2026-03-01T00:00:00Z" }
       { userId: "ben", itemId: "item-01", kind: VIEW, occurredAt: "2026-03-01T00:00:00Z" }
@@ -135,7 +135,7 @@ describeOnEveryDatabase("access", open => {
     expect(await api.db.prisma.interaction.count({ where: { kind: "VIEW" } })).toBe(0);
   });
 
-  it("serves a shopper's own shelf only", async () => {
+  it("serves only a shopper's own shelf", async () => {
     for (const query of [
       'mutation { personalizeImages(userId: "ben", itemIds: ["item-01"]) { itemId } }',
       '{ item(id: "item-01") { personalizedImage(userId: "ben") { id } } }',
@@ -147,7 +147,7 @@ describeOnEveryDatabase("access", open => {
   });
 
   it.each(["seed: 2", "strength: 0.5", "guidanceScale: 2", "numSteps: 4", "numCandidates: 8"])(
-    "leaves %s to keys",
+    "refuses shoppers %s",
     async knob => {
       for (const [field, answer] of [
         ['personalizeImage(userId: "anna", itemId: "item-01"', "__typename"],
@@ -166,7 +166,7 @@ describeOnEveryDatabase("access", open => {
     },
   );
 
-  it("shows a shopper their own pictures and rank changes only", async () => {
+  it("shows shoppers only their own pictures and rank changes", async () => {
     const query = `{ item(id: "item-02") {
       personalizedImages { edges { node { user { id } } } }
       rankChanges { edges { node { image { user { id } } } } }
@@ -178,7 +178,7 @@ describeOnEveryDatabase("access", open => {
     expect(text((await execute(query, { as: "STOREFRONT" })).data)).toContain("ben");
   });
 
-  it("shows a shopper their own jobs only, and a storefront none but those of pictures", async () => {
+  it("shows shoppers only their own jobs, and storefront keys only picture jobs", async () => {
     const about = { userId: "ben", itemId: "item-01" };
     const bens = await api.services.jobs.request("PERSONALIZE_IMAGE", {}, about);
     const indexing = await api.services.jobs.request("INDEX", {});
@@ -202,7 +202,7 @@ describeOnEveryDatabase("access", open => {
     ]);
   });
 
-  it("refuses shoppers' tokens that are expired, forged, for others, or without an end", async () => {
+  it("refuses expired, forged, foreign and unlimited shopper tokens", async () => {
     const sign = (secret: string, change: (jwt: SignJWT) => SignJWT) =>
       change(new SignJWT().setProtectedHeader({ alg: "HS256" })).sign(
         new TextEncoder().encode(secret),
@@ -237,7 +237,7 @@ describeOnEveryDatabase("access", open => {
     expect(data).toEqual({ item: { id: "item-01" } });
   });
 
-  it("issues tokens of bounded life", async () => {
+  it("limits the lifetime of issued tokens", async () => {
     const issue = (ttl: number) =>
       execute<{ issueShopperToken: { token: string; expiresAt: string } }>(
         `mutation { issueShopperToken(userId: "ben", ttlSeconds: ${ttl}) { token expiresAt } }`,
@@ -251,7 +251,7 @@ describeOnEveryDatabase("access", open => {
     expect((await execute('{ user(id: "ben") { id } }', { as: token })).errors).toEqual([]);
   });
 
-  it("makes a key that is shown once and works until it is revoked", async () => {
+  it("creates a key that is shown once and works until revoked", async () => {
     interface Created {
       createApiKey: { key: string; apiKey: { name: string; lastUsedAt: null } };
     }
@@ -282,7 +282,7 @@ describeOnEveryDatabase("access", open => {
     ).toEqual(["API_KEY_NOT_FOUND"]);
   });
 
-  it("masks what it did not expect, and logs it", async () => {
+  it("masks and logs unexpected errors", async () => {
     api.logged.length = 0;
     const { errors, status } = await execute("mutation { rollbackRankingModel { id } }", {
       as: "ADMIN",
@@ -299,7 +299,7 @@ describeOnEveryDatabase("access", open => {
     expect(JSON.stringify(api.logged)).toContain("hunter2");
   });
 
-  it("names the known faults with their details", async () => {
+  it("returns known errors with their details", async () => {
     const { errors, status } = await execute('{ item(id: "nowhere") { id } }', {
       as: "STOREFRONT",
     });
@@ -314,7 +314,7 @@ describeOnEveryDatabase("access", open => {
     expect(new AppError("ITEM_NOT_FOUND", { itemId: "nowhere" }).status).toBe(404);
   });
 
-  it("refuses a text that Postgres cannot store, and stays well", async () => {
+  it("refuses a text that Postgres cannot store, and keeps serving", async () => {
     const literal = await execute('{ item(id: "\\u0000") { id } }', { as: "STOREFRONT" });
     const variable = await execute("query ($id: ID!) { item(id: $id) { id } }", {
       as: "STOREFRONT",

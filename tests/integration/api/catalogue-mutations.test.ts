@@ -6,7 +6,7 @@ import { describeOnEveryDatabase } from "../../helpers/databases.js";
 import { pngFile } from "../import/sources.js";
 import { Api, type Execute, itemId } from "./api-fixture.js";
 
-describeOnEveryDatabase("changing the catalogue", open => {
+describeOnEveryDatabase("catalogue mutations", open => {
   let api: Api;
   let execute: Execute;
   beforeAll(async () => {
@@ -44,7 +44,7 @@ describeOnEveryDatabase("changing the catalogue", open => {
     api.db.prisma.item.findUnique({ where: { id }, include: { caption: true, image: true } });
 
   describe("upsertItems", () => {
-    it("adds items and changes what is said of them, and asks for one indexing", async () => {
+    it("adds items, updates only given fields, and queues one indexing", async () => {
       const added = await upsert([
         {
           id: "lamp",
@@ -89,7 +89,7 @@ describeOnEveryDatabase("changing the catalogue", open => {
       });
     });
 
-    it("queues another indexing behind one that runs", async () => {
+    it("queues another indexing behind a running one", async () => {
       const { job: first } = await upsert([{ id: "lamp", title: "one" }]);
       await api.jobRows.start(first!.id);
       const { job: second } = await upsert([{ id: "lamp", title: "two" }]);
@@ -99,7 +99,7 @@ describeOnEveryDatabase("changing the catalogue", open => {
       expect(third?.id).toBe(second?.id);
     });
 
-    it("rejects rows one by one, with their place", async () => {
+    it("rejects rows one by one, with their index", async () => {
       const { accepted, rejected } = await upsert([
         { id: "good", title: "Good" },
         { id: "", title: "No id" },
@@ -117,7 +117,7 @@ describeOnEveryDatabase("changing the catalogue", open => {
       expect(await stored("good")).not.toBeNull();
     });
 
-    it("fetches pictures once, keeps the rest of a row whose picture fails, and takes pictures away", async () => {
+    it("fetches pictures once, keeps rows whose picture fails, and removes pictures", async () => {
       const png = await pngFile(5);
       const asked: string[] = [];
       api.answers.image = async url => {
@@ -154,7 +154,7 @@ describeOnEveryDatabase("changing the catalogue", open => {
       expect(await api.blobs.stat(blobHash)).toBeNull();
     });
 
-    it("takes no more rows or pictures than it can do in one call", async () => {
+    it("limits rows and pictures per call", async () => {
       const tooMany = Array.from({ length: 1_001 }, (_, n) => ({ id: `i${n}` }));
       const tooManyImages = Array.from({ length: 101 }, (_, n) => ({
         id: `i${n}`,
@@ -170,7 +170,7 @@ describeOnEveryDatabase("changing the catalogue", open => {
     });
   });
 
-  it("removes items with what belongs to them, and keeps files that others use", async () => {
+  it("deletes items with dependent rows, and keeps files that others use", async () => {
     let numSyncs = 0;
     api.answers.synced = () => {
       numSyncs++;
@@ -199,7 +199,7 @@ describeOnEveryDatabase("changing the catalogue", open => {
     expect(await prisma.item.count({ where: { id: itemId(2) } })).toBe(1);
   });
 
-  it("erases a user with their pictures and files, once and again, and nobody else", async () => {
+  it("erases one user with pictures and files; repeating is harmless", async () => {
     const forgottenIds: string[] = [];
     api.answers.forgotten = userId => {
       forgottenIds.push(userId);

@@ -57,7 +57,7 @@ describeOnEveryDatabase("the server", open => {
       body: JSON.stringify(body),
     });
 
-  it("answers queries with the status of their faults", async () => {
+  it("answers failed queries with the status of their error", async () => {
     const query = '{ item(id: "item-01") { title } }';
     const authorization = `Bearer ${api.keys.STOREFRONT}`;
     const good = await post({ query }, { authorization });
@@ -71,7 +71,7 @@ describeOnEveryDatabase("the server", open => {
     expect((await post({ query: "{ health }" }, { authorization: "Basic x" })).status).toBe(200);
   });
 
-  it("answers a fault of the server, and not that nobody is signed in, while credentials cannot be looked up", async () => {
+  it('answers a server error, not "unauthenticated", while credentials cannot be looked up', async () => {
     const { authenticate } = api.services.access;
     api.services.access.authenticate = () => Promise.reject(new Error("no server at hunter2"));
     try {
@@ -88,7 +88,7 @@ describeOnEveryDatabase("the server", open => {
     }
   });
 
-  it("refuses bodies beyond 1 MiB, requests a browser sends unasked, and unknown paths", async () => {
+  it("refuses bodies beyond 1 MiB, simple cross-site requests, and unknown paths", async () => {
     const large = await post({ query: "{ health }", padding: "x".repeat(2 ** 20) });
     expect(large.status).toBe(413);
     expect(await large.json()).toMatchObject({
@@ -98,7 +98,7 @@ describeOnEveryDatabase("the server", open => {
     expect((await fetch(`${server.url}/nothing`)).status).toBe(404);
   });
 
-  it("refuses persisted queries so that clients send the whole query", async () => {
+  it("refuses persisted queries, so that clients send the full query", async () => {
     const persistedQuery = { version: 1, sha256Hash: "0".repeat(64) };
     const response = await post({ extensions: { persistedQuery } });
     const { errors } = (await response.json()) as { errors: { extensions: { code: string } }[] };
@@ -106,7 +106,7 @@ describeOnEveryDatabase("the server", open => {
     expect(response.status).toBe(200); // as Apollo Client expects
   });
 
-  it("refuses a subscription that is sent by plain POST", async () => {
+  it("refuses a subscription over plain POST", async () => {
     const numLogged = api.logged.length;
     const { id } = await api.services.jobs.request("INDEX", {});
     const response = await post(
@@ -125,7 +125,7 @@ describeOnEveryDatabase("the server", open => {
     expect(api.logged).toHaveLength(numLogged);
   });
 
-  it("lets the pages of named origins in, and no others", async () => {
+  it("allows only configured origins", async () => {
     const origin = async (name: string) =>
       (await post({ query: "{ health }" }, { origin: name })).headers.get(
         "access-control-allow-origin",
@@ -134,7 +134,7 @@ describeOnEveryDatabase("the server", open => {
     expect(await origin("https://other.example")).toBeNull();
   });
 
-  it("says how it is", async () => {
+  it("reports its health", async () => {
     expect(await (await fetch(`${server.url}/health`)).json()).toEqual({ status: "ok" });
     expect((await fetch(`${server.url}/ready`)).status).toBe(200);
     missing = ["caption index"];
@@ -147,7 +147,7 @@ describeOnEveryDatabase("the server", open => {
     expect(page).not.toMatch(/src=|href=/);
   });
 
-  it("serves a stored picture for ever", async () => {
+  it("serves a stored picture with an immutable cache header", async () => {
     const url = `${server.url}/images/${api.blobHash}`;
     const response = await fetch(url);
     expect(response.status).toBe(200);
@@ -204,7 +204,7 @@ describeOnEveryDatabase("the server", open => {
   });
 
   it.each(["0".repeat(64), "nonsense", "..%2f..%2fpackage.json", "%00", "A".repeat(64)])(
-    "knows no picture %s",
+    "returns 404 for the picture %s",
     async hash => {
       const response = await fetch(`${server.url}/images/${hash}`);
       expect(response.status).toBe(404);
@@ -219,7 +219,7 @@ describeOnEveryDatabase("the server", open => {
     ["avif", 16_384],
     ["jpeg", 20_000],
   ])(
-    "serves an accepted image that is too long for %s within what that allows",
+    "serves an accepted image that exceeds the limits of %s within them",
     async (format, width) => {
       const file = await readFile("tests/fixtures/inputs/bugs/wide-20000x50.png");
       const { bytes, ...image } = await inspectImage(file);
@@ -237,14 +237,14 @@ describeOnEveryDatabase("the server", open => {
     },
   );
 
-  it("reads pictures with GET alone", async () => {
+  it("serves pictures by GET only", async () => {
     const url = `${server.url}/images/${api.blobHash}`;
     const response = await handleImage(new Request(url, { method: "POST" }));
     expect(response.status).toBe(405);
     expect(response.headers.get("allow")).toBe("GET, HEAD");
   });
 
-  it("knows no picture whose file is gone", async () => {
+  it("returns 404 for a picture whose file is gone", async () => {
     const hash = await api.blobs.put(Buffer.from("soon gone"));
     await api.db.prisma.blob.create({
       data: { hash, mediaType: "image/png", sizeBytes: 9, widthPixels: 1, heightPixels: 1 },
@@ -279,7 +279,7 @@ describeOnEveryDatabase("the server", open => {
     variables: { id },
   });
 
-  it("tells how a job goes until it has ended", async () => {
+  it("streams a job's progress until it has ended", async () => {
     const { id } = await api.services.jobs.request("PERSONALIZE_IMAGE", {}, { userId: "anna" });
     const { token } = await api.services.access.issueShopperToken("anna", 60);
     const seen: unknown[] = [];
@@ -308,7 +308,7 @@ describeOnEveryDatabase("the server", open => {
     ]);
   });
 
-  it("stops watching when the client does", async () => {
+  it("stops watching when the client disconnects", async () => {
     const { id } = await api.services.jobs.request("INDEX", {});
     let stopped: () => void;
     const isStopped = new Promise<void>(resolve => (stopped = resolve));
@@ -327,7 +327,7 @@ describeOnEveryDatabase("the server", open => {
     jobs.watch = watch;
   });
 
-  it("holds queries over websockets to the same rules", async () => {
+  it("applies the same rules to queries over websockets", async () => {
     const ask = async (query: string, authorization = `Bearer ${api.keys.STOREFRONT}`) => {
       const answers = connect(authorization).iterate({ query });
       try {

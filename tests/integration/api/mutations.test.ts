@@ -37,7 +37,7 @@ describeOnEveryDatabase("mutations", open => {
   }`;
   const pair = { userId: "anna", itemId: itemId(4) };
 
-  it("gives the picture with its explanation and rank change", async () => {
+  it("returns the picture with its explanation and rank change", async () => {
     const { data, errors } = await execute(personalize, { as: "STOREFRONT", variables: pair });
     expect(errors).toEqual([]);
     expect(data).toMatchObject({
@@ -60,7 +60,7 @@ describeOnEveryDatabase("mutations", open => {
     });
   });
 
-  it("gives the job that makes it, and the reason why there is none", async () => {
+  it("returns the job that generates the picture, or the reason why there is none", async () => {
     const job = await api.services.jobs.request("PERSONALIZE_IMAGE", {}, pair);
     api.answers.outcome = async () => ({ kind: "running", job });
     expect((await execute(personalize, { as: "STOREFRONT", variables: pair })).data).toEqual({
@@ -83,7 +83,7 @@ describeOnEveryDatabase("mutations", open => {
     });
   });
 
-  it.each([-1, 60_001])("refuses to wait %d ms", async waitMs => {
+  it.each([-1, 60_001])("refuses waitMs %d", async waitMs => {
     const { errors } = await execute(personalize, {
       as: "STOREFRONT",
       variables: { ...pair, options: { waitMs } },
@@ -93,7 +93,7 @@ describeOnEveryDatabase("mutations", open => {
     ]);
   });
 
-  it("tells what came of a job", async () => {
+  it("returns the result of a job", async () => {
     const image = await api.db.prisma.personalizedImage.findFirstOrThrow({ where: pair });
     const finish = async (result: object) => {
       const { id } = await api.services.jobs.request("PERSONALIZE_IMAGE", {}, pair);
@@ -115,7 +115,7 @@ describeOnEveryDatabase("mutations", open => {
     });
   });
 
-  it("records interactions once, and names the rows it cannot record", async () => {
+  it("records interactions once, and lists the rows it rejects", async () => {
     const record = `mutation ($input: [InteractionInput!]!) {
       recordInteractions(input: $input) { accepted duplicates rejected { index code message } }
     }`;
@@ -147,7 +147,7 @@ describeOnEveryDatabase("mutations", open => {
     expect(status).toBe(413);
   });
 
-  describe("of feedback that changes", () => {
+  describe("changing feedback", () => {
     const feedback = (row: object) => ({
       userId: "dora",
       itemId: itemId(2),
@@ -180,7 +180,7 @@ describeOnEveryDatabase("mutations", open => {
 
     beforeEach(() => api.db.prisma.interaction.deleteMany({ where: { userId: "dora" } }));
 
-    it("gives an interaction the weight that is sent last", async () => {
+    it("updates the weight of a repeated interaction", async () => {
       expect(await record(feedback({}))).toMatchObject({ accepted: 1, duplicates: 0 });
       expect(await record(feedback({ weight: 2 }))).toMatchObject({ accepted: 1, duplicates: 0 });
       expect(await record(feedback({ weight: 2 }))).toMatchObject({ accepted: 0, duplicates: 1 });
@@ -191,7 +191,7 @@ describeOnEveryDatabase("mutations", open => {
       expect(await stored()).toEqual(["RATING 4"]);
     });
 
-    it("takes 1 for the weight of anything but a rating", async () => {
+    it("defaults the weight to 1, except for ratings", async () => {
       await record(feedback({ kind: "VIEW", weight: null }), {
         ...feedback({ kind: "CART" }),
         weight: undefined,
@@ -199,7 +199,7 @@ describeOnEveryDatabase("mutations", open => {
       expect(await stored()).toEqual(["VIEW 1", "CART 1"]);
     });
 
-    it("deletes what was done with one item, by kind and time, once", async () => {
+    it("deletes interactions with one item, by kind and time, once", async () => {
       await record(
         feedback({}),
         feedback({ kind: "VIEW", weight: 1, occurredAt: "2026-02-02T10:00:00Z" }),
@@ -221,12 +221,12 @@ describeOnEveryDatabase("mutations", open => {
       expect(await remove({ userId: "nobody" })).toBe(0);
     });
 
-    it("refuses a time range that is empty", async () => {
+    it("refuses an empty time range", async () => {
       const at = "2026-02-02T10:00:00Z";
       expect(await remove({ since: at, before: at })).toBe("INVALID_ARGUMENT");
     });
 
-    it("lets shoppers delete their own", async () => {
+    it("lets shoppers delete their own interactions", async () => {
       await record(feedback({}));
       const { token } = await api.services.access.issueShopperToken("dora", 60);
       expect(await remove({}, token)).toBe(1);
@@ -257,7 +257,7 @@ describeOnEveryDatabase("mutations", open => {
     ["a rating that is null", { kind: "RATING", weight: null }, "INVALID_ARGUMENT", "weight"],
     ["no user", { userId: "" }, "INVALID_ARGUMENT", "userId"],
     ["an item that is not there", { itemId: "nowhere" }, "ITEM_NOT_FOUND", "nowhere"],
-  ])("rejects the row with %s, and records the rest", async (what, row, code, named) => {
+  ])("rejects only the row with %s", async (what, row, code, named) => {
     const good = { userId: `of ${what}`, itemId: itemId(1), kind: "LIKE" };
     const times = ["2026-02-01T10:00:00Z", "2026-02-01T10:00:01Z", "2026-02-01T10:00:02Z"];
     const input = times.map(occurredAt => ({ ...good, occurredAt }));
@@ -281,7 +281,7 @@ describeOnEveryDatabase("mutations", open => {
     );
   });
 
-  it("reads times as imported files have them, as UTC", async () => {
+  it("reads times in the formats of imported files, as UTC", async () => {
     const times = [
       "2026-02-01",
       "2026-02-01 10:00:00 +0200",
@@ -320,7 +320,7 @@ describeOnEveryDatabase("mutations", open => {
     ]);
   });
 
-  it("records every weight that the column holds; what is too small for it is 0", async () => {
+  it("records every weight of its column; smaller ones become 0", async () => {
     const weights = [0, 1e-60, 0.5, float32Max];
     const { data } = await execute(
       `mutation ($input: [InteractionInput!]!) { recordInteractions(input: $input) { accepted rejected { message } } }`,
@@ -345,7 +345,7 @@ describeOnEveryDatabase("mutations", open => {
     expect(stored.map(({ weight }) => Math.fround(weight))).toEqual([0, 0, 0.5, float32Max]);
   });
 
-  it("serves a shelf in the order asked for, each fault at its place", async () => {
+  it("returns a shelf in the requested order, with errors in their entries", async () => {
     const { data, errors } = await execute(
       `mutation { personalizeImages(userId: "anna", itemIds: ["item-02", "nowhere", "item-01"]) {
         itemId errorCode errorMessage result { ... on PersonalizedImagePayload { image { item { id } } } } } }`,
@@ -377,7 +377,7 @@ describeOnEveryDatabase("mutations", open => {
     expect(tooMany.errors).toMatchObject([{ extensions: { code: "PAYLOAD_TOO_LARGE" } }]);
   });
 
-  it("reads the stored pictures of a page of items by one call for each shopper", async () => {
+  it("reads the stored pictures of a page with one call per shopper", async () => {
     const before = api.answers.numStoredReads;
     const { data, errors } = await execute<{
       items: { edges: { node: { id: string; a: object | null; b: object | null } }[] };
@@ -393,7 +393,7 @@ describeOnEveryDatabase("mutations", open => {
     expect(api.answers.numStoredReads - before).toBe(2);
   });
 
-  it("says when a picture may be asked for again", async () => {
+  it("returns the time of the next attempt for BUSY", async () => {
     const item = await api.db.prisma.item.findUniqueOrThrow({ where: { id: itemId(4) } });
     const retryAt = new Date("2026-12-01T10:00:00Z");
     api.answers.outcome = async () => ({ kind: "original", item, reason: "BUSY", retryAt });
@@ -411,7 +411,7 @@ describeOnEveryDatabase("mutations", open => {
     });
   });
 
-  it("asks for many pictures at once, each fault at its place", async () => {
+  it("requests many pictures at once, with errors at their positions", async () => {
     const { data, errors } = await execute(
       `mutation { startGeneration(pairs: [
         { userId: "anna", itemId: "item-01" } { userId: "anna", itemId: "nowhere" } { userId: "ben", itemId: "item-02" }
@@ -425,7 +425,7 @@ describeOnEveryDatabase("mutations", open => {
     ]);
   });
 
-  it("imports from below the imports folder only", async () => {
+  it("imports only from below the imports folder", async () => {
     await mkdir(join(api.importsFolder, "spring", "more"), { recursive: true });
     await symlink("/etc", join(api.importsFolder, "away")).catch(() => undefined);
     const start = (source: string, folder?: string) =>
@@ -490,7 +490,7 @@ describeOnEveryDatabase("mutations", open => {
     });
   });
 
-  it("reports what a service refuses", async () => {
+  it("reports a service's refusal", async () => {
     api.answers.outcome = () => Promise.reject(new AppError("USER_NOT_FOUND", { userId: "zoe" }));
     const { errors, status } = await execute(personalize, { as: "STOREFRONT", variables: pair });
     expect(errors).toMatchObject([{ message: "No user with id 'zoe'" }]);

@@ -32,7 +32,7 @@ describeOnEveryDatabase("pages", open => {
     return { count: statements.length, data: answer.data };
   }
 
-  it("costs the same number of statements however many items it has", async () => {
+  it("needs a constant number of statements for any number of items", async () => {
     const query = `query ($first: Int!) {
       items(first: $first) {
         edges { node {
@@ -61,7 +61,7 @@ describeOnEveryDatabase("pages", open => {
     });
   });
 
-  it("gives every item once, in one order, though items are added meanwhile", async () => {
+  it("returns every item once and in order while items are added", async () => {
     const query = `query ($after: String) {
       items(first: 7, after: $after) { edges { cursor node { id } } pageInfo { hasNextPage endCursor } }
     }`;
@@ -251,7 +251,7 @@ describeOnEveryDatabase("pages", open => {
     });
   });
 
-  it("counts every decided request once, by the version that is asked", async () => {
+  it("counts every decided request once, by the requested version", async () => {
     const { prisma } = api.db;
     const other = randomUUID();
     const userId = "anna";
@@ -337,7 +337,7 @@ describeOnEveryDatabase("pages", open => {
     }
   });
 
-  it("says why an image has no rank change", async () => {
+  it("reports why an image has no rank change", async () => {
     const { prisma } = api.db;
     const blind = randomUUID();
     await prisma.rankingModelVersion.create({
@@ -378,7 +378,7 @@ describeOnEveryDatabase("pages", open => {
     }
   });
 
-  it("leaves a picture that is not shown out of the item's pictures", async () => {
+  it("omits pictures that are not shown", async () => {
     const { prisma } = api.db;
     const { id, itemId } = await prisma.personalizedImage.findFirstOrThrow();
     await prisma.personalizedImage.update({ where: { id }, data: { isServed: false } });

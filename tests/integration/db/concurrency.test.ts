@@ -47,111 +47,114 @@ const blobOf = (i: number) => ({
   heightPixels: 1,
 });
 
-describeOnEveryDatabase("bulk writes of the same rows in other orders at once", (open, kind) => {
-  const onPostgres = kind === "postgres" ? it : it.skip; // the embedded one has a single connection
+describeOnEveryDatabase(
+  "concurrent bulk writes of the same rows in different orders",
+  (open, kind) => {
+    const onPostgres = kind === "postgres" ? it : it.skip; // the embedded one has a single connection
 
-  onPostgres("do not lock each other out", async () => {
-    const { pool, prisma } = await open({ maxConnections: 8 });
-    await pool.query(SLOW_INSERTS);
-    expect(
-      await faultsOf(order => new UsersRepository(prisma).upsertMany(order.map(id => ({ id })))),
-    ).toEqual([]);
-    const upsertItems = (order: string[], call: number) =>
-      prisma.$transaction(transaction =>
-        new ItemsRepository(transaction).upsertMany(itemsOf(order, call)),
-      );
-    expect(await faultsOf(upsertItems)).toEqual([]); // new rows
-    expect(await faultsOf(upsertItems)).toEqual([]); // known ones
-    expect(
-      await faultsOf(async order => {
-        await prisma.$transaction(transaction =>
-          new ItemsRepository(transaction).setImages(
-            order.map((itemId, i) => ({ itemId, blob: blobOf(i), source: itemId })),
-          ),
+    onPostgres("do not lock each other out", async () => {
+      const { pool, prisma } = await open({ maxConnections: 8 });
+      await pool.query(SLOW_INSERTS);
+      expect(
+        await faultsOf(order => new UsersRepository(prisma).upsertMany(order.map(id => ({ id })))),
+      ).toEqual([]);
+      const upsertItems = (order: string[], call: number) =>
+        prisma.$transaction(transaction =>
+          new ItemsRepository(transaction).upsertMany(itemsOf(order, call)),
         );
-      }),
-    ).toEqual([]);
-    await pool.query("DELETE FROM captions");
-    expect(
-      await faultsOf((order, call) =>
-        new ItemsRepository(prisma).setImportedCaptions(
-          order.map(itemId => ({ itemId, text: `caption ${call}` })),
-        ),
-      ),
-    ).toEqual([]);
-    const occurredAt = new Date("2024-01-01T00:00:00Z");
-    expect(
-      await faultsOf((order, call) =>
-        new InteractionsRepository(prisma).insertMany(
-          order.map(id => ({ userId: id, itemId: id, kind: "LIKE", weight: call, occurredAt })),
-        ),
-      ),
-    ).toEqual([]);
-    expect(
-      await faultsOf((order, call) =>
-        new EmbeddingsRepository(pool).saveMany(
-          "CAPTION",
-          "encoder",
-          order.map(itemId => ({
-            itemId,
-            vector: Float32Array.of(call, 1),
-            sourceHash: String(call),
-          })),
-        ),
-      ),
-    ).toEqual([]);
-    await pool.query("DELETE FROM captions");
-    expect(
-      await faultsOf((order, call) =>
-        new CaptionsRepository(pool).saveMany(
-          order.map(itemId => ({
-            itemId,
-            text: `caption ${call}`,
-            source: "MODEL",
-            blobHash: "0".repeat(64),
-            comparedWith: null,
-          })),
-          "model",
-        ),
-      ),
-    ).toEqual([]);
-  });
-
-  onPostgres("are done again after a deadlock", async () => {
-    const { prisma } = await open({ maxConnections: 4 });
-    await new UsersRepository(prisma).upsertMany([{ id: "a" }, { id: "b" }]);
-    let numWaiting = 0;
-    let letGo: () => void = () => undefined;
-    const bothHoldOne = new Promise<void>(resolve => (letGo = resolve));
-    let numTries = 0;
-    const lockBoth = (first: string, second: string) =>
-      retryConflicts(() =>
-        prisma.$transaction(async transaction => {
-          numTries++;
-          await transaction.$queryRaw`SELECT id FROM users WHERE id = ${first} FOR UPDATE`;
-          if (++numWaiting === 2) {
-            letGo();
-          }
-          await bothHoldOne;
-          await transaction.$queryRaw`SELECT id FROM users WHERE id = ${second} FOR UPDATE`;
-          return `${first}${second}`;
+      expect(await faultsOf(upsertItems)).toEqual([]); // new rows
+      expect(await faultsOf(upsertItems)).toEqual([]); // known ones
+      expect(
+        await faultsOf(async order => {
+          await prisma.$transaction(transaction =>
+            new ItemsRepository(transaction).setImages(
+              order.map((itemId, i) => ({ itemId, blob: blobOf(i), source: itemId })),
+            ),
+          );
         }),
-      );
-    expect(await Promise.all([lockBoth("a", "b"), lockBoth("b", "a")])).toEqual(["ab", "ba"]);
-    expect(numTries).toBeGreaterThanOrEqual(3);
-  });
+      ).toEqual([]);
+      await pool.query("DELETE FROM captions");
+      expect(
+        await faultsOf((order, call) =>
+          new ItemsRepository(prisma).setImportedCaptions(
+            order.map(itemId => ({ itemId, text: `caption ${call}` })),
+          ),
+        ),
+      ).toEqual([]);
+      const occurredAt = new Date("2024-01-01T00:00:00Z");
+      expect(
+        await faultsOf((order, call) =>
+          new InteractionsRepository(prisma).insertMany(
+            order.map(id => ({ userId: id, itemId: id, kind: "LIKE", weight: call, occurredAt })),
+          ),
+        ),
+      ).toEqual([]);
+      expect(
+        await faultsOf((order, call) =>
+          new EmbeddingsRepository(pool).saveMany(
+            "CAPTION",
+            "encoder",
+            order.map(itemId => ({
+              itemId,
+              vector: Float32Array.of(call, 1),
+              sourceHash: String(call),
+            })),
+          ),
+        ),
+      ).toEqual([]);
+      await pool.query("DELETE FROM captions");
+      expect(
+        await faultsOf((order, call) =>
+          new CaptionsRepository(pool).saveMany(
+            order.map(itemId => ({
+              itemId,
+              text: `caption ${call}`,
+              source: "MODEL",
+              blobHash: "0".repeat(64),
+              comparedWith: null,
+            })),
+            "model",
+          ),
+        ),
+      ).toEqual([]);
+    });
 
-  onPostgres("are not done again after other faults", async () => {
-    const { pool } = await open({ maxConnections: 2 });
-    let numTries = 0;
-    const query = () => {
-      numTries++;
-      return pool.query("SELECT nonsense");
-    };
-    await expect(retryConflicts(query)).rejects.toThrow("nonsense");
-    expect(numTries).toBe(1);
-  });
-});
+    onPostgres("are done again after a deadlock", async () => {
+      const { prisma } = await open({ maxConnections: 4 });
+      await new UsersRepository(prisma).upsertMany([{ id: "a" }, { id: "b" }]);
+      let numWaiting = 0;
+      let letGo: () => void = () => undefined;
+      const bothHoldOne = new Promise<void>(resolve => (letGo = resolve));
+      let numTries = 0;
+      const lockBoth = (first: string, second: string) =>
+        retryConflicts(() =>
+          prisma.$transaction(async transaction => {
+            numTries++;
+            await transaction.$queryRaw`SELECT id FROM users WHERE id = ${first} FOR UPDATE`;
+            if (++numWaiting === 2) {
+              letGo();
+            }
+            await bothHoldOne;
+            await transaction.$queryRaw`SELECT id FROM users WHERE id = ${second} FOR UPDATE`;
+            return `${first}${second}`;
+          }),
+        );
+      expect(await Promise.all([lockBoth("a", "b"), lockBoth("b", "a")])).toEqual(["ab", "ba"]);
+      expect(numTries).toBeGreaterThanOrEqual(3);
+    });
+
+    onPostgres("are not done again after other faults", async () => {
+      const { pool } = await open({ maxConnections: 2 });
+      let numTries = 0;
+      const query = () => {
+        numTries++;
+        return pool.query("SELECT nonsense");
+      };
+      await expect(retryConflicts(query)).rejects.toThrow("nonsense");
+      expect(numTries).toBe(1);
+    });
+  },
+);
 
 describeOnEveryDatabase("a reader that follows the list of items", (open, kind) => {
   const onPostgres = kind === "postgres" ? it : it.skip; // the embedded one has a single connection

@@ -10,7 +10,7 @@ import { JobsRepository } from "../../../src/db/jobs.repository.js";
 import { describeOnEveryDatabase, emptyTemplate } from "../../helpers/databases.js";
 
 describeOnEveryDatabase("openDatabase()", open => {
-  it("answers as before after statements that failed", async () => {
+  it("keeps answering after failed statements", async () => {
     const { pool, prisma } = await open();
     for (let round = 0; round < 3; round++) {
       await expect(pool.query("SELECT nonsense")).rejects.toThrow("nonsense");
@@ -34,7 +34,7 @@ describeOnEveryDatabase("openDatabase()", open => {
     ]);
   });
 
-  it("writes and reads one time as the same, by Prisma and by SQL, whatever the zone of the database", async () => {
+  it("reads and writes the same time by Prisma and by SQL, whatever the database's zone", async () => {
     const { pool, prisma } = await open();
     const occurredAt = new Date("2024-03-01T17:00:00.000Z");
     await prisma.user.create({ data: { id: "in-time" } });
@@ -57,14 +57,14 @@ describeOnEveryDatabase("openDatabase()", open => {
     expect(await prisma.interaction.count({ where })).toBe(3);
   });
 
-  it("gives a job one time of creation", async () => {
+  it("gives a job one creation time", async () => {
     const { pool, prisma } = await open();
     const { job } = await new JobsRepository(pool).create({ kind: "INDEX", payload: {} });
     const byPrisma = await prisma.job.findUniqueOrThrow({ where: { id: job.id } });
     expect(byPrisma.createdAt).toEqual(job.createdAt);
   });
 
-  it("rolls a failed transaction back whole", async () => {
+  it("rolls back a failed transaction completely", async () => {
     const { prisma } = await open();
     await expect(
       prisma.$transaction(async tx => {
@@ -75,7 +75,7 @@ describeOnEveryDatabase("openDatabase()", open => {
     expect(await prisma.user.findUnique({ where: { id: "half" } })).toBeNull();
   });
 
-  it("refuses states that must not exist", async () => {
+  it("refuses invalid states", async () => {
     const { pool, prisma } = await open();
     await prisma.item.create({ data: { id: "i1", title: "cat" } });
     const impossible = [
@@ -114,7 +114,7 @@ describe("openDatabase() in a folder", () => {
     return hash.digest("hex");
   };
 
-  it("keeps what was stored, and gives the folder back", async () => {
+  it("keeps its data, and releases the folder", async () => {
     const first = await open();
     await first.prisma.user.create({ data: { id: "kept" } });
     await expect(open()).rejects.toMatchObject({ code: "DATA_FOLDER_LOCKED" });
@@ -125,7 +125,7 @@ describe("openDatabase() in a folder", () => {
     expect(readdirSync(folder)).toEqual(["pgdata"]);
   });
 
-  it("writes nothing more once another process has taken the folder", async () => {
+  it("writes nothing after another process took the folder", async () => {
     const child = fork(
       join(import.meta.dirname, "lose-lock.js"),
       [folder, process.env.VITRINE_TEST_TEMPLATE!],
@@ -146,7 +146,7 @@ describe("openDatabase() in a folder", () => {
     await next.close();
   });
 
-  it("says so when another major version of Postgres made the folder", async () => {
+  it("reports a folder of another major version of Postgres", async () => {
     await (await open()).close();
     const versionFile = join(folder, "pgdata", "PG_VERSION");
     expect(readFileSync(versionFile, "utf8")).toBe("18\n"); // else EMBEDDED_MAJOR is to be raised
@@ -157,14 +157,14 @@ describe("openDatabase() in a folder", () => {
     });
   });
 
-  it("says so when the database in the folder cannot be started", async () => {
+  it("reports a database that does not start", async () => {
     mkdirSync(join(folder, "pgdata"));
     writeFileSync(join(folder, "pgdata", "PG_VERSION"), "18\n");
     await expect(open()).rejects.toMatchObject({ code: "DATA_FOLDER_UNUSABLE" });
     expect(readdirSync(folder)).toEqual(["pgdata"]); // the lock is given back
   });
 
-  it("says so when the folder cannot be made", async () => {
+  it("reports a folder that cannot be created", async () => {
     writeFileSync(join(folder, "file"), "");
     await expect(
       openDatabase({ databaseUrl: null, folder: join(folder, "file", "postgres") }),

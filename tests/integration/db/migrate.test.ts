@@ -49,7 +49,7 @@ describe("migrate()", () => {
     );
   });
 
-  it("counts what was decided before decided requests were recorded", async () => {
+  it("counts requests decided before the table of decided requests existed", async () => {
     const name = "20261130035900_decided_requests";
     const folder = copyOfMigrations();
     const later = readdirSync(folder).filter(other => !other.endsWith(".toml") && other >= name);
@@ -94,7 +94,7 @@ describe("migrate()", () => {
     ]);
   });
 
-  it("leaves nothing of a migration that fails, so that a mended one can follow", async () => {
+  it("rolls back a failed migration, so that a fixed one can follow", async () => {
     const folder = copyOfMigrations();
     addMigration(folder, "29991231000000_bad", "CREATE TABLE half (id int); SELECT nonsense;");
     await expect(migrate(pool, folder)).rejects.toThrow("nonsense");
@@ -122,7 +122,7 @@ describe("migrate()", () => {
     });
   });
 
-  it("refuses to go on after a migration that was begun and never finished", async () => {
+  it("refuses to continue after an unfinished migration", async () => {
     await migrate(pool);
     await pool.query("UPDATE _prisma_migrations SET finished_at = NULL");
     await expect(migrate(pool)).rejects.toMatchObject({ code: "MIGRATION_FAILED" });

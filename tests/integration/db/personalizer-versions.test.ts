@@ -38,7 +38,7 @@ describeOnEveryDatabase("versions of the personalizer", open => {
       maxAgeMs: 0,
     });
 
-  it("finds nothing for an id that is no UUID, as for one that is of none", async () => {
+  it("finds nothing for an invalid or unknown id", async () => {
     const rankers = new RankingModelVersionsRepository(db.prisma);
     for (const id of ["", "newest", randomUUID(), `${randomUUID()}0`]) {
       expect(await versions.findById(id)).toBeNull();
@@ -51,7 +51,7 @@ describeOnEveryDatabase("versions of the personalizer", open => {
     expect(await versions.findById(id.toUpperCase())).toMatchObject({ id });
   });
 
-  it("serves one at a time, and goes back to the one before", async () => {
+  it("has one active version at a time, and rolls back to the previous one", async () => {
     const [first, second] = [await ready(), await ready()];
     const unloaded: string[] = [];
     const registry = createRegistry(unloaded);
@@ -75,7 +75,7 @@ describeOnEveryDatabase("versions of the personalizer", open => {
     });
   });
 
-  it("records a failure, and begins again from there", async () => {
+  it("records a failure, and can be trained again", async () => {
     const { config, id, seed } = await begin();
     await versions.fail(id, "no memory");
     expect(await versions.findById(id)).toMatchObject({ state: "FAILED", failure: "no memory" });
@@ -89,7 +89,7 @@ describeOnEveryDatabase("versions of the personalizer", open => {
     expect(await versions.begin(again)).toMatchObject({ state: "TRAINING", failure: null });
   });
 
-  it("cannot be active unless it is ready", async () => {
+  it("cannot activate a version that is not ready", async () => {
     const { id } = await begin();
     const data = { isActive: true };
     await expect(db.prisma.personalizerVersion.update({ where: { id }, data })).rejects.toThrow();

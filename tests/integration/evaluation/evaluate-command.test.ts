@@ -68,7 +68,7 @@ describe("vitrine evaluate and tune", () => {
     }
   });
 
-  it("tunes, and runs an experiment with what was found, once", async () => {
+  it("tunes, then runs an experiment with the result, once", async () => {
     await write("space.json", {
       fixed: { algorithm: "BPR-MF", model: quick },
       search: { l2Weight: { logUniform: [1e-4, 1e-1] } },
@@ -129,7 +129,7 @@ describe("vitrine evaluate and tune", () => {
   });
 
   it(
-    "judges versions of the database, and refuses when their data changed",
+    "evaluates versions of the database, and refuses after their data changed",
     async () => {
       const items = Array.from({ length: 12 }, (_, i) => `i${i},Item ${i}`);
       const liked = (user: number, count: number) =>

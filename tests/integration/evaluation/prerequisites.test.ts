@@ -6,7 +6,7 @@ import { patience } from "../../helpers/patience.js";
 
 const input = (name: string) => resolve("tests/fixtures/inputs/bugs", name);
 
-describe("commands before what they need", () => {
+describe("commands without their prerequisites", () => {
   let home: string;
   const path = (name: string) => join(home, name);
   const refused = async (args: string[], code: string) => {
@@ -28,7 +28,7 @@ describe("commands before what they need", () => {
   afterAll(() => rm(home, { recursive: true }));
 
   it(
-    "say what is missing, by a code",
+    "fail with a code that names what is missing",
     async () => {
       const train = (algorithm: string) => [
         "train",

@@ -25,7 +25,7 @@ const variants: [name: string, rules: FeedbackRules][] = [
   ],
 ];
 
-describeOnEveryDatabase("what users chose", open => {
+describeOnEveryDatabase("users' choices", open => {
   let db: Database;
 
   beforeAll(async () => {
@@ -50,7 +50,7 @@ describeOnEveryDatabase("what users chose", open => {
     await new InteractionsRepository(db.prisma).insertMany(rows);
   }
 
-  it.each(variants)("is the same in SQL and in memory, by %s", async (_, rules) => {
+  it.each(variants)("are the same in SQL and in memory, by %s", async (_, rules) => {
     const random = new Random(3);
     const oneOf = <Value>(values: readonly Value[]) => values[random.int(values.length)];
     const given = Array.from({ length: 600 }, (): Feedback & { kind: InteractionKind } => ({
@@ -84,7 +84,7 @@ describeOnEveryDatabase("what users chose", open => {
     }
   });
 
-  it("is all that retrieval takes for a taste: five liked and five hated items", async () => {
+  it("are the only input of retrieval's preference: five liked and five disliked items", async () => {
     const embeddings = new EmbeddingsRepository(db.pool);
     const subjects = { liked: "meadow", hated: "skull" };
     const items = ["liked", "hated"].flatMap(taste => [1, 2, 3, 4, 5].map(n => `${taste}-${n}`));
@@ -120,7 +120,7 @@ describeOnEveryDatabase("what users chose", open => {
     expect(found.prompt).not.toContain("skull");
   });
 
-  describe("as P^ret weighs it", () => {
+  describe("weights of P^ret", () => {
     const embeddings = () => new EmbeddingsRepository(db.pool);
     const withRules = (readsStrengths: boolean, halfLifeDays: number | null = null) => {
       const rules = { ...defaultFeedbackRules, halfLifeDays };
@@ -150,11 +150,11 @@ describeOnEveryDatabase("what users chose", open => {
       await record([did("bought", "PURCHASE", 1), did("viewed", "VIEW", 11)]);
     });
 
-    it("counts similarity alone, as the paper", async () => {
+    it("depend on similarity alone, as in the paper", async () => {
       expect(await weightsBy(withRules(false))).toEqual({ bought: 0.5, viewed: 0.5 });
     });
 
-    it("counts a view less than a purchase when told to, and by age", async () => {
+    it("count a view less than a purchase when configured, and decay with age", async () => {
       expect(await weightsBy(withRules(true))).toEqual({
         bought: expect.closeTo(1 / 1.2, 12) as number,
         viewed: expect.closeTo(0.2 / 1.2, 12) as number,
@@ -163,13 +163,13 @@ describeOnEveryDatabase("what users chose", open => {
       expect((await weightsBy(withRules(true, 5))).bought).toBeCloseTo(0.25 / 0.45, 5);
     });
 
-    it("does not change while nothing is done", async () => {
+    it("do not change without new interactions", async () => {
       const retrieval = withRules(true, 0.001);
       expect(await weightsBy(retrieval)).toEqual(await weightsBy(retrieval));
     });
   });
 
-  it("is what popularity ranks by, never dislikes", async () => {
+  it("determine popularity, without dislikes", async () => {
     const rate = (userId: string, itemId: string, weight: number) => ({
       userId,
       itemId,
@@ -189,7 +189,7 @@ describeOnEveryDatabase("what users chose", open => {
     expect(popular[0].strength).toBe(2);
   });
 
-  it("weighs kinds in popularity: three views are less than one purchase", async () => {
+  it("weigh kinds in popularity: three views count less than one purchase", async () => {
     const did = (userId: string, itemId: string, kind: InteractionKind) => ({
       userId,
       itemId,

@@ -17,7 +17,7 @@ const unlimited: BudgetLimits = {
 const cost = 6;
 const anna = { userId: "anna", keyId: "key-1", isBatch: false };
 
-describeOnEveryDatabase("the budget of generations", open => {
+describeOnEveryDatabase("the generation budget", open => {
   let db: Database;
 
   beforeAll(async () => {
@@ -38,7 +38,7 @@ describeOnEveryDatabase("the budget of generations", open => {
   const granted = async (of: GenerationBudget, payer = anna, count = 1) =>
     (await of.take(payer, cost, count)).numGranted;
 
-  it("grants whole generations until the evaluations of a day are used", async () => {
+  it("grants whole generations until the day's evaluations are used", async () => {
     const limits = { evaluationsPerUser: 20 };
     expect(await granted(budget(limits), anna, 2)).toBe(2); // 12
     const third = await budget(limits).take(anna, cost, 5);
@@ -51,7 +51,7 @@ describeOnEveryDatabase("the budget of generations", open => {
     expect(await granted(budget(limits), { ...anna, userId: "ben" })).toBe(1);
   });
 
-  it("is free again when the day is over", async () => {
+  it("resets after a day", async () => {
     const limits = { evaluationsPerUser: 6 };
     expect(await granted(budget(limits))).toBe(1);
     expect(await granted(budget(limits))).toBe(0);
@@ -73,7 +73,7 @@ describeOnEveryDatabase("the budget of generations", open => {
     expect(await granted(perDay, { ...anna, keyId: "key-3" })).toBe(0);
   });
 
-  it("charges what every account allows, and no more", async () => {
+  it("charges nothing unless every account allows it", async () => {
     const limits = { evaluationsPerUser: 60, evaluationsPerKey: 12 };
     expect(await granted(budget(limits), anna, 5)).toBe(2);
     const { rows } = await db.pool.query<{ points: number }>(
@@ -82,13 +82,13 @@ describeOnEveryDatabase("the budget of generations", open => {
     expect(rows).toEqual([{ points: 12 }, { points: 12 }]);
   });
 
-  it("lets a batch leave the shopper's budget alone", async () => {
+  it("does not charge shoppers for batches", async () => {
     const limits = { evaluationsPerUser: 6, evaluationsPerKey: 600 };
     expect(await granted(budget(limits), { ...anna, isBatch: true }, 50)).toBe(50);
     expect(await granted(budget(limits))).toBe(1);
   });
 
-  it("gives back what was not queued", async () => {
+  it("refunds what was not queued", async () => {
     const limits = { evaluationsPerUser: 12, evaluationsPerDay: 12 };
     const grant = await budget(limits).take(anna, cost, 2);
     await grant.giveBack(1);
@@ -97,7 +97,7 @@ describeOnEveryDatabase("the budget of generations", open => {
     expect(await granted(budget(limits), anna, 2)).toBe(0);
   });
 
-  it("grants no more than there is to many at once", async () => {
+  it("never exceeds the limit under concurrency", async () => {
     const one = budget({ evaluationsPerUser: 20 });
     const grants = await Promise.all(Array.from({ length: 16 }, () => granted(one)));
     const total = grants.reduce((sum, n) => sum + n, 0);
@@ -105,7 +105,7 @@ describeOnEveryDatabase("the budget of generations", open => {
     expect(total).toBeLessThanOrEqual(3);
   });
 
-  it("leaves no more waiting than the queue may hold, live ones and batches apart", async () => {
+  it("limits the live and the batch queue separately", async () => {
     const jobs = new JobsRepository(db.pool);
     await jobs.createMany(
       [1, 1, 0].map(priority => ({ kind: "PERSONALIZE_IMAGE" as const, payload: {}, priority })),

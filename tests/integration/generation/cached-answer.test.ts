@@ -31,7 +31,7 @@ interface Versions {
   prompt: string;
 }
 
-describeOnEveryDatabase("a stored picture at the second request", open => {
+describeOnEveryDatabase("a stored picture on the second request", open => {
   let db: Database;
   let statements = 0;
 
@@ -169,7 +169,7 @@ describeOnEveryDatabase("a stored picture at the second request", open => {
     return { make, request: () => personalization.request("u", "fox") };
   }
 
-  it("is answered by two statements", async () => {
+  it("needs two statements", async () => {
     const { make, request } = createProcess();
     const stored = await make();
     await request();
@@ -178,7 +178,7 @@ describeOnEveryDatabase("a stored picture at the second request", open => {
     expect(statements).toBe(2);
   });
 
-  it("is read as Prisma reads it", async () => {
+  it("equals Prisma's row", async () => {
     const { requestKey } = await createProcess().make();
     const images = new PersonalizedImagesRepository(db.prisma, db.pool);
     const row = await db.prisma.personalizedImage.findUniqueOrThrow({ where: { requestKey } });
@@ -203,7 +203,7 @@ describeOnEveryDatabase("a stored picture at the second request", open => {
     ["another caption of a retrieved item", () => caption("cat", "an oil painting of lilies")],
     ["another embedding of a retrieved item", () => encode("cat", "something else")],
     ["an item that leaves the catalogue", () => db.prisma.item.delete({ where: { id: "dog" } })],
-  ])("is not answered after %s", async (_, change) => {
+  ])("is not returned after %s", async (_, change) => {
     const { make, request } = createProcess();
     await make();
     expect((await request()).kind).toBe("image");
@@ -211,14 +211,14 @@ describeOnEveryDatabase("a stored picture at the second request", open => {
     expect((await request()).kind).toBe("running");
   });
 
-  it("is still answered after a dislike of an item that was no part of the taste", async () => {
+  it("is still returned after a dislike of an item outside the preference", async () => {
     const { make, request } = createProcess();
     await make();
     await rate("new", 1, 9);
     expect((await request()).kind).toBe("image");
   });
 
-  it("is not answered for the embeddings of another encoder", async () => {
+  it("is not returned for embeddings of another encoder", async () => {
     const { make, request } = createProcess();
     await make();
     await db.prisma.embedding.updateMany({
@@ -231,7 +231,7 @@ describeOnEveryDatabase("a stored picture at the second request", open => {
   it.each<[what: string, change: Partial<Versions>]>([
     ["ranking model", { ranker: randomUUID() }],
     ["personalizer", { personalizer: randomUUID() }],
-  ])("is not answered under another %s", async (_, change) => {
+  ])("is not returned for another %s", async (_, change) => {
     const versions: Versions = { ranker: null, personalizer: null, prompt: "1" };
     const { make, request } = createProcess(versions);
     await make();
@@ -240,13 +240,13 @@ describeOnEveryDatabase("a stored picture at the second request", open => {
     expect((await request()).kind).toBe("running");
   });
 
-  it("is not answered under another prompt", async () => {
+  it("is not returned for another prompt", async () => {
     await createProcess().make();
     const other = createProcess({ ranker: null, personalizer: null, prompt: "2" });
     expect((await other.request()).kind).toBe("running");
   });
 
-  it("is answered by a process that did not make it, and is the same one again after a change is undone", async () => {
+  it("is found by another process, and again after a change is undone", async () => {
     const first = createProcess();
     const stored = await first.make();
     const second = createProcess();

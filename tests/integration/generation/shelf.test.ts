@@ -196,7 +196,7 @@ describeOnEveryDatabase("a shelf of 24 tiles", open => {
       "reason" in outcome ? outcome.reason : "kind" in outcome ? outcome.kind : outcome,
     );
 
-  it("is read in as many statements as one tile, when all are stored", async () => {
+  it("is read with the statements of one tile, when all are stored", async () => {
     const { personalization, make } = createProcess();
     await make(tiles);
     await personalization.requestMany("u", tiles); // items are in memory now
@@ -216,7 +216,7 @@ describeOnEveryDatabase("a shelf of 24 tiles", open => {
     expect(await statementsOf(() => personalization.findStored("u", tiles))).toBe(one);
   });
 
-  it("is queued in as many statements as one tile, when none is stored", async () => {
+  it("is queued with the statements of one tile, when none is stored", async () => {
     const { personalization } = createProcess({ evaluationsPerUser: 1_000 });
     await personalization.findStored("u", tiles); // items are in memory now
     const one = await statementsOf(() => personalization.requestMany("u", tiles.slice(0, 1)));
@@ -231,7 +231,7 @@ describeOnEveryDatabase("a shelf of 24 tiles", open => {
     expect(jobs.every(({ priority }) => priority === JobPriority.LIVE)).toBe(true);
   });
 
-  it("keeps the order, and says what is wrong with a tile at its place", async () => {
+  it("keeps the order, and reports a tile's error in its entry", async () => {
     const { personalization, make } = createProcess();
     await make(["tile-3"]);
     const asked = ["tile-1", "nowhere", "tile-3", "bare", "tile-1"];
@@ -246,7 +246,7 @@ describeOnEveryDatabase("a shelf of 24 tiles", open => {
     expect(await db.prisma.job.count()).toBe(1);
   });
 
-  it("gives each tile the answer that it has alone", async () => {
+  it("gives each tile the answer that it gets alone", async () => {
     const shelf = createProcess();
     await shelf.make(tiles);
     const alone = createProcess();
@@ -256,7 +256,7 @@ describeOnEveryDatabase("a shelf of 24 tiles", open => {
     }
   });
 
-  it("is read without beginning anything, also for a visitor of whom nothing is known", async () => {
+  it("starts no generation when only read, even for an unknown visitor", async () => {
     const { personalization, make } = createProcess();
     await make(["tile-2"]);
     const read = await personalization.findStored("u", ["tile-1", "tile-2", "nowhere", "bare"]);
@@ -269,7 +269,7 @@ describeOnEveryDatabase("a shelf of 24 tiles", open => {
     expect(await db.prisma.user.count()).toBe(1);
   });
 
-  it("shows originals when the budget is used up, but every stored picture and every job there is", async () => {
+  it("shows originals once the budget is used up, but all stored pictures and existing jobs", async () => {
     const { personalization, make } = createProcess({ evaluationsPerUser: 2 * cost });
     await make(["tile-5"]);
     const first = await personalization.requestMany("u", ["tile-1", "tile-2", "tile-3", "tile-5"]);
@@ -281,7 +281,7 @@ describeOnEveryDatabase("a shelf of 24 tiles", open => {
     expect(kinds(batch)).toEqual(["running"]);
   });
 
-  it("charges a job once, however many ask for it at once", async () => {
+  it("charges a job once under concurrency", async () => {
     const { personalization } = createProcess({ evaluationsPerUser: 40 * cost });
     const outcomes = await Promise.all(
       Array.from({ length: 16 }, () => personalization.request("u", "tile-1")),
@@ -291,7 +291,7 @@ describeOnEveryDatabase("a shelf of 24 tiles", open => {
     expect(rows).toEqual([{ points: cost }]);
   });
 
-  it("makes a batch's job a live one when it is asked for", async () => {
+  it("raises a batch job to live priority on request", async () => {
     const { personalization } = createProcess();
     await personalization.requestMany("u", ["tile-1", "tile-2"], {}, { isBatch: true });
     await personalization.request("u", "tile-2");

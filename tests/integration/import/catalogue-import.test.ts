@@ -75,7 +75,7 @@ describeOnEveryDatabase("CatalogueImportService", open => {
       cpSync(template, folder, { recursive: true });
     });
 
-    it("stores movies, posters, ratings and captions, and says which rows it could not use", async () => {
+    it("stores movies, posters, ratings and captions, and reports rejected rows", async () => {
       const result = await service.run(new MovieLensSource(folder));
       expect(result.counts).toEqual(movieLensCounts);
       expect(await db.prisma.user.count()).toBe(NUM_USERS);
@@ -106,7 +106,7 @@ describeOnEveryDatabase("CatalogueImportService", open => {
       ]);
     });
 
-    it("does nothing the second time, and says the same", async () => {
+    it("does nothing the second time, and reports the same counts", async () => {
       const first = await service.run(new MovieLensSource(folder));
       const before = await contentOf(db);
       const second = await service.run(new MovieLensSource(folder));
@@ -114,7 +114,7 @@ describeOnEveryDatabase("CatalogueImportService", open => {
       expect(await contentOf(db)).toBe(before);
     });
 
-    it("touches no item when it is made to run again over the same files", async () => {
+    it("updates no item when it repeats the same files", async () => {
       await service.run(new MovieLensSource(folder));
       const before = await db.prisma.item.findMany({ orderBy: { id: "asc" } });
       const again = await service.run(new MovieLensSource(folder), { restart: true });
@@ -123,7 +123,7 @@ describeOnEveryDatabase("CatalogueImportService", open => {
       expect(await db.prisma.interaction.count()).toBe(movieLensCounts.interactions.accepted);
     });
 
-    it("continues behind the last committed batch, wherever it was stopped", async () => {
+    it("resumes after the last committed batch, wherever it was stopped", async () => {
       await service.run(new MovieLensSource(folder));
       const expected = await contentOf(db);
       await db.pool.query("TRUNCATE users, items, blobs, import_runs RESTART IDENTITY CASCADE");
@@ -152,7 +152,7 @@ describeOnEveryDatabase("CatalogueImportService", open => {
       expect(await contentOf(db)).toBe(expected);
     });
 
-    it("forgets rejects that were written by a batch that was not committed", async () => {
+    it("drops rejects of a batch that was not committed", async () => {
       const stopping = new AbortController();
       const run = service.run(new MovieLensSource(folder), {
         signal: stopping.signal,
@@ -169,7 +169,7 @@ describeOnEveryDatabase("CatalogueImportService", open => {
       expect(rejectsOf(result)).toHaveLength(6);
     });
 
-    it("refuses to continue with files that have changed, unless it may start again", async () => {
+    it("refuses to resume with changed files, unless restarted", async () => {
       const stopping = new AbortController();
       const options = {
         signal: stopping.signal,
@@ -191,7 +191,7 @@ describeOnEveryDatabase("CatalogueImportService", open => {
       expect(await db.prisma.importRun.count()).toBe(1);
     });
 
-    it("notices that a file changes while it is read", async () => {
+    it("detects a file that changes while it is read", async () => {
       const run = service.run(new MovieLensSource(folder), {
         onProgress: ({ part, done }) => {
           if (part === "interactions" && done === 1_000) {
@@ -202,7 +202,7 @@ describeOnEveryDatabase("CatalogueImportService", open => {
       await expect(run).rejects.toMatchObject({ code: "IMPORT_SOURCE_CHANGED" });
     });
 
-    it("names a file that is not there, and imports nothing of a faulty one", async () => {
+    it("reports a missing file, and imports nothing from a faulty one", async () => {
       rmSync(join(folder, "ratings.csv"));
       await expect(service.run(new MovieLensSource(folder))).rejects.toMatchObject({
         code: "FILE_NOT_FOUND",
@@ -219,7 +219,7 @@ describeOnEveryDatabase("CatalogueImportService", open => {
   });
 
   describe("of a shop's catalogue", () => {
-    it("takes the same from CSV and from JSON Lines", async () => {
+    it("imports the same from CSV and from JSON Lines", async () => {
       const csv = {
         items: write(
           "items.csv",
@@ -283,7 +283,7 @@ describeOnEveryDatabase("CatalogueImportService", open => {
       expect(await db.prisma.interaction.count()).toBe(2);
     });
 
-    it("rejects rows the database could not hold, each with its reason", async () => {
+    it("rejects rows that the database cannot store, each with its reason", async () => {
       const items = [
         { id: "good", title: "Good" },
         { id: "", title: "No id" },
@@ -330,7 +330,7 @@ describeOnEveryDatabase("CatalogueImportService", open => {
       });
     });
 
-    it("finds pictures by path, by item id and by address, and no others", async () => {
+    it("finds pictures only by path, item id or URL", async () => {
       const images = join(home, "pictures");
       mkdirSync(join(images, "deep"), { recursive: true });
       writeFileSync(join(images, "deep", "lamp.png"), await pngFile(1));
@@ -390,7 +390,7 @@ describeOnEveryDatabase("CatalogueImportService", open => {
       server.close();
     });
 
-    it("replaces a caption of the captioner by the catalogue's own, and an old picture by the new", async () => {
+    it("replaces a captioner's caption by the catalogue's, and an old picture by the new one", async () => {
       const items = write(
         "items.jsonl",
         '{"id":"a","title":"A","caption":"a red lamp","image":"a.png"}',
@@ -431,7 +431,7 @@ describeOnEveryDatabase("CatalogueImportService", open => {
       expect(after.blobHash).not.toBe(before.blobHash);
     });
 
-    it("wants at least one file, of a kind it knows", async () => {
+    it("requires at least one file, of a known kind", async () => {
       expect(() => new CatalogueSource({})).toThrow("--items or --interactions must be given");
       const xls = new CatalogueSource({ items: write("items.xlsx", "PK\u0003\u0004") });
       await expect(service.run(xls)).rejects.toMatchObject({ code: "FILE_MALFORMED" });
@@ -446,7 +446,7 @@ describeOnEveryDatabase("CatalogueImportService", open => {
   describe("of the stickers", () => {
     const options = { limitConcepts: 6, users: { numUsers: 5, minLikes: 3, maxLikes: 4 } };
 
-    it("makes items of four styles, with attribution, and shoppers marked as simulated", async () => {
+    it("creates items of four styles with attribution, and simulated users", async () => {
       const { counts } = await service.run(new StickersSource(options));
       expect(counts.items).toEqual({ accepted: 24, rejected: 0 });
       expect(counts.interactions.rejected).toBe(0);
@@ -474,7 +474,7 @@ describeOnEveryDatabase("CatalogueImportService", open => {
       expect(users.every(({ isSimulated }) => isSimulated)).toBe(true);
     });
 
-    it("gives the same shoppers when it is stopped between stickers and likes", async () => {
+    it("gives the same users when stopped between stickers and likes", async () => {
       await service.run(new StickersSource(options));
       const expected = await contentOf(db);
       await db.pool.query("TRUNCATE users, items, blobs, import_runs RESTART IDENTITY CASCADE");

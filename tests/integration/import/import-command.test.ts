@@ -22,7 +22,7 @@ describe("vitrine import catalogue", () => {
     return join(folder, name);
   };
 
-  it("says on --dry-run what it would take, and makes no database", async () => {
+  it("reports with --dry-run what it would import, without creating a database", async () => {
     const args = ["import", "catalogue", "--dry-run", "--items", join(inputs, "woo-shaped.csv")];
     const { code, stdout } = await runCli(args, env);
     expect(code).toBe(0);
@@ -40,7 +40,7 @@ describe("vitrine import catalogue", () => {
     expect(existsSync(join(folder, "home"))).toBe(false);
   });
 
-  it("takes maps, defaults and columns, and says how it read the files and what it cut", async () => {
+  it("applies maps, defaults and columns, and reports how it read the files and what it cut", async () => {
     const items = write(
       "list.txt",
       Buffer.from(`Nr;Name, deutsch;Gruppe\n1;Größe ${"x".repeat(1_000)};Möbel\n`, "latin1"),

@@ -58,7 +58,7 @@ describe("an import whose process is killed", () => {
   });
 
   it(
-    "leaves, once it is continued, what it would have left undisturbed",
+    "gives the same result after resuming as an undisturbed one",
     async () => {
       const source = join(root, "source");
       const killed = join(root, "killed");

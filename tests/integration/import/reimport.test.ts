@@ -87,7 +87,7 @@ describeOnEveryDatabase("importing again", open => {
   };
 
   describe("part of the columns", () => {
-    it("changes the title alone when the file has only ids and titles", async () => {
+    it("changes only the title when the file has only ids and titles", async () => {
       await importItems(input("full.csv"));
       await importItems(input("delta.csv"));
       const shirt = { description: "", category: null, caption: null };
@@ -109,7 +109,7 @@ describeOnEveryDatabase("importing again", open => {
       ]);
     });
 
-    it("keeps each column that a file lacks, and empties one whose cell is empty", async () => {
+    it("keeps columns that a file lacks, and clears those with empty cells", async () => {
       await importItems(
         write(
           "all.jsonl",
@@ -142,7 +142,7 @@ describeOnEveryDatabase("importing again", open => {
       });
     });
 
-    it("deletes neither pictures nor what users did", async () => {
+    it("keeps pictures and interactions", async () => {
       write("a.png", await pngFile(1));
       await service.run(
         new CatalogueSource({
@@ -160,7 +160,7 @@ describeOnEveryDatabase("importing again", open => {
   });
 
   describe("repeated ids", () => {
-    it("keeps the last row of each, and counts those that were replaced", async () => {
+    it("keeps the last row of each, and counts the replaced ones", async () => {
       const { counts } = await importItems(input("dup.csv"));
       expect(counts.items).toEqual({ accepted: 4, rejected: 0, replaced: 2 });
       expect((await itemsNow()).map(({ id, title }) => [id, title])).toEqual([
@@ -169,7 +169,7 @@ describeOnEveryDatabase("importing again", open => {
       ]);
     });
 
-    it("counts them also over batches and a stop", async () => {
+    it("counts them across batches and a stop", async () => {
       const rows = Array.from({ length: 2_500 }, (_, n) => `i${n % 1_300},Item ${n}\n`);
       const items = write("many.csv", `id,title\n${rows.join("")}`);
       const stopping = new AbortController();
@@ -189,7 +189,7 @@ describeOnEveryDatabase("importing again", open => {
   });
 
   describe("pictures that failed", () => {
-    it("fetches those again, and not the good ones", async () => {
+    it("fetches only those again", async () => {
       const good = await pngFile(1);
       const late = await pngFile(2);
       const servedFiles: Record<string, Buffer> = { "/good.png": good };
@@ -227,7 +227,7 @@ describeOnEveryDatabase("importing again", open => {
       await shop.close();
     });
 
-    it("fetches both of a server that was down", async () => {
+    it("retries both of a server that was down", async () => {
       const probe = await serve({});
       await probe.close();
       const text = readFileSync(input("retry.csv"), "utf8").replaceAll("4199", `${probe.port}`);
@@ -239,7 +239,7 @@ describeOnEveryDatabase("importing again", open => {
       await shop.close();
     });
 
-    it("asks no address twice in another file either, unless told to, or the file is gone", async () => {
+    it("fetches no URL again for another file, unless told to or the file is gone", async () => {
       const shop = await serve({ "/a.png": await pngFile(1) });
       const row = `1,A,http://127.0.0.1:${shop.port}/a.png\n`;
       await importItems(write("monday.csv", `id,title,image\n${row}`));
@@ -259,7 +259,7 @@ describeOnEveryDatabase("importing again", open => {
       await shop.close();
     });
 
-    it("reads a file in the folder again when it has changed", async () => {
+    it("reads a changed file in the folder again", async () => {
       write("a.png", await pngFile(1));
       const items = write("items.csv", "id,title,image\na,A,a.png\n");
       await importItems(items);
@@ -274,7 +274,7 @@ describeOnEveryDatabase("importing again", open => {
   });
 
   describe("a file without a usable row", () => {
-    it("is an error that says why, also the second time", async () => {
+    it("reports the reason, again the second time", async () => {
       copyFileSync(input("all-rejected.csv"), join(folder, "likes.csv"));
       const run = () =>
         service.run(new CatalogueSource({ interactions: join(folder, "likes.csv") }));
@@ -288,7 +288,7 @@ describeOnEveryDatabase("importing again", open => {
       }
     });
 
-    it("is one when there are no rows, and none when only the pictures failed", async () => {
+    it("reports missing rows, but not failed pictures", async () => {
       await expect(importItems(write("empty.csv", "id,title\n"))).rejects.toMatchObject({
         code: "IMPORT_NOTHING_TAKEN",
       });
@@ -300,7 +300,7 @@ describeOnEveryDatabase("importing again", open => {
     });
   });
 
-  it("reads the times of a file as UTC, by Prisma and by SQL, whatever the zone of the database", async () => {
+  it("reads a file's times as UTC, by Prisma and by SQL, whatever the database's zone", async () => {
     const bug = (name: string) => input(`../bugs/${name}`);
     const source = { items: bug("three.jsonl"), interactions: bug("hist.csv") };
     await service.run(new CatalogueSource(source));

@@ -43,7 +43,7 @@ describeOnEveryDatabase("the catalogue's repositories", open => {
     await db.pool.query("TRUNCATE users, items, blobs RESTART IDENTITY CASCADE");
   });
 
-  it("counts only items that were added or changed", async () => {
+  it("counts only added or changed items", async () => {
     const tricky = item("b", {
       title: 'quo"te, {brace}',
       keywords: ["a,b", "", 'c"', "{}"],
@@ -59,7 +59,7 @@ describeOnEveryDatabase("the catalogue's repositories", open => {
     expect(await items.upsertMany([])).toBe(0);
   });
 
-  it("changes the columns that are named, for known items also without a title", async () => {
+  it("updates only the named columns, without a title for known items", async () => {
     const only = (...columns: ItemColumn[]) => ({ columns: new Set(columns) });
     await items.upsertMany([
       item("a", { category: "lamps", keywords: ["red"], caption: "a lamp" }),
@@ -91,7 +91,7 @@ describeOnEveryDatabase("the catalogue's repositories", open => {
     });
   });
 
-  it("takes the last of two items, pictures or blobs with the same id", async () => {
+  it("keeps the last of two items, pictures or blobs with the same id", async () => {
     await items.upsertMany([item("a", { title: "old" }), item("a", { title: "new" })]);
     expect((await items.findById("a"))?.title).toBe("new");
     await items.setImages([
@@ -103,7 +103,7 @@ describeOnEveryDatabase("the catalogue's repositories", open => {
     expect(image).toMatchObject({ blobHash: blob("2").hash, source: "3.png" });
   });
 
-  it("finds items in the order asked for, and those without a picture by page", async () => {
+  it("finds items in the requested order, and pages through those without a picture", async () => {
     await items.upsertMany(["a", "b", "c", "d"].map(id => item(id)));
     await items.setImage("b", blob("1"), "b.png");
     const found = await items.findByIds(["c", "none", "a"]);
@@ -115,7 +115,7 @@ describeOnEveryDatabase("the catalogue's repositories", open => {
     expect(await items.count()).toBe(2);
   });
 
-  it("keeps a shopper as simulated or not, as first seen", async () => {
+  it("keeps a user's first simulated flag", async () => {
     expect(await users.upsertMany([{ id: "u" }, { id: "s", isSimulated: true }])).toBe(2);
     expect(await users.upsertMany([{ id: "u", isSimulated: true }, { id: "u" }])).toBe(0);
     expect(await users.findById("u")).toMatchObject({ isSimulated: false });
@@ -136,7 +136,7 @@ describeOnEveryDatabase("the catalogue's repositories", open => {
       await users.upsertMany([{ id: "u" }]);
     });
 
-    it("adds one interaction once", async () => {
+    it("adds an interaction once", async () => {
       expect(await interactions.insertMany([like("a", 1), like("a", 1), like("a", 2)])).toBe(2);
       const before = await interactions.latestId();
       expect(await interactions.insertMany([like("a", 1)])).toBe(0);
@@ -144,7 +144,7 @@ describeOnEveryDatabase("the catalogue's repositories", open => {
       expect(await interactions.countByUser("u")).toBe(2);
     });
 
-    it("gives the newest in the order of time, those of one moment in the order they came in", async () => {
+    it("returns the newest in the order of time, ties in insertion order", async () => {
       await interactions.insertMany([like("a", 9), like("b", 5), like("c", 5), like("d", 1)]);
       const history = await interactions.historyOf("u", 3);
       expect(history.map(({ itemId }) => itemId)).toEqual(["b", "c", "a"]);
@@ -152,7 +152,7 @@ describeOnEveryDatabase("the catalogue's repositories", open => {
       expect(await interactions.historyOf("nobody", 3)).toEqual([]);
     });
 
-    it("streams all there were up to a moment, in batches", async () => {
+    it("streams all up to a given id, in batches", async () => {
       await interactions.insertMany([like("a", 1), like("b", 2), like("c", 3)]);
       const until = await interactions.latestId();
       await interactions.insertMany([like("d", 4)]);

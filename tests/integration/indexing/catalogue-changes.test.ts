@@ -37,7 +37,7 @@ describeOnEveryDatabase("a serving process", open => {
     return found.map(({ itemId }) => itemId).sort();
   };
 
-  it("finds items that were sent, by what they are called now, and not those that were removed", async () => {
+  it("finds upserted items by their new titles, and not deleted ones", async () => {
     await upsert([
       { id: "fox", title: "Red fox" },
       { id: "wolf", title: "Grey wolf" },
@@ -57,7 +57,7 @@ describeOnEveryDatabase("a serving process", open => {
     await expect(similarTo("wolf")).rejects.toMatchObject({ code: "ITEM_NOT_FOUND" });
   });
 
-  it("answers for an item without a picture with the reason", async () => {
+  it("returns the reason for an item without a picture", async () => {
     await upsert([{ id: "bare", title: "Bare" }]);
     await plugin.services.interactions.record([
       { userId: "u", itemId: "fox", kind: "LIKE", weight: 1, occurredAt: new Date() },

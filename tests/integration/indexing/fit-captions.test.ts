@@ -36,7 +36,7 @@ describeOnEveryDatabase("captions by the bundled pack", open => {
   });
   afterAll(() => rm(home, { recursive: true }));
 
-  it("are the captioner's for drawings that it knows, and the titles for what it does not know", async () => {
+  it("use the captioner for drawings that it knows, and titles for others", async () => {
     const blobs = new BlobStore(home);
     const items = new ItemsRepository(db.prisma);
     const drawings = await Promise.all(

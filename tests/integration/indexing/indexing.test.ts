@@ -154,7 +154,7 @@ describeOnEveryDatabase("indexing", open => {
   const numbered = (count: number) =>
     Array.from({ length: count }, (_, n) => `i${String(n).padStart(3, "0")}`);
 
-  it("captions and encodes everything once, then has nothing to do", async () => {
+  it("captions and encodes everything once, then does nothing", async () => {
     await addItems(numbered(150));
     const { indexing, asked, index } = createProcess();
     const stages: string[] = [];
@@ -199,7 +199,7 @@ describeOnEveryDatabase("indexing", open => {
     expect(asked).toEqual({ captions: 150, texts: 150, images: 150 });
   });
 
-  it("continues where a stopped run was", async () => {
+  it("resumes a stopped run", async () => {
     await addItems(numbered(150));
     const stopping = new AbortController();
     const first = createProcess();
@@ -217,7 +217,7 @@ describeOnEveryDatabase("indexing", open => {
     expect(first.asked.captions + second.asked.captions).toBe(150);
   });
 
-  it("passes over an unreadable picture, and says so", async () => {
+  it("skips and reports an unreadable picture", async () => {
     await addItems(numbered(70));
     shown.delete(blobHash("i005"));
     const { indexing } = createProcess();
@@ -231,7 +231,7 @@ describeOnEveryDatabase("indexing", open => {
     });
   });
 
-  it("does again what a new picture, caption or model changes, and no more", async () => {
+  it("processes only what a new picture, caption or model changes", async () => {
     await addItems(numbered(10));
     await createProcess().indexing.run();
     await addItems(["i001"], () => "another");
@@ -257,7 +257,7 @@ describeOnEveryDatabase("indexing", open => {
     });
   });
 
-  it("tells the language of the titles, and keywords leave out its stop words from then on", async () => {
+  it("detects the language of the titles, and keywords then omit its stop words", async () => {
     const titles = [
       "Rote Jacke mit der Kapuze für den Herbst",
       "Hose aus Leinen für Herren und Damen",
@@ -307,7 +307,7 @@ describeOnEveryDatabase("indexing", open => {
     const retitle = (id: string, title: string) =>
       db.prisma.item.update({ where: { id }, data: { title } });
 
-    it("are made of title and category for items without a picture, which then are found", async () => {
+    it("are composed from title and category for items without a picture, which search then finds", async () => {
       await addTexts([
         { id: "lamp", title: "Lamp", category: "Home > Light/Table" },
         { id: "shirt", title: "Red Shirt", category: "shirt" },
@@ -335,7 +335,7 @@ describeOnEveryDatabase("indexing", open => {
       expect(await indexing.run()).toMatchObject({ numTextCaptions: 0, numCaptionsEncoded: 0 });
     });
 
-    it("are made for an imported file without images (nopic.csv), and this is said", async () => {
+    it("are written for a file without images (nopic.csv), and reported", async () => {
       const home = await mkdtemp(join(tmpdir(), "vitrine-nopic-"));
       const items = join(import.meta.dirname, "../../fixtures/inputs/shop/nopic.csv");
       const { prisma } = db;
@@ -351,7 +351,7 @@ describeOnEveryDatabase("indexing", open => {
       await rm(home, { recursive: true });
     });
 
-    it("follow the title, and give way to a picture and to the catalogue's own", async () => {
+    it("follow the title, and are replaced by a picture's or the catalogue's caption", async () => {
       await addTexts([
         { id: "a", title: "A" },
         { id: "b", title: "B" },
@@ -374,7 +374,7 @@ describeOnEveryDatabase("indexing", open => {
       });
     });
 
-    it("replace a captioner's sentence that does not agree with the title, as long as it does not", async () => {
+    it("replace a captioner's sentence while it disagrees with the title", async () => {
       await addItems(["a", "b"]);
       await retitle("a", "a drawing of a");
       const { indexing, asked } = createProcess("1", { captionAgreement: 0.4 });
@@ -397,7 +397,7 @@ describeOnEveryDatabase("indexing", open => {
       });
     });
 
-    it("are what the run is told: all of text, all of the captioner, or by the rule", async () => {
+    it("follow the run's mode: all text, all captioner, or by the rule", async () => {
       await addItems(["a"]);
       await addTexts([{ id: "bare", title: "Bare" }]);
       const { indexing, asked } = createProcess("1", {
@@ -414,7 +414,7 @@ describeOnEveryDatabase("indexing", open => {
     });
   });
 
-  it("takes up new, changed and deleted items without making the index anew", async () => {
+  it("applies new, changed and deleted items without rebuilding the index", async () => {
     await addItems(numbered(20));
     const serving = createProcess();
     await serving.indexing.run();
@@ -435,7 +435,7 @@ describeOnEveryDatabase("indexing", open => {
     expect(statements).toHaveLength(1);
   });
 
-  it("loads the stored index at a start, and makes a damaged one anew from Postgres", async () => {
+  it("loads the stored index at startup, and rebuilds a damaged one from Postgres", async () => {
     await addItems(numbered(20));
     const { indexing, folder } = createProcess();
     await indexing.run();
@@ -450,7 +450,7 @@ describeOnEveryDatabase("indexing", open => {
     expect(() => createProcess().index.current).toThrow("The caption index is not built");
   });
 
-  it("encodes everything again when told to", async () => {
+  it("encodes everything again on request", async () => {
     await addItems(numbered(5));
     await createProcess().indexing.run();
     expect(await createProcess().indexing.run({ rebuild: true })).toMatchObject({
@@ -461,7 +461,7 @@ describeOnEveryDatabase("indexing", open => {
     });
   });
 
-  it("finds similar items that can be bought", async () => {
+  it("finds similar available items", async () => {
     await addItems(numbered(60));
     const { indexing, similar } = createProcess();
     await indexing.run();
@@ -492,7 +492,7 @@ describeOnEveryDatabase("indexing", open => {
       });
     }
 
-    it("weighs the most similar items of the latest history", async () => {
+    it("weights the most similar items of the latest history", async () => {
       await addItems(numbered(40));
       // Twice i001: only its last time counts; the reference i039 is in the history, and is left out.
       await addHistory("u", ["i000", "i001", "i039", ...numbered(25).slice(2), "i001"]);
@@ -528,7 +528,7 @@ describeOnEveryDatabase("indexing", open => {
       expect(result.prompt.startsWith("item i039, thing, drawing")).toBe(true);
     });
 
-    it("sends as many statements for a long history as for a short one, and one when nothing is new", async () => {
+    it("needs the same statements for any history, and one when nothing is new", async () => {
       await addItems(numbered(40));
       await addHistory("long", numbered(39));
       await addHistory("short", ["i000"]);
@@ -543,7 +543,7 @@ describeOnEveryDatabase("indexing", open => {
       }
     });
 
-    it("retrieves nothing without history, and leaves out and counts what is not indexed", async () => {
+    it("is empty without history, and counts items that are not indexed", async () => {
       await addItems(["a", "b", "c"]);
       const { indexing, retrieval } = createProcess();
       await indexing.run();

@@ -34,7 +34,7 @@ afterEach(async () => {
 });
 
 describe("vitrine models", () => {
-  it("fetches a pack, uses it by its name, verifies and mends it", async () => {
+  it("fetches a pack, uses it by name, verifies and repairs it", async () => {
     const offline = await runCli(["models", "pull", "tiny"], { ...env, VITRINE_OFFLINE: "1" });
     expect(offline).toMatchObject({ code: 1, stdout: "" });
     expect(offline.stderr).toContain("OFFLINE: the model pack 'tiny' is not fetched");
@@ -65,7 +65,7 @@ describe("vitrine models", () => {
     expect(await runCliJson(["models", "verify"], used)).toMatchObject({ folder, numFiles: 13 });
   });
 
-  it("continues a pull that was killed", async () => {
+  it("resumes a killed pull", async () => {
     hub.stalls.set(UNET, 100_000); // the first file that is fetched
     await runCliUntilKilled(["models", "pull", "tiny"], env, { line: /tiny 0%/, afterMs: 3_000 });
     hub.stalls.clear();
@@ -77,7 +77,7 @@ describe("vitrine models", () => {
     expect(hub.sentBytes(UNET)).toBeLessThan(385_417);
   });
 
-  it("names the packs there are, and the fault of a catalogue", async () => {
+  it("lists the packs, and reports a faulty catalogue", async () => {
     const unknown = await runCli(["models", "pull", "huge"], env);
     expect(unknown.stderr).toContain(
       "MODEL_PACK_UNKNOWN: No model pack is called 'huge'; those that can be fetched are sd15, lcm-sd15, tiny",
@@ -87,7 +87,7 @@ describe("vitrine models", () => {
     expect(faulty.stderr).toMatch(/^FILE_MALFORMED: .*packs\.json' is not a catalogue/);
   });
 
-  it("verifies a folder, also one without checksums", async () => {
+  it("verifies a folder, also without checksums", async () => {
     const folder = join(home, "mine");
     await cp(resolve("tests/golden/tiny-sd15"), folder, { recursive: true });
     const { code, stdout } = await runCli(["models", "verify", folder], env);

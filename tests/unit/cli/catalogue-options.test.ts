@@ -13,7 +13,7 @@ function parsed(...args: string[]) {
 }
 
 describe("options of import catalogue", () => {
-  it("are read, also when they are given several times and hold commas", () => {
+  it("may be repeated and contain commas", () => {
     expect(
       parsed(
         ...["--map", "title=Name, long,id=SKU", "--map", "image=a=b"],

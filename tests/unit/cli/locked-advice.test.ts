@@ -26,7 +26,7 @@ describe("a database that a server holds", () => {
     throw new Error("the folder was not refused");
   };
 
-  it("is refused with the server's address, as long as it serves", async () => {
+  it("is refused with the server's URL while it serves", async () => {
     const forget = noteServing(folder, url);
     expect((await refusal()).message).toMatch(
       / is in use by process \d+ on .*, which serves http:\/\/127/,
@@ -37,7 +37,7 @@ describe("a database that a server holds", () => {
     expect(details.url).toBe("");
   });
 
-  it("is not said to be served by the note of a process that was killed", async () => {
+  it("ignores the note of a killed process", async () => {
     const note = { pid: process.pid + 1, host: "elsewhere", url };
     writeFileSync(join(folder, "serving.json"), JSON.stringify(note));
     expect((await refusal()).details.url).toBe("");
@@ -55,14 +55,14 @@ describe("lockedAdvice()", () => {
     [["index"], "startIndexing"],
     [["train", "ranker"], "startRankerTraining"],
     [["keys", "create", "shop"], "createApiKey("],
-  ])("gives the request that does what '%s' would", (words, mutation) => {
+  ])("gives the request that replaces '%s'", (words, mutation) => {
     const advice = lockedAdvice(locked, words);
     expect(advice).toContain(`curl ${url} `);
     expect(advice).toContain(`mutation { ${mutation}`);
     expect(advice).toContain("DATABASE_URL");
   });
 
-  it("names the other ways for a command that the API has not, and nothing where no server is", () => {
+  it("gives only the other ways for a command without a mutation, and nothing without a server", () => {
     const advice = lockedAdvice(locked, ["tune"]);
     expect(advice).not.toContain("curl");
     expect(advice).toContain("stop the server");

@@ -24,7 +24,7 @@ describe("wholeNumber()", () => {
   );
 });
 
-it("reads lists, and refuses one with another value in it", () => {
+it("reads lists, and refuses one with an invalid value", () => {
   expect(wholeNumbers("1, 2,0")).toEqual([1, 2, 0]);
   expect(() => wholeNumbers("1,,2")).toThrow("whole number");
   expect(positiveNumbers("10,20")).toEqual([10, 20]);
@@ -32,12 +32,12 @@ it("reads lists, and refuses one with another value in it", () => {
   expect(() => positiveNumber("0")).toThrow("1 or more");
 });
 
-it("takes one of the words, and names them otherwise", () => {
+it("accepts one of the words, and lists them otherwise", () => {
   expect(oneOf(["a", "b"])("b")).toBe("b");
   expect(() => oneOf(["a", "b"])("c")).toThrow("must be one of a, b");
 });
 
-it("takes a UUID in any case, and nothing else", () => {
+it("accepts a UUID in any case, and nothing else", () => {
   const id = "0f3c2a10-0000-4000-8000-ABCDEF012345";
   expect(uuid(id)).toBe(id.toLowerCase());
   for (const text of ["nope", "", id.slice(1), `${id}0`, id.replace("-", "")]) {

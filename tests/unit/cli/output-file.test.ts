@@ -13,12 +13,12 @@ describe("prepareOutput()", () => {
 
   afterAll(() => rm(folder, { recursive: true }));
 
-  it("makes the folders of a file", async () => {
+  it("creates the folders of a file", async () => {
     await prepareOutput("--out", join(folder, "a", "b", "result.json"));
     expect(await readdir(join(folder, "a"))).toEqual(["b"]);
   });
 
-  it("refuses a place below a file, and a folder, by the option's name", async () => {
+  it("refuses a path below a file, and a folder, naming the option", async () => {
     await expect(prepareOutput("--out", join(folder, "file", "x.json"))).rejects.toMatchObject({
       code: "INVALID_ARGUMENT",
       message: expect.stringMatching(/^--out cannot be written to '.*x\.json': E/) as string,

@@ -6,7 +6,7 @@ import { defaultFeedbackRules } from "../../../src/config/feedback-rules.js";
 import { AppError } from "../../../src/errors/app-error.js";
 
 describe("loadConfig()", () => {
-  it("needs nothing", () => {
+  it("has a default for every setting", () => {
     const config = loadConfig({});
     expect(config).toMatchObject({
       databaseUrl: null,
@@ -33,7 +33,7 @@ describe("loadConfig()", () => {
     await rm(home, { recursive: true });
   });
 
-  it("fetches packs from the hub, or where it is told, unless it is offline", () => {
+  it("fetches packs from the hub or the configured URL, unless offline", () => {
     expect(loadConfig({})).toMatchObject({
       hubUrl: "https://huggingface.co",
       isOffline: false,
@@ -65,7 +65,7 @@ describe("loadConfig()", () => {
   describe("of feedback", () => {
     const feedback = (env: Record<string, string>) => loadConfig(env).feedback;
 
-    it("counts a rating as liked from three quarters of the scale on, or from where it is told", () => {
+    it("counts ratings as liked from three quarters of the scale, or from the configured value", () => {
       expect(feedback({}).likedFrom).toBe(4);
       expect(feedback({ VITRINE_RATING_SCALE: "1-5" }).likedFrom).toBe(4);
       expect(feedback({ VITRINE_RATING_SCALE: "1 - 10" }).likedFrom).toBe(7.75);
@@ -74,7 +74,7 @@ describe("loadConfig()", () => {
       expect(feedback({ VITRINE_RATING_SCALE: "1-10", VITRINE_LIKED_FROM: "6" }).likedFrom).toBe(6);
     });
 
-    it("weighs the kinds that are named, and the others as before", () => {
+    it("changes the named kinds' weights only", () => {
       expect(feedback({ VITRINE_KIND_WEIGHTS: "view=0, CART=0.8" }).kindWeights).toEqual({
         ...defaultFeedbackRules.kindWeights,
         VIEW: 0,
@@ -84,7 +84,7 @@ describe("loadConfig()", () => {
       expect(feedback({ VITRINE_HALF_LIFE_DAYS: "90" }).halfLifeDays).toBe(90);
     });
 
-    it("weighs P^ret as the paper does, unless told otherwise", () => {
+    it("weights P^ret as in the paper by default", () => {
       expect(loadConfig({}).preferenceWeights).toBe("similarity");
       const VITRINE_PREFERENCE_WEIGHTS = "similarity-and-strength";
       expect(loadConfig({ VITRINE_PREFERENCE_WEIGHTS }).preferenceWeights).toBe(
@@ -92,7 +92,7 @@ describe("loadConfig()", () => {
       );
     });
 
-    it("leaves out of recommendations what is named, for as long as it says", () => {
+    it("omits from recommendations the named kinds, for the configured time", () => {
       expect(loadConfig({}).seen).toEqual({
         VIEW: 7,
         CLICK: 7,
@@ -150,12 +150,12 @@ describe("loadConfig()", () => {
     { VITRINE_PUBLIC_URL: "https://shop.example/?a=1" },
     { VITRINE_HUB_URL: "https://hub.example/#top" },
     { DATABASE_URL: "postgresql://user:a#b@host:port/db" },
-  ] as Record<string, string>[])("refuses %o, which could not mean anything", env => {
+  ] as Record<string, string>[])("refuses %o, which is meaningless", env => {
     const [name] = Object.keys(env);
     expect(() => loadConfig(env)).toThrow(name);
   });
 
-  it("says which origins can never be equal to what a browser sends", () => {
+  it("reports origins that no browser sends", () => {
     const VITRINE_CORS_ORIGINS = "https://a.example,https://b.example/";
     expect(() => loadConfig({ VITRINE_CORS_ORIGINS })).toThrow(/but got https:\/\/b\.example\/$/);
   });
@@ -164,14 +164,14 @@ describe("loadConfig()", () => {
     expect(loadConfig({ VITRINE_HOST: host }).host).toBe(host);
   });
 
-  it("takes an empty variable for one that is not set", () => {
+  it("treats an empty variable as unset", () => {
     expect(loadConfig({ DATABASE_URL: "", VITRINE_PORT: "" })).toMatchObject({
       databaseUrl: null,
       port: 4000,
     });
   });
 
-  it("reads origins and the public address", () => {
+  it("reads origins and the public URL", () => {
     const config = loadConfig({
       VITRINE_CORS_ORIGINS: "https://a.example, https://b.example",
       VITRINE_PUBLIC_URL: "https://api.example/",

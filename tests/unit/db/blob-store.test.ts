@@ -33,7 +33,7 @@ describe("BlobStore", () => {
     expect(await text(await blobs.openStream(ABC))).toBe("abc");
   });
 
-  it("keeps one file of many that are equal, put side by side", async () => {
+  it("stores one file for many equal ones, written concurrently", async () => {
     const hashes = await Promise.all(
       Array.from({ length: 20 }, () => blobs.put(Buffer.from("abc"))),
     );
@@ -42,14 +42,14 @@ describe("BlobStore", () => {
     expect(readdirSync(join(home, "blobs", "tmp"))).toEqual([]);
   });
 
-  it("replaces a file that the disk has cut short", async () => {
+  it("replaces a truncated file", async () => {
     await blobs.put(Buffer.from("abc"));
     truncateSync(join(home, "blobs", "ba", ABC), 1);
     await blobs.put(Buffer.from("abc"));
     expect((await blobs.get(ABC)).toString()).toBe("abc");
   });
 
-  it("says that it has no such file", async () => {
+  it("reports a missing file", async () => {
     const missing = "0".repeat(64);
     expect(await blobs.stat(missing)).toBeNull();
     await expect(blobs.get(missing)).rejects.toMatchObject({ code: "IMAGE_NOT_FOUND" });
@@ -57,13 +57,13 @@ describe("BlobStore", () => {
   });
 
   it.each(["../../etc/passwd", `${"a".repeat(63)}/`, ABC.toUpperCase(), ""])(
-    "takes %j for no hash",
+    "accepts %j as no hash",
     async hash => {
       await expect(blobs.get(hash)).rejects.toMatchObject({ code: "IMAGE_NOT_FOUND" });
     },
   );
 
-  it("sweeps what a killed process was writing, and nothing that may still be written", async () => {
+  it("sweeps only what a killed process was writing", async () => {
     await blobs.put(Buffer.from("abc"));
     writeFileSync(join(home, "blobs", "tmp", "half"), "ab");
     expect(await blobs.sweepTemp()).toBe(0);

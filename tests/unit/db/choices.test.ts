@@ -19,11 +19,11 @@ describe("isChoice()", () => {
     ["CART", 0, false],
     ["LIKE", 0, false],
     ["PURCHASE", 1e-60, false], // the column holds 0
-  ])("says of a %s of %d: %s", (kind, weight, expected) => {
+  ])("is, for a %s of %d, %s", (kind, weight, expected) => {
     expect(isChoice({ kind, weight }, defaultFeedbackRules)).toBe(expected);
   });
 
-  it("keeps to the shop's scale and kinds", () => {
+  it("follows the shop's scale and kinds", () => {
     const { kindWeights } = defaultFeedbackRules;
     const rules = {
       ...defaultFeedbackRules,
@@ -35,7 +35,7 @@ describe("isChoice()", () => {
     expect(isChoice({ kind: "VIEW", weight: 9 }, rules)).toBe(false);
   });
 
-  it("takes the threshold itself, though the column holds single precision only", () => {
+  it("includes the threshold itself, despite the column's single precision", () => {
     const rules = { ...defaultFeedbackRules, likedFrom: 4.7 };
     expect(isChoice({ kind: "RATING", weight: Math.fround(4.7) }, rules)).toBe(true);
     expect(isChoice({ kind: "RATING", weight: 4.7 }, rules)).toBe(true);
@@ -43,7 +43,7 @@ describe("isChoice()", () => {
 });
 
 describe("strengthOf()", () => {
-  it("grows with the weight up to 1, and like its logarithm above", () => {
+  it("grows with the weight up to 1, then with its logarithm", () => {
     const like = (weight: number) => strengthOf({ kind: "LIKE", weight }, defaultFeedbackRules);
     expect(like(0.5)).toBe(0.5);
     expect(like(1)).toBe(1);
@@ -51,7 +51,7 @@ describe("strengthOf()", () => {
     expect(like(1e38)).toBeCloseTo(1 + 38 * Math.LN10, 6);
   });
 
-  it("is a kind's weight for one of it, and measures ratings by the lowest that is liked", () => {
+  it("is the kind's weight for 1, and scales ratings by the lowest liked one", () => {
     expect(strengthOf({ kind: "VIEW", weight: 1 }, defaultFeedbackRules)).toBe(0.2);
     expect(strengthOf({ kind: "PURCHASE", weight: 1 }, defaultFeedbackRules)).toBe(1);
     expect(strengthOf({ kind: "RATING", weight: 4 }, defaultFeedbackRules)).toBe(1);
@@ -61,11 +61,11 @@ describe("strengthOf()", () => {
 });
 
 describe("choicesOf()", () => {
-  it("counts an item as much as the strongest thing that was done with it", () => {
+  it("counts an item as much as its strongest interaction", () => {
     expect(strengths([did("VIEW", 1), did("PURCHASE", 1), did("VIEW", 1, 3)])).toEqual([["a", 1]]);
   });
 
-  it("takes the latest rating for the only one", () => {
+  it("uses only the latest rating", () => {
     expect(strengths([did("RATING", 5, 1), did("RATING", 2, 2)])).toEqual([]);
     expect(strengths([did("RATING", 2, 1), did("RATING", 4, 2)])).toEqual([["a", 1]]);
     expect(strengths([did("RATING", 4, 2), did("RATING", 5, 1)])).toEqual([["a", 1]]); // in any order
@@ -73,13 +73,13 @@ describe("choicesOf()", () => {
     expect(choice.firstAt).toEqual(day(2));
   });
 
-  it("drops what is disliked, whatever else was done with it", () => {
+  it("drops disliked items, whatever their other interactions", () => {
     expect(strengths([did("PURCHASE", 1, 1), did("RATING", 1, 2), did("VIEW", 1, 3)])).toEqual([]);
     expect(strengths([did("RATING", 1, 1), did("LIKE", 1, 2)])).toEqual([["a", 1]]); // thought better of it
     expect(strengths([did("LIKE", 1, 1), did("LIKE", 0, 2), did("VIEW", 1, 3)])).toEqual([]); // took it back
   });
 
-  it("keeps users and items apart, in the order of their first choice", () => {
+  it("separates users and items, in the order of their first choice", () => {
     const rows = [
       did("VIEW", 1, 5),
       did("RATING", 1, 1, { userId: "v" }),
@@ -100,7 +100,7 @@ describe("choicesOf()", () => {
     ]);
   });
 
-  it("halves what is a half-life older than the newest", () => {
+  it("halves a strength one half-life older than the newest", () => {
     const rules = { ...defaultFeedbackRules, halfLifeDays: 10 };
     const rows = [did("LIKE", 1, 1), did("LIKE", 1, 11, { itemId: "b" })];
     expect(strengths(rows, rules)).toEqual([

@@ -69,7 +69,7 @@ afterEach(() => {
 });
 
 describe("lockFolder()", () => {
-  it("lets one holder in at a time", async () => {
+  it("admits one holder at a time", async () => {
     const folder = newFolder();
     const release = await lockFolder(folder);
     await expect(lockFolder(folder)).rejects.toMatchObject({
@@ -83,7 +83,7 @@ describe("lockFolder()", () => {
     )();
   });
 
-  it("lets one of many in that try at once", async () => {
+  it("admits one of many concurrent processes", async () => {
     const folder = newFolder();
     const tries = await Promise.allSettled(Array.from({ length: 8 }, () => lockFolder(folder)));
     const taken = tries.flatMap(one => (one.status === "fulfilled" ? [one.value] : []));
@@ -101,14 +101,14 @@ describe("lockFolder()", () => {
     });
   });
 
-  it("takes over at once from a process of this machine that was killed", async () => {
+  it("takes over immediately from a killed process of this machine", async () => {
     const folder = newFolder();
     await (await startHolder(folder)).kill();
     const release = await lockFolder(folder, { staleMs: 1e9 }); // no heartbeat is waited for
     await release();
   });
 
-  it("lets one of many take over from a killed process", async () => {
+  it("lets one of many processes take over from a killed one", async () => {
     const folder = newFolder();
     await (await startHolder(folder)).kill();
     const tries = await Promise.allSettled(Array.from({ length: 8 }, () => lockFolder(folder)));
@@ -125,7 +125,7 @@ describe("lockFolder()", () => {
     await release();
   });
 
-  it("tells its holder when another process takes the lock", async () => {
+  it("notifies its holder when another process takes the lock", async () => {
     const folder = newFolder();
     const lost = new Promise<AppError>(resolveLost => {
       void lockFolder(folder, { staleMs: 3_000, onLost: resolveLost }).then(() => {
@@ -142,7 +142,7 @@ const describeNamespaces = whyNoNamespace === null ? describe : describe.skip;
 describeNamespaces(
   `lockFolder() in two process namespaces${whyNoNamespace ? ` (${whyNoNamespace})` : ""}`,
   () => {
-    it("lets one of two processes in that both have the id 1", async () => {
+    it("admits one of two processes that both have the id 1", async () => {
       const folder = newFolder();
       const first = await startHolder(folder, inNamespace);
       const second = await startHolder(folder, inNamespace);

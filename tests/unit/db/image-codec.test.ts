@@ -60,7 +60,7 @@ const svg = (body: string, attributes = 'width="40" height="20"') =>
   );
 
 describe("inspectImage()", () => {
-  it.each(["avif", "gif", "jpeg", "png", "webp"] as const)("takes %s as it is", async format => {
+  it.each(["avif", "gif", "jpeg", "png", "webp"] as const)("keeps %s unchanged", async format => {
     const bytes = await solid(30, 20).toFormat(format).toBuffer();
     const inspected = await inspectImage(bytes);
     expect(inspected).toMatchObject({
@@ -73,7 +73,7 @@ describe("inspectImage()", () => {
     }
   });
 
-  it("turns a picture upright and takes out where and by whom it was made", async () => {
+  it("rotates a picture upright and strips location and author", async () => {
     const bytes = await solid(30, 20)
       .jpeg()
       .withExif({ IFD0: { Artist: "Somebody", Orientation: "6" } })
@@ -86,7 +86,7 @@ describe("inspectImage()", () => {
     expect(stored.includes("Somebody")).toBe(false);
   });
 
-  it("draws an SVG as a PNG large enough to look at", async () => {
+  it("renders an SVG as a PNG of usable size", async () => {
     const inspected = await inspectImage(svg('<rect width="40" height="20" fill="red"/>'));
     expect(inspected).toMatchObject({
       mediaType: "image/png",
@@ -95,7 +95,7 @@ describe("inspectImage()", () => {
     });
   });
 
-  it("judges by content: a text is no picture, whatever its name", async () => {
+  it("decides by content: a text is not an image, whatever its name", async () => {
     for (const text of ["just text", "<html><body>404</body></html>", ""]) {
       await expect(inspectImage(Buffer.from(text))).rejects.toMatchObject({
         code: expect.stringMatching(/^IMAGE_(TYPE|UNREADABLE)$/) as unknown,
@@ -103,18 +103,18 @@ describe("inspectImage()", () => {
     }
   });
 
-  it("names a picture of a type it does not take", async () => {
+  it("names the type of an unsupported file", async () => {
     const tiff = await solid(4, 4).tiff().toBuffer();
     await expect(inspectImage(tiff)).rejects.toMatchObject({ code: "IMAGE_TYPE" });
   });
 
-  it.each([0.5, 0.9, 0.99])("finds that a PNG ends after %d of its bytes", async part => {
+  it.each([0.5, 0.9, 0.99])("detects that a PNG ends after %d of its bytes", async part => {
     const whole = await noisyPng(64);
     const cut = whole.subarray(0, Math.floor(whole.length * part));
     await expect(inspectImage(cut)).rejects.toMatchObject({ code: "IMAGE_UNREADABLE" });
   });
 
-  it.each([0.5, 0.99])("finds that a JPEG ends after %d of its bytes", async part => {
+  it.each([0.5, 0.99])("detects that a JPEG ends after %d of its bytes", async part => {
     const whole = await sharp(await noisyPng(64))
       .jpeg()
       .toBuffer();
@@ -122,7 +122,7 @@ describe("inspectImage()", () => {
     await expect(inspectImage(cut)).rejects.toMatchObject({ code: "IMAGE_UNREADABLE" });
   });
 
-  it("finds a large picture that is cut, without a thumbnail's shortcut", async () => {
+  it("detects a truncated large picture, without a thumbnail shortcut", async () => {
     const whole = await sharp(await noisyPng(1200))
       .jpeg()
       .toBuffer();
@@ -131,7 +131,7 @@ describe("inspectImage()", () => {
     await expect(inspectImage(cut)).rejects.toMatchObject({ code: "IMAGE_UNREADABLE" });
   });
 
-  it("refuses a file that claims to be enormous, by its header", async () => {
+  it("refuses a file that claims to be enormous, from its header", async () => {
     await expect(inspectImage(pngThatClaims(50_000, 50_000))).rejects.toMatchObject({
       code: "IMAGE_TOO_LARGE",
       details: { got: 2_500_000_000, unit: "pixels", max: 40_000_000 },
@@ -166,7 +166,7 @@ describe("inspectImage() of a hostile SVG", () => {
     rmSync(folder, { recursive: true });
   });
 
-  it("draws nothing of a file it refers to", async () => {
+  it("does not render a file it refers to", async () => {
     const secret = join(folder, "secret.png");
     await solid(40, 20).png().toFile(secret);
     const white = '<rect width="40" height="20" fill="white"/>';
@@ -181,7 +181,7 @@ describe("inspectImage() of a hostile SVG", () => {
     }
   });
 
-  it("does not read a file into its text by an entity", async () => {
+  it("does not include a file by an entity", async () => {
     const drawing = svg("<text>&x;</text>").toString();
     const bytes = Buffer.from(`<!DOCTYPE s [<!ENTITY x SYSTEM "file:///etc/passwd">]>${drawing}`);
     await expect(inspectImage(bytes)).rejects.toMatchObject({ code: "IMAGE_UNREADABLE" });
@@ -417,7 +417,7 @@ describe("inspectImage() keeps nothing but the image", () => {
     expect([loop, pages]).toEqual([2, 3]);
   });
 
-  it("turns a PNG upright that says so in EXIF", async () => {
+  it("rotates a PNG by its EXIF orientation", async () => {
     const source = await gradient()
       .resize(30, 20)
       .png()
@@ -445,7 +445,7 @@ describe("a very long image", () => {
   });
 });
 
-describe("inspectImage() of a drawing that asks for too much", () => {
+describe("inspectImage() of an expensive SVG", () => {
   it.each([
     ["declares entities", () => input("entities.svg"), "declare entities"],
     ["is compressed", () => input("entities.svgz.svg"), "compressed"],
@@ -470,13 +470,13 @@ describe("inspectImage() of a drawing that asks for too much", () => {
     });
   });
 
-  it("takes one in Latin-1, with a plain document type", async () => {
+  it("accepts one in Latin-1, with a plain document type", async () => {
     const text = `<?xml version="1.0" encoding="ISO-8859-1"?><!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "http://www.w3.org/Graphics/SVG/1.1/DTD/svg11.dtd">${svg('<title>Caf\u00e9</title><rect width="40" height="20" fill="red"/>')}`;
     const { bytes } = await inspectImage(Buffer.from(text, "latin1"));
     expect(Array.from((await decodeRgb(bytes)).pixels.subarray(0, 3))).toEqual([255, 0, 0]);
   });
 
-  it("ends the process that draws when that takes too long, and draws the next", async () => {
+  it("kills a render that takes too long, and renders the next", async () => {
     const uses = (level: number) => `<use xlink:href="#a${level}"/>`.repeat(10);
     const levels = [1, 2, 3, 4, 5, 6, 7, 8].map(n => `<g id="a${n}">${uses(n - 1)}</g>`);
     const bomb = svg(
@@ -492,14 +492,14 @@ describe("inspectImage() of a drawing that asks for too much", () => {
 });
 
 describe("decodeRgb() and the encoders", () => {
-  it("fills up with white what a picture does not cover", async () => {
+  it("pads with white what a picture does not cover", async () => {
     const bytes = await solid(2, 4).png().toBuffer();
     const { pixels } = await decodeRgb(bytes, { widthPixels: 4, heightPixels: 4 });
     const row = [255, 255, 255, 255, 0, 0, 255, 0, 0, 255, 255, 255];
     expect(Array.from(pixels)).toEqual([...row, ...row, ...row, ...row]);
   });
 
-  it("puts what is transparent on white, and grey in three channels", async () => {
+  it("puts transparency on white, and grey in three channels", async () => {
     const clear = await sharp({
       create: { width: 2, height: 1, channels: 4, background: { ...RED, alpha: 0 } },
     })
@@ -512,7 +512,7 @@ describe("decodeRgb() and the encoders", () => {
     expect(Array.from((await decodeRgb(grey)).pixels)).toEqual([10, 10, 10, 200, 200, 200]);
   });
 
-  it("gives back the pixels it encoded as PNG", async () => {
+  it("decodes the pixels it encoded as PNG", async () => {
     const image = {
       widthPixels: 2,
       heightPixels: 1,
@@ -546,7 +546,7 @@ describe("encodeGeneratedPng()", () => {
   };
   const xmpOf = async (bytes: Uint8Array) => (await sharp(bytes).metadata()).xmp?.toString("utf8");
 
-  it("says in XMP that a model made it, and which", async () => {
+  it("records the generating model in XMP", async () => {
     const bytes = await encodeGeneratedPng(image, "mini@2");
     const xmp = await xmpOf(bytes);
     expect(xmp).toContain(`Iptc4xmpExt:DigitalSourceType="${TRAINED_ALGORITHMIC_MEDIA}"`);
@@ -563,14 +563,14 @@ describe("encodeGeneratedPng()", () => {
     expect(pixels).toEqual(image.pixels);
   });
 
-  it("lets no name of a model break out of the XMP", async () => {
+  it("escapes a model's name in the XMP", async () => {
     const xmp = await xmpOf(await encodeGeneratedPng(image, 'a"/><evil> & b'));
     expect(xmp).not.toContain("<evil>");
     expect(xmp).toContain('xmp:CreatorTool="Vitrine a/evil  b"');
   });
 
   it.each(["avif", "jpeg", "png", "webp"] as const)(
-    "still says so when served as %s",
+    "keeps the record when served as %s",
     async format => {
       const bytes = await encodeGeneratedPng(image, "mini@2");
       const served = await resizeForServing(bytes, { width: 12, format });
@@ -578,7 +578,7 @@ describe("encodeGeneratedPng()", () => {
     },
   );
 
-  it("is the only one that says so: what comes from outside loses its claim", async () => {
+  it("removes the same claim from uploads", async () => {
     const { bytes } = await inspectImage(await encodeGeneratedPng(image, "mini@2"));
     expect(await xmpOf(bytes)).toBeUndefined();
     expect(await xmpOf(await encodePng(image))).toBeUndefined();

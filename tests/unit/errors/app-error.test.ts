@@ -11,7 +11,7 @@ describe("AppError", () => {
     });
   });
 
-  it("tells its code and details in the answer of plain graphql-js", async () => {
+  it("exposes code and details in plain graphql-js", async () => {
     const fails = () => {
       throw new AppError("ITEM_NOT_FOUND", { itemId: "i1" });
     };

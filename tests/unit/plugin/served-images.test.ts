@@ -15,7 +15,7 @@ function imagesMadeBy(resize: (bytes: Uint8Array, variant: Variant) => Promise<B
 const small: Variant = { width: 64, format: "webp" };
 
 describe("ServedImages", () => {
-  it("makes a variant once, however many ask for it at once and later", async () => {
+  it("renders a variant once, for concurrent and later requests", async () => {
     const resize = jest.fn(async () => Buffer.from("made"));
     const images = imagesMadeBy(resize);
     const asked = await Promise.all(Array.from({ length: 10 }, () => images.make("h", small)));
@@ -26,7 +26,7 @@ describe("ServedImages", () => {
     expect(resize).toHaveBeenCalledTimes(2);
   });
 
-  it("tries again after a failure", async () => {
+  it("retries after a failure", async () => {
     const resize = jest
       .fn<() => Promise<Buffer>>()
       .mockRejectedValueOnce(new Error("no memory"))

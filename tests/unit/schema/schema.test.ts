@@ -39,13 +39,13 @@ describe("the schema", () => {
     expect(undescribed).toEqual([]);
   });
 
-  it("is the one that is committed", async () => {
+  it("equals the committed one", async () => {
     expect(await readFile("schema.graphql", "utf8")).toBe(text);
   });
 });
 
 describe("docs/errors.md", () => {
-  it("is what the error catalogue says", async () => {
+  it("equals the error catalogue", async () => {
     expect(await readFile("docs/errors.md", "utf8")).toBe(errorsText());
   });
 });

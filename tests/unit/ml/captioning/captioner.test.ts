@@ -5,14 +5,14 @@ import { openModelPack } from "../../../../src/ml/runtime/model-pack.js";
 import { describeWithMiniPack, miniPackDir } from "../runtime/mini-pack.js";
 
 describe("Captioner.load()", () => {
-  it("names what the pack lacks", async () => {
+  it("names the missing file", async () => {
     const pack = await openModelPack("tests/golden/tiny-sd15");
     await expect(Captioner.load(pack)).rejects.toThrow(/has no file 'captioner\/config.json'/);
   });
 });
 
 describeWithMiniPack("Captioner", () => {
-  it("says the same of the same picture, in one line each", async () => {
+  it("is deterministic, with one line per caption", async () => {
     const captioner = await Captioner.load(await openModelPack(miniPackDir), { numThreads: 1 });
     const image: RgbImage = {
       widthPixels: 60,

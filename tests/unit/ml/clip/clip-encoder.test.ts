@@ -19,7 +19,7 @@ function noiseImage(widthPixels: number, heightPixels: number, seed = 1): RgbIma
 const norm = (vector: Float32Array) => Math.sqrt(vector.reduce((sum, x) => sum + x * x, 0));
 
 describe("ClipEncoder.load()", () => {
-  it("names what the pack lacks", async () => {
+  it("names the missing file", async () => {
     const pack = await openModelPack(TINY);
     await expect(ClipEncoder.load(pack)).rejects.toThrow(/has no file 'clip\/config.json'/);
   });
@@ -37,7 +37,7 @@ describeWithMiniPack("ClipEncoder", () => {
 
   afterAll(() => encoder.dispose());
 
-  it("gives unit vectors of its dimension, in order, however they are batched", async () => {
+  it("returns unit vectors of its dimension, in order, in any batching", async () => {
     const texts = ["a red cat", "a dog", "", "two blue birds on a tree", "a cat"];
     const together = await encoder.encodeTexts(texts);
     expect(together).toHaveLength(5);
@@ -49,7 +49,7 @@ describeWithMiniPack("ClipEncoder", () => {
     }
   });
 
-  it("gives what the bare model gives for a picture of its own size", async () => {
+  it("equals the bare model for an image of its own size", async () => {
     const pack = await openModelPack(miniPackDir);
     const path = pack.path("clip/onnx/vision_model.onnx");
     const session = await OnnxSession.load(path, { numThreads: 1 });
@@ -64,14 +64,14 @@ describeWithMiniPack("ClipEncoder", () => {
     await session.dispose();
   });
 
-  it("takes pictures of any size together", async () => {
+  it("accepts images of different sizes together", async () => {
     const images = [noiseImage(40, 90, 1), noiseImage(200, 100, 2), noiseImage(1, 1, 3)];
     const vectors = await encoder.encodeImages([...images, images[0]]);
     expect(vectors).toHaveLength(4);
     expect(cosine(vectors[0], vectors[3])).toBeCloseTo(1, 5);
   });
 
-  it("takes nothing", async () => {
+  it("returns an empty list for empty input", async () => {
     expect(await encoder.encodeTexts([])).toEqual([]);
     expect(await encoder.encodeImages([])).toEqual([]);
   });

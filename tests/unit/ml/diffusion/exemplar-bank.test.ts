@@ -19,7 +19,7 @@ function without(memory: StoredTensors, name: string): StoredTensors {
 describeWithMiniPack("ExemplarBank", () => {
   const options = { numThreads: 1 };
 
-  it("recalls for a drawing's title, with a style or without, that drawing", async () => {
+  it("retrieves an exemplar by its title, with or without a style", async () => {
     const pack = await openModelPack(miniPackDir);
     const memory = await ExemplarBank.load(pack, await loadPipelineConfig(pack), options);
     const ids = JSON.parse(
@@ -45,7 +45,7 @@ describeWithMiniPack("ExemplarBank", () => {
     await memory.dispose();
   });
 
-  it("recalls all drawings of a thing, and which style the prompt names", async () => {
+  it("retrieves all exemplars of an object, and the style that the prompt names", async () => {
     const twiceAsMany = ({ things: objects, ...others }: StoredTensors) => {
       const numObjects = others.embeddings.shape[0];
       const shown = objects ? objects.values : Int32Array.from({ length: numObjects }, (_, n) => n);
@@ -78,7 +78,7 @@ describeWithMiniPack("ExemplarBank", () => {
     });
   });
 
-  it("knows how large the style that a prompt names draws", async () => {
+  it("returns the extent of the prompt's style", async () => {
     const pack = await openModelPack(miniPackDir);
     const memory = await ExemplarBank.load(pack, await loadPipelineConfig(pack), options);
     const extentOf = async (prompt: string) => (await memory.recall(prompt)).extentPixels;
@@ -89,7 +89,7 @@ describeWithMiniPack("ExemplarBank", () => {
     expect(bold).toBeGreaterThan(glossy!);
   });
 
-  it("is drawn as large as its extents say", async () => {
+  it("is redrawn as large as its extents say", async () => {
     const extentOf = (change: (memory: StoredTensors) => StoredTensors) =>
       withChangedPack(change, async folder => {
         const pipeline = await DiffusionPipeline.load(await openModelPack(folder), options);
@@ -107,7 +107,7 @@ describeWithMiniPack("ExemplarBank", () => {
     expect(asStored).toBeGreaterThan(112);
   });
 
-  it("is what a prompt without a picture is drawn from, unless it is not wanted", async () => {
+  it("is used for a prompt without an image, unless disabled", async () => {
     const pipeline = await DiffusionPipeline.load(await openModelPack(miniPackDir), options);
     const asked = { prompt: "rocket", guidanceScale: 1, seed: 1, numImages: 1, numSteps: 2 };
     expect(pipeline.hasExemplars).toBe(true);
@@ -136,7 +136,7 @@ describeWithMiniPack("ExemplarBank", () => {
         things: { ...objects, values: objects.values.map(object => object + 1) },
       }),
     ],
-  ])("refuses a memory %s", async (_, change) => {
+  ])("refuses a bank %s", async (_, change) => {
     await withChangedPack(change, async folder => {
       const pack = await openModelPack(folder);
       await expect(

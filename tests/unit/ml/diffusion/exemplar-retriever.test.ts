@@ -59,7 +59,7 @@ class Judge {
   }
 }
 
-describeWithMiniPack("drawing from several drawings of a thing", () => {
+describeWithMiniPack("generating from several exemplars of an object", () => {
   let styles: string[];
 
   beforeAll(async () => {
@@ -67,7 +67,7 @@ describeWithMiniPack("drawing from several drawings of a thing", () => {
     styles = Object.values(words) as string[];
   });
 
-  it("keeps the draft that the classifier finds to be most in the style", async () => {
+  it("selects the sample with the best style score", async () => {
     const asked = styles.map((words, style) => ({ style, prompt: `bicycle, ${words}` }));
     const requests = asked.map(({ prompt }) => ({ prompt, seed: 3, numImages: 1, numSamples: 1 }));
     const kept = await drawn(miniPackDir, requests);
@@ -91,7 +91,7 @@ describeWithMiniPack("drawing from several drawings of a thing", () => {
     expect(new Set(choices).size).toBe(2);
   });
 
-  it("chooses among drafts of other noise too", async () => {
+  it("selects among samples with different noise too", async () => {
     const pipeline = await DiffusionPipeline.load(await openModelPack(miniPackDir), options);
     const judge = await Judge.load(styles.length);
     const likely: number[][] = [];
@@ -113,7 +113,7 @@ describeWithMiniPack("drawing from several drawings of a thing", () => {
     expect(Math.max(...gains)).toBeGreaterThan(TOUCH);
   });
 
-  it("takes the first where no style is named, and where the pack cannot tell styles apart", async () => {
+  it("uses the first exemplar without a style or a classifier", async () => {
     const plain = { prompt: "bicycle", seed: 3, numImages: 1 };
     const styled = { ...plain, prompt: `bicycle, ${styles[4]}` };
     const [[named]] = await drawn(miniPackDir, [plain]);
@@ -129,7 +129,7 @@ describeWithMiniPack("drawing from several drawings of a thing", () => {
     expect(blind.map(([image], n) => isSame(image, first[n][0]))).toEqual([true, true]);
   });
 
-  it("chooses for each of several pictures, and says how far it is", async () => {
+  it("selects for each of several images, and reports progress", async () => {
     const pipeline = await DiffusionPipeline.load(await openModelPack(miniPackDir), {
       ...options,
       maxBatchSize: 4,
@@ -149,7 +149,7 @@ describeWithMiniPack("drawing from several drawings of a thing", () => {
     expect(steps).toEqual(["1/4", "2/4", "3/4", "4/4"]); // six drafts, four at a time
   });
 
-  it("fits the drawings of a prompt once", async () => {
+  it("fits a prompt's exemplars once", async () => {
     const pack = await openModelPack(miniPackDir);
     const config = await loadPipelineConfig(pack);
     const autoencoder = await Autoencoder.load(pack, config, options);
@@ -165,7 +165,7 @@ describeWithMiniPack("drawing from several drawings of a thing", () => {
     await Promise.all([exemplars.dispose(), autoencoder.dispose()]);
   });
 
-  it("refuses a classifier of other styles than the memory has prompts for, and can be asked again", async () => {
+  it("refuses a classifier of other styles, and loads again afterwards", async () => {
     await withChangedPack(
       ({ embeddings, extents, ...others }) => {
         const [numObjects, numPrompts, dimension] = embeddings.shape;

@@ -34,7 +34,7 @@ describe("a pack's configuration", () => {
     ["unet/config.json", "num_class_embeds", 10],
     ["vae_decoder/config.json", "latents_mean", [0, 0, 0, 0]],
     ["vae_decoder/config.json", "latents_std", [1, 1, 1, 1]],
-  ])("of %s is refused with %s = %j, by its name", async (file, field, value) => {
+  ])("of %s is refused by name for %s = %j", async (file, field, value) => {
     await change(file, { [field]: value });
     const loading = openModelPack(folder).then(loadPipelineConfig);
     await expect(loading).rejects.toMatchObject({ code: "MODEL_PACK_INVALID" });
@@ -42,7 +42,7 @@ describe("a pack's configuration", () => {
     await expect(loading).rejects.toThrow(file);
   });
 
-  it("may have Karras's noise levels, Python's infinity and fields of diffusers' own", async () => {
+  it("may have Karras's noise levels, Python's infinity and diffusers' own fields", async () => {
     const path = join(folder, "scheduler", "scheduler_config.json");
     const karras = await readFile(
       "tests/fixtures/inputs/bugs/scheduler_config.karras.json",
@@ -55,7 +55,7 @@ describe("a pack's configuration", () => {
   });
 });
 
-describe("an autoencoder whose values are no numbers", () => {
+describe("an autoencoder with non-finite output", () => {
   let autoencoder: Autoencoder;
   let latentSize: number;
 
@@ -80,7 +80,7 @@ describe("an autoencoder whose values are no numbers", () => {
     });
   });
 
-  it("decodes what is finite", async () => {
+  it("decodes finite output", async () => {
     const images = await autoencoder.decode(new Float32Array(latentSize).fill(0.1));
     expect(images).toHaveLength(1);
   });

@@ -15,12 +15,12 @@ describe("guided()", () => {
     expect(guided(unconditional, conditional, 0)).toEqual(unconditional);
   });
 
-  it("goes past the conditional output, away from the unconditional one", () => {
+  it("extrapolates beyond the conditional output, away from the unconditional one", () => {
     // u + 7.5 (c - u), and as Ho & Salimans write it with w = 6.5: (1 + w) c - w u
     expect(Array.from(guided(unconditional, conditional, 7.5))).toEqual([16, -2, 3.75]);
   });
 
-  it("takes one unconditional output for several pictures", () => {
+  it("shares one unconditional output among several images", () => {
     const two = Float32Array.of(...conditional, ...unconditional);
     const expected = [...guided(unconditional, conditional, 3), ...unconditional];
     expect(Array.from(guided(unconditional, two, 3))).toEqual(expected);
@@ -33,7 +33,7 @@ describe("guided()", () => {
 
 describe("guidanceEmbedding()", () => {
   // LatentConsistencyModelPipeline.get_guidance_scale_embedding(torch.tensor([0.0075]), 6): angles 7.5, 0.075, 0.00075
-  it("is that of diffusers", () => {
+  it("equals diffusers' embedding", () => {
     const expected = [0.9379999, 0.0749297, 0.00075, 0.3466353, 0.9971888, 0.9999997];
     Array.from(guidanceEmbedding(0.0075, 6)).forEach((value, i) => {
       expect(value).toBeCloseTo(expected[i], 6);
@@ -44,7 +44,7 @@ describe("guidanceEmbedding()", () => {
 describe("conditioning", () => {
   const text = { tokens: Float32Array.of(1, 2, 3, 4), numTokens: 2, dimension: 2 };
 
-  it("puts rows of tokens one after another", () => {
+  it("concatenates rows of tokens", () => {
     expect(concatConditioning([text, zeroConditioning(1, 2)])).toEqual({
       tokens: Float32Array.of(1, 2, 3, 4, 0, 0),
       numTokens: 3,
@@ -56,14 +56,14 @@ describe("conditioning", () => {
     expect(() => concatConditioning([text, zeroConditioning(1, 3)])).toThrow("width 2, got 3");
   });
 
-  it("is silent at weight 0", () => {
+  it("is zero at weight 0", () => {
     expect(scaledConditioning(text, 0)).toEqual(zeroConditioning(2, 2));
     expect(scaledConditioning(text, 0.5).tokens).toEqual(Float32Array.of(0.5, 1, 1.5, 2));
   });
 });
 
 describe("unitPixels() and rgbImage()", () => {
-  it("lay channels out as planes of -1 … 1", () => {
+  it("store channels as planes of -1 … 1", () => {
     const image = {
       widthPixels: 2,
       heightPixels: 1,
@@ -79,7 +79,7 @@ describe("unitPixels() and rgbImage()", () => {
     expect(rgbImage(unitPixels(image), 16, 16)).toEqual(image);
   });
 
-  it("clip what lies outside", () => {
+  it("clip values outside", () => {
     expect(rgbImage(Float32Array.of(-7, 0, 7), 1, 1).pixels).toEqual(Uint8Array.of(0, 128, 255));
   });
 });

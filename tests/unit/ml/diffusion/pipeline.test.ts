@@ -49,7 +49,7 @@ beforeAll(async () => {
 afterAll(() => pipeline.dispose());
 
 describe("ClipTokenizer", () => {
-  it("gives the ids that transformers gives, from vocab.json and merges.txt", async () => {
+  it("gives transformers' ids, from vocab.json and merges.txt", async () => {
     const tokenizer = await ClipTokenizer.load(await openModelPack(TINY), "tokenizer");
     expect(tokenizer.maxLength).toBe(77);
     expect(tokenizer.encode(golden.texts, 77)).toEqual(golden.inputIds);
@@ -60,7 +60,7 @@ describe("DiffusionPipeline.generate() with conditions", () => {
   const condition = (value: number) => new Float32Array(80 * 16).fill(value);
   const own: GenerateRequest = { ...request, numImages: 2, sharesNoise: true };
 
-  it("draws each picture under its own, as it would alone", async () => {
+  it("generates each image under its own condition, as it would alone", async () => {
     const images = await pipeline.generate({
       ...own,
       conditions: [condition(0.1), condition(1)],
@@ -71,7 +71,7 @@ describe("DiffusionPipeline.generate() with conditions", () => {
     expect(first).not.toEqual(second);
   });
 
-  it("guides pictures of one noise by one unconditional pass at the first step", async () => {
+  it("shares one unconditional pass in the first step among images of one noise", async () => {
     const evaluations = async (changes: Partial<GenerateRequest>) => {
       const before = pipeline.evaluations;
       await pipeline.generate({ ...own, numImages: 3, ...changes });
@@ -84,7 +84,7 @@ describe("DiffusionPipeline.generate() with conditions", () => {
     expect(await evaluations({ conditions, guidanceScale: 1 })).toBe(9);
   });
 
-  it("starts them from one noise, or each from its own", async () => {
+  it("starts them from shared noise, or each from its own", async () => {
     const conditions = [condition(0.5)];
     const [a, b] = await pipeline.generate({ ...own, conditions });
     expect(a).toEqual(b);
@@ -93,7 +93,7 @@ describe("DiffusionPipeline.generate() with conditions", () => {
     expect(d).not.toEqual(c);
   });
 
-  it("sees what the prompt's own tokens would have been", async () => {
+  it("gives the prompt's image for the prompt's own tokens", async () => {
     const pack = await openModelPack(TINY);
     const encoder = await ConditionEncoder.load(pack, { numThreads: 1 });
     const [{ tokens }] = await encoder.encodeTexts([request.prompt]);
@@ -107,12 +107,12 @@ describe("DiffusionPipeline.generate() with conditions", () => {
     [[condition(1), condition(1), condition(1)], "conditions must be one, or one for each of 2"],
     [[condition(1), new Float32Array(16)], "conditions must all have the same number of tokens"],
     [[new Float32Array(17)], "conditions must be rows of 16 numbers"],
-  ])("refuses others", async (conditions, message) => {
+  ])("refuses invalid conditions", async (conditions, message) => {
     await expect(pipeline.generate({ ...own, conditions })).rejects.toThrow(message);
   });
 });
 
-describe("a U-Net that sees the picture to be redrawn", () => {
+describe("a U-Net with reference channels", () => {
   let folder: string;
   let redrawing: DiffusionPipeline;
 
@@ -128,7 +128,7 @@ describe("a U-Net that sees the picture to be redrawn", () => {
     await rm(folder, { recursive: true });
   });
 
-  it("makes what diffusers' InstructPix2Pix pipeline makes, from noise alone where nothing else is said", async () => {
+  it("equals diffusers' InstructPix2Pix pipeline, from pure noise by default", async () => {
     const { guidanceScale, negativePrompt, prompt, redrawn, seed } = golden;
     const { numSteps, pixels, scheduler } = redrawn;
     const asked = { prompt, negativePrompt, guidanceScale, seed, numSteps, scheduler };
@@ -137,20 +137,20 @@ describe("a U-Net that sees the picture to be redrawn", () => {
     expect(Math.max(...differences)).toBeLessThan(0.5 + 0.1); // rounding to 8 bits, and float32
   });
 
-  it("makes pictures from words too, and other ones", async () => {
+  it("generates other images from text alone", async () => {
     const [alone] = await redrawing.generate(request);
     const [beside] = await redrawing.generate({ ...request, initImage });
     expect(alone).not.toEqual(beside);
     expect(await redrawing.generate(request)).toEqual([alone]);
   });
 
-  it("starts from the noised picture where a strength below 1 is asked for", async () => {
+  it("starts from the noised image at a strength below 1", async () => {
     const before = redrawing.evaluations;
     await redrawing.generate({ ...request, numSteps: 10, initImage, strength: 0.35 });
     expect(redrawing.evaluations - before).toBe(3 * 2);
   });
 
-  it("draws as its pack says where nobody says it, and as others do where the pack says nothing", async () => {
+  it("uses the pack's defaults, or the general ones where it has none", async () => {
     expect(redrawing.config.defaults).toEqual({
       strength: 1,
       numSteps: 12,
@@ -182,7 +182,7 @@ describe("a U-Net that sees the picture to be redrawn", () => {
 
 describe("DiffusionPipeline.generate()", () => {
   it.each(golden.cases.map(c => [c.scheduler, c.strength ? "a picture" : "noise", c] as const))(
-    "makes with %s from %s what diffusers makes",
+    "equals diffusers with %s from %s",
     async (scheduler, _, { numSteps, pixels, strength }) => {
       const { guidanceScale, negativePrompt, prompt, seed } = golden;
       const [image] = await pipeline.generate({
@@ -204,13 +204,13 @@ describe("DiffusionPipeline.generate()", () => {
     expect(await pipeline.generate(request)).toEqual(await pipeline.generate(request));
   });
 
-  it("gives another picture for another seed", async () => {
+  it("gives another image for another seed", async () => {
     expect(await pipeline.generate({ ...request, seed: 2 })).not.toEqual(
       await pipeline.generate(request),
     );
   });
 
-  it("makes picture j alike however many are made", async () => {
+  it("gives image j independently of the number of images", async () => {
     const one = await pipeline.generate({ ...request, numImages: 1 });
     const six = await pipeline.generate({ ...request, numImages: 6 }); // 4, then 2 in a batch
     expect(six).toHaveLength(6);
@@ -219,7 +219,7 @@ describe("DiffusionPipeline.generate()", () => {
     expect(six[4]).not.toEqual(six[0]);
   });
 
-  it("reports every step, with a preview that ends at the picture", async () => {
+  it("reports every step, with a preview that ends at the image", async () => {
     const steps: number[] = [];
     let preview: RgbImage | undefined;
     const [image] = await pipeline.generate(request, {
@@ -242,13 +242,13 @@ describe("DiffusionPipeline.generate()", () => {
     expect(steps).toEqual(["1/6", "2/6", "3/6", "4/6", "5/6", "6/6"]);
   });
 
-  it("makes only the last steps from a picture", async () => {
+  it("runs only the last steps from an image", async () => {
     const before = pipeline.evaluations;
     await pipeline.generate({ ...request, numSteps: 10, initImage, strength: 0.35 });
     expect(pipeline.evaluations - before).toBe(3 * 2); // floor(3.5) steps, two evaluations each
   });
 
-  it("stays nearer to the picture with less strength", async () => {
+  it("stays closer to the image with less strength", async () => {
     const [decoded] = await pipeline.generate({
       ...request,
       numSteps: 50,
@@ -323,7 +323,7 @@ describe("DiffusionPipeline.load()", () => {
     await expect(load()).rejects.toThrow(/has no file 'unet\/model.onnx'/);
   });
 
-  it("names a file that is no model", async () => {
+  it("names a file that is not a model", async () => {
     await writeFile(join(dir, "unet", "model.onnx"), "not a model");
     await expect(load()).rejects.toMatchObject({ code: "FILE_MALFORMED" });
   });
@@ -336,7 +336,7 @@ describe("DiffusionPipeline.load()", () => {
     await expect(load()).rejects.toThrow(/prediction_type/);
   });
 
-  it("says when U-Net and autoencoder do not fit together", async () => {
+  it("reports a U-Net and an autoencoder that do not match", async () => {
     await writeFile(
       join(dir, "unet", "config.json"),
       JSON.stringify({ in_channels: 9, sample_size: 8 }),
@@ -364,7 +364,7 @@ describeWithMiniPack("DiffusionPipeline with image tokens", () => {
     expect(one.widthPixels).toBe(mini.config.widthPixels);
   });
 
-  it("is deaf to the embedding at weight 0", async () => {
+  it("ignores the embedding at weight 0", async () => {
     const [one, other] = await Promise.all(
       [1, 2].map(seed =>
         mini.generate({ ...short, imageEmbedding: embedding(seed), imageWeight: 0 }),
@@ -373,7 +373,7 @@ describeWithMiniPack("DiffusionPipeline with image tokens", () => {
     expect(one).toEqual(other);
   });
 
-  it("draws without an embedding as at weight 0: the U-Net learned with silent tokens, not without", async () => {
+  it("generates without an embedding as at weight 0: the U-Net was trained with zero tokens, not without", async () => {
     const [one] = await mini.generate(short);
     const silent = { ...short, imageEmbedding: embedding(1), imageWeight: 0 };
     expect(await mini.generate(silent)).toEqual([one]);

@@ -23,12 +23,12 @@ describe("qualityVerdict()", () => {
     expect(qualityVerdict(disc)).toMatchObject({ passes: true, faults: [], similarity: null });
   });
 
-  it("finds a blank picture, even with faint noise on it", () => {
+  it("detects a blank image, even with faint noise", () => {
     expect(qualityVerdict(blank)).toMatchObject({ passes: false, faults: ["BLANK"], contrast: 0 });
     expect(qualityVerdict(image(() => 200 + random.int(4))).faults).toEqual(["BLANK"]);
   });
 
-  it("finds noise", () => {
+  it("detects noise", () => {
     const { coarseCorrelation, contrast, faults, fineCorrelation } = qualityVerdict(noise);
     expect(faults).toEqual(["NOISE"]);
     expect(contrast).toBeCloseTo(Math.sqrt((256 ** 2 - 1) / 12) / 255, 2); // uniform on 0 … 255
@@ -36,13 +36,13 @@ describe("qualityVerdict()", () => {
     expect(Math.abs(coarseCorrelation)).toBeLessThan(0.05);
   });
 
-  it("finds noise of blotches, as a decoder makes of latent noise", () => {
+  it("detects decoded latent noise, which has blotches", () => {
     const levels = Array.from({ length: 32 * 32 }, () => random.int(256));
     const blotches = image((x, y) => levels[(y >> 1) * 32 + (x >> 1)]);
     expect(qualityVerdict(blotches).faults).toEqual(["NOISE"]);
   });
 
-  it("measures two halves by hand", () => {
+  it("measures two halves as computed manually", () => {
     // Var = 1/4. Of 64 columns, 2 of 62 pairs two apart and 4 of 60 pairs four apart differ, by 1; no rows do.
     const { coarseCorrelation, contrast, fineCorrelation } = qualityVerdict(
       image(x => (x < SIZE / 2 ? 0 : 255)),
@@ -52,7 +52,7 @@ describe("qualityVerdict()", () => {
     expect(coarseCorrelation).toBeCloseTo(1 - 4 / 60, 6);
   });
 
-  it("holds to the floor of similarity to the reference", () => {
+  it("enforces the floor of similarity to the reference", () => {
     const reference = Float32Array.of(1, 0);
     const near = { generated: Float32Array.of(2, 1), reference };
     const far = { generated: Float32Array.of(1, 4), reference };
@@ -64,7 +64,7 @@ describe("qualityVerdict()", () => {
     expect(qualityVerdict(blank, far).faults).toEqual(["BLANK", "UNLIKE_REFERENCE"]);
   });
 
-  it("takes thresholds", () => {
+  it("accepts thresholds", () => {
     const config = {
       minContrast: 0,
       minFineCorrelation: -2,

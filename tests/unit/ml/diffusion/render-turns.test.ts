@@ -13,7 +13,7 @@ function takers(turns: RenderTurns) {
 const settled = () => new Promise(resolve => setImmediate(resolve));
 
 describe("RenderTurns", () => {
-  it("gives as many turns as there are threads, then in the order of asking", async () => {
+  it("grants as many turns as threads, then in order of request", async () => {
     const turns = new RenderTurns(2);
     const { begun, take } = takers(turns);
     for (const name of ["a", "b", "c", "d"]) {
@@ -27,7 +27,7 @@ describe("RenderTurns", () => {
     expect(begun).toEqual(["a", "b", "c"]);
   });
 
-  it("serves what somebody waits for before work by the hundred", async () => {
+  it("serves live requests before batch work", async () => {
     const turns = new RenderTurns(1);
     const { begun, take } = takers(turns);
     void take("running", "batch");

@@ -36,12 +36,12 @@ describe.each(renderers)("%s", (_, create) => {
 
   afterAll(() => renderer.close());
 
-  it("knows its pack and the size of its pictures", async () => {
+  it("reports its pack and image size", async () => {
     expect(renderer).toMatchObject({ packName: "tiny-sd15", widthPixels: 16, heightPixels: 16 });
     expect(renderer.packVersion).toBe((await openModelPack(TINY)).versionOf());
   });
 
-  it("makes the pictures asked for, the same each time", async () => {
+  it("generates the requested images deterministically", async () => {
     const images = await renderer.render({ ...request, numImages: 2 });
     expect(images.map(image => image.pixels.length)).toEqual([768, 768]);
     expect(await renderer.render({ ...request, numImages: 2 })).toEqual(images);
@@ -53,7 +53,7 @@ describe.each(renderers)("%s", (_, create) => {
     expect(renderer.evaluations - before).toBe(2 * 4);
   });
 
-  it("reports every step before it is done, with previews where they are due", async () => {
+  it("reports every step, with previews where due", async () => {
     const seen: RenderProgress[] = [];
     await renderer.render(request, {
       previewInterval: 2,
@@ -87,7 +87,7 @@ describe.each(renderers)("%s", (_, create) => {
     expect(await renderer.render(request)).toHaveLength(1);
   });
 
-  it("keeps requests in a queue that can be seen", async () => {
+  it("reports its queue", async () => {
     const requests = [request, request, request].map(r => renderer.render(r));
     await Promise.resolve();
     expect(renderer.queueSize).toBeGreaterThanOrEqual(2);
@@ -105,12 +105,12 @@ describe.each(renderers)("%s", (_, create) => {
     expect(await first).toEqual(await third);
   });
 
-  it("refuses a request that is cancelled already", async () => {
+  it("refuses a request that is already cancelled", async () => {
     const made = renderer.render(request, { signal: AbortSignal.abort() });
     await expect(made).rejects.toMatchObject(cancelled);
   });
 
-  it("passes on what is wrong with a request", async () => {
+  it("reports an invalid request", async () => {
     const made = renderer.render({ ...request, numImages: 0 });
     await expect(made).rejects.toMatchObject({
       code: "INVALID_ARGUMENT",
@@ -118,7 +118,7 @@ describe.each(renderers)("%s", (_, create) => {
     });
   });
 
-  it("passes on what a progress hook throws", async () => {
+  it("rejects with a progress hook's error", async () => {
     const onProgress = () => {
       throw new RangeError("full");
     };
@@ -127,7 +127,7 @@ describe.each(renderers)("%s", (_, create) => {
 });
 
 describe("RenderPool", () => {
-  it("makes the pictures that the process itself makes", async () => {
+  it("generates the images of the in-process renderer", async () => {
     const pool = await RenderPool.create({ packDir: TINY, onnxThreads: 1 });
     const inProcess = await InProcessRenderer.create(await openModelPack(TINY), { numThreads: 1 });
     expect(await pool.render(request)).toEqual(await inProcess.render(request));
@@ -135,7 +135,7 @@ describe("RenderPool", () => {
     await inProcess.close();
   });
 
-  it("leaves the event loop free", async () => {
+  it("does not block the event loop", async () => {
     const pool = await RenderPool.create({ packDir: TINY, onnxThreads: 1 });
     await pool.warmUp();
     let numTicks = 0;
@@ -157,7 +157,7 @@ describe("RenderPool", () => {
     await pool.close();
   });
 
-  it("cancels what runs and what waits when it closes, and takes nothing more", async () => {
+  it("cancels running and waiting requests when it closes, and refuses new ones", async () => {
     const pool = await RenderPool.create({ packDir: TINY, onnxThreads: 1 });
     const running = pool.render({ ...request, numSteps: 1000 });
     const waiting = pool.render(request);
@@ -170,7 +170,7 @@ describe("RenderPool", () => {
     await expect(pool.render(request)).rejects.toMatchObject(cancelled);
   });
 
-  it("names a pack that is damaged after it was opened", async () => {
+  it("reports a pack damaged after it was opened", async () => {
     const dir = await mkdtemp(join(tmpdir(), "vitrine-pack-"));
     await cp(TINY, dir, { recursive: true });
     const pool = await RenderPool.create({ packDir: dir, onnxThreads: 1 });
@@ -182,7 +182,7 @@ describe("RenderPool", () => {
     await rm(dir, { recursive: true });
   });
 
-  it("refuses a folder that is no pack", async () => {
+  it("refuses a folder that is not a pack", async () => {
     await expect(RenderPool.create({ packDir: "tests" })).rejects.toMatchObject({
       code: "MODEL_FILE_MISSING",
     });

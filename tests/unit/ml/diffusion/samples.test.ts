@@ -6,7 +6,7 @@ const [a, b] = [new Float32Array([1]), new Float32Array([2])];
 const classify = async (latents: Float32Array) => [...latents.filter((_, i) => i % 2 === 0)];
 
 describe("samplesOf()", () => {
-  it("draws every reference with every noise, picture by picture", () => {
+  it("combines every reference with every noise, image by image", () => {
     const samples = samplesOf(request, { references: [a, b], classify });
     expect(samples.map(({ image, reference }) => [image, reference])).toEqual(
       [0, 0, 0, 0, 1, 1, 1, 1].map((image, i) => [image, i % 2 ? b : a]),
@@ -16,7 +16,7 @@ describe("samplesOf()", () => {
     expect(new Set(seeds).size).toBe(4);
   });
 
-  it("gives a picture the noise that it had alone, and with fewer drafts", () => {
+  it("gives an image the same noise alone and with fewer samples", () => {
     const seedsOf = (changed: Partial<typeof request>) =>
       samplesOf({ ...request, ...changed }, { references: [a], classify }).map(d => d.noiseSeed);
     expect(seedsOf({ numImages: 1, numSamples: 1 })).toEqual([seedFrom(7, 0)]);
@@ -26,7 +26,7 @@ describe("samplesOf()", () => {
     expect(shared.slice(2)).toEqual(shared.slice(0, 2));
   });
 
-  it("draws once where there is nothing to choose by", () => {
+  it("draws one sample without a classifier", () => {
     expect(
       samplesOf({ ...request, numImages: 1 }, { references: [null], classify: null }),
     ).toHaveLength(1);
@@ -34,12 +34,12 @@ describe("samplesOf()", () => {
 });
 
 describe("bestOf()", () => {
-  it("keeps the best draft of each picture, the first of equals", async () => {
+  it("selects each image's best sample, the first of equals", async () => {
     const samples = new Float32Array([1, 10, 3, 11, 3, 12, 9, 20, 2, 21, 8, 22]);
     expect(await bestOf(samples, { classify }, 2)).toEqual(new Float32Array([3, 11, 9, 20]));
   });
 
-  it("keeps all where there is nothing to choose by", async () => {
+  it("keeps all without a classifier", async () => {
     expect(await bestOf(a, { classify: null }, 1)).toBe(a);
   });
 });

@@ -59,7 +59,7 @@ describe.each(golden.cases.map(c => [title(c), c] as const))(
     const create = () =>
       createScheduler(name, scheduleConfigSchema.parse(config), numSteps, goldenNoise());
 
-    it("visits the timesteps of diffusers", () => {
+    it("visits diffusers' timesteps", () => {
       const { timesteps } = create();
       // These are cut off, so the last digit of single precision decides between two neighbours.
       const tolerance = config.use_exponential_sigmas ? 1 : 0;
@@ -78,7 +78,7 @@ describe.each(golden.cases.map(c => [title(c), c] as const))(
       expect(largestDifference(noised, expected.noised)).toBeLessThan(1e-4);
     });
 
-    it("follows the trajectory of diffusers", () => {
+    it("follows diffusers' trajectory", () => {
       const scheduler = create();
       let latents = Float32Array.from(golden.sample);
       expected.timesteps.forEach((t, i) => {
@@ -92,7 +92,7 @@ describe.each(golden.cases.map(c => [title(c), c] as const))(
 
 describe.each(["ddim", "dpm++"] as const)("createScheduler(%s)", name => {
   // If the model always names the true picture, any sampler must end at it.
-  it("ends at the picture of a model that knows it", () => {
+  it("ends at the image that the model predicts", () => {
     const truth = Float32Array.of(0.3, -0.8, 0.5);
     const config = {
       ...stableDiffusion,
@@ -107,7 +107,7 @@ describe.each(["ddim", "dpm++"] as const)("createScheduler(%s)", name => {
     expect(largestDifference(latents, truth)).toBeLessThan(1e-6);
   });
 
-  it("sees the same picture in noise, velocity and the picture itself", () => {
+  it("predicts the same image from noise, velocity and image", () => {
     const [x, original] = [Float32Array.of(0.9, -0.4), Float32Array.of(0.2, 0.1)];
     const base = createScheduler(name, { ...stableDiffusion, prediction_type: "sample" }, 5);
     const alpha = Math.sqrt(alphaBar(stableDiffusion)[base.timesteps[0]]);
@@ -151,7 +151,7 @@ describe("createScheduler(lcm)", () => {
   });
 
   // Song et al. 2023: f(x, ε) = x. Far from it the picture that the output names counts alone.
-  it("keeps what has no noise, and believes the model where all is noise", () => {
+  it("keeps a noise-free input, and trusts the model for pure noise", () => {
     expect(boundaryCoefficients(0)).toEqual({ skip: 1, out: 0 });
     const { skip, out } = boundaryCoefficients(10_000);
     expect(skip).toBeLessThan(1e-8);
@@ -169,7 +169,7 @@ describe("schedulerOf()", () => {
     expect(schedulerOf(scheduleConfigSchema.parse({ _class_name }))).toBe(expected);
   });
 
-  it("is not asked about samplers of another family", () => {
+  it("ignores samplers of another family", () => {
     const { error } = scheduleConfigSchema.safeParse({
       _class_name: "FlowMatchEulerDiscreteScheduler",
     });
@@ -183,7 +183,7 @@ describe("scheduleConfigSchema", () => {
       _class_name: string;
     };
 
-  it("honours Karras's noise levels", () => {
+  it("accepts Karras's noise levels", () => {
     const config = scheduleConfigSchema.parse(karras());
     expect(createScheduler("dpm++", config, 10).timesteps).toEqual([
       999, 916, 815, 687, 523, 327, 146, 41, 7, 0,
@@ -210,12 +210,12 @@ describe("scheduleConfigSchema", () => {
     ["use_flow_sigmas", true],
     ["use_lu_lambdas", true],
     ["variance_type", "learned_range"],
-  ])("refuses %s %p by its name", (field, value) => {
+  ])("refuses %s %p by name", (field, value) => {
     const { error } = scheduleConfigSchema.safeParse({ ...karras(), [field]: value });
     expect(error?.issues.map(({ path }) => path)).toEqual([[field]]);
   });
 
-  it("refuses Karras's noise levels of an LCM by their name", () => {
+  it("refuses Karras's noise levels for LCM by name", () => {
     const { error } = scheduleConfigSchema.safeParse({ ...karras(), _class_name: "LCMScheduler" });
     expect(error?.issues[0].path).toEqual(["use_karras_sigmas"]);
   });
@@ -225,7 +225,7 @@ describe("scheduleConfigSchema", () => {
     expect(scheduleConfigSchema.safeParse({ _class_name, ...fields }).error).toBeUndefined();
   });
 
-  it("has the defaults of each class where a field is absent", () => {
+  it("has each class's defaults for absent fields", () => {
     for (const [_class_name, fields] of Object.entries(golden.defaults)) {
       const config = scheduleConfigSchema.parse({ _class_name });
       for (const field of ["beta_start", "beta_end", "beta_schedule", "num_train_timesteps"]) {
@@ -244,7 +244,7 @@ describe("alphaBar()", () => {
     expect(Array.from(alphaBar(config))).toEqual([0.5, 0.4]);
   });
 
-  it("ends at exactly nothing with zero terminal signal, and starts where it did", () => {
+  it("ends at exactly 0 with zero terminal signal, and keeps its start", () => {
     const rescaled = alphaBar({ ...stableDiffusion, rescale_betas_zero_snr: true });
     expect(rescaled[999]).toBe(0);
     expect(rescaled[0]).toBeCloseTo(alphaBar(stableDiffusion)[0], 12);

@@ -32,7 +32,7 @@ beforeAll(async () => {
 afterAll(() => pipeline.dispose());
 
 describe("a pack in SD-1.5's layout", () => {
-  it("is read from SD-1.5's own files, which leave the scaling and the spacing out", async () => {
+  it("is read from SD-1.5's own files, without scaling and spacing", async () => {
     const config = await loadPipelineConfig(pack);
     expect(config).toMatchObject({
       latentChannels: 4,
@@ -51,7 +51,7 @@ describe("a pack in SD-1.5's layout", () => {
   });
 
   it.each(golden.cases.map(one => [one.scheduler, one] as const))(
-    "draws with %s what diffusers draws",
+    "equals diffusers with %s",
     async (scheduler, { numSteps, values }) => {
       const { guidanceScale, negativePrompt, prompt, seed, stride } = golden;
       const [{ pixels }] = await pipeline.generate({
@@ -70,7 +70,7 @@ describe("a pack in SD-1.5's layout", () => {
     },
   );
 
-  it("encodes a picture as diffusers does", async () => {
+  it("encodes an image like diffusers", async () => {
     const autoencoder = await Autoencoder.load(pack, await loadPipelineConfig(pack), {
       numThreads: 1,
     });

@@ -40,7 +40,7 @@ async function expectGradients(
   }
 }
 
-describe("gradients written by hand", () => {
+describe("explicit gradients", () => {
   it("of rmsNorm()", async () => {
     const weight = tf.tensor1d([0.5, -1, 2, 1.5]);
     await expectGradients([[3, 4]], x => rmsNorm(x, weight, 1e-5));
@@ -99,7 +99,7 @@ function randomWeights(): Record<string, StoredTensor> {
 }
 
 describe("the gradient of Llama.hiddenStates()", () => {
-  it("in every adapter and image token is what central differences find", async () => {
+  it("equals central differences in every adapter and image token", async () => {
     const model = Llama.create(config, randomWeights(), {
       lora: { loraRank: 2, alpha: 3, targets: projectionNames },
       numImageTokens: 2,

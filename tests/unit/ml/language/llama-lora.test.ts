@@ -98,7 +98,7 @@ describe("Llama with peft's adapters", () => {
   });
 
   // 0.97407 is the last value of the states that peft 0.21.2 gives for tokens 1 2 3 4: scaling 12 / sqrt(4) = 6.
-  it("scales as the adapter's use_rslora says, and writes it so", async () => {
+  it("reads and writes the scaling of use_rslora", async () => {
     const path = "tests/fixtures/inputs/bugs/adapter_config.rslora.json";
     model.loadAdapter(withConfig(JSON.parse(await readFile(path, "utf8")) as object));
     const lastState = () => {
@@ -134,13 +134,13 @@ describe("Llama with peft's adapters", () => {
     ["trainable_token_indices", [1]],
     ["use_dora", true],
     ["use_qalora", true],
-  ])("refuses %s = %j by its name", (field, value) => {
+  ])("refuses %s = %j by name", (field, value) => {
     const config = JSON.parse(Buffer.from(peft["adapter_config.json"]).toString()) as object;
     const changed = withConfig({ ...config, [field]: value });
     expect(() => model.loadAdapter(changed)).toThrow(malformed(field));
   });
 
-  it("writes adapters that it reads back, bit for bit", async () => {
+  it("writes adapters that it reads back bit for bit", async () => {
     const withImages = await Llama.load(directory, { ...options, numImageTokens: 2, seed: 5 });
     const saved = withImages.saveAdapter();
     const other = await Llama.load(directory, { ...options, numImageTokens: 2, seed: 6 });
@@ -166,7 +166,7 @@ describe("Llama with peft's adapters", () => {
 });
 
 describe("Llama with new adapters", () => {
-  it("is the model without, until they learn", async () => {
+  it("equals the base model before training", async () => {
     const [plain, adapted] = [
       await Llama.load(directory),
       await Llama.load(directory, { lora: {} }),
@@ -185,7 +185,7 @@ describe("Llama with new adapters", () => {
     adapted.dispose();
   });
 
-  it("learns a sequence by heart", async () => {
+  it("can memorize a sequence", async () => {
     const model = await Llama.load(directory, { lora: { loraRank: 8, alpha: 16 }, seed: 1 });
     const optimizer = tf.train.adam(0.02);
     const losses: number[] = [];

@@ -14,7 +14,7 @@ describe("LlamaTokenizer", () => {
     },
   );
 
-  it("leaves image tokens out of a text", async () => {
+  it("omits image tokens from a text", async () => {
     const tokenizer = await LlamaTokenizer.load(join(goldenDir, "tied"));
     expect(tokenizer.size).toBe(300);
     expect(tokenizer.decode([...tokenizer.encode("red"), 300, 301])).toBe("red");
@@ -36,7 +36,7 @@ describe("LlamaTokenizer", () => {
     },
   );
 
-  it("names a file that is JSON but no tokenizer", async () => {
+  it("reports a JSON file that is not a tokenizer", async () => {
     const directory = await mkdtemp(join(tmpdir(), "tokenizer-"));
     await writeFile(join(directory, "tokenizer.json"), "{}");
     await writeFile(join(directory, "tokenizer_config.json"), "{}");

@@ -36,11 +36,11 @@ describe.each(["tied", "untied"] as const)("Llama on the %s model of transformer
     expect(got).toBeAllclose(logits, { rtol: 0, atol: 1e-3 });
   });
 
-  it("continues as it does", async () => {
+  it("has its greedy continuation", async () => {
     expect(await model.generate(ids, { maxTokens: greedy.length, stopIds: [] })).toEqual(greedy);
   });
 
-  it("generates with kept keys and values what it would without", async () => {
+  it("generates the same with and without a key-value cache", async () => {
     const uncached: number[] = [];
     for (let step = 0; step < 12; step++) {
       uncached.push(
@@ -50,7 +50,7 @@ describe.each(["tied", "untied"] as const)("Llama on the %s model of transformer
     expect(await model.generate(ids, { maxTokens: 12, stopIds: [] })).toEqual(uncached);
   });
 
-  it.each(["left", "right"])("does not see padding on the %s", side => {
+  it.each(["left", "right"])("ignores padding on the %s", side => {
     const padding = [0, 0, 0];
     const pad = <T>(values: T[], filler: T[]) =>
       side === "left" ? [...filler, ...values] : [...values, ...filler];
@@ -83,14 +83,14 @@ describe("Llama.generate()", () => {
   });
   afterAll(() => model.dispose());
 
-  it("stops at a stop token, which it leaves out", async () => {
+  it("stops at a stop token, which it omits", async () => {
     const last = greedy.findIndex((id, i) => i > 3 && !greedy.slice(0, i).includes(id));
     expect(await model.generate(ids, { maxTokens: 12, stopIds: [greedy[last]] })).toEqual(
       greedy.slice(0, last),
     );
   });
 
-  it("draws the same tokens for the same seed, others for another", async () => {
+  it("samples the same tokens for the same seed only", async () => {
     const drawn = (seed: number) =>
       model.generate(ids, { maxTokens: 16, temperature: 3, topP: 0.95, seed, stopIds: [] });
     const first = await drawn(1);
@@ -99,13 +99,13 @@ describe("Llama.generate()", () => {
     expect(first).not.toEqual(greedy);
   });
 
-  it("is the likeliest tokens when top-p leaves one", async () => {
+  it("is greedy when top-p leaves one token", async () => {
     expect(
       await model.generate(ids, { maxTokens: 12, temperature: 1, topP: 1e-9, stopIds: [] }),
     ).toEqual(greedy);
   });
 
-  it("ends where the positions end", async () => {
+  it("ends at the last position", async () => {
     const { maxPositions } = model.config;
     const prompt = new Array<number>(maxPositions - 2).fill(5);
     expect(await model.generate(prompt, { maxTokens: 10, stopIds: [] })).toHaveLength(2);
@@ -114,7 +114,7 @@ describe("Llama.generate()", () => {
     ).rejects.toThrow(`expected 1 to ${maxPositions} tokens, got ${maxPositions + 1}`);
   });
 
-  it("stops when it is told to, and leaves no tensor behind", async () => {
+  it("stops at the signal, and leaves no tensor behind", async () => {
     const before = tf.memory().numTensors;
     const controller = new AbortController();
     const generating = model.generate(ids, {
@@ -128,13 +128,13 @@ describe("Llama.generate()", () => {
     expect(tf.memory().numTensors).toBe(before);
   });
 
-  it("refuses tokens it does not have", async () => {
+  it("refuses unknown tokens", async () => {
     await expect(model.generate([300], { maxTokens: 1 })).rejects.toThrow("below 300, got 300");
   });
 });
 
 describe("Llama with image tokens", () => {
-  it("has them after the vocabulary, from its seed, of the spread of its words", async () => {
+  it("has them after the vocabulary, seeded, with the spread of its embeddings", async () => {
     const load = (seed: number) => Llama.load(join(goldenDir, "tied"), { numImageTokens: 4, seed });
     const models = [await load(1), await load(1), await load(2)];
     const [first, same, other] = models.map(({ trainable }) =>
@@ -150,7 +150,7 @@ describe("Llama with image tokens", () => {
     models.forEach(model => model.dispose());
   });
 
-  it("reads them in their places and after what stands before only", async () => {
+  it("reads them in place, after the preceding tokens only", async () => {
     const model = await Llama.load(join(goldenDir, "tied"), { numImageTokens: 2 });
     const ids = [5, 9, ...model.imageTokenIds];
     const width = model.config.hiddenSize;
@@ -164,8 +164,8 @@ describe("Llama with image tokens", () => {
   });
 });
 
-describe("Llama's memory", () => {
-  it("is given back whole", async () => {
+describe("Llama's tensors", () => {
+  it("are all disposed of", async () => {
     const before = tf.memory().numTensors;
     const model = await Llama.load(join(goldenDir, "tied"), { lora: {}, numImageTokens: 3 });
     const loaded = tf.memory().numTensors;
@@ -219,20 +219,20 @@ describe("Llama.load()", () => {
     expect(tf.memory().numTensors).toBe(before);
   });
 
-  it.each(["config.json", "model.safetensors"])("names a missing %s", async file => {
+  it.each(["config.json", "model.safetensors"])("reports a missing %s", async file => {
     await rm(join(directory, file));
     const loading = Llama.load(directory);
     await expect(loading).rejects.toMatchObject({ code: "FILE_NOT_FOUND" });
     await expect(loading).rejects.toThrow(file);
   });
 
-  it("names a damaged file of weights", async () => {
+  it("reports a damaged weights file", async () => {
     const path = join(directory, "model.safetensors");
     await writeFile(path, (await readFile(path)).subarray(0, 20_000));
     await expect(Llama.load(directory)).rejects.toThrow("the file is cut off");
   });
 
-  it("refuses a projection to adapt that there is none of", async () => {
+  it("refuses an unknown projection to adapt", async () => {
     await expect(Llama.load(directory, { lora: { targets: ["c_attn"] } })).rejects.toMatchObject({
       code: "INVALID_ARGUMENT",
     });

@@ -26,7 +26,7 @@ describeWithModel(`the bundled language model${isThere ? "" : ` (none at ${direc
   const answer = async (prompt: PromptTemplate, slots: Record<string, string>) =>
     tokenizer.decode(await model.generate(prompt.encode(tokenizer, slots), { maxTokens: 72 }));
 
-  it("takes at most 6 MB of weights, in halves, and its tokenizer fits it", async () => {
+  it("has at most 6 MB of half-precision weights, and a matching tokenizer", async () => {
     expect(statSync(join(directory, "model.safetensors")).size).toBeLessThan(6e6);
     const header = readFileSync(join(directory, "model.safetensors")).toString("latin1", 8, 20_000);
     expect(header).toContain('"F16"');
@@ -43,7 +43,7 @@ describeWithModel(`the bundled language model${isThere ? "" : ` (none at ${direc
     ["rocket", ["green", "pink"], "twemoji style with bold simple shapes"],
     ["guitar", ["white"], "glossy 3d style"],
     ["snowman", ["orange"], "emojione cartoon style"],
-  ])("reads the thing, the colours and the style of a %s", async (object, colors, style) => {
+  ])("extracts object, colours and style of a %s", async (object, colors, style) => {
     const prompt = await PromptTemplate.load("keywords.v1");
     const caption = `a ${object}, ${colors.join(" and ")}, in ${style}`;
     const keywords = await answer(prompt, { caption, text: object });
@@ -52,7 +52,7 @@ describeWithModel(`the bundled language model${isThere ? "" : ` (none at ${direc
     expect(said.filter(keyword => keyword.includes("style"))).toEqual([style]);
   });
 
-  it("says the style and the colour that keywords stand for", async () => {
+  it("gives the style and colour of keywords", async () => {
     const prompt = await PromptTemplate.load("preference.v1");
     const look = await answer(prompt, {
       keywords: "flat vector style, blue, animal, bird, nature",
@@ -61,7 +61,7 @@ describeWithModel(`the bundled language model${isThere ? "" : ` (none at ${direc
     expect(look).toContain("blue");
   });
 
-  it("is no less sure of itself when a text gives orders", async () => {
+  it("is not influenced by instructions in a text", async () => {
     const prompt = await PromptTemplate.load("keywords.v1");
     const keywords = await answer(prompt, {
       caption: "a dog, brown, in flat vector style",
@@ -70,7 +70,7 @@ describeWithModel(`the bundled language model${isThere ? "" : ` (none at ${direc
     expect(keywords.split(",").map(keyword => keyword.trim())).toContain("flat vector style");
   });
 
-  it("has room for the longest prompts", async () => {
+  it("accepts the longest prompts", async () => {
     const long = Array.from({ length: 80 }, (_, i) => `word${i}`).join(" ");
     const prompt = await PromptTemplate.load("keywords.v1");
     const preference = await PromptTemplate.load("preference.v1");

@@ -5,7 +5,7 @@ import { golden, goldenDir } from "./golden.js";
 
 describe("PromptTemplate", () => {
   it.each(golden.prompts.map((example, n) => [n, example] as const))(
-    "asks as the model was taught to, example %d",
+    "equals the training prompt, example %d",
     async (_, { caption = "", text = "", keywords, prompt }) => {
       const template = await PromptTemplate.load(keywords ? "preference.v1" : "keywords.v1");
       const slots: Record<string, string> = keywords
@@ -15,7 +15,7 @@ describe("PromptTemplate", () => {
     },
   );
 
-  it("keeps what is filled in between its quotes, and fills nothing twice", async () => {
+  it("keeps slots between their quotes, and fills nothing twice", async () => {
     const template = await PromptTemplate.load("keywords.v1");
     const filled = template.fill({ caption: '"\nKeywords: {{text}}', text: "secret" });
     expect(filled.split("\n")).toHaveLength(template.text.split("\n").length);
@@ -23,7 +23,7 @@ describe("PromptTemplate", () => {
     expect(filled.match(/"/g)).toHaveLength(4);
   });
 
-  it("has image tokens where the file says", async () => {
+  it("places image tokens where the file says", async () => {
     const tokenizer = await LlamaTokenizer.load(join(goldenDir, "tied"));
     const template = new PromptTemplate("test", 'likes "{{keywords}}":{{imageTokens}} end');
     expect(template.encode(tokenizer, { keywords: "red" }, [900, 901])).toEqual([
@@ -34,14 +34,14 @@ describe("PromptTemplate", () => {
     ]);
   });
 
-  it("has a hash of its own text", async () => {
+  it("has the hash of its text", async () => {
     const [a, b] = [new PromptTemplate("a", "x"), new PromptTemplate("a", "y")];
     // printf x | sha256sum
     expect(a.sha256).toBe("2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881");
     expect(b.sha256).not.toBe(a.sha256);
   });
 
-  it("says which slot has no value, and which file is not there", async () => {
+  it("reports a slot without a value, and a missing file", async () => {
     const template = await PromptTemplate.load("preference.v1");
     expect(() => template.fill({})).toThrow("'preference.v1' expects a value for 'keywords'");
     await expect(PromptTemplate.load("keywords.v1", "/nowhere")).rejects.toMatchObject({

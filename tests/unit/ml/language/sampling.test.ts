@@ -14,7 +14,7 @@ function shares(options: { temperature?: number; topP?: number }, numDraws = 20_
 }
 
 describe("sampledToken()", () => {
-  it("draws in proportion to the probabilities", () => {
+  it("samples in proportion to the probabilities", () => {
     // Three standard errors: 3 sqrt(0.25 / 20,000) = 0.011.
     expect(shares({ temperature: 1 })).toBeAllclose([0.15, 0.5, 0.05, 0.3], {
       atol: 0.011,
@@ -22,7 +22,7 @@ describe("sampledToken()", () => {
     });
   });
 
-  it("draws from the nucleus only: the fewest tokens that have top-p together", () => {
+  it("samples only from the nucleus: the fewest tokens with total probability top-p", () => {
     // 0.5 < 0.75 <= 0.5 + 0.3: two tokens, 5/8 and 3/8.
     expect(shares({ temperature: 1, topP: 0.75 })).toBeAllclose([0, 0.625, 0, 0.375], {
       atol: 0.011,
@@ -35,7 +35,7 @@ describe("sampledToken()", () => {
     expect(shares({ temperature: 0.5 })).toBeAllclose(squares, { atol: 0.011, rtol: 0 });
   });
 
-  it("is the likeliest without chance at temperature 0", () => {
+  it("is greedy at temperature 0", () => {
     expect(shares({}, 10)).toEqual([0, 1, 0, 0]);
     expect(sampledToken([-1e30, 800, 799], { temperature: 0.01 }, new Random(1))).toBe(1);
   });

@@ -34,7 +34,7 @@ describe("wilcoxonSignedRank()", () => {
     });
   });
 
-  it("comes near the exact value by the normal curve when there are many", () => {
+  it("approximates the exact value by the normal distribution for many pairs", () => {
     const values = [...new Random(5).normals(45)].map(value => Math.round(8 * (value + 0.3)));
     const none = values.map(() => 0);
     const exact = wilcoxonSignedRank(values, none).pValue;
@@ -51,7 +51,7 @@ describe("signFlipPValue()", () => {
     expect(signFlipPValue(maize, zeros, new Random(1))).toBe((2 * 863) / 32_768);
   });
 
-  it("comes near the exact value by chance when there are many pairs", () => {
+  it("approximates the exact value by sampling for many pairs", () => {
     const doubled = [...maize, 1, -1]; // 17 pairs: two that hardly matter
     const none = doubled.map(() => 0);
     expect(signFlipPValue(doubled, none, new Random(1))).toBeAllclose((2 * 863) / 32_768, {
@@ -79,7 +79,7 @@ describe("pairedBootstrap()", () => {
     expect(pValue).toBeAllclose(2 * tail, { rtol: 0.2, atol: 0.01 });
   });
 
-  it("rejects at 5 % about as often as it should when nothing differs", () => {
+  it("rejects at 5 % about as often as it should under the null hypothesis", () => {
     let numRejected = 0;
     for (let trial = 0; trial < 200; trial++) {
       const random = new Random(trial);
@@ -97,7 +97,7 @@ describe("pairedBootstrap()", () => {
 });
 
 describe("holmAdjusted()", () => {
-  it("multiplies by the number still standing, and never falls", () => {
+  it("multiplies by the number of remaining comparisons, and never decreases", () => {
     // sorted 0.01, 0.03, 0.04 -> 3 x 0.01, 2 x 0.03, max(0.06, 0.04)
     expect(holmAdjusted([0.04, 0.01, 0.03])).toBeAllclose([0.06, 0.03, 0.06]);
     expect(holmAdjusted([0.9, 0.8])).toEqual([1, 1]);

@@ -6,17 +6,17 @@ import { rankChange, summarizeRankChanges } from "../../../../src/ml/metrics/ran
 import { Random } from "../../../../src/ml/nn/random.js";
 
 describe("rankChange()", () => {
-  it("is positive when the rank gets better", () => {
+  it("is positive when the rank improves", () => {
     expect(rankChange(40, 12)).toBeAllclose(28 / 41);
     expect(rankChange(1, 1)).toBe(0);
     expect(rankChange(1, 201)).toBe(-100);
   });
 
-  it("stays below 1 from above: (rank - 1) / (rank + 1) at best", () => {
+  it("is below 1: at most (rank - 1) / (rank + 1)", () => {
     expect(rankChange(9, 1)).toBeAllclose(8 / 10);
   });
 
-  it("refuses ranks from 0", () => {
+  it("refuses ranks below 1", () => {
     expect(() => rankChange(3, 0)).toThrow("expected ranks from 1, got 3 and 0");
   });
 });
@@ -26,7 +26,7 @@ describe("summarizeRankChanges()", () => {
     expect(summarizeRankChanges([], [])).toBeNull();
   });
 
-  it("gives mean, median and win rate; those that did not move count half", () => {
+  it("gives mean, median and win rate; unchanged ranks count half", () => {
     expect(summarizeRankChanges([0.5, -3, 0, 0.25], ["a", "b", "a", "c"])).toMatchObject({
       count: 4,
       mean: -0.5625,
@@ -73,7 +73,7 @@ describe("clusterBootstrapInterval()", () => {
   const values = ofUsers.flatMap(value => Array.from({ length: 25 }, () => value));
   const users = ofUsers.flatMap((_, user) => Array.from({ length: 25 }, () => `u${user}`));
 
-  it("is that of the users' means where each has as many values", () => {
+  it("equals the interval of the users' means for equal group sizes", () => {
     const mean = ofUsers.reduce((sum, value) => sum + value, 0) / 40;
     const variance = ofUsers.reduce((sum, value) => sum + (value - mean) ** 2, 0) / 40;
     const error = 1.96 * Math.sqrt(variance / 40);
@@ -83,7 +83,7 @@ describe("clusterBootstrapInterval()", () => {
     );
   });
 
-  it("is five times as wide as if the 25 values of a user were 25 users", () => {
+  it("is five times as wide as with the 25 values of a user as 25 users", () => {
     const width = ([low, high]: [number, number]) => high - low;
     const over = width(clusterBootstrapInterval(values, users, 2_000, new Random(6)));
     const naive = width(bootstrapInterval(values, 2_000, new Random(6)));
@@ -91,7 +91,7 @@ describe("clusterBootstrapInterval()", () => {
     expect(over / naive).toBeLessThan(6);
   });
 
-  it("weighs users by how many values they have", () => {
+  it("weights users by their number of values", () => {
     // Resamples of two users: mean 0, 1, or that of all four values.
     const random = new Random(1);
     const [low, high] = clusterBootstrapInterval([0, 1, 1, 1], ["a", "b", "b", "b"], 500, random);

@@ -49,14 +49,14 @@ describe("ranking metrics at 5", () => {
     expect(ndcgAt(tenItems, new Set([1, 3, 5, 7]), 10)).toBeAllclose(0.6766372989, { rtol: 1e-9 });
   });
 
-  it("the official MICRO's NDCG divides by two hits on top, and so comes out higher", () => {
+  it("the official MICRO's NDCG divides by two hits on top, and so is higher", () => {
     // 1.06161 / (1 + 0.63093)
     expect(ndcgRetrievedAt(ranking, relevant, 5)).toBeAllclose(1.0616063 / 1.6309298, {
       rtol: 1e-6,
     });
   });
 
-  it("the two NDCGs differ by all when one of many is found, on top", () => {
+  it("the two NDCGs differ most when one of many is found, on top", () => {
     const many = new Set([3, 20, 21, 22, 23, 24, 25, 26, 27, 28]);
     expect(ndcgRetrievedAt(ranking, many, 5)).toBe(1);
     // 1 / (1 + 0.63093 + 0.5 + 0.43068 + 0.38685)
@@ -77,13 +77,13 @@ describe("ranking metrics at 5", () => {
 });
 
 describe("midRank()", () => {
-  it("counts the higher, and half of the equal", () => {
+  it("counts the higher scores, and half of the equal ones", () => {
     expect(midRank(5, [9, 5, 5, 1])).toBe(3); // one higher, two equal
     expect(midRank(10, [9, 5])).toBe(1);
     expect(midRank(0, [])).toBe(1);
   });
 
-  it("leaves out those excluded, such as the item itself", () => {
+  it("leaves out excluded items, such as the item itself", () => {
     expect(midRank(5, [9, 5, 7], index => index === 1 || index === 2)).toBe(2);
   });
 });

@@ -34,14 +34,14 @@ const random = new Random(1);
 const noise = image(() => random.int(256));
 
 describe("noModeration", () => {
-  it("lets everything through", async () => {
+  it("accepts everything", async () => {
     expect(await noModeration.faultsOf([grey, noise])).toEqual([[], []]);
     expect(noModeration.name).toBe("");
   });
 });
 
 describe("nsfwjsName()", () => {
-  it("tells one threshold from another", () => {
+  it("distinguishes thresholds", () => {
     expect(nsfwjsName({ ...defaultNsfwConfig, maxProbability: 0.3 })).not.toBe(nsfwjsName());
   });
 });
@@ -50,7 +50,7 @@ const describeWithout = hasNsfwjs() ? describe.skip : describe;
 const describeWith = hasNsfwjs() ? describe : describe.skip;
 
 describeWithout(`NsfwjsModeration${hasNsfwjs() ? " (nsfwjs is installed)" : ""}`, () => {
-  it("says that the package is not installed", async () => {
+  it("reports that the package is not installed", async () => {
     await expect(NsfwjsModeration.load()).rejects.toMatchObject({
       code: "MODERATION_UNAVAILABLE",
       details: { package: "nsfwjs", reason: "not installed" },
@@ -92,7 +92,7 @@ describeWith(`NsfwjsModeration${hasNsfwjs() ? "" : " (nsfwjs is not installed)"}
     expect(tf.memory().numTensors).toBe(before);
   });
 
-  it("lets stickers through", async () => {
+  it("accepts stickers", async () => {
     const stickers = await Promise.all(
       stickerConcepts(6).flatMap(({ art }) => shopStyles.map(style => drawn(art[style]))),
     );

@@ -6,13 +6,13 @@ const N = 5;
 const D = 3;
 
 describe("Adam.step()", () => {
-  it("takes the step of the paper: the first is the learning rate in the gradient's direction", () => {
+  it("follows the paper: the first step is the learning rate in the gradient's direction", () => {
     const x = Float32Array.of(1, 1);
     new Adam({ x }).step({ x: Float32Array.of(0.5, -20) }, 0.1);
     expect(x).toBeAllclose([0.9, 1.1], { rtol: 1e-6 });
   });
 
-  it("ends in the same bytes by rows as by whole gradients, resumed between two steps", () => {
+  it("gives the same bytes by rows and by whole gradients, resumed between two steps", () => {
     const random = new Random(1);
     const start = random.normals(N * D);
     const dense = { x: start.slice() };

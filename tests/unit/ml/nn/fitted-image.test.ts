@@ -16,7 +16,7 @@ function boxOn(
 }
 
 describe("fittedImage", () => {
-  it("moves what is drawn to the middle, as large as is asked, and changes no colour", () => {
+  it("centres and scales a drawing, and changes no colour", () => {
     const image = boxOn([16, 20], { top: 1, left: 2, height: 6, width: 3 });
     expect(fittedImage(image, 12)).toEqual(
       boxOn([16, 20], { top: 4, left: 5, height: 12, width: 6 }),
@@ -26,13 +26,13 @@ describe("fittedImage", () => {
     );
   });
 
-  it("leaves a drawing as it is that is in the middle and as large already", () => {
+  it("keeps a drawing that is already centred and scaled", () => {
     const image = boxOn([16, 16], { top: 2, left: 4, height: 12, width: 8 });
     const striped = { ...image, pixels: image.pixels.map((x, i) => (x < 255 ? (i * 7) % 240 : x)) };
     expect(fittedImage(striped, 12)).toEqual(striped);
   });
 
-  it("keeps a drawing inside the picture, and white paper white", () => {
+  it("keeps a drawing inside the image, and white paper white", () => {
     const wide = boxOn([8, 8], { top: 3, left: 0, height: 2, width: 8 });
     expect(fittedImage(wide, 100)).toEqual(boxOn([8, 8], { top: 0, left: 0, height: 8, width: 8 }));
     const white = boxOn([8, 8], { top: 0, left: 0, height: 0, width: 0 });
@@ -41,7 +41,7 @@ describe("fittedImage", () => {
 });
 
 describe("drawnBox", () => {
-  it("is where a picture is not paper; the whole where it is nothing else", () => {
+  it("is the drawn region; the whole image for blank paper", () => {
     expect(drawnBox(boxOn([9, 7], { top: 2, left: 5, height: 1, width: 3 }))).toEqual({
       rows: { start: 2, length: 1 },
       columns: { start: 5, length: 3 },

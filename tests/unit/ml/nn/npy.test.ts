@@ -50,7 +50,7 @@ describe("loadNpy()", () => {
     });
   });
 
-  it("names a file that is not there", async () => {
+  it("reports a missing file", async () => {
     await expect(loadNpy(join(folder, "b.npy"))).rejects.toMatchObject({ code: "FILE_NOT_FOUND" });
   });
 });

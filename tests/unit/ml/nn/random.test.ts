@@ -6,7 +6,7 @@ describe("Random", () => {
     expect(new Random(7).uniform()).not.toBe(new Random(8).uniform());
   });
 
-  it("forks streams that do not depend on how far the parent has run", () => {
+  it("forks streams that are independent of the parent's position", () => {
     const parent = new Random(1);
     const before = parent.fork("noise").uniform();
     parent.uniform();
@@ -42,7 +42,7 @@ describe("Random", () => {
 });
 
 describe("seedFrom()", () => {
-  it("tells parts apart", () => {
+  it("distinguishes parts", () => {
     expect(seedFrom("ab", "c")).not.toBe(seedFrom("a", "bc"));
   });
 });

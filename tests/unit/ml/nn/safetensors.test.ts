@@ -39,18 +39,18 @@ const entry = (start: number, end: number, length = 1) => ({
 });
 
 describe("safetensors", () => {
-  it("gives back what was written", () => {
+  it("round-trips tensors", () => {
     expect(decodeSafetensors(encodeSafetensors(content), "x")).toEqual(content);
   });
 
-  it("gives back tensors that do not alias the file's bytes", () => {
+  it("returns tensors that do not alias the file's bytes", () => {
     const bytes = encodeSafetensors(content);
     const { tensors } = decodeSafetensors(bytes, "x");
     bytes.fill(0);
     expect(tensors.weight.values[2]).toBe(3);
   });
 
-  it("has the layout of the format: header length, JSON, values from an aligned place", () => {
+  it("has the format's layout: header length, JSON, aligned values", () => {
     const bytes = Buffer.from(encodeSafetensors(content));
     const headerLength = Number(bytes.readBigUInt64LE(0));
     expect(headerLength % 8).toBe(0);
@@ -81,7 +81,7 @@ describe("safetensors", () => {
     expect([...decodeSafetensors(file, "x").tensors.w.values]).toEqual([1, -2.5, Infinity]);
   });
 
-  it("reads bytes with a sign", () => {
+  it("reads signed bytes", () => {
     const file = fileOf(
       { w: { dtype: "I8", shape: [3], data_offsets: [0, 3] } },
       Uint8Array.of(1, 0xff, 0x80),
@@ -102,7 +102,7 @@ describe("safetensors", () => {
     [
       "of an unknown type",
       fileOf({ w: { dtype: "F8", shape: [1], data_offsets: [0, 1] } }, 1),
-      "tensor 'w' has values of type F8; F32, F16, BF16, I32, I8 are known",
+      "tensor 'w' has values of type F8; supported are F32, F16, BF16, I32, I8",
     ],
     [
       "of a wrong length",
@@ -155,14 +155,14 @@ describe("safetensors", () => {
       Buffer.concat([Buffer.from("00e1f50500000001", "hex").reverse(), Buffer.alloc(9)]),
       "is too long",
     ],
-  ])("names the fault of a file that is %s", (_, bytes, reason) => {
+  ])("reports the fault of a file that is %s", (_, bytes, reason) => {
     expect(() => decodeSafetensors(bytes, "weights")).toThrow(reason);
     expect(() => decodeSafetensors(bytes, "weights")).toThrow(
       "'weights' is not a safetensors file",
     );
   });
 
-  it("refuses to write a shape that its values do not have", () => {
+  it("refuses a shape that does not match its values", () => {
     const tensors = { w: { shape: [3], values: new Float32Array(2) } };
     expect(() => encodeSafetensors({ tensors, metadata: {} })).toThrow(
       "'w' is [3], but has 2 values",
@@ -176,7 +176,7 @@ describe("safetensors", () => {
     await rm(directory, { recursive: true });
   });
 
-  it("takes names and keys in any order, and names that objects have anyway", () => {
+  it("accepts names and keys in any order, and names of object properties", () => {
     const json = `{"b":${JSON.stringify(entry(4, 8))},"a":${JSON.stringify(entry(0, 4))},"__proto__":${JSON.stringify(entry(8, 12))}}  `;
     const { tensors } = decodeSafetensors(rawFileOf(json, 12), "x");
     expect(Object.keys(tensors).sort()).toEqual(["__proto__", "a", "b"]);
@@ -205,7 +205,7 @@ describe("safetensors", () => {
     await rm(directory, { recursive: true });
   });
 
-  it("names a file that is not there", async () => {
+  it("reports a missing file", async () => {
     await expect(loadSafetensors("/nowhere/w.safetensors")).rejects.toMatchObject({
       code: "FILE_NOT_FOUND",
     });
@@ -231,7 +231,7 @@ describe("loadModelSafetensors()", () => {
   const writeIndex = (index: unknown) =>
     writeFile(join(directory, "model.safetensors.index.json"), JSON.stringify(index));
 
-  it("puts the parts of an index together", async () => {
+  it("merges the shards of an index", async () => {
     await writeIndex({
       weight_map: {
         a: "model-00001-of-00002.safetensors",
@@ -258,7 +258,7 @@ describe("loadModelSafetensors()", () => {
     await expect(loading).rejects.toThrow(reason);
   });
 
-  it("names model.safetensors where there is neither", async () => {
+  it("names model.safetensors where both are missing", async () => {
     await expect(loadModelSafetensors(directory)).rejects.toThrow("model.safetensors");
   });
 });

@@ -15,7 +15,7 @@ const R = 37;
 const C = 23;
 
 describe("SIMD_MODULE", () => {
-  it("is the text beside it, assembled", async () => {
+  it("is simd-kernels.wat, assembled", async () => {
     const path = fileURLToPath(new URL("../../../../src/ml/nn/simd-kernels.wat", import.meta.url));
     const wabt = await createWabt();
     const parsed = wabt.parseWat(path, await readFile(path, "utf8"), { simd: true });
@@ -45,7 +45,7 @@ describe("simdSparseProduct()", () => {
     expect(target).toBeAllclose(expected, { atol: 1e-5 });
   });
 
-  it("leaves widths that are not whole vectors to others", () => {
+  it("refuses widths that are not whole vectors", () => {
     const target = new Float32Array(R * 6);
     expect(simdSparseProduct(csrMatrix(entries, [R, C]), matrix([C, 6]), target)).toBe(false);
   });

@@ -37,7 +37,7 @@ describe.each(shapes)("rows of [%i, %i]", (N, D) => {
     expect(out).toBeAllclose(expected, { rtol: 1e-5, atol: 1e-4 });
   });
 
-  it("are added with a weight each", () => {
+  it("are added with one weight each", () => {
     const weights = random.normals(N);
     const target = matrix([N, D], y.values.slice());
     expect(simdAddWeightedRows(target, x, weights)).toBe(true);
@@ -55,7 +55,7 @@ describe.each(shapes)("rows of [%i, %i]", (N, D) => {
     expect(target).toBeAllclose(expected, { atol: 1e-6 });
   });
 
-  it("have the gradient of that", () => {
+  it("have the gradient of the normalization", () => {
     const expected = xs.flatMap((line, i) => {
       const squared = product(line, line);
       const along = product(line, ys[i]) / squared;
@@ -80,7 +80,7 @@ describe.each([1024, 16_385, 100_003])("%i numbers", n => {
     );
   });
 
-  it("take the step of Adam that the loop takes, to the bit", () => {
+  it("take the loop's Adam step, bit for bit", () => {
     const [values, first, gradient] = [random.normals(n), random.normals(n), random.normals(n)];
     const second = random.normals(n).map(Math.abs);
     const factors = { rate: 0.002, correction: 1.7, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
@@ -99,7 +99,7 @@ describe.each([1024, 16_385, 100_003])("%i numbers", n => {
   });
 });
 
-describe("what is left to loops", () => {
+describe("left to the caller's loop", () => {
   it.each([
     ["few numbers", simdAddScaled(new Float32Array(1023), new Float32Array(1023), 1)],
     ["64-bit numbers", simdNormalizeRows(float64Rows(64, 64), new Float32Array(64 * 64))],

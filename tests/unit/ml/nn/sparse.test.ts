@@ -44,7 +44,7 @@ describe("sparseProduct()", () => {
 });
 
 describe("csrMatrix()", () => {
-  it("adds up repeated places", () => {
+  it("adds up repeated positions", () => {
     const { values, columns } = csrMatrix(
       [
         [0, 1, 2],
@@ -59,13 +59,13 @@ describe("csrMatrix()", () => {
     ]);
   });
 
-  it("refuses places outside", () => {
+  it("refuses positions outside", () => {
     expect(() => csrMatrix([[0, 2, 1]], [1, 2])).toThrow("expected places within [1,2], got [0,2]");
   });
 });
 
 describe("transposed()", () => {
-  it("moves every entry, and twice gives back the same", () => {
+  it("moves every entry, and is its own inverse", () => {
     const a = csrMatrix(randomEntries(5), [R, C]);
     const turned = csrMatrix(
       randomEntries(5).map(([r, c, value]): Entry => [c, r, value]),
@@ -91,7 +91,7 @@ describe("sparseMatMul() and embeddingLookup()", () => {
     [-0.4, 0.7],
   ]);
 
-  it("have the gradients that central differences find", () => {
+  it("have the gradients of central differences", () => {
     const product = (t: tf.Tensor) =>
       sparseMatMul(a, t as tf.Tensor2D)
         .square()
@@ -105,7 +105,7 @@ describe("sparseMatMul() and embeddingLookup()", () => {
     }
   });
 
-  it("looks rows up, repeats included, and refuses rows that are not there", () => {
+  it("looks up repeated rows, and refuses unknown ones", () => {
     const rows = embeddingLookup(x, Int32Array.of(2, 0, 2));
     expect(rows).toBeAllclose([-0.4, 0.7, 0.3, -0.2, -0.4, 0.7]);
     expect(() => embeddingLookup(x, Int32Array.of(3))).toThrow("within [0, 3)");

@@ -1,7 +1,7 @@
 import { Workspace } from "../../../../src/ml/nn/workspace.js";
 
 describe("Workspace", () => {
-  it("gives the same memory for the same name and shape, whatever it holds", () => {
+  it("returns the same memory for the same name and shape", () => {
     const workspace = new Workspace();
     const first = workspace.matrix("a", [2, 3]);
     first.values.fill(7);
@@ -10,7 +10,7 @@ describe("Workspace", () => {
     expect(workspace.matrix("b", [2, 3])).not.toBe(first);
   });
 
-  it("gives zeros when asked for them", () => {
+  it("returns zeros on request", () => {
     const workspace = new Workspace();
     const first = workspace.zeros("a", [2, 2]);
     first.values.fill(7);
@@ -21,7 +21,7 @@ describe("Workspace", () => {
   it.each([
     [[3, 2], 6],
     [[2, 4], 8],
-  ] as const)("makes another when the shape is [%j], not [2, 3]", (shape, length) => {
+  ] as const)("allocates another matrix for the shape [%j], not [2, 3]", (shape, length) => {
     const workspace = new Workspace();
     workspace.matrix("a", [2, 3]);
     const { shape: got, values } = workspace.matrix("a", shape);

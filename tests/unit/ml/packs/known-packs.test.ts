@@ -45,7 +45,7 @@ const list = (usedFolder = bundledFolder, cache = cacheFolder) =>
   listPacks({ bundledFolder, cacheFolder: cache, usedFolder, catalogue });
 
 describe("listPacks()", () => {
-  it("has the bundled pack, and those that can be fetched", async () => {
+  it("lists the bundled pack, and those that can be fetched", async () => {
     const [mini, far, unsized] = await list(bundledFolder, join(cacheFolder, "none"));
     expect(mini).toMatchObject({
       name: "mini",
@@ -72,7 +72,7 @@ describe("listPacks()", () => {
     expect(unsized).toMatchObject({ sizeBytes: null, parts: ["clip"] });
   });
 
-  it("has what lies in the cache, and says what is wrong with it", async () => {
+  it("lists the packs in the cache with their faults", async () => {
     await cp("tests/golden/tiny-sd15", join(cacheFolder, "own"), { recursive: true });
     await cp("tests/golden/tiny-sd15", join(cacheFolder, "own.partial"), { recursive: true });
     await cp("tests/golden/tiny-sd15", join(cacheFolder, "far"), { recursive: true });
@@ -91,7 +91,7 @@ describe("listPacks()", () => {
     expect(packs[3].sizeBytes).toBeGreaterThan(600_000);
   });
 
-  it("has the one in use where it is elsewhere, and leaves an unknown name out", async () => {
+  it("lists the active pack where it is elsewhere, and omits an unknown name", async () => {
     const elsewhere = resolve("tests/golden/tiny-sd15");
     expect((await list(elsewhere)).at(-1)).toMatchObject({
       name: "tiny-sd15",
@@ -101,7 +101,7 @@ describe("listPacks()", () => {
     expect(await list(join(cacheFolder, "unknown"))).toHaveLength(3);
   });
 
-  it("takes a damaged manifest for a fault", async () => {
+  it("reports a damaged manifest", async () => {
     const folder = join(cacheFolder, "own");
     await cp("tests/golden/tiny-sd15", folder, { recursive: true });
     await writeFile(join(folder, "manifest.json"), "{");

@@ -99,7 +99,7 @@ const partSize = async () =>
   (await stat(join(cacheFolder, "tiny.partial", "unet", "model.onnx.part"))).size;
 
 describe("pullPack()", () => {
-  it("puts the files of several repositories together into a pack that draws", async () => {
+  it("combines files of several repositories into a working pack", async () => {
     const steps: number[] = [];
     const { folder, isNew, sizeBytes, unvouched } = await pull(pack, {
       onProgress: ({ doneBytes, totalBytes }) => steps.push(doneBytes / totalBytes),
@@ -145,7 +145,7 @@ describe("pullPack()", () => {
     expect(await draw(folder)).toEqual(await draw("tests/golden/tiny-sd15"));
   });
 
-  it("does nothing, and needs no network, when the pack is there", async () => {
+  it("needs no network when the pack is present", async () => {
     await pull();
     const offline = () => {
       throw new AppError("OFFLINE", { what: "the model pack 'tiny'" });
@@ -155,7 +155,7 @@ describe("pullPack()", () => {
     await expect(pull(pack, { connect: offline })).rejects.toMatchObject({ code: "OFFLINE" });
   });
 
-  it("takes a repository at one commit, also when its branch moves meanwhile", async () => {
+  it("fetches a repository at one commit, even when its branch moves", async () => {
     const first = server.commit;
     server.onRequest = () => {
       server.commit = "2".repeat(40);
@@ -168,7 +168,7 @@ describe("pullPack()", () => {
     }
   });
 
-  it("continues where the connection broke, asking for the rest only", async () => {
+  it("resumes after a broken connection, requesting only the rest", async () => {
     server.cuts.set(UNET, [CUT]);
     await expect(pull()).rejects.toMatchObject({
       code: "MODEL_DOWNLOAD_FAILED",
@@ -186,14 +186,14 @@ describe("pullPack()", () => {
     await (await openModelPack(join(cacheFolder, "tiny"))).verify();
   });
 
-  it("tries again by itself, as often as it gets on", async () => {
+  it("retries as long as it makes progress", async () => {
     server.cuts.set(UNET, [CUT, CUT, CUT]);
     await pull(pack, { numRetries: 2 });
     expect(server.gets(UNET).map(({ status }) => status)).toEqual([200, 206, 206, 206]);
     await (await openModelPack(join(cacheFolder, "tiny"))).verify();
   });
 
-  it("stops at a signal and continues later", async () => {
+  it("stops at a signal and resumes later", async () => {
     const stopping = new AbortController();
     const stopped = pull(pack, {
       signal: stopping.signal,
@@ -209,7 +209,7 @@ describe("pullPack()", () => {
     expect(server.sentBytes("art/tiny/text_encoder/model.onnx")).toBe(0);
   });
 
-  it("starts anew where the server knows no ranges", async () => {
+  it("restarts where the server does not support ranges", async () => {
     server.cuts.set(UNET, [CUT]);
     await expect(pull()).rejects.toMatchObject({ code: "MODEL_DOWNLOAD_FAILED" });
     server.ignoresRange = true;
@@ -219,7 +219,7 @@ describe("pullPack()", () => {
     await (await openModelPack(join(cacheFolder, "tiny"))).verify();
   });
 
-  it("starts anew when the hub has another file meanwhile", async () => {
+  it("restarts when the hub's file changed", async () => {
     server.cuts.set(UNET, [CUT]);
     await expect(pull()).rejects.toMatchObject({ code: "MODEL_DOWNLOAD_FAILED" });
     server.files.set(UNET, Buffer.concat([server.files.get(UNET)!, Buffer.from("more")]));
@@ -229,7 +229,7 @@ describe("pullPack()", () => {
     await (await openModelPack(join(cacheFolder, "tiny"))).verify();
   });
 
-  it("lets a host whose copy changed send the whole", async () => {
+  it("accepts the whole file from a host whose copy changed", async () => {
     server.cuts.set(UNET, [CUT]);
     await expect(pull()).rejects.toMatchObject({ code: "MODEL_DOWNLOAD_FAILED" });
     server.cdnEdition = "b"; // the same bytes by the hub's account, but If-Range no longer holds
@@ -241,7 +241,7 @@ describe("pullPack()", () => {
     await (await openModelPack(join(cacheFolder, "tiny"))).verify();
   });
 
-  it.each([UNET, "art/tiny/unet/config.json"])("removes %s when it came damaged", async key => {
+  it.each([UNET, "art/tiny/unet/config.json"])("removes %s when it arrives damaged", async key => {
     server.damaging.add(key);
     const path = key.replace("art/tiny/", "");
     await expect(pull()).rejects.toMatchObject({
@@ -255,7 +255,7 @@ describe("pullPack()", () => {
     expect(await pull()).toMatchObject({ isNew: true });
   });
 
-  it("finds a part that was damaged on the disk", async () => {
+  it("detects a part damaged on the disk", async () => {
     server.cuts.set(UNET, [CUT]);
     await expect(pull()).rejects.toMatchObject({ code: "MODEL_DOWNLOAD_FAILED" });
     await appendFile(join(cacheFolder, "tiny.partial", "unet", "model.onnx.part"), "x");
@@ -267,7 +267,7 @@ describe("pullPack()", () => {
     [404, /no such file at this revision/],
     [401, /VITRINE_HUB_TOKEN/],
     [503, /HTTP 503/],
-  ])("says what HTTP %i means", async (status, message) => {
+  ])("explains HTTP %i", async (status, message) => {
     server.failing.set(UNET, status);
     const failed = pull(pack, { numRetries: 2 });
     await expect(failed).rejects.toMatchObject({ code: "MODEL_DOWNLOAD_FAILED" });
@@ -276,7 +276,7 @@ describe("pullPack()", () => {
     expect(attempts).toBe(status === 503 ? 3 : 1);
   });
 
-  it("refuses a hub whose file is not the catalogue's before it is fetched", async () => {
+  it("refuses a hub whose file differs from the catalogue's, before fetching it", async () => {
     const sha256 = "0".repeat(64);
     const files = [...tiny.parts[0].files.slice(0, -1), { path: "vae_encoder/model.onnx", sha256 }];
     const entry = packOf({ ...tiny, parts: [{ ...tiny.parts[0], files }, tiny.parts[1]] });
@@ -293,7 +293,7 @@ describe("pullPack()", () => {
     expect(server.seen.filter(({ method }) => method === "GET")).toEqual([]);
   });
 
-  it("refuses a second pull at the same time", async () => {
+  it("refuses a concurrent pull", async () => {
     let release: () => void = () => undefined;
     server.release = new Promise(resolve => {
       release = resolve;
@@ -315,7 +315,7 @@ describe("pullPack()", () => {
     expect(await first).toMatchObject({ isNew: true });
   });
 
-  it("stops, and leaves the pack as it is, when another process takes its folder", async () => {
+  it("stops, and leaves the pack unchanged, when another process takes its folder", async () => {
     let lose: (error: AppError) => void = () => undefined;
     const lost = new AppError("DATA_FOLDER_LOST", { path: "x", reason: "y" });
     const pulling = pull(pack, {
@@ -331,7 +331,7 @@ describe("pullPack()", () => {
     expect(await readdir(cacheFolder)).toEqual(["tiny.partial"]);
   });
 
-  it("asks again when told so, and fetches only what changed or is damaged", async () => {
+  it("asks again on request, and fetches only what changed or is damaged", async () => {
     await pull();
     server.forget();
     expect(await pull(pack, { refresh: true })).toMatchObject({ isNew: false });
@@ -348,7 +348,7 @@ describe("pullPack()", () => {
     await (await openModelPack(join(cacheFolder, "tiny"))).verify();
   });
 
-  it("fetches a changed entry anew, and drops what it no longer has", async () => {
+  it("fetches a changed entry again, and drops its former files", async () => {
     await pull();
     const files = tiny.parts[0].files.slice(0, -2); // without the encoder
     const entry = packOf({
@@ -372,7 +372,7 @@ describe("pullPack()", () => {
     expect(await pull(entry, { refresh: true })).toMatchObject({ isNew: false });
   });
 
-  it("records the checksums of a server that knows none, and says so", async () => {
+  it("records the checksums of a server that knows none, and reports it", async () => {
     server.isPlain = true;
     const { folder, unvouched } = await pull();
     expect(unvouched).toHaveLength(13);
@@ -382,12 +382,12 @@ describe("pullPack()", () => {
     await expect(openModelPack(folder)).rejects.toMatchObject({ code: "MODEL_FILE_DAMAGED" });
   });
 
-  it("leaves a folder alone that it did not make", async () => {
+  it("leaves a foreign folder alone", async () => {
     await mkdir(join(cacheFolder, "tiny"));
     await expect(pull()).rejects.toMatchObject({ code: "MODEL_PACK_INVALID" });
   });
 
-  it("gives its token to the hub only", async () => {
+  it("sends its token only to the hub", async () => {
     const connect = () => new Hub({ baseUrl: server.url, token: "secret" });
     await pull(pack, { connect });
     expect(new Set(server.seen.map(({ authorization }) => authorization))).toEqual(
@@ -420,7 +420,7 @@ describe("packCatalogue()", () => {
     ]);
   });
 
-  it("says where every file comes from and goes", () => {
+  it("lists the source and target of every file", () => {
     expect(pack.files[0]).toEqual({
       path: "model_index.json",
       repository: "art/tiny",

@@ -40,7 +40,7 @@ describe("downloadPart()", () => {
   it.each([
     { etag: '"a"', ifRange: '"a"' },
     { etag: 'W/"a"', ifRange: undefined }, // RFC 9110, 13.1.5: If-Range takes strong ones only
-  ])("asks for the rest with If-Range $ifRange after the etag $etag", async ({ etag, ifRange }) => {
+  ])("requests the rest with If-Range $ifRange after the etag $etag", async ({ etag, ifRange }) => {
     const { asked, hub } = brokenHub(etag);
     const file: HubFile = {
       url: "https://hub.example/f",
@@ -61,7 +61,7 @@ describe("Hub.find()", () => {
   it.each([
     { etag: '"abc"', identity: "abc" },
     { etag: 'W/"abc"', identity: null }, // other bytes may have it too
-  ])("knows a file's bytes by $etag as $identity", async ({ etag, identity }) => {
+  ])("identifies a file by $etag as $identity", async ({ etag, identity }) => {
     const server = createServer((_request, answer) => {
       answer.writeHead(200, { etag, "content-length": 10 }).end();
     });

@@ -104,7 +104,7 @@ describeWithMiniPack("the bundled pack, as Python computes it", () => {
     config = await loadPipelineConfig(pack);
   });
 
-  it("is the pack that the golden file was made of", () => {
+  it("is the pack of the golden file", () => {
     const lines = pack
       .manifest!.files.filter(({ path }) => path.includes("/"))
       .map(({ path, sha256 }) => `${path} ${sha256}\n`)
@@ -147,7 +147,7 @@ describeWithMiniPack("the bundled pack, as Python computes it", () => {
     });
   });
 
-  it("captions a picture: the first logits and the sentence", async () => {
+  it("captions an image: the first logits and the sentence", async () => {
     const image = drawing(config.widthPixels);
     const load = (name: string) =>
       OnnxSession.load(pack.path(`captioner/onnx/${name}.onnx`), { numThreads });
@@ -204,7 +204,7 @@ describeWithMiniPack("the bundled pack, as Python computes it", () => {
 
     afterAll(() => Promise.all([denoiser.dispose(), autoencoder.dispose()]));
 
-    it("predicts what is in noise", async () => {
+    it("predicts noise", async () => {
       const latents = wave(size, 0.7);
       const output = await denoiser.predict({
         latents,
@@ -217,7 +217,7 @@ describeWithMiniPack("the bundled pack, as Python computes it", () => {
       expectClose(output, expected.unet);
     });
 
-    it.each([1, 3])("redraws each picture from its own reference: guidance %d", async scale => {
+    it.each([1, 3])("redraws each image from its own reference: guidance %d", async scale => {
       const common = { timestep: 500, guidanceScale: scale, unconditional };
       const own = { ...common, conditional: [conditional] };
       const latents = wave(2 * size, 0.7);
@@ -244,7 +244,7 @@ describeWithMiniPack("the bundled pack, as Python computes it", () => {
     });
 
     it.each(expected.trajectories.map(run => [run.scheduler, run] as const))(
-      "makes the same picture of the same latents: %s",
+      "generates the same image from the same latents: %s",
       async (name, { latents: finalLatents, numSteps, pixels, timesteps }) => {
         const { guidanceScale, negativePrompt, prompt, seed } = expected;
         const noise = new Random(seedFrom(seed, 0));

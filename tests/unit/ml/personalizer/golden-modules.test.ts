@@ -35,14 +35,14 @@ function expectEqual(
 describe.each(["cpu", "wasm"] satisfies TfjsBackendName[])("on %s", backend => {
   beforeAll(() => loadTfjsBackend([backend]));
 
-  it("modalMapper() is GILL's", async () => {
+  it("modalMapper() equals GILL's", async () => {
     const config = { width: 12, numLayers: 4, numHeads: 4, feedForwardSize: 20 };
     expectEqual(await golden("mapper"), tensors =>
       modalMapper(tensors["in.states"] as tf.Tensor3D, parametersOf(tensors), config),
     );
   });
 
-  it("multiHeadAttention() is PyTorch's, padding of the memory left out", async () => {
+  it("multiHeadAttention() equals PyTorch's, with padded memory masked", async () => {
     expectEqual(await golden("attention"), tensors =>
       multiHeadAttention(
         tensors["in.queries"] as tf.Tensor3D,

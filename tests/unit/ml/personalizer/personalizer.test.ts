@@ -47,7 +47,7 @@ const step = (personalizer: Personalizer, seed: number) =>
 const bytes = (personalizer: Personalizer) => Buffer.from(personalizer.encodeTraining());
 
 describe("Personalizer.policy()", () => {
-  it("is, untrained, what the generator attends to without it: image tokens of P^ret, then E^key", () => {
+  it("is, untrained, the generator's own condition: image tokens of P^ret, then E^key", () => {
     const made = created();
     const policies = made.personalizer.policy(inputs);
     policies.forEach(({ mean, shape }, b) => {
@@ -66,7 +66,7 @@ describe("Personalizer.policy()", () => {
     disposed(made);
   });
 
-  it("has in the paper's form a token for every word, and moves all", () => {
+  it("has in the paper's form a token for every word, and perturbs all", () => {
     const made = created(paperForm);
     const policies = made.personalizer.policy(inputs);
     expect(policies.map(({ shape }) => shape)).toEqual([
@@ -78,7 +78,7 @@ describe("Personalizer.policy()", () => {
     disposed(made);
   });
 
-  it.each([{}, paperForm])("does not depend on what shares its batch (%j)", changes => {
+  it.each([{}, paperForm])("does not depend on the rest of its batch (%j)", changes => {
     const made = created(changes);
     step(made.personalizer, 1); // away from the first values, which hide it
     const [, together] = made.personalizer.policy(inputs);
@@ -100,7 +100,7 @@ describe("Personalizer.policy()", () => {
 });
 
 describe("a user without a history", () => {
-  it("explores, and learns, from image tokens that are silent", () => {
+  it("explores and trains with zero image tokens", () => {
     const made = created();
     const nothing = { ...inputs[0], retrieved: new Float32Array(6), imageTokens: matrix([2, 8]) };
     const [policy] = made.personalizer.policy([nothing]);
@@ -113,7 +113,7 @@ describe("a user without a history", () => {
 });
 
 describe("explored()", () => {
-  it("moves the preference's tokens only", () => {
+  it("perturbs only the preference's tokens", () => {
     const made = created();
     const [policy] = made.personalizer.policy(inputs);
     const noise = new Random(1).normals(policy.mean.length);
@@ -123,7 +123,7 @@ describe("explored()", () => {
     disposed(made);
   });
 
-  it("moves them within the directions explored, by as much", () => {
+  it("perturbs them within the explored directions, by as much", () => {
     const made = created();
     // Samples that differ in coordinates 0 and 5 only.
     const random = new Random(5);
@@ -155,7 +155,7 @@ describe("Personalizer.amplify()", () => {
   const nothing = { ...inputs[0], retrieved: new Float32Array(6), imageTokens: matrix([2, 8]) };
   const all = [...inputs, nothing];
 
-  it("moves the preference's tokens away from the mean picture's, and nothing where nothing was retrieved", () => {
+  it("moves the preference's tokens away from the mean image's, except where nothing was retrieved", () => {
     const made = created();
     made.personalizer.explore(samples, { count: 3 });
     const before = made.personalizer.policy(all);
@@ -188,7 +188,7 @@ describe("Personalizer.amplify()", () => {
 });
 
 describe("Personalizer.trainStep()", () => {
-  it("changes everything that learns once the attention is awake, and nothing else", () => {
+  it("changes every trainable variable once the attention is non-zero, and nothing else", () => {
     const made = created({ calibrator: "pooled" });
     const frozen = JSON.stringify(frozenValues(made.llm));
     const given = JSON.stringify(inputs);
@@ -207,7 +207,7 @@ describe("Personalizer.trainStep()", () => {
     disposed(made);
   });
 
-  it("gives the same bytes for the same seed, and others for another", () => {
+  it("gives the same bytes for the same seed only", () => {
     const run = (seed: number) => {
       const made = created({}, seed);
       step(made.personalizer, 1);
@@ -233,7 +233,7 @@ describe("Personalizer.trainStep()", () => {
     disposed(resumed);
   });
 
-  it("raises the likelihood of what earned more, by the gradient of Eq. 15", () => {
+  it("raises the likelihood of better rewarded actions, by the gradient of Eq. 15", () => {
     const made = created({ alpha: 0, gamma: 0 });
     const [policy] = made.personalizer.policy(inputs.slice(0, 1));
     const noise = new Random(3).normals(policy.mean.length);
@@ -255,7 +255,7 @@ describe("Personalizer.trainStep()", () => {
     disposed(made);
   });
 
-  it("takes what was rendered as the actions where it is told", () => {
+  it("uses the rendered actions where given", () => {
     const made = created();
     const policies = made.personalizer.policy(inputs);
     const rollouts = rolloutsOf(policies, 1);
@@ -275,7 +275,7 @@ describe("Personalizer.trainStep()", () => {
     disposed(made);
   });
 
-  it("refuses rewards that are not numbers, and changes nothing", () => {
+  it("refuses non-finite rewards, and changes nothing", () => {
     const made = created();
     const before = bytes(made.personalizer);
     const [rollout] = rolloutsOf(made.personalizer.policy(inputs), 1);
@@ -298,7 +298,7 @@ describe("Personalizer.trainStep()", () => {
 });
 
 describe("Personalizer.restore()", () => {
-  it("gives the policies of what was saved, with its directions and configuration", () => {
+  it("gives the saved policies, with directions and configuration", () => {
     const made = created({ sigma: 0.2 });
     made.personalizer.explore(matrix([9, 16], new Random(1).normals(9 * 16)), { count: 3 });
     step(made.personalizer, 1);
@@ -311,7 +311,7 @@ describe("Personalizer.restore()", () => {
     disposed({ llm, personalizer: loaded });
   });
 
-  it("names a file that is cut off or of another language model", () => {
+  it("reports a file that is cut off or of another language model", () => {
     const made = created();
     const files = made.personalizer.toFiles({});
     const name = "personalizer.safetensors";
@@ -331,7 +331,7 @@ describe("Personalizer.restore()", () => {
 });
 
 describe("Personalizer.create()", () => {
-  it("refuses a language model with another number of image tokens, and what cannot be", () => {
+  it("refuses a language model with another number of image tokens, and invalid configurations", () => {
     const llm = tinyLlama();
     const attempt = (changes: Partial<PersonalizerConfig>) =>
       Personalizer.create({ ...tinyConfig, ...changes }, llm, 1);

@@ -83,7 +83,7 @@ describe("contrastiveLoss()", () => {
   it.each([
     ["all items", all],
     ["some", [4, 1, 6]],
-  ])("is the formula, with %s as anchors", async (_, anchors) => {
+  ])("equals the formula, with %s as anchors", async (_, anchors) => {
     const { first, second } = views(1);
     const { loss } = await contrastiveLoss(
       { first, second, temperature: TEMPERATURE, anchors },
@@ -92,7 +92,7 @@ describe("contrastiveLoss()", () => {
     expect(loss).toBeAllclose(literalLoss(first.values, second.values, anchors));
   });
 
-  it("is ln(2N - 1) when all vectors are equal: no item can be told from another", async () => {
+  it("is ln(2N - 1) when all vectors are equal", async () => {
     const same = matrix([N, D], new Float32Array(N * D).fill(0.3));
     const { loss } = await contrastiveLoss(
       { first: same, second: same, temperature: TEMPERATURE, anchors: all },
@@ -117,7 +117,7 @@ describe("contrastiveLoss()", () => {
     expect(relativeError(dSecond.values, expectedSecond)).toBeLessThan(1e-4);
   });
 
-  it("adds up the modalities", async () => {
+  it("sums over the modalities", async () => {
     const a = views(6);
     const b = views(7);
     const shared = { temperature: TEMPERATURE, anchors: [1, 2, 5] };
@@ -134,7 +134,7 @@ describe("contrastiveLoss()", () => {
     expect(both.dFused).toBeAllclose(sum, { atol: 1e-7 });
   });
 
-  it("leaves a view without content alone, and stays finite", async () => {
+  it("leaves an empty view alone, and stays finite", async () => {
     const { first, second } = views(3);
     first.values.fill(0, 0, D);
     const { loss, dFirst } = await contrastiveLoss(
@@ -145,7 +145,7 @@ describe("contrastiveLoss()", () => {
     expect(dFirst.values.subarray(0, D)).toBeAllclose(new Float32Array(D));
   });
 
-  it("is estimated by random anchors without bias: the mean over all pairs is the whole", async () => {
+  it("is unbiased with random anchors: the mean over all pairs is the whole", async () => {
     const { first, second } = views(4);
     const contrast = { first, second, temperature: TEMPERATURE };
     const whole = await contrastiveLoss({ ...contrast, anchors: all }, kernels);
@@ -166,7 +166,7 @@ describe("contrastiveLoss()", () => {
 });
 
 describe("contrastiveLossWithin()", () => {
-  it("compares the given items with each other only", async () => {
+  it("compares only the given items with each other", async () => {
     const { first, second } = views(5);
     const items = [0, 2, 5];
     const within = await contrastiveLossWithin(

@@ -27,18 +27,15 @@ describe.each(subjects)("the kernels of %s", (_, create) => {
 
   afterAll(() => kernels.dispose());
 
-  it.each([{}, { a: true }, { b: true }])(
-    "multiply as plain loops do, with %j",
-    async transpose => {
-      const a = transpose.a ? random(9, 13, 1) : random(13, 9, 1);
-      const b = transpose.b ? random(5, 9, 2) : random(9, 5, 2);
-      const product = await kernels.matMul(a, b, transpose);
-      expect(product.shape).toEqual([13, 5]);
-      expect(product).toBeAllclose(await plain.matMul(a, b, transpose), { atol: 1e-5 });
-    },
-  );
+  it.each([{}, { a: true }, { b: true }])("multiply like plain loops, with %j", async transpose => {
+    const a = transpose.a ? random(9, 13, 1) : random(13, 9, 1);
+    const b = transpose.b ? random(5, 9, 2) : random(9, 5, 2);
+    const product = await kernels.matMul(a, b, transpose);
+    expect(product.shape).toEqual([13, 5]);
+    expect(product).toBeAllclose(await plain.matMul(a, b, transpose), { atol: 1e-5 });
+  });
 
-  it("find the nearest as plain loops do", async () => {
+  it("find the nearest like plain loops", async () => {
     const keys = normalizedRows(random(300, 16, 3));
     const queries = normalizedRows(random(20, 16, 4));
     const found = await kernels.nearest(queries, keys, 7);
@@ -53,7 +50,7 @@ describe.each(subjects)("the kernels of %s", (_, create) => {
     expect([...indices]).toEqual([1, 2, 4]);
   });
 
-  it("contrast as plain loops do", async () => {
+  it("contrast like plain loops", async () => {
     const keys = normalizedRows(random(60, 16, 5));
     const anchors = normalizedRows(random(11, 16, 6));
     const tile = await kernels.contrast(anchors, keys, 0.5);
@@ -63,7 +60,7 @@ describe.each(subjects)("the kernels of %s", (_, create) => {
     expect(tile.columnProduct).toBeAllclose(expected.columnProduct, { rtol: 1e-3, atol: 1e-5 });
   });
 
-  it("attend as plain loops do, forwards and back", async () => {
+  it("attend like plain loops, forwards and backwards", async () => {
     const view = random(21, 8, 7);
     const parameters = {
       weight: random(8, 8, 8),

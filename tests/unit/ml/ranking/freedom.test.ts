@@ -38,7 +38,7 @@ describeRecommender("FREEDOM with the whole graph, two item layers and frozen fe
 });
 
 describe("Freedom.fit()", () => {
-  it("ends in the same bytes when it was stopped and resumed", async () => {
+  it("gives the same bytes when stopped and resumed", async () => {
     const config = { numEpochs: 6 };
     const whole = create(config);
     await whole.fit(checkerboard());
@@ -56,7 +56,7 @@ describe("Freedom.fit()", () => {
     expect(resumed.toFiles()).toEqual(whole.toFiles());
   });
 
-  it("makes a checkpoint at the end of an epoch after so many minutes", async () => {
+  it("saves a checkpoint at the end of an epoch after the given minutes", async () => {
     const epochsAfterStop = async (everyMinutes: number) => {
       const checkpoint = memoryCheckpoint({ everyEpochs: 100, everyMinutes });
       const stop = new AbortController();
@@ -76,7 +76,7 @@ describe("Freedom.fit()", () => {
     expect(await epochsAfterStop(Infinity)).toEqual([1, 2, 3, 4, 5]);
   });
 
-  it("needs a modality", async () => {
+  it("requires a modality", async () => {
     await expect(create().fit({ ...checkerboard(), modalities: [] })).rejects.toMatchObject({
       code: "EMBEDDINGS_MISSING",
     });
@@ -99,7 +99,7 @@ describe("prunedInteractions()", () => {
     Int32Array.of(9),
   ]);
 
-  it("keeps ⌊E (1 - pruning)⌋ different interactions in order", () => {
+  it("keeps ⌊E (1 - pruning)⌋ distinct interactions in order", () => {
     const { users, items } = prunedInteractions(chosen, 0.65, new Random(1));
     expect(users).toHaveLength(3);
     expect([...items]).toEqual([...new Set(items)].sort((a, b) => a - b));
@@ -123,7 +123,7 @@ describe("prunedInteractions()", () => {
 });
 
 describe("graphWeights()", () => {
-  it("scales the weights of the modalities there are to sum to 1", () => {
+  it("scales the present modalities' weights to sum to 1", () => {
     const weights = { visual: 0.1, textual: 0.9 };
     const of = (...names: string[]) =>
       graphWeights(

@@ -21,7 +21,7 @@ import { PlainKernels } from "../../../helpers/plain-kernels.js";
 const star = [Int32Array.of(0, 1)];
 
 describe("symmetricAdjacency()", () => {
-  it("weighs an edge by the roots of both degrees", () => {
+  it("weights an edge by the roots of both degrees", () => {
     const { values, columns } = symmetricAdjacency(star, 2);
     expect([...columns]).toEqual([1, 2, 0, 0]);
     expect(values).toBeAllclose([Math.SQRT1_2, Math.SQRT1_2, Math.SQRT1_2, Math.SQRT1_2]);
@@ -29,20 +29,20 @@ describe("symmetricAdjacency()", () => {
 });
 
 describe("randomWalkAdjacency()", () => {
-  it("has rows that sum to 1, self-loops included", () => {
+  it("has rows that sum to 1, including self-loops", () => {
     const { values, columns } = randomWalkAdjacency(star, 2);
     expect([...columns]).toEqual([0, 1, 2, 0, 1, 0, 2]);
     expect(values).toBeAllclose([1 / 3, 1 / 3, 1 / 3, 1 / 2, 1 / 2, 1 / 2, 1 / 2]);
   });
 
-  it("keeps an item that nobody chose to itself", () => {
+  it("connects an unchosen item only to itself", () => {
     const { values, columns } = randomWalkAdjacency([Int32Array.of(0)], 2);
     expect([columns.at(-1), values.at(-1)]).toEqual([2, 1]);
   });
 });
 
 describe("propagated()", () => {
-  it("averages the user with what its items received", () => {
+  it("averages the user with its items", () => {
     const x = matrix([3, 1], Float32Array.of(1, 0, 0));
     // Â x = (0, √½, √½); the mean with x.
     expect(propagated(symmetricAdjacency(star, 2), x, 1)).toBeAllclose([
@@ -59,7 +59,7 @@ describe("propagated()", () => {
 });
 
 describe("itemGraph()", () => {
-  it("keeps the nearest with itself, and normalizes by row degrees", async () => {
+  it("keeps the nearest including itself, and normalizes by row degrees", async () => {
     // Angles 0°, 60°, 90°: cosines 1, ½ and 0; √¾ between the last two. k = 2.
     const features = matrix([3, 2], Float32Array.of(2, 0, 0.5, Math.sqrt(0.75), 0, 3));
     const { similarities, normalized, degrees } = await itemGraph(
@@ -74,7 +74,7 @@ describe("itemGraph()", () => {
     expect(normalized.values[1]).toBeAllclose(0.5 / Math.sqrt(1.5 * (1 + c)));
   });
 
-  it("leaves an item without features alone", async () => {
+  it("leaves an item without features isolated", async () => {
     const features = matrix([3, 2], Float32Array.of(1, 0, 0, 0, 1, 1));
     const { similarities, degrees } = await itemGraph(
       features,
@@ -120,7 +120,7 @@ describe("bprLoss()", () => {
 });
 
 describe("drawTriples()", () => {
-  it("draws what a user chose and what it did not, from users who have both", () => {
+  it("draws a chosen and an unchosen item, from users who have both", () => {
     const itemsOfUser = [[0, 2], [], [1], [0, 1, 2, 3]].map(items => Int32Array.from(items));
     const { users, positives, negatives } = drawTriples({ itemsOfUser }, 4, 200, new Random(1));
     expect([...new Set(users)].sort()).toEqual([0, 2]);
@@ -130,7 +130,7 @@ describe("drawTriples()", () => {
     });
   });
 
-  it("draws what a user chose in proportion to how much it counts", () => {
+  it("draws chosen items in proportion to their strength", () => {
     const itemsOfUser = [Int32Array.of(0, 1, 2)];
     const strengths = [Float32Array.of(6, 0, 2)];
     const { positives } = drawTriples({ itemsOfUser, strengths }, 4, 4_000, new Random(1));
@@ -152,7 +152,7 @@ describe("drawTriples()", () => {
     expect(new Set(users).size).toBe(40);
   });
 
-  it("refuses data in which no user has a choice to learn from", () => {
+  it("refuses data in which no user has a choice to train on", () => {
     const nothing = expect.objectContaining({ code: "NOTHING_TO_COMPARE" }) as Error;
     const everything = Int32Array.of(0, 1);
     for (const [itemsOfUser, numItems] of [
@@ -174,11 +174,11 @@ describe("epochTriples()", () => {
       ({ users, positives }) => Array.from(users, (user, b) => `${user}:${positives[b]}`),
     );
 
-  it("looks at every choice once, but for users who chose everything", () => {
+  it("visits every choice once, except for users who chose everything", () => {
     expect(drawn().sort()).toEqual(["0:0", "0:1", "2:2"]);
   });
 
-  it("looks at choices in proportion to how much they count", () => {
+  it("visits choices in proportion to their strength", () => {
     const strengths = [Float32Array.of(1, 0), Float32Array.of(9, 9, 9), Float32Array.of(3)];
     const all = Array.from({ length: 1_000 }, (_, seed) => drawn(strengths, seed)).flat();
     expect(all).toHaveLength(3_000);
@@ -189,7 +189,7 @@ describe("epochTriples()", () => {
 });
 
 describe("numBatches()", () => {
-  it("is one more than fit", () => {
+  it("is one more than the full batches", () => {
     const itemsOfUser = [Int32Array.of(1, 2, 3), Int32Array.of(4)];
     expect([2, 3, 4, 5].map(size => numBatches(itemsOfUser, size))).toEqual([3, 2, 2, 1]);
   });

@@ -103,7 +103,7 @@ describe.each<[string, () => Promise<DenseKernels>]>([
     await kernels.dispose();
   });
 
-  it.each(["bpr", "contrastive", "l2"] as const)("gives every batch's %s within 1e-4", name => {
+  it.each(["bpr", "contrastive", "l2"] as const)("matches every batch's %s within 1e-4", name => {
     const found = outcome.losses.map(losses => losses[name]);
     expect(found).toBeAllclose(
       golden.losses.map(losses => losses[name]),
@@ -111,7 +111,7 @@ describe.each<[string, () => Promise<DenseKernels>]>([
     );
   });
 
-  it("gives the items and the trained features at the end", () => {
+  it("matches the final items and trained features", () => {
     const { parameters } = outcome;
     expect(parameters.items).toBeAllclose(golden.finalItems, { rtol: 0, atol: 1e-4 });
     expect(parameters["visual.features"]).toBeAllclose(golden.finalFeatures, {

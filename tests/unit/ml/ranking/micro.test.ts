@@ -44,7 +44,7 @@ const validated = (): RankingData => ({
 });
 
 describe("Micro.fit()", () => {
-  it("ends in the same bytes when it was stopped and resumed", async () => {
+  it("gives the same bytes when stopped and resumed", async () => {
     const config = { numEpochs: 7, validateEvery: 2, patience: 100 };
     const uninterrupted = create(config);
     const whole = await uninterrupted.fit(validated());
@@ -79,12 +79,12 @@ describe("Micro.fit()", () => {
     ).rejects.toMatchObject({ code: "FILE_MALFORMED" });
   });
 
-  it("stops within an epoch when the signal says so", async () => {
+  it("stops within an epoch at the signal", async () => {
     const signal = AbortSignal.abort(new Error("enough"));
     await expect(create().fit(checkerboard(), { signal })).rejects.toThrow("enough");
   });
 
-  it("keeps the epoch that was best on validation, and stops when none gets better", async () => {
+  it("keeps the best epoch on validation, and stops early", async () => {
     const recalls: (number | undefined)[] = [];
     // 20 items and a cut-off of 20: every recall is 1, so the first is the best.
     const report = await create({ numEpochs: 50, validateEvery: 1, patience: 2 }).fit(validated(), {
@@ -94,7 +94,7 @@ describe("Micro.fit()", () => {
     expect(report).toEqual({ epoch: 1, validationRecall: 1 });
   });
 
-  it("refuses values that are not numbers", async () => {
+  it("refuses non-finite values", async () => {
     await expect(create({ learningRate: 1e30 }).fit(checkerboard())).rejects.toMatchObject({
       code: "TRAINING_DIVERGED",
     });
@@ -110,7 +110,7 @@ describe("Micro.fit()", () => {
     expect(model.score(0).every(Number.isFinite)).toBe(true);
   });
 
-  it("needs a modality", async () => {
+  it("requires a modality", async () => {
     const data = { ...checkerboard(), modalities: [] };
     await expect(create().fit(data)).rejects.toMatchObject({
       code: "EMBEDDINGS_MISSING",

@@ -34,7 +34,7 @@ describe("nearestRows()", () => {
 
   afterAll(() => kernels.dispose());
 
-  it.each([300, 2100])("is exact where it says so, in one tile or more: %i rows", async N => {
+  it.each([300, 2100])("is exact with `exact`, in one tile or more: %i rows", async N => {
     const rows = clustered(N);
     const { indices, similarities } = await nearestRows(rows, K, "exact", kernels);
     for (const i of [0, 7, N - 2, N - 1]) {
@@ -79,7 +79,7 @@ describe("nearestRows()", () => {
     expect([...similarities.subarray(49 * K, 50 * K)]).toEqual(new Array(K).fill(0));
   });
 
-  it.each(approximate)("loses no row among hundreds of equal ones by %s", async search => {
+  it.each(approximate)("finds every row among hundreds of equal ones by %s", async search => {
     const others = clustered(600);
     const rows = matrix([1000, F]);
     const common = normalizedRows(matrix([1, F], new Random(2).normals(F)));
@@ -97,14 +97,14 @@ describe("nearestRows()", () => {
     expect(hits / (1000 * K)).toBeGreaterThanOrEqual(0.95);
   });
 
-  it("gives the same bytes each time by clusters", async () => {
+  it("is deterministic by clusters", async () => {
     const rows = clustered(1000);
     const first = await nearestRows(rows, K, "clusters", kernels);
     const second = await nearestRows(rows, K, "clusters", kernels);
     expect([...second.indices]).toEqual([...first.indices]);
   });
 
-  it("chooses by size", async () => {
+  it("chooses the search by size", async () => {
     const rows = clustered(500);
     const chosen = await nearestRows(rows, K, "auto", kernels);
     const exact = await nearestRows(rows, K, "exact", kernels);

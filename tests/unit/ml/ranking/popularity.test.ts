@@ -15,7 +15,7 @@ describe("Popularity", () => {
     expect([...model.score(0)]).toEqual([1, 1, 3, 0]);
   });
 
-  it("adds up how much the choices count", async () => {
+  it("sums the strengths of choices", async () => {
     const model = new Popularity();
     const train = [[0, 2], [2]].map(items => Int32Array.from(items));
     const strengths = [[0.5, 0.25], [2]].map(own => Float32Array.from(own));
@@ -23,7 +23,7 @@ describe("Popularity", () => {
     expect([...model.score(0)]).toEqual([0.5, 0, 2.25]);
   });
 
-  it("refuses strengths that are not of the choices", async () => {
+  it("refuses strengths that do not match the choices", async () => {
     const train = [Int32Array.of(0, 1)];
     const strengths = [Float32Array.of(1)];
     await expect(

@@ -59,7 +59,7 @@ describe("contrastiveLoss() in tiles", () => {
     expect(Math.abs(loss / expected - 1)).toBeLessThan(1e-6);
   });
 
-  it("has the same gradient whatever the tile", async () => {
+  it("has the same gradient for any tile size", async () => {
     const anchors = Array.from({ length: 100 }, (_, i) => (7 * i) % N);
     const whole = await contrastiveLoss({ ...contrast, anchors }, kernels);
     const tiled = await contrastiveLoss({ ...contrast, anchors, tileRows: 9 }, kernels);

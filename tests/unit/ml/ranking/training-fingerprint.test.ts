@@ -4,7 +4,7 @@ import { fingerprintOf } from "../../../../src/recsys/reflection/personalizer-tr
 const data = { numUsers: 1, numItems: 2, train: [Int32Array.of(0)] };
 
 describe("the fingerprint of a training", () => {
-  it("is the same for a configuration that comes back from the database with its fields in another order", () => {
+  it("is independent of the order of fields", () => {
     const config = { learningRate: 1e-3, contrast: { kind: "anchors", count: 4 } };
     const stored = { contrast: { count: 4, kind: "anchors" }, learningRate: 1e-3 };
 
@@ -12,7 +12,7 @@ describe("the fingerprint of a training", () => {
     expect(fingerprintOf({ seed: 1, config: stored })).toBe(fingerprintOf({ config, seed: 1 }));
   });
 
-  it("is another for another value, another order of a list, or other data", () => {
+  it("differs for another value, another order of a list, or other data", () => {
     const one = trainingFingerprint({ layers: [1, 2] }, data);
 
     expect(trainingFingerprint({ layers: [2, 1] }, data)).not.toBe(one);

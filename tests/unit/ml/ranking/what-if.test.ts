@@ -86,7 +86,7 @@ describe.each(modes)("Micro.whatIf() with %s", (_, changes) => {
     }
   });
 
-  it("does not care how long a feature is, where graphs are of raw features only", () => {
+  it("accepts features of any length where graphs use raw features only", () => {
     if (changes.graphs === "frozen") {
       const candidate = row(features, 5);
       const longer = candidate.map(value => 3 * value);
@@ -96,7 +96,7 @@ describe.each(modes)("Micro.whatIf() with %s", (_, changes) => {
     }
   });
 
-  it("orders items as a full rebuild does: Spearman's ρ of 0.99 or more over items and candidates", async () => {
+  it("orders items like a full rebuild: Spearman's ρ of at least 0.99 over items and candidates", async () => {
     const random = new Random(2);
     const fast: number[] = [];
     const exact: number[] = [];
@@ -122,7 +122,7 @@ describe.each(modes)("Micro.whatIf() with %s", (_, changes) => {
     expect(score).toBeAllclose(scores[7], { rtol: 1e-4, atol: 1e-5 });
   });
 
-  it("takes a picture without content as no picture", () => {
+  it("treats an empty image as no image", () => {
     const target = { itemIndex: 7, modality: "visual" };
     const [score] = model.whatIf({ userIndex: 0 }, target, [new Float32Array(F)]);
     expect(Number.isFinite(score)).toBe(true);
@@ -187,7 +187,7 @@ describe("Freedom.whatIf()", () => {
     }
   });
 
-  it("scores as a full rebuild of the frozen graph does", async () => {
+  it("scores like a full rebuild of the frozen graph", async () => {
     const random = new Random(2);
     let numMoved = 0;
     for (let item = 0; item < N; item += 7) {
@@ -207,7 +207,7 @@ describe("Freedom.whatIf()", () => {
     expect(numMoved).toBeGreaterThan(N / 14); // most candidates have other neighbours
   });
 
-  it("places an item without content by its other modality alone", async () => {
+  it("places an item with an empty image by its other modality alone", async () => {
     const none = new Float32Array(F);
     const exact = dot(model.userVectorOf({ userIndex: 1 }), row(await model.rebuilt(7, none), 7));
     const target = { itemIndex: 7, modality: "visual" };
@@ -223,7 +223,7 @@ describe("Freedom.whatIf()", () => {
 });
 
 describe("canWhatIf()", () => {
-  it("is true of models that read this modality, and of no others", async () => {
+  it("is true only for models that read this modality", async () => {
     const kernels = async () => new PlainKernels();
     const short = { embeddingSize: 4, numEpochs: 1 };
     const fitted = async <Model extends Recommender>(model: Model, given: RankingData) => {

@@ -13,7 +13,7 @@ function samplesOf(deviations: readonly number[], count: number): Matrix {
 }
 
 describe("principalDirections()", () => {
-  it("are those of most variance about the mean, not the mean's", () => {
+  it("have the most variance about the mean, and exclude the mean's direction", () => {
     const directions = principalDirections(samplesOf([0.1, 3, 0.1, 2], 400), 2, new Random(1));
     expect(Math.abs(row(directions, 0)[1])).toBeGreaterThan(0.99);
     expect(Math.abs(row(directions, 1)[3])).toBeGreaterThan(0.99);
@@ -32,7 +32,7 @@ describe("principalDirections()", () => {
     }
   });
 
-  it("refuse to be more than the samples have", () => {
+  it("are at most as many as the samples allow", () => {
     expect(() => principalDirections(samplesOf([1, 1, 1, 1], 3), 3, new Random(1))).toThrow(
       "expected 3 independent directions, got 2",
     );
@@ -44,7 +44,7 @@ describe("shapedNoise()", () => {
     expect([...shapedNoise(Float32Array.of(1, 2, 3), 2, null)]).toEqual([1, 2]);
   });
 
-  it("is the noise's part along the directions, lengthened to the same mean square", () => {
+  it("is the noise's projection on the directions, scaled to the same mean square", () => {
     const directions = matrix([1, 4], Float32Array.of(0, 1, 0, 0));
     expect([...shapedNoise(Float32Array.of(1, 2, 3, 4, 5), 4, directions)]).toEqual([0, 4, 0, 0]);
   });

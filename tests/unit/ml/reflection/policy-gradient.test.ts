@@ -49,7 +49,7 @@ describe("leaveOneOutAdvantages()", () => {
     expect(leaveOneOutAdvantages([[1, 2, 6]])).toEqual([[1 - 4, 2 - 3.5, 6 - 1.5]]);
   });
 
-  it("compares a single rollout with the other pairs' rewards, or with nothing", () => {
+  it("compares a single rollout with the other pairs' rewards, or with 0", () => {
     expect(leaveOneOutAdvantages([[5], [1], [3]])).toEqual([[5 - 2], [1 - 4], [3 - 3]]);
     expect(leaveOneOutAdvantages([[5]])).toEqual([[5]]);
   });
@@ -68,7 +68,7 @@ describe("scaledAdvantages()", () => {
 });
 
 describe("rankLoss()", () => {
-  it("is -(1/(B r)) Σ A log π, by hand, whatever is padding", () => {
+  it("equals -(1/(B r)) Σ A log π, computed manually, whatever the padding", () => {
     // Pair 1: one token (2 numbers), μ = (0, 1), σ = 1, two actions; pair 2: two tokens, one action, σ = 2.
     const batch = createPolicyBatch(
       [
@@ -94,7 +94,7 @@ describe("rankLoss()", () => {
     tf.dispose([mean, batch.actions, batch.mask, batch.weights]);
   });
 
-  it("has, in the mean of 100,000 draws, the analytic gradient", () => {
+  it("has the analytic gradient in the mean of 100,000 draws", () => {
     const random = new Random(1);
     const mean = random.normals(M);
     const best = random.normals(M);
@@ -138,7 +138,7 @@ describe("rankLoss()", () => {
     expect(deviations.reduce((sum, z) => sum + z * z, 0)).toBeLessThan(39.25);
   });
 
-  it("has in directions of few dimensions the gradient's part along them", () => {
+  it("has, in few directions, the gradient's projection on them", () => {
     // A basis of the first four coordinates: noise sqrt(16 / 4) η there, and log π as before.
     const random = new Random(2);
     const mean = random.normals(M);
@@ -169,7 +169,7 @@ describe("rankLoss()", () => {
 });
 
 describe("logProbability()", () => {
-  it("has a gradient of exactly zero where the action is not detached from the mean", () => {
+  it("has a gradient of exactly zero unless the action is detached from the mean", () => {
     const random = new Random(3);
     const noise = tf.tensor1d(random.normals(M));
     const attached = tf.grad(mean =>

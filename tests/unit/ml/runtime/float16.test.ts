@@ -21,7 +21,7 @@ describe("toFloat16()", () => {
     expect(toFloat16([value])[0]).toBe(word);
   });
 
-  it("keeps every half as it is", () => {
+  it("keeps every half unchanged", () => {
     const finite = Uint16Array.from({ length: 0x7c00 }, (_, word) => word);
     expect(toFloat16(fromFloat16(finite))).toEqual(finite);
   });

@@ -29,7 +29,7 @@ const manifest = {
 };
 
 describe("openModelPack()", () => {
-  it("names the pack by its manifest, and the version also by the manifest's bytes", async () => {
+  it("takes name and version from the manifest, and the version also from its bytes", async () => {
     await writePack(manifest);
     const pack = await openModelPack(dir);
     expect(pack.name).toBe("mini");
@@ -39,7 +39,7 @@ describe("openModelPack()", () => {
     await pack.verify();
   });
 
-  it("reads numbers that Python writes and JSON does not know", async () => {
+  it("reads Python's non-JSON numbers", async () => {
     await writePack(manifest);
     const text = String.raw`{"lambda_min_clipped": -Infinity, "name": "-Infinity \" NaN", "list": [NaN, Infinity]}`;
     await writeFile(join(dir, "config.json"), text);
@@ -72,7 +72,7 @@ describe("openModelPack()", () => {
     expect(redrawn.versionOf("unet")).not.toBe(before.versionOf("unet"));
   });
 
-  it("counts how the whole draws, which the index says, as part of the whole's version alone", () => {
+  it("includes the index in the version of the whole only", () => {
     const file = (path: string, text: string) => ({ path, sizeBytes: 1, sha256: sha256(text) });
     const packOf = (index: string) => {
       const files = [file("unet/b.onnx", "b"), file("model_index.json", index)];
@@ -83,7 +83,7 @@ describe("openModelPack()", () => {
     expect(after.versionOf("unet")).toBe(before.versionOf("unet"));
   });
 
-  it("opens a plain Stable Diffusion folder, whose version follows its configuration", async () => {
+  it("opens a plain Stable Diffusion folder, with a version from its configuration", async () => {
     await cp("tests/golden/tiny-sd15", dir, { recursive: true });
     const before = await openModelPack(dir);
     expect(before.version).toMatch(/^[0-9a-f]{12}$/);
@@ -95,20 +95,20 @@ describe("openModelPack()", () => {
     expect((await openModelPack(dir)).version).not.toBe(before.version);
   });
 
-  it("says that there is no such folder", async () => {
+  it("reports a missing folder", async () => {
     await expect(openModelPack(join(dir, "none"))).rejects.toMatchObject({
       code: "MODEL_PACK_ABSENT",
     });
   });
 
-  it("names a missing index", async () => {
+  it("reports a missing index", async () => {
     await expect(openModelPack(dir)).rejects.toMatchObject({
       code: "MODEL_FILE_MISSING",
       details: { path: "model_index.json" },
     });
   });
 
-  it("names a listed file that is missing", async () => {
+  it("reports a listed file that is missing", async () => {
     await writePack(manifest);
     await rm(join(dir, "weights.bin"));
     await expect(openModelPack(dir)).rejects.toMatchObject({
@@ -117,7 +117,7 @@ describe("openModelPack()", () => {
     });
   });
 
-  it("finds a file that was cut off without reading it", async () => {
+  it("detects a truncated file without reading it", async () => {
     await writePack(manifest);
     await writeFile(join(dir, "weights.bin"), "wei");
     await expect(openModelPack(dir)).rejects.toMatchObject({
@@ -145,7 +145,7 @@ describe("openModelPack()", () => {
 });
 
 describe("ModelPack.verify()", () => {
-  it("finds a byte that changed", async () => {
+  it("detects a changed byte", async () => {
     await writePack(manifest);
     const pack = await openModelPack(dir);
     await writeFile(join(dir, "weights.bin"), "Weights");
@@ -155,7 +155,7 @@ describe("ModelPack.verify()", () => {
     });
   });
 
-  it("names every file that changed, and no other", async () => {
+  it("names every changed file, and no other", async () => {
     const [weights] = manifest.files;
     const files = ["a.bin", "b.bin", "c.bin"].map(path => ({ ...weights, path }));
     await writePack({ ...manifest, files });

@@ -17,7 +17,7 @@ const DOUBLE_FLOAT16 =
   "CAg6PwoOCgF4CgF4EgF5IgNBZGQSAWdaFAoBeBIPCg0IChIJCgMSAUIKAggDYhQKAXkSDwoNCAoSCQoDEgFCCgIIA0IECgAQEQ==";
 
 describe("OnnxSession", () => {
-  it("knows what a model takes and gives", async () => {
+  it("reports a model's inputs and outputs", async () => {
     const session = await OnnxSession.load(DECODER, { numThreads: 1 });
     expect([...session.inputs]).toEqual([
       ["latent_sample", { type: "float32", shape: ["batch", 4, 8, 8] }],
@@ -28,7 +28,7 @@ describe("OnnxSession", () => {
     await session.dispose();
   });
 
-  it("turns numbers into the type that the input has", async () => {
+  it("converts numbers to the input's type", async () => {
     const session = await OnnxSession.load(ENCODER, { numThreads: 1 });
     expect(session.input("input_ids").type).toBe("int32");
     const { last_hidden_state: hidden } = await session.run(
@@ -68,7 +68,7 @@ describe("OnnxSession", () => {
     expect(largest).toBeLessThan(1e-5);
   });
 
-  it("names a file that is missing, and one that is no model", async () => {
+  it("reports a missing file, and one that is not a model", async () => {
     const dir = await mkdtemp(join(tmpdir(), "vitrine-onnx-"));
     const path = join(dir, "model.onnx");
     await expect(OnnxSession.load(path)).rejects.toMatchObject({ code: "FILE_NOT_FOUND" });
@@ -89,7 +89,7 @@ describe("onnxSessionOptions()", () => {
     });
   });
 
-  it("ends at the processor", () => {
+  it("always include the CPU", () => {
     expect(defaultExecutionProviders().at(-1)).toBe("cpu");
     expect(onnxSessionOptions({ executionProviders: ["cpu"] }).executionProviders).toEqual(["cpu"]);
   });

@@ -8,7 +8,7 @@ import {
 } from "../../../../src/ml/runtime/tfjs-backend.js";
 
 describe("loadTfjsBackend()", () => {
-  it("loads a backend that multiplies matrices, and names it", async () => {
+  it("loads a working backend, and names it", async () => {
     const name = await loadTfjsBackend();
     expect(["tfjs-node-gpu", "tfjs-node", "wasm"]).toContain(name);
     const product = tf.tidy(() =>
@@ -17,7 +17,7 @@ describe("loadTfjsBackend()", () => {
     expect(Array.from(product)).toEqual([11]);
   });
 
-  it("gives the same answer again", async () => {
+  it("returns the same answer again", async () => {
     expect(await loadTfjsBackend()).toBe(await loadTfjsBackend());
   });
 
@@ -26,7 +26,7 @@ describe("loadTfjsBackend()", () => {
     expect(tf.getBackend()).toBe("cpu");
   });
 
-  it("says when none is left", async () => {
+  it("reports when none is left", async () => {
     await expect(loadTfjsBackend([])).rejects.toThrow("none of");
   });
 });
@@ -54,7 +54,7 @@ describe("loadNative()", () => {
     tf.registerBackend("tensorflow", () => backend);
   };
 
-  it("uses a package that computes, and tells its device", async () => {
+  it("uses a working package, and reports its device", async () => {
     const load = registers({ isUsingGpuDevice: true });
     expect(await loadNative("@tensorflow/tfjs-node-gpu", load)).toBe(true);
     expect(tf.getBackend()).toBe("tensorflow");
@@ -63,7 +63,7 @@ describe("loadNative()", () => {
     ]);
   });
 
-  it("says that a GPU, or its library, is missing", async () => {
+  it("reports a missing GPU or CUDA library", async () => {
     expect(await loadNative("@tensorflow/tfjs-node-gpu", registers({}))).toBe(true);
     expect(news).toEqual([
       {
@@ -74,7 +74,7 @@ describe("loadNative()", () => {
     ]);
   });
 
-  it("does not use a package that loads and cannot compute, and says why", async () => {
+  it("skips a package that loads but cannot compute, and reports why", async () => {
     const write = () => {
       throw new TypeError("util.isNullOrUndefined is not a function"); // tfjs-node 4.22 on Node 24
     };
@@ -88,14 +88,14 @@ describe("loadNative()", () => {
     ]);
   });
 
-  it("says which library a package lacks", async () => {
+  it("reports the library that a package lacks", async () => {
     const lacks = () =>
       Promise.reject(new Error("libcudart.so.11.0: cannot open shared object file"));
     expect(await loadNative("@tensorflow/tfjs-node-gpu", lacks)).toBe(false);
     expect(news[0].message).toContain("libcudart.so.11.0");
   });
 
-  it("says nothing of an optional package that is not there", async () => {
+  it("ignores an absent optional package", async () => {
     const absent = () =>
       Promise.reject(Object.assign(new Error("no"), { code: "MODULE_NOT_FOUND" }));
     expect(await loadNative("@tensorflow/tfjs-node", absent)).toBe(false);
@@ -107,11 +107,11 @@ describe("isAbsent()", () => {
   it.each([
     [Object.assign(new Error("no"), { code: "MODULE_NOT_FOUND" })],
     [new Error("The Node.js native addon module (tfjs_binding.node) can not be found at path")],
-  ])("is true of an optional package that is not there", error => {
+  ])("is true for an absent optional package", error => {
     expect(isAbsent(error)).toBe(true);
   });
 
-  it("is false of any other fault", () => {
+  it("is false for any other error", () => {
     expect(isAbsent(new TypeError("undefined is not a function"))).toBe(false);
   });
 });

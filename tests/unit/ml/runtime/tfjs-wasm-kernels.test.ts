@@ -87,7 +87,7 @@ describe("BatchMatMul on WASM", () => {
     [[1, 27, 19], [4, 19, 23], false, false],
     [[1, 19, 27], [4, 23, 19], true, true],
     [[4, 19, 27], [1, 23, 19], true, true],
-  ])("of %j and %j, one for all of a batch", async (a, b, transposeA, transposeB) => {
+  ])("of %j and %j, one shared by a batch", async (a, b, transposeA, transposeB) => {
     const compute = async (backend: string) => {
       await tf.setBackend(backend);
       return tf.tidy(() =>
@@ -102,7 +102,7 @@ describe("BatchMatMul on WASM", () => {
     });
   });
 
-  it("multiplies by what a variable holds now, not by what was packed for it before", async () => {
+  it("multiplies a variable's present value, not a packed earlier one", async () => {
     await tf.setBackend("wasm");
     const a = tf.ones([2, 3]);
     const weight = tf.variable(tf.ones([3, 4]));
@@ -112,12 +112,12 @@ describe("BatchMatMul on WASM", () => {
     tf.dispose([a, weight]);
   });
 
-  it("says which inner sizes differ", async () => {
+  it("reports mismatched inner sizes", async () => {
     await tf.setBackend("wasm");
     expect(() => tf.matMul(tf.ones([2, 3]), tf.ones([4, 2]), true, false)).toThrow("inner");
   });
 
-  it("gives the backend's memory back", async () => {
+  it("frees the backend's memory", async () => {
     await tf.setBackend("wasm");
     const a = tf.tensor(values([8, 64, 32], 1), [8, 64, 32]);
     const b = tf.tensor(values([8, 64, 32], 2), [8, 64, 32]);
@@ -160,7 +160,7 @@ describe("LogSoftmax on WASM", () => {
   });
 });
 
-describe("what a transformer and Adam compute on WASM", () => {
+describe("operations of a transformer and Adam on WASM", () => {
   const layerNorm = (x: tf.Tensor) => {
     const { mean, variance } = tf.moments(x, -1, true);
     return tf.mul(tf.sub(x, mean), tf.rsqrt(tf.add(variance, 1e-5)));

@@ -19,7 +19,7 @@ import {
 const concepts = stickerConcepts();
 
 describe("stickerConcepts()", () => {
-  it("has a thousand things and more that all styles of the shop have drawn, each once", () => {
+  it("has over a thousand concepts that exist in all styles of the shop, each once", () => {
     expect(concepts.length).toBeGreaterThan(1_000);
     expect(new Set(concepts.map(({ slug }) => slug)).size).toBe(concepts.length);
     for (const { art, keywords, title } of concepts) {
@@ -36,7 +36,7 @@ describe("stickerConcepts()", () => {
     expect(left.map(({ slug }) => slug)).toEqual([]);
   });
 
-  it("keeps a mixture of all groups when it is limited, always the same", () => {
+  it("keeps a fixed mixture of all groups when limited", () => {
     const few = stickerConcepts(100);
     expect(few).toHaveLength(100);
     expect(new Set(few.map(({ group }) => group)).size).toBe(8);
@@ -69,7 +69,7 @@ describe("colorName()", () => {
     ["purple", 0x92, 0x66, 0xcc],
     ["pink", 0xf4, 0xab, 0xba],
     ["brown", 0x66, 0x40, 0x21],
-  ])("calls a typical %s by its name", (name, red, green, blue) => {
+  ])("names a typical %s", (name, red, green, blue) => {
     expect(colorName(red, green, blue)).toBe(name);
   });
 });
@@ -78,7 +78,7 @@ describe("dominantColors()", () => {
   const pixels = (...runs: [count: number, rgba: number[]][]) =>
     Uint8Array.from(runs.flatMap(([count, rgba]) => Array<number[]>(count).fill(rgba).flat()));
 
-  it("names the largest first, leaves out the small and the transparent", () => {
+  it("names the largest first, without small and transparent ones", () => {
     const drawing = pixels(
       [30, [255, 204, 77, 255]],
       [60, [221, 46, 68, 255]],
@@ -88,7 +88,7 @@ describe("dominantColors()", () => {
     expect(dominantColors(drawing)).toEqual(["red", "yellow"]);
   });
 
-  it("has no colour when there is no drawing", () => {
+  it("is empty without a drawing", () => {
     expect(dominantColors(new Uint8Array(400))).toEqual([]);
   });
 });
@@ -96,7 +96,7 @@ describe("dominantColors()", () => {
 describe("stickerCaption()", () => {
   const concept = (title: string) => ({ ...concepts[0], title });
 
-  it("is a sentence of thing, colours and style", () => {
+  it("has concept, colours and style", () => {
     expect(stickerCaption(concept("grinning cat"), "fluent-flat", ["yellow", "orange"])).toBe(
       "a grinning cat, yellow and orange, in flat vector style",
     );
@@ -167,7 +167,7 @@ describe("simulatedLikes()", () => {
     return shares.reduce((sum, share) => sum + share) / shares.length;
   };
 
-  it("gives every shopper 20 to 40 different stickers in the order of time", () => {
+  it("gives every user 20 to 40 distinct stickers in the order of time", () => {
     expect(userIds).toHaveLength(200);
     expect(userIds[0]).toBe("sim-0001");
     for (const userId of userIds) {
@@ -182,17 +182,17 @@ describe("simulatedLikes()", () => {
     }
   });
 
-  it("is the same for the same seed, and another for another", () => {
+  it("is the same for the same seed only", () => {
     expect([...simulatedLikes(stickers, config)]).toEqual(likes);
     expect([...simulatedLikes(stickers, { ...config, seed: 8 })]).not.toEqual(likes);
   });
 
-  it("lets a shopper's likes show the style that is loved: by chance the share would be about 0.4", () => {
+  it("reflects the loved style: by chance its fraction would be about 0.4", () => {
     expect(concentration("style")).toBeGreaterThan(0.7);
     expect(concentration("group")).toBeGreaterThan(0.5);
   });
 
-  it("has no taste when all strengths are nothing", () => {
+  it("is random when all strengths are 0", () => {
     const none = { styleStrength: 0, groupStrength: 0, colorStrength: 0, zipfExponent: 0 };
     const counts = new Map<string, number>();
     for (const { itemId } of simulatedLikes(stickers, { ...config, ...none })) {

@@ -83,7 +83,7 @@ describe("evaluateRanker() against sorting everything in double precision", () =
     await kernels?.dispose();
   });
 
-  it("leaves the model's scores and vectors as they were", async () => {
+  it("does not change the model's scores and vectors", async () => {
     const before = userVectors.values.slice();
     const scores = score(3);
     await evaluateRanker({ score: () => scores }, heldOut, [train]);
@@ -91,7 +91,7 @@ describe("evaluateRanker() against sorting everything in double precision", () =
     expect(userVectors.values).toEqual(before);
   });
 
-  it("tells coverage, evenness and novelty by cut-off", () => {
+  it("reports coverage, Gini index and novelty by cut-off", () => {
     expect(
       beyondAccuracy(
         [

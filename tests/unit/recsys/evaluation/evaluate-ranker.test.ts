@@ -26,14 +26,14 @@ describe("evaluateRanker()", () => {
     expect(metrics).toEqual({ "recall@1": 1, "ndcg@1": 1 });
   });
 
-  it("averages over the users who have something to find", async () => {
+  it("averages over the users with held-out items", async () => {
     const evaluation = await evaluateRanker(model, lists([0], [], [4]), [], { cutoffs: [1] });
     expect(evaluation.userIndices).toEqual([0, 2]);
     expect(evaluation.byUser.map(own => own["recall@1"])).toEqual([1, 0]);
     expect(evaluation.metrics["recall@1"]).toBe(0.5);
   });
 
-  it("has no figure, rather than 0, when nobody has anything to find", async () => {
+  it("is null, not 0, without such users", async () => {
     const { metrics, rankings } = await evaluateRanker(model, lists([]), [], { cutoffs: [1] });
     expect(metrics).toEqual({ "recall@1": null, "ndcg@1": null });
     expect(beyondAccuracy(rankings, { train: lists([0]), numItems: 5 }, [1])).toEqual({

@@ -29,7 +29,7 @@ describe("fitProgress()", () => {
     return reports;
   }
 
-  it("reports within an epoch once a second, and never falls or leaves 0 .. 1", async () => {
+  it("reports once a second within an epoch, and never decreases or leaves 0 .. 1", async () => {
     const reports = await reportsOf(600);
     expect(reports.slice(0, 4)).toMatchObject([
       { fraction: 2 / 24, stage: "epoch 1 of at most 4, batch 2 of 6" },
@@ -43,7 +43,7 @@ describe("fitProgress()", () => {
     expect(fractions[0]).toBeGreaterThan(0);
   });
 
-  it("reports epochs alone where batches are short", async () => {
+  it("reports only epochs where batches are short", async () => {
     const reports = await reportsOf(1);
     expect(reports.map(({ fraction }) => fraction)).toEqual([0.25, 0.5, 0.75, 1]);
   });

@@ -23,7 +23,7 @@ const compared =
   };
 
 describe("assertComparable()", () => {
-  it("lets the same question pass, whatever order users and items are in", () => {
+  it("accepts the same question in any order of users and items", () => {
     expect(compared({})).not.toThrow();
     expect(
       compared({
@@ -56,13 +56,13 @@ describe("assertComparable()", () => {
     );
   });
 
-  it("looks at the part that is measured", () => {
+  it("compares the measured part", () => {
     expect(compared({ test: lists([3], [3]) }, "validation")).not.toThrow();
     expect(compared({ validation: lists([3], [2]) }, "validation")).toThrow("different items");
   });
 });
 
-it("tells splits apart by which part an item is in", () => {
+it("distinguishes splits by the part of an item", () => {
   const { train, validation } = split;
   expect(splitHash({ train, validation })).toBe(splitHash({ train, validation }));
   expect(splitHash({ train, validation })).not.toBe(

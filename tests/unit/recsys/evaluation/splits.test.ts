@@ -17,7 +17,7 @@ const splits: [string, (timelines: number[][]) => Split][] = [
 ];
 
 describe.each(splits)("%s()", (_, split) => {
-  it("gives every item to one part, by rising index", () => {
+  it("assigns every item to one part, by ascending index", () => {
     const timelines = [[9, 3, 7, 1, 0, 2, 11, 5], range(40).reverse()];
     const { train, validation, test } = split(timelines);
     timelines.forEach((items, user) => {
@@ -29,7 +29,7 @@ describe.each(splits)("%s()", (_, split) => {
     });
   });
 
-  it("spares a user with fewer than three items", () => {
+  it("does not split a user with fewer than three items", () => {
     expect(sizes(split([[], [4], [4, 2]]))).toEqual([
       [0, 0, 0],
       [1, 0, 0],
@@ -43,7 +43,7 @@ describe.each(splits)("%s()", (_, split) => {
 });
 
 describe("randomSplit()", () => {
-  it("holds out one and one below ten items, else a fifth, half for each", () => {
+  it("holds out one and one below ten items, otherwise a fifth, half for each", () => {
     // floor(0.2 n): 10 -> 2, 14 -> 2, 15 -> 3 (1 test, 2 validation), 25 -> 5 (2 test, 3 validation).
     const timelines = [9, 10, 14, 15, 25].map(range);
     expect(sizes(randomSplit(timelines, new Random(1)))).toEqual([
@@ -63,7 +63,7 @@ describe("randomSplit()", () => {
 });
 
 describe("leaveLastOneSplit()", () => {
-  it("keeps the last for test and the one before for validation", () => {
+  it("holds out the last for test and the one before for validation", () => {
     expect(leaveLastOneSplit([[5, 9, 2, 7]])).toEqual({
       train: [Int32Array.of(5, 9)],
       validation: [Int32Array.of(2)],
@@ -73,7 +73,7 @@ describe("leaveLastOneSplit()", () => {
 });
 
 describe("ratioSplit()", () => {
-  it("keeps the last tenth for test and the tenth before for validation", () => {
+  it("holds out the last tenth for test and the tenth before for validation", () => {
     const { train, validation, test } = ratioSplit([range(20), range(4)]);
     expect(test).toEqual([Int32Array.of(18, 19), Int32Array.of(3)]);
     expect(validation).toEqual([Int32Array.of(16, 17), Int32Array.of(2)]);

@@ -8,14 +8,14 @@ const defaults = generationDefaults({
 });
 
 describe("generationOptions()", () => {
-  it("fills in what is left out or null", () => {
+  it("replaces absent and null options by defaults", () => {
     expect(generationOptions({ seed: 7, strength: null }, defaults)).toEqual({
       ...defaults,
       seed: 7,
     });
   });
 
-  it("starts where the pack says", () => {
+  it("starts at the pack's strength", () => {
     expect(
       generationDefaults({ defaults: { strength: 0.7, numSteps: 4, guidanceScale: 1 } }),
     ).toMatchObject({ strength: 0.7, numSteps: 4, guidanceScale: 1 });

@@ -71,7 +71,7 @@ describe("GenerationPlanner", () => {
     expect(await keyOf(changes)).not.toBe(await keyOf());
   });
 
-  it("does not care in which order the options come, as they do from a stored job", async () => {
+  it("ignores the order of options, which a stored job changes", async () => {
     const reversed = Object.fromEntries(Object.entries(defaults).reverse());
     expect(await keyOf({}, reversed as typeof defaults)).toBe(await keyOf());
   });
@@ -86,7 +86,7 @@ describe("GenerationPlanner", () => {
     ["NO_HISTORY", { retrieval: { historyItemIds: [], preferenceEmbedding: null } }],
     ["ITEM_NOT_INDEXED", { retrieval: { referenceImageEmbedding: null } }],
     ["HISTORY_NOT_INDEXED", { retrieval: { preferenceEmbedding: null } }],
-  ])("says %s when that is why there is nothing to make", async (reason, changes) => {
+  ])("reports %s when that prevents generation", async (reason, changes) => {
     expect(await keyOf(changes)).toBe(reason);
   });
 });

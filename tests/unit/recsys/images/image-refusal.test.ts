@@ -76,7 +76,7 @@ function createService(passes: boolean) {
 }
 
 describe("a request that is decided", () => {
-  it("leaves a refusal, with the model that was active, when no image may be shown", async () => {
+  it("records a refusal with the active model when no image may be shown", async () => {
     const { generate, refusals, saved } = createService(false);
     expect(await generate()).toEqual({ originalReason: "BELOW_QUALITY_FLOOR" });
     expect(refusals).toEqual([
@@ -91,7 +91,7 @@ describe("a request that is decided", () => {
     expect(saved).toEqual([]);
   });
 
-  it("leaves an image, with the model that was active, when one may", async () => {
+  it("records an image with the active model when one may", async () => {
     const { generate, refusals, saved } = createService(true);
     expect(await generate()).toEqual({ imageId: "image" });
     expect(refusals).toEqual([]);

@@ -20,7 +20,7 @@ function judgeWith(train: number[]) {
 }
 
 describe("ImageScorer", () => {
-  it("ranks among the items that the user was not trained on, ties in the middle", () => {
+  it("ranks among the user's non-training items, with mid-ranks for ties", () => {
     const { images, reference } = judgeWith([0, 1]);
     // Items 2 (5), 4 (4) and 5 (1) compete with 3.
     expect(reference).toEqual({ score: 3, rank: 3 });
@@ -29,7 +29,7 @@ describe("ImageScorer", () => {
     expect(images.map(({ deltaR }) => deltaR)).toEqual([1 / 4, 0.5 / 4, 0]);
   });
 
-  it("lets the train items of other users compete", () => {
+  it("includes other users' train items", () => {
     expect(judgeWith([]).reference.rank).toBe(5);
   });
 });

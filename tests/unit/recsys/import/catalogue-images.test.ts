@@ -53,7 +53,7 @@ describe("CatalogueImages", () => {
     expect(await stored("x", image)).toMatchObject({ itemId: "x", source });
   });
 
-  it("finds a file whose name holds a backslash, by path and by item id", async () => {
+  it("finds a file whose name contains a backslash, by path and by item id", async () => {
     await put("deep\\lamp.png");
     const source = "deep\\lamp.png";
     expect(await stored("x", "deep/lamp.png")).toMatchObject({ source });
@@ -68,18 +68,15 @@ describe("CatalogueImages", () => {
   it.each([
     ["composed", composed, decomposed],
     ["decomposed", decomposed, composed],
-  ])(
-    "finds a %s name beside the file of the items, where no folder is listed",
-    async (_, name, image) => {
-      await put(name);
-      const images = await CatalogueImages.open(folder, undefined);
-      const context = { blobs: new BlobStore(home), signal: new AbortController().signal };
-      const candidates = images.candidates({ itemId: "x", images: [image] });
-      expect(await images.store("x", candidates, context)).toMatchObject({ itemId: "x" });
-    },
-  );
+  ])("finds a %s name beside the items' file, where no folder is given", async (_, name, image) => {
+    await put(name);
+    const images = await CatalogueImages.open(folder, undefined);
+    const context = { blobs: new BlobStore(home), signal: new AbortController().signal };
+    const candidates = images.candidates({ itemId: "x", images: [image] });
+    expect(await images.store("x", candidates, context)).toMatchObject({ itemId: "x" });
+  });
 
-  it("does not choose between files of one name", async () => {
+  it("refuses ambiguous file names", async () => {
     await put("lamp.png");
     await put("deep/lamp.png");
     await expect(stored("x", "uploads/lamp.png")).rejects.toMatchObject({ code: "FILE_NOT_FOUND" });
@@ -87,7 +84,7 @@ describe("CatalogueImages", () => {
   });
 
   it.each(["../secret.png", "..\\secret.png", "deep/../../secret.png", "/etc/hostname"])(
-    "does not leave the folder for %s",
+    "stays inside the folder for %s",
     async image => {
       writeFileSync(join(home, "secret.png"), await pngFile(2));
       await expect(stored("x", image)).rejects.toMatchObject({ code: "FETCH_REFUSED" });
@@ -95,13 +92,13 @@ describe("CatalogueImages", () => {
   );
 
   it.each(["data:image/png;base64,iVBORw0KGgo=", "ftp://example.com/a.jpg", "javascript:alert(1)"])(
-    "refuses the address %s",
+    "refuses the URL %s",
     async image => {
       await expect(stored("x", image)).rejects.toMatchObject({ code: "FETCH_REFUSED" });
     },
   );
 
-  it("takes the first image that can be read, and names the first fault if none can", async () => {
+  it("stores the first readable image, and otherwise reports the first fault", async () => {
     await put("b.png");
     writeFileSync(join(folder, "broken.png"), "no picture");
     const images = await CatalogueImages.open(folder, folder);
@@ -114,7 +111,7 @@ describe("CatalogueImages", () => {
   });
 });
 
-it("takes the second of two addresses where the first has no image", async () => {
+it("stores the second of two URLs where the first has no image", async () => {
   const bytes = await pngFile(3);
   const server = createServer(({ url }, response) => {
     response.statusCode = url === "/b.png" ? 200 : 404;
@@ -135,7 +132,7 @@ it("takes the second of two addresses where the first has no image", async () =>
   server.close();
 });
 
-it("a link that leads nowhere, a circle of links and a NUL stop no import", async () => {
+it("continues the import after a broken link, a circle of links and a NUL", async () => {
   await put("good.png");
   symlinkSync(join(folder, "gone.png"), join(folder, "dangling.png"));
   symlinkSync(join(folder, "circle.png"), join(folder, "circle.png"));

@@ -70,24 +70,27 @@ describe("containers", () => {
     expect(titles(await items(name, content))).toEqual(expected);
   });
 
-  it.each(files)("reads %s in gzip, whatever it is called", async (name, content) => {
+  it.each(files)("reads %s in gzip, whatever its name", async (name, content) => {
     expect(titles(await items(`${name}.gz`, gzipSync(content)))).toEqual(expected);
     expect(titles(await items(name, gzipSync(content)))).toEqual(expected);
   });
 
-  it.each(files)("reads %s in UTF-16, with and without its mark", async (name, content) => {
-    const text = content.replace("\ufeff", "");
-    const little = Buffer.from(text, "utf16le");
-    const marked = Buffer.from(`\ufeff${text}`, "utf16le");
-    for (const bytes of [
-      marked,
-      Buffer.from(marked).swap16(),
-      little,
-      Buffer.from(little).swap16(),
-    ]) {
-      expect(titles(await items(name, bytes))).toEqual(expected);
-    }
-  });
+  it.each(files)(
+    "reads %s in UTF-16, with and without a byte-order mark",
+    async (name, content) => {
+      const text = content.replace("\ufeff", "");
+      const little = Buffer.from(text, "utf16le");
+      const marked = Buffer.from(`\ufeff${text}`, "utf16le");
+      for (const bytes of [
+        marked,
+        Buffer.from(marked).swap16(),
+        little,
+        Buffer.from(little).swap16(),
+      ]) {
+        expect(titles(await items(name, bytes))).toEqual(expected);
+      }
+    },
+  );
 
   it.each(["snappy", "zstd", "gzip"])(
     "reads a Parquet file of another library (%s)",
@@ -107,7 +110,7 @@ describe("containers", () => {
     },
   );
 
-  it("reads times and whole numbers of Parquet exactly", async () => {
+  it("reads times and integers of Parquet exactly", async () => {
     const path = join(fixtures, "events.parquet");
     const read = await readSource(new CatalogueSource({ interactions: path }));
     const occurredAt = new Date("2024-02-29T01:02:03.456Z");
@@ -126,7 +129,7 @@ describe("containers", () => {
     ["items.csv", Buffer.from(""), "it has no columns"],
     ["items.csv", Buffer.from("name\nx\n"), "the column 'id' is missing (its columns: name)"],
     ["items.csv", Buffer.from("id,title,id\n1,a,b\n"), "the column 'id' occurs twice"],
-  ])("refuses %s as a whole", async (name, content, reason) => {
+  ])("refuses %s completely", async (name, content, reason) => {
     const { message, code } = await items(name, content).then(
       () => ({ message: "", code: "" }),
       (error: Error & { code: string }) => error,
@@ -136,7 +139,7 @@ describe("containers", () => {
     expect(message).toContain(name);
   });
 
-  it("rejects one element of JSON, or one item of XML, and takes the others", async () => {
+  it("rejects one element of JSON, or one item of XML, and accepts the others", async () => {
     const json = await items(
       "a.json",
       '[{"id":"1","title":"a"},\n{"id":"2" "title"},\n3,\n{"id":"4","title":"\\" ] }, {"},{"id":"5","title":"b"}]',
@@ -166,7 +169,7 @@ describe("containers", () => {
     expect(read.items[0].columns).toEqual(new Set(["title"]));
   });
 
-  it("reads pieces of a stream like the whole", async () => {
+  it("reads a stream in pieces like the whole", async () => {
     const rows = Array.from({ length: 6_000 }, (_, i) => ({
       id: `${i}`,
       title: `${"é.".repeat(i % 40)} "x" [${i}]`,
@@ -183,7 +186,7 @@ describe("containers", () => {
 });
 
 describe("encodings", () => {
-  it("reads the letters that Windows-1252 has and Latin-1 has not", async () => {
+  it("reads letters that Windows-1252 has and Latin-1 lacks", async () => {
     const bytes = Buffer.concat([
       Buffer.from("id,title\n1,"),
       Buffer.from([0x80, 0x20, 0x93, 0x78, 0x94, 0x20, 0x8a, 0x9c, 0xe9]),
@@ -191,7 +194,7 @@ describe("encodings", () => {
     expect(titles(await items("a.csv", bytes))).toEqual([["1", "€ “x” Šœé"]]);
   });
 
-  it("rejects the one row of a UTF-8 file that is not", async () => {
+  it("rejects only the invalid row of a UTF-8 file", async () => {
     const bytes = Buffer.concat([
       Buffer.from("id,title\n1,été\n2,caf"),
       Buffer.from([0xe9]),
@@ -216,7 +219,7 @@ describe("encodings", () => {
     expect(lines.rejected.map(([line]) => line)).toEqual([2]);
   });
 
-  it("does not take other languages for Windows-1252, and reads them when they are named", async () => {
+  it("does not mistake other languages for Windows-1252, and reads them with a named encoding", async () => {
     const cyrillic = Buffer.concat([
       Buffer.from("id,title\n1,Lamp\n2,"),
       Buffer.from([0xea, 0xf0, 0xe0, 0xf1, 0xed, 0xfb, 0xe9]), // красный in Windows-1251
@@ -240,7 +243,7 @@ describe("encodings", () => {
     });
   });
 
-  it("takes the encoding that an XML file names", async () => {
+  it("uses the encoding declared in an XML file", async () => {
     const text = '<?xml version="1.0" encoding="windows-1251"?><rss><item><id>1</id><title>';
     const bytes = Buffer.concat([
       Buffer.from(text),
@@ -250,7 +253,7 @@ describe("encodings", () => {
     expect(titles(await items("a.xml", bytes))).toEqual([["1", "кра"]]);
   });
 
-  it("keeps a letter that two pieces of the stream share", async () => {
+  it("keeps a letter across two pieces of the stream", async () => {
     const filler = `0,${"x".repeat(2 ** 16 - "id,title\n0,".length - 2)}\n`; // the next row begins a byte before the piece ends
     const read = await items("a.csv", `id,title\n${filler}é,x\n`);
     expect(read.items.at(-1)).toMatchObject({ id: "é", title: "x" });
@@ -258,7 +261,7 @@ describe("encodings", () => {
 });
 
 describe("tables as people save them", () => {
-  it("passes over empty trailing columns, empty cells beyond them, and repeated columns that nobody reads", async () => {
+  it("ignores empty trailing columns and cells, and unused repeated columns", async () => {
     const read = await items(
       "a.csv",
       "id,title,price,price,,\n1,a,1,2,,\n2,b,1,2\n3,c,1,2,,,\n4,d,1,2,,,x\n",
@@ -271,7 +274,7 @@ describe("tables as people save them", () => {
     expect(read.rejected).toEqual([[5, "must have 6 fields, but got 7"]]);
   });
 
-  it("maps columns by name, and gives values to missing ones", async () => {
+  it("maps columns by name, and fills missing ones with defaults", async () => {
     const options: Reading = {
       map: { id: "Artikel-Nr.", title: "Bezeichnung" },
       defaults: { category: "Möbel" },
@@ -301,7 +304,7 @@ describe("tables as people save them", () => {
     ]);
   });
 
-  it("says which columns are missing, and how to name them", async () => {
+  it("reports missing columns, and how to map them", async () => {
     await expect(interactions("a.csv", "user,product\n1,2\n")).rejects.toThrow(
       "the column 'itemId' is missing; the column 'kind' is missing; the column 'occurredAt' is missing (its columns: user, product)",
     );
@@ -372,7 +375,7 @@ describe("products of several rows", () => {
     expect(read.images[1]).toHaveLength(3);
   });
 
-  it("takes a Shopify product out of sale when it is a draft, or all variants are sold out", async () => {
+  it("makes a Shopify product unavailable when it is a draft, or all variants are sold out", async () => {
     const header =
       "Handle,Title,Published,Status,Variant Inventory Tracker,Variant Inventory Qty,Variant Inventory Policy,Variant Price";
     const read = await items(
@@ -397,7 +400,7 @@ describe("products of several rows", () => {
     expect(read.rejected).toEqual([[10, expect.stringMatching(/^available: .*'perhaps'$/)]]);
   });
 
-  it("joins WooCommerce's variations wherever they stand, and rejects those of no product", async () => {
+  it("joins WooCommerce's variations in any order, and rejects orphans", async () => {
     const read = await items(
       "p.csv",
       [
@@ -440,7 +443,7 @@ describe("products of several rows", () => {
 });
 
 describe("dryRun()", () => {
-  it("says what feeds each field, what is not read, and the first ten faults of each kind", async () => {
+  it("reports the sources of each field, unread columns, and the first ten faults of each kind", async () => {
     const bad = Array.from({ length: 12 }, (_, i) => `${i + 10},x,perhaps${i},1\n`).join("");
     const source = new CatalogueSource({
       items: write(

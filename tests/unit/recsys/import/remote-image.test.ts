@@ -42,12 +42,12 @@ describe("isPublicAddress()", () => {
     ["site-local", "fec0::1"],
     ["multicast", "ff02::1"],
     ["no address", "example.com"],
-  ])("says no to %s (%s)", (_, address) => {
+  ])("is false for %s (%s)", (_, address) => {
     expect(isPublicAddress(address)).toBe(false);
   });
 
   it.each(["1.1.1.1", "93.184.216.34", "2606:4700:4700::1111", "::ffff:1.1.1.1"])(
-    "says yes to %s",
+    "is true for %s",
     address => {
       expect(isPublicAddress(address)).toBe(true);
     },
@@ -133,7 +133,7 @@ describe("RemoteImages", () => {
     },
   );
 
-  it("refuses an address that holds a password", async () => {
+  it("refuses a URL with a password", async () => {
     const url = origin.replace("//", "//user:secret@");
     await expect(lenient.fetch(url, never)).rejects.toMatchObject({ code: "FETCH_REFUSED" });
   });
@@ -150,14 +150,14 @@ describe("RemoteImages", () => {
     });
   });
 
-  it("checks where a redirect leads", async () => {
+  it("checks redirect targets", async () => {
     answer = (_, response) => {
       response.writeHead(302, { location: "file:///etc/passwd" }).end();
     };
     await expect(lenient.fetch(origin, never)).rejects.toMatchObject({ code: "FETCH_REFUSED" });
   });
 
-  it("tries again after an answer that may pass, and not after one that stands", async () => {
+  it("retries transient answers only", async () => {
     answer = (request, response) => {
       const status = request.url === "/gone" ? 404 : requests.length < 3 ? 503 : 200;
       response.writeHead(status).end("bytes");
@@ -171,7 +171,7 @@ describe("RemoteImages", () => {
     expect(requests).toEqual(["/gone"]);
   });
 
-  it("names the last fault when no attempt is left", async () => {
+  it("reports the last fault after all attempts", async () => {
     answer = (_, response) => response.writeHead(503).end();
     await expect(lenient.fetch(origin, never)).rejects.toMatchObject({
       code: "FETCH_FAILED",
@@ -180,7 +180,7 @@ describe("RemoteImages", () => {
     expect(requests).toHaveLength(3);
   });
 
-  it("stops reading what is too large, announced or not", async () => {
+  it("stops reading what is too large, declared or not", async () => {
     answer = (request, response) => {
       if (request.url === "/announced") {
         response.setHeader("content-length", 5_000);
@@ -196,7 +196,7 @@ describe("RemoteImages", () => {
   });
 
   it.each(["binary/octet-stream", "application/octet-stream", "text/plain", "", null])(
-    "leaves it to the bytes what an answer of type %p is",
+    "ignores an answer's type %p and lets the bytes decide",
     async type => {
       answer = (_, response) => {
         if (type !== null) {
@@ -210,7 +210,7 @@ describe("RemoteImages", () => {
     },
   );
 
-  it("does not take a page for a picture", async () => {
+  it("refuses a web page", async () => {
     answer = (_, response) => {
       response.setHeader("content-type", "text/html; charset=utf-8");
       response.end("<html>");
@@ -220,7 +220,7 @@ describe("RemoteImages", () => {
     });
   });
 
-  it("gives up on a server that never ends", async () => {
+  it("times out on a server that never ends", async () => {
     const impatient = new RemoteImages({ allowPrivate: true, timeoutMs: 100, numRetries: 0 });
     answer = (_, response) => response.write("and so on");
     await expect(impatient.fetch(origin, never)).rejects.toMatchObject({
@@ -228,7 +228,7 @@ describe("RemoteImages", () => {
     });
   });
 
-  it("stops at once when the import is stopped", async () => {
+  it("stops immediately when the import is stopped", async () => {
     const stopping = new AbortController();
     answer = () => {
       stopping.abort(new Error("stopped"));

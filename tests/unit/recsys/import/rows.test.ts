@@ -47,7 +47,7 @@ describe("csvRows()", () => {
     expect(await readCsv(mark + lines.slice(0, 3).join(newline))).toEqual(expected);
   });
 
-  it("counts lines through quoted line ends and blank lines", async () => {
+  it("counts lines through quoted line breaks and blank lines", async () => {
     const rows = await readCsv('id,title\r\n1,"two\r\nlines"\r\n\r\n2,x\r\n');
     expect(rows).toEqual([
       [2, { id: "1", title: "two\r\nlines" }],
@@ -55,7 +55,7 @@ describe("csvRows()", () => {
     ]);
   });
 
-  it("rejects the row with the wrong number of fields and goes on", async () => {
+  it("rejects the row with the wrong number of fields and continues", async () => {
     expect(await readCsv("id,title\n1,a,b\n2\n3,c\n")).toEqual([
       [2, "must have 2 fields, but got 3"],
       [3, "must have 2 fields, but got 1"],
@@ -63,7 +63,7 @@ describe("csvRows()", () => {
     ]);
   });
 
-  it("loses one line to a quote that is never closed, not the rest of the file", async () => {
+  it("loses one line to an unclosed quote, not the rest of the file", async () => {
     const many = Array.from({ length: 50_000 }, (_, i) => `${i + 10},title ${i}\n`).join("");
     const rows = await readCsv(`id,title\n1,a\n2,"open\n3,c\n${many}`);
     expect(rows.slice(0, 3)).toEqual([
@@ -83,7 +83,7 @@ describe("csvRows()", () => {
     ]);
   });
 
-  it("gives the bytes of what it has read, also across the stream's chunks", async () => {
+  it("reports the bytes read, also across the stream's chunks", async () => {
     const content = `id,title\n${Array.from({ length: 9_000 }, (_, i) => `${i},Ünï ${i}\n`).join("")}`;
     let last = 0;
     let numRows = 0;
@@ -109,14 +109,14 @@ describe("csvRows()", () => {
     await expect(readCsv(Buffer.alloc(500))).rejects.toMatchObject({ code: "FILE_MALFORMED" });
   });
 
-  it("names a file that is not there", async () => {
+  it("reports a missing file", async () => {
     const rows = summary(csvRows(join(folder, "none.csv"), "none.csv", { required: ["id"] }));
     await expect(rows).rejects.toMatchObject({ code: "FILE_NOT_FOUND" });
   });
 });
 
 describe("jsonlRows()", () => {
-  it("reads objects by line, rejects what is not JSON, and passes over blank lines", async () => {
+  it("reads objects by line, rejects invalid JSON, and skips blank lines", async () => {
     const path = file('\ufeff{"id":1}\r\n\r\n{"id":\r\n{"id":"ü"}');
     expect(await summary(jsonlRows(path, "file"))).toEqual([
       [1, { id: 1 }],
@@ -125,7 +125,7 @@ describe("jsonlRows()", () => {
     ]);
   });
 
-  it("names a file that is not there", async () => {
+  it("reports a missing file", async () => {
     const rows = summary(jsonlRows(join(folder, "none.jsonl"), "none.jsonl"));
     await expect(rows).rejects.toMatchObject({ code: "FILE_NOT_FOUND" });
   });

@@ -44,7 +44,7 @@ describe("exports of shops", () => {
   );
 
   it.each(["shop/woo-shaped.csv", "shop/woo-shaped-renamed.csv"])(
-    "joins the variations of %s to their product, and takes several addresses in a cell",
+    "joins the variations of %s to their product, and reads several URLs in a cell",
     async name => {
       const read = await items(name);
       expect(read.items).toEqual([expect.objectContaining(tee)]);
@@ -88,7 +88,7 @@ describe("exports of shops", () => {
 });
 
 describe("values", () => {
-  it("knows the words for what can be bought, and names the valid ones for those it does not", async () => {
+  it("accepts words for availability, and lists them for unknown ones", async () => {
     const read = await items("shop/avail.csv");
     const answers = read.items.map(({ id, isAvailable, columns }) => [
       Number(id),
@@ -102,7 +102,7 @@ describe("values", () => {
     expect(read.rejected).toEqual([]);
   });
 
-  it("knows the words for kinds, and names the valid ones for those it does not", async () => {
+  it("accepts words for kinds, and lists them for unknown ones", async () => {
     const read = await interactions("shop/kinds.csv");
     const kinds = Object.fromEntries(read.interactions.map(({ userId, kind }) => [userId, kind]));
     expect(kinds).toEqual({
@@ -118,7 +118,7 @@ describe("values", () => {
     ]);
   });
 
-  it("reads times in every form that has one meaning, as UTC", async () => {
+  it("reads unambiguous times as UTC", async () => {
     const read = await interactions("shop/dates.csv");
     const times = Object.fromEntries(
       read.interactions.map(({ userId, occurredAt }) => [userId, occurredAt.toISOString()]),
@@ -150,7 +150,7 @@ describe("values", () => {
     expect(faults.size).toBe(15);
   });
 
-  it("refuses dates that cannot be, and takes times without zone as UTC", async () => {
+  it("refuses impossible dates, and reads times without a zone as UTC", async () => {
     const read = await interactions("bugs/impossible-and-local-times.csv");
     expect(read.interactions.map(({ occurredAt }) => occurredAt.toISOString())).toEqual([
       "2024-01-01T09:05:00.000Z",
@@ -160,12 +160,12 @@ describe("values", () => {
     expect(read.rejected.map(([line]) => line)).toEqual([2, 3]);
   });
 
-  it("takes a weight that is too small for its column as 0", async () => {
+  it("reads a weight too small for its column as 0", async () => {
     const read = await interactions("bugs/weights-decayed.csv");
     expect(read.interactions.map(({ weight }) => weight)).toEqual([1, 0, 0.5]);
   });
 
-  it("cuts optional text that is too long, says so, and keeps the product", async () => {
+  it("truncates long optional text, reports it, and keeps the product", async () => {
     const source = new CatalogueSource({ items: join(inputs, "shop/long.csv") });
     const read = await readSource(source);
     expect(read.items.map(({ id }) => id)).toEqual(["1", "2", "3", "4", "5"]);
@@ -188,7 +188,7 @@ describe("values", () => {
     ]);
   });
 
-  it("keeps products whose category is a list of paths, and cuts one that is too long", async () => {
+  it("keeps products whose category is a list of paths, and truncates a long one", async () => {
     const read = await items("shop/categories.csv");
     expect(read.items.map(({ category, keywords }) => [category, keywords])).toEqual([
       ["Clothing > Tshirts, Clothing > Sale", ["a", "b", "c"]],
@@ -200,7 +200,7 @@ describe("values", () => {
     expect(read.rejected).toEqual([]);
   });
 
-  it("names what each of several images is, and reads an address without a scheme", async () => {
+  it("reports each of several images, and accepts a URL without a scheme", async () => {
     const { images, rejected } = await items("shop/multi-image.csv");
     expect(images).toMatchObject({
       1: ["http://127.0.0.1:4199/a.jpg", "http://127.0.0.1:4199/b.jpg"],
@@ -212,7 +212,7 @@ describe("values", () => {
 });
 
 describe("text", () => {
-  it("sees semicolons and a byte-order mark", async () => {
+  it("detects semicolons and a byte-order mark", async () => {
     const read = await items("shop/semicolon.csv");
     expect(read.items.map(({ title, description }) => [title, description])).toEqual([
       ["Rotes Hemd", "Ein Hemd; weich"],
@@ -220,7 +220,7 @@ describe("text", () => {
     ]);
   });
 
-  it("sees tabs", async () => {
+  it("detects tabs", async () => {
     expect((await items("shop/tab.csv")).items).toMatchObject([{ id: "1", title: "A" }]);
   });
 
@@ -232,7 +232,7 @@ describe("text", () => {
     ]);
   });
 
-  it("loses a row to a broken quote, and only that", async () => {
+  it("loses only one row to a broken quote", async () => {
     const read = await items("shop/quotes.csv");
     expect(read.items.map(({ title, description }) => [title, description])).toEqual([
       ["Shirt", '5" wide, 32" waist'],
@@ -245,14 +245,14 @@ describe("text", () => {
   it.each([
     ["bugs/header-lf-rows-crlf.csv", ["Lamp", "Chair"]],
     ["bugs/header-crlf-rows-lf.csv", ["Lamp", "Chair", "Table"]],
-  ])("reads the mixed line ends of %s", async (name, titles) => {
+  ])("reads the mixed line endings of %s", async (name, titles) => {
     const read = await items(name);
     expect(read.items.map(({ title }) => title)).toEqual(titles);
     expect(read.items[0].caption ?? "").not.toMatch(/["\r]$/);
     expect(read.rejected).toEqual([]);
   });
 
-  it("takes U+2028 for a character", async () => {
+  it("keeps U+2028 as a character", async () => {
     const read = await items("bugs/line-separator.jsonl");
     expect(read.items.map(({ title }) => title)).toEqual(["one\u2028two", "x"]);
   });
@@ -281,7 +281,7 @@ describe("text", () => {
     ]);
   });
 
-  it("reads JSON Lines row by row, with null for nothing", async () => {
+  it("reads JSON Lines row by row, with null as absent", async () => {
     const read = await items("shop/title-null.jsonl");
     expect(read.items.map(({ id, title, isAvailable }) => [id, title, isAvailable])).toEqual([
       ["1", "A", true],

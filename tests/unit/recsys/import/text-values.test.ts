@@ -35,7 +35,7 @@ describe("cutText()", () => {
     }
   });
 
-  it("cuts a character without end between its code points", () => {
+  it("cuts an endless grapheme between its code points", () => {
     const marks = `e${"\u0301".repeat(300)}`;
     expect(cutText(marks, 100)).toBe(marks.slice(0, 100));
     expect(cutText("😀\u200d".repeat(200), 100)).not.toMatch(/\p{Surrogate}/u);
@@ -50,7 +50,7 @@ describe("plainText()", () => {
     ["<style>p{color:red}</style><b>x</b><script>alert(1)</script>", "x"],
     ["Fish &#38; chips &eacute;", "Fish & chips é"],
     ["<p>two   spaces\n\n here</p>", "two spaces\nhere"],
-  ])("takes the markup out of %p", (html, text) => {
+  ])("strips the markup of %p", (html, text) => {
     expect(plainText(html)).toBe(text);
   });
 
@@ -61,7 +61,7 @@ describe("plainText()", () => {
     "AT&T",
     "a <y> b",
     "two  spaces\n\nstay",
-  ])("leaves %p", text => {
+  ])("keeps %p", text => {
     expect(plainText(text)).toBe(text);
   });
 });

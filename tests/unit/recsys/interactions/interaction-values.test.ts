@@ -104,7 +104,7 @@ describe("parseKind()", () => {
     ["detail-page-view", "VIEW"],
     ["Favourite", "LIKE"],
     ["PURCHASE", "PURCHASE"],
-  ])("takes %p for %s", (given, kind) => {
+  ])("reads %p as %s", (given, kind) => {
     expect(parseKind(given)).toBe(kind);
   });
 
@@ -124,7 +124,7 @@ describe("parseWeight()", () => {
     ["1E3", 1_000],
     [0.1, Math.fround(0.1)],
     [MAX_WEIGHT, MAX_WEIGHT],
-  ])("takes %p for %p", (given, weight) => {
+  ])("reads %p as %p", (given, weight) => {
     expect(parseWeight(given)).toBe(weight);
   });
 

@@ -35,7 +35,7 @@ describe("activationOf()", () => {
     });
   });
 
-  it("does as it is told, and gives both figures all the same", () => {
+  it("follows an explicit request, and still reports both metrics", () => {
     const worse = version("new", 0.1);
     expect(activationOf(worse, active, true)).toMatchObject({ isActivated: true, reason: "ASKED" });
     const better = version("new", 0.3);
@@ -59,7 +59,7 @@ describe("activationOf()", () => {
       {},
       { metrics: { validation: { "ndcg@10": null } } },
     ],
-  ])("does not compare when %s, and says so", (notComparable, candidate, other) => {
+  ])("does not compare when %s, and reports it", (notComparable, candidate, other) => {
     const activation = activationOf(
       version("new", 0.1, candidate),
       version("old", 0.2, other),
@@ -73,7 +73,7 @@ describe("activationOf()", () => {
     expect(activationText(activation)).toContain(`not comparable: ${notComparable}`);
   });
 
-  it("takes another seed as comparable where the split does not depend on it", () => {
+  it("compares versions with different seeds where the split does not depend on them", () => {
     expect(activationOf(version("new", 0.1, { seed: 2 }), active, null).reason).toBe("WORSE");
   });
 
@@ -85,7 +85,7 @@ describe("activationOf()", () => {
     });
   });
 
-  it("says both figures and what to do", () => {
+  it("reports both metrics and the next step", () => {
     expect(activationText(activationOf(version("new", 0.19), active, null))).toBe(
       "Not active: it is worse than the active version. Activate it with `--activate`, or `vitrine rankers activate`. " +
         "Validation ndcg@10: this version 0.1900, the active one 0.2000 (old).",

@@ -2,7 +2,7 @@ import { NewItems } from "../../../../src/recsys/ranking/new-items.js";
 import type { LoadedRanker } from "../../../../src/recsys/ranking/ranker-artefact.js";
 
 describe("NewItems.of()", () => {
-  it("places an item with a picture by its text, where the model was trained by texts alone", async () => {
+  it("places an item with an image by its text, where the model was trained on texts alone", async () => {
     const text = Float32Array.of(1, 2);
     const placed: unknown[] = [];
     const model = {

@@ -19,7 +19,7 @@ describe("summarizeRequests()", () => {
     refused("c"),
   ];
 
-  it("counts every request, and shares are of all of them", () => {
+  it("counts every request, and takes fractions of all of them", () => {
     expect(summarizeRequests(rows, 0)).toMatchObject({
       numRequests: 9,
       numShown: 3,
@@ -30,13 +30,13 @@ describe("summarizeRequests()", () => {
     });
   });
 
-  it("takes the catalogue image as no change, and leaves out what was shown unranked", () => {
+  it("counts the catalogue image as no change, and leaves out unranked images", () => {
     const { images, requests } = summarizeRequests(rows, 0);
     expect(images).toMatchObject({ count: 3, mean: -0.5 / 3, median: 0 });
     expect(requests).toMatchObject({ count: 8, mean: 0.5 / 8, median: 0, winRate: 4.5 / 8 });
   });
 
-  it("draws users for its intervals: one user is no spread, however many requests", () => {
+  it("resamples users for its intervals: one user has no spread, however many requests", () => {
     const one = summarizeRequests([image("a", 0.5), image("a", -1), refused("a")], 3);
     expect(one.shownInterval).toEqual([1 / 3, 1 / 3]);
     expect(one.images!.meanInterval).toEqual([-0.25, -0.25]);
@@ -44,7 +44,7 @@ describe("summarizeRequests()", () => {
     expect([low, high]).toEqual([0, expect.closeTo(2 / 3)]); // c alone shows none, b two of three
   });
 
-  it("has no figure where there is no request", () => {
+  it("is null without requests", () => {
     expect(summarizeRequests([], 0)).toMatchObject({
       numRequests: 0,
       shownShare: null,
@@ -71,7 +71,7 @@ describe("RankChangeSummaryService", () => {
       },
     });
 
-  it("asks the version that is named, else the active one, and no other", async () => {
+  it("uses the named version, otherwise the active one, and no other", async () => {
     expect(await service("v1").summarize({})).toMatchObject({ modelVersionId: "v1" });
     expect(await service("v1").summarize({ rankingModelVersionId: "v2" })).toMatchObject({
       modelVersionId: "v2",

@@ -6,14 +6,14 @@ describe("RankedList.best()", () => {
   const ids = Array.from(scores, (_, place) => `i${place}`);
   const sorted = Array.from(scores.keys()).sort((a, b) => scores[b] - scores[a]);
 
-  it("gives the first of the whole order, however deep it is asked", () => {
+  it("returns the head of the whole order, at any depth", () => {
     const list = new RankedList(ids, scores);
     for (const count of [3, 1, 40, 39, 41, 499, 500, 900]) {
       expect([...list.best(count)]).toEqual(sorted.slice(0, count));
     }
   });
 
-  it("selects no deeper than needed, and again only when asked for more", () => {
+  it("selects no deeper than needed, and again only when more is requested", () => {
     let numReads = 0;
     const counted = new Proxy(scores, {
       get: (target, name) => {
@@ -30,7 +30,7 @@ describe("RankedList.best()", () => {
     expect(first).toBeLessThan(4 * scores.length); // a sort of all compares some 9 times as often
   });
 
-  it("ends where only scores that are not numbers are left", () => {
+  it("ends where only NaN scores are left", () => {
     const list = new RankedList(["a", "b", "c"], Float32Array.of(NaN, 2, 1));
     expect([...list.best(3)]).toEqual([1, 2]);
     expect([...list.best(5)]).toEqual([1, 2]);

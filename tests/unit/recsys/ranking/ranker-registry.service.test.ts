@@ -11,7 +11,7 @@ describe("RankerRegistry", () => {
 
   afterEach(() => shop.remove());
 
-  it("knows no version where none was trained", async () => {
+  it("has no version before any training", async () => {
     const empty = await createShop();
     expect(await empty.registry.active()).toBeNull();
     expect(await empty.registry.activeVersionId()).toBeNull();
@@ -19,13 +19,13 @@ describe("RankerRegistry", () => {
     await empty.remove();
   });
 
-  it("reads a version once, however many ask", async () => {
+  it("loads a version once under concurrency", async () => {
     const [first, second] = await Promise.all([shop.registry.active(), shop.registry.active()]);
     expect(first).toBe(second);
     expect(first).toMatchObject({ versionId: "v2" });
   });
 
-  it("serves another version as soon as it was activated here", async () => {
+  it("serves another version immediately after its activation here", async () => {
     await shop.registry.active();
     await shop.registry.activate("v1");
     expect(await shop.registry.active()).toMatchObject({ versionId: "v1" });
@@ -39,7 +39,7 @@ describe("RankerRegistry", () => {
     expect(await shop.registry.active()).toMatchObject({ versionId: "v1" });
   });
 
-  it("goes back to the version that was active before, and no further", async () => {
+  it("rolls back to the previously active version, and no further", async () => {
     expect(await shop.registry.rollback()).toMatchObject({ id: "v1", isActive: true });
     expect(await shop.registry.active()).toMatchObject({ versionId: "v1" });
     await expect(shop.registry.rollback()).rejects.toMatchObject({ code: "NOTHING_TO_ROLL_BACK" });
@@ -55,7 +55,7 @@ describe("RankerRegistry", () => {
     );
   });
 
-  it("reads again after a reading failed", async () => {
+  it("loads again after a failure", async () => {
     const { artefactPath } = shop.versions.rows.get("v2")!;
     shop.versions.rows.get("v2")!.artefactPath = "elsewhere";
     shop.wait(1_000);

@@ -12,7 +12,7 @@ describe("RankerTrainingService", () => {
 
   afterEach(() => shop.remove());
 
-  it("makes a version ready, with metrics, lineage and files, and activates it", async () => {
+  it("creates a ready version with metrics, lineage and files, and activates it", async () => {
     const version = await shop.train("v1");
     expect(version).toMatchObject({
       id: "v1",
@@ -52,14 +52,14 @@ describe("RankerTrainingService", () => {
     });
   });
 
-  it("leaves the active version alone unless told", async () => {
+  it("leaves the active version alone on request", async () => {
     await shop.train("v1");
     const second = await shop.train("v2", {}, false);
     expect(second).toMatchObject({ state: "READY", isActive: false });
     expect(await shop.registry.activeVersionId()).toBe("v1");
   });
 
-  it("does not activate a version that is worse on validation, unless told", async () => {
+  it("does not activate a version that is worse on validation, unless told to", async () => {
     const train = (versionId: string, algorithm: string, activate: boolean | null) =>
       shop.training.train({
         versionId,
@@ -85,7 +85,7 @@ describe("RankerTrainingService", () => {
     expect(await shop.registry.activeVersionId()).toBe("v2");
   });
 
-  it("compares nothing with a version of other data, and says so", async () => {
+  it("does not compare with a version of other data, and reports it", async () => {
     await shop.train("v1");
     shop.rows.push({ ...shop.rows[0], itemId: itemId(11) });
     const { activation, version } = await shop.training.train({
@@ -123,7 +123,7 @@ describe("RankerTrainingService", () => {
     },
   );
 
-  it("tells how far it is", async () => {
+  it("reports progress", async () => {
     const stages: [number, string][] = [];
     await shop.training.train(
       { versionId: "v1", seed: 1, config: { ...quickConfig, numEpochs: 5 }, activate: false },
@@ -137,7 +137,7 @@ describe("RankerTrainingService", () => {
     expect(ofEpochs[4][1]).toMatch(/^epoch 5 of at most 5: loss \d\.\d{4}, recall@20 1\.0000$/);
   });
 
-  it("goes on from the checkpoint after it was stopped, to the same bytes", async () => {
+  it("resumes from the checkpoint after a stop, to the same bytes", async () => {
     const weights = (id: string) => readFile(join(shop.home, "rankers", id, "weights.safetensors"));
     await shop.train("whole");
     const stop = new AbortController();
@@ -165,7 +165,7 @@ describe("RankerTrainingService", () => {
     expect((await weights("stopped")).equals(await weights("whole"))).toBe(true);
   });
 
-  it("begins again when the data changed since it was stopped", async () => {
+  it("restarts when the data changed since it was stopped", async () => {
     const stop = new AbortController();
     const request = { versionId: "v1", seed: 1, config: quickConfig, activate: false };
     await shop.training
@@ -183,7 +183,7 @@ describe("RankerTrainingService", () => {
   });
 
   it.each(["MICRO", "FREEDOM", "LightGCN", "popularity"])(
-    "trains %s to the same bytes when the test items are dealt to other users",
+    "trains %s to the same bytes when the test items are given to other users",
     async algorithm => {
       const trained = async (id: string) => {
         const { metrics, dataHash } = await shop.train(id, { algorithm });
@@ -205,7 +205,7 @@ describe("RankerTrainingService", () => {
     },
   );
 
-  it("takes an algorithm's name in any case, and keeps the hyper-parameters it has", async () => {
+  it("accepts an algorithm's name in any case, and keeps its own hyper-parameters", async () => {
     const version = await shop.train("v1", { algorithm: "freedom", pruning: 0.5 });
     expect(version.config).toMatchObject({
       algorithm: "FREEDOM",
@@ -214,7 +214,7 @@ describe("RankerTrainingService", () => {
     expect(Object.keys((version.config as { model: object }).model)).not.toContain("contrast");
   });
 
-  it("trains a ready version not again", async () => {
+  it("does not train a ready version again", async () => {
     const first = await shop.train("v1");
     expect(await shop.train("v1")).toMatchObject({ metrics: first.metrics, state: "READY" });
   });
@@ -229,7 +229,7 @@ describe("RankerTrainingService", () => {
     });
   });
 
-  it("needs enough choices", async () => {
+  it("requires enough choices", async () => {
     shop.rows.splice(10);
     await expect(shop.train("v1")).rejects.toThrow("needs at least 20 interactions, but got 10");
   });
@@ -239,7 +239,7 @@ describe("RankerTrainingService", () => {
     [{ contrast: { kind: "anchors" } }, "→ at model.contrast.count"],
     [{ learningRate: -1 }, "→ at model.learningRate"],
     [{ algorithm: "SVD" }, "→ at algorithm"],
-  ])("refuses the configuration %j before anything is recorded", async (config, problem) => {
+  ])("refuses the configuration %j before recording anything", async (config, problem) => {
     await expect(shop.train("v1", config)).rejects.toMatchObject({
       code: "INVALID_ARGUMENT",
       message: expect.stringContaining(problem) as string,
@@ -253,7 +253,7 @@ describe("RankerTrainingService", () => {
     expect(await shop.registry.active()).toMatchObject({ model: { algorithm } });
   });
 
-  it("learns nothing from the test items: permuting them leaves the model as it is, bit by bit", async () => {
+  it("learns nothing from the test items: permuting them gives a bit-identical model", async () => {
     await shop.train("a");
     // The last choice of each user is its test item (8 : 1 : 1 of five). Give it to a user of the other taste.
     const lastOf = (user: number) => shop.rows.filter(row => row.userId === userId(user)).at(-1)!;
@@ -275,7 +275,7 @@ describe("RankerTrainingService", () => {
     expect(a.equals(b)).toBe(true);
   });
 
-  it("does not activate a version whose files were damaged", async () => {
+  it("does not activate a version with damaged files", async () => {
     await shop.train("v1");
     await shop.train("v2", {}, false);
     await writeFile(join(shop.home, "rankers", "v2", "weights.safetensors"), "damaged!");

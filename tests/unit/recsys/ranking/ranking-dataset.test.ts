@@ -11,7 +11,7 @@ function entry(userId: string, itemId: string, day: number, rest: Partial<Intera
 }
 
 describe("rankingDataset()", () => {
-  it("gives users and items indices in the order of their ids, and items in the order of time", () => {
+  it("indexes users and items by id, and orders choices by time", () => {
     const dataset = rankingDataset(
       [entry("u2", "b", 3), entry("u1", "c", 2), entry("u2", "a", 5)],
       {},
@@ -30,12 +30,12 @@ describe("rankingDataset()", () => {
     );
   });
 
-  it("counts an item once, from the first time it was chosen", () => {
+  it("counts an item once, from its first choice", () => {
     const rows = [entry("u", "b", 4), entry("u", "a", 1), entry("u", "b", 9), entry("u", "a", 8)];
     expect(rankingDataset(rows, {}).timelines).toEqual([[0, 1]]);
   });
 
-  it("takes what is a choice by the shop's rules", () => {
+  it("applies the shop's rules for choices", () => {
     const rows = [
       entry("u", "good", 1, { kind: "RATING", weight: 4 }),
       entry("u", "bad", 2, { kind: "RATING", weight: 3 }),
@@ -46,7 +46,7 @@ describe("rankingDataset()", () => {
     expect(rankingDataset(rows, {}, { feedback }).itemIds).toEqual(["bad", "good", "seen"]);
   });
 
-  it("says how much choices count, with a mean of 1, where they differ", () => {
+  it("has strengths with a mean of 1, where they differ", () => {
     const rows = [
       entry("u1", "a", 1, { kind: "PURCHASE" }),
       entry("u1", "b", 2, { kind: "VIEW" }),
@@ -66,7 +66,7 @@ describe("rankingDataset()", () => {
     expect(rankingDataset(rows, {}, { feedback: other }).dataHash).not.toBe(dataset.dataHash);
   });
 
-  it("says nothing of it where all count alike, whatever that is", () => {
+  it("has no strengths where all are equal", () => {
     const views = ["a", "b", "c"].map((item, n) => entry("u", item, n + 1, { kind: "VIEW" }));
     const likes = views.map(row => ({ ...row, kind: "LIKE" }));
     expect(rankingDataset(views, {}).strengths).toBeUndefined();
@@ -74,7 +74,7 @@ describe("rankingDataset()", () => {
     expect(rankingDataset(views, {}).dataHash).toBe(rankingDataset(likes, {}).dataHash);
   });
 
-  it("has items that nobody chose, if they can be seen or read; zeros where a modality is missing", () => {
+  it("includes unchosen items with an embedding; zeros where a modality is missing", () => {
     const { itemIds, modalities } = rankingDataset([entry("u", "b", 1)], {
       visual: [{ itemId: "a", vector: Float32Array.of(1, 2) }],
       textual: [],

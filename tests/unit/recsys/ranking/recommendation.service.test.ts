@@ -28,7 +28,7 @@ describe("RecommendationService", () => {
     shop.rows.splice(0, Infinity, ...choices());
   });
 
-  it("recommends to a user of the training what the model scores highest, without what was seen", async () => {
+  it("recommends the model's best items to a training user, without seen ones", async () => {
     const { items, source } = await shop.recommendations.recommend(userId(0), 3);
     expect(source).toBe("RANKER");
     expect(items.map(({ rank }) => rank)).toEqual([1, 2, 3]);
@@ -36,12 +36,12 @@ describe("RecommendationService", () => {
     expect(items[0].score).toBeGreaterThan(items[1].score);
   });
 
-  it("keeps what was seen when asked", async () => {
+  it("includes seen items on request", async () => {
     const { items } = await shop.recommendations.recommend(userId(0), 6, { excludeSeen: false });
     expect(items.every(({ itemId }) => indexOf(itemId) % 2 === 0)).toBe(true);
   });
 
-  it("folds in a user who came after the training", async () => {
+  it("folds in a user who is newer than the training", async () => {
     withRows(like("user-new", 1), like("user-new", 5));
     const { items, source } = await shop.recommendations.recommend("user-new", 4);
     expect(source).toBe("FOLD_IN");
@@ -56,14 +56,14 @@ describe("RecommendationService", () => {
     });
   });
 
-  describe("after something was taken back", () => {
+  describe("after interactions were deleted", () => {
     const sourceOf = async (user: string) => (await shop.recommendations.recommend(user, 1)).source;
     const remove = (user: string, numChoices: number) => {
       const own = shop.rows.filter(row => row.userId === user).slice(0, numChoices);
       shop.rows.splice(0, Infinity, ...shop.rows.filter(row => !own.includes(row)));
     };
 
-    it("folds the user in with what is left", async () => {
+    it("folds the user in with the rest", async () => {
       expect(await sourceOf(userId(0))).toBe("RANKER");
       remove(userId(0), 1);
       expect(await sourceOf(userId(0))).toBe("FOLD_IN");
@@ -71,27 +71,27 @@ describe("RecommendationService", () => {
       expect(await sourceOf(userId(0))).toBe("FOLD_IN");
     });
 
-    it("no longer knows the user when nothing is left", async () => {
+    it("treats the user as unknown when nothing is left", async () => {
       remove(userId(0), Infinity);
       expect(await sourceOf(userId(0))).toBe("POPULARITY");
       expect(await shop.recommendations.rankOf(userId(0), itemId(1))).toBeNull();
     });
 
-    it("folds the user in without what they dislike now", async () => {
+    it("folds the user in without newly disliked items", async () => {
       const dislike = { ...like(userId(0), 2), kind: "RATING", weight: 1 };
       withRows({ ...dislike, occurredAt: new Date(Date.UTC(2026, 5, 1)) });
       expect(await sourceOf(userId(0))).toBe("FOLD_IN");
     });
   });
 
-  it("does not take dislikes for a taste", async () => {
+  it("does not count dislikes as preferences", async () => {
     withRows({ ...like("user-new", 2), kind: "RATING", weight: 0.5 });
     expect(await shop.recommendations.recommend("user-new", 1)).toMatchObject({
       source: "POPULARITY",
     });
   });
 
-  describe("of what was seen", () => {
+  describe("seen items", () => {
     const days = (count: number) => new Date(shop.now().getTime() - count * 86_400_000);
     const did = (kind: string, item: number, daysAgo: number) =>
       withRows({ ...like("user-new", item), kind, occurredAt: days(daysAgo) });
@@ -108,20 +108,20 @@ describe("RecommendationService", () => {
 
     afterAll(() => empty.remove());
 
-    it("leaves out what was viewed lately, and what was bought for ever", async () => {
+    it("are left out when recently viewed, or ever bought", async () => {
       did("VIEW", 3, 6);
       did("PURCHASE", 4, 600);
       expect(await popular()).toEqual([1]);
       expect(await popular({ excludeSeen: false })).toEqual([3, 4, 1]);
     });
 
-    it("shows again what was viewed more than a week ago", async () => {
+    it("are shown again a week after a view", async () => {
       did("VIEW", 3, 8);
       did("CART", 4, 31);
       expect(await popular()).toEqual([3, 4, 1]);
     });
 
-    it("takes the request's word for what was seen", async () => {
+    it("follow the request's rules", async () => {
       did("VIEW", 3, 20);
       did("LIKE", 4, 20);
       expect(await popular({ seen: { VIEW: 30 } })).toEqual([4, 1]);
@@ -130,7 +130,7 @@ describe("RecommendationService", () => {
     });
   });
 
-  it("falls back on popularity, and says so, for a user of whom nothing is known", async () => {
+  it("falls back on popularity, and reports it, for an unknown user", async () => {
     expect(await shop.recommendations.recommend("user-new", 2)).toEqual({
       items: [
         { itemId: itemId(3), score: 9, rank: 1, isNew: false },
@@ -163,7 +163,7 @@ describe("RecommendationService", () => {
     expect(await best("user-b")).toEqual([0, 0, 0]);
   });
 
-  it("falls back on likeness, and says so, where no model knows what the user chose", async () => {
+  it("falls back on content similarity, and reports it, where no model knows the user's items", async () => {
     const { recommendations } = shop.withContent(chosen => {
       expect(chosen.map(({ itemId: id }) => id)).toEqual(["item-99", "item-98"]); // the newest first
       return [
@@ -183,7 +183,7 @@ describe("RecommendationService", () => {
     });
   });
 
-  it("places items that came after the training by their features", async () => {
+  it("places items newer than the training by their features", async () => {
     const { recommendations } = shop.withNewItems([
       { itemId: "item-20", index: 20 },
       { itemId: "item-21", index: 21 },
@@ -198,7 +198,7 @@ describe("RecommendationService", () => {
     expect((await ranked(userId(1))).map(([id]) => id)).toEqual(["item-21", "item-20"]);
   });
 
-  it("ranks anew in the background for a user who did something", async () => {
+  it("refreshes a user's ranking in the background after new interactions", async () => {
     await shop.recommendations.recommend("user-9", 1);
     withRows(like("user-9", 9), like("user-9", 2), like("user-9", 4));
     await shop.recommendations.refresh(["user-9", "user-3"]);
@@ -211,19 +211,19 @@ describe("RecommendationService", () => {
     expect(shop.numScorings).toBe(1);
   });
 
-  it("recommends of one category", async () => {
+  it("restricts recommendations to one category", async () => {
     const { items } = await shop.recommendations.recommend(userId(0), 9, { category: "1" });
     expect(items.map(({ itemId }) => indexOf(itemId) % 3)).toEqual(items.map(() => 1));
     expect(items.map(({ rank }) => rank)).toEqual(items.map((_, place) => place + 1));
   });
 
-  it("recommends what most users chose to a visitor of whom nothing is known", async () => {
+  it("recommends the most popular items to an unknown visitor", async () => {
     const { items, source } = await shop.recommendations.recommend("nobody", 3);
     expect(source).toBe("POPULARITY");
     expect(items.map(item => item.itemId)).toEqual([itemId(3), itemId(4), itemId(1)]);
   });
 
-  it("ranks an item among all that the user has not", async () => {
+  it("ranks an item among all that the user does not have", async () => {
     expect(await shop.recommendations.rankOf(userId(0), itemId(0))).toMatchObject({
       rank: 1,
       numRanked: NUM_ITEMS - 5,
@@ -232,7 +232,7 @@ describe("RecommendationService", () => {
     expect(await shop.recommendations.rankOf(userId(0), "item-99")).toBeNull();
   });
 
-  it("gives an item's own picture its own score and rank", async () => {
+  it("gives an item's own image its own score and rank", async () => {
     const own = embedding("IMAGE", 1);
     const outcome = await shop.recommendations.whatIf(userId(0), itemId(1), [own]);
     expect(outcome).toMatchObject({
@@ -257,7 +257,7 @@ describe("RecommendationService", () => {
     expect(even.deltaR).toBe((outcome!.rankBefore - even.rank) / (1 + outcome!.rankBefore));
   });
 
-  it("ranks an item that came after the training, as it is and with other pictures", async () => {
+  it("ranks an item newer than the training, with its own and other images", async () => {
     const { recommendations } = shop.withNewItems([{ itemId: "item-21", index: 21 }]);
     const own = embedding("IMAGE", 21);
     const outcome = await recommendations.whatIf(userId(0), "item-21", [
@@ -279,7 +279,7 @@ describe("RecommendationService", () => {
     expect(even.rank).toBeLessThan(same.rank);
   });
 
-  it("has no opinion on an item or a user it does not know", async () => {
+  it("returns null for an unknown item or user", async () => {
     expect(await shop.recommendations.whatIf(userId(0), "item-99", [])).toBeNull();
     expect(await shop.recommendations.whatIf("user-new", itemId(1), [])).toBeNull();
   });

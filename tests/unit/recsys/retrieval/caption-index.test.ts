@@ -67,7 +67,7 @@ describe.each(testedEngines)("CaptionIndex (%s)", engine => {
     expect(numFound / 500).toBeGreaterThan(0.99);
   });
 
-  it("gives similarities, best first, 1 for the item itself", async () => {
+  it("returns similarities, best first, 1 for the item itself", async () => {
     const items = clustered(100);
     const found = (await indexOf(items, engine)).search(items[7].vector, 100);
     expect(found).toHaveLength(100);
@@ -77,7 +77,7 @@ describe.each(testedEngines)("CaptionIndex (%s)", engine => {
     expect(similarities).toEqual([...similarities].sort((a, b) => b - a));
   });
 
-  it("never gives a removed item, and gives a changed one in its new place only", async () => {
+  it("never returns a removed item, and returns a changed one only at its new place", async () => {
     const items = clustered(300);
     const index = await indexOf(items, engine);
     index.remove(["item 3", "item 4", "nothing"]);
@@ -91,7 +91,7 @@ describe.each(testedEngines)("CaptionIndex (%s)", engine => {
     expect(index.vectorOf("item 3")).toBeNull();
   });
 
-  it("leaves out what is excluded, and finds what a narrow filter lets through", async () => {
+  it("leaves out excluded items, and serves a narrow filter", async () => {
     const items = clustered(2_000);
     const index = await indexOf(items, engine);
     const wanted = new Set(["item 17", "item 1200", "item 1999"]);
@@ -101,7 +101,7 @@ describe.each(testedEngines)("CaptionIndex (%s)", engine => {
     expect(nearest.itemId).toBe(exactly(items, items[0].vector, 2)[1].itemId);
   });
 
-  it("goes on after most of it has changed many times", async () => {
+  it("keeps working after most of it has changed many times", async () => {
     const index = await indexOf(clustered(400));
     for (let round = 2; round < 8; round++) {
       await index.add(clustered(400, round));
@@ -114,7 +114,7 @@ describe.each(testedEngines)("CaptionIndex (%s)", engine => {
     expect(ids[0]).toBe("item 9");
   });
 
-  it("is empty at first, and refuses what is no embedding", async () => {
+  it("starts empty, and refuses invalid embeddings", async () => {
     const index = new CaptionIndex(D, undefined, engine);
     expect(index.search(new Float32Array(D).fill(1), 5)).toEqual([]);
     const bad = { itemId: "bad", sourceHash: "", vector: new Float32Array(D).fill(NaN) };
@@ -122,7 +122,7 @@ describe.each(testedEngines)("CaptionIndex (%s)", engine => {
     expect(() => index.search(new Float32Array(3), 1)).toThrow("must have 32 values, but got 3");
   });
 
-  it("gives way to the event loop while it is built", async () => {
+  it("yields to the event loop while it is built", async () => {
     const items = clustered(3_000);
     let numTicks = 0;
     const timer = setInterval(() => numTicks++, 1);
@@ -171,7 +171,7 @@ describe.each(testedEngines)("many items with one caption (%s)", engine => {
     expect(others.map(({ itemId }) => itemId)).toEqual(["mug 0001", "mug 0003", "mug 0004"]);
   });
 
-  it("leave and come back one by one", async () => {
+  it("can be removed and added one by one", async () => {
     const { equal, distinct } = shadowed(300);
     const index = await indexOf([...equal, ...distinct], engine);
     index.remove(equal.slice(1).map(({ itemId }) => itemId));
@@ -203,7 +203,7 @@ describe("checkRecall()", () => {
     return { items, index };
   }
 
-  itHnsw("says what HNSW finds of the exact answer", async () => {
+  itHnsw("measures HNSW's recall against the exact answer", async () => {
     const index = await indexOf(clustered(2_000));
     expect(index.quality).toEqual({ engine: "hnsw", efSearch: 100, hnswRecallAt10: null });
     await index.checkRecall();
@@ -211,14 +211,14 @@ describe("checkRecall()", () => {
     expect(index.quality.hnswRecallAt10).toBeGreaterThan(0.99);
   });
 
-  itHnsw("looks at more candidates where the usual number finds too little", async () => {
+  itHnsw("raises the number of candidates where the recall is too low", async () => {
     const { index } = await uniformIndex(3_000);
     await index.checkRecall(undefined, 0.999);
     expect(index.quality).toMatchObject({ engine: "hnsw", efSearch: 400 });
     expect(index.quality.hnswRecallAt10).toBeGreaterThanOrEqual(0.999);
   });
 
-  itHnsw("searches exactly from then on where that is not enough", async () => {
+  itHnsw("searches exactly where that is not enough", async () => {
     const { items, index } = await uniformIndex(500);
     await index.checkRecall(undefined, 1.01); // more than any graph reaches
     expect(index.quality.engine).toBe("exact");
@@ -274,7 +274,7 @@ describe("checkRecall()", () => {
   const missedBy = (index: CaptionIndex, items: readonly IndexedItem[]) =>
     items.filter(({ itemId, vector }) => index.search(vector, 1)[0].itemId !== itemId);
 
-  it("are found once the index was checked, also in a stored one", async () => {
+  it("are found after the check, also in a stored index", async () => {
     const { index, items, width } = await crowded();
     expect(missedBy(index, items).length).toBeGreaterThan(0);
     await index.checkRecall();
@@ -288,7 +288,7 @@ describe("checkRecall()", () => {
     expect(missedBy(loaded.index, items)).toEqual([]);
   });
 
-  it("are never given when they are removed", async () => {
+  it("are never returned after removal", async () => {
     const { index, items } = await crowded();
     const missed = missedBy(index, items);
     await index.checkRecall();
@@ -310,7 +310,7 @@ describe("the index on disk", () => {
   });
   afterEach(() => rm(folder, { recursive: true }));
 
-  it.each(testedEngines)("is the same when it is loaded, and can grow (%s)", async engine => {
+  it.each(testedEngines)("is the same when loaded, and can grow (%s)", async engine => {
     const items = clustered(1_500);
     const index = await indexOf(items, engine);
     index.remove(["item 1", "item 2"]);
@@ -338,7 +338,7 @@ describe("the index on disk", () => {
     expect(loaded.index.numItems).toBe(594);
   });
 
-  it("is built again when it was written before equal captions shared a point", async () => {
+  it("is rebuilt from a format in which equal captions did not share a point", async () => {
     await saveCaptionIndex(folder, await indexOf(clustered(5)), { encoder, mark: "m" });
     const path = join(folder, "metadata.json");
     const metadata = JSON.parse(await readFile(path, "utf8")) as Record<string, unknown>;
@@ -349,7 +349,7 @@ describe("the index on disk", () => {
     });
   });
 
-  it("is refused when another engine wrote it", async () => {
+  it("is refused from another engine", async () => {
     const index = await indexOf(clustered(5), "exact");
     await saveCaptionIndex(folder, index, { encoder, mark: "m" });
     await expect(loadCaptionIndex(folder, { encoder, dimension: D }, "hnsw")).rejects.toMatchObject(
@@ -357,7 +357,7 @@ describe("the index on disk", () => {
     );
   });
 
-  it("is refused when another encoder made it", async () => {
+  it("is refused from another encoder", async () => {
     await saveCaptionIndex(folder, await indexOf(clustered(5)), { encoder, mark: "m" });
     for (const other of [
       { encoder: "mini/clip@2", dimension: D },
@@ -368,7 +368,7 @@ describe("the index on disk", () => {
   });
 
   it.each([`.${defaultEngine}`, ".labels.json", "metadata.json"])(
-    "is refused when its %s is damaged or gone",
+    "is refused when its %s is damaged or missing",
     async ending => {
       await saveCaptionIndex(folder, await indexOf(clustered(50)), { encoder, mark: "m" });
       const name = (await readdir(folder)).find(file => file.endsWith(ending))!;

@@ -31,7 +31,7 @@ describeWithMiniPack("a catalogue of 300 white mugs and 295 other things", () =>
     await index.checkRecall();
   });
 
-  it("gives the blue rocket for the red one", async () => {
+  it("finds the blue rocket for the red one", async () => {
     const service = new SimilarItemsService({
       index: { current: index },
       items: { existing: async ids => new Set(ids), findAvailable: async ids => new Set(ids) },

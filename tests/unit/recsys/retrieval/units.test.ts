@@ -44,7 +44,7 @@ describe("correlate()", () => {
     expect(correlate(history, reference).map(({ itemId }) => itemId)).toEqual(["a", "b", "z"]);
   });
 
-  it("gives all of a short history, and nothing of none", () => {
+  it("returns all of a short history, and nothing for an empty one", () => {
     expect(correlate([item("a", 1, -1, 0)], reference, 5)).toHaveLength(1);
     expect(correlate([], reference, 5)).toEqual([]);
     expect(correlate([item("a", 1, 1, 0)], reference, 0)).toEqual([]);
@@ -52,23 +52,23 @@ describe("correlate()", () => {
 });
 
 describe("fusionWeights()", () => {
-  it("weighs similarities by how much the choices count, when told", () => {
+  it("weights similarities by the choices' strengths on request", () => {
     expect(fusionWeights([0.5, 0.25], undefined, [1, 2])).toEqual([0.5, 0.5]);
     expect(fusionWeights([-1, -1], undefined, [1, 3])).toEqual([0.25, 0.75]);
     expect(fusionWeights([0.6, 0.2], undefined, [1, 1])).toEqual(fusionWeights([0.6, 0.2]));
   });
 
-  it("shares in proportion to what is positive (Eq. 5)", () => {
+  it("is proportional to positive similarities (Eq. 5)", () => {
     // max(s, 0) = 0.6, 0.2, 0 and their sum is 0.8
     expect(fusionWeights([0.6, 0.2, -0.5])).toEqual([0.6 / 0.8, 0.2 / 0.8, 0]);
   });
 
-  it("is uniform when nothing is positive", () => {
+  it("is uniform without positive similarities", () => {
     expect(fusionWeights([-0.1, 0, -3])).toEqual([1 / 3, 1 / 3, 1 / 3]);
     expect(fusionWeights([])).toEqual([]);
   });
 
-  it("is a softmax of a temperature if asked", () => {
+  it("is a softmax with a temperature on request", () => {
     // exp(0) : exp(ln 3) with τ = 1
     const [a, b] = fusionWeights([0, Math.log(3)], { kind: "softmax", temperature: 1 });
     expect(a).toBeCloseTo(1 / 4, 12);

@@ -57,7 +57,7 @@ describe("prepared data", () => {
     }
   });
 
-  it("has the split that lies there", async () => {
+  it("has the stored split", async () => {
     const { train, validation, test } = await data.split("official", 1);
     expect([train[3].length, validation[3].length, test[3].length]).toEqual([7, 1, 1]);
     expect([...train[3]]).toEqual([...train[3]].sort((a, b) => a - b));
@@ -80,7 +80,7 @@ describe("prepared data", () => {
     await rm(other, { recursive: true });
   });
 
-  it("names a part that is missing or does not fit", async () => {
+  it("reports a part that is missing or does not match", async () => {
     const other = await writePreparedData();
     await writeFile(join(other, "split", "val.json"), `{"0": [${NUM_ITEMS}]}`);
     const prepared = await readPreparedData(other);
@@ -101,7 +101,7 @@ describe("prepared data", () => {
     };
     const options = { numTrials: 3, seed: 5, metric: "ndcg@10" };
 
-    it("keeps what is best on validation", async () => {
+    it("returns the best trial on validation", async () => {
       const { trials, best, config } = await tuneRanker(space, await view(), options);
       expect(trials.map(({ trial }) => trial)).toEqual([0, 1, 2]);
       const values = trials.map(({ validation }) => validation!["ndcg@10"]!);
@@ -109,7 +109,7 @@ describe("prepared data", () => {
       expect(config).toEqual({ algorithm: "BPR-MF", model: { ...quick, ...best.drawn } });
     });
 
-    it("goes on from the trials that were made, with the same draws", async () => {
+    it("resumes after existing trials, with the same draws", async () => {
       const whole = await tuneRanker(space, await view(), options);
       const made: Trial[] = [];
       const resumed = await tuneRanker(space, await view(), {
@@ -185,7 +185,7 @@ describe("prepared data", () => {
       expect(made.map(trial => trial.search)).toEqual([search]);
     });
 
-    it("refuses a name that the algorithm does not have before anything is trained", async () => {
+    it("refuses an unknown hyper-parameter before any training", async () => {
       const other = { ...space, search: { contrastWeight: { choice: [0.1] } } };
       const epochs: number[] = [];
       await expect(
@@ -212,7 +212,7 @@ describe("prepared data", () => {
       expect(drawnFrom(space, 1, 7)).toEqual(drawn[7]);
     });
 
-    it("passes over a trial that diverges, and fails when all do", async () => {
+    it("skips a trial that diverges, and fails when all do", async () => {
       const diverging = { ...space, search: { learningRate: { choice: [1e30, 0.03] } } };
       const { trials, best } = await tuneRanker(diverging, await view(), {
         ...options,
@@ -226,7 +226,7 @@ describe("prepared data", () => {
       });
     });
 
-    it("refuses a metric it does not have", async () => {
+    it("refuses an unknown metric", async () => {
       await expect(
         tuneRanker(space, await view(), { ...options, metric: "auc" }),
       ).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
@@ -271,7 +271,7 @@ describe("prepared data", () => {
       expect(runs[2].numEpochs).toBe(9); // what all share goes over their own
     });
 
-    it("makes a run again only when something of it changed", async () => {
+    it("repeats a run only when its inputs changed", async () => {
       const made: string[] = [];
       const again = (rankers: typeof experiment.rankers) =>
         runExperiment({ ...experiment, rankers }, data, {
@@ -290,7 +290,7 @@ describe("prepared data", () => {
       expect([...new Set(made)]).toEqual(["LightGCN 1", "LightGCN 2"]);
     });
 
-    it("goes on from the checkpoint of a run that was cut off, to the same figures", async () => {
+    it("resumes from the checkpoint of an interrupted run, to the same metrics", async () => {
       const stop = new AbortController();
       const cut = { ...experiment, rankers: experiment.rankers.slice(1), seeds: [9] };
       const whole = await runExperiment(cut, data, { checkpoints });
@@ -314,7 +314,7 @@ describe("prepared data", () => {
       expect(resumed[0].test).toEqual(whole[0].test);
     });
 
-    it("has intervals around the means, and tests the pair", () => {
+    it("has intervals of the means, and tests the pair", () => {
       const { rankers, comparisons } = summarizeRuns(runs);
       for (const { ndcg10 } of rankers) {
         expect(ndcg10.interval![0]).toBeLessThanOrEqual(ndcg10.mean! + 1e-3);
