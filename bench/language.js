@@ -1,12 +1,11 @@
 /**
  * The LLaMA decoder on TensorFlow.js: tokens a second of a prompt and of generation with kept keys and values, and seconds
- * of a LoRA training step; on WASM as it comes and with our kernels (src/ml/runtime/wasm-kernels.ts), in the same run.
+ * of a LoRA training step, on WASM with our kernels (src/ml/runtime/wasm-kernels.ts).
  *
  * Time is the process's own on its processors (WASM has one thread), so that other work on the machine does not count.
  *
  * Random weights of two shapes: the bundled model's, and the transformer of 4 layers, d 256, 8 x 128 tokens by which
- * backends are compared elsewhere. `--model DIR` measures a folder's weights instead; `--plain 0` leaves the backend as it
- * comes out, which takes a minute. Needs `npm run build`.
+ * backends are compared elsewhere. `--model DIR` measures a folder's weights instead. Needs `npm run build`.
  */
 import * as tf from "@tensorflow/tfjs";
 import { Llama } from "../dist/ml/language/llama.js";
@@ -17,7 +16,6 @@ import {
 } from "../dist/ml/language/llama-weights.js";
 import { Random } from "../dist/ml/nn/random.js";
 import { loadTfjsBackend } from "../dist/ml/runtime/tfjs-backend.js";
-import { installWasmKernels, removeWasmKernels } from "../dist/ml/runtime/wasm-kernels.js";
 
 const PROMPT_TOKENS = 128;
 const NEW_TOKENS = 64;
@@ -109,15 +107,14 @@ function trainingStep(model, optimizer) {
   return value;
 }
 
-async function measure(model, kernels) {
+async function measure(model) {
   const prompt = Array.from({ length: PROMPT_TOKENS }, (_, t) => (31 * t) % 1000);
-  const runs = kernels === "plain" ? 1 : 3;
-  const prefill = await seconds(runs, () => model.generate(prompt, { maxTokens: 1, stopIds: [] }));
-  const whole = await seconds(runs, () =>
+  const prefill = await seconds(3, () => model.generate(prompt, { maxTokens: 1, stopIds: [] }));
+  const whole = await seconds(3, () =>
     model.generate(prompt, { maxTokens: NEW_TOKENS + 1, stopIds: [] }),
   );
   const optimizer = tf.train.adam(1e-4);
-  const step = await seconds(kernels === "plain" ? 0 : 3, () => trainingStep(model, optimizer));
+  const step = await seconds(3, () => trainingStep(model, optimizer));
   optimizer.dispose();
   return {
     prefillTokensPerSecond: Math.round(PROMPT_TOKENS / prefill),
@@ -126,7 +123,7 @@ async function measure(model, kernels) {
   };
 }
 
-export async function run({ model: directory, plain = "1" } = {}) {
+export async function run({ model: directory } = {}) {
   const backend = await loadTfjsBackend(["wasm"]);
   const options = { lora: {}, numImageTokens: NUM_IMAGE_TOKENS, seed: 1 };
   const models = directory
@@ -136,13 +133,7 @@ export async function run({ model: directory, plain = "1" } = {}) {
       );
   const rows = [];
   for (const [name, model] of Object.entries(models)) {
-    for (const kernels of plain === "0" ? ["ours"] : ["ours", "plain"]) {
-      if (kernels === "plain") {
-        removeWasmKernels();
-      }
-      rows.push({ model: name, kernels, ...(await measure(model, kernels)) });
-      installWasmKernels();
-    }
+    rows.push({ model: name, ...(await measure(model)) });
     model.dispose();
   }
   console.log(

@@ -84,19 +84,15 @@ export class InteractionsRepository {
     return newestFirst.reverse();
   }
 
-  countByUser(userId: string): Promise<number> {
-    return this.prisma.interaction.count({ where: { userId } });
-  }
-
   count(): Promise<number> {
     return this.prisma.interaction.count();
   }
 
-  /** All interactions in batches, in insertion order, up to `untilId` if given. */
-  async *streamAll(untilId?: bigint, batchSize = STREAM_BATCH): AsyncGenerator<InteractionRow[]> {
+  /** All interactions in batches, in insertion order. */
+  async *streamAll(batchSize = STREAM_BATCH): AsyncGenerator<InteractionRow[]> {
     for (let afterId = 0n; ;) {
       const batch = await this.prisma.interaction.findMany({
-        where: { id: { gt: afterId, lte: untilId } },
+        where: { id: { gt: afterId } },
         orderBy: { id: "asc" },
         take: batchSize,
       });
@@ -106,11 +102,5 @@ export class InteractionsRepository {
       yield batch;
       afterId = batch[batch.length - 1].id;
     }
-  }
-
-  /** The highest id, 0 if none: grows with every new interaction. */
-  async latestId(): Promise<bigint> {
-    const { _max } = await this.prisma.interaction.aggregate({ _max: { id: true } });
-    return _max.id ?? 0n;
   }
 }

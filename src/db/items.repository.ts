@@ -157,13 +157,6 @@ export class ItemsRepository {
     }
   }
 
-  /** Content hash of the item's catalogue image; null if it has none. */
-  async findImageHash(itemId: string): Promise<string | null> {
-    const select = { blobHash: true };
-    const image = await this.prisma.itemImage.findUnique({ where: { itemId }, select });
-    return image?.blobHash ?? null;
-  }
-
   findById(id: string): Promise<ItemRow | null> {
     return this.prisma.item.findUnique({ where: { id } });
   }
@@ -182,12 +175,7 @@ export class ItemsRepository {
     return new Set(rows.map(({ id }) => id));
   }
 
-  /** Sets a stored file as the item's catalogue image. */
-  async setImage(itemId: string, blob: StoredBlob, source: string): Promise<void> {
-    await this.setImages([{ itemId, blob, source }]);
-  }
-
-  /** {@link setImage} for many; of two images of one item the later counts. @returns the number of items changed. */
+  /** Sets stored files as catalogue images; of two images of one item the later counts. @returns the number of items changed. */
   async setImages(images: readonly NewItemImage[]): Promise<number> {
     const blobs = lastOfEach(
       images.map(({ blob }) => blob),
@@ -243,15 +231,6 @@ export class ItemsRepository {
 
   count(): Promise<number> {
     return this.prisma.item.count();
-  }
-
-  /** Items without an image, in the order of their ids, after `afterId`. */
-  listWithoutImage(limit: number, afterId = ""): Promise<ItemRow[]> {
-    return this.prisma.item.findMany({
-      where: { image: null, id: { gt: afterId } },
-      orderBy: { id: "asc" },
-      take: limit,
-    });
   }
 }
 

@@ -88,9 +88,6 @@ function modelOf(
         personalizer.explore(samples, { count: Math.min(count, samples.shape[0] - 1) });
       }
     },
-    amplify: gain => {
-      personalizer.amplify(gain);
-    },
     policy: inputs => personalizer.policy(inputs),
     trainStep: rollouts => personalizer.trainStep(rollouts),
     toFiles: lineage => personalizer.toFiles(lineage),

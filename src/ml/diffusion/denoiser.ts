@@ -82,12 +82,6 @@ export class Denoiser {
     return new Denoiser(session, config);
   }
 
-  /** D, the width of the condition's tokens; undefined where the model file leaves it open. */
-  get conditionDimension(): number | undefined {
-    const width = this.session.input("encoder_hidden_states").shape[2];
-    return typeof width === "number" ? width : undefined;
-  }
-
   /** The guided output, in the schedule's prediction type; `[B, C, h, w]`. */
   async predict(input: DenoiserInput): Promise<Float32Array> {
     const { latents, guidanceScale, conditional, unconditional } = input;

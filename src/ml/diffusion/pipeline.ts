@@ -131,11 +131,6 @@ export class DiffusionPipeline {
     return this.parts.autoencoder.elapsedMs;
   }
 
-  /** True when `imageEmbedding` has an effect. */
-  get takesImageEmbedding(): boolean {
-    return this.parts.image !== null;
-  }
-
   /** True when a prompt without `initImage` starts from an exemplar. */
   get hasExemplars(): boolean {
     return this.loadExemplars !== null;

@@ -12,14 +12,12 @@ import { setImmediate } from "node:timers/promises";
 import * as tf from "@tensorflow/tfjs";
 import { AppError } from "../../errors/app-error.js";
 import { MASKED } from "../nn/attention.js";
-import { createLoraFactors, defaultLoraConfig, type LoraConfig, loraScaling } from "../nn/lora.js";
-import type { ModelFiles } from "../nn/model-files.js";
+import { createLoraFactors, defaultLoraConfig, type LoraConfig } from "../nn/lora.js";
 import { Random } from "../nn/random.js";
 import { rotation } from "../nn/rope.js";
 import type { StoredTensor } from "../nn/safetensors.js";
 import { csrMatrix, type Entry, sparseMatMul } from "../nn/sparse.js";
 import { loadModelSafetensors } from "../runtime/safetensors-file.js";
-import { adapterName, IMAGE_TOKENS, decodeAdapter, encodeAdapter } from "./llama-adapter.js";
 import { type LlamaConfig, loadLlamaConfig } from "./llama-config.js";
 import { causalBias, type KeysAndValues, type LayerFactors, runStack } from "./llama-layers.js";
 import {
@@ -32,6 +30,11 @@ import {
   weightTensors,
 } from "./llama-weights.js";
 import { sampledToken, type SamplingOptions } from "./sampling.js";
+
+/** Names of the trainable variables, as in the Python library peft, which has none for the image tokens. */
+const IMAGE_TOKENS = "base_model.model.model.embed_tokens.image_tokens.weight";
+const adapterName = (path: string, factor: "lora_A" | "lora_B") =>
+  `base_model.model.${path}.${factor}.weight`;
 
 export interface LlamaOptions {
   /** Low-rank adapters to train. Default: none. */
@@ -62,7 +65,7 @@ export class Llama {
     readonly config: LlamaConfig,
     private readonly weights: LlamaWeights,
     private readonly adapters: {
-      lora: LoraConfig | null;
+      readonly loraScaling: number;
       readonly factors: readonly LayerFactors[];
     },
     private readonly imageEmbeddings: tf.Variable<tf.Rank.R2> | null,
@@ -112,7 +115,8 @@ export class Llama {
       numImageTokens > 0
         ? createImageEmbeddings(config, weights.embeddings, numImageTokens, random.fork("images"))
         : null;
-    return new Llama(config, weights, { lora: loraConfig, factors }, images);
+    const loraScaling = loraConfig ? loraConfig.alpha / loraConfig.loraRank : 0;
+    return new Llama(config, weights, { factors, loraScaling }, images);
   }
 
   /**
@@ -189,26 +193,6 @@ export class Llama {
     return result;
   }
 
-  /** The trained parameters: peft's `adapter_model.safetensors` and `adapter_config.json`, and `image_tokens.safetensors`. */
-  saveAdapter(): ModelFiles {
-    return encodeAdapter(this.trainable, this.adapters.lora);
-  }
-
-  /**
-   * Loads an adapter that {@link saveAdapter} gave or peft wrote, with its scaling (`alpha / r` or `alpha / sqrt(r)`).
-   *
-   * @throws AppError `FILE_NOT_FOUND`; `FILE_MALFORMED` where names, shapes, rank or alpha differ from this model's; it
-   *   names an unsupported field of peft's configuration.
-   */
-  loadAdapter(files: ModelFiles): void {
-    const { lora } = this.adapters;
-    const { tensors: values, isRankStabilized } = decodeAdapter(files, this.trainable, lora);
-    this.adapters.lora = lora && { ...lora, isRankStabilized };
-    for (const [name, { shape, values: stored }] of Object.entries(values)) {
-      tf.tidy(() => this.trainable[name].assign(tf.tensor(stored, [...shape])));
-    }
-  }
-
   dispose(): void {
     tf.dispose([...weightTensors(this.weights), ...Object.values(this.trainable)]);
   }
@@ -242,8 +226,7 @@ export class Llama {
 
   private stack() {
     const { config, weights } = this;
-    const { factors, lora } = this.adapters;
-    return { config, weights, factors, loraScaling: lora ? loraScaling(lora) : 0 };
+    return { config, weights, ...this.adapters };
   }
 
   private rotationOf(positions: ArrayLike<number>, shape: readonly [number, number]) {

@@ -37,39 +37,8 @@ export function pairedBootstrap(
   };
 }
 
-/** Up to this many pairs all 2^n signs are enumerated. */
-const MAX_EXACT_SIGNS = 16;
 /** Relative tolerance for equal sums in different order. */
 const ROUNDING = 1e-9;
-
-/**
- * Fisher's randomization test of a mean difference of 0: were the models alike, each difference could as well have the
- * other sign. Exact for few pairs, else by random signs (R. A. Fisher, "The Design of Experiments", 1935, section 21).
- */
-export function signFlipPValue(
-  a: readonly number[],
-  b: readonly number[],
-  random: Random,
-  numDraws = 10_000,
-): number {
-  const differences = pairedDifferences(a, b).filter(difference => difference !== 0);
-  const n = differences.length;
-  const observed = Math.abs(differences.reduce((sum, value) => sum + value, 0));
-  const isAsFar = (sum: number) => Math.abs(sum) >= observed * (1 - ROUNDING);
-  let numAsFar = 0;
-  if (n <= MAX_EXACT_SIGNS) {
-    for (let signs = 0; signs < 2 ** n; signs++) {
-      const sum = differences.reduce((s, value, i) => s + ((signs >> i) & 1 ? value : -value), 0);
-      numAsFar += isAsFar(sum) ? 1 : 0;
-    }
-    return numAsFar / 2 ** n;
-  }
-  for (let draw = 0; draw < numDraws; draw++) {
-    const sum = differences.reduce((s, value) => s + (random.uniform() < 0.5 ? value : -value), 0);
-    numAsFar += isAsFar(sum) ? 1 : 0;
-  }
-  return (1 + numAsFar) / (numDraws + 1);
-}
 
 /** Up to this many pairs the distribution of the rank sum is exact. */
 const MAX_EXACT_RANKS = 50;

@@ -12,13 +12,8 @@ import { type Random } from "./random.js";
 export interface LoraConfig {
   /** r. Default: 8. */
   readonly loraRank: number;
-  /** The update is multiplied by {@link loraScaling}. Default: 16, so a larger rank does not enlarge the step. */
+  /** The update is multiplied by `alpha / r`. Default: 16, so a larger rank does not enlarge the step. */
   readonly alpha: number;
-  /**
-   * Whether the update is multiplied by `alpha / sqrt(r)`: D. Kalajdzievski, "A Rank Stabilization Scaling Factor for
-   * Fine-Tuning with LoRA", 2023 (peft's `use_rslora`). https://arxiv.org/abs/2312.03732. Default: false, `alpha / r`.
-   */
-  readonly isRankStabilized: boolean;
   /** The adapted projections of every layer. Default: `q_proj`, `v_proj`, as in the paper's section 7.1. */
   readonly targets: readonly string[];
 }
@@ -26,14 +21,8 @@ export interface LoraConfig {
 export const defaultLoraConfig: LoraConfig = {
   loraRank: 8,
   alpha: 16,
-  isRankStabilized: false,
   targets: ["q_proj", "v_proj"],
 };
-
-/** The factor of the update: `alpha / r`, or `alpha / sqrt(r)`. */
-export function loraScaling({ alpha, isRankStabilized, loraRank }: LoraConfig): number {
-  return alpha / (isRankStabilized ? Math.sqrt(loraRank) : loraRank);
-}
 
 /** The two factors of one adapted map; their creator disposes of them. */
 export interface LoraFactors {

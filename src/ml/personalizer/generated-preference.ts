@@ -27,8 +27,6 @@ export interface ConditionTensors {
   keyStates: tf.Tensor3D;
   /** T(P^ret); `[B, Q, D]`. */
   imageTokens: tf.Tensor3D;
-  /** Added to the image tokens to amplify the preference, `(gain - 1) (T(P^ret) - T(mean image))`; `[B, Q, D]`. */
-  gained: tf.Tensor3D;
 }
 
 export interface GeneratedPreference {
@@ -60,7 +58,7 @@ export function preferenceValues(
 /** E^m and P^gen; differentiable in the parameters and the language model's states. */
 export function generatedPreference(
   { text, textMask, image }: LlmFeatures,
-  { keyStates, imageTokens, gained }: ConditionTensors,
+  { keyStates, imageTokens }: ConditionTensors,
   parameters: Parameters,
   config: PersonalizerConfig,
 ): GeneratedPreference {
@@ -80,7 +78,7 @@ export function generatedPreference(
   // Leaves out the text's rows: no slot of the generator reads them.
   const preference: MaskedTokens =
     config.form === "slots"
-      ? { tokens: tf.addN([imageTokens, gained, attend(mapped)]), mask: tf.ones([B, Q]) }
+      ? { tokens: tf.add(imageTokens, attend(mapped)), mask: tf.ones([B, Q]) }
       : { tokens: attend(multiModal.tokens), mask: multiModal.mask };
   return {
     multiModal,

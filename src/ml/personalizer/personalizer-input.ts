@@ -50,8 +50,6 @@ export interface InputTensors {
   keyStates: tf.Tensor3D;
   /** `[B, Q, D]`. */
   imageTokens: tf.Tensor3D;
-  /** Added to the image tokens to amplify the preference; `[B, Q, D]`. */
-  gained: tf.Tensor3D;
   /** P^ret scaled to root mean square 1, as the generator's projection expects it; `[B, E]`. */
   retrieved: tf.Tensor2D;
   /** E^sem_N scaled to root mean square 1, so that its loss is per dimension too; `[B, E]`. */
@@ -62,7 +60,6 @@ export interface InputTensors {
 export function inputTensors(
   inputs: readonly PersonalizerInput[],
   { conditionSize: D, embeddingSize: E, numPreferenceTokens: Q }: PersonalizerConfig,
-  taste: { gain: number; centre: Float32Array | null },
 ): InputTensors {
   const B = inputs.length;
   const T = inputs[0]?.keyStates.shape[0];
@@ -80,20 +77,9 @@ export function inputTensors(
   return {
     keyStates: tf.tensor3d(joined(inputs.map(({ keyStates }) => keyStates.values)), [B, T, D]),
     imageTokens: tf.tensor3d(joined(inputs.map(input => input.imageTokens.values)), [B, Q, D]),
-    gained: tf.tensor3d(joined(inputs.map(input => gainedTokens(input, taste))), [B, Q, D]),
     retrieved: tf.tensor2d(joined(inputs.map(input => unitSquared(input.retrieved))), [B, E]),
     semantic: tf.tensor2d(joined(inputs.map(input => unitSquared(input.semantic))), [B, E]),
   };
-}
-
-/** `(gain - 1) (T(P^ret) - centre)`; zeros where nothing was retrieved or no centre is known. */
-function gainedTokens(
-  { imageTokens: { values } }: PersonalizerInput,
-  { centre, gain }: { gain: number; centre: Float32Array | null },
-): Float32Array {
-  return centre && values.some(x => x !== 0)
-    ? values.map((x, i) => (gain - 1) * (x - centre[i]))
-    : new Float32Array(values.length);
 }
 
 /** Scaled to root mean square 1; zeros stay zeros. */

@@ -10,7 +10,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { AppError } from "../../errors/app-error.js";
 import { linear } from "../nn/linear.js";
-import { addScaled, type Matrix, matrix, row } from "../nn/matrix.js";
+import { type Matrix, matrix } from "../nn/matrix.js";
 import type { ModelFiles } from "../nn/model-files.js";
 import {
   type NamedValues,
@@ -60,7 +60,7 @@ export { explored, type Policy } from "../reflection/exploration.js";
 
 const TRAINING_FILE = "training.safetensors";
 const DIRECTIONS = "exploration.directions";
-const CENTRE = "taste.centre";
+/** A factor on the preference, which earlier versions could train. Only 1 can be used. */
 const GAIN = "taste.gain";
 /** Prefix of the language model's variables. */
 const LLM_PREFIX = "llm.";
@@ -73,8 +73,6 @@ interface Condition extends GeneratedPreference {
 export class Personalizer {
   /** All trainable variables, named as in the file; those of the language model begin with `llm.`. */
   readonly trainable: Readonly<Record<string, tf.Variable>>;
-  /** The gain on the user's preference, and the mean image's tokens, relative to which it is measured; `[Q D]`. */
-  private readonly taste: { gain: number; centre: Float32Array | null } = { gain: 1, centre: null };
   private readonly parameters: Parameters;
   private readonly optimizer: PersonalizerOptimizer;
 
@@ -130,7 +128,7 @@ export class Personalizer {
   }
 
   /**
-   * Restricts exploration to the principal directions of the generator's image tokens, and stores their mean.
+   * Restricts exploration to the principal directions of the generator's image tokens.
    *
    * @param samples Image tokens of many images, each a row of Q D numbers. @param count Of directions. Default: 32.
    */
@@ -144,19 +142,6 @@ export class Personalizer {
       throw new Error(`Personalizer.explore: expected rows of ${expected}, got [${samples.shape}]`);
     }
     this.directions = principalDirections(samples, count, new Random(seed).fork("directions"));
-    const centre = new Float32Array(expected);
-    for (let s = 0; s < samples.shape[0]; s++) {
-      addScaled(centre, row(samples, s), 1 / samples.shape[0]);
-    }
-    this.taste.centre = centre;
-  }
-
-  /**
-   * From now on P^gen has `T(P^ret) + (gain - 1) (T(P^ret) - T(mean image))` in place of T(P^ret): it amplifies what
-   * distinguishes this user's preference from the average. 1 changes nothing; no effect before {@link explore}.
-   */
-  amplify(gain: number): void {
-    this.taste.gain = gain;
   }
 
   /** P^gen of each input (Eq. 9) as a policy; σ is a fixed fraction of its root mean square. */
@@ -183,7 +168,7 @@ export class Personalizer {
 
   /** E^m and P^gen of a batch; differentiable in {@link trainable}. Call it inside `tf.tidy`. */
   condition(inputs: readonly PersonalizerInput[], tensors?: InputTensors): Condition {
-    const constants = tensors ?? inputTensors(inputs, this.config, this.taste);
+    const constants = tensors ?? inputTensors(inputs, this.config);
     const features = imageTokenFeatures(
       this.llm,
       inputs.map(({ llmIds }) => llmIds),
@@ -253,7 +238,7 @@ export class Personalizer {
   private losses(rollouts: readonly Rollout[]): LossParts<tf.Scalar> {
     const { config } = this;
     const inputs = rollouts.map(({ input }) => input);
-    const tensors = inputTensors(inputs, config, this.taste);
+    const tensors = inputTensors(inputs, config);
     const made = this.condition(inputs, tensors);
     const mapped: MaskedTokens = {
       tokens: linear(made.multiModal.tokens, within(this.parameters, "semantic")),
@@ -301,19 +286,21 @@ export class Personalizer {
   }
 
   private values(): NamedValues {
-    const { centre, gain } = this.taste;
     return {
       ...storedValues(this.trainable),
       ...(this.directions && { [DIRECTIONS]: this.directions }),
-      ...(centre && {
-        [CENTRE]: { shape: [centre.length], values: centre },
-        [GAIN]: { shape: [1], values: Float32Array.of(gain) },
-      }),
     };
   }
 
   private assign(stored: NamedValues, path: string): void {
     assertFits(this.trainable, stored, path);
+    if (Object.hasOwn(stored, GAIN) && stored[GAIN].values[0] !== 1) {
+      throw new AppError("FILE_MALFORMED", {
+        path,
+        expected: "a personalizer without a gain on the preference",
+        reason: `its gain is ${stored[GAIN].values[0]}; train it again`,
+      });
+    }
     for (const [name, variable] of Object.entries(this.trainable)) {
       tf.tidy(() => {
         variable.assign(tf.tensor(stored[name].values, variable.shape));
@@ -323,9 +310,6 @@ export class Personalizer {
     this.directions =
       directions &&
       matrix([directions.shape[0], directions.shape[1]], Float32Array.from(directions.values));
-    const centre = Object.hasOwn(stored, CENTRE) ? stored[CENTRE] : null;
-    this.taste.centre = centre && Float32Array.from(centre.values);
-    this.taste.gain = Object.hasOwn(stored, GAIN) ? stored[GAIN].values[0] : 1;
   }
 }
 

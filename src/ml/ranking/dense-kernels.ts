@@ -1,8 +1,8 @@
 /**
  * @file The interface of the dense operations that dominate MICRO's time.
  *
- * `onnx-kernels.ts` is the default: ONNX Runtime multiplies matrices three times as fast as TensorFlow.js's WASM
- * backend. `tfjs-kernels.ts` runs on any TensorFlow.js backend, including GPUs.
+ * `onnx-kernels.ts` implements it: ONNX Runtime multiplies matrices three times as fast as TensorFlow.js's WASM
+ * backend.
  *
  * Shapes: T rows of a tile, N items, D embedding size.
  */

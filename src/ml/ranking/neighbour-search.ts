@@ -51,8 +51,6 @@ const hnswlib = ((): typeof Hnswlib | null => {
   }
 })();
 
-export const isHnswInstalled = hnswlib !== null;
-
 /**
  * The `k` rows with the highest dot products for each row, nearest first; `[N, k]`. Missing neighbours have index -1 and
  * similarity 0.

@@ -41,13 +41,6 @@ export function scaledAdvantages(advantages: readonly (readonly number[])[]): nu
   return advantages.map(ofPair => ofPair.map(a => (rms === 0 ? 0 : a / rms)));
 }
 
-/** `log π(a) = -||a - μ||² / (2 σ² M)`, the mean over the M dimensions, without its constant; scalar. */
-export function logProbability(action: tf.Tensor, mean: tf.Tensor, sigma: number): tf.Scalar {
-  return tf.tidy(() =>
-    tf.mul<tf.Scalar>(tf.mean(tf.square(tf.sub(action, mean))), -1 / (2 * sigma ** 2)),
-  );
-}
-
 /** The rollouts of a batch, padded to equal numbers of tokens (on the left, as prompts are) and of rollouts. */
 export interface PolicyBatch {
   /** a_t, constants; `[B, r, N, D]`, arbitrary where `mask` is 0. */

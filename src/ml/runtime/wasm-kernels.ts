@@ -53,17 +53,6 @@ export function installWasmKernels(): void {
   replaceKernel("LogSoftmax", logSoftmax);
 }
 
-/** Takes them away again, for measurements of what they bring. */
-export function removeWasmKernels(): void {
-  for (const [kernelName, config] of original) {
-    tf.unregisterKernel(kernelName, "wasm");
-    if (config) {
-      tf.registerKernel(config);
-    }
-  }
-  original.clear();
-}
-
 function replaceKernel(
   kernelName: string,
   kernel: (args: KernelArguments) => tf.TensorInfo | tf.TensorInfo[],

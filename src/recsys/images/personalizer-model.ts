@@ -21,8 +21,6 @@ export { explored, type PersonalizerInput, type Policy, type Rollout };
 export interface PersonalizerModel {
   /** Restricts exploration to the directions in which image tokens differ; rows of Q D numbers. Nothing where it cannot be. */
   explore(samples: Matrix, options: { count: number }): void;
-  /** How many times the shopper's taste counts in P^gen; 1 is as it was retrieved. Nothing before {@link explore}. */
-  amplify(gain: number): void;
   /** P^gen of each input (Eq. 9), with the σ of its exploration. */
   policy(inputs: readonly PersonalizerInput[]): Policy[];
   /** One step down the gradient of Eq. 17; the terms of the loss. */

@@ -23,14 +23,6 @@ export const personalizerConfigSchema = z.strictObject({
   k: z.int().min(0).max(100).default(5),
   /** Latest items of a history that are looked at; default 20, the paper's. */
   historyLimit: count.default(20),
-  /**
-   * Gains on the shopper's taste, of which the one whose pictures earn most is taken before the first step, if they keep the CS floor;
-   * default 1 alone, nothing to try: [1, 1.5, 2, 3] did not raise the held-out shoppers' mean ΔR (docs/results.md).
-   * One number is found by trying: rollouts tell too little of it. Not tried without reward (β = 0) or retrieval.
-   */
-  gains: z.array(z.number().min(0).max(10)).min(1).default([1]),
-  /** Pairs to learn from that the gains are tried on; default 128. */
-  numGainPairs: count.default(128),
   /** What a picture earns; default `marginCost`, which stops paying once both others are beaten. */
   rewardMode: z.enum(rewardModes).default("marginCost"),
   /** δ, the margin, in standard deviations of the user's scores over all items; default 0.05. */

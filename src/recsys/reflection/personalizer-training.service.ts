@@ -9,7 +9,6 @@ import { Random } from "../../ml/nn/random.js";
 import type { CachedImageGenerator } from "../images/cached-image-generator.js";
 import { ImageScorer } from "../images/image-scorer.js";
 import type { PersonalizerModel } from "../images/personalizer-model.js";
-import { type GainTrial } from "./gain-search.js";
 import { assertEnough, evaluationPairs, type Pair, trainingPairs } from "./pairs.js";
 import {
   personalizerConfig,
@@ -34,7 +33,6 @@ export type PersonalizerMetrics = Readonly<{
   numPairs: number;
   numValidationPairs: number;
   numSteps: number;
-  gains: readonly GainTrial[];
   /** The look whose weights were kept, and all of them. */
   best: ValidationResult | null;
   validations: readonly ValidationResult[];
@@ -123,9 +121,13 @@ export class PersonalizerTrainingService<Version extends VersionRow> {
     hooks: TrainPersonalizerHooks,
   ): Promise<Version> {
     const { generator, versions } = this.deps;
-    const config = personalizerConfig(
-      (existing?.config ?? request.config) as Record<string, unknown>,
-    );
+    const given = { ...((existing?.config ?? request.config) as Record<string, unknown>) };
+    if (existing) {
+      // Versions that began before these fields were dropped have them.
+      delete given.gains;
+      delete given.numGainPairs;
+    }
+    const config = personalizerConfig(given);
     const seed = existing?.seed ?? request.seed;
     hooks.onProgress?.({ fraction: 0, stage: "reading the shop" });
     const shop = await this.deps.shop();
@@ -225,7 +227,7 @@ async function imageTokenSamples(
 }
 
 function metricsOf(
-  { best, gains, validations, means, numSteps, speed }: PersonalizerTrainingResult,
+  { best, validations, means, numSteps, speed }: PersonalizerTrainingResult,
   about: { train: readonly Pair[]; validation: readonly Pair[]; trainingSeconds: number },
 ): PersonalizerMetrics {
   return {
@@ -233,7 +235,6 @@ function metricsOf(
     numValidationPairs: about.validation.length,
     numSteps,
     best,
-    gains,
     validations,
     means,
     trainingSeconds: about.trainingSeconds,

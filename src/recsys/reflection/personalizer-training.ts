@@ -13,7 +13,6 @@ import { AppError } from "../../errors/app-error.js";
 import { mean, percentile } from "../../ml/metrics/bootstrap.js";
 import { Random, seedFrom } from "../../ml/nn/random.js";
 import type { PersonalizerModel } from "../images/personalizer-model.js";
-import { type GainTrial, triedGains } from "./gain-search.js";
 import type { Pair } from "./pairs.js";
 import {
   beginRollouts,
@@ -72,14 +71,11 @@ interface Progress {
   validations: ValidationResult[];
   /** Place of the best look. */
   best: number;
-  gains: GainTrial[];
   /** Sums of each step's report since the beginning, by name. */
   sums: Record<string, number>;
 }
 
 export interface PersonalizerTrainingResult {
-  /** Of which the eligible one of the highest reward was taken; none where gains were not tried. */
-  gains: readonly GainTrial[];
   numSteps: number;
   validations: readonly ValidationResult[];
   /** The look whose weights the model has; null without validation pairs. */
@@ -115,7 +111,6 @@ export async function trainPersonalizer(
     preparedPairs(parts, model, validation),
   );
   if (progress.step === 0 && progress.validations.length === 0) {
-    progress.gains = await watch.timed("validations", () => triedGains(options));
     await watch.timed("validations", () => validateAndKeep(options, progress, validationPairs));
   }
   const begun = (prepared: readonly PreparedPair[], step: number): Batch => {
@@ -158,7 +153,6 @@ export async function trainPersonalizer(
   }
   const means = Object.entries(progress.sums).map(([name, sum]) => [name, sum / progress.step]);
   return {
-    gains: progress.gains,
     numSteps: progress.step,
     validations: progress.validations,
     best: validation.length > 0 ? progress.validations[progress.best] : null,
@@ -309,7 +303,7 @@ async function restoreCheckpoint(options: PersonalizerTrainingOptions): Promise<
   const progress = (await getJson(store, `${checkpoint}/${PROGRESS}`)) as Progress | null; // written by this file alone
   if (!progress) {
     await deleteAll(store, checkpoint);
-    return { fingerprint, step: 0, validations: [], best: 0, gains: [], sums: {} };
+    return { fingerprint, step: 0, validations: [], best: 0, sums: {} };
   }
   if (progress.fingerprint !== fingerprint) {
     throw new AppError("FILE_MALFORMED", {

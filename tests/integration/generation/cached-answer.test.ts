@@ -66,7 +66,9 @@ describeOnEveryDatabase("a stored picture on the second request", open => {
 
   async function setImage(itemId: string, name: string) {
     const size = { sizeBytes: 1, widthPixels: 1, heightPixels: 1, mediaType: "image/png" };
-    await new ItemsRepository(db.prisma).setImage(itemId, { hash: hashOf(name), ...size }, name);
+    await new ItemsRepository(db.prisma).setImages([
+      { itemId, blob: { hash: hashOf(name), ...size }, source: name },
+    ]);
   }
 
   async function caption(itemId: string, text: string) {

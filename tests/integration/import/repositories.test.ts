@@ -103,13 +103,10 @@ describeOnEveryDatabase("the catalogue's repositories", open => {
     expect(image).toMatchObject({ blobHash: blob("2").hash, source: "3.png" });
   });
 
-  it("finds items in the requested order, and pages through those without a picture", async () => {
+  it("finds items in the order asked for, and those that exist", async () => {
     await items.upsertMany(["a", "b", "c", "d"].map(id => item(id)));
-    await items.setImage("b", blob("1"), "b.png");
     const found = await items.findByIds(["c", "none", "a"]);
     expect(found.map(row => row?.id ?? null)).toEqual(["c", null, "a"]);
-    expect((await items.listWithoutImage(2)).map(({ id }) => id)).toEqual(["a", "c"]);
-    expect((await items.listWithoutImage(2, "c")).map(({ id }) => id)).toEqual(["d"]);
     expect(await items.existing(["a", "a", "none"])).toEqual(new Set(["a"]));
     expect(await items.deleteMany(["a", "b", "none"])).toBe(2);
     expect(await items.count()).toBe(2);
@@ -138,10 +135,8 @@ describeOnEveryDatabase("the catalogue's repositories", open => {
 
     it("adds an interaction once", async () => {
       expect(await interactions.insertMany([like("a", 1), like("a", 1), like("a", 2)])).toBe(2);
-      const before = await interactions.latestId();
       expect(await interactions.insertMany([like("a", 1)])).toBe(0);
-      expect(await interactions.latestId()).toBe(before);
-      expect(await interactions.countByUser("u")).toBe(2);
+      expect(await interactions.count()).toBe(2);
     });
 
     it("returns the newest in the order of time, ties in insertion order", async () => {
@@ -152,12 +147,10 @@ describeOnEveryDatabase("the catalogue's repositories", open => {
       expect(await interactions.historyOf("nobody", 3)).toEqual([]);
     });
 
-    it("streams all up to a given id, in batches", async () => {
+    it("streams all interactions in batches", async () => {
       await interactions.insertMany([like("a", 1), like("b", 2), like("c", 3)]);
-      const until = await interactions.latestId();
-      await interactions.insertMany([like("d", 4)]);
       const batches: string[][] = [];
-      for await (const batch of interactions.streamAll(until, 2)) {
+      for await (const batch of interactions.streamAll(2)) {
         batches.push(batch.map(({ itemId }) => itemId));
       }
       expect(batches).toEqual([["a", "b"], ["c"]]);

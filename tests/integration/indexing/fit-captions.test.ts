@@ -65,7 +65,8 @@ describeOnEveryDatabase("captions by the bundled pack", open => {
     );
     for (const { id, png } of all) {
       const size = { sizeBytes: png.byteLength, widthPixels: 128, heightPixels: 128 };
-      await items.setImage(id, { hash: await blobs.put(png), mediaType: "image/png", ...size }, id);
+      const blob = { hash: await blobs.put(png), mediaType: "image/png", ...size };
+      await items.setImages([{ itemId: id, blob, source: id }]);
     }
     const config = loadConfig({ VITRINE_HOME: home, VITRINE_ONNX_THREADS: "1" });
     const services = await createServices({ db, config, logger: pino({ level: "silent" }) });

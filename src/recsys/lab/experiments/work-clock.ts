@@ -4,7 +4,6 @@
  * Work is counted in evaluations of the U-Net, which takes nearly all the time. What an earlier run did counts as done, but
  * says nothing of this machine's speed. Training may stop early, so the time left is an estimate from above.
  */
-import { triesGains } from "../../reflection/gain-search.js";
 import type { PersonalizerTrainingConfig } from "../../reflection/personalizer-training-config.js";
 import { type ExperimentArm, numCandidatesOf, type ImageExperiment } from "./experiment-config.js";
 
@@ -15,7 +14,7 @@ function evaluationsOf({ guidanceScale = 1, numSteps = 1, strength = 1 }: Knobs)
   return Math.max(1, Math.round(numSteps * strength)) * (guidanceScale === 1 ? 1 : 2);
 }
 
-/** Gains that are tried, rollouts, keyword pictures and looks at the validation users. */
+/** Rollouts, keyword pictures and looks at the validation users. */
 export function trainingWork(arm: ExperimentArm, config: PersonalizerTrainingConfig): number {
   if (arm.condition !== "personalizer") {
     return 0;
@@ -23,9 +22,8 @@ export function trainingWork(arm: ExperimentArm, config: PersonalizerTrainingCon
   const { batchSize, numEpochs, numPairs, numRollouts, numValidationPairs, validateEvery } = config;
   const numSteps = Math.ceil(numPairs / batchSize) * numEpochs;
   const numValidations = 1 + Math.ceil(numSteps / validateEvery);
-  const numTried = triesGains(config) ? config.gains.length * config.numGainPairs : 0;
   const numRolledOut = numPairs * (numEpochs * numRollouts + 1);
-  return (numTried + numRolledOut + numValidations * numValidationPairs) * evaluationsOf(config);
+  return (numRolledOut + numValidations * numValidationPairs) * evaluationsOf(config);
 }
 
 /** The pictures that are judged. */

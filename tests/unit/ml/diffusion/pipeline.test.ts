@@ -357,7 +357,6 @@ describeWithMiniPack("DiffusionPipeline with image tokens", () => {
   afterAll(() => mini.dispose());
 
   it("follows the embedding", async () => {
-    expect(mini.takesImageEmbedding).toBe(true);
     const [one] = await mini.generate({ ...short, imageEmbedding: embedding(1) });
     const [other] = await mini.generate({ ...short, imageEmbedding: embedding(2) });
     expect(one).not.toEqual(other);

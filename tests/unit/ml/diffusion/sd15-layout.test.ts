@@ -47,7 +47,6 @@ describe("a pack in SD-1.5's layout", () => {
       steps_offset: 1,
     });
     expect(schedulerOf(config.schedule)).toBe("dpm++");
-    expect(pipeline.takesImageEmbedding).toBe(false);
   });
 
   it.each(golden.cases.map(one => [one.scheduler, one] as const))(

@@ -1,7 +1,6 @@
 import {
   holmAdjusted,
   pairedBootstrap,
-  signFlipPValue,
   wilcoxonSignedRank,
 } from "../../../../src/ml/metrics/paired-tests.js";
 import { Random } from "../../../../src/ml/nn/random.js";
@@ -43,20 +42,6 @@ describe("wilcoxonSignedRank()", () => {
 
   it("is 1 without any difference", () => {
     expect(wilcoxonSignedRank([1, 2], [1, 2]).pValue).toBe(1);
-  });
-});
-
-describe("signFlipPValue()", () => {
-  it("counts Fisher's 863 of 32,768 on either side for Darwin's maize", () => {
-    expect(signFlipPValue(maize, zeros, new Random(1))).toBe((2 * 863) / 32_768);
-  });
-
-  it("approximates the exact value by sampling for many pairs", () => {
-    const doubled = [...maize, 1, -1]; // 17 pairs: two that hardly matter
-    const none = doubled.map(() => 0);
-    expect(signFlipPValue(doubled, none, new Random(1))).toBeAllclose((2 * 863) / 32_768, {
-      rtol: 0.15,
-    });
   });
 });
 

@@ -127,10 +127,9 @@ describe("gradients, against central differences in 64 bits, of", () => {
       const textMask = tf.tensor2d([0, 1, 1, 1], [2, 2]);
       const keyStates = tf.tensor3d(drawn(3, 2, 3, 4).values, [2, 3, 4]);
       const imageTokens = tf.tensor3d(drawn(4, 2, 2, 4).values, [2, 2, 4]);
-      const gained = tf.tensor3d(drawn(5, 2, 2, 4).values, [2, 2, 4]);
       await expectGradients(shaken(values), p => {
         const features = { text: tensor3d(p, "text"), textMask, image: tensor3d(p, "image") };
-        const made = generatedPreference(features, { keyStates, imageTokens, gained }, p, config);
+        const made = generatedPreference(features, { keyStates, imageTokens }, p, config);
         const { tokens, mask } = made.tokens;
         const { tokens: multiModal, mask: multiModalMask } = made.multiModal;
         return tf.add(

@@ -150,43 +150,6 @@ describe("explored()", () => {
   });
 });
 
-describe("Personalizer.amplify()", () => {
-  const samples = matrix([9, 16], new Random(1).normals(9 * 16));
-  const nothing = { ...inputs[0], retrieved: new Float32Array(6), imageTokens: matrix([2, 8]) };
-  const all = [...inputs, nothing];
-
-  it("moves the preference's tokens away from the mean image's, except where nothing was retrieved", () => {
-    const made = created();
-    made.personalizer.explore(samples, { count: 3 });
-    const before = made.personalizer.policy(all);
-    made.personalizer.amplify(2.5);
-    const after = made.personalizer.policy(all);
-    all.forEach(({ imageTokens: { values } }, b) => {
-      const isRetrieved = values.some(x => x !== 0);
-      values.forEach((x, i) => {
-        const centre = samples.values.reduce((sum, y, j) => sum + (j % 16 === i ? y / 9 : 0), 0);
-        const moved = isRetrieved ? 1.5 * (x - centre) : 0;
-        expect(after[b].mean[i] - before[b].mean[i]).toBeCloseTo(moved, 4);
-      });
-      expect(after[b].mean.subarray(16)).toEqual(before[b].mean.subarray(16));
-    });
-    disposed(made);
-  });
-
-  it("is kept by its files", () => {
-    const made = created();
-    made.personalizer.explore(samples, { count: 3 });
-    made.personalizer.amplify(2);
-    const loaded = Personalizer.restore(
-      decodePersonalizer(made.personalizer.toFiles({})),
-      made.llm,
-    );
-    expect(loaded.policy(inputs)).toEqual(made.personalizer.policy(inputs));
-    loaded.dispose();
-    disposed(made);
-  });
-});
-
 describe("Personalizer.trainStep()", () => {
   it("changes every trainable variable once the attention is non-zero, and nothing else", () => {
     const made = created({ calibrator: "pooled" });

@@ -4,25 +4,17 @@ import { matrix, normalizedRows } from "../../../../src/ml/nn/matrix.js";
 import { Random } from "../../../../src/ml/nn/random.js";
 import type { DenseKernels } from "../../../../src/ml/ranking/dense-kernels.js";
 import { createOnnxKernels } from "../../../../src/ml/ranking/onnx-kernels.js";
-import { TfjsKernels } from "../../../../src/ml/ranking/tfjs-kernels.js";
-import { loadTfjsBackend } from "../../../../src/ml/runtime/tfjs-backend.js";
 import { PlainKernels } from "../../../helpers/plain-kernels.js";
 
 const plain = new PlainKernels();
 const random = (rows: number, columns: number, seed: number) =>
   matrix([rows, columns], new Random(seed).normals(rows * columns));
 
-const subjects: [string, () => Promise<DenseKernels>][] = [
-  ["ONNX Runtime", () => createOnnxKernels({ numThreads: 1 })],
-  ["TensorFlow.js", async () => new TfjsKernels()],
-];
-
-describe.each(subjects)("the kernels of %s", (_, create) => {
+describe("the kernels of ONNX Runtime", () => {
   let kernels: DenseKernels;
 
   beforeAll(async () => {
-    await loadTfjsBackend();
-    kernels = await create();
+    kernels = await createOnnxKernels({ numThreads: 1 });
   });
 
   afterAll(() => kernels.dispose());

@@ -2,11 +2,7 @@
 import { type Matrix, matrix, normalizedRows, row } from "../../../../src/ml/nn/matrix.js";
 import { Random } from "../../../../src/ml/nn/random.js";
 import type { DenseKernels } from "../../../../src/ml/ranking/dense-kernels.js";
-import {
-  isHnswInstalled,
-  nearestRows,
-  type NeighbourSearch,
-} from "../../../../src/ml/ranking/neighbour-search.js";
+import { nearestRows, type NeighbourSearch } from "../../../../src/ml/ranking/neighbour-search.js";
 import { createOnnxKernels } from "../../../../src/ml/ranking/onnx-kernels.js";
 
 const K = 10;
@@ -49,7 +45,7 @@ describe("nearestRows()", () => {
     }
   });
 
-  const approximate: NeighbourSearch[] = isHnswInstalled ? ["clusters", "hnsw"] : ["clusters"];
+  const approximate: NeighbourSearch[] = ["clusters", "hnsw"]; // where hnswlib-node is missing, both are clusters
 
   it.each(approximate)("finds at least 95 of 100 by %s, itself first", async search => {
     const N = 3000;

@@ -3,7 +3,6 @@ import { Random } from "../../../../src/ml/nn/random.js";
 import {
   createPolicyBatch,
   leaveOneOutAdvantages,
-  logProbability,
   rankLoss,
   scaledAdvantages,
 } from "../../../../src/ml/reflection/policy-gradient.js";
@@ -165,24 +164,6 @@ describe("rankLoss()", () => {
     // E[R ε] = sqrt(M/K)² σ ∂R/∂μ along the basis: the gradient per each of the K = 4 dimensions.
     const expected = mean.map((x, i) => (i < 4 ? (2 * (x - best[i])) / 4 : 0));
     expect(sum).toBeAllclose(expected, { rtol: 0, atol: 0.1 });
-  });
-});
-
-describe("logProbability()", () => {
-  it("has a gradient of exactly zero unless the action is detached from the mean", () => {
-    const random = new Random(3);
-    const noise = tf.tensor1d(random.normals(M));
-    const attached = tf.grad(mean =>
-      logProbability(tf.add(mean, tf.mul(noise, SIGMA)), mean, SIGMA),
-    );
-    const mean = tf.tensor1d(random.normals(M));
-    expect([...attached(mean).dataSync()].every(g => g === 0)).toBe(true);
-    const action = tf.add(mean, tf.mul(noise, SIGMA));
-    const detached = tf.grad(at => logProbability(action, at, SIGMA))(mean);
-    expect(detached).toBeAllclose(
-      noise.dataSync().map(e => e / (SIGMA * M)),
-      { rtol: 1e-4 },
-    );
   });
 });
 

@@ -1,6 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
 import { loadTfjsBackend } from "../../../../src/ml/runtime/tfjs-backend.js";
-import { installWasmKernels, removeWasmKernels } from "../../../../src/ml/runtime/wasm-kernels.js";
 
 beforeAll(() => loadTfjsBackend(["wasm"]));
 
@@ -218,17 +217,5 @@ describe("operations of a transformer and Adam on WASM", () => {
       return result;
     };
     expect(await steps("wasm")).toBeAllclose(await steps("cpu"), { rtol: 1e-4, atol: 1e-5 });
-  });
-});
-
-describe("removeWasmKernels()", () => {
-  it("leaves the backend as it was, and the kernels can be put in place again", async () => {
-    await tf.setBackend("wasm");
-    removeWasmKernels();
-    expect(tf.getKernel("LogSoftmax", "wasm")).toBeUndefined();
-    expect(tf.matMul(tf.ones([2, 2]), tf.ones([2, 2]), true)).toBeAllclose([2, 2, 2, 2]);
-    installWasmKernels();
-    installWasmKernels();
-    expect(tf.getKernel("LogSoftmax", "wasm")).toBeDefined();
   });
 });

@@ -4,9 +4,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { FolderArtefactStore } from "../../../../src/db/artefact-store.js";
-import { matrix } from "../../../../src/ml/nn/matrix.js";
-import { Random } from "../../../../src/ml/nn/random.js";
-import { decodeSafetensors } from "../../../../src/ml/nn/safetensors.js";
 import { storedValues } from "../../../../src/ml/personalizer/personalizer-files.js";
 import { ImageScorer } from "../../../../src/recsys/images/image-scorer.js";
 import {
@@ -43,23 +40,15 @@ async function train({
   folder,
   seed = 1,
   shop = tiny.shop,
-  isExplored = false,
 }: {
   abortAt?: number;
   config?: Record<string, unknown>;
   folder: string;
   seed?: number;
   shop?: ShopSnapshot;
-  /** Whether the image tokens of some pictures are known. */
-  isExplored?: boolean;
 }): Promise<Trained> {
   const config = personalizerConfig({ ...tinyTraining, ...given });
   const { model } = createTinyModel(seed, config.model);
-  if (isExplored) {
-    const { tokens } = await tiny.encoder.projectImage(Float32Array.of(1));
-    const samples = new Random(1).normals(9 * tokens.length);
-    model.explore(matrix([9, tokens.length], samples), { count: 3 });
-  }
   const stop = new AbortController();
   const reports: StepReport[] = [];
   try {
@@ -221,29 +210,6 @@ describe("trainPersonalizer()", () => {
     });
     expect(best).toEqual(ordered[0]);
   });
-
-  it("takes the gain on the taste whose pictures earn most among those that keep the CS floor", async () => {
-    const gains = [1, 2, 4];
-    const { bytes, result } = await train({
-      folder: await newFolder(),
-      config: { gains },
-      isExplored: true,
-    });
-    expect(result.gains.map(({ gain }) => gain)).toEqual(gains);
-    expect(new Set(result.gains.map(({ reward }) => reward)).size).toBe(3);
-    const eligible = result.gains.filter(({ isEligible }) => isEligible);
-    const [best] = [...eligible].sort((a, b) => b.reward - a.reward);
-    const { tensors } = decodeSafetensors(bytes, "");
-    expect([...tensors["taste.gain"].values]).toEqual([best?.gain ?? 1]);
-  });
-
-  it.each([{ model: { ...tinyTraining.model, beta: 0 } }, { gains: [1] }])(
-    "tries no gains with %j",
-    async config => {
-      const { result } = await train({ folder: await newFolder(), config });
-      expect(result.gains).toEqual([]);
-    },
-  );
 
   it("stops when no look was better for so long, with the weights of the best", async () => {
     // No step changes anything: the look before the first is as good as any.

@@ -200,7 +200,6 @@ function modelOf(personalizer: Personalizer, llm: Llama): PersonalizerModel {
     explore: (samples, options) => {
       personalizer.explore(samples, options);
     },
-    amplify: gain => personalizer.amplify(gain),
     policy: inputs => personalizer.policy(inputs),
     trainStep: rollouts => personalizer.trainStep(rollouts),
     toFiles: lineage => personalizer.toFiles(lineage),
