@@ -1,17 +1,26 @@
 /**
- * @file The `jobs` table: what people see of work that outlives a request.
+ * @file The `jobs` table: the one record of work that outlives a request (docs/adr/0015).
  *
- * Every change of state names the state it comes from, so that of two processes that try only one succeeds; all but the
- * first also name the attempt, so that a worker that was given up for lost cannot overwrite what its successor does.
- * All times are the database's.
+ * Terms
+ * - claim: to take the next queued job and begin an attempt of it, in one statement.
+ * - attempt: one run of a job by one worker, numbered by `attempts`.
+ * - lane: live jobs, which somebody waits for, or batch jobs. A worker has room for each.
+ * - lost: an attempt whose worker gave no sign of life for {@link LOST_AFTER_MS}.
+ *
+ * Every change of state names the state it comes from, so of two processes that try only one succeeds. All but the first
+ * also name the attempt, so a lost worker that comes back cannot overwrite what its successor does. All times are the
+ * database's.
  */
 import { randomUUID } from "node:crypto";
 import type { Pool } from "pg";
 import { AppError } from "../errors/app-error.js";
 import type { JobKind, JobRow } from "./rows.js";
 
-/** Times a job is started before it is given up, when its workers die. */
+/** Times a job is started before it fails, when its workers die. */
 export const MAX_ATTEMPTS = 3;
+
+/** A worker gives a sign of life every 5 s; after six missed in a row it is gone. */
+export const LOST_AFTER_MS = 30_000;
 
 export interface NewJob {
   kind: JobKind;
@@ -25,12 +34,25 @@ export interface NewJob {
   priority?: number;
 }
 
+interface StoredJob extends NewJob {
+  id: string;
+  priority: number;
+}
+
 export const JobPriority = {
   /** One of many that nobody waits for. */
   BATCH: 0,
   /** Somebody waits for it. */
   LIVE: 1,
 } as const;
+
+/** Jobs that somebody waits for, and the others. */
+export type Lane = "live" | "batch";
+
+/** Kinds of which some jobs are waited for have two lanes. */
+export function lanesOf(kind: JobKind): readonly Lane[] {
+  return kind === "PERSONALIZE_IMAGE" ? ["live", "batch"] : ["batch"];
+}
 
 /** A job with its place in the queue of its kind: 1 is next; null when it is not queued. */
 export type JobSnapshot = JobRow & { queuePosition: number | null };
@@ -62,56 +84,32 @@ export class JobsRepository {
   constructor(private readonly pool: Pool) {}
 
   /**
-   * Stores a queued job, or finds the one with its key that is queued or running.
+   * Stores queued jobs in one statement. Where a job with the key is queued or running, that one is returned; if it is
+   * queued, it gets the higher of the two priorities. Jobs of one call are served in their order.
    *
-   * @throws AppError `USER_NOT_FOUND`, `ITEM_NOT_FOUND`
-   */
-  async create(job: NewJob): Promise<{ job: JobRow; isNew: boolean }> {
-    const [created] = await this.createMany([job]);
-    return created;
-  }
-
-  /**
-   * {@link create} for many, in two statements; of two with one key the second is the first. Jobs of one call are served in
-   * their order.
-   *
+   * @returns in the order of `jobs`; of two with one key only the first is new.
    * @throws AppError `USER_NOT_FOUND`, `ITEM_NOT_FOUND`: nothing is stored then.
    */
   async createMany(jobs: readonly NewJob[]): Promise<{ job: JobRow; isNew: boolean }[]> {
     // All have one `created_at`, so their ids are the order.
     const ids = jobs.map(() => randomUUID()).sort();
-    const wanted = jobs.map((job, place) => ({ ...job, id: ids[place] }));
-    const found = new Map<string, { job: JobRow; isNew: boolean }>();
-    const outcomeOf = ({ id, dedupeKey }: { id: string; dedupeKey?: string | null }) =>
-      found.get(id) ?? found.get(dedupeKey ?? "");
-    for (;;) {
-      const missing = wanted.filter(job => !outcomeOf(job));
-      if (missing.length === 0) {
-        return wanted.map(job => {
-          const outcome = outcomeOf(job)!; // none is missing
-          return { ...outcome, isNew: outcome.isNew && outcome.job.id === job.id };
-        });
-      }
-      for (const job of await this.insert(missing)) {
-        found.set(job.id, { job, isNew: true });
-        found.set(job.dedupeKey ?? job.id, { job, isNew: true });
-      }
-      const keys = missing.flatMap(job => (outcomeOf(job) ? [] : (job.dedupeKey ?? [])));
-      for (const job of keys.length > 0 ? await this.findUnfinished(keys) : []) {
-        found.set(job.dedupeKey!, { job, isNew: false }); // it was found by its key
-      } // one that ended between the two statements has freed its key, and is stored in the next round
-    }
-  }
-
-  async findById(id: string): Promise<JobRow | null> {
-    return this.row(`SELECT ${COLUMNS} FROM jobs WHERE id = $1`, [id]);
-  }
-
-  /** In the order of `ids`; null for one that is not there. */
-  async findByIds(ids: readonly string[]): Promise<(JobRow | null)[]> {
-    const rows = await this.rows(`SELECT ${COLUMNS} FROM jobs WHERE id = ANY($1::uuid[])`, [ids]);
-    const byId = new Map(rows.map(row => [row.id, row]));
-    return ids.map(id => byId.get(id) ?? null);
+    const byKey = new Map<string, StoredJob>();
+    const keys = jobs.map((job, place) => {
+      const key = job.dedupeKey ?? ids[place];
+      const priority = job.priority ?? JobPriority.BATCH;
+      const first = byKey.get(key);
+      byKey.set(key, {
+        ...(first ?? { ...job, id: ids[place] }),
+        priority: Math.max(first?.priority ?? priority, priority),
+      });
+      return key;
+    });
+    const rows = jobs.length > 0 ? await this.insert([...byKey.values()]) : [];
+    const stored = new Map(rows.map(job => [job.dedupeKey ?? job.id, job]));
+    return keys.map((key, place) => {
+      const job = stored.get(key)!; // stored, or found by its key
+      return { job, isNew: job.id === ids[place] };
+    });
   }
 
   /** The newest job with this key that ended well. */
@@ -156,26 +154,26 @@ export class JobsRepository {
     return rows[0] ?? null;
   }
 
-  /** Queued jobs of these ids get a higher priority; one that has it, or is not queued, stays as it is. @returns those changed. */
-  raise(ids: readonly string[], priority: number): Promise<JobRow[]> {
-    return this.rows(
-      `UPDATE jobs SET priority = $2 WHERE id = ANY($1::uuid[]) AND state = 'QUEUED' AND priority < $2
-       RETURNING ${COLUMNS}`,
-      [ids, priority],
-    );
-  }
-
-  /** Begins the next attempt of a queued job; null if it is no longer queued. */
-  start(id: string): Promise<JobRow | null> {
+  /** Begins the next attempt of the first job of a kind; null if none waits. @param lane Default: live jobs first. */
+  claim(kind: JobKind, lane?: Lane): Promise<JobRow | null> {
+    const priorities =
+      lane === "live"
+        ? `AND priority >= ${JobPriority.LIVE}`
+        : lane && lanesOf(kind).includes("live")
+          ? `AND priority < ${JobPriority.LIVE}`
+          : "";
     return this.row(
       `UPDATE jobs SET state = 'RUNNING', attempts = attempts + 1, progress = 0, stage = '',
          started_at = now(), heartbeat_at = now()
-       WHERE id = $1 AND state = 'QUEUED' RETURNING ${COLUMNS}`,
-      [id],
+       WHERE id = (
+         SELECT id FROM jobs WHERE state = 'QUEUED' AND kind = $1::job_kind ${priorities}
+         ORDER BY priority DESC, created_at, id LIMIT 1 FOR UPDATE SKIP LOCKED
+       ) RETURNING ${COLUMNS}`,
+      [kind],
     );
   }
 
-  /** A sign of life, with news if there are any; null if the attempt is no longer this worker's. */
+  /** A sign of life, with progress if there is any; null if the attempt is no longer this worker's. */
   heartbeat({ id, attempts }: Attempt, progress?: JobProgress): Promise<JobRow | null> {
     return this.row(
       `UPDATE jobs SET heartbeat_at = now(), progress = coalesce($3, progress), stage = coalesce($4, stage),
@@ -265,44 +263,31 @@ export class JobsRepository {
     );
   }
 
-  private findUnfinished(dedupeKeys: readonly string[]): Promise<JobRow[]> {
-    return this.rows(
-      `SELECT ${COLUMNS} FROM jobs WHERE dedupe_key = ANY($1::text[]) AND state IN ('QUEUED', 'RUNNING')`,
-      [dedupeKeys],
-    );
-  }
-
-  /** @returns those that were stored: of one key there is one. */
-  private async insert(jobs: readonly (NewJob & { id: string })[]): Promise<JobRow[]> {
+  /** @returns of each the job that was stored, or the one with its key. */
+  private insert(jobs: readonly StoredJob[]): Promise<JobRow[]> {
     // Two processes that store the same jobs in another order would wait for each other.
     const rows = [...jobs].sort((a, b) => ((a.dedupeKey ?? a.id) < (b.dedupeKey ?? b.id) ? -1 : 1));
-    const column = <Value>(value: (job: NewJob & { id: string }) => Value) => rows.map(value);
-    // pool.query() throws a connection away whose statement failed, and the embedded database has only one.
-    const client = await this.pool.connect();
-    try {
-      const { rows: stored } = await client.query<JobRow>(
-        `INSERT INTO jobs (id, kind, payload, dedupe_key, user_id, item_id, priority)
-         SELECT id, kind::job_kind, payload::jsonb, dedupe_key, user_id, item_id, priority
-         FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::smallint[])
-           AS given (id, kind, payload, dedupe_key, user_id, item_id, priority)
-         ON CONFLICT (dedupe_key) WHERE state IN ('QUEUED', 'RUNNING') DO NOTHING
-         RETURNING ${COLUMNS}`,
-        [
-          column(({ id }) => id),
-          column(({ kind }) => kind),
-          column(({ payload }) => JSON.stringify(payload)),
-          column(({ dedupeKey }) => dedupeKey ?? null),
-          column(({ userId }) => userId ?? null),
-          column(({ itemId }) => itemId ?? null),
-          column(({ priority }) => priority ?? JobPriority.BATCH),
-        ],
-      );
-      return stored;
-    } catch (error) {
+    const column = <Value>(value: (job: StoredJob) => Value) => rows.map(value);
+    return this.rows(
+      `INSERT INTO jobs (id, kind, payload, dedupe_key, user_id, item_id, priority)
+       SELECT id, kind::job_kind, payload::jsonb, dedupe_key, user_id, item_id, priority
+       FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::smallint[])
+         AS given (id, kind, payload, dedupe_key, user_id, item_id, priority)
+       ON CONFLICT (dedupe_key) WHERE state IN ('QUEUED', 'RUNNING') DO UPDATE SET
+         priority = CASE WHEN jobs.state = 'QUEUED' THEN greatest(jobs.priority, excluded.priority) ELSE jobs.priority END
+       RETURNING ${COLUMNS}`,
+      [
+        column(({ id }) => id),
+        column(({ kind }) => kind),
+        column(({ payload }) => JSON.stringify(payload)),
+        column(({ dedupeKey }) => dedupeKey ?? null),
+        column(({ userId }) => userId ?? null),
+        column(({ itemId }) => itemId ?? null),
+        column(({ priority }) => priority),
+      ],
+    ).catch((error: unknown) => {
       throw unknownReference(error);
-    } finally {
-      client.release();
-    }
+    });
   }
 
   private async rows(sql: string, values: unknown[]): Promise<JobRow[]> {

@@ -30,10 +30,9 @@ export interface PluginOptions extends ServicesOptions {
 export async function createPlugin(options: PluginOptions): Promise<Plugin> {
   const { config, logger, runJobs = config.runJobs } = options;
   const services = await createServices(options);
-  const { index, queue } = services;
-  await queue.start();
-  const worker = runJobs ? createWorker(services, logger) : null;
-  worker?.start();
+  const { index } = services;
+  const worker = createWorker(services, logger, runJobs);
+  await worker.start();
   await index.sync();
   const syncing = setInterval(() => {
     index.sync().catch((error: unknown) => {
@@ -55,8 +54,7 @@ export async function createPlugin(options: PluginOptions): Promise<Plugin> {
     formatError: createFormatError(log),
     async close() {
       clearInterval(syncing);
-      await worker?.stop();
-      await queue.stop();
+      await worker.stop();
       await services.close();
     },
   };

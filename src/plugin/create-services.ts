@@ -6,10 +6,11 @@ import type { ArtefactStore } from "../db/artefact-store.js";
 import type { Database } from "../db/database.js";
 import type { ModerationStrategy } from "../ml/moderation/moderation-strategy.js";
 import { onTfjsNotice } from "../ml/runtime/tfjs-backend.js";
+import { JobEvents } from "../recsys/jobs/job-events.js";
+import { JobService } from "../recsys/jobs/job.service.js";
 import { RankChangeSummaryService } from "../recsys/ranking/rank-change-summary.service.js";
 import { createAccess, createCatalogue, createImports } from "./create-catalogue.js";
 import { createImages, createImaging } from "./create-images.js";
-import { createJobs } from "./create-jobs.js";
 import { createLab } from "./create-lab.js";
 import { createModels } from "./create-models.js";
 import { createModeration } from "./create-moderation.js";
@@ -40,7 +41,9 @@ export async function createServices(options: ServicesOptions) {
   });
   const imaging = createImaging(storage, models);
   const base = { config, logger, storage, models, imaging, moderation };
-  const queueing = createJobs(db, storage, logger);
+  const { jobRows } = storage;
+  const events = new JobEvents();
+  const queueing = { events, jobs: new JobService({ jobs: jobRows, events }) };
   const finding = createRetrieval(base);
   const ranking = createRanking({ ...base, ...finding });
   const personalizing = createPersonalizers({ ...base, ...ranking });
@@ -61,6 +64,8 @@ export async function createServices(options: ServicesOptions) {
     blobs,
     catalog,
     images,
+    isOnlyProcess: db.kind === "embedded",
+    jobRows,
     rankChanges,
     store,
     models,

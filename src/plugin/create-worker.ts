@@ -1,15 +1,12 @@
-/** @file Which service does the work of each kind of job. */
+/** @file Which service runs each kind of job. */
 import type { Logger } from "pino";
 import { JobPriority } from "../db/jobs.repository.js";
-import type { PersonalizeImagePayload } from "../recsys/images/personalization.service.js";
 import { folderSource } from "../recsys/import/folder-source.js";
-import type { StartedJobPayloads } from "../resolvers/start-job.resolver.js";
 import { type JobHandlers, Worker } from "../workers/worker.js";
 import type { Services } from "./create-services.js";
 
-type Payloads = StartedJobPayloads & { PERSONALIZE_IMAGE: PersonalizeImagePayload };
-
-export function createWorker(services: Services, logger: Logger): Worker<Payloads> {
+/** @param runsJobs Without, it only takes jobs back from lost workers. */
+export function createWorker(services: Services, logger: Logger, runsJobs = true): Worker {
   const {
     events,
     generation,
@@ -18,12 +15,13 @@ export function createWorker(services: Services, logger: Logger): Worker<Payload
     isOffline,
     scoring,
     personalizerTraining,
-    queue,
+    isOnlyProcess,
+    jobRows,
     rankerTraining,
     renderThreads,
     reranking,
   } = services;
-  const handlers: JobHandlers<Payloads> = {
+  const handlers: JobHandlers = {
     PERSONALIZE_IMAGE: ({ payload, priority }, { signal, report }) =>
       generation.generate(payload, {
         signal,
@@ -73,8 +71,11 @@ export function createWorker(services: Services, logger: Logger): Worker<Payload
     SCORE_IMAGES: (_job, { signal, report }) =>
       scoring.scoreAll({ signal, report: (progress, stage) => report(progress, stage) }),
   };
-  // As many jobs as there are threads to draw pictures, and of the live ones as many more, which are ready when a thread is
-  // free: else it would take up a picture of a batch between two live ones. Of the other kinds each may use all of the machine.
+  // Batch jobs: one for each render thread. Live jobs: twice as many, so one is always ready when a thread becomes free;
+  // otherwise that thread would take a batch job between two live ones. Each job of another kind may use the whole machine.
   const concurrency = { PERSONALIZE_IMAGE: { live: 2 * renderThreads, batch: renderThreads } };
-  return new Worker<Payloads>({ queue, events, logger, handlers }, { concurrency });
+  return new Worker(
+    { jobs: jobRows, events, logger, handlers: runsJobs ? handlers : {} },
+    { concurrency, isOnlyProcess },
+  );
 }

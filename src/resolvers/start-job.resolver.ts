@@ -12,32 +12,6 @@ import {
 import { Job } from "../schema/job.type.js";
 import type { ApiServices } from "./services.js";
 
-/** Payloads of the jobs that start here. */
-export interface StartedJobPayloads {
-  IMPORT: {
-    source: "stickers" | "movielens" | "catalogue";
-    /** Absolute path; null for the stickers. */
-    folder: string | null;
-    seed: number | null;
-  };
-  INDEX: Record<string, never>;
-  TRAIN_RANKER: {
-    versionId: string;
-    seed: number;
-    config: Record<string, unknown>;
-    /** Null: activate unless it is worse on validation than the active version. */
-    activate: boolean | null;
-  };
-  TRAIN_PERSONALIZER: {
-    versionId: string;
-    seed: number;
-    config: Record<string, unknown>;
-    activate: boolean;
-  };
-  SCORE_IMAGES: Record<string, never>;
-  RERANK: { runId: string; config: Record<string, unknown>; activate: boolean };
-}
-
 @Resolver()
 export class StartJobResolver {
   constructor(
@@ -57,14 +31,14 @@ export class StartJobResolver {
     { source, folder, seed }: StartImportInput,
   ): Promise<JobRow> {
     const path = source === "STICKERS" ? null : await this.importFolder(folder);
-    return this.start(
+    return this.deps.jobs.request(
       "IMPORT",
       {
         source: source.toLowerCase() as Lowercase<typeof source>,
         folder: path,
         seed: seed ?? null,
       },
-      `import:${source}:${path ?? ""}`,
+      { dedupeKey: `import:${source}:${path ?? ""}` },
     );
   }
 
@@ -73,7 +47,7 @@ export class StartJobResolver {
     description: "Captions and embeds new and changed items, and updates the caption index.",
   })
   startIndexing(): Promise<JobRow> {
-    return this.start("INDEX", {}, "index");
+    return this.deps.jobs.request("INDEX", {}, { dedupeKey: "index" });
   }
 
   @Authorized("RECOMMENDER")
@@ -90,7 +64,7 @@ export class StartJobResolver {
     input?: StartRankerTrainingInput | null,
   ): Promise<JobRow> {
     const { config, seed, activate } = input ?? {};
-    return this.start("TRAIN_RANKER", {
+    return this.deps.jobs.request("TRAIN_RANKER", {
       versionId: randomUUID(),
       seed: seed ?? 1,
       config: config ?? {},
@@ -104,7 +78,7 @@ export class StartJobResolver {
       "Computes the missing rank changes of all personalised pictures by the active ranking model.",
   })
   startScoring(): Promise<JobRow> {
-    return this.start("SCORE_IMAGES", {}, "score");
+    return this.deps.jobs.request("SCORE_IMAGES", {}, { dedupeKey: "score" });
   }
 
   @Authorized("RECOMMENDER")
@@ -120,7 +94,7 @@ export class StartJobResolver {
     input?: StartPersonalizerTrainingInput | null,
   ): Promise<JobRow> {
     const { config, seed, activate } = input ?? {};
-    return this.start("TRAIN_PERSONALIZER", {
+    return this.deps.jobs.request("TRAIN_PERSONALIZER", {
       versionId: randomUUID(),
       seed: seed ?? 1,
       config: config ?? {},
@@ -142,19 +116,11 @@ export class StartJobResolver {
     input?: StartRerankInput | null,
   ): Promise<JobRow> {
     const { config, activate } = input ?? {};
-    return this.start(
+    return this.deps.jobs.request(
       "RERANK",
       { runId: randomUUID(), config: config ?? {}, activate: activate ?? false },
-      "rerank",
+      { dedupeKey: "rerank" },
     );
-  }
-
-  private start<Kind extends keyof StartedJobPayloads>(
-    kind: Kind,
-    payload: StartedJobPayloads[Kind],
-    dedupeKey?: string,
-  ): Promise<JobRow> {
-    return this.deps.jobs.request(kind, payload, { dedupeKey });
   }
 
   private async importFolder(folder: string | null | undefined): Promise<string> {

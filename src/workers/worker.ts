@@ -1,9 +1,15 @@
-/** @file Runs jobs: claims one after another, hands each to the handler of its kind, and records what came of it. */
-import { type JobQueue, type Lane, lanesOf } from "../db/job-queue.js";
-import type { JobProgress } from "../db/jobs.repository.js";
+/** @file Runs jobs: claims one after another, gives each to the handler of its kind, and records the outcome. */
+import {
+  type JobProgress,
+  type JobsRepository,
+  type Lane,
+  lanesOf,
+  LOST_AFTER_MS,
+} from "../db/jobs.repository.js";
 import type { JobKind, JobRow } from "../db/rows.js";
 import { AppError } from "../errors/app-error.js";
 import type { JobEvents } from "../recsys/jobs/job-events.js";
+import { type ParsedPayloads, parseJobPayload } from "../recsys/jobs/job-payloads.js";
 import { WakeSignal } from "../recsys/jobs/wake-signal.js";
 
 /** What a handler is told besides its job. */
@@ -21,19 +27,20 @@ export interface JobControl {
 }
 
 /** For each kind of job, what runs it; what it resolves to is stored as the job's result (JSON). */
-export type JobHandlers<Payloads extends Partial<Record<JobKind, object>>> = {
-  [Kind in keyof Payloads]: (
-    job: Omit<JobRow, "payload"> & { payload: Payloads[Kind] },
+export type JobHandlers = {
+  [Kind in JobKind]: (
+    job: Omit<JobRow, "payload"> & { payload: ParsedPayloads[Kind] },
     control: JobControl,
   ) => Promise<unknown>;
 };
 
-interface Dependencies<Payloads extends Partial<Record<JobKind, object>>> {
-  queue: Pick<
-    JobQueue,
-    "abandon" | "cancel" | "claim" | "complete" | "fail" | "heartbeat" | "onWaiting" | "release"
+interface Dependencies {
+  jobs: Pick<
+    JobsRepository,
+    "cancel" | "claim" | "complete" | "fail" | "heartbeat" | "release" | "takeFromLostWorkers"
   >;
-  handlers: JobHandlers<Payloads>;
+  /** Kinds without a handler are left to other processes. */
+  handlers: Partial<JobHandlers>;
   events: JobEvents;
   logger: { error(details: object, message: string): void };
 }
@@ -50,6 +57,12 @@ export interface WorkerOptions {
   heartbeatMs?: number;
   /** Shortest time between two stored reports of the same stage, in milliseconds; default 250. */
   reportMs?: number;
+  /** How often jobs of lost workers are looked for, in milliseconds; default 10,000. */
+  rescueMs?: number;
+  /** Silence after which a worker counts as lost, in milliseconds; default {@link LOST_AFTER_MS}. */
+  lostAfterMs?: number;
+  /** Whether no other process can reach the database: then a job that runs at the start is lost. Default: false. */
+  isOnlyProcess?: boolean;
 }
 
 /** What is stored of an error that the product does not know, as the API names it; the log has the rest. */
@@ -61,25 +74,34 @@ export const INTERNAL_FAILURE = {
 /** Time between the signal of {@link Worker.stop} and giving up on a handler that does not heed it. */
 const UNHEEDED_AFTER_MS = 5_000;
 
-export class Worker<Payloads extends Partial<Record<JobKind, object>>> {
+export class Worker {
   private readonly stopping = new AbortController();
   private readonly running = new Map<string, Attempt>();
+  private readonly claims = new Set<Promise<JobRow | null>>();
   private readonly idle = new Set<{ kind: JobKind; wake: WakeSignal }>();
   private readonly undo: (() => void)[] = [];
   private loops: Promise<void>[] = [];
+  private rescue: Promise<void> = Promise.resolve();
 
   constructor(
-    private readonly deps: Dependencies<Payloads>,
+    private readonly deps: Dependencies,
     private readonly options: WorkerOptions = {},
   ) {}
 
-  start(): void {
-    if (this.loops.length > 0) {
-      return;
-    }
-    const { queue, events, handlers } = this.deps;
+  async start(): Promise<void> {
+    const { events, handlers, logger } = this.deps;
+    const { concurrency, isOnlyProcess, rescueMs = 10_000 } = this.options;
+    await this.rescueLost(isOnlyProcess ? 0 : undefined);
+    const rescuing = setInterval(() => {
+      this.rescue = this.rescueLost().catch((error: unknown) => {
+        logger.error({ err: error }, "the jobs of lost workers could not be taken back");
+      });
+    }, rescueMs).unref();
     this.undo.push(
-      queue.onWaiting(kind => {
+      () => {
+        clearInterval(rescuing);
+      },
+      events.on("queued", kind => {
         this.wake(kind);
       }),
       events.on("cancelRequested", jobId => this.running.get(jobId)?.abort("cancelled")),
@@ -87,8 +109,8 @@ export class Worker<Payloads extends Partial<Record<JobKind, object>>> {
     const kinds = Object.keys(handlers) as JobKind[];
     this.loops = kinds.flatMap(kind =>
       lanesOf(kind).flatMap(lane => {
-        const concurrency = this.options.concurrency?.[kind] ?? 1;
-        const length = typeof concurrency === "number" ? concurrency : concurrency[lane];
+        const wanted = concurrency?.[kind] ?? 1;
+        const length = typeof wanted === "number" ? wanted : wanted[lane];
         return Array.from({ length }, () => this.run(kind, lane));
       }),
     );
@@ -113,6 +135,21 @@ export class Worker<Payloads extends Partial<Record<JobKind, object>>> {
     for (const step of this.undo.splice(0)) {
       step();
     }
+    await this.rescue;
+  }
+
+  /** Takes jobs back from lost workers: they are queued again, or end. @param silentMs 0 takes all but those that run here. */
+  private async rescueLost(silentMs = this.options.lostAfterMs ?? LOST_AFTER_MS): Promise<void> {
+    const { events, jobs, logger } = this.deps;
+    await Promise.all(this.claims); // so that a job of this process is in `running`, however late the answer to its claim came
+    for (const job of await jobs.takeFromLostWorkers([...this.running.keys()], silentMs)) {
+      const { id: jobId, kind, userId, itemId, errorMessage, state } = job;
+      if (state === "FAILED") {
+        logger.error({ jobId, kind, userId, itemId, errorMessage }, "a job failed");
+      }
+      events.emit("changed", jobId);
+      this.wake(kind);
+    }
   }
 
   private wake(kind?: JobKind): void {
@@ -124,14 +161,17 @@ export class Worker<Payloads extends Partial<Record<JobKind, object>>> {
   }
 
   private async run(kind: JobKind, lane: Lane): Promise<void> {
-    const { queue, logger } = this.deps;
+    const { jobs, logger } = this.deps;
     const loop = { kind, wake: new WakeSignal() };
     this.idle.add(loop);
     while (!this.stopping.signal.aborted) {
-      const job = await queue.claim(kind, lane).catch((error: unknown) => {
+      const claim = jobs.claim(kind, lane).catch((error: unknown) => {
         logger.error({ err: error, kind }, "no job could be claimed");
         return null;
       });
+      this.claims.add(claim);
+      const job = await claim;
+      this.claims.delete(claim);
       if (job) {
         await this.attempt(job);
       } else {
@@ -142,21 +182,21 @@ export class Worker<Payloads extends Partial<Record<JobKind, object>>> {
   }
 
   private async attempt(job: JobRow): Promise<void> {
-    const { queue, handlers, events, logger } = this.deps;
-    const attempt = new Attempt(job, { queue, events, logger, ...this.options });
+    const { jobs, handlers, events, logger } = this.deps;
+    const attempt = new Attempt(job, { jobs, events, logger, ...this.options });
     this.running.set(job.id, attempt);
     events.emit("changed", job.id);
-    const handler = handlers[job.kind] as (job: JobRow, control: JobControl) => Promise<unknown>;
+    const handler = handlers[job.kind] as (job: object, control: JobControl) => Promise<unknown>;
     // A claimed job must always be recorded, so nothing but the handler may throw here.
-    let record: () => Promise<void> | void;
+    let record: () => Promise<unknown>;
     try {
-      const result = await handler(job, attempt);
-      record = () => queue.complete(job, result);
+      const payload = parseJobPayload(job.kind, job.payload); // an earlier version may have queued it
+      const result = await handler({ ...job, payload }, attempt);
+      record = () => jobs.complete(job, result);
     } catch (error) {
       record = () => this.recordFailure(attempt, error);
     }
     attempt.end();
-    this.running.delete(job.id);
     if (attempt.isGivenUp) {
       return;
     }
@@ -165,27 +205,26 @@ export class Worker<Payloads extends Partial<Record<JobKind, object>>> {
     } catch (error) {
       logger.error({ err: error, jobId: job.id }, "a job's end could not be recorded");
       const { code, message } = INTERNAL_FAILURE;
-      await queue.fail(job, code, message).catch(() => undefined); // then it is found as lost
+      await jobs.fail(job, code, message).catch(() => undefined); // then it is found as lost
     }
+    this.running.delete(job.id);
     events.emit("changed", job.id);
   }
 
-  private recordFailure({ job, why }: Attempt, error: unknown): Promise<void> | void {
-    const { queue, logger } = this.deps;
+  private async recordFailure({ job, why }: Attempt, error: unknown): Promise<unknown> {
+    const { jobs, logger } = this.deps;
     switch (why) {
       case "cancelled":
-        return queue.cancel(job);
+        return jobs.cancel(job);
       case "stopped":
-        return queue.release(job);
+        return jobs.release(job);
       case "lost":
-        return queue.abandon(job);
+        return null; // the job is its successor's
       case null: {
         const { id: jobId, kind, userId, itemId } = job;
         logger.error({ err: error, jobId, kind, userId, itemId }, "a job failed");
-        if (error instanceof AppError) {
-          return queue.fail(job, error.code, error.message);
-        }
-        return queue.fail(job, INTERNAL_FAILURE.code, INTERNAL_FAILURE.message);
+        const { code, message } = error instanceof AppError ? error : INTERNAL_FAILURE;
+        return jobs.fail(job, code, message);
       }
     }
   }
@@ -194,7 +233,7 @@ export class Worker<Payloads extends Partial<Record<JobKind, object>>> {
   private async giveUp(attempt: Attempt): Promise<void> {
     attempt.isGivenUp = true;
     attempt.end();
-    await this.deps.queue.release(attempt.job).catch((error: unknown) => {
+    await this.deps.jobs.release(attempt.job).catch((error: unknown) => {
       this.deps.logger.error({ err: error, jobId: attempt.job.id }, "a job could not be put back");
     });
   }
@@ -203,7 +242,7 @@ export class Worker<Payloads extends Partial<Record<JobKind, object>>> {
 type AbortCause = "cancelled" | "lost" | "stopped";
 
 interface AttemptContext extends WorkerOptions {
-  queue: Pick<JobQueue, "heartbeat">;
+  jobs: Pick<JobsRepository, "heartbeat">;
   events: JobEvents;
   logger: { error(details: object, message: string): void };
 }
@@ -260,10 +299,10 @@ class Attempt implements JobControl {
     clearInterval(this.timer);
   }
 
-  private async beat(wake?: JobProgress): Promise<void> {
-    const { queue, logger } = this.context;
+  private async beat(progress?: JobProgress): Promise<void> {
+    const { jobs, logger } = this.context;
     try {
-      const row = await queue.heartbeat(this.job, wake);
+      const row = await jobs.heartbeat(this.job, progress);
       if (this.hasEnded) {
         return; // its end was recorded meanwhile
       }

@@ -1,4 +1,5 @@
 /** @file How a picture is made: the knobs a caller may turn, their defaults, and what each is for. */
+import { z } from "zod";
 import { AppError } from "../../errors/app-error.js";
 import { type DrawingDefaults } from "../../ml/diffusion/pipeline-config.js";
 
@@ -35,6 +36,20 @@ const ranges: Record<keyof GenerationOptions, [min: number, max: number, isWhole
   numSteps: [1, 100, true],
   numCandidates: [1, 8, true],
 };
+
+function inRange(name: keyof GenerationOptions) {
+  const [min, max, isWhole] = ranges[name];
+  return (isWhole ? z.int() : z.number()).min(min).max(max);
+}
+
+/** Options of a stored request: complete, and in their ranges. */
+export const generationOptionsSchema = z.strictObject({
+  seed: inRange("seed"),
+  strength: inRange("strength"),
+  guidanceScale: inRange("guidanceScale"),
+  numSteps: inRange("numSteps"),
+  numCandidates: inRange("numCandidates"),
+}) satisfies z.ZodType<GenerationOptions>;
 
 /**
  * The options with defaults for what is left out.

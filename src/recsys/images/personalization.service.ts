@@ -2,11 +2,16 @@
  * @file Answers "this item's picture, for this shopper": at once when it was made before, else as a job. A whole shelf of items
  * takes as many statements as one.
  */
+import { z } from "zod";
 import { JobPriority, type NewJob } from "../../db/jobs.repository.js";
 import type { ItemRow, JobRow, JobState, PersonalizedImageRow } from "../../db/rows.js";
 import { AppError } from "../../errors/app-error.js";
 import type { Grant, Payer } from "./generation-budget.js";
-import { type GenerationOptions, generationOptions } from "./generation-options.js";
+import {
+  type GenerationOptions,
+  generationOptions,
+  generationOptionsSchema,
+} from "./generation-options.js";
 import {
   type GenerationPlan,
   type GenerationPlanner,
@@ -44,12 +49,14 @@ export type PersonalizeOutcome =
   /** `retryAt`: when it may be asked for again, where the reason passes by itself. */
   | { kind: "original"; item: ItemRow; reason: OriginalReason; retryAt?: Date };
 
-/** What a `PERSONALIZE_IMAGE` job is told to do. */
-export interface PersonalizeImagePayload {
-  userId: string;
-  itemId: string;
-  options: GenerationOptions;
-}
+/** What a `PERSONALIZE_IMAGE` job makes. */
+export const personalizeImagePayload = z.strictObject({
+  userId: z.string().min(1),
+  itemId: z.string().min(1),
+  options: generationOptionsSchema,
+});
+
+export type PersonalizeImagePayload = z.infer<typeof personalizeImagePayload>;
 
 /** What came of a `PERSONALIZE_IMAGE` job: a picture, or the reason there is none. */
 export type PersonalizeImageResult = { imageId: string } | { originalReason: OriginalReason };

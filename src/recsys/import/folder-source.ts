@@ -1,11 +1,26 @@
 /** @file The source of an import job: a kind, and a folder in that kind's layout. */
 import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { isAbsolute, join } from "node:path";
+import { z } from "zod";
 import { AppError } from "../../errors/app-error.js";
 import { MovieLensSource } from "../datasets/movielens.js";
 import { StickersSource } from "../datasets/stickers.js";
 import { CatalogueSource } from "./catalogue.js";
 import type { ImportSource } from "./import-source.js";
+
+/** What an `IMPORT` job imports. */
+export const importPayload = z
+  .strictObject({
+    source: z.enum(["stickers", "movielens", "catalogue"]),
+    /** Null for the stickers. */
+    folder: z.string().refine(isAbsolute, "must be an absolute path").nullable(),
+    /** Of the simulated users of the stickers; null: their default. */
+    seed: z.int().nullable(),
+  })
+  .refine(({ source, folder }) => (source === "stickers") === (folder === null), {
+    path: ["folder"],
+    message: "is needed by all sources but the stickers",
+  });
 
 /** Usual file names of a catalogue; the first existing one is used. */
 const endings = ["csv", "tsv", "jsonl", "ndjson", "json", "xml", "parquet"].flatMap(ending => [

@@ -1,22 +1,28 @@
-/** @file What the worker and the job service of one process tell each other at once; others poll the job's row. */
+/** @file What the worker and the job service of one process tell each other at once; other processes poll the table. */
 import { EventEmitter } from "node:events";
+import type { JobKind } from "../../db/rows.js";
 
 interface Events {
-  /** Something about the job's row changed: who shows it reads it again. */
+  /** Jobs of a kind wait. */
+  queued: [kind: JobKind];
+  /** The job's row changed: who shows it reads it again. */
   changed: [jobId: string];
   /** Someone asked the job to stop. */
   cancelRequested: [jobId: string];
 }
 
 export class JobEvents {
-  private readonly emitter = new EventEmitter<Events>().setMaxListeners(0);
+  private readonly emitter = new EventEmitter().setMaxListeners(0);
 
-  emit(event: keyof Events, jobId: string): void {
-    this.emitter.emit(event, jobId);
+  emit<Name extends keyof Events>(event: Name, subject: Events[Name][0]): void {
+    this.emitter.emit(event, subject);
   }
 
   /** @returns what ends the listening. */
-  on(event: keyof Events, listener: (jobId: string) => void): () => void {
+  on<Name extends keyof Events>(
+    event: Name,
+    listener: (subject: Events[Name][0]) => void,
+  ): () => void {
     this.emitter.on(event, listener);
     return () => {
       this.emitter.off(event, listener);

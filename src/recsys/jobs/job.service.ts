@@ -1,36 +1,23 @@
-/** @file Accepts jobs, cancels them, and tells how they stand. */
-import { JobPriority, type JobSnapshot, type NewJob } from "../../db/jobs.repository.js";
+/** @file Queues jobs, cancels them, and tells their state. */
+import type { JobSnapshot, NewJob } from "../../db/jobs.repository.js";
 import type { JobKind, JobRow, JobState } from "../../db/rows.js";
 import { AppError } from "../../errors/app-error.js";
 import type { JobEvents } from "./job-events.js";
+import { type JobPayloads, parseJobPayload } from "./job-payloads.js";
 import { WakeSignal } from "./wake-signal.js";
 
 export type { JobSnapshot } from "../../db/jobs.repository.js";
 
-/** How often a watched job's row is read when nothing is heard of it in this process. */
+/** How often the row of a watched job is read while this process hears nothing of it. */
 const POLL_MS = 300;
-
-export interface JobAbout {
-  /** While a job with this key is queued or running, a second request is that job. */
-  dedupeKey?: string;
-  userId?: string;
-  itemId?: string;
-  /** Jobs of a kind with a higher one are served first; default `JobPriority.BATCH`. */
-  priority?: number;
-}
 
 interface Dependencies {
   jobs: {
     createMany(jobs: readonly NewJob[]): Promise<{ job: JobRow; isNew: boolean }[]>;
-    raise(ids: readonly string[], priority: number): Promise<JobRow[]>;
     findSnapshot(id: string): Promise<JobSnapshot | null>;
     findSucceeded(dedupeKey: string): Promise<JobRow | null>;
     findCurrent(dedupeKeys: readonly string[]): Promise<JobRow[]>;
     requestCancel(id: string): Promise<JobRow | null>;
-  };
-  queue: {
-    enqueueMany(jobs: readonly JobRow[]): Promise<void>;
-    raise(jobs: readonly JobRow[]): Promise<void>;
   };
   events: JobEvents;
   /** Default 300 ms. */
@@ -47,34 +34,28 @@ export class JobService {
   /**
    * Queues a job, or gives the one with the same key that has not ended.
    *
-   * @throws AppError `USER_NOT_FOUND`, `ITEM_NOT_FOUND`
+   * @throws AppError `INVALID_ARGUMENT`, `USER_NOT_FOUND`, `ITEM_NOT_FOUND`
    */
-  async request(kind: JobKind, payload: object, about: JobAbout = {}): Promise<JobRow> {
+  async request<Kind extends JobKind>(
+    kind: Kind,
+    payload: JobPayloads[Kind],
+    about: Omit<NewJob, "kind" | "payload"> = {},
+  ): Promise<JobRow> {
     const [{ job }] = await this.requestMany([{ kind, payload, ...about }]);
     return job;
   }
 
   /**
-   * {@link request} for many, in a constant number of statements. A job that waits already, with a lower priority than is
-   * asked for, gets this one.
+   * {@link request} for many, in one statement. A waiting job gets the higher of its priority and the one asked for.
    *
    * @returns in the order of `jobs`; of two with one key only the first is new.
-   * @throws AppError `USER_NOT_FOUND`, `ITEM_NOT_FOUND`: nothing is queued then.
+   * @throws AppError `INVALID_ARGUMENT`, `USER_NOT_FOUND`, `ITEM_NOT_FOUND`: nothing is queued then.
    */
   async requestMany(jobs: readonly NewJob[]): Promise<{ job: JobRow; isNew: boolean }[]> {
-    const { jobs: rows, queue } = this.deps;
-    const created = await rows.createMany(jobs);
-    const isNew = created.flatMap(outcome => (outcome.isNew ? outcome.job : []));
-    await queue.enqueueMany(isNew); // after the rows are there; if this process dies first, the queue finds them
-    for (const priority of new Set(jobs.map(job => job.priority ?? JobPriority.BATCH))) {
-      const late = created.flatMap(({ job }, place) =>
-        (jobs[place].priority ?? JobPriority.BATCH) === priority && job.priority < priority
-          ? job.id
-          : [],
-      );
-      if (late.length > 0) {
-        await queue.raise(await rows.raise(late, priority));
-      }
+    jobs.forEach(({ kind, payload }) => parseJobPayload(kind, payload));
+    const created = await this.deps.jobs.createMany(jobs);
+    for (const kind of new Set(jobs.map(({ kind }) => kind))) {
+      this.deps.events.emit("queued", kind);
     }
     return created;
   }

@@ -1,6 +1,6 @@
-/** @file A wake-up call that cannot be missed between looking and going to sleep. */
+/** @file A wake-up call that is not lost when it comes before its receiver sleeps. */
 
-/** Remembers that something happened until someone waits for it. */
+/** Remembers one call until someone waits for it. */
 export class WakeSignal {
   private hasArrived = false;
   private wake: (() => void) | null = null;
@@ -10,7 +10,7 @@ export class WakeSignal {
     this.wake?.();
   }
 
-  /** Until news arrive, those since the last wait included, or `ms` have passed. */
+  /** Until a call arrives, one since the last wait included, or `ms` have passed. */
   async wait(ms: number): Promise<void> {
     if (!this.hasArrived) {
       await new Promise<void>(resolve => {

@@ -61,6 +61,9 @@ const modelOptions = {
   trainFeatures: z.boolean(),
 } satisfies { [Name in keyof ModelOptions]: z.ZodType<ModelOptions[Name]> };
 
+/** Changes to the hyper-parameters of a model. */
+export const modelChangesSchema = z.strictObject(modelOptions).partial();
+
 const schema = z.strictObject({
   /** In upper or lower case (`micro`, `MICRO`). Default: MICRO. */
   algorithm: z.preprocess(inOurCase, z.enum(algorithms)).default(MICRO_ALGORITHM),
@@ -75,7 +78,7 @@ const schema = z.strictObject({
   /** Leaves out users and items with fewer choices. Default: 1. */
   coreSize: count.default(1),
   /** Changes to the preset. */
-  model: z.strictObject(modelOptions).partial().default({}),
+  model: modelChangesSchema.default({}),
 });
 
 function inOurCase(name: unknown): unknown {
@@ -136,6 +139,15 @@ export function rankerConfig(given: Readonly<Record<string, unknown>>): RankerCo
   );
   return { ...parsed.data, model };
 }
+
+/** What a `TRAIN_RANKER` job trains. */
+export const trainRankerPayload = z.strictObject({
+  versionId: z.uuid(),
+  seed: z.int(),
+  config: z.record(z.string(), z.unknown()).transform(rankerConfig),
+  /** Null: unless it is worse on validation than the active version. */
+  activate: z.boolean().nullable(),
+});
 
 /** The feedback rules of a version with this configuration, in a shop with these rules. */
 export function feedbackOf(

@@ -1,6 +1,10 @@
 /** @file How a version of the personalizer is trained: what may be set, its default and the reason for it. */
 import { z } from "zod";
 import { AppError } from "../../errors/app-error.js";
+import {
+  defaultPersonalizerConfig,
+  personalizerConfigSchema as modelSchema,
+} from "../../ml/personalizer/personalizer-config.js";
 import { rewardModes } from "../../ml/reflection/rank-reward.js";
 
 const count = z.int().min(1);
@@ -40,7 +44,16 @@ export const personalizerConfigSchema = z.strictObject({
   /** A version must keep this part of the keyword pictures' mean CS; default 0.9: taste may not cost the item. */
   captionFloorShare: z.number().min(0).max(1).default(0.9),
   /** Changes to the model's own configuration (α, β, γ, σ, L, LoRA, learning rate, …). */
-  model: z.record(z.string(), z.unknown()).default({}),
+  model: z
+    .record(z.string(), z.unknown())
+    .superRefine((changes, context) => {
+      const sizes = { conditionSize: 1, embeddingSize: 1 }; // the pack's, where they are not changed
+      const checked = modelSchema.safeParse({ ...defaultPersonalizerConfig, ...sizes, ...changes });
+      checked.error?.issues.forEach(issue => {
+        context.addIssue({ code: "custom", path: issue.path, message: issue.message });
+      });
+    })
+    .default({}),
 });
 
 export type PersonalizerTrainingConfig = z.infer<typeof personalizerConfigSchema>;
@@ -56,3 +69,11 @@ export function personalizerConfig(
   }
   return parsed.data;
 }
+
+/** What a `TRAIN_PERSONALIZER` job trains. */
+export const trainPersonalizerPayload = z.strictObject({
+  versionId: z.uuid(),
+  seed: z.int(),
+  config: z.record(z.string(), z.unknown()).transform(personalizerConfig),
+  activate: z.boolean(),
+});

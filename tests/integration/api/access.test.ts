@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, it } from "@jest/globals";
 import { SignJWT } from "jose";
 import { AppError } from "../../../src/errors/app-error.js";
 import { describeOnEveryDatabase } from "../../helpers/databases.js";
+import { imagePayload } from "../../helpers/image-payload.js";
 import { Api, type Execute, tokenSecret } from "./api-fixture.js";
 
 /** Each root field -> how to ask for it, and the lowest level that may. `docs/api.md` tells users the same. */
@@ -180,7 +181,11 @@ describeOnEveryDatabase("access", open => {
 
   it("shows shoppers only their own jobs, and storefront keys only picture jobs", async () => {
     const about = { userId: "ben", itemId: "item-01" };
-    const bens = await api.services.jobs.request("PERSONALIZE_IMAGE", {}, about);
+    const bens = await api.services.jobs.request(
+      "PERSONALIZE_IMAGE",
+      imagePayload(about.itemId, about.userId),
+      about,
+    );
     const indexing = await api.services.jobs.request("INDEX", {});
     const job = (id: string) => `{ job(id: "${id}") { id state queuePosition } }`;
     const cancel = (id: string) => `mutation { cancelJob(id: "${id}") { state } }`;

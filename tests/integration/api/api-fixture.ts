@@ -135,11 +135,7 @@ export class Api {
         });
       },
     };
-    const jobs = new JobService({
-      jobs: jobRows,
-      queue: { enqueueMany: async () => undefined, raise: async () => undefined },
-      events,
-    });
+    const jobs = new JobService({ jobs: jobRows, events });
     const services: ApiServices = {
       catalogue: new CatalogueChangesService({
         ...erasing,

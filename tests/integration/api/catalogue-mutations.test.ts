@@ -3,6 +3,7 @@ import { afterEach, beforeAll, expect, it } from "@jest/globals";
 import { accountOfUser, BudgetsRepository } from "../../../src/db/budgets.repository.js";
 import { AppError } from "../../../src/errors/app-error.js";
 import { describeOnEveryDatabase } from "../../helpers/databases.js";
+import { imagePayload } from "../../helpers/image-payload.js";
 import { pngFile } from "../import/sources.js";
 import { Api, type Execute, itemId } from "./api-fixture.js";
 
@@ -91,7 +92,7 @@ describeOnEveryDatabase("catalogue mutations", open => {
 
     it("queues another indexing behind a running one", async () => {
       const { job: first } = await upsert([{ id: "lamp", title: "one" }]);
-      await api.jobRows.start(first!.id);
+      expect(await api.jobRows.claim("INDEX")).toMatchObject({ id: first!.id });
       const { job: second } = await upsert([{ id: "lamp", title: "two" }]);
       expect(second).toMatchObject({ state: "QUEUED" });
       expect(second?.id).not.toBe(first?.id);
@@ -212,7 +213,11 @@ describeOnEveryDatabase("catalogue mutations", open => {
     const one = await prisma.personalizedImage.findFirstOrThrow({ where: { userId: "anna" } });
     await prisma.personalizedImage.update({ where: { id: one.id }, data: { blobHash: own } });
     const about = { userId: "anna", itemId: itemId(3) };
-    const job = await api.services.jobs.request("PERSONALIZE_IMAGE", about, about);
+    const job = await api.services.jobs.request(
+      "PERSONALIZE_IMAGE",
+      imagePayload(about.itemId, about.userId),
+      about,
+    );
     await prisma.job.update({ where: { id: job.id }, data: { previewHash: preview } });
     const budgets = new BudgetsRepository(api.db.pool);
     for (const userId of ["anna", "ben"]) {

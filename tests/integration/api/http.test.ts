@@ -13,6 +13,7 @@ import { createImageHandler, type HandleImage } from "../../../src/plugin/handle
 import { ServedImages } from "../../../src/plugin/served-images.js";
 import { createServer, type Server } from "../../../src/server/create-server.js";
 import { describeOnEveryDatabase } from "../../helpers/databases.js";
+import { imagePayload } from "../../helpers/image-payload.js";
 import { Api } from "./api-fixture.js";
 
 describeOnEveryDatabase("the server", open => {
@@ -280,7 +281,11 @@ describeOnEveryDatabase("the server", open => {
   });
 
   it("streams a job's progress until it has ended", async () => {
-    const { id } = await api.services.jobs.request("PERSONALIZE_IMAGE", {}, { userId: "anna" });
+    const { id } = await api.services.jobs.request(
+      "PERSONALIZE_IMAGE",
+      imagePayload("item-01", "anna"),
+      { userId: "anna" },
+    );
     const { token } = await api.services.access.issueShopperToken("anna", 60);
     const seen: unknown[] = [];
     const answers = connect(`Bearer ${token}`).iterate<{ jobProgress: { state: string } }>(
@@ -291,10 +296,10 @@ describeOnEveryDatabase("the server", open => {
       const job = data!.jobProgress;
       seen.push(job);
       if (job.state === "QUEUED") {
-        await api.jobRows.start(id);
+        await api.jobRows.claim("PERSONALIZE_IMAGE");
       } else if (job.state === "RUNNING" && seen.length === 2) {
-        const news = { progress: 0.5, stage: "drawing", previewHash: null };
-        await api.jobRows.heartbeat({ id, attempts: 1 }, news);
+        const half = { progress: 0.5, stage: "drawing", previewHash: null };
+        await api.jobRows.heartbeat({ id, attempts: 1 }, half);
       } else if (job.state === "RUNNING") {
         await api.jobRows.complete({ id, attempts: 1 }, { originalReason: "NO_HISTORY" });
       }

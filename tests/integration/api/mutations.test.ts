@@ -2,8 +2,10 @@
 import { mkdir, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeAll, expect, it } from "@jest/globals";
+import { JobPriority } from "../../../src/db/jobs.repository.js";
 import { AppError } from "../../../src/errors/app-error.js";
 import { describeOnEveryDatabase } from "../../helpers/databases.js";
+import { imagePayload } from "../../helpers/image-payload.js";
 import { Api, type Execute, itemId } from "./api-fixture.js";
 
 describeOnEveryDatabase("mutations", open => {
@@ -36,6 +38,7 @@ describeOnEveryDatabase("mutations", open => {
     }
   }`;
   const pair = { userId: "anna", itemId: itemId(4) };
+  const payload = imagePayload(pair.itemId, pair.userId);
 
   it("returns the picture with its explanation and rank change", async () => {
     const { data, errors } = await execute(personalize, { as: "STOREFRONT", variables: pair });
@@ -61,7 +64,7 @@ describeOnEveryDatabase("mutations", open => {
   });
 
   it("returns the job that generates the picture, or the reason why there is none", async () => {
-    const job = await api.services.jobs.request("PERSONALIZE_IMAGE", {}, pair);
+    const job = await api.services.jobs.request("PERSONALIZE_IMAGE", payload, pair);
     api.answers.outcome = async () => ({ kind: "running", job });
     expect((await execute(personalize, { as: "STOREFRONT", variables: pair })).data).toEqual({
       personalizeImage: {
@@ -96,8 +99,9 @@ describeOnEveryDatabase("mutations", open => {
   it("returns the result of a job", async () => {
     const image = await api.db.prisma.personalizedImage.findFirstOrThrow({ where: pair });
     const finish = async (result: object) => {
-      const { id } = await api.services.jobs.request("PERSONALIZE_IMAGE", {}, pair);
-      const started = await api.jobRows.start(id);
+      const about = { ...pair, priority: JobPriority.LIVE }; // it is claimed first
+      const { id } = await api.services.jobs.request("PERSONALIZE_IMAGE", payload, about);
+      const started = await api.jobRows.claim("PERSONALIZE_IMAGE");
       await api.jobRows.complete(started!, result);
       const { data } = await execute(
         `{ job(id: "${id}") { state progress outcome {
@@ -488,6 +492,25 @@ describeOnEveryDatabase("mutations", open => {
       config: { numEpochs: 3 },
       activate: null, // unless it is worse
     });
+  });
+
+  it.each([
+    [`startRankerTraining(input: { config: { numEpochs: 0 } })`, "numEpochs"],
+    [`startRankerTraining(input: { config: { algorithm: "nonsense" } })`, "algorithm"],
+    [`startPersonalizerTraining(input: { config: { numPair: 10 } })`, "numPair"],
+    [`startPersonalizerTraining(input: { config: { model: { sigma: -1 } } })`, "model.sigma"],
+    [`startRerank(input: { config: { ranker: { numEpoch: 2 } } })`, "numEpoch"],
+    [`startRerank(input: { config: { protocol: "paper" }, activate: true })`, "activate"],
+  ])("refuses %s at once, and queues nothing", async (mutation, field) => {
+    const countJobs = () => api.db.prisma.job.count();
+    const before = await countJobs();
+    const { errors, status } = await execute(`mutation { ${mutation} { id } }`, {
+      as: "RECOMMENDER",
+    });
+    expect(errors).toMatchObject([{ extensions: { code: "INVALID_ARGUMENT" } }]);
+    expect(JSON.stringify(errors)).toContain(field);
+    expect(status).toBe(400);
+    expect(await countJobs()).toBe(before);
   });
 
   it("reports a service's refusal", async () => {

@@ -59,7 +59,7 @@ describeOnEveryDatabase("openDatabase()", open => {
 
   it("gives a job one creation time", async () => {
     const { pool, prisma } = await open();
-    const { job } = await new JobsRepository(pool).create({ kind: "INDEX", payload: {} });
+    const [{ job }] = await new JobsRepository(pool).createMany([{ kind: "INDEX", payload: {} }]);
     const byPrisma = await prisma.job.findUniqueOrThrow({ where: { id: job.id } });
     expect(byPrisma.createdAt).toEqual(job.createdAt);
   });

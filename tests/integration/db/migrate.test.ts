@@ -1,8 +1,17 @@
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PGlite } from "@electric-sql/pglite";
 import pg from "pg";
+import { JobsRepository } from "../../../src/db/jobs.repository.js";
 import { migrate, migrationsFolder } from "../../../src/db/migrate.js";
 import { pgliteConfig } from "../../../src/db/pglite-config.js";
 
@@ -26,7 +35,11 @@ describe("migrate()", () => {
     pglite = await PGlite.create();
     pool = new pg.Pool(pgliteConfig(pglite));
   });
-  beforeEach(() => pool.query("DROP SCHEMA public CASCADE; CREATE SCHEMA public"));
+  beforeEach(() =>
+    pool.query(
+      "DROP SCHEMA IF EXISTS pgboss CASCADE; DROP SCHEMA public CASCADE; CREATE SCHEMA public",
+    ),
+  );
   afterAll(async () => {
     await pool.end();
     await pglite.close();
@@ -92,6 +105,69 @@ describe("migrate()", () => {
         kind: "BELOW_QUALITY_FLOOR",
       },
     ]);
+  });
+
+  describe("from jobs that pg-boss handed out", () => {
+    const name = "20261130090000_one_record_of_a_job";
+    const id = (digit: number) => `00000000-0000-4000-8000-00000000000${digit}`;
+
+    /** A database of the version before: jobs in both records, as the processes left them when they stopped. */
+    async function migrateToBefore(): Promise<string[]> {
+      const folder = copyOfMigrations();
+      const later = readdirSync(folder).filter(other => !other.endsWith(".toml") && other >= name);
+      later.forEach(other => {
+        rmSync(join(folder, other), { recursive: true });
+      });
+      await migrate(pool, folder);
+      await pool.query(
+        readFileSync(join(import.meta.dirname, "../../fixtures/pgboss-10.4.2.sql"), "utf8"),
+      );
+      for (const queue of ["PERSONALIZE_IMAGE_LIVE", "PERSONALIZE_IMAGE", "INDEX", "JUDGE"]) {
+        await pool.query("SELECT pgboss.create_queue($1, '{}')", [queue]);
+      }
+      await pool.query(`
+        INSERT INTO users (id) VALUES ('u');
+        INSERT INTO items (id, title, description, updated_at) VALUES ('i', 'I', '', now());
+        INSERT INTO jobs (id, kind, state, payload, priority, attempts, heartbeat_at, finished_at, user_id, item_id) VALUES
+          ('${id(1)}', 'PERSONALIZE_IMAGE', 'QUEUED', '{"userId": "u"}', 0, 0, NULL, NULL, 'u', 'i'),
+          ('${id(2)}', 'PERSONALIZE_IMAGE', 'QUEUED', '{"userId": "u"}', 1, 0, NULL, NULL, 'u', 'i'),
+          ('${id(3)}', 'PERSONALIZE_IMAGE', 'RUNNING', '{}', 0, 1, now() - interval '1 minute', NULL, 'u', 'i'),
+          ('${id(4)}', 'INDEX', 'QUEUED', '{}', 0, 1, NULL, NULL, NULL, NULL),
+          ('${id(5)}', 'INDEX', 'SUCCEEDED', '{}', 0, 1, now(), now(), NULL, NULL);
+        INSERT INTO pgboss.job (id, name, state, started_on) VALUES
+          ('${id(2)}', 'PERSONALIZE_IMAGE_LIVE', 'created', NULL),
+          ('${id(3)}', 'PERSONALIZE_IMAGE', 'active', now() - interval '1 minute'),
+          ('${id(4)}', 'INDEX', 'active', now())`); // 1: its entry was never written; 4: claimed and not begun
+      return later;
+    }
+
+    it("keeps every job that waits or runs, and drops the schema", async () => {
+      expect(await migrate(pool, migrationsFolder).then(() => migrate(pool))).toEqual([]); // none without the schema
+      await pool.query("DROP SCHEMA public CASCADE; CREATE SCHEMA public");
+      const later = await migrateToBefore();
+      expect(await migrate(pool)).toEqual(later.sort());
+      const { rows } = await pool.query("SELECT FROM pg_namespace WHERE nspname = 'pgboss'");
+      expect(rows).toEqual([]);
+      const jobs = new JobsRepository(pool);
+      expect(await jobs.claim("PERSONALIZE_IMAGE")).toMatchObject({ id: id(2), attempts: 1 });
+      expect(await jobs.claim("PERSONALIZE_IMAGE")).toMatchObject({ id: id(1), itemId: "i" });
+      expect(await jobs.claim("INDEX")).toMatchObject({ id: id(4), attempts: 2 });
+      expect(await jobs.claim("INDEX")).toBeNull();
+      expect(await jobs.takeFromLostWorkers([], 30_000)).toMatchObject([{ id: id(3) }]);
+      expect(await jobs.claim("PERSONALIZE_IMAGE")).toMatchObject({ id: id(3), attempts: 2 });
+    });
+
+    it("leaves the queues that a host has in the same schema", async () => {
+      await migrateToBefore();
+      await pool.query(`
+        SELECT pgboss.create_queue('mails', '{}');
+        INSERT INTO pgboss.job (name, data) VALUES ('mails', '{"to": "anna"}')`);
+      await migrate(pool);
+      expect((await pool.query("SELECT name, data FROM pgboss.job")).rows).toEqual([
+        { name: "mails", data: { to: "anna" } },
+      ]);
+      expect((await pool.query("SELECT name FROM pgboss.queue")).rows).toEqual([{ name: "mails" }]);
+    });
   });
 
   it("rolls back a failed migration, so that a fixed one can follow", async () => {

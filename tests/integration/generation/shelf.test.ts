@@ -3,7 +3,6 @@ import { BudgetsRepository } from "../../../src/db/budgets.repository.js";
 import type { Database } from "../../../src/db/database.js";
 import { EmbeddingsRepository } from "../../../src/db/embeddings.repository.js";
 import { ItemsRepository } from "../../../src/db/items.repository.js";
-import { JobQueue } from "../../../src/db/job-queue.js";
 import { JobPriority, JobsRepository } from "../../../src/db/jobs.repository.js";
 import { PersonalizedImagesRepository } from "../../../src/db/personalized-images.repository.js";
 import { RetrievalRepository } from "../../../src/db/retrieval.repository.js";
@@ -27,19 +26,13 @@ const liked = ["cat", "dog", "owl"];
 
 describeOnEveryDatabase("a shelf of 24 tiles", open => {
   let db: Database;
-  let queue: JobQueue;
+  let jobRows: JobsRepository;
   let statements = 0;
 
   beforeAll(async () => {
     db = await open({ onStatement: () => statements++ });
     const { pool } = db;
-    queue = new JobQueue({
-      pool,
-      jobs: new JobsRepository(pool),
-      isOnlyProcess: true,
-      onError: () => undefined,
-    });
-    await queue.start();
+    jobRows = new JobsRepository(pool);
     const size = { sizeBytes: 1, widthPixels: 1, heightPixels: 1, mediaType: "image/png" };
     const items = new ItemsRepository(db.prisma);
     const embeddings = new EmbeddingsRepository(pool);
@@ -81,14 +74,9 @@ describeOnEveryDatabase("a shelf of 24 tiles", open => {
     count();
   }, patience(60_000));
 
-  afterAll(async () => {
-    await queue.stop();
-  });
-
   afterEach(async () => {
     await db.prisma.job.deleteMany();
     await db.prisma.personalizedImage.deleteMany();
-    await db.pool.query("DELETE FROM pgboss.job");
     await db.pool.query("DELETE FROM generation_budgets");
   });
 
@@ -109,9 +97,8 @@ describeOnEveryDatabase("a shelf of 24 tiles", open => {
 
   function createProcess({ evaluationsPerUser = 0 } = {}) {
     const images = new PersonalizedImagesRepository(db.prisma, db.pool);
-    const jobRows = new JobsRepository(db.pool);
     const events = new JobEvents();
-    const jobs = new JobService({ jobs: jobRows, queue, events, pollMs: 20 });
+    const jobs = new JobService({ jobs: jobRows, events, pollMs: 20 });
     let startsWaiting: () => void = () => undefined;
     const waits = new Promise<void>(resolve => (startsWaiting = resolve));
     const defaults = generationDefaults({
@@ -295,8 +282,8 @@ describeOnEveryDatabase("a shelf of 24 tiles", open => {
     const { personalization } = createProcess();
     await personalization.requestMany("u", ["tile-1", "tile-2"], {}, { isBatch: true });
     await personalization.request("u", "tile-2");
-    expect((await queue.claim("PERSONALIZE_IMAGE", "live"))?.itemId).toBe("tile-2");
-    expect((await queue.claim("PERSONALIZE_IMAGE", "batch"))?.itemId).toBe("tile-1");
+    expect((await jobRows.claim("PERSONALIZE_IMAGE", "live"))?.itemId).toBe("tile-2");
+    expect((await jobRows.claim("PERSONALIZE_IMAGE", "batch"))?.itemId).toBe("tile-1");
   });
 
   it.each(["while it waits", "while it is drawn"])(
@@ -308,9 +295,9 @@ describeOnEveryDatabase("a shelf of 24 tiles", open => {
       const answer = personalization.request("u", "tile-1", { waitMs: 60_000 });
       await waits;
       if (when === "while it is drawn") {
-        const claimed = await queue.claim("PERSONALIZE_IMAGE", "live");
+        const claimed = await jobRows.claim("PERSONALIZE_IMAGE", "live");
         await jobs.cancel(job.id);
-        await queue.cancel(claimed!);
+        await jobRows.cancel(claimed!);
       } else {
         await jobs.cancel(job.id);
       }

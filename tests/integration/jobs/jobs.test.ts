@@ -1,18 +1,22 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { CatalogQueries } from "../../../src/db/catalog-queries.js";
 import { type Database } from "../../../src/db/database.js";
-import { JobQueue } from "../../../src/db/job-queue.js";
 import { JobPriority, JobsRepository, MAX_ATTEMPTS } from "../../../src/db/jobs.repository.js";
-import type { JobRow } from "../../../src/db/rows.js";
+import type { JobKind, JobRow } from "../../../src/db/rows.js";
 import { AppError } from "../../../src/errors/app-error.js";
 import { JobEvents } from "../../../src/recsys/jobs/job-events.js";
 import { hasEnded, JobService, type JobSnapshot } from "../../../src/recsys/jobs/job.service.js";
 import { type JobHandlers, Worker, type WorkerOptions } from "../../../src/workers/worker.js";
 import { describeOnEveryDatabase } from "../../helpers/databases.js";
+import { imagePayload } from "../../helpers/image-payload.js";
 import { patience } from "../../helpers/patience.js";
 
-interface Payloads {
-  PERSONALIZE_IMAGE: { name: string };
-  INDEX: object;
+async function untilRunning(service: JobService, id: string): Promise<void> {
+  for await (const { state } of service.watch(id)) {
+    if (state === "RUNNING") {
+      return;
+    }
+  }
 }
 
 describeOnEveryDatabase("jobs", (open, kind) => {
@@ -28,61 +32,26 @@ describeOnEveryDatabase("jobs", (open, kind) => {
       await step();
     }
     await db.pool.query("DELETE FROM jobs");
-    await db.pool.query("DELETE FROM pgboss.job");
   });
 
-  /** One process: a queue, a service and, with handlers, a worker. */
+  /** One process: a service and a worker, which without handlers only takes jobs back from lost workers. */
   async function createProcess(
-    handlers?: Partial<JobHandlers<Payloads>>,
-    options: WorkerOptions & { isOnlyProcess?: boolean; lostAfterMs?: number; db?: Database } = {},
+    handlers: Partial<JobHandlers> = {},
+    options: WorkerOptions & { db?: Database } = {},
   ) {
-    const { isOnlyProcess = false, lostAfterMs, db: database = db, ...workerOptions } = options;
+    const { db: database = db, ...workerOptions } = options;
     const logged: { details: object; message: string }[] = [];
     const jobs = new JobsRepository(database.pool);
-    const queue = new JobQueue({
-      pool: database.pool,
-      jobs,
-      isOnlyProcess,
-      lostAfterMs,
-      onError: error => logged.push({ details: { error }, message: "queue" }),
-    });
-    await queue.start();
-    undo.push(() => queue.stop());
     const events = new JobEvents();
-    const service = new JobService({ jobs, queue, events });
-    const worker = new Worker<Payloads>(
-      {
-        queue,
-        handlers: (handlers ?? {}) as JobHandlers<Payloads>,
-        events,
-        logger: { error: (details, message) => logged.push({ details, message }) },
-      },
-      workerOptions,
-    );
-    if (handlers) {
-      worker.start();
-      undo.push(() => worker.stop({ graceMs: 100 }));
-    }
-    return { jobs, queue, service, worker, logged };
+    const service = new JobService({ jobs, events });
+    const logger = {
+      error: (details: object, message: string) => logged.push({ details, message }),
+    };
+    const worker = new Worker({ jobs, handlers, events, logger }, workerOptions);
+    await worker.start();
+    undo.push(() => worker.stop({ graceMs: 100 }));
+    return { jobs, service, worker, logged };
   }
-
-  /** What is next in the queue: an entry can be claimed from the clock's next tick on. */
-  async function claimNext(queue: JobQueue): Promise<JobRow> {
-    for (;;) {
-      const claimed = await queue.claim("INDEX");
-      if (claimed) {
-        return claimed;
-      }
-      await new Promise(resolve => setTimeout(resolve, 5));
-    }
-  }
-
-  const numEntries = async () => {
-    const { rows } = await db.pool.query<{ n: number }>(
-      "SELECT count(*)::int AS n FROM pgboss.job",
-    );
-    return rows[0].n;
-  };
 
   it("makes one job of 64 requests with one key at once", async () => {
     let numRuns = 0;
@@ -94,7 +63,7 @@ describeOnEveryDatabase("jobs", (open, kind) => {
     });
     const jobs = await Promise.all(
       Array.from({ length: 64 }, () =>
-        service.request("PERSONALIZE_IMAGE", { name: "a" }, { dedupeKey: "a" }),
+        service.request("PERSONALIZE_IMAGE", imagePayload("a"), { dedupeKey: "a" }),
       ),
     );
     // The job may end before the last request, which then rightly begins another: keys are freed by the end.
@@ -112,23 +81,23 @@ describeOnEveryDatabase("jobs", (open, kind) => {
   });
 
   it("gives every request the waiting job, and a new one once it has ended", async () => {
-    const { service, queue } = await createProcess();
+    const { service, jobs: rows } = await createProcess();
     const jobs = await Promise.all(
       Array.from({ length: 64 }, () =>
-        service.request("PERSONALIZE_IMAGE", { name: "a" }, { dedupeKey: "a" }),
+        service.request("PERSONALIZE_IMAGE", imagePayload("a"), { dedupeKey: "a" }),
       ),
     );
     expect(new Set(jobs.map(job => job.id)).size).toBe(1);
-    const claimed = await queue.claim("PERSONALIZE_IMAGE");
-    expect(claimed?.payload).toEqual({ name: "a" });
-    expect(await queue.claim("PERSONALIZE_IMAGE")).toBeNull();
-    await queue.complete(claimed!, undefined);
-    const next = await service.request("PERSONALIZE_IMAGE", { name: "a" }, { dedupeKey: "a" });
+    const claimed = await rows.claim("PERSONALIZE_IMAGE");
+    expect(claimed?.payload).toEqual(imagePayload("a"));
+    expect(await rows.claim("PERSONALIZE_IMAGE")).toBeNull();
+    await rows.complete(claimed!, undefined);
+    const next = await service.request("PERSONALIZE_IMAGE", imagePayload("a"), { dedupeKey: "a" });
     expect(next.id).not.toBe(jobs[0].id);
   });
 
   it("starts a job at once when the worker is in the same process", async () => {
-    const { service, worker } = await createProcess(
+    const { service } = await createProcess(
       { INDEX: async () => "done" },
       { pollMs: patience(60_000) }, // polling would come too late
     );
@@ -137,15 +106,13 @@ describeOnEveryDatabase("jobs", (open, kind) => {
       state: "SUCCEEDED",
       result: "done",
     });
-    await worker.stop(); // the queue's entry goes after the job has ended
-    expect(await numEntries()).toBe(0);
   });
 
   it("tells the place in the queue of its kind, from 1", async () => {
     const { service } = await createProcess();
     const jobs: JobRow[] = [];
     for (const name of ["a", "b", "c"]) {
-      jobs.push(await service.request("PERSONALIZE_IMAGE", { name }));
+      jobs.push(await service.request("PERSONALIZE_IMAGE", imagePayload(name)));
     }
     await service.request("INDEX", {});
     const places = async () =>
@@ -156,13 +123,13 @@ describeOnEveryDatabase("jobs", (open, kind) => {
   });
 
   it("serves a live job before those of a batch, also one that a batch asked for first", async () => {
-    const { service, queue } = await createProcess();
+    const { service, jobs } = await createProcess();
     const ask = (name: string, priority?: number) =>
-      service.request("PERSONALIZE_IMAGE", { name }, { dedupeKey: name, priority });
+      service.request("PERSONALIZE_IMAGE", imagePayload(name), { dedupeKey: name, priority });
     const batch = await service.requestMany(
       ["a", "b", "c"].map(name => ({
         kind: "PERSONALIZE_IMAGE" as const,
-        payload: { name },
+        payload: imagePayload(name),
         dedupeKey: name,
       })),
     );
@@ -176,27 +143,34 @@ describeOnEveryDatabase("jobs", (open, kind) => {
     expect(places).toEqual([3, 1, 4, 2]);
     const listed = await new CatalogQueries(db.prisma).findQueuePositions([...ids, live.id]);
     expect([...ids, live.id].map(id => listed.get(id))).toEqual(places);
-    expect(await queue.claim("PERSONALIZE_IMAGE", "batch")).toMatchObject({ id: ids[0] });
+    expect(await jobs.claim("PERSONALIZE_IMAGE", "batch")).toMatchObject({ id: ids[0] });
     const claimed = [];
     for (let n = 0; n < 3; n++) {
-      claimed.push((await queue.claim("PERSONALIZE_IMAGE"))?.id);
+      claimed.push((await jobs.claim("PERSONALIZE_IMAGE"))?.id);
     }
-    expect(claimed.slice(0, 2).sort()).toEqual([ids[1], live.id].sort());
-    expect(claimed[2]).toBe(ids[2]);
-    expect(await queue.claim("PERSONALIZE_IMAGE")).toBeNull(); // the raised one has one entry
+    expect(claimed).toEqual([ids[1], live.id, ids[2]]); // in the order of their places
+    expect(await jobs.claim("PERSONALIZE_IMAGE")).toBeNull();
   });
 
-  it("finds a live job again whose entry was lost, and puts a released one back as it was", async () => {
-    const { service, jobs, queue } = await createProcess();
-    const priority = JobPriority.LIVE;
-    const { job } = await jobs.create({ kind: "PERSONALIZE_IMAGE", payload: {}, priority });
-    await queue.reconcile();
-    const claimed = await queue.claim("PERSONALIZE_IMAGE", "live");
-    expect(claimed?.id).toBe(job.id);
-    await queue.release(claimed!);
-    expect((await service.get(job.id)).state).toBe("QUEUED");
-    expect((await queue.claim("PERSONALIZE_IMAGE", "live"))?.id).toBe(job.id);
-    expect(await numEntries()).toBe(1);
+  it("puts a released job back as it was", async () => {
+    const { service, jobs } = await createProcess();
+    const { id } = await service.request("PERSONALIZE_IMAGE", imagePayload("a"), {
+      priority: JobPriority.LIVE,
+    });
+    expect(await jobs.claim("PERSONALIZE_IMAGE", "batch")).toBeNull();
+    const claimed = await jobs.claim("PERSONALIZE_IMAGE", "live");
+    await jobs.release(claimed!);
+    expect(await service.get(id)).toMatchObject({ state: "QUEUED", attempts: 0, queuePosition: 1 });
+    expect(await jobs.claim("PERSONALIZE_IMAGE", "live")).toMatchObject({ id, attempts: 1 });
+  });
+
+  it("leaves the priority of a running job as it is", async () => {
+    const { service, jobs } = await createProcess();
+    const ask = (priority: number) =>
+      service.request("PERSONALIZE_IMAGE", imagePayload("a"), { dedupeKey: "a", priority });
+    await ask(JobPriority.BATCH);
+    const claimed = await jobs.claim("PERSONALIZE_IMAGE");
+    expect(await ask(JobPriority.LIVE)).toMatchObject({ id: claimed?.id, priority: 0 });
   });
 
   it("has room for live jobs while others run", async () => {
@@ -204,8 +178,8 @@ describeOnEveryDatabase("jobs", (open, kind) => {
     const { service } = await createProcess(
       {
         PERSONALIZE_IMAGE: async ({ payload }, { signal }) => {
-          begun.push(payload.name);
-          if (payload.name.startsWith("batch")) {
+          begun.push(payload.itemId);
+          if (payload.itemId.startsWith("batch")) {
             await new Promise(resolve => {
               signal.addEventListener("abort", resolve);
             });
@@ -215,13 +189,11 @@ describeOnEveryDatabase("jobs", (open, kind) => {
       { concurrency: { PERSONALIZE_IMAGE: { live: 1, batch: 2 } } },
     );
     for (const name of ["batch 1", "batch 2", "batch 3"]) {
-      await service.request("PERSONALIZE_IMAGE", { name });
+      await service.request("PERSONALIZE_IMAGE", imagePayload(name));
     }
-    const live = await service.request(
-      "PERSONALIZE_IMAGE",
-      { name: "live" },
-      { priority: JobPriority.LIVE },
-    );
+    const live = await service.request("PERSONALIZE_IMAGE", imagePayload("live"), {
+      priority: JobPriority.LIVE,
+    });
     await service.waitFor(live.id, patience(20_000));
     expect(begun.filter(name => name !== "live").length).toBeLessThanOrEqual(2);
     expect(begun).toContain("live");
@@ -231,11 +203,13 @@ describeOnEveryDatabase("jobs", (open, kind) => {
     const { service, jobs } = await createProcess();
     const job = (name: string, more: object = {}) => ({
       kind: "PERSONALIZE_IMAGE" as const,
-      payload: { name },
+      payload: imagePayload(name),
       dedupeKey: name,
       ...more,
     });
-    const { id: first } = await service.request("PERSONALIZE_IMAGE", {}, { dedupeKey: "b" });
+    const { id: first } = await service.request("PERSONALIZE_IMAGE", imagePayload("b"), {
+      dedupeKey: "b",
+    });
     const made = await service.requestMany([job("c"), job("b"), job("a"), job("c")]);
     expect(made.map(({ isNew }) => isNew)).toEqual([true, false, true, false]);
     expect(made[1].job.id).toBe(first);
@@ -259,7 +233,7 @@ describeOnEveryDatabase("jobs", (open, kind) => {
         return {};
       },
     });
-    const job = await service.request("PERSONALIZE_IMAGE", { name: "a" });
+    const job = await service.request("PERSONALIZE_IMAGE", imagePayload("a"));
     const seen: JobSnapshot[] = [];
     for await (const snapshot of service.watch(job.id)) {
       seen.push(snapshot);
@@ -287,7 +261,7 @@ describeOnEveryDatabase("jobs", (open, kind) => {
         return { progress: (await service.get(job.id)).progress };
       },
     });
-    const { id } = await service.request("PERSONALIZE_IMAGE", { name: "a" });
+    const { id } = await service.request("PERSONALIZE_IMAGE", imagePayload("a"));
     expect(await service.waitFor(id, patience(20_000))).toMatchObject({
       state: "SUCCEEDED",
       result: { progress: stored },
@@ -326,7 +300,7 @@ describeOnEveryDatabase("jobs", (open, kind) => {
   });
 
   it.each(["the same process", "another process"])("stops a running job from %s", async where => {
-    const untilAborted: JobHandlers<Payloads>["INDEX"] = (_job, { signal }) =>
+    const untilAborted: JobHandlers["INDEX"] = (_job, { signal }) =>
       new Promise((_, reject) => {
         signal.addEventListener("abort", () => {
           reject(signal.reason as Error);
@@ -338,11 +312,7 @@ describeOnEveryDatabase("jobs", (open, kind) => {
       { heartbeatMs: isHere ? patience(60_000) : 50, pollMs: 50 },
     );
     const { id } = await service.request("INDEX", {});
-    for await (const { state } of service.watch(id)) {
-      if (state === "RUNNING") {
-        break;
-      }
-    }
+    await untilRunning(service, id);
     const caller = isHere ? service : (await createProcess()).service;
     await caller.cancel(id);
     expect(await caller.waitFor(id, patience(10_000))).toMatchObject({
@@ -363,7 +333,7 @@ describeOnEveryDatabase("jobs", (open, kind) => {
       errorCode: "INDEX_NOT_BUILT",
       errorMessage: "The caption index is not built; run 'vitrine index'",
     });
-    const unknown = await service.request("PERSONALIZE_IMAGE", { name: "a" });
+    const unknown = await service.request("PERSONALIZE_IMAGE", imagePayload("a"));
     expect(await service.waitFor(unknown.id, patience(10_000))).toMatchObject({
       state: "FAILED",
       errorCode: "INTERNAL_SERVER_ERROR",
@@ -384,37 +354,68 @@ describeOnEveryDatabase("jobs", (open, kind) => {
   });
 
   it("queues a lost worker's job again, and gives up after the third", async () => {
-    const dead = await createProcess();
-    const { id } = await dead.service.request("INDEX", {});
+    const { service, jobs: dead } = await createProcess();
+    const { id } = await service.request("INDEX", {});
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
-      const claimed = await claimNext(dead.queue);
+      const claimed = await dead.claim("INDEX"); // it says no more, as if its process were killed
       expect(claimed).toMatchObject({ id, attempts: attempt });
-      dead.queue.abandon(claimed); // it says no more, as if it were killed
-      const other = await createProcess(undefined, { lostAfterMs: 1 });
-      await other.queue.reconcile();
+      await sleep(5);
+      const other = await createProcess({}, { lostAfterMs: 1 });
       const expected = attempt < MAX_ATTEMPTS ? "QUEUED" : "FAILED";
-      expect(await other.service.get(id)).toMatchObject({ state: expected });
+      expect(await service.get(id)).toMatchObject({ state: expected });
+      expect(other.logged).toHaveLength(attempt < MAX_ATTEMPTS ? 0 : 1);
+      await other.worker.stop();
       // Whatever the lost attempt still records is refused.
-      await dead.jobs.complete(claimed, "too late");
-      expect(await other.service.get(id)).toMatchObject({ state: expected, result: null });
+      expect(await dead.heartbeat(claimed!)).toBeNull();
+      expect(await dead.complete(claimed!, "too late")).toBeNull();
+      expect(await service.get(id)).toMatchObject({ state: expected, result: null });
     }
-    expect(await dead.service.get(id)).toMatchObject({ errorCode: "WORKER_LOST", attempts: 3 });
-    expect(await numEntries()).toBe(0);
+    expect(await service.get(id)).toMatchObject({ errorCode: "WORKER_LOST", attempts: 3 });
+  });
+
+  it("cancels a lost worker's job that was to be cancelled", async () => {
+    const { service, jobs } = await createProcess();
+    const { id } = await service.request("INDEX", {});
+    await jobs.claim("INDEX");
+    await service.cancel(id);
+    await sleep(5);
+    await createProcess({}, { lostAfterMs: 1 });
+    expect(await service.get(id)).toMatchObject({ state: "CANCELLED" });
+  });
+
+  it("runs a lost worker's job while it looks for such jobs from time to time", async () => {
+    const { service, jobs } = await createProcess();
+    const { id } = await service.request("INDEX", {});
+    await jobs.claim("INDEX");
+    await createProcess(
+      { INDEX: async () => "again" },
+      { lostAfterMs: 100, rescueMs: 20, pollMs: patience(60_000) },
+    );
+    expect(await service.waitFor(id, patience(10_000))).toMatchObject({
+      result: "again",
+      attempts: 2,
+    });
   });
 
   it("leaves a job alone whose worker gave a sign of life lately, or runs here", async () => {
-    const alive = await createProcess(undefined, { lostAfterMs: 1 });
-    const { id } = await alive.service.request("INDEX", {});
-    await claimNext(alive.queue);
-    await (await createProcess()).queue.reconcile();
-    await alive.queue.reconcile();
-    expect((await alive.service.get(id)).state).toBe("RUNNING");
+    let finish: () => void = () => undefined;
+    const { service } = await createProcess(
+      { INDEX: () => new Promise<void>(resolve => (finish = resolve)) },
+      { lostAfterMs: patience(100), rescueMs: 5, heartbeatMs: patience(60_000) },
+    );
+    const { id } = await service.request("INDEX", {});
+    await untilRunning(service, id);
+    await createProcess(); // takes lost jobs back when it starts
+    await sleep(patience(200));
+    expect(await service.get(id)).toMatchObject({ state: "RUNNING", attempts: 1 });
+    finish();
+    expect(await service.waitFor(id, patience(10_000))).toMatchObject({ state: "SUCCEEDED" });
   });
 
   it("takes all running jobs back when it is the only process and starts", async () => {
     const dead = await createProcess();
     const { id } = await dead.service.request("INDEX", {});
-    await claimNext(dead.queue);
+    await dead.jobs.claim("INDEX");
     const { service } = await createProcess(
       { INDEX: async () => "again" },
       { isOnlyProcess: true },
@@ -425,16 +426,47 @@ describeOnEveryDatabase("jobs", (open, kind) => {
     });
   });
 
-  it("finds a queued job whose entry was never written, or was claimed by a worker that died", async () => {
-    const { service, jobs, queue } = await createProcess();
-    const { job } = await jobs.create({ kind: "INDEX", payload: {} });
-    const { id } = await service.request("INDEX", {});
-    await db.pool.query(
-      "UPDATE pgboss.job SET state = 'active', started_on = now() - interval '1 minute'",
-    );
-    await queue.reconcile();
-    const claimed = [await claimNext(queue), await claimNext(queue)];
-    expect(claimed.map(row => row.id).sort()).toEqual([job.id, id].sort()); // the order of entries made at one time is open
+  const versionId = "00000000-0000-4000-8000-000000000001";
+  const training = { versionId, seed: 1, config: {}, activate: true };
+  it.each<[JobKind, string, object]>([
+    ["PERSONALIZE_IMAGE", "userId", { ...imagePayload("i"), userId: 7 }],
+    [
+      "PERSONALIZE_IMAGE",
+      "options.strength",
+      { ...imagePayload("i"), options: { ...imagePayload("i").options, strength: 2 } },
+    ],
+    ["IMPORT", "source", { source: "elsewhere", folder: null, seed: null }],
+    ["IMPORT", "folder", { source: "catalogue", folder: null, seed: null }],
+    ["IMPORT", "folder", { source: "catalogue", folder: "../spring", seed: null }],
+    ["INDEX", "since", { since: "yesterday" }],
+    ["TRAIN_RANKER", "versionId", { ...training, versionId: "newest" }],
+    ["TRAIN_RANKER", "learningRate", { ...training, config: { learningRate: 0 } }],
+    ["TRAIN_PERSONALIZER", "activate", { ...training, activate: null }],
+    ["TRAIN_PERSONALIZER", "batchSize", { ...training, config: { batchSize: "8" } }],
+    ["TRAIN_PERSONALIZER", "model.mapper", { ...training, config: { model: { mapper: 4 } } }],
+    ["SCORE_IMAGES", "all", { all: true }],
+    ["RERANK", "seeds", { runId: versionId, config: { seeds: [] }, activate: false }],
+    ["RERANK", "activate", { runId: versionId, config: { protocol: "paper" }, activate: true }],
+  ])("refuses a payload of %s that is wrong in %s at once", async (kind, field, payload) => {
+    const { service } = await createProcess();
+    const valid = { kind: "INDEX" as const, payload: {} };
+    const refused = service.requestMany([valid, { kind, payload }]);
+    await expect(refused).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+      message: expect.stringContaining(field) as string,
+    });
+    expect((await db.pool.query("SELECT FROM jobs")).rowCount).toBe(0);
+  });
+
+  it("refuses a job whose payload an earlier version stored and this one cannot run", async () => {
+    const { jobs, service } = await createProcess({ IMPORT: async () => "run" });
+    const payload = { source: "elsewhere", folder: null, seed: null };
+    const [{ job }] = await jobs.createMany([{ kind: "IMPORT", payload }]);
+    expect(await service.waitFor(job.id, patience(10_000))).toMatchObject({
+      state: "FAILED",
+      errorCode: "INVALID_ARGUMENT",
+      errorMessage: expect.stringContaining("source") as string,
+    });
   });
 
   it("finishes the running job when it stops", async () => {
@@ -443,11 +475,7 @@ describeOnEveryDatabase("jobs", (open, kind) => {
       INDEX: () => new Promise<void>(resolve => (finish = resolve)),
     });
     const { id } = await service.request("INDEX", {});
-    for await (const { state } of service.watch(id)) {
-      if (state === "RUNNING") {
-        break;
-      }
-    }
+    await untilRunning(service, id);
     const stopped = worker.stop({ graceMs: patience(10_000) });
     finish();
     await stopped;
@@ -464,11 +492,7 @@ describeOnEveryDatabase("jobs", (open, kind) => {
         }),
     });
     const { id } = await service.request("INDEX", {});
-    for await (const { state } of service.watch(id)) {
-      if (state === "RUNNING") {
-        break;
-      }
-    }
+    await untilRunning(service, id);
     await worker.stop({ graceMs: 1 });
     expect(await service.get(id)).toMatchObject({ state: "QUEUED", attempts: 0 });
     const next = await createProcess({ INDEX: async () => "later" });
@@ -493,10 +517,10 @@ describeOnEveryDatabase("jobs", (open, kind) => {
   onPostgres("shares one queue between two workers without running a job twice", async () => {
     const ran: string[] = [];
     const by: number[] = [];
-    const handlersOf = (worker: number): Partial<JobHandlers<Payloads>> => ({
+    const handlersOf = (worker: number): Partial<JobHandlers> => ({
       PERSONALIZE_IMAGE: async job => {
         await new Promise(resolve => setTimeout(resolve, 3));
-        ran.push(job.payload.name);
+        ran.push(job.payload.itemId);
         by.push(worker);
       },
     });
@@ -506,7 +530,7 @@ describeOnEveryDatabase("jobs", (open, kind) => {
     await createProcess(handlersOf(0), { ...options, db: await open() });
     await createProcess(handlersOf(1), { ...options, db: await open() });
     const jobs = await Promise.all(
-      names.map(name => requester.service.request("PERSONALIZE_IMAGE", { name })),
+      names.map(name => requester.service.request("PERSONALIZE_IMAGE", imagePayload(name))),
     );
     const ended = await Promise.all(
       jobs.map(({ id }) => requester.service.waitFor(id, patience(30_000))),

@@ -4,7 +4,6 @@
  */
 import { EventEmitter, once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
-import { JobQueue } from "../../../src/db/job-queue.js";
 import { JobPriority, JobsRepository } from "../../../src/db/jobs.repository.js";
 import { type RenderPriority, RenderTurns } from "../../../src/ml/diffusion/render-turns.js";
 import { Random } from "../../../src/ml/nn/random.js";
@@ -14,6 +13,7 @@ import type { PersonalizeImagePayload } from "../../../src/recsys/images/persona
 import { JobEvents } from "../../../src/recsys/jobs/job-events.js";
 import { JobService } from "../../../src/recsys/jobs/job.service.js";
 import { describeOnEveryDatabase } from "../../helpers/databases.js";
+import { imagePayload } from "../../helpers/image-payload.js";
 
 const numThreads = 2;
 const numPairs = 1_000;
@@ -80,14 +80,12 @@ describeOnEveryDatabase("50 live requests beside a batch of 1,000 pairs", open =
   it("wait at most two renders for a thread (p95), whatever else is drawn", async () => {
     const { pool } = await open();
     const jobs = new JobsRepository(pool);
-    const queue = new JobQueue({ pool, jobs, isOnlyProcess: true, onError: () => undefined });
-    await queue.start();
-    undo.push(() => queue.stop());
     const events = new JobEvents();
-    const service = new JobService({ jobs, queue, events });
+    const service = new JobService({ jobs, events });
     const threads = new SteppedThreads();
     const services = {
-      queue,
+      jobRows: jobs,
+      isOnlyProcess: true,
       events,
       renderThreads: numThreads,
       generation: {
@@ -107,7 +105,7 @@ describeOnEveryDatabase("50 live requests beside a batch of 1,000 pairs", open =
       service.requestMany(
         names.map(itemId => ({
           kind: "PERSONALIZE_IMAGE" as const,
-          payload: { itemId },
+          payload: imagePayload(itemId),
           dedupeKey: itemId,
           priority,
         })),
@@ -116,7 +114,7 @@ describeOnEveryDatabase("50 live requests beside a batch of 1,000 pairs", open =
     const pairs = Array.from({ length: numPairs }, (_, n) => `pair ${n}`);
     const asked = await ask(pairs, JobPriority.BATCH);
     expect(new Set(asked.map(({ job }) => job.id)).size).toBe(numPairs);
-    worker.start();
+    await worker.start();
     undo.push(() => worker.stop());
     // A re-ranking keeps four requests of its own in the pool.
     const ended = new AbortController();

@@ -1,6 +1,7 @@
 /** @file How much is re-ranked, and how: what may be set, its default and the reason for it. */
 import { z } from "zod";
 import { AppError } from "../../../errors/app-error.js";
+import { modelChangesSchema } from "../../ranking/ranker-config.js";
 
 const count = z.int().min(1);
 
@@ -22,7 +23,7 @@ export const rerankConfigSchema = z.strictObject({
   /** Ranking models trained for each arm; default 5, the least that METHOD.md asks for. */
   seeds: z.array(z.int()).min(1).default([1, 2, 3, 4, 5]),
   /** Hyper-parameters to change of the active version's, such as `{"numEpochs": 20}`. */
-  ranker: z.record(z.string(), z.unknown()).default({}),
+  ranker: modelChangesSchema.default({}),
   /** What the pictures are made with; default null: the active personalizer (`RAGAR`) if there is one, else `plain`. */
   condition: z.enum(["RAGAR", "plain"]).nullable().default(null),
   k: z.int().min(0).max(100).default(5),
@@ -46,3 +47,24 @@ export function rerankConfig(given: Readonly<Record<string, unknown>>): RerankCo
   }
   return parsed.data;
 }
+
+/** @throws AppError INVALID_ARGUMENT when a version that has seen the test items would serve. */
+export function assertMayActivate({ protocol }: Pick<RerankConfig, "protocol">, activate: boolean) {
+  if (activate && protocol === "paper") {
+    const problem =
+      "must not be asked for with the paper's protocol, whose features tell the test items";
+    throw new AppError("INVALID_ARGUMENT", { argument: "activate", problem });
+  }
+}
+
+/** What a `RERANK` job does. */
+export const rerankPayload = z
+  .strictObject({
+    runId: z.uuid(),
+    config: z.record(z.string(), z.unknown()).transform(rerankConfig),
+    activate: z.boolean(),
+  })
+  .transform(payload => {
+    assertMayActivate(payload.config, payload.activate);
+    return payload;
+  });

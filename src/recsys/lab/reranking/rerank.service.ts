@@ -21,7 +21,7 @@ import type { ShopItem, ShopSnapshot } from "../../reflection/shop-snapshot.js";
 import { evaluatePart, fitRanker } from "../rankers/fit-and-evaluate.js";
 import type { ItemImageArtist } from "./item-image-artist.js";
 import { imageFeatures, plannedImages } from "./item-images.js";
-import { rerankConfig } from "./rerank-config.js";
+import { assertMayActivate, rerankConfig } from "./rerank-config.js";
 import {
   type ArmName,
   type ArmRun,
@@ -71,13 +71,9 @@ export class RerankService {
   ): Promise<RerankReport> {
     const { runId, activate } = request;
     const asked = rerankConfig(request.config);
+    assertMayActivate(asked, activate);
     const condition = asked.condition ?? (await this.deps.artist.condition());
     const config = { ...asked, condition };
-    if (activate && config.protocol === "paper") {
-      const problem =
-        "must not be asked for with the paper's protocol, whose features tell the test items";
-      throw new AppError("INVALID_ARGUMENT", { argument: "activate", problem });
-    }
     hooks.onProgress?.({ fraction: 0, stage: "reading the shop" });
     const shop = await this.deps.shop();
     const ranker = rankerConfig({
