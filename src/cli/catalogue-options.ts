@@ -1,4 +1,4 @@
-/** @file Options of `vitrine import catalogue` that say how files are read, and its help. */
+/** @file Options and help of `vitrine import catalogue` for reading files. */
 import { type Command, InvalidArgumentError } from "commander";
 import { type Field, interactionFields, itemFields } from "../recsys/import/layouts.js";
 import type { TableOptions } from "../recsys/import/source-table.js";
@@ -8,7 +8,7 @@ import { oneOf } from "./option-values.js";
 
 type FieldValues = NonNullable<TableOptions["map"]>;
 
-/** What the options give, as {@link TableOptions} without their own names. */
+/** The options as {@link TableOptions}, except their own names. */
 export interface ReadingFlags extends Pick<
   TableOptions,
   "format" | "encoding" | "columns" | "map"
@@ -20,13 +20,10 @@ export function withReadingOptions(command: Command): Command {
   return command
     .option(
       "--format <name>",
-      `one of ${formatNames.join(", ")} (default: seen from the file)`,
+      `one of ${formatNames.join(", ")} (default: detected)`,
       oneOf(formatNames),
     )
-    .option(
-      "--encoding <name>",
-      "such as utf-8, windows-1252, shift_jis (default: seen from the bytes)",
-    )
+    .option("--encoding <name>", "such as utf-8, windows-1252, shift_jis (default: detected)")
     .option(
       "--map <field=column,…>",
       "the columns that hold fields: --map title=Name,id=SKU",
@@ -35,7 +32,7 @@ export function withReadingOptions(command: Command): Command {
     .option("--columns <name,…>", "the columns of a file without a header line", columnNames)
     .option(
       "--default <field=value,…>",
-      "values for a column that is missing or a cell that is empty: --default kind=view",
+      "values for missing columns and empty cells: --default kind=view",
       fieldValues,
     )
     .addHelpText("after", FORMATS_HELP);
@@ -45,7 +42,7 @@ export function tableOptions({ default: defaults, ...flags }: ReadingFlags): Tab
   return { ...flags, defaults };
 }
 
-/** `title=Name,id=SKU`, also given several times. A comma that no field follows belongs to the value. */
+/** `title=Name,id=SKU`, repeatable. A comma that no field follows belongs to the value. */
 export function fieldValues(text: string, earlier: FieldValues = {}): FieldValues {
   const pairs = text.split(/,(?=\s*[a-z]+\s*=)/i).map((pair): [Field, string] => {
     const at = pair.indexOf("=");
@@ -65,7 +62,7 @@ export function fieldValues(text: string, earlier: FieldValues = {}): FieldValue
 function columnNames(text: string): string[] {
   const names = text.split(",").map(name => name.trim());
   if (new Set(names).size < names.length || names.includes("")) {
-    throw new InvalidArgumentError("must be different names with commas between them");
+    throw new InvalidArgumentError("must be distinct names, separated by commas");
   }
   return names;
 }

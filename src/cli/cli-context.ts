@@ -1,4 +1,4 @@
-/** @file What a command is given: the configuration, the database when it wants it, and a signal that Ctrl-C raises. */
+/** @file The context of a command: configuration, database on demand, and a signal for Ctrl-C. */
 import type { Logger } from "pino";
 import type { Config } from "../config/config.js";
 import type { Database } from "../db/database.js";
@@ -17,6 +17,6 @@ export interface OpenedContext {
 export interface CliContext {
   /** Reads the configuration and opens the database; the caller closes it. */
   open(): Promise<OpenedContext>;
-  /** A signal that SIGINT and SIGTERM raise, for a command that needs no database. */
+  /** A signal for SIGINT and SIGTERM, for a command without a database. */
   interruptible(): AbortSignal;
 }

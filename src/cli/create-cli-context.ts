@@ -1,15 +1,15 @@
-/** @file The one place where commands meet the environment, the database and the keyboard. */
+/** @file The only file in which commands access the environment, the database and signals. */
 import { join } from "node:path";
 import { loadConfig } from "../config/config.js";
 import { openDatabase } from "../db/database.js";
 import { createLogger } from "../plugin/create-logger.js";
 import { type CliContext } from "./cli-context.js";
 
-/** What the process ends with when another one took its data folder. */
+/** Exit code when another process took the data folder. */
 const EXIT_LOCK_LOST = 3;
 
 export interface MainContext extends CliContext {
-  /** Whether SIGINT or SIGTERM came; a second one ends the process at once. */
+  /** Whether SIGINT or SIGTERM came; a second one ends the process immediately. */
   readonly interrupted: boolean;
 }
 

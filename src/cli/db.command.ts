@@ -1,13 +1,11 @@
-/** @file `vitrine db migrate`: brings the database to the newest migration. */
+/** @file `vitrine db migrate`: migrates the database to the newest migration. */
 import { Command } from "commander";
 import { type CliContext } from "./cli-context.js";
 
 export function dbCommand(context: CliContext): Command {
   const db = new Command("db").description("the database");
   db.command("migrate")
-    .description(
-      "apply what is new in migrations/ (every other command does so too, when it opens the database)",
-    )
+    .description("apply new migrations (every other command also does when it opens the database)")
     .action(async () => {
       const opened = await context.open();
       try {

@@ -1,7 +1,7 @@
 /**
- * @file `vitrine demo`: the sticker shop on the embedded default, from nothing to a personalised picture.
+ * @file `vitrine demo`: the sticker shop on the embedded database, from an empty folder to a personalised picture.
  *
- * Every step finds what an earlier run did, so a second start is quick and a killed one continues.
+ * Every step reuses an earlier run's results, so a second start is quick and a killed one resumes.
  */
 import { join } from "node:path";
 import { Command } from "commander";
@@ -22,7 +22,7 @@ interface DemoOptions {
   user: string;
 }
 
-/** What the demo shows for its first picture; also the fields of its JSON line. */
+/** The demo's first picture; also the fields of its JSON line. */
 interface DemoImage {
   url: string;
   file: string;
@@ -36,27 +36,27 @@ interface DemoImage {
 }
 
 const demoKeyName = "demo";
-/** Fixed, so that a ranker trained for another picture of the shop is not taken for another seed's luck. */
+/** Fixed, so that one trained ranker serves all pictures of the shop. */
 const rankerSeed = 1;
-/** Items tried until a picture is one that the shop would show. */
+/** Items tried until a picture may be shown. */
 const maxReferences = 6;
 const maxWaitMs = 60_000;
 
 export function demoCommand(context: CliContext): Command {
   return new Command("demo")
     .description(
-      "make the sticker shop (simulated shoppers), serve it, and personalise one picture",
+      "create the sticker shop (simulated shoppers), serve it, and personalise one picture",
     )
-    .option("--once", "end after the first picture instead of serving on")
+    .option("--once", "exit after the first picture")
     .option("--json", "print one JSON line")
     .option(
       "--concepts <number>",
-      "stickers: so many things, each in four styles",
+      "number of sticker concepts, each in four styles",
       wholeNumber,
       400,
     )
-    .option("--users <number>", "simulate so many shoppers", wholeNumber, 400)
-    .option("--user <id>", "the shopper to make the picture for", "sim-0001")
+    .option("--users <number>", "number of simulated shoppers", wholeNumber, 400)
+    .option("--user <id>", "the shopper of the picture", "sim-0001")
     .action(async (options: DemoOptions) => {
       const startedAt = performance.now();
       const opened = await context.open();
@@ -81,7 +81,7 @@ export function demoCommand(context: CliContext): Command {
     });
 }
 
-/** Imports, indexes and trains what is not there yet. */
+/** Imports, indexes and trains what is missing. */
 async function prepare(
   opened: OpenedContext,
   plugin: Plugin,
@@ -121,7 +121,7 @@ async function prepare(
   }
 }
 
-/** The same for every start, so that a training that was killed goes on. */
+/** Constant, so that a killed training resumes. */
 function demoVersionId(concepts: number, users: number): string {
   const digits = [users, concepts].map(count => String(count).padStart(6, "0")).join("");
   return `00000000-0000-4000-8000-${digits.slice(-12)}`;
@@ -141,7 +141,7 @@ async function withProgress<T>(
   }
 }
 
-/** An admin's key for this start; the one of the start before is revoked. */
+/** An admin key for this start; revokes the previous start's. */
 async function freshKey({ services: { access } }: Plugin): Promise<string> {
   const name = `${demoKeyName}-${Date.now()}`;
   for (const { name: other, revokedAt } of await access.findKeys({ limit: 100, after: null })) {
@@ -153,15 +153,15 @@ async function freshKey({ services: { access } }: Plugin): Promise<string> {
 }
 
 /**
- * A picture for the shopper of a sticker they would not have chosen: one that others like most of the group they like, in a
- * style they do not.
+ * Generates a picture for the shopper of an unlikely sticker: a popular one in their favourite group, but in a style
+ * they do not like.
  */
 async function personalize(
   { db, home }: OpenedContext,
   { services }: Plugin,
   userId: string,
 ): Promise<Omit<DemoImage, "seconds">> {
-  let cause: unknown = "no item to make a picture of";
+  let cause: unknown = "no item suits a picture";
   for (const reference of await findReferences(db.prisma, userId)) {
     const outcome = await services.personalization.request(userId, reference.id, {
       waitMs: maxWaitMs,
@@ -191,7 +191,7 @@ async function shownImage(
   };
 }
 
-/** The first of them is the most telling; others follow, for the shop shows no picture with which an item ranks lower. */
+/** Best candidates first; the rest are fallbacks, since the shop shows no picture with which an item ranks lower. */
 async function findReferences(
   prisma: OpenedContext["db"]["prisma"],
   userId: string,
@@ -205,7 +205,7 @@ async function findReferences(
   const category = mostFrequent(liked.map(item => item.category ?? ""));
   const isNew = { image: { isNot: null }, interactions: { none: { userId } } };
   const isOfOtherStyle = { NOT: { id: { startsWith: `${style}:` } } };
-  // The smaller the shop, the less there is that the shopper has not liked.
+  // A small shop has few items that the shopper has not liked.
   for (const where of [
     { ...isNew, ...isOfOtherStyle, category },
     { ...isNew, ...isOfOtherStyle },

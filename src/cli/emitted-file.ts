@@ -1,4 +1,4 @@
-/** @file Files that are made from the code and committed, so that a change of the API shows in review. */
+/** @file Generated and committed files, so that API changes show in review. */
 import { readFile, writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { Command } from "commander";
@@ -10,17 +10,17 @@ interface EmittedFile {
   description: string;
   /** Path from the root of the package. */
   path: string;
-  /** What the file has to be. */
+  /** The expected content. */
   content: () => Promise<string> | string;
 }
 
 const packageRoot = resolve(import.meta.dirname, "../..");
 
-/** A command that writes the file, or with `--check` fails with `SCHEMA_DRIFT` if it is not what the code says. */
+/** A command that writes the file, or with `--check` fails with `SCHEMA_DRIFT` if it is outdated. */
 export function emittedFileCommand({ name, description, path, content }: EmittedFile): Command {
   return new Command(name)
     .description(description)
-    .option("--check", "write nothing; fail if the file is not what the code says")
+    .option("--check", "write nothing; fail if the file is outdated")
     .action(async ({ check = false }: { check?: boolean }) => {
       const file = resolve(packageRoot, path);
       const wanted = await content();
@@ -33,6 +33,6 @@ export function emittedFileCommand({ name, description, path, content }: Emitted
       if (found !== wanted) {
         throw new AppError("SCHEMA_DRIFT", { file: path, command: `vitrine ${name}` });
       }
-      console.log(`${path} is what the code says`);
+      console.log(`${path} is up to date`);
     });
 }

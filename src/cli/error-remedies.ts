@@ -1,4 +1,4 @@
-/** @file What to do about each error, for docs/errors.md. A code added to the catalogue and not here does not compile. */
+/** @file The remedy for each error, for docs/errors.md. A code of the catalogue without one does not compile. */
 import type { ErrorCode } from "../errors/app-error.js";
 
 export const errorRemedies: Readonly<Record<ErrorCode, string>> = {

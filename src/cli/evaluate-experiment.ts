@@ -1,4 +1,4 @@
-/** @file `vitrine evaluate --experiment`: rankers x seeds on prepared data; continues where it was stopped. */
+/** @file `vitrine evaluate --experiment`: rankers x seeds on prepared data; resumes an interrupted run. */
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { FolderArtefactStore } from "../db/artefact-store.js";
@@ -36,7 +36,7 @@ interface ResultsFile {
   runs: RankerRun[];
 }
 
-/** @throws AppError FILE_MALFORMED when the file is not one that this command wrote. */
+/** @throws AppError FILE_MALFORMED unless this command wrote the file. */
 async function readRuns(path: string): Promise<RankerRun[]> {
   if (!existsSync(path)) {
     return [];
@@ -55,7 +55,7 @@ export async function evaluateExperiment(
 ): Promise<void> {
   const config = await readExperiment(path);
   if (folder === undefined) {
-    const problem = "is needed by an experiment: the folder of the prepared data";
+    const problem = "is required by an experiment: the folder of the prepared data";
     throw new AppError("INVALID_ARGUMENT", { argument: "--data", problem });
   }
   const results = out ?? join("results", `${config.name}.json`);

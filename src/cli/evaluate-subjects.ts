@@ -1,4 +1,4 @@
-/** @file What `vitrine evaluate` measures: versions of the database, or configurations that are trained first. */
+/** @file The subjects of `vitrine evaluate`: versions of the database, or configurations to train first. */
 import { existsSync } from "node:fs";
 import { AppError } from "../errors/app-error.js";
 import { createServices, type Services } from "../plugin/create-services.js";
@@ -35,11 +35,11 @@ export interface EvaluateOptions {
   seed: number;
 }
 
-/** Enough to ask the same question again. */
+/** The identity of the evaluation's question. */
 export interface EvaluatedRanker {
-  /** As it was named: a version's id or a file's path. */
+  /** As named: a version's id or a file's path. */
   ranker: string;
-  /** Null for a configuration, which is trained and thrown away. */
+  /** Null for a configuration, which is trained and discarded. */
   versionId: string | null;
   config: RankerConfig;
   /** Of the training, and of a random split. */
@@ -50,12 +50,12 @@ export interface EvaluatedRanker {
   evaluation: RankerEvaluation;
 }
 
-/** A ranker before it is measured: what it is asked is known, what it answers not yet. */
+/** A ranker before its evaluation. */
 interface Subject extends Omit<EvaluatedRanker, "evaluation"> {
   measure: () => Promise<RankerEvaluation>;
 }
 
-/** @throws AppError NOT_COMPARABLE before anything is trained. */
+/** @throws AppError NOT_COMPARABLE before any training. */
 export async function evaluateSubjects(
   context: CliContext,
   rankers: readonly string[],

@@ -1,4 +1,4 @@
-/** @file `vitrine evaluate`: how well rankers find what was held out, with intervals and paired tests. */
+/** @file `vitrine evaluate`: rankers on held-out items, with intervals and paired tests. */
 import { Command } from "commander";
 import { splitKinds } from "../recsys/datasets/prepared-data.js";
 import {
@@ -28,7 +28,7 @@ export function evaluateCommand(context: CliContext): Command {
   return new Command("evaluate")
     .description(
       "measure rankers on held-out items: versions by id (default: the active one) or configurations, trained first; " +
-        "several are compared by paired tests, and refused where they were asked different questions",
+        "several are compared by paired tests, and refused if their held-out items differ",
     )
     .argument("[rankers...]", "ids of versions, or JSON files of `train ranker`")
     .option("--on <part>", "validation or test", oneOf(parts), "test")
@@ -43,9 +43,9 @@ export function evaluateCommand(context: CliContext): Command {
     )
     .option(
       "--experiment <file>",
-      "rankers and seeds to run on prepared data; continues where it was stopped",
+      "rankers and seeds to run on prepared data; resumes an interrupted run",
     )
-    .option("--out <file>", "where an experiment's results are kept (default: results/<name>.json)")
+    .option("--out <file>", "file of an experiment's results (default: results/<name>.json)")
     .option("--json", "print one JSON line")
     .action(async (rankers: string[], flags: EvaluateFlags) => {
       await (flags.experiment === undefined

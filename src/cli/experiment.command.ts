@@ -30,17 +30,17 @@ interface Options {
   json?: boolean;
 }
 
-/** Users of a contact sheet, pictures of each one's history, things shown to all of them, and pixels of a picture. */
+/** Users of a contact sheet, images of each one's history, items shown to all of them, and pixels of an image. */
 const SHEET = { numUsers: 8, numHistory: 4, numObjects: 2, side: 128 };
 
 export function experimentCommand(context: CliContext): Command {
   return new Command("experiment")
     .description(
-      "run arms x seeds of personalised pictures on held-out users; goes on where it stopped",
+      "run arms x seeds of personalised pictures on held-out users; resumes an interrupted run",
     )
     .argument("<file>", "an experiment, such as experiments/stickers.json")
     .option("--scale <name>", "one of the experiment's scales, such as quick")
-    .option("--output <file>", "where the results go; default results/<name>.json")
+    .option("--output <file>", "file of the results; default results/<name>.json")
     .option(
       "--sheet <file>",
       "a PNG of eight users: history, then the same items for all, each with its pictures in the shown arms",
@@ -49,7 +49,7 @@ export function experimentCommand(context: CliContext): Command {
     .action(async (file: string, { json, output, scale, sheet }: Options) => {
       const given = await readJsonFile(file, "an experiment", imageExperimentSchema);
       const experiment = scaledExperiment(given, scale);
-      const arms = shownArmsOf(experiment); // refused before hours of work, not after
+      const arms = shownArmsOf(experiment); // fails before hours of work
       const name = scale === undefined ? experiment.name : `${experiment.name}-${scale}`;
       const path = output ?? join("results", `${name}.json`);
       const command = `vitrine experiment ${file}${scale === undefined ? "" : ` --scale ${scale}`}`;
@@ -64,7 +64,7 @@ export function experimentCommand(context: CliContext): Command {
         const services = await createServices(opened);
         const startMs = performance.now();
         const { encoder, generator } = services.models;
-        /** After every arm, so that what was found is there whenever the run is stopped. */
+        /** After every arm, so that an interrupted run keeps its results. */
         const write = async (runs: readonly ArmOutcomes[]) => {
           const result = {
             experiment: { ...experiment, scales: undefined },

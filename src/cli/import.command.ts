@@ -1,4 +1,4 @@
-/** @file `vitrine import …`: catalogues and interactions into the database; a stopped import continues. */
+/** @file `vitrine import …`: imports catalogues and interactions; resumes an interrupted import. */
 import { Command } from "commander";
 import { loadConfig } from "../config/config.js";
 import { createImports } from "../plugin/create-catalogue.js";
@@ -36,25 +36,28 @@ interface StickerFlags extends ImportFlags {
 }
 
 export function importCommand(context: CliContext): Command {
-  const command = new Command("import").description("bring in a catalogue and what users did");
+  const command = new Command("import").description("import a catalogue and its interactions");
   withFlags(command.command("movielens <folder>"))
-    .description("MovieLens: ratings.csv, movies.csv and, if there, captions.csv and posters/")
+    .description("MovieLens: ratings.csv, movies.csv and, optionally, captions.csv and posters/")
     .action((folder: string, flags: ImportFlags) =>
       runImport(context, new MovieLensSource(folder), flags),
     );
   withReadingOptions(withFlags(command.command("catalogue")))
-    .description("a shop's own catalogue, as the shop exports it")
+    .description("a shop's own catalogue, as exported")
     .option("--items <file>", "items")
-    .option("--interactions <file>", "what users did with items")
+    .option("--interactions <file>", "interactions of users with items")
     .option("--images <folder>", "images, named by item id or by the column 'image'")
-    .option("--allow-private", "also fetch images from addresses that are not public")
-    .option("--refetch-images", "read every image again, also from addresses that gave one before")
-    .option("--dry-run", "say what would be taken, by column, with the first faults; store nothing")
+    .option("--allow-private", "also fetch images from private addresses")
+    .option("--refetch-images", "read every image again, even from known addresses")
+    .option(
+      "--dry-run",
+      "report what would be imported, by column, with the first faults; store nothing",
+    )
     .action((flags: CatalogueFlags) => importCatalogue(context, flags));
   withFlags(command.command("stickers"))
     .description("the sticker shop: openly licensed emoji art and simulated shoppers")
-    .option("--concepts <number>", "import only so many concepts (default: all)", wholeNumber)
-    .option("--users <number>", "simulate so many shoppers (default: 400)", wholeNumber)
+    .option("--concepts <number>", "number of concepts to import (default: all)", wholeNumber)
+    .option("--users <number>", "number of simulated shoppers (default: 400)", wholeNumber)
     .option("--seed <number>", "seed of the shoppers (default: 7)", wholeNumber)
     .action(({ concepts, users, seed, ...flags }: StickerFlags) => {
       const changes = {
@@ -80,7 +83,7 @@ async function importCatalogue(
     console.log(json ? JSON.stringify(report) : describeDryRun(report));
     return;
   }
-  // A completed import of the same files is to read their images again.
+  // Reopens a completed import of the same files to read their images again.
   await runImport(context, source, { json, restart: restart ?? refetchImages });
 }
 
@@ -93,7 +96,7 @@ function describeWarnings(warnings: readonly TallyLine[]): string[] {
 
 function withFlags(command: Command): Command {
   return command
-    .option("--restart", "begin again, also when the source changed or the import was completed")
+    .option("--restart", "start over, even if the source changed or the import was completed")
     .option("--json", "print the result as one JSON line");
 }
 
@@ -132,7 +135,7 @@ function describe(result: ImportResult): string {
     `  ${part}: ${accepted} accepted, ${rejected} rejected`,
     ...(replaced > 0 ? [`    ${replaced} rows replaced earlier ones with the same id`] : []),
   ]);
-  const again = `was already imported; tried again what had failed: ${retried.join(", ")}`;
+  const again = `was already imported; retried what had failed: ${retried.join(", ")}`;
   return [
     `${kind}: ${retried.length > 0 ? again : wasComplete ? "was already imported" : "imported"}`,
     ...parts,
@@ -140,7 +143,7 @@ function describe(result: ImportResult): string {
   ].join("\n");
 }
 
-/** One bar for each part of an import, one after the other. */
+/** One progress bar per part of an import. */
 class PartProgress {
   private part: string | null = null;
   private bar: Progress | null = null;

@@ -1,4 +1,4 @@
-/** @file `vitrine index`: captions, embeddings and the index of everything that lacks them. */
+/** @file `vitrine index`: completes captions, embeddings and the index. */
 import { Command, Option } from "commander";
 import { createLogger } from "../plugin/create-logger.js";
 import { createServices } from "../plugin/create-services.js";
@@ -20,17 +20,17 @@ interface IndexFlags {
 
 export function indexCommand(context: CliContext): Command {
   return new Command("index")
-    .description("caption and encode the items that need it, and make them findable")
-    .option("--rebuild", "encode everything again, and make the index from nothing")
+    .description("caption and encode new and changed items, and index them")
+    .option("--rebuild", "encode everything again, and build a new index")
     .addOption(
       new Option(
         "--captions <mode>",
-        "what captions are made of: title and category (text), the picture (model), or the picture where that agrees with the title (auto); default: VITRINE_CAPTIONS",
+        "source of captions: title and category (text), the picture (model), or the picture where it agrees with the title (auto); default: VITRINE_CAPTIONS",
       ).choices(["text", "model", "auto"]),
     )
     .option(
       "--language <code>",
-      "language of titles and captions, ISO 639-1 (default: VITRINE_LANGUAGE, else told from the titles)",
+      "language of titles and captions, ISO 639-1 (default: VITRINE_LANGUAGE, otherwise detected from the titles)",
     )
     .option("--json", "print the result as one JSON line")
     .action(async ({ captions, language, rebuild, json }: IndexFlags) => {
@@ -70,9 +70,9 @@ function describe(report: IndexingReport, seconds: number): string {
   const { skipped, numSkipped, numWithoutImage } = report;
   return [
     `${report.numCaptioned} captions written from pictures, ${report.numTextCaptions} from titles; ${report.numCaptionsEncoded} captions and ${report.numImagesEncoded} pictures encoded in ${seconds.toFixed(1)} s`,
-    `${report.numItems} items in the index: ${report.numAdded} put in, ${report.numRemoved} taken out`,
+    `${report.numItems} items in the index: ${report.numAdded} added, ${report.numRemoved} removed`,
     searchLine(report),
-    `stop words of the language '${report.language}' are no keywords`,
+    `keywords leave out the stop words of the language '${report.language}'`,
     ...(numWithoutImage > 0
       ? [`${numWithoutImage} items have no picture; they are found by their text`]
       : []),
@@ -92,10 +92,10 @@ function searchLine(report: IndexingReport): string {
   }
   return hnswRecallAt10 === null
     ? `${points}, searched exactly`
-    : `${points}, searched exactly: HNSW reached a recall@10 of ${hnswRecallAt10.toFixed(3)} only`;
+    : `${points}, searched exactly: HNSW reached only a recall@10 of ${hnswRecallAt10.toFixed(3)}`;
 }
 
-/** One bar for each stage that has anything to do, one after the other. */
+/** One progress bar per stage with work. */
 class StageProgress {
   private stage: IndexingStage | null = null;
   private bar: Progress | null = null;

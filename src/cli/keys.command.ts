@@ -1,4 +1,4 @@
-/** @file `vitrine keys`: who may call the API. The first key has to be made here, where no key is asked for. */
+/** @file `vitrine keys`: API keys. The first key must be created here, where no key is required. */
 import { Command, Option } from "commander";
 import type { ApiKeyRole, ApiKeyRow } from "../db/rows.js";
 import { createAccess } from "../plugin/create-catalogue.js";
@@ -10,7 +10,7 @@ const roles: ApiKeyRole[] = ["STOREFRONT", "RECOMMENDER", "ADMIN"];
 const pageSize = 100;
 
 export function keysCommand(context: CliContext): Command {
-  const command = new Command("keys").description("API keys: make, list and revoke them");
+  const command = new Command("keys").description("API keys: create, list and revoke them");
   const run = async (action: (access: AccessService) => Promise<unknown>, json: boolean) => {
     const opened = await context.open();
     const { db, config } = opened;
@@ -24,9 +24,9 @@ export function keysCommand(context: CliContext): Command {
 
   command
     .command("create <name>")
-    .description("make a key; it is printed once and cannot be shown again")
+    .description("create a key; it is printed only once")
     .addOption(
-      new Option("--role <role>", "what it may do")
+      new Option("--role <role>", "its permissions")
         .choices(roles.map(role => role.toLowerCase()))
         .default("storefront"),
     )
@@ -40,13 +40,13 @@ export function keysCommand(context: CliContext): Command {
 
   command
     .command("list")
-    .description("newest first, revoked ones included")
+    .description("newest first, including revoked ones")
     .option("--json", "print one JSON line")
     .action(({ json = false }: { json?: boolean }) => run(allKeys, json));
 
   command
     .command("revoke <name>")
-    .description("make a key useless, at once and for ever")
+    .description("revoke a key permanently")
     .option("--json", "print one JSON line")
     .action((name: string, { json = false }: { json?: boolean }) =>
       run(async access => {
@@ -57,7 +57,7 @@ export function keysCommand(context: CliContext): Command {
   return command;
 }
 
-/** A key as it is listed. Its hash is nobody's business. */
+/** A key as listed, without its hash. */
 type ListedKey = Omit<ApiKeyRow, "id" | "keyHash">;
 
 async function allKeys(access: AccessService): Promise<ListedKey[]> {

@@ -1,7 +1,7 @@
-/** @file What to do instead of a command when a running server holds the embedded database. */
+/** @file Alternatives to a command when a running server holds the embedded database. */
 import type { AppError } from "../errors/app-error.js";
 
-/** Each command that the API can do -> the mutation. */
+/** Each command with an equivalent mutation -> the mutation. */
 const mutations: Readonly<Record<string, string>> = {
   import: 'startImport(input: { source: CATALOGUE, folder: "NAME" }) { id state }',
   index: "startIndexing { id state }",
@@ -17,7 +17,7 @@ const mutations: Readonly<Record<string, string>> = {
 };
 
 /**
- * The ways to get the work of a command done, as text; empty if no server holds the database.
+ * The alternatives as text; empty if no server holds the database.
  *
  * @param words The command with its subcommands and arguments, without options.
  */
@@ -29,16 +29,16 @@ export function lockedAdvice({ details }: AppError, words: readonly string[]): s
   const mutation = mutations[words.slice(0, 2).join(" ")] ?? mutations[words[0] ?? ""];
   const body = JSON.stringify({ query: `mutation { ${mutation} }` });
   const request = [
-    "- let the server do it, with an API key of the role that it needs (docs/api.md):",
+    "- let the server do it, with an API key of the required role (docs/api.md):",
     `    curl ${url} -H "authorization: Bearer $KEY" -H "content-type: application/json" -d '${body}'`,
     ...(words[0] === "import"
       ? [
-          "    the files lie in a folder NAME below VITRINE_HOME/imports; `upsertItems` sends single items",
+          "    the files belong in a folder NAME below VITRINE_HOME/imports; `upsertItems` sends single items",
         ]
       : []),
   ];
   return [
-    "A running `vitrine serve` has the embedded database. There are these ways:",
+    "A running `vitrine serve` holds the embedded database. The alternatives are:",
     ...(mutation === undefined ? [] : request),
     "- stop the server, run the command, start the server again",
     "- use a Postgres (DATABASE_URL): commands and any number of servers then run side by side",

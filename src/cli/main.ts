@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 /**
- * @file The command line. Results go to standard output, progress and faults to standard error.
+ * @file The command line. Results go to standard output, progress and errors to standard error.
  *
- * Exit codes: 0 done, 1 a fault (named by its code of docs/errors.md), 2 wrong usage, 3 another process
- * took the data folder, 130 interrupted.
+ * Exit codes: 0 done, 1 an error (with its code of docs/errors.md), 2 wrong usage, 3 another process took the data
+ * folder, 130 interrupted.
  */
 import { Command, CommanderError } from "commander";
 import { AppError } from "../errors/app-error.js";
@@ -60,12 +60,12 @@ const program = new Command("vitrine")
   .addCommand(schemaCommand())
   .addCommand(errorsCommand());
 
-/** The commands that were given, without options: `node vitrine train ranker --seed 1` gives `train ranker 1`. */
+/** The commands without options: `node vitrine train ranker --seed 1` gives `train ranker 1`. */
 function commandWords(argv: readonly string[]): string[] {
   return argv.slice(2).filter(word => !word.startsWith("-"));
 }
 
-/** Usage faults are told apart by their own exit code; commander has already printed them. */
+/** Usage errors have their own exit code; commander has already printed them. */
 function overrideExit(command: Command): void {
   command.exitOverride();
   command.commands.forEach(overrideExit);
@@ -78,7 +78,7 @@ try {
   if (error instanceof CommanderError) {
     process.exitCode = error.exitCode === 0 ? 0 : EXIT_USAGE;
   } else if (context.interrupted) {
-    console.error("interrupted; the same command continues where it stopped");
+    console.error("interrupted; the same command resumes");
     process.exitCode = EXIT_INTERRUPTED;
   } else {
     console.error(error instanceof AppError ? `${error.code}: ${error.message}` : error);
@@ -88,5 +88,5 @@ try {
     process.exitCode = EXIT_FAULT;
   }
 }
-// Worker threads and native libraries may hold the process; everything that matters has been closed by its command.
+// Worker threads and native libraries may keep the process alive; each command has closed its resources.
 process.exit();

@@ -1,4 +1,4 @@
-/** @file `vitrine models list`: every pack that is here or can be fetched. */
+/** @file `vitrine models list`: every pack that is present or can be fetched. */
 import { Command } from "commander";
 import { bundledModels, loadConfig } from "../config/config.js";
 import { type KnownPack, listPacks } from "../ml/packs/known-packs.js";
@@ -13,7 +13,7 @@ const PLACES: Readonly<Record<KnownPack["where"], string>> = {
 
 export function modelsListCommand(): Command {
   return new Command("list")
-    .description("every pack that is here or can be fetched; * is the one in use")
+    .description("every pack that is present or can be fetched; * marks the active one")
     .option("--packs <file>", "a catalogue of further packs (default: VITRINE_PACKS)")
     .option("--json", "print one JSON array")
     .action(async ({ json, packs: file }: { json?: boolean; packs?: string }) => {
@@ -28,7 +28,7 @@ export function modelsListCommand(): Command {
     });
 }
 
-/** A row for each pack, under it what it has and what is wrong with it. */
+/** A row for each pack, then its parts and faults. */
 function tableOf(packs: readonly KnownPack[]): string {
   const rows = packs.map(pack => [
     `${pack.isInUse ? "*" : " "} ${pack.name}`,
@@ -47,7 +47,7 @@ function tableOf(packs: readonly KnownPack[]): string {
       ...(pack.parts.length > 0 ? [`    ${pack.parts.join(", ")}`] : []),
       ...(pack.folder ? [`    ${pack.folder}`] : []),
       ...(pack.isOutdated
-        ? [`    the catalogue has changed since: 'vitrine models pull ${pack.name}'`]
+        ? [`    the catalogue changed since it was fetched: 'vitrine models pull ${pack.name}'`]
         : []),
       ...(pack.fault ? [`    ${pack.fault}`] : []),
     ])

@@ -1,4 +1,4 @@
-/** @file `vitrine models measure`: what a model pack can do, on pictures it never trained on. */
+/** @file `vitrine models measure`: measures a model pack on held-out images. */
 import { existsSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -33,19 +33,19 @@ const SHEET = { columns: 8, side: 128, numImages: 64 };
 export function modelsMeasureCommand(): Command {
   return new Command("measure")
     .description("measure the model pack on stickers that it never trained on")
-    .option("--pack <name or folder>", "the pack to measure (default: the one in use)")
-    .option("--stickers <folder>", "as 'stickers export' wrote it (default: made when needed)")
+    .option("--pack <name or folder>", "the pack to measure (default: the active one)")
+    .option("--stickers <folder>", "a folder of 'stickers export' (default: exported when needed)")
     .option(
       "--features <file>",
       "MobileNetV2 as ONNX, for the independent classifiers of generated pictures",
     )
     .option("--lpips <file>", "LPIPS as ONNX, for the autoencoder")
-    .option("--count <number>", "held-out stickers to measure with", wholeNumber, 200)
+    .option("--count <number>", "number of held-out stickers to measure", wholeNumber, 200)
     .option("--steps <number>", "denoising steps (default: the pack's)", wholeNumber)
     .option("--samples <number>", "samples per exemplar (default: the pack's)", wholeNumber)
     .option("--guidance <number>", "guidance scale (default: the pack's)", decimal)
     .option("--sheet <file>", "write 64 of the generated pictures as one PNG")
-    .option("--write", "keep the figures in the pack's metrics.json")
+    .option("--write", "write the metrics to the pack's metrics.json")
     .option("--json", "print one JSON line")
     .action(measure);
 }
@@ -101,7 +101,7 @@ async function exportedStickers(home: string, progress: Stages): Promise<string>
   return folder;
 }
 
-/** The figures under the names that the other metrics have, beside those of metrics.json that are not measured here. */
+/** Merges the metrics into metrics.json, keeping those that are not measured here. */
 async function keepFigures(dir: string, figures: PackFigures): Promise<void> {
   const path = join(dir, "metrics.json");
   const kept: unknown = existsSync(path) ? JSON.parse(await readFile(path, "utf8")) : {};
@@ -112,7 +112,7 @@ async function keepFigures(dir: string, figures: PackFigures): Promise<void> {
   await writePackFile(dir, "metrics.json", `${JSON.stringify(merged, null, 2)}\n`);
 }
 
-/** `addition` over `base`, key by key down to where one of them is no object. */
+/** Merges `addition` into `base`, key by key, down to values that are not objects. */
 export function mergedJson(base: unknown, addition: unknown): unknown {
   if (!isObject(base) || !isObject(addition)) {
     return addition;
@@ -124,7 +124,7 @@ export function mergedJson(base: unknown, addition: unknown): unknown {
   return { ...base, ...Object.fromEntries(entries) };
 }
 
-/** Keys as Python writes them, numbers to four places. */
+/** Keys in snake case, numbers rounded to four places. */
 export function inSnakeCase(value: unknown): unknown {
   if (typeof value === "number") {
     return Number(value.toFixed(4));
@@ -144,7 +144,7 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** One line for each figure. */
+/** One line per metric. */
 function tableOf(figures: PackFigures): string {
   const { autoencoder, captioner, clip, classifier, textToImage } = figures;
   const { textToImageFromWordsAlone: fromWordsAlone } = figures;
@@ -163,7 +163,7 @@ function tableOf(figures: PackFigures): string {
       : "not measured: give --lpips";
   const rows: [string, string][] = [
     ["pack", figures.pack],
-    ["pictures never trained on", `${captioner.pictures} of ${figures.heldOutStickers}`],
+    ["held-out pictures", `${captioner.pictures} of ${figures.heldOutStickers}`],
     [
       `CLIP image -> caption, among ${clip.among}`,
       `R@1 ${percent(clip.imageToCaptionR1)}, R@5 ${percent(clip.imageToCaptionR5)}`,
@@ -175,20 +175,20 @@ function tableOf(figures: PackFigures): string {
   ];
   if (classifier && textToImage) {
     rows.push(
-      ["judge on real ones", classified(classifier.ceilingOnReal)],
-      ["judge on them decoded", classified(classifier.ceilingOnDecoded)],
-      ["drawn from text", classified(textToImage)],
+      ["classifier on real images", classified(classifier.ceilingOnReal)],
+      ["classifier on decoded images", classified(classifier.ceilingOnDecoded)],
+      ["generated from text", classified(textToImage)],
       ...(fromWordsAlone
-        ? [["without its memory", classified(fromWordsAlone)] as [string, string]]
+        ? [["without the exemplar bank", classified(fromWordsAlone)] as [string, string]]
         : []),
       [
-        "a drawing",
+        "per image",
         `${textToImage.numSteps} steps at guidance ${textToImage.guidanceScale}: ${textToImage.denoiserRuns} U-Net runs, ` +
           `${textToImage.latentsEvaluated} latents evaluated, ${textToImage.secondsAnImage.toFixed(2)} s`,
       ],
     );
   } else {
-    rows.push(["drawn from text", "not measured: give --features"]);
+    rows.push(["generated from text", "not measured: give --features"]);
   }
   const width = Math.max(...rows.map(([name]) => name.length));
   return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join("\n");
@@ -199,7 +199,7 @@ interface Stages {
   stop: () => void;
 }
 
-/** A progress bar for each stage, one after the other. */
+/** One progress bar per stage. */
 function createStages(): Stages {
   let current: { stage: string; progress: Progress } | null = null;
   return {

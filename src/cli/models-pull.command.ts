@@ -1,4 +1,4 @@
-/** @file `vitrine models pull`: fetches a pack by its name; a stopped pull continues. */
+/** @file `vitrine models pull`: fetches a pack by name; resumes an interrupted pull. */
 import { basename } from "node:path";
 import { Command } from "commander";
 import { bundledModels, type Config, loadConfig } from "../config/config.js";
@@ -19,10 +19,10 @@ interface PullFlags {
 
 export function modelsPullCommand(context: CliContext): Command {
   return new Command("pull")
-    .description("fetch a pack into the cache; a stopped pull continues")
-    .argument("<name>", "as 'vitrine models list' shows it")
+    .description("fetch a pack into the cache; resumes an interrupted pull")
+    .argument("<name>", "a name of 'vitrine models list'")
     .option("--packs <file>", "a catalogue of further packs (default: VITRINE_PACKS)")
-    .option("--refresh", "ask the hub again and replace what changed or is damaged")
+    .option("--refresh", "ask the hub again and replace changed or damaged files")
     .option("--json", "print one JSON line")
     .action((name: string, flags: PullFlags) => pull(name, flags, context));
 }
@@ -76,11 +76,11 @@ function textOf(name: string, version: string, result: PullResult): string {
   const lines = [
     isNew
       ? `${name}@${version}: ${fileSize(sizeBytes)} in ${folder}; use it with VITRINE_MODELS=${name}`
-      : `${name}@${version} is there already (${folder})`,
+      : `${name}@${version} is already present (${folder})`,
   ];
   if (isNew && unvouched.length > 0) {
     lines.push(
-      `no checksum was known beforehand of ${unvouched.join(", ")}: what came is now recorded`,
+      `no checksum was known for ${unvouched.join(", ")}: the received ones are now recorded`,
     );
   }
   return lines.join("\n");

@@ -1,4 +1,4 @@
-/** @file `vitrine models`: the packs of base models, which are here, whether they are whole, and fetching others. */
+/** @file `vitrine models`: lists, verifies, fetches and measures packs of base models. */
 import { Command } from "commander";
 import { loadConfig, modelPackFolder } from "../config/config.js";
 import { openModelPack } from "../ml/runtime/model-pack.js";
@@ -20,7 +20,7 @@ export function modelsCommand(context: CliContext): Command {
 function modelsVerifyCommand(): Command {
   return new Command("verify")
     .description("check every file of a model pack against its checksum")
-    .argument("[pack]", "name or folder (default: the one in use)")
+    .argument("[pack]", "name or folder (default: the active one)")
     .option("--json", "print one JSON line")
     .action(async (named: string | undefined, { json }: { json?: boolean }) => {
       const { modelCache, modelsFolder } = loadConfig();
@@ -38,8 +38,8 @@ function modelsVerifyCommand(): Command {
       const { dir: folder, manifest, name, version } = pack;
       const numFiles = manifest?.files.length ?? 0;
       const verdict = manifest
-        ? `is whole: ${numFiles} files match their checksums`
-        : "can be opened; it has no manifest.json, so there are no checksums to compare";
+        ? `is complete: ${numFiles} files match their checksums`
+        : "opens; it has no manifest.json, so there are no checksums to compare";
       console.log(
         json
           ? JSON.stringify({ name, version, folder, numFiles })

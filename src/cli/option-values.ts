@@ -1,10 +1,10 @@
-/** @file Parsers of options' values, one for each kind: what they refuse is told as wrong usage, with the reason. */
+/** @file Parsers of option values, one per kind: an invalid value is reported as wrong usage, with the reason. */
 import { InvalidArgumentError } from "commander";
 
-/** The largest number that the database keeps as a seed or a count: a signed integer of 32 bits. */
+/** The largest seed or count that the database stores: a signed 32-bit integer. */
 export const MAX_WHOLE_NUMBER = 2 ** 31 - 1;
 
-/** Counts and seeds: 0 .. {@link MAX_WHOLE_NUMBER}, in digits alone. */
+/** Counts and seeds: 0 .. {@link MAX_WHOLE_NUMBER}, digits only. */
 export function wholeNumber(text: string): number {
   const value = /^\d+$/.test(text) ? Number(text) : NaN;
   if (!(value <= MAX_WHOLE_NUMBER)) {
@@ -13,12 +13,12 @@ export function wholeNumber(text: string): number {
   return value;
 }
 
-/** Whole numbers with commas between them, such as `1,2,3`. */
+/** Whole numbers separated by commas, such as `1,2,3`. */
 export function wholeNumbers(text: string): number[] {
   return text.split(",").map(part => wholeNumber(part.trim()));
 }
 
-/** Cut-offs and counts that must not be 0. */
+/** Cut-offs and counts above 0. */
 export function positiveNumber(text: string): number {
   const value = wholeNumber(text);
   if (value === 0) {
@@ -27,7 +27,7 @@ export function positiveNumber(text: string): number {
   return value;
 }
 
-/** Cut-offs with commas between them. */
+/** Cut-offs separated by commas. */
 export function positiveNumbers(text: string): number[] {
   return text.split(",").map(part => positiveNumber(part.trim()));
 }
@@ -35,7 +35,7 @@ export function positiveNumbers(text: string): number[] {
 /** The id of a version or a run. */
 export function uuid(text: string): string {
   if (!/^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i.test(text)) {
-    throw new InvalidArgumentError("must be a UUID, such as `vitrine rankers list` shows");
+    throw new InvalidArgumentError("must be a UUID, such as in `vitrine rankers list`");
   }
   return text.toLowerCase();
 }

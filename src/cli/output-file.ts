@@ -1,4 +1,4 @@
-/** @file Files that a command writes when it is done: refused before hours of work, not after. */
+/** @file Output files: checked before hours of work, not after. */
 import { constants } from "node:fs";
 import { access, mkdir, stat } from "node:fs/promises";
 import { dirname } from "node:path";

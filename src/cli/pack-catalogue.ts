@@ -1,4 +1,4 @@
-/** @file The catalogue of packs that a command works with: the built-in one, and the user's. */
+/** @file A command's catalogue of packs: the built-in one, and the user's. */
 import { basename, resolve } from "node:path";
 import { bundledModels, type Config } from "../config/config.js";
 import { AppError } from "../errors/app-error.js";
@@ -13,8 +13,8 @@ import { readJsonFile } from "./json-file.js";
 const EXPECTED = "a catalogue of model packs";
 
 /**
- * @param file The user's catalogue. Default: the one of `VITRINE_PACKS`.
- * @throws AppError `FILE_NOT_FOUND`, `FILE_MALFORMED`, naming every fault.
+ * @param file The user's catalogue. Default: `VITRINE_PACKS`.
+ * @throws AppError `FILE_NOT_FOUND`, `FILE_MALFORMED` with every fault.
  */
 export async function loadPackCatalogue(
   { packsFile }: Pick<Config, "packsFile">,
@@ -34,7 +34,7 @@ export async function loadPackCatalogue(
   return packCatalogue([builtIn, own]);
 }
 
-/** A size for people, in powers of ten as disks and hubs count. */
+/** A size for people, in powers of ten, as disks and hubs count. */
 export function fileSize(bytes: number): string {
   const units = ["B", "kB", "MB", "GB", "TB"];
   const power = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(1, bytes)) / 3));

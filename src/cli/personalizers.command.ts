@@ -1,4 +1,4 @@
-/** @file `vitrine personalizers`: the versions of the personalizer, which one serves, and going back. */
+/** @file `vitrine personalizers`: lists, activates and rolls back versions of the personalizer. */
 import { type Command } from "commander";
 import { type CliContext } from "./cli-context.js";
 import { versionsCommand } from "./versions-command.js";
@@ -9,8 +9,8 @@ export function personalizersCommand(context: CliContext): Command {
     descriptions: {
       versions: "versions of the personalizer",
       list: "newest first",
-      activate: "make pictures with this version",
-      rollback: "make pictures with the version that was active before",
+      activate: "generate pictures with this version",
+      rollback: "generate pictures with the previously active version",
     },
     find: ({ personalizerVersions }, page) => personalizerVersions.findPage(page),
     registry: ({ personalizers }) => personalizers,

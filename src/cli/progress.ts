@@ -1,7 +1,7 @@
-/** @file Progress on standard error: a bar on a terminal, a line now and then elsewhere, nothing when told so. */
+/** @file Progress on standard error: a bar on a terminal, occasional lines elsewhere, nothing if disabled. */
 import { Presets, SingleBar } from "cli-progress";
 
-/** Seconds between two lines where there is no terminal. */
+/** Seconds between two lines without a terminal. */
 const LINE_INTERVAL_S = 5;
 
 export interface Progress {

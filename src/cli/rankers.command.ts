@@ -1,4 +1,4 @@
-/** @file `vitrine rankers`: the versions of the ranking model, which one serves, and going back. */
+/** @file `vitrine rankers`: lists, activates and rolls back versions of the ranking model. */
 import { type Command } from "commander";
 import type { MeanMetrics } from "../recsys/evaluation/evaluate-ranker.js";
 import { figureText } from "../recsys/evaluation/figure-text.js";
@@ -19,7 +19,7 @@ export function rankersCommand(context: CliContext): Command {
       versions: "versions of the ranking model",
       list: "newest first, with seed, data snapshot and NDCG@10 on the test part",
       activate: "serve this version",
-      rollback: "serve the version that was active before",
+      rollback: "serve the previously active version",
     },
     find: ({ catalog }, page) => catalog.findRankingModelPage(page),
     registry: ({ rankers }) => rankers,

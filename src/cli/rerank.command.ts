@@ -1,4 +1,7 @@
-/** @file `vitrine rerank`: pictures into item features, the ranking model trained again on them, and what that is worth. */
+/**
+ * @file `vitrine rerank`: generates pictures, computes item features from them, trains the ranking model again and
+ * reports the effect.
+ */
 import { randomUUID } from "node:crypto";
 import { Command } from "commander";
 import { writeAtomically } from "../db/local-files.js";
@@ -26,24 +29,23 @@ interface Options {
 export function rerankCommand(context: CliContext): Command {
   return new Command("rerank")
     .description(
-      "make pictures, turn them into item features, and train the ranking model on these",
+      "generate pictures, compute item features from them, and train the ranking model on these",
     )
-    .option("--config <file>", "everything below and more, as JSON")
-    .option("--users <number>", "shoppers that pictures are made for (default all)", wholeNumber)
+    .option("--config <file>", "all options below and more, as JSON")
+    .option("--users <number>", "number of shoppers to generate for (default all)", wholeNumber)
     .option(
       "--items <number>",
-      "items that are drawn, the most chosen first (default all)",
+      "number of items to generate, most chosen first (default all)",
       wholeNumber,
     )
-    .option("--images <number>", "images of an item, each for another shopper", wholeNumber)
+    .option("--images <number>", "pictures per item, each for another shopper", wholeNumber)
     .option("--protocol <name>", "leakFree or paper")
     .option("--seeds <list>", "seeds of the ranking models, such as 1,2,3", wholeNumbers)
+    .option("--run <id>", "UUID of the run; repeating it writes the same report and version", uuid)
     .option(
-      "--run <id>",
-      "UUID of the run; the same one again writes the same report and version",
-      uuid,
+      "--activate",
+      "activate the new version even if it is not better on the validation split",
     )
-    .option("--activate", "keep the new version even if it is not better on the validation split")
     .option("--output <file>", "write the report as JSON")
     .option("--json", "print one JSON line")
     .action(async ({ activate = false, config, json, output, run, ...options }: Options) => {
@@ -78,7 +80,7 @@ export function rerankCommand(context: CliContext): Command {
     });
 }
 
-/** The options that were given, by their names in the configuration. */
+/** The given options by their names in the configuration. */
 function named({
   items: numItems,
   images: imagesPerItem,

@@ -15,6 +15,6 @@ export function schemaCommand(): Command {
 }
 
 export async function schemaText(): Promise<string> {
-  const schema = await createSchema({} as ApiServices, () => undefined); // no resolver is called
+  const schema = await createSchema({} as ApiServices, () => undefined); // no resolver runs
   return `# Made by 'vitrine schema' from the code: do not edit.\n\n${printSchema(schema)}\n`;
 }

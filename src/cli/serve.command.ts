@@ -1,4 +1,4 @@
-/** @file `vitrine serve` answers the API (and runs jobs, unless told not to); `vitrine worker` only runs jobs. */
+/** @file `vitrine serve` serves the API (and runs jobs, unless disabled); `vitrine worker` only runs jobs. */
 import { once } from "node:events";
 import { join } from "node:path";
 import { Command } from "commander";
@@ -37,13 +37,13 @@ export function startServer(
 export function serveCommand(context: CliContext): Command {
   return new Command("serve")
     .description(
-      "answer the GraphQL API at VITRINE_HOST:VITRINE_PORT, and run jobs (VITRINE_RUN_JOBS=0: do not)",
+      "serve the GraphQL API at VITRINE_HOST:VITRINE_PORT, and run jobs (VITRINE_RUN_JOBS=0: do not)",
     )
     .action(async () => {
       const opened = await context.open();
       const plugin = await createPlugin(opened);
       const server = await startServer(opened, plugin);
-      // Read before the first request, so that a model that cannot rank images is told of in the log at once.
+      // Loaded before the first request, so that the log immediately reports a model that cannot rank images.
       plugin.services.rankers.active().catch((error: unknown) => {
         opened.logger.error({ err: error }, "the active ranking model cannot be read");
       });

@@ -1,4 +1,4 @@
-/** @file `vitrine stickers export`: the pictures from which the base models are made. */
+/** @file `vitrine stickers export`: the training images of the base models. */
 import { Command } from "commander";
 import { exportStickers } from "../recsys/datasets/sticker-export.js";
 import { wholeNumber } from "./option-values.js";
@@ -8,8 +8,8 @@ export function stickersCommand(): Command {
   const stickers = new Command("stickers").description("openly licensed emoji art");
   stickers
     .command("export <folder>")
-    .description("write catalog.jsonl and the pictures of all styles, as pretrain/ reads them")
-    .option("--concepts <number>", "export only so many concepts (default: all)", wholeNumber)
+    .description("write catalog.jsonl and the pictures of all styles, for pretrain/")
+    .option("--concepts <number>", "number of concepts to export (default: all)", wholeNumber)
     .option("--json", "print the result as one JSON line")
     .action(async (folder: string, { concepts, json }: { concepts?: number; json?: boolean }) => {
       const progress = createProgress("stickers");

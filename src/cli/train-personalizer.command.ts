@@ -1,4 +1,4 @@
-/** @file `vitrine train personalizer`: trains a new version of the personalizer and, if it is to serve, activates it. */
+/** @file `vitrine train personalizer`: trains a new version of the personalizer and activates it unless told not to. */
 import { randomUUID } from "node:crypto";
 import { Command } from "commander";
 import { createServices } from "../plugin/create-services.js";
@@ -19,12 +19,12 @@ interface Options {
 
 export function trainPersonalizerCommand(context: CliContext): Command {
   return new Command("personalizer")
-    .description("train a new version of the personalizer by the active ranking model's judgement")
-    .option("--config <file>", "hyper-parameters as JSON; what it leaves out takes its default")
-    .option("--pairs <number>", "pairs of user and item to learn from", wholeNumber)
+    .description("train a new version of the personalizer, rewarded by the active ranking model")
+    .option("--config <file>", "hyper-parameters as JSON; omitted ones take their defaults")
+    .option("--pairs <number>", "pairs of user and item to train on", wholeNumber)
     .option("--seed <number>", "seed of weights, pairs and pictures", wholeNumber, 1)
-    .option("--no-activate", "keep the active version serving")
-    .option("--resume <versionId>", "continue a version whose training was interrupted", uuid)
+    .option("--no-activate", "leave the active version unchanged")
+    .option("--resume <versionId>", "resume a version whose training was interrupted", uuid)
     .option("--json", "print one JSON line")
     .action(async ({ activate, config, json, pairs, resume, seed }: Options) => {
       const overrides =
@@ -37,7 +37,7 @@ export function trainPersonalizerCommand(context: CliContext): Command {
         if (resume !== undefined) {
           await services.personalizers.find(resume);
         }
-        console.error(`version ${versionId}; if it is interrupted: --resume ${versionId}`);
+        console.error(`version ${versionId}; to resume it: --resume ${versionId}`);
         const version = await services.personalizerTraining.train(
           {
             versionId,
@@ -67,7 +67,7 @@ export function trainPersonalizerCommand(context: CliContext): Command {
     });
 }
 
-/** In words: how fast it was, and what it took. */
+/** Speed and memory, in words. */
 function speedOf(metrics: unknown): string {
   const { peakMemoryMib, speed } = metrics as PersonalizerMetrics; // as training stored it
   const { gradients, validations, images } = speed.seconds;

@@ -1,4 +1,4 @@
-/** @file `vitrine train ranker`: trains a new version of the ranking model and, if it is to serve, activates it. */
+/** @file `vitrine train ranker`: trains a new version of the ranking model and activates it unless it is worse. */
 import { randomUUID } from "node:crypto";
 import { Command } from "commander";
 import type { RankingModelVersionRow } from "../db/rows.js";
@@ -20,17 +20,17 @@ interface TrainOptions {
 }
 
 export function trainCommand(context: CliContext): Command {
-  const train = new Command("train").description("train a model on what is imported and indexed");
+  const train = new Command("train").description("train a model on the imported and indexed data");
   train
     .command("ranker")
     .description(
       "train a new version of the ranking model (default: MICRO); it serves unless it is worse on validation than the active one",
     )
-    .option("--config <file>", "hyper-parameters as JSON; what it leaves out takes its default")
+    .option("--config <file>", "hyper-parameters as JSON; omitted ones take their defaults")
     .option("--seed <number>", "seed of initial weights and batches", wholeNumber, 1)
     .option("--activate", "serve the new version even if it is worse on validation")
-    .option("--no-activate", "keep the active version serving")
-    .option("--resume <versionId>", "continue a version whose training was interrupted", uuid)
+    .option("--no-activate", "leave the active version unchanged")
+    .option("--resume <versionId>", "resume a version whose training was interrupted", uuid)
     .option("--json", "print one JSON line")
     .action(async ({ config, seed, activate, resume, json }: TrainOptions) => {
       const overrides =
@@ -43,7 +43,7 @@ export function trainCommand(context: CliContext): Command {
           await services.rankers.find(resume);
         }
         const versionId = resume ?? randomUUID();
-        console.error(`version ${versionId}; if it is interrupted: --resume ${versionId}`);
+        console.error(`version ${versionId}; to resume it: --resume ${versionId}`);
         const { version, activation } = await services.rankerTraining.train(
           { versionId, seed, config: overrides, activate: activate ?? null },
           {

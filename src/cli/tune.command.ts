@@ -1,4 +1,4 @@
-/** @file `vitrine tune`: random search for a ranker's hyper-parameters on validation; the test part is not even read. */
+/** @file `vitrine tune`: random search for a ranker's hyper-parameters on validation; never reads the test part. */
 import { existsSync } from "node:fs";
 import { Command } from "commander";
 import { z } from "zod";
@@ -34,15 +34,15 @@ interface TuneFlags {
 }
 
 /**
- * What is kept beside the outcome, so that the same command goes on where it was stopped. A file may hold several searches:
- * a trial names its own by key, and is reused by no other.
+ * Stored beside the result, so that the same command resumes an interrupted search. A file may hold several searches: a
+ * trial names its own by key, and is reused by no other.
  */
 const trialsFile = z.object({
   searches: z.record(z.string(), z.unknown()).default({}),
   trials: z.array(
     z.object({
       trial: z.int(),
-      /** Files of older versions have none: theirs belong to no search. */
+      /** Empty in files of older versions, which belong to no search. */
       search: z.string().default(""),
       drawn: z.record(z.string(), z.unknown()),
       validation: z.record(z.string(), z.number().nullable()).nullable(),
@@ -54,12 +54,12 @@ const trialsFile = z.object({
 
 export function tuneCommand(context: CliContext): Command {
   return new Command("tune")
-    .description("search hyper-parameters of a ranker on validation; the test part is never read")
-    .requiredOption("--space <file>", "what is fixed and what is searched, as JSON")
-    .requiredOption("--out <file>", "where the best configuration goes, for `train` and `evaluate`")
-    .option("--trials <number>", "configurations to try", positiveNumber, 10)
+    .description("search hyper-parameters of a ranker on validation; never reads the test part")
+    .requiredOption("--space <file>", "fixed and searched hyper-parameters, as JSON")
+    .requiredOption("--out <file>", "file of the best configuration, for `train` and `evaluate`")
+    .option("--trials <number>", "number of configurations to try", positiveNumber, 10)
     .option("--seed <number>", "seed of the search and of every training", wholeNumber, 1)
-    .option("--metric <name>", "what is best: recall@K or ndcg@K on validation", "ndcg@10")
+    .option("--metric <name>", "metric to maximize: recall@K or ndcg@K on validation", "ndcg@10")
     .option("--data <folder>", "a prepared data set instead of the database")
     .option(
       "--split <kind>",
@@ -122,7 +122,7 @@ function described(trials: readonly Trial[], best: Trial, metric: string): strin
   return trials.map(line).join("\n");
 }
 
-/** What a search's output says of the data and the split. */
+/** Data and split in a search's output. */
 interface AboutData {
   dataHash: string;
   split: { kind: string; hash: string };

@@ -1,9 +1,9 @@
-/** @file What `vitrine rankers` and `vitrine personalizers` share: list the versions of a model, activate one, go back. */
+/** @file The common part of `vitrine rankers` and `vitrine personalizers`: list, activate and roll back versions. */
 import { Command } from "commander";
 import { createServices, type Services } from "../plugin/create-services.js";
 import { type CliContext } from "./cli-context.js";
 
-/** Versions listed, the newest. */
+/** Newest versions listed. */
 const MAX_LISTED = 100;
 
 interface VersionsOptions<Version> {
@@ -15,9 +15,9 @@ interface VersionsOptions<Version> {
     activate(versionId: string): Promise<Version>;
     rollback(): Promise<Version>;
   };
-  /** The columns of a version after its id, for people. */
+  /** The columns of a version after its id. */
   columns: (version: Version) => string[];
-  /** What an operator should know of a version that serves from now on; null: nothing. Default: nothing. */
+  /** A warning about a newly activated version; null for none. Default: none. */
   warningOf?: (version: Version) => string | null;
 }
 

@@ -1,4 +1,4 @@
-/** @file What every {@link Recommender} must do, on a checkerboard whose right answer is known by construction. */
+/** @file The contract of every {@link Recommender}, on a checkerboard whose right answer is known by construction. */
 import * as tf from "@tensorflow/tfjs";
 import { dot, matrix, row } from "../../src/ml/nn/matrix.js";
 import type { ModelFiles } from "../../src/ml/nn/model-files.js";
@@ -13,8 +13,8 @@ import {
 const SIZE = 20;
 
 /**
- * Even users chose the even items, odd users the odd ones; each user's own index is withheld. Even items look alike and
- * are described alike, and so do the odd.
+ * Even users chose the even items, odd users the odd ones; each user's own index is withheld. Even items have similar
+ * images and texts, and so have odd ones.
  */
 export function checkerboard(): RankingData {
   const features = (F: number, seed: number) => {
@@ -57,7 +57,7 @@ function itemsLike(index: number): number[] {
 }
 
 interface Subject {
-  /** An untrained model, seeded, that learns the checkerboard in its own number of epochs. */
+  /** Creates an untrained, seeded model that learns the checkerboard in its default number of epochs. */
   create: () => Recommender;
   load: (files: ModelFiles) => Recommender;
   /** Whether its scores depend on the user. */
@@ -115,7 +115,7 @@ export function describeRecommender(name: string, subject: Subject): void {
           other.dispose();
           return result;
         };
-        // In which direction is tested where choices are drawn (losses-and-graphs.test.ts).
+        // The direction is tested where choices are drawn (losses-and-graphs.test.ts).
         expect(await scores(0)).not.toEqual(await scores(1));
       });
 
@@ -158,7 +158,7 @@ export function describeRecommender(name: string, subject: Subject): void {
 
     it("gives the same bytes for the same seed, whatever the test labels", async () => {
       const again = create();
-      // A split beside the training data, permuted: nothing may reach for it.
+      // A permuted split beside the training data, which nothing may read.
       const test = new Random(8).shuffled([...itemsLike(0), ...itemsLike(1)]);
       const data = { ...checkerboard(), test: test.map(item => Int32Array.of(item)) };
       await again.fit(data);
@@ -185,7 +185,7 @@ export function describeRecommender(name: string, subject: Subject): void {
     it(`${subject.isInductive ? "places" : "does not claim to place"} new items by their features`, () => {
       expect(isInductive(model)).toBe(!!subject.isInductive);
       if (isInductive(model)) {
-        // A new item that looks and reads as the odd ones do.
+        // A new item with the features of odd ones.
         const features = { visual: new Float32Array(6), textual: new Float32Array(4) };
         features.visual[1] = 1;
         features.textual[1] = 1;

@@ -1,6 +1,6 @@
 /**
- * The README's promise: the packed package, installed in an empty project that has another graphql 16.x of its own, compiles and
- * serves in Apollo Server, GraphQL Yoga and fastify. The hosts are the snippets of docs/embedding.md, as they stand there.
+ * The README's promise: the packed package, installed in an empty project with its own graphql 16.x, compiles and serves
+ * in Apollo Server, GraphQL Yoga and fastify. The hosts are the snippets of docs/embedding.md.
  */
 import { execFile } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -17,7 +17,7 @@ import {
 import { patience } from "../helpers/patience.js";
 
 const run = promisify(execFile);
-/** `levels` times the rank changes of an item, of whose images come the items of the next level. */
+/** `levels` nested levels of an item's rank changes, whose images give the items of the next level. */
 const nestedItems = (levels: number, first: number) =>
   `${`rankChanges(first: ${first}) { edges { node { image { item { `.repeat(levels)}id${" } } } } }".repeat(levels)}`;
 const tooComplex = `{ items(first: 100) { edges { node { ${nestedItems(2, 100)} } } } }`;
@@ -28,7 +28,7 @@ interface Answer {
   errors?: { message: string; extensions: Record<string, unknown> }[];
 }
 
-/** `[file, text]` of every snippet of a page that begins with the name of its file. */
+/** `[file, text]` of every snippet of a page that starts with its file name. */
 function snippetsOf(page: string): [string, string][] {
   const blocks = readFileSync(page, "utf8").matchAll(/```ts\n\/\/ (\w+\.ts)\n([^]*?)```/g);
   return [...blocks].map(([, file, text]) => [file, text]);
@@ -117,7 +117,7 @@ describe("the packed package in an empty project", () => {
     return { status: response.status, ...((await response.json()) as Answer) };
   }
 
-  /** What every host answers; only the status of errors is the server's own matter. */
+  /** The answers of every host; only the status of errors is up to the server. */
   async function answersLikeVitrine({ url }: RunningHost) {
     expect(await post(url, '{ item(id: "mug") { title } }')).toEqual({
       status: 200,

@@ -1,4 +1,4 @@
-/** What is killed continues, and what comes of it is what would have come without the kill: byte for byte. */
+/** A killed demo resumes with the same result as an uninterrupted one, byte for byte. */
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";

@@ -1,4 +1,4 @@
-/** @file A command whose database a running server holds says how the work gets done, and the request it prints does it. */
+/** @file A command whose database is held by a running server prints a request that does the same, and it works. */
 import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

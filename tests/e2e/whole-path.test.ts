@@ -1,4 +1,4 @@
-/** From nothing to a personalised picture, through the command line and HTTP alone, on both kinds of database. */
+/** From an empty folder to a personalized image, only through the command line and HTTP, on both kinds of database. */
 import { randomUUID } from "node:crypto";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -94,7 +94,7 @@ function describeWholePath(kind: "embedded" | "Postgres") {
     return (await response.json()) as Answer;
   }
 
-  /** Asks again while the picture is being made, unless `waitMs` is 0. */
+  /** Repeats the request while the image is being generated, unless `waitMs` is 0. */
   const request = async (
     userId: string,
     itemId: string,
@@ -229,7 +229,7 @@ function describeWholePath(kind: "embedded" | "Postgres") {
       `mutation { recordInteractions(input: [{ userId: "newcomer", itemId: "${first.itemId}", kind: VIEW, occurredAt: "2026-01-01T00:00:00Z" }]) { accepted } }`,
     );
     expect(data).toEqual({ recordInteractions: { accepted: 1 } });
-    // The only item of the history is the reference itself, which is never in its own history.
+    // The history's only item is the reference itself, which does not count.
     const answer = await request("newcomer", first.itemId);
     expect(answer).toMatchObject({ __typename: "OriginalImage", reason: "NO_HISTORY" });
   });

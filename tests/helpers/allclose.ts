@@ -1,4 +1,4 @@
-/** @file `toBeAllclose`: numbers compared with a tolerance, whatever holds them. */
+/** @file `toBeAllclose`: compares numbers in any container with a tolerance. */
 
 /** A number, an array of any depth, a typed array, a tensor. */
 export type Numbers =

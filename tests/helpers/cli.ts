@@ -1,4 +1,4 @@
-/** @file Runs the built command line as its users do: in a process of its own. */
+/** @file Runs the built command line in a separate process, as its users do. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { resolve } from "node:path";
@@ -19,7 +19,7 @@ function start(args: readonly string[], env: NodeJS.ProcessEnv): ChildProcess {
   });
 }
 
-/** Runs a command to its end. */
+/** Runs a command until it ends. */
 export async function runCli(args: readonly string[], env: NodeJS.ProcessEnv): Promise<CliResult> {
   const child = start(args, env);
   const output = { stdout: "", stderr: "" };
@@ -42,11 +42,11 @@ export interface RunningServer {
   url: string;
   /** SIGKILL: nothing is closed. */
   kill(): Promise<void>;
-  /** SIGTERM, and wait for the end. */
+  /** SIGTERM, then waits for the end. */
   stop(): Promise<void>;
 }
 
-/** Starts `vitrine serve` and waits for the address it prints. */
+/** Starts `vitrine serve` and waits until it prints its address. */
 export async function startServe(env: NodeJS.ProcessEnv): Promise<RunningServer> {
   const child = start(["serve"], { VITRINE_PORT: "0", ...env });
   let stderr = "";
@@ -73,7 +73,7 @@ export async function startServe(env: NodeJS.ProcessEnv): Promise<RunningServer>
   return { url, kill: () => end("SIGKILL"), stop: () => end("SIGTERM") };
 }
 
-/** Runs a command and kills it (SIGKILL) so many milliseconds after a line of its progress matches. */
+/** Runs a command and kills it (SIGKILL) this many milliseconds after a line of its progress matches. */
 export async function runCliUntilKilled(
   args: readonly string[],
   env: NodeJS.ProcessEnv,

@@ -1,4 +1,4 @@
-/** @file Runs one set of tests on the embedded Postgres and, where one answers, on a real one. */
+/** @file Runs a set of tests on the embedded Postgres and, if available, on a real one. */
 import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import pg from "pg";
@@ -6,14 +6,14 @@ import { type Database, type DatabaseOptions, openDatabase } from "../../src/db/
 import { patience } from "./patience.js";
 
 /**
- * Opens a migrated, empty database; the helper closes it after the block's last test. Called again in one block it
- * opens the same database on a real Postgres (as another process would), and another empty one when embedded.
+ * Opens a migrated, empty database; the helper closes it after the block's last test. A second call in one block opens
+ * the same database on a real Postgres (as another process would), and another empty one when embedded.
  */
 export type OpenDatabase = (
   options?: Pick<DatabaseOptions, "onStatement" | "maxConnections">,
 ) => Promise<Database>;
 
-/** Where the tests look for a Postgres that they may make databases in. */
+/** The Postgres in which the tests may create databases. */
 export const testDatabaseUrl =
   process.env.VITRINE_TEST_DATABASE_URL ?? "postgresql://postgres@127.0.0.1:5432/postgres";
 
@@ -22,7 +22,7 @@ export function emptyTemplate(): Blob {
   return new Blob([readFileSync(process.env.VITRINE_TEST_TEMPLATE!)]);
 }
 
-/** Not UTC, as many a shop's database: a time that is read or written in the session's zone is off by hours. */
+/** Not UTC, like many shops' databases: a time read or written in the session's zone is off by hours. */
 export const testTimeZone = "America/New_York";
 
 async function run(sql: string): Promise<void> {
@@ -38,7 +38,7 @@ async function run(sql: string): Promise<void> {
   }
 }
 
-/** Why no real Postgres can be used; null if one answers. Asked once, before any test is declared. */
+/** Why no real Postgres is available; null if one is. Checked once, before any test is declared. */
 export const whyNoPostgres = await run("SELECT 1").then(
   () => null,
   (error: unknown) => (error instanceof Error ? error.message || String(error) : String(error)),

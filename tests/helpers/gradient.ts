@@ -1,9 +1,9 @@
-/** @file Gradients by central differences, the oracle of those worked out by hand or by automatic differentiation. */
+/** @file Gradients by central differences, the oracle of explicit and automatic ones. */
 import * as tf from "@tensorflow/tfjs";
 
 /**
- * `(f(x + h) - f(x - h)) / 2h` for every element of `x`, which is changed and put back. With 32-bit arithmetic inside `f`
- * the result has about three digits: errors are of the order `1e-7 f / h + h²`.
+ * `(f(x + h) - f(x - h)) / 2h` for every element of `x`, which is changed and restored. With 32-bit arithmetic inside
+ * `f` the result has about three digits: errors are of the order `1e-7 f / h + h²`.
  *
  * @param h Default: 1e-2, right for 32-bit functions of the order of 1.
  */
@@ -22,7 +22,7 @@ export async function centralDifferences(
     const below = x[i];
     const low = await f();
     x[i] = before;
-    gradient[i] = (high - low) / (above - below); // what was really added, after rounding
+    gradient[i] = (high - low) / (above - below); // the actual step, after rounding
   }
   return gradient;
 }
@@ -46,7 +46,7 @@ export function numericalGradient(
   return tf.tensor(gradient, x.shape);
 }
 
-/** `||a - b|| / max(||a||, ||b||)`: one number for how far two gradients are apart, 0 when both are zero. */
+/** `||a - b|| / max(||a||, ||b||)`: relative distance of two gradients, 0 when both are zero. */
 export function relativeError(a: ArrayLike<number>, b: ArrayLike<number>): number {
   let difference = 0;
   let squaredA = 0;

@@ -1,6 +1,6 @@
 /**
- * @file A hub of model files on 127.0.0.1 that answers as Hugging Face's does: large files (`.onnx`) are redirected to
- * another path with an etag of its own that answers no HEAD, small ones come directly with their Git blob id.
+ * @file A hub of model files on 127.0.0.1 that answers like Hugging Face's: large files (`.onnx`) redirect to another
+ * path with its own etag that answers no HEAD, small ones come directly with their Git blob id.
  */
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, statSync } from "node:fs";
@@ -26,25 +26,25 @@ export class HubServer {
   /** `owner/name/path` to content. */
   readonly files = new Map<string, Buffer>();
   readonly seen: Seen[] = [];
-  /** What the branches stand for now. */
+  /** The branches' present commit. */
   commit = "1".repeat(40);
-  /** Called after each request was noted. */
+  /** Called after each request is recorded. */
   onRequest: () => void = () => undefined;
-  /** The redirect target sends the whole whatever range is asked for. */
+  /** The redirect target ignores ranges and sends the whole. */
   ignoresRange = false;
-  /** A web server that is no hub: no commit, no checksum, `etag` of its own making. */
+  /** A web server that is not a hub: no commit, no checksum, its own `etag`. */
   isPlain = false;
-  /** Part of the etags of large files where they come from. */
+  /** Part of the etags at the redirect target. */
   cdnEdition = "a";
   /** Answers with this status, by `owner/name/path`. */
   readonly failing = new Map<string, number>();
-  /** What it says is the size of a large file, by `owner/name/path`. */
+  /** Claimed size of a large file, by `owner/name/path`. */
   readonly claimedSizes = new Map<string, number>();
-  /** Changes the bytes as they are sent, by `owner/name/path`. */
+  /** Corrupts the bytes sent, by `owner/name/path`. */
   readonly damaging = new Set<string>();
-  /** Breaks the connection after so many bytes of the body, once for each entry, by `owner/name/path`. */
+  /** Breaks the connection after this many bytes of the body, once per entry, by `owner/name/path`. */
   readonly cuts = new Map<string, number[]>();
-  /** Sends so many bytes of the body and then nothing, by `owner/name/path`. */
+  /** Sends this many bytes of the body and then stalls, by `owner/name/path`. */
   readonly stalls = new Map<string, number>();
   /** Bodies are sent after this. */
   release: Promise<void> = Promise.resolve();

@@ -1,4 +1,4 @@
-/** @file An empty project in which the packed tarball is installed, with a copy of graphql of its own. */
+/** @file An empty project with the packed tarball and its own copy of graphql. */
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
@@ -9,7 +9,7 @@ import { promisify } from "node:util";
 const run = promisify(execFile);
 const modules = resolve("node_modules");
 
-/** What a clone of the repository does not have, and what packing does not read. */
+/** Files that a clone lacks and packing does not read. */
 const notCloned = [
   "node_modules",
   "dist",
@@ -22,7 +22,7 @@ const notCloned = [
 const notPacked = ["tests", "results", "pretrain", "experiments"];
 
 /**
- * Packs a clean copy of the repository as `npm pack` does for a clone of it.
+ * Packs a clean copy of the repository like `npm pack` in a clone.
  *
  * @returns path of the tarball in `folder`
  */
@@ -41,10 +41,10 @@ export async function packRepository(folder: string): Promise<string> {
 }
 
 /**
- * Installs the tarball in an empty project as npm would, from this repository's own packages: those that depend on graphql
- * are copied, so that they find the host's copy, and the others linked.
+ * Installs the tarball in an empty project as npm would, from this repository's packages: those that depend on graphql
+ * are copied, so that they find the host's copy, the others linked.
  *
- * @param graphqlPackage which package of `node_modules` is the host's graphql
+ * @param graphqlPackage The package of `node_modules` that becomes the host's graphql.
  * @returns folder of the project
  */
 export async function installHost(
@@ -81,7 +81,7 @@ function installedPackages(): string[] {
     .filter(name => existsSync(join(modules, name, "package.json")));
 }
 
-/** All packages that need the named one, at once or through others. */
+/** All direct and indirect dependents of the named package. */
 function dependentsOf(name: string): Set<string> {
   const needs = new Map(
     installedPackages().map(dependent => {
@@ -116,7 +116,7 @@ function environmentOf(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return { PATH, HOME, TMPDIR, TZ, ...env };
 }
 
-/** Runs a file of the host to its end, and gives what it printed. */
+/** Runs a file of the host until it ends, and returns its output. */
 export async function runHosted(
   host: string,
   file: string,
@@ -127,7 +127,7 @@ export async function runHosted(
   return (await run(process.execPath, [file, ...args], options)).stdout;
 }
 
-/** Runs a file of the host until it has printed the address at which it serves. */
+/** Runs a file of the host until it prints its address. */
 export async function startHost(
   host: string,
   file: string,

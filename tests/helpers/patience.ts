@@ -1,9 +1,9 @@
-/** @file How long tests wait before they call something hung. No test may fail because its machine is slow or busy. */
+/** @file Test timeouts. No test may fail because its machine is slow or busy. */
 
-/** How many times longer than on a quiet machine a test may take; jest.config.js measures and sets it. */
+/** Slowdown against a quiet machine; jest.config.js measures and sets it. */
 const factor = Number(process.env.VITRINE_TEST_PATIENCE);
 
-/** A timeout in milliseconds, for one that would do on a quiet machine. Every timeout of a test goes through here. */
+/** Scales a timeout, in milliseconds for a quiet machine. Every timeout of a test uses it. */
 export function patience(quietMs: number): number {
   return Math.round(quietMs * factor);
 }

@@ -1,4 +1,4 @@
-/** @file The dense kernels of the rankers in plain loops, summed in 64 bits: the oracle of the fast ones. */
+/** @file The rankers' dense kernels as plain loops, summed in 64 bits: the oracle of the fast ones. */
 import { type Matrix, matrix } from "../../src/ml/nn/matrix.js";
 import { topK } from "../../src/ml/nn/top-k.js";
 import type {

@@ -1,4 +1,4 @@
-/** @file What a source's files hold, without a database: its rows as the import would store them, and those it refuses. */
+/** @file Reads a source's files without a database: the rows that the import would store, and the rejected ones. */
 import type { NewInteraction } from "../../src/db/interactions.repository.js";
 import type { NewItem } from "../../src/db/items.repository.js";
 import { AppError } from "../../src/errors/app-error.js";
@@ -8,9 +8,9 @@ import { RowFault } from "../../src/recsys/import/import-source.js";
 export interface ReadSource {
   items: NewItem[];
   interactions: NewInteraction[];
-  /** Item id -> where its image may come from, the best first. */
+  /** Item id -> its candidate images, best first. */
   images: Record<string, readonly string[]>;
-  /** `[line, reason]` of the rows of items and interactions that are refused. */
+  /** `[line, reason]` of rejected rows of items and interactions. */
   rejected: [number, string][];
 }
 

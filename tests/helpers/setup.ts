@@ -1,4 +1,4 @@
-/** @file Runs before every test file: the matchers that all may use. Nothing heavy belongs here. */
+/** @file Runs before every test file: the shared matchers. Keep it light. */
 import { expect } from "@jest/globals";
 import { toBeAllclose } from "./allclose.js";
 

@@ -1,4 +1,4 @@
-/** @file Who may do what: roles, shoppers' tokens, keys, and what is said to those who may not. */
+/** @file Permissions: roles, shoppers' tokens, keys, and the answers to unauthorized callers. */
 import { beforeAll, describe, expect, it } from "@jest/globals";
 import { SignJWT } from "jose";
 import { AppError } from "../../../src/errors/app-error.js";
@@ -6,7 +6,7 @@ import { describeOnEveryDatabase } from "../../helpers/databases.js";
 import { imagePayload } from "../../helpers/image-payload.js";
 import { Api, type Execute, tokenSecret } from "./api-fixture.js";
 
-/** Each root field -> how to ask for it, and the lowest level that may. `docs/api.md` tells users the same. */
+/** Each root field -> a query, and its minimum role. `docs/api.md` tells users the same. */
 const matrix: Record<string, [query: string, level: string]> = {
   personalizeImage: [
     'mutation { personalizeImage(userId: "anna", itemId: "item-01") { __typename } }',

@@ -50,20 +50,20 @@ export interface Answer<Data = Record<string, never>> {
   status: number | undefined;
 }
 
-/** Number of items `seed()` makes, of users, and of pictures of each item for each user. */
+/** Number of items and users that `seed()` creates, and of images of each item for each user. */
 export const numItems = 24;
 export const users = ["anna", "ben"] as const;
 
-/** What the fakes below answer with; tests may change it. */
+/** The answers of the fakes below; tests may change them. */
 export interface Answers {
   outcome: (userId: string, itemId: string) => Promise<PersonalizeOutcome>;
   /** Calls of `findStored`. */
   numStoredReads: number;
   /** The picture at an address. */
   image: (url: string) => Promise<Uint8Array>;
-  /** Told when removed items are taken out of the index. */
+  /** Called when removed items leave the index. */
   synced: () => void;
-  /** Told which user is to be forgotten. */
+  /** Called with a user to erase. */
   forgotten: (userId: string) => void;
 }
 
@@ -221,7 +221,7 @@ export class Api {
     return api;
   }
 
-  /** A server without HTTP, and a function that asks it. */
+  /** A server without HTTP, and a function that queries it. */
   async execute(): Promise<Execute> {
     const apollo: ApolloServer<RequestContext> = createApollo(
       await createSchema(this.services, logFault(this.logger())),
@@ -240,7 +240,7 @@ export class Api {
     };
   }
 
-  /** Keeps what is logged as an error. */
+  /** Collects logged errors. */
   logger() {
     const { logged } = this;
     return pino(
@@ -299,7 +299,7 @@ export class Api {
         keywords: ["sticker"],
         isAvailable: true,
         attribution: null,
-        createdAt: createdAt(index), // three items share each moment, as after a bulk import
+        createdAt: createdAt(index), // three items share each time, as after a bulk import
       })),
     });
     await prisma.itemImage.createMany({

@@ -1,4 +1,4 @@
-/** @file What a shop changes through the API: items, and users who want to be forgotten. */
+/** @file Changes through the API: items, and erased users. */
 import { afterEach, beforeAll, expect, it } from "@jest/globals";
 import { accountOfUser, BudgetsRepository } from "../../../src/db/budgets.repository.js";
 import { AppError } from "../../../src/errors/app-error.js";

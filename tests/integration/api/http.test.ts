@@ -1,4 +1,4 @@
-/** @file The API as clients reach it: over HTTP and websockets. */
+/** @file The API over HTTP and websockets. */
 import { once } from "node:events";
 import { readFile, rm } from "node:fs/promises";
 import { afterAll, beforeAll, expect, it } from "@jest/globals";

@@ -1,4 +1,4 @@
-/** @file What the API does, through the real schema and resolvers. */
+/** @file Mutations, through the real schema and resolvers. */
 import { mkdir, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeAll, expect, it } from "@jest/globals";

@@ -1,4 +1,4 @@
-/** @file Pages: their cost in statements, their order, and what holds when rows are added between two of them. */
+/** @file Pages: their cost in statements, their order, and rows inserted between two of them. */
 import { randomUUID } from "node:crypto";
 import { beforeAll, expect, it } from "@jest/globals";
 import { PersonalizedImagesRepository } from "../../../src/db/personalized-images.repository.js";
@@ -74,7 +74,7 @@ describeOnEveryDatabase("pages", open => {
       });
       seen.push(...data!.items.edges.map(({ node }) => node.id));
       if (page === 0) {
-        // One before what was read, one at the same moment as the last row read, one after all.
+        // One before what was read, one at the same time as the last row read, one after all.
         const at = (second: number) => new Date(Date.UTC(2026, 0, 1, 0, 0, second));
         await api.db.prisma.item.createMany({
           data: [
@@ -296,12 +296,12 @@ describeOnEveryDatabase("pages", open => {
         },
       });
     try {
-      // Of the other version: one image that it could not rank, and one request below the floor.
+      // By the other version: one image that it could not rank, and one request below the floor.
       const made = { rankingModelVersionId: other };
       await prisma.personalizedImage.update({ where: { id: second.id }, data: made });
       await prisma.rankChange.deleteMany({ where: { personalizedImageId: second.id } });
       await refuse("e", other);
-      await refuse("e", other); // asked again: one request
+      await refuse("e", other); // repeated: one request
       expect(await ask(other)).toEqual({
         count: 0,
         requests: {
@@ -318,8 +318,8 @@ describeOnEveryDatabase("pages", open => {
       await refuse("f", api.versionId);
       const active = await ask();
       expect(active.requests).toMatchObject({ count: 2, belowQualityFloor: 1, unranked: 0 });
-      // It ranks the other's image later, lower than before: it would not show it, whoever made it. The request that the
-      // other refused counts now, too.
+      // It ranks the other's image later, lower than before, and would not show it. The request that the other refused
+      // now counts too.
       expect(second.isServed).toBe(true);
       await rank(second.id, api.versionId, 12);
       const later = await ask();

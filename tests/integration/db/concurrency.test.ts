@@ -9,7 +9,7 @@ import { describeOnEveryDatabase } from "../../helpers/databases.js";
 
 const ids = Array.from({ length: 40 }, (_, i) => `row-${i}`);
 
-/** Makes each row of an INSERT take 3 ms, so that calls that begin together are under way together. */
+/** Delays each row of an INSERT by 3 ms, so that concurrent calls overlap. */
 const SLOW_INSERTS = `
   CREATE FUNCTION wait_a_little() RETURNS trigger LANGUAGE plpgsql AS
     $$ BEGIN PERFORM pg_sleep(0.003); RETURN NEW; END $$;
@@ -20,7 +20,7 @@ const SLOW_INSERTS = `
     )
     .join("\n")}`;
 
-/** Does `write` four times at once, with the ids up, down, up and down. @returns the faults. */
+/** Runs `write` four times concurrently, with the ids up, down, up and down. @returns the errors. */
 async function faultsOf(write: (order: string[], call: number) => Promise<unknown>) {
   const orders = [ids, ids.toReversed(), ids, ids.toReversed()];
   const outcomes = await Promise.allSettled(orders.map(write));

@@ -15,7 +15,7 @@ import { JobsRepository } from "../../../src/db/jobs.repository.js";
 import { migrate, migrationsFolder } from "../../../src/db/migrate.js";
 import { pgliteConfig } from "../../../src/db/pglite-config.js";
 
-/** A copy of the migrations that a test may spoil. */
+/** A copy of the migrations that a test may corrupt. */
 function copyOfMigrations(): string {
   const folder = join(mkdtempSync(join(tmpdir(), "vitrine-migrations-")), "migrations");
   cpSync(migrationsFolder, folder, { recursive: true });

@@ -91,7 +91,7 @@ describeOnEveryDatabase("users' choices", open => {
     for (const id of [...items, "reference"]) {
       const subject = id.startsWith("hated") ? subjects.hated : subjects.liked;
       await db.prisma.item.create({ data: { id, title: `${subject} print`, keywords: [subject] } });
-      // The hated ones are the most like the reference.
+      // The disliked ones are the most similar to the reference.
       const vector = Float32Array.of(
         1,
         id.startsWith("liked") ? 0.8 : 0.1,

@@ -28,7 +28,7 @@ describeOnEveryDatabase("the generation budget", open => {
     await db.pool.query("DELETE FROM jobs");
   });
 
-  /** Another one is another process. */
+  /** Each call represents another process. */
   const budget = (limits: Partial<BudgetLimits>) =>
     new GenerationBudget({
       accounts: new BudgetsRepository(db.pool),
@@ -47,7 +47,7 @@ describeOnEveryDatabase("the generation budget", open => {
     expect(days).toBeGreaterThan(0.9);
     expect(days).toBeLessThanOrEqual(1);
     expect(await granted(budget(limits))).toBe(0);
-    expect((await budget(limits).take(anna, 2, 1)).numGranted).toBe(1); // 20: what is smaller still fits
+    expect((await budget(limits).take(anna, 2, 1)).numGranted).toBe(1); // 20: a smaller one still fits
     expect(await granted(budget(limits), { ...anna, userId: "ben" })).toBe(1);
   });
 

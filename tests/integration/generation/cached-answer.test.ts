@@ -104,7 +104,7 @@ describeOnEveryDatabase("a stored picture on the second request", open => {
       interactions: new InteractionsRepository(db.prisma),
     });
 
-  /** The services of one process, and the versions that are active in it. */
+  /** The services of one process, and its active versions. */
   function createProcess(versions: Versions = { ranker: null, personalizer: null, prompt: "1" }) {
     const planner = new GenerationPlanner({
       retrieval: new RetrievalService({ encoder, rows: new RetrievalRepository(db.pool) }),
@@ -138,7 +138,7 @@ describeOnEveryDatabase("a stored picture on the second request", open => {
       evaluationsOf: () => 1,
       defaults,
     });
-    /** Stores what a worker would have made now. */
+    /** Stores what a worker would generate now. */
     const make = async () => {
       const plan = await planner.plan("u", "fox", defaults);
       if (typeof plan === "string") {

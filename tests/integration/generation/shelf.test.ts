@@ -62,7 +62,7 @@ describeOnEveryDatabase("a shelf of 24 tiles", open => {
       );
     }
     await db.prisma.user.create({ data: { id: "u" } });
-    // A tile is in the history too: it is left out of its own.
+    // A tile is in the history too, and left out of its own.
     await db.prisma.interaction.createMany({
       data: [...liked, "tile-0"].map((itemId, n) => ({
         userId: "u",
@@ -80,7 +80,7 @@ describeOnEveryDatabase("a shelf of 24 tiles", open => {
     await db.pool.query("DELETE FROM generation_budgets");
   });
 
-  /** Counts what goes to the database beside Prisma. */
+  /** Counts the statements sent without Prisma. */
   function count() {
     const { pool } = db;
     const query = pool.query.bind(pool) as (...args: unknown[]) => unknown;
@@ -90,7 +90,7 @@ describeOnEveryDatabase("a shelf of 24 tiles", open => {
     }) as typeof pool.query;
     const connect = pool.connect.bind(pool) as (...args: unknown[]) => unknown;
     pool.connect = ((...args: unknown[]) => {
-      statements += args.length === 0 ? 1 : 0; // who takes a client here sends one statement by it; query() calls back
+      statements += args.length === 0 ? 1 : 0; // a direct client counts one statement; query() calls back
       return connect(...args);
     }) as typeof pool.connect;
   }
@@ -139,7 +139,7 @@ describeOnEveryDatabase("a shelf of 24 tiles", open => {
       evaluationsOf: () => cost,
       defaults,
     });
-    /** Stores what a worker would have made. */
+    /** Stores what a worker would generate. */
     const make = async (itemIds: readonly string[]) => {
       for (const plan of await planner.planMany("u", itemIds, defaults)) {
         if (plan === null || typeof plan === "string") {

@@ -379,7 +379,7 @@ describeOnEveryDatabase("CatalogueImportService", open => {
         [11, "may not be fetched: it does not lead to an http or https address"],
       ]);
 
-      // Without leave, the same address is not even connected to.
+      // Without permission, the same address is not even connected to.
       const strict = await service.run(new CatalogueSource({ items, refetchImages: true }), {
         restart: true,
       });

@@ -12,7 +12,7 @@ import { contentOf, movieLensCounts, writeMovieLens } from "./sources.js";
 
 type Message = ImportProgress | { result: ImportResult };
 
-/** Runs the import in a process of its own, and kills it as soon as `isTime` says so. @returns its result, if it got there. */
+/** Runs the import in a separate process, and kills it once `isTime` returns true. @returns its result, if it finished. */
 function importInProcess(
   home: string,
   folder: string,

@@ -8,9 +8,9 @@ import { CatalogueImportService } from "../../../src/recsys/import/catalogue-imp
 import { emptyTemplate } from "../../helpers/databases.js";
 import { patience } from "../../helpers/patience.js";
 
-// The real data: read where it is, never copied. Its size is published with it (README.txt of ml-latest-small).
+// The real data: read in place, never copied. Its size is published with it (README.txt of ml-latest-small).
 const folder = resolve(import.meta.dirname, "../../../../shared/data/ml-latest-small");
-// All rows, and enough of its posters to see that they are read; `npm run bench -- import` reads all 9,702.
+// All rows, and a sample of its posters; `npm run bench -- import` reads all 9,702.
 const NUM_POSTERS = 500;
 const isThere = existsSync(folder);
 

@@ -1,4 +1,4 @@
-/** @file A shop imports again: part of the columns, repeated ids, pictures that failed, files without a usable row. */
+/** @file Repeated imports: part of the columns, repeated ids, failed images, files without a valid row. */
 import {
   appendFileSync,
   copyFileSync,
@@ -21,7 +21,7 @@ import { pngFile } from "./sources.js";
 
 const input = (name: string) => resolve(import.meta.dirname, "../../fixtures/inputs/shop", name);
 
-/** A shop's image server; it remembers which paths it was asked for. */
+/** A shop's image server that records the requested paths. */
 async function serve(servedFiles: Record<string, Buffer>, port = 0) {
   const asked: string[] = [];
   const server: Server = createServer((request, response) => {

@@ -77,7 +77,7 @@ describeOnEveryDatabase("the catalogue's repositories", open => {
       isAvailable: false,
     });
     expect(await items.findById("new")).toBeNull();
-    // Two rows of one call: each says something else, the later wins where both do.
+    // Two rows of one call with different columns; the later wins where both have one.
     const pair = [
       item("b", { ...only("title", "category"), title: "first", category: "one" }),
       item("b", { ...only("category", "keywords"), title: "", category: "two", keywords: ["k"] }),

@@ -1,4 +1,4 @@
-/** @file Small sources made by the tests, and what an import left behind, as one value that two imports can be compared by. */
+/** @file Small test sources, and a comparable value of everything that an import stored. */
 import { createHash } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -18,7 +18,7 @@ export function pngFile(index: number): Promise<Buffer> {
     .toBuffer();
 }
 
-/** MovieLens in small, as published: CRLF line ends. Parts have several batches; two rows of each are faulty. */
+/** A small MovieLens, as published: CRLF line endings. Parts have several batches; two rows of each are faulty. */
 export async function writeMovieLens(folder: string): Promise<void> {
   const movies = Array.from({ length: NUM_MOVIES }, (_, i) => [
     i + 1,
@@ -68,7 +68,7 @@ function writeCsv(path: string, rows: readonly (readonly unknown[])[]): void {
   writeFileSync(path, rows.map(row => `${row.join(",")}\r\n`).join(""));
 }
 
-/** A hash of all that imports write, but times of writing and ids that were drawn. */
+/** A hash of everything that imports write, except times of writing and random ids. */
 export async function contentOf({ pool }: Pick<Database, "pool">): Promise<string> {
   const hash = createHash("sha256");
   for (const query of [

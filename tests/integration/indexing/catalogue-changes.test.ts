@@ -1,5 +1,5 @@
 /** @jest-environment ./tests/unit/ml/runtime/onnx-environment.js */
-/** @file What a shop sends is found as soon as its job has ended, and what it removes is gone at once. */
+/** @file Upserted items are found once their job has ended, and removed ones disappear immediately. */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,5 +1,5 @@
 /** @jest-environment ./tests/unit/ml/runtime/onnx-environment.js */
-/** @file The bundled captioner knows drawings: of those it writes the captions, of photographs the titles are the captions. */
+/** @file The bundled captioner knows drawings: it captions those, while photographs get their titles. */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -15,7 +15,7 @@ import { drawSticker } from "../../../src/recsys/datasets/sticker-art.js";
 import { stickerConcepts } from "../../../src/recsys/datasets/sticker-concepts.js";
 import { describeOnEveryDatabase } from "../../helpers/databases.js";
 
-/** Colours that run into each other, with grain: like a photograph in that no sticker looks so. */
+/** Blurred, grainy colours: unlike any sticker, as a photograph is. */
 async function blurredNoise(seed: number): Promise<Buffer> {
   const random = new Random(seed);
   const side = 128;

@@ -27,7 +27,7 @@ const D = 16;
 const blobHash = (name: string) => createHash("sha256").update(name).digest("hex");
 const embeddingOf = (text: string) => new Random(seedFrom(text)).normals(D);
 
-/** Models that say of a picture what was written into it, and remember what they were asked. */
+/** Models that return what was written into an image, and record their calls. */
 function createModels(version = "1") {
   const asked = { captions: 0, texts: 0, images: 0 };
   const textIn = ({ pixels }: RgbImage) => Buffer.from(pixels).toString();
@@ -70,7 +70,7 @@ describeOnEveryDatabase("indexing", open => {
 
   beforeAll(async () => {
     db = await open();
-    // Counts what retrieval sends; Prisma goes another way.
+    // Counts retrieval's statements; Prisma uses another path.
     const { pool } = db;
     const query = pool.query.bind(pool) as (...args: unknown[]) => unknown;
     pool.query = ((...args: unknown[]) => {
@@ -88,7 +88,7 @@ describeOnEveryDatabase("indexing", open => {
   });
   afterEach(() => rm(home, { recursive: true }));
 
-  /** Puts items in the catalogue, each with a picture of its own name. */
+  /** Adds items, each with an image of its own name. */
   async function addItems(ids: readonly string[], imageOf = (id: string) => id) {
     const items = new ItemsRepository(db.prisma);
     await items.upsertMany(
@@ -272,7 +272,7 @@ describeOnEveryDatabase("indexing", open => {
     await db.prisma.user.create({ data: { id: "u" } });
     const { indexing, retrieval } = createProcess("1", { captionMode: "text" });
     const keywords = async () => (await retrieval.retrieve("u", "i000")).referenceKeywords;
-    expect(await keywords()).toContain("der"); // not told yet, so English
+    expect(await keywords()).toContain("der"); // not detected yet, so English
     expect(await indexing.run()).toMatchObject({ language: "de" });
     expect(await keywords()).toEqual(["thing", "rote", "jacke", "kapuze", "herbst"]);
     expect(await indexing.run({ language: "en" })).toMatchObject({ language: "en" });
@@ -284,7 +284,7 @@ describeOnEveryDatabase("indexing", open => {
   });
 
   describe("captions of text", () => {
-    /** Puts items in the catalogue that have no picture. */
+    /** Adds items without an image. */
     const addTexts = (rows: readonly { id: string; title: string; category?: string }[]) =>
       new ItemsRepository(db.prisma).upsertMany(
         rows.map(({ id, title, category = null }) => ({
@@ -494,7 +494,7 @@ describeOnEveryDatabase("indexing", open => {
 
     it("weights the most similar items of the latest history", async () => {
       await addItems(numbered(40));
-      // Twice i001: only its last time counts; the reference i039 is in the history, and is left out.
+      // i001 occurs twice: only its last time counts; the reference i039 is in the history, and left out.
       await addHistory("u", ["i000", "i001", "i039", ...numbered(25).slice(2), "i001"]);
       const { indexing, retrieval } = createProcess();
       await indexing.run();

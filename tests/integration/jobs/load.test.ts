@@ -1,6 +1,6 @@
 /**
- * Live requests beside a batch of 1,000 pairs and a re-ranking, on two render threads: the real queue, worker and order of
- * turns. Renders end one by one when the test says so, and all waiting is counted in renders, so no clock decides.
+ * Live requests beside a batch of 1,000 pairs and a re-ranking, on two render threads: the real queue, worker and turns.
+ * Renders end one by one when the test says so, and waiting is counted in renders, so no clock decides.
  */
 import { EventEmitter, once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -23,9 +23,9 @@ const burstSizes = [0, 0, 1, 0, 2, 0, 0, 1, 0, 0];
 
 /** Threads whose renders end when the test says so. */
 class SteppedThreads {
-  /** Names of renders in the order in which they began. */
+  /** Names of renders in the order of their start. */
   readonly begun: string[] = [];
-  /** Asked for, and not ended. */
+  /** Requested, and not ended. */
   readonly inHand = new Set<string>();
   numEnded = 0;
   private readonly turns = new RenderTurns(numThreads);
@@ -45,7 +45,7 @@ class SteppedThreads {
     this.turns.handOn();
   }
 
-  /** Ends the render that began first, once all threads draw. */
+  /** Ends the oldest render, once all threads are busy. */
   async step(): Promise<void> {
     await this.untilBusy();
     this.running.shift()!();
@@ -57,7 +57,7 @@ class SteppedThreads {
     }
   }
 
-  /** Lets all end, as they come. */
+  /** Lets all renders end. */
   release(): void {
     const endAll = () => {
       this.running.splice(0).forEach(end => {
@@ -124,7 +124,7 @@ describeOnEveryDatabase("50 live requests beside a batch of 1,000 pairs", open =
       }
     });
 
-    /** Workers have taken up what they can: in a shop a render takes longer than that by far. */
+    /** Workers have taken what they can: in production a render takes far longer than that. */
     const untilTakenUp = async () => {
       for (;;) {
         const { rows } = await pool.query<{ state: string; n: number }>(
@@ -174,9 +174,9 @@ describeOnEveryDatabase("50 live requests beside a batch of 1,000 pairs", open =
     waits.sort((a, b) => a - b);
     expect(waits).toHaveLength(numLive);
     expect(waits[Math.ceil(0.95 * numLive) - 1]).toBeLessThanOrEqual(2);
-    // A live request never stands behind the batch.
+    // A live request never waits behind the batch.
     expect(Math.max(...positions.map(position => position ?? 0))).toBeLessThanOrEqual(5);
-    // The batch goes on where no live request waits.
+    // The batch continues while no live request waits.
     expect(threads.begun.filter(name => name.startsWith("pair")).length).toBeGreaterThan(5);
     expect(logged).toEqual([]);
   });

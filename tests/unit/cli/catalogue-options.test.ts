@@ -41,8 +41,8 @@ describe("options of import catalogue", () => {
     [["--map", "name=Title"], "must be field=name, with a field of id, title"],
     [["--map", "title"], "must be field=name"],
     [["--default", "title="], "must be field=name"],
-    [["--columns", "id,id"], "must be different names"],
-    [["--columns", "id,"], "must be different names"],
+    [["--columns", "id,id"], "must be distinct names"],
+    [["--columns", "id,"], "must be distinct names"],
     [["--format", "excel"], "must be one of csv, tsv, jsonl"],
   ])("%p are refused", (args, message) => {
     expect(() => parsed(...args)).toThrow(message);

@@ -9,7 +9,7 @@ import { type AppError } from "../../../src/errors/app-error.js";
 
 const lockModule = pathToFileURL(resolve("dist/db/folder-lock.js")).href;
 
-/** Takes the lock, says so or prints the error's code and message, and holds it until it is killed. */
+/** Takes the lock, prints success or the error's code and message, and holds it until killed. */
 const holderScript = `
   const { lockFolder } = await import(${JSON.stringify(lockModule)});
   try {
@@ -20,7 +20,7 @@ const holderScript = `
     console.log(error.code + " " + error.message);
   }`;
 
-/** In a process namespace of its own, as in a container, the first process has the id 1. */
+/** In its own process namespace, as in a container, the first process has the id 1. */
 const inNamespace = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"];
 const whyNoNamespace =
   spawnSync(inNamespace[0], [...inNamespace.slice(1), "true"]).status === 0
@@ -36,7 +36,7 @@ function newFolder(): string {
   return folder;
 }
 
-/** Starts a process that takes the lock. @returns what it said, and what kills it with SIGKILL. */
+/** Starts a process that takes the lock. @returns its output, and a function that kills it with SIGKILL. */
 async function startHolder(folder: string, prefix: readonly string[] = []) {
   const [command, ...args] = [
     ...prefix,
@@ -104,7 +104,7 @@ describe("lockFolder()", () => {
   it("takes over immediately from a killed process of this machine", async () => {
     const folder = newFolder();
     await (await startHolder(folder)).kill();
-    const release = await lockFolder(folder, { staleMs: 1e9 }); // no heartbeat is waited for
+    const release = await lockFolder(folder, { staleMs: 1e9 }); // waits for no heartbeat
     await release();
   });
 

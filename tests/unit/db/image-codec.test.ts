@@ -31,7 +31,7 @@ async function noisyPng(side: number, seed = 1): Promise<Buffer> {
     .toBuffer();
 }
 
-/** A PNG with a true header of any size and hardly any content. */
+/** A PNG with a valid header of any size and hardly any content. */
 function pngThatClaims(width: number, height: number): Buffer {
   const header = Buffer.alloc(13);
   header.writeUInt32BE(width, 0);
@@ -195,7 +195,7 @@ describe("inspectImage() of a hostile SVG", () => {
   });
 });
 
-/** A file of the shared examples of faults; its right value is in the test. */
+/** A file of the shared examples of faults; the test has its expected value. */
 const input = (name: string) => readFileSync(`tests/fixtures/inputs/bugs/${name}`);
 
 async function colours(bytes: Uint8Array): Promise<number> {

@@ -1,4 +1,4 @@
-/** The guard, in plain graphql-js: what holds there holds in every server. */
+/** The guard in plain graphql-js: it applies to every server. */
 import { buildSchema, graphql, type GraphQLSchema, parse, subscribe } from "graphql";
 import { AppError } from "../../../src/errors/app-error.js";
 import { guardSchema } from "../../../src/plugin/guard-schema.js";

@@ -1,4 +1,4 @@
-/** @file The schema itself: complete, documented, and the one that is committed. */
+/** @file The schema: complete, documented, and equal to the committed one. */
 import { readFile } from "node:fs/promises";
 import { describe, expect, it } from "@jest/globals";
 import {

@@ -1,4 +1,4 @@
-/** @file The bundled pack with another memory, for tests of what is drawn from it. */
+/** @file The bundled pack with a modified exemplar bank. */
 import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -26,7 +26,7 @@ export async function withChangedPack<T>(
   }
 }
 
-/** A memory with drawing `rank` of each thing alone, or its only one. */
+/** An exemplar bank with only exemplar `rank` of each object, or its only one. */
 export function drawingOnly(rank: number): (memory: StoredTensors) => StoredTensors {
   return ({ latents, things: objects, ...others }) => {
     const size = latents.values.length / latents.shape[0];

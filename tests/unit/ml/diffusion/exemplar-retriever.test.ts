@@ -14,7 +14,7 @@ import { drawingOnly, withChangedPack } from "./changed-pack.js";
 
 const options = { numThreads: 1 };
 
-/** Of a log-probability: what encoding a picture anew may change. */
+/** Change of a log-probability by encoding an image again. */
 const TOUCH = 0.5;
 
 async function drawn(folder: string, requests: readonly GenerateRequest[]): Promise<RgbImage[][]> {
@@ -32,7 +32,7 @@ function isSame(a: RgbImage, b: RgbImage): boolean {
   return a.pixels.every((value, i) => Math.abs(value - b.pixels[i]) <= 2);
 }
 
-/** The classifier's opinion of a picture, whose latents must be encoded anew: they come back with the autoencoder's touch. */
+/** The classifier's score of an image, whose latents must be encoded again, which adds the autoencoder's artefacts. */
 class Judge {
   private constructor(
     private readonly autoencoder: Autoencoder,
@@ -87,7 +87,7 @@ describeWithMiniPack("generating from several exemplars of an object", () => {
     }
     await judge.dispose();
     expect(Math.min(...margins)).toBeGreaterThan(-TOUCH);
-    expect(Math.max(...margins)).toBeGreaterThan(TOUCH); // these two, else it would prove nothing
+    expect(Math.max(...margins)).toBeGreaterThan(TOUCH); // otherwise the test would prove nothing
     expect(new Set(choices).size).toBe(2);
   });
 
@@ -146,7 +146,7 @@ describeWithMiniPack("generating from several exemplars of an object", () => {
     expect(again).toEqual(alone);
     expect(images).toHaveLength(3);
     expect(isSame(images[0], alone)).toBe(true);
-    expect(steps).toEqual(["1/4", "2/4", "3/4", "4/4"]); // six drafts, four at a time
+    expect(steps).toEqual(["1/4", "2/4", "3/4", "4/4"]); // six samples, four at a time
   });
 
   it("fits a prompt's exemplars once", async () => {

@@ -14,7 +14,7 @@ import { openModelPack } from "../../../../src/ml/runtime/model-pack.js";
 import { describeWithMiniPack, miniPackDir } from "../runtime/mini-pack.js";
 
 // A random Stable Diffusion 1.x pipeline in its own ONNX layout (4 latent channels, 77 tokens, int64 timestep, int32
-// tokens, a tokenizer of vocab.json and merges.txt), and what diffusers makes of it: tests/golden/tiny_pack.py.
+// tokens, a tokenizer of vocab.json and merges.txt), with diffusers' results: tests/golden/tiny_pack.py.
 const TINY = "tests/golden/tiny-sd15";
 const golden = JSON.parse(readFileSync(`${TINY}.json`, "utf8")) as {
   seed: number;
@@ -78,7 +78,7 @@ describe("DiffusionPipeline.generate() with conditions", () => {
       return pipeline.evaluations - before;
     };
     const conditions = [condition(0.1), condition(0.5), condition(1)];
-    // 3 steps of 3 pictures, each with and without its condition; at the first step without it once instead of 3 times
+    // 3 steps of 3 images, each with and without its condition; without it only once in the first step
     expect(await evaluations({ conditions })).toBe(18 - 2);
     expect(await evaluations({ conditions, sharesNoise: false })).toBe(18);
     expect(await evaluations({ conditions, guidanceScale: 1 })).toBe(9);
@@ -163,7 +163,7 @@ describe("a U-Net with reference channels", () => {
       default_strength: 0.5,
       default_num_steps: 4,
       default_guidance_scale: 1,
-      default_num_drafts: 2, // without a memory there is nothing to draw twice
+      default_num_drafts: 2, // without an exemplar bank there is only one sample
     };
     await writeFile(path, JSON.stringify({ ...index, ...own }));
     const distilled = await DiffusionPipeline.load(await openModelPack(folder), { numThreads: 1 });

@@ -4,7 +4,7 @@ import { type RgbImage } from "../../../../src/ml/nn/rgb-image.js";
 
 const SIZE = 64;
 
-/** A grey picture of `level(x, y)`, 0 … 255. */
+/** A grey image of `level(x, y)`, 0 … 255. */
 function image(level: (x: number, y: number) => number): RgbImage {
   const levels = Array.from({ length: SIZE * SIZE }, (_, i) =>
     level(i % SIZE, Math.floor(i / SIZE)),

@@ -2,7 +2,7 @@ import { RenderTurns, type RenderPriority } from "../../../../src/ml/diffusion/r
 
 const never = new AbortController().signal;
 
-/** Takes a turn and notes its name when it has it. */
+/** Takes turns and records their names in order. */
 function takers(turns: RenderTurns) {
   const begun: string[] = [];
   const take = (name: string, priority?: RenderPriority, signal = never) =>

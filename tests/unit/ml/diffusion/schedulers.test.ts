@@ -27,7 +27,7 @@ const golden = JSON.parse(readFileSync("tests/golden/schedulers.json", "utf8")) 
 const model = (sample: Float32Array, timestep: number) =>
   sample.map((x, i) => 0.35 * x + 0.5 * Math.sin(timestep / 100 + i));
 
-/** The noise of LCM's k-th step, as golden_schedulers.py puts it in place of random numbers. */
+/** The noise of LCM's k-th step, which golden_schedulers.py uses in place of random numbers. */
 const goldenNoise = () => {
   let k = 0;
   return (length: number) => {
@@ -61,7 +61,7 @@ describe.each(golden.cases.map(c => [title(c), c] as const))(
 
     it("visits diffusers' timesteps", () => {
       const { timesteps } = create();
-      // These are cut off, so the last digit of single precision decides between two neighbours.
+      // These are truncated, so the last digit of single precision decides between two neighbours.
       const tolerance = config.use_exponential_sigmas ? 1 : 0;
       expect(timesteps.slice(first)).toHaveLength(expected.timesteps.length);
       expect(largestDifference(timesteps.slice(first), expected.timesteps)).toBeLessThanOrEqual(
@@ -91,7 +91,7 @@ describe.each(golden.cases.map(c => [title(c), c] as const))(
 );
 
 describe.each(["ddim", "dpm++"] as const)("createScheduler(%s)", name => {
-  // If the model always names the true picture, any sampler must end at it.
+  // If the model always predicts the true image, any sampler must end at it.
   it("ends at the image that the model predicts", () => {
     const truth = Float32Array.of(0.3, -0.8, 0.5);
     const config = {
@@ -150,7 +150,7 @@ describe("createScheduler(lcm)", () => {
     expect(() => createScheduler("lcm", config, 2)).toThrow("expected a source of noise");
   });
 
-  // Song et al. 2023: f(x, ε) = x. Far from it the picture that the output names counts alone.
+  // Song et al. 2023: f(x, ε) = x. Far from it only the predicted image counts.
   it("keeps a noise-free input, and trusts the model for pure noise", () => {
     expect(boundaryCoefficients(0)).toEqual({ skip: 1, out: 0 });
     const { skip, out } = boundaryCoefficients(10_000);

@@ -7,14 +7,14 @@ import { DiffusionPipeline } from "../../../../src/ml/diffusion/pipeline.js";
 import { type SchedulerName } from "../../../../src/ml/diffusion/scheduler.js";
 import { type ModelPack, openModelPack } from "../../../../src/ml/runtime/model-pack.js";
 
-// SD-1.5's own configurations and export at a few channels, with random weights, and what diffusers makes of it:
+// SD-1.5's own configurations and export with a few channels and random weights, with diffusers' results:
 // tests/golden/sd15_layout.py.
 const golden = JSON.parse(readFileSync("tests/golden/sd15-layout.json", "utf8")) as {
   seed: number;
   prompt: string;
   negativePrompt: string;
   guidanceScale: number;
-  /** Every so many values of a picture are kept. */
+  /** Every `stride`th value of an image is stored. */
   stride: number;
   cases: { scheduler: SchedulerName; numSteps: number; values: number[] }[];
   encoded: number[];

@@ -1,7 +1,7 @@
 /**
- * A world with a known answer, without pictures: conditions are rendered by a fixed random linear map, and the ranking model
- * scores what is rendered by the logit of the user's own style among all. Users like one style only. P^ret says which, with
- * noise and another style mixed in, so what the generator does by itself is not the best that can be done.
+ * A world with a known answer, without images: a fixed random linear map renders conditions, and the ranking model
+ * scores the result by the logit of the user's own style. Users like one style only. P^ret indicates it, mixed with
+ * noise and another style, so the untrained generator is not optimal.
  */
 import { matrix } from "../../../../src/ml/nn/matrix.js";
 import { Random } from "../../../../src/ml/nn/random.js";
@@ -33,7 +33,7 @@ class StyleWorld {
   /** Of P^ret, and the generator's projection of it to tokens. */
   private readonly styleEmbeddings: Float32Array[];
   private readonly projection: Float32Array[];
-  /** The renderer and the classifier of styles in one, as both are linear; `[style][Q D]`. */
+  /** The renderer and the style classifier combined, as both are linear; `[style][Q D]`. */
   private readonly readers: Float32Array[];
 
   constructor(private readonly random: Random) {
@@ -61,7 +61,7 @@ class StyleWorld {
     return { style, input };
   }
 
-  /** Probabilities of the styles in what the first Q tokens of a condition show. */
+  /** Style probabilities of the first Q tokens of a condition. */
   styles(condition: Float32Array): number[] {
     const logits = this.readers.map(reader => dot(reader, condition.subarray(0, Q * D)) / 4);
     const most = Math.max(...logits);
@@ -80,7 +80,7 @@ interface Result {
   after: number;
 }
 
-/** The mean probability of the shopper's own style, of shoppers not trained on. */
+/** The mean probability of the user's own style, over users not trained on. */
 function trained(
   changes: Partial<PersonalizerConfig>,
   { mode = "flipped", numSteps = 60 }: { mode?: RewardMode; numSteps?: number } = {},
@@ -117,7 +117,7 @@ function trained(
   return { before, after };
 }
 
-/** The condition that there is without training. */
+/** The untrained condition. */
 function asGenerated({ imageTokens, keyStates }: PersonalizerInput): Float32Array {
   return Float32Array.of(...imageTokens.values, ...keyStates.values);
 }
@@ -125,7 +125,7 @@ function asGenerated({ imageTokens, keyStates }: PersonalizerInput): Float32Arra
 describe("in a world where every user likes one style, for users never seen, training", () => {
   it("moves the condition to the user's style", () => {
     const { before, after } = trained({});
-    expect(before).toBeLessThan(0.4); // by chance 1/3: the readers know nothing of the projection
+    expect(before).toBeLessThan(0.4); // by chance 1/3: the readers are independent of the projection
     expect(after).toBeGreaterThan(before + 0.2);
   });
 
@@ -140,7 +140,7 @@ describe("in a world where every user likes one style, for users never seen, tra
   });
 });
 
-// The figures of docs/adr/0008, some minutes: VITRINE_STYLE_WORLD=1.
+// The figures of docs/adr/0008, takes minutes: VITRINE_STYLE_WORLD=1.
 const describeTable = process.env.VITRINE_STYLE_WORLD ? describe : describe.skip;
 const forms: [name: string, changes: Partial<PersonalizerConfig>, mode: RewardMode][] = [
   ["default", {}, "flipped"],

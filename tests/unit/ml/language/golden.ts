@@ -1,4 +1,4 @@
-/** @file The tiny models of pretrain/golden_language.py, and what transformers and peft say of them. */
+/** @file The tiny models of pretrain/golden_language.py, with the results of transformers and peft. */
 import { readFileSync } from "node:fs";
 
 export const goldenDir = "tests/golden/language";

@@ -18,7 +18,7 @@ const H = 1e-5;
 const LIMIT = 1e-6;
 
 beforeAll(async () => {
-  // TensorFlow.js asks Node whether an array is a Float32Array; here these are arrays of 64 bits.
+  // TensorFlow.js asks Node whether an array is a Float32Array; here these are 64-bit arrays.
   tf.env().platform.isTypedArray = (array): array is Float32Array => ArrayBuffer.isView(array);
   await tf.setBackend("cpu");
 });

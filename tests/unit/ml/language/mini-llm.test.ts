@@ -36,7 +36,7 @@ describeWithModel(`the bundled language model${isThere ? "" : ` (none at ${direc
     );
   });
 
-  // No sticker has these colours: they must be read, not remembered.
+  // No sticker has these colours: they must be read, not memorized.
   it.each([
     ["swan", ["purple", "black"], "flat vector style"],
     ["pizza", ["blue"], "noto style with soft gradients"],

@@ -6,7 +6,7 @@ import {
 } from "../../../../src/ml/metrics/beyond-accuracy.js";
 
 describe("beyond accuracy", () => {
-  // Three users, four items; the third place does not count at K = 2.
+  // Three users, four items; the third rank does not count at K = 2.
   const rankings = [
     [0, 1, 3],
     [0, 2, 3],

@@ -19,7 +19,7 @@ describe("Adam.step()", () => {
     const sparse = { x: start.slice() };
     const ofDense = new Adam(dense);
     let ofSparse = new Adam(sparse);
-    // Row 4 never has a gradient, row 0 only in the first step: it goes on by its moments.
+    // Row 4 never has a gradient, row 0 only in the first step: it keeps moving by its moments.
     for (const rows of [[0, 2], [1, 3], [2], [3, 1]]) {
       const values = random.normals(rows.length * D);
       const whole = new Float32Array(N * D);

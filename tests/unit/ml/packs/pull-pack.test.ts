@@ -232,7 +232,7 @@ describe("pullPack()", () => {
   it("accepts the whole file from a host whose copy changed", async () => {
     server.cuts.set(UNET, [CUT]);
     await expect(pull()).rejects.toMatchObject({ code: "MODEL_DOWNLOAD_FAILED" });
-    server.cdnEdition = "b"; // the same bytes by the hub's account, but If-Range no longer holds
+    server.cdnEdition = "b"; // the same bytes according to the hub, but If-Range no longer matches
     server.forget();
     await pull();
     expect(server.gets(UNET)).toMatchObject([
@@ -306,7 +306,7 @@ describe("pullPack()", () => {
       };
     });
     const first = pull();
-    await asked; // the first pull has its lock, and the server holds back the file it asks for
+    await asked; // the first pull has its lock, and the server holds its file back
     await expect(pull()).rejects.toMatchObject({
       code: "MODEL_PULL_RUNNING",
       details: { pack: "tiny", pid: process.pid },

@@ -10,7 +10,7 @@ import { downloadPart } from "../../../../src/ml/packs/resumable-download.js";
 
 const bytes = Buffer.from("0123456789");
 
-/** A server whose first answer breaks off after four bytes; it notes the headers it was asked with. */
+/** A server whose first answer breaks off after four bytes; it records the request headers. */
 function brokenHub(etag: string) {
   const asked: Record<string, string>[] = [];
   const hub = {

@@ -67,7 +67,7 @@ const golden = JSON.parse(
 const TOLERANCE = 1e-3;
 const numThreads = 1;
 
-/** The picture of `drawing()` in golden_pack.py: a ring on a slope of colours. */
+/** The image of `drawing()` in golden_pack.py: a ring on a colour gradient. */
 function drawing(size: number, shift = 0): RgbImage {
   const half = Math.floor(size / 2);
   const pixels = new Uint8Array(3 * size * size);

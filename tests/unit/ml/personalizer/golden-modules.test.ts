@@ -7,7 +7,7 @@ import { modalMapper } from "../../../../src/ml/personalizer/modal-mapper.js";
 import { loadSafetensors } from "../../../../src/ml/runtime/safetensors-file.js";
 import { loadTfjsBackend, type TfjsBackendName } from "../../../../src/ml/runtime/tfjs-backend.js";
 
-// What PyTorch computes: pretrain/golden_generation.py.
+// PyTorch's results: pretrain/golden_generation.py.
 async function golden(name: string): Promise<Record<string, tf.Tensor>> {
   const { tensors } = await loadSafetensors(join("tests/golden/generation", `${name}.safetensors`));
   return Object.fromEntries(

@@ -30,18 +30,18 @@ const H = 1e-5;
 const LIMIT = 1e-6;
 
 beforeAll(async () => {
-  // TensorFlow.js asks Node whether an array is a Float32Array; here these are arrays of 64 bits.
+  // TensorFlow.js asks Node whether an array is a Float32Array; here these are 64-bit arrays.
   tf.env().platform.isTypedArray = (array): array is Float32Array => ArrayBuffer.isView(array);
   await tf.setBackend("cpu");
 });
 
-/** A value of that shape, by chance. */
+/** A random value of that shape. */
 const drawn = (seed: number, ...shape: number[]) => ({
   shape,
   values: new Random(seed).normals(shape.reduce((p, s) => p * s, 1)),
 });
 
-/** Everything away from its first value, zeros and ones among them. */
+/** Moves every value away from its initial one, which may be 0 or 1. */
 function shaken(values: NamedValues): NamedValues {
   const random = new Random(8);
   return Object.fromEntries(

@@ -31,7 +31,7 @@ function disposed({ llm, personalizer }: { llm: Llama; personalizer: Personalize
   llm.dispose();
 }
 
-/** Rewards by chance: what moves is not the question. */
+/** Random rewards: the test does not depend on them. */
 function rolloutsOf(policies: readonly Policy[], seed: number): Rollout[] {
   const random = new Random(seed);
   return policies.map(({ mean }, b) => ({
@@ -80,7 +80,7 @@ describe("Personalizer.policy()", () => {
 
   it.each([{}, paperForm])("does not depend on the rest of its batch (%j)", changes => {
     const made = created(changes);
-    step(made.personalizer, 1); // away from the first values, which hide it
+    step(made.personalizer, 1); // away from the initial values, which hide it
     const [, together] = made.personalizer.policy(inputs);
     const [first] = made.personalizer.policy(inputs.slice(0, 1));
     const [alone] = made.personalizer.policy(inputs.slice(1));
@@ -305,7 +305,7 @@ describe("Personalizer.create()", () => {
   });
 });
 
-/** Private, and this test is why one would look. */
+/** Private, which is why the test looks inside. */
 function frozenValues(llm: Llama): unknown {
   const { weights } = llm as unknown as {
     weights: {

@@ -1,4 +1,4 @@
-/** @file A personalizer of real classes at a size for tests: a decoder of two layers, conditions of 8 numbers. */
+/** @file A personalizer of real classes at test size: a decoder of two layers, conditions of 8 numbers. */
 import { type LlamaConfig } from "../../../../src/ml/language/llama-config.js";
 import {
   projectionNames,

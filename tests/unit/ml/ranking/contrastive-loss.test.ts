@@ -50,7 +50,7 @@ function views(seed: number) {
   };
 }
 
-/** The formula of the file's head, literally, in 64 bits. */
+/** The formula in the file's head, literally, in 64 bits. */
 function literalLoss(
   first: Float32Array,
   second: Float32Array,

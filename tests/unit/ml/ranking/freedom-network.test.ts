@@ -93,7 +93,7 @@ describe("FreedomNetwork", () => {
   });
 });
 
-/** `mean(E, ÂE, Â²E) + [0; S X]` with dense matrices, written apart from the code under test; k = 3, D = 6. */
+/** `mean(E, ÂE, Â²E) + [0; S X]` with dense matrices, independent of the code under test; k = 3, D = 6. */
 function denseVectors(parameters: Record<string, Float32Array>): number[][] {
   const D = 6;
   const E0 = [...table(parameters.users, M, D), ...table(parameters.items, N, D)];

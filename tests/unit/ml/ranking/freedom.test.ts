@@ -44,7 +44,7 @@ describe("Freedom.fit()", () => {
     await whole.fit(checkerboard());
     const checkpoint = memoryCheckpoint({ everyEpochs: 2, everyMinutes: Infinity });
     const stop = new AbortController();
-    // In the middle of the fourth epoch: what was done of it is done again.
+    // In the middle of the fourth epoch, which is repeated.
     const onBatch = ({ epoch, batch }: BatchReport) => epoch === 4 && batch === 2 && stop.abort();
     await expect(
       create(config).fit(checkerboard(), { checkpoint, onBatch, signal: stop.signal }),

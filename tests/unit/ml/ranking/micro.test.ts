@@ -55,7 +55,7 @@ describe("Micro.fit()", () => {
       signal: stop.signal,
       onEpoch: ({ epoch }) => {
         if (epoch === 5) {
-          stop.abort(); // after the checkpoint of epoch 4: epoch 5 is done twice
+          stop.abort(); // after the checkpoint of epoch 4: epoch 5 is repeated
         }
       },
     });

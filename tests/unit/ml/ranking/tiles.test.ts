@@ -1,5 +1,5 @@
 /**
- * What is computed in tiles or sparsely against dense matrices, in 64 bits, on 300 items.
+ * Tiled and sparse computations against dense matrices, in 64 bits, on 300 items.
  *
  * @jest-environment ./tests/helpers/float64-environment.js
  */

@@ -101,7 +101,7 @@ describe.each(modes)("Micro.whatIf() with %s", (_, changes) => {
     const fast: number[] = [];
     const exact: number[] = [];
     for (let item = 0; item < N; item += 3) {
-      // Another item's picture, blended with the item's own: what a personalised picture is.
+      // Another item's image, blended with the item's own, like a personalized image.
       const blend = random.uniform();
       const other = row(features, random.int(N));
       const candidate = row(features, item).map(
@@ -137,9 +137,9 @@ describe.each(modes)("Micro.whatIf() with %s", (_, changes) => {
   });
 });
 
-/** Shows what a full rebuild needs. */
+/** Exposes what a full rebuild needs. */
 class OpenFreedom extends Freedom {
-  /** Item vectors with the frozen item graph built again from changed features; one item layer. */
+  /** Item vectors with the frozen item graph rebuilt from changed features; one item layer. */
   async rebuilt(itemIndex: number, candidate: Float32Array): Promise<Matrix> {
     const { itemVectors, modalities, sources } = this.trained;
     const changed = modalities.map(modality => {

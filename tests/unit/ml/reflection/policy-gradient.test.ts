@@ -131,8 +131,9 @@ describe("rankLoss()", () => {
       const error = Math.sqrt((sums.second[i] / count - estimate ** 2) / count);
       return (estimate - expected) / error;
     });
-    // Along the analytic gradient within three standard errors. Of 16 coordinates one is beyond three in every 23rd run of an
-    // unbiased estimator, so together: their squares are χ² of 16 degrees of freedom, above 39.25 once in 1,000 runs.
+    // The component along the analytic gradient is within three standard errors. Of 16 coordinates one exceeds three in
+    // every 23rd run of an unbiased estimator, so test them together: their squares are χ² with 16 degrees of freedom,
+    // above 39.25 once in 1,000 runs.
     expect(Math.abs(along)).toBeLessThan(3);
     expect(deviations.reduce((sum, z) => sum + z * z, 0)).toBeLessThan(39.25);
   });
@@ -168,7 +169,7 @@ describe("rankLoss()", () => {
 });
 
 describe("the reward modes, on a Gaussian policy of 16 dimensions over 8 seeds", () => {
-  /** ρ of the mean before and after training, of each seed. @param best where ρ is highest, 0. */
+  /** ρ of the mean before and after training, for each seed. @param best Where ρ has its maximum, 0. */
   function trained(mode: RewardMode): { before: number[]; after: number[] } {
     const seeds = [1, 2, 3, 4, 5, 6, 7, 8];
     const streams = seeds.map(seed => new Random(seed));

@@ -4,7 +4,7 @@ import {
   rewards,
 } from "../../../../src/ml/reflection/rank-reward.js";
 
-// ρ^ref = 1, ρ^key = 2; generated: worse than both, between them, better than both, by a lot.
+// ρ^ref = 1, ρ^key = 2; generated: below both, between them, above both, far above.
 const scores = { reference: 1, key: 2, generated: [0, 1.5, 2.25, 9] };
 
 describe("rewards()", () => {

@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 /** `models/mini`, or another pack named by `VITRINE_TEST_PACK`. */
 export const miniPackDir = process.env.VITRINE_TEST_PACK ?? "models/mini";
 
-/** `describe`, skipped with a word of why where the pack is not there. */
+/** `describe`, skipped with a reason where the pack is absent. */
 export function describeWithMiniPack(name: string, tests: () => void): void {
   if (existsSync(`${miniPackDir}/model_index.json`)) {
     describe(name, tests);

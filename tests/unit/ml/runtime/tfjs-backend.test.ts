@@ -46,7 +46,7 @@ describe("loadNative()", () => {
     }
   });
 
-  /** Registers the CPU's backend and kernels under the name of the native one. */
+  /** Registers the CPU backend and its kernels under the native name. */
   const registers = (properties: object) => async () => {
     const cpu = tf.backend();
     const backend = Object.assign(Object.create(cpu) as typeof cpu, properties);

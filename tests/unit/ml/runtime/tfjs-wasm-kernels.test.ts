@@ -3,7 +3,7 @@ import { loadTfjsBackend } from "../../../../src/ml/runtime/tfjs-backend.js";
 
 beforeAll(() => loadTfjsBackend(["wasm"]));
 
-/** Numbers that differ, of the order of 1, the same on both backends. */
+/** Distinct numbers of the order of 1, the same on both backends. */
 const values = (shape: number[], phase: number) =>
   Float32Array.from(
     { length: shape.reduce((p, s) => p * s, 1) },
@@ -72,7 +72,7 @@ describe("BatchMatMul on WASM", () => {
     [[3, 40, 32], [3, 40, 17], true, false],
     [[40, 32], [40, 17], true, false],
     [[3, 5, 64], [3, 40, 64], false, true], // too few rows
-    [[5, 2, 3], [5, 3, 2], false, false], // too small to take apart
+    [[5, 2, 3], [5, 3, 2], false, false], // too small to split
     [[5, 2, 3], [5, 2, 3], false, true],
     [[1, 27, 19], [1, 19, 23], false, false],
     [[3, 1, 64], [3, 64, 40], false, false],

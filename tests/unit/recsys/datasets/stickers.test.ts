@@ -156,7 +156,7 @@ describe("simulatedLikes()", () => {
   const likesOf = (userId: string) => likes.filter(like => like.userId === userId);
   const userIds = [...new Set(likes.map(({ userId }) => userId))];
 
-  /** Part of a user's likes that share the most frequent value, averaged over users. */
+  /** Fraction of a user's likes with the most frequent value, averaged over users. */
   const concentration = (of: keyof ShopSticker) => {
     const shares = userIds.map(userId => {
       const values = likesOf(userId).map(({ itemId }) => String(byId.get(itemId)?.[of]));

@@ -2,7 +2,7 @@ import type { RgbImage } from "../../../../src/ml/nn/rgb-image.js";
 import { selectCandidate, type WhatIf } from "../../../../src/recsys/images/candidate-selection.js";
 
 const image: RgbImage = { widthPixels: 1, heightPixels: 1, pixels: new Uint8Array(3) };
-/** The reference's picture and caption are alike by 0.8. */
+/** The reference's image and caption have a cosine of 0.8. */
 const reference = {
   referenceImageEmbedding: new Float32Array([1, 0]),
   referenceCaptionEmbedding: new Float32Array([0.8, 0.6]),

@@ -28,7 +28,7 @@ const plan: GenerationPlan = {
   requestKey: "a".repeat(64),
 };
 
-/** Storage in memory; a gate that lets through what it is told. */
+/** In-memory storage, and a gate with a fixed verdict. */
 function createService(passes: boolean) {
   const refusals: NewImageRefusal[] = [];
   const saved: object[] = [];

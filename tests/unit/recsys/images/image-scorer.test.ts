@@ -1,7 +1,7 @@
 import { ImageScorer } from "../../../../src/recsys/images/image-scorer.js";
 import { IMAGE_MODALITY } from "../../../../src/recsys/ranking/ranked-item.js";
 
-/** Scores of six items. The user was trained on items 0 and 1, which score best; item 3 is judged. */
+/** Scores of six items. The user was trained on items 0 and 1, which score best; item 3 is scored with images. */
 const scores = Float32Array.of(9, 8, 5, 3, 4, 1);
 
 function judgeWith(train: number[]) {

@@ -1,4 +1,4 @@
-/** Files as shops have them, read as the catalogue import reads them. The right values are those of the inputs' README. */
+/** Real shops' files, read like the catalogue import. The expected values are those of the inputs' README. */
 import { join } from "node:path";
 import { CatalogueSource } from "../../../../src/recsys/import/catalogue.js";
 import { readSource } from "../../../helpers/read-source.js";
@@ -286,7 +286,7 @@ describe("text", () => {
     expect(read.items.map(({ id, title, isAvailable }) => [id, title, isAvailable])).toEqual([
       ["1", "A", true],
       ["2", "B", true],
-      ["3", "", true], // has no title, so it only counts if the item is there already
+      ["3", "", true], // has no title, so it only counts if the item already exists
       ["4", "D", true],
       ["5", "E", true],
     ]);

@@ -68,7 +68,7 @@ describe("RankerTrainingService", () => {
         activate,
       });
     expect((await train("v1", "LightGCN", null)).activation.reason).toBe("FIRST");
-    // The best of both models on so small a shop is 12 items deep, so the worse one is made by hand.
+    // The best of both models on so small a shop is 12 items deep, so the worse one is set manually.
     const row = shop.versions.rows.get("v1")!;
     const better = { ...(row.metrics as object), validation: { "ndcg@10": 2 } };
     shop.versions.rows.set("v1", { ...row, metrics: better });
@@ -157,7 +157,7 @@ describe("RankerTrainingService", () => {
 
     const epochs: string[] = [];
     const { version: resumed } = await shop.training.train(
-      { versionId: "stopped", seed: 99, config: { numEpochs: 1 }, activate: false }, // its own count
+      { versionId: "stopped", seed: 99, config: { numEpochs: 1 }, activate: false }, // its own number
       { onProgress: ({ stage }) => stage.includes("loss") && epochs.push(stage.slice(0, 7)) },
     );
     expect(resumed).toMatchObject({ state: "READY", seed: 1 });

@@ -19,7 +19,7 @@ describe("RecommendationService", () => {
 
   afterAll(() => shop.remove());
 
-  /** The shop with other interactions than it was trained on, until the test ends. */
+  /** The shop with other interactions than in training, until the test ends. */
   function withRows(...added: ReturnType<typeof like>[]) {
     shop.rows.push(...added);
   }

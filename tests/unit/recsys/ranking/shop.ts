@@ -1,4 +1,4 @@
-/** @file A shop in memory: two tastes, twelve items, and repositories that satisfy what the services ask for. */
+/** @file An in-memory shop: two tastes, twelve items, and repositories for the services. */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -33,7 +33,7 @@ export function choices(): InteractionEntry[] {
   ).flat();
 }
 
-/** Embeddings in which the parity of an item shows. */
+/** Embeddings that reveal an item's parity. */
 export function embedding(kind: string, index: number): Float32Array {
   const vector = new Random(kind.length * 100 + index).normals(6).map(noise => noise / 5);
   vector[index % 2] += 1;
@@ -119,7 +119,7 @@ export class ExemplarVersions implements Pick<
   }
 }
 
-/** Small enough to train in a moment. */
+/** Small enough to train quickly. */
 export const quickConfig = {
   embeddingSize: 8,
   numNeighbours: 4,
@@ -190,7 +190,7 @@ export async function createShop(rows: InteractionEntry[] = choices()) {
   };
   return {
     now,
-    /** Rankings made of a history so far. */
+    /** Number of rankings computed from a history. */
     get numScorings() {
       return numScorings;
     },
@@ -200,7 +200,7 @@ export async function createShop(rows: InteractionEntry[] = choices()) {
     withContent: (likeThese: NonNullable<typeof serving.content>["likeThese"]) => ({
       recommendations: new RecommendationService({ ...serving, content: { likeThese } }),
     }),
-    /** With items that were not there in training, whose features are of these indices. */
+    /** With items newer than the training, whose features have these indices. */
     withNewItems: (items: readonly { itemId: string; index: number }[]) => ({
       recommendations: new RecommendationService({
         ...serving,
@@ -223,7 +223,7 @@ export async function createShop(rows: InteractionEntry[] = choices()) {
     registry,
     training,
     recommendations: new RecommendationService(serving),
-    /** Lets time pass, so that another process's changes are seen. */
+    /** Advances the clock, so that another process's changes are seen. */
     wait: (durationMs: number) => (nowMs += durationMs),
     train: async (
       versionId: string,

@@ -15,7 +15,7 @@ import {
 
 const D = 32;
 
-/** Items in clusters, as captions are: uniform vectors are all equally far. */
+/** Items in clusters, as captions are: uniform vectors would be equidistant. */
 function clustered(numItems: number, seed = 1): IndexedItem[] {
   const random = new Random(seed);
   const centres = Array.from({ length: 20 }, () => random.normals(D));
@@ -40,7 +40,7 @@ function exactly(items: readonly IndexedItem[], vector: Float32Array, k: number)
     .slice(0, k);
 }
 
-/** hnswlib is optional: without it only the exact search is there to be tested. */
+/** hnswlib is optional: without it only exact search is tested. */
 const testedEngines = engines.filter(engine => engine === "exact" || defaultEngine === "hnsw");
 
 async function indexOf(
@@ -190,7 +190,7 @@ describe.each(testedEngines)("many items with one caption (%s)", engine => {
 describe("checkRecall()", () => {
   const itHnsw = defaultEngine === "hnsw" ? it : it.skip;
 
-  /** Uniform directions in many dimensions: all are about equally far, and HNSW misses some of the nearest. */
+  /** Uniform directions in many dimensions: all are nearly equidistant, and HNSW misses some neighbours. */
   async function uniformIndex(numItems: number) {
     const random = new Random(9);
     const items = Array.from({ length: numItems }, (_, n) => ({
@@ -220,7 +220,7 @@ describe("checkRecall()", () => {
 
   itHnsw("searches exactly where that is not enough", async () => {
     const { items, index } = await uniformIndex(500);
-    await index.checkRecall(undefined, 1.01); // more than any graph reaches
+    await index.checkRecall(undefined, 1.01); // above any graph's recall
     expect(index.quality.engine).toBe("exact");
     const query = new Random(10).normals(256);
     const ids = (found: readonly { itemId: string }[]) => found.map(({ itemId }) => itemId);
@@ -250,7 +250,7 @@ describe("checkRecall()", () => {
 });
 
 (defaultEngine === "hnsw" ? describe : describe.skip)("points that HNSW cannot reach", () => {
-  /** Hundreds of nearly equal points, too far from each other to be one, and others. */
+  /** Hundreds of nearly equal points, too far apart to be one, and others. */
   async function crowded() {
     const width = 128;
     const random = new Random(3);

@@ -73,7 +73,7 @@ describe("fusionWeights()", () => {
     const [a, b] = fusionWeights([0, Math.log(3)], { kind: "softmax", temperature: 1 });
     expect(a).toBeCloseTo(1 / 4, 12);
     expect(b).toBeCloseTo(3 / 4, 12);
-    // A low temperature chooses; nothing overflows.
+    // A low temperature selects one; nothing overflows.
     expect(fusionWeights([0.7, 0.9], { kind: "softmax", temperature: 1e-4 })[1]).toBeCloseTo(1);
     expect(() => fusionWeights([1], { kind: "softmax", temperature: 0 })).toThrow(
       "fusionWeights: the temperature must be positive, but got 0",

@@ -64,7 +64,7 @@ describe("prepared data", () => {
   });
 
   it("splits by time from the ratings of 4 and above", async () => {
-    // The official one was written in the order of time here, and 9 items are split 7, 1, 1 either way.
+    // The official split has the order of time here, and both split 9 items 7, 1, 1.
     expect(await data.split("ratio", 1)).toEqual(await data.split("official", 1));
     expect(await data.split("leaveLastOne", 1)).toEqual(await data.split("official", 1));
     expect(await data.split("random", 1)).not.toEqual(await data.split("random", 2));
@@ -169,7 +169,7 @@ describe("prepared data", () => {
       const given = { space: space as SearchSpace, view: await view(), options };
       const whole = await tuneRanker(space, given.view, { ...options, numTrials: 1 });
       const changed = { ...given, ...change(given) };
-      // What the other search would have drawn, had it been this one: only its key tells them apart.
+      // The draws of the other search: only its key differs.
       const done = whole.trials.map(trial => ({
         ...trial,
         drawn: drawnFrom(changed.space, changed.options.seed, trial.trial),
@@ -268,7 +268,7 @@ describe("prepared data", () => {
       expect(runs[2].ndcg10).toBe(runs[2].test["ndcg@10"]);
       expect(runs[2].testByUser.ndcg10.split(" ")).toHaveLength(NUM_USERS);
       expect(runs[2].epochSeconds).toBeGreaterThan(0);
-      expect(runs[2].numEpochs).toBe(9); // what all share goes over their own
+      expect(runs[2].numEpochs).toBe(9); // shared hyper-parameters override their own
     });
 
     it("repeats a run only when its inputs changed", async () => {

@@ -1,4 +1,4 @@
-/** @file A prepared data set in a folder: two tastes, whose items look and read alike. */
+/** @file A prepared data set in a folder: two tastes, whose items have similar images and texts. */
 import { mkdir, mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -7,7 +7,7 @@ const runs = (...values: number[]): ArmRun[] =>
   values.map((value, seed) => ({
     seed,
     validation: { "ndcg@10": value },
-    test: { "ndcg@10": 1 - value }, // the other way round: the test split does not decide
+    test: { "ndcg@10": 1 - value }, // inverted: the test split does not decide
     byUser: {},
   }));
 
