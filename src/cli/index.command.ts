@@ -2,12 +2,8 @@
 import { Command, Option } from "commander";
 import { createLogger } from "../plugin/create-logger.js";
 import { createServices } from "../plugin/create-services.js";
-import type {
-  CaptionMode,
-  IndexingProgress,
-  IndexingReport,
-  IndexingStage,
-} from "../recsys/retrieval/indexing.service.js";
+import type { IndexingProgress, IndexingStage } from "../recsys/retrieval/in-batches.js";
+import type { CaptionMode, IndexingReport } from "../recsys/retrieval/indexing.service.js";
 import type { CliContext } from "./cli-context.js";
 import { createProgress, type Progress } from "./progress.js";
 
@@ -72,6 +68,7 @@ function describe(report: IndexingReport, seconds: number): string {
     `${report.numCaptioned} captions written from pictures, ${report.numTextCaptions} from titles; ${report.numCaptionsEncoded} captions and ${report.numImagesEncoded} pictures encoded in ${seconds.toFixed(1)} s`,
     `${report.numItems} items in the index: ${report.numAdded} added, ${report.numRemoved} removed`,
     searchLine(report),
+    keywordLine(report),
     `keywords leave out the stop words of the language '${report.language}'`,
     ...(numWithoutImage > 0
       ? [`${numWithoutImage} items have no picture; they are found by their text`]
@@ -81,6 +78,13 @@ function describe(report: IndexingReport, seconds: number): string {
       : []),
     ...skipped.map(({ itemId, reason }) => `  ${itemId}: ${reason}`),
   ].join("\n");
+}
+
+function keywordLine(report: IndexingReport): string {
+  const { keywordModel, numKeywordsAsked, numKeywordsFaulty, numKeywordsUsable } = report;
+  return keywordModel === null
+    ? "keywords are words of titles and captions"
+    : `keywords of ${numKeywordsUsable} items by ${keywordModel}, of ${numKeywordsFaulty} by the extractor because the model's answer is unusable; the model was asked about ${numKeywordsAsked} items`;
 }
 
 function searchLine(report: IndexingReport): string {

@@ -88,6 +88,11 @@ const environment = z.object({
    * (the captioner's sentence where it agrees with the title); default auto.
    */
   VITRINE_CAPTIONS: z.enum(["text", "model", "auto"]).default("auto"),
+  /**
+   * Source of the keywords of items: `model` (the pack's language model; the deterministic extractor where its answer is
+   * unusable) or `extractor`; default extractor, see docs/adr/0016.
+   */
+  VITRINE_KEYWORDS: z.enum(["model", "extractor"]).default("extractor"),
   /** Basis of a choice's weight in P^ret: `similarity` (the paper) or `similarity-and-strength`; default similarity. */
   VITRINE_PREFERENCE_WEIGHTS: z
     .enum(["similarity", "similarity-and-strength"])
@@ -147,6 +152,7 @@ export interface Config {
   /** ISO 639-1; null: detected from the titles. */
   readonly language: string | null;
   readonly captions: "text" | "model" | "auto";
+  readonly keywords: "model" | "extractor";
   readonly preferenceWeights: "similarity" | "similarity-and-strength";
   /** What recommendations omit, unless a request overrides it. */
   readonly seen: SeenRules;
@@ -221,6 +227,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     feedback: feedbackRules(settings),
     language: settings.VITRINE_LANGUAGE === "auto" ? null : settings.VITRINE_LANGUAGE,
     captions: settings.VITRINE_CAPTIONS,
+    keywords: settings.VITRINE_KEYWORDS,
     preferenceWeights: settings.VITRINE_PREFERENCE_WEIGHTS,
     seen: settings.VITRINE_SEEN_DAYS ?? defaultSeenRules,
     renderThreads: settings.VITRINE_RENDER_THREADS,

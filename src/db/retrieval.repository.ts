@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import type { Pool } from "pg";
 import { defaultFeedbackRules, type FeedbackRules } from "../config/feedback-rules.js";
 import { opinionsSql } from "./choices.js";
+import { KEYWORDS_SOURCE_HASH } from "./keywords.repository.js";
 import type { CaptionSource } from "./rows.js";
 import { LANGUAGE_SETTING } from "./shop-language.repository.js";
 import { vectorOf } from "./vectors.js";
@@ -17,6 +18,10 @@ export interface ItemWithEmbeddings {
   captionSource?: CaptionSource | null;
   /** Language of the shop's texts, ISO 639-1; null before the first indexing. */
   language?: string | null;
+  /** Keywords that the language model wrote from this title and caption; null or absent without a usable answer. */
+  modelKeywords?: string[] | null;
+  /** Versions of that model and of its prompt. */
+  keywordModel?: string | null;
   /** Content hash of the catalogue image; null if it has none. */
   blobHash: string | null;
   /** E^sem; `[D]`. */
@@ -55,7 +60,7 @@ function stampOf(itemId: string): string {
   const written = (table: string, more = "") =>
     `(SELECT xmin FROM ${table} AS own WHERE own.item_id = ${itemId}${more})`;
   return `concat((SELECT xmin FROM items AS own WHERE own.id = ${itemId}), ':', ${written("item_images")}, ':',
-    ${written("captions")}, ':', ${written("embeddings", " AND own.kind = 'CAPTION'")}, ':',
+    ${written("captions")}, ':', ${written("item_keywords")}, ':', ${written("embeddings", " AND own.kind = 'CAPTION'")}, ':',
     ${written("embeddings", " AND own.kind = 'IMAGE'")}, ':', (SELECT xmin ${LANGUAGE_ROW}))`;
 }
 
@@ -103,10 +108,13 @@ interface Vectors {
  */
 const DESCRIBED = `items.id AS "itemId", items.title, items.keywords, captions.text AS caption,
     captions.source AS "captionSource", (SELECT value ${LANGUAGE_ROW}) AS language,
+    CASE WHEN item_keywords.fault IS NULL AND item_keywords.source_hash = ${KEYWORDS_SOURCE_HASH}
+      THEN item_keywords.keywords END AS "modelKeywords", item_keywords.extractor AS "keywordModel",
     item_images.blob_hash AS "blobHash",
     CASE WHEN of_caption.encoder = $1 THEN of_caption.vector END AS "captionVector",
     CASE WHEN of_image.encoder = $1 THEN of_image.vector END AS "imageVector"`;
 const ITEMS = `items LEFT JOIN captions ON captions.item_id = items.id
+  LEFT JOIN item_keywords ON item_keywords.item_id = items.id
   LEFT JOIN item_images ON item_images.item_id = items.id
   LEFT JOIN embeddings AS of_caption ON of_caption.item_id = items.id AND of_caption.kind = 'CAPTION'
   LEFT JOIN embeddings AS of_image ON of_image.item_id = items.id AND of_image.kind = 'IMAGE'`;

@@ -6,9 +6,16 @@ import { ClipEncoder } from "../ml/clip/clip-encoder.js";
 import { ConditionEncoder } from "../ml/diffusion/condition-encoder.js";
 import { loadPipelineConfig, type PipelineConfig } from "../ml/diffusion/pipeline-config.js";
 import { RenderPool } from "../ml/diffusion/render-pool.js";
+import { PromptTemplate } from "../ml/language/prompt-template.js";
+import { KeywordLlm } from "../ml/personalizer/keyword-llm.js";
 import { type ModelPack, openModelPack } from "../ml/runtime/model-pack.js";
 import { modelId } from "../recsys/retrieval/indexing.service.js";
+import type { KeywordModel } from "../recsys/retrieval/keyword-extraction.js";
 import { lazy } from "./lazy.js";
+import { loadLanguage } from "./load-language.js";
+
+/** p_k of Eq. 6. */
+const KEYWORD_PROMPT = "keywords.v1";
 
 export interface Models {
   pack: ModelPack;
@@ -25,6 +32,8 @@ export interface Models {
   /** Text encoder and image projection of the generator, for personalizers. */
   conditionEncoder: () => Promise<ConditionEncoder>;
   renderPool: () => Promise<RenderPool>;
+  /** LLM_k; loaded when it is first asked. */
+  keywordModel: KeywordModel;
   close(): Promise<void>;
 }
 
@@ -40,6 +49,8 @@ export async function createModels(
   const renderPool = lazy(() =>
     RenderPool.create({ packDir: pack.dir, numThreads, onnxThreads: renderOnnxThreads }),
   );
+  const language = lazy(() => loadLanguage(pack, KEYWORD_PROMPT));
+  const { sha256 } = await PromptTemplate.load(KEYWORD_PROMPT);
   const clipConfig = z.object({ projection_dim: z.number().int().positive() });
   const { projection_dim } = await pack.readJson("clip/config.json", clipConfig);
   const encoder = { name: `${pack.name}/clip`, version: pack.versionOf("clip") };
@@ -53,11 +64,16 @@ export async function createModels(
     captioner,
     conditionEncoder,
     renderPool,
+    keywordModel: {
+      version: `${pack.name}/llm@${pack.versionOf("llm")}+${KEYWORD_PROMPT}-${sha256.slice(0, 8)}`,
+      answer: async (items, signal) => new KeywordLlm(await language()).answer(items, signal),
+    },
     async close() {
       await (await renderPool.peek())?.close();
       await (await captioner.peek())?.dispose();
       await (await conditionEncoder.peek())?.dispose();
       await (await clip.peek())?.dispose();
+      (await language.peek())?.llm.dispose();
     },
   };
 }

@@ -1,13 +1,7 @@
 /** @file A personalizer of a model pack with its language model: untrained, or from the files of a version. */
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { z } from "zod";
 import { decodeFiles } from "../db/artefact-files.js";
 import type { ArtefactStore } from "../db/artefact-store.js";
-import { AppError } from "../errors/app-error.js";
-import { LlamaTokenizer } from "../ml/language/llama-tokenizer.js";
-import { Llama } from "../ml/language/llama.js";
-import { PromptTemplate } from "../ml/language/prompt-template.js";
 import {
   defaultPersonalizerConfig,
   type PersonalizerConfig,
@@ -15,8 +9,8 @@ import {
 import { decodePersonalizer } from "../ml/personalizer/personalizer-files.js";
 import { Personalizer } from "../ml/personalizer/personalizer.js";
 import type { ModelPack } from "../ml/runtime/model-pack.js";
-import { loadTfjsBackend } from "../ml/runtime/tfjs-backend.js";
 import type { PersonalizerModel } from "../recsys/images/personalizer-model.js";
+import { type Language, loadLanguage } from "./load-language.js";
 
 /** From this width of the language model on, the Modal Mapper is GILL's. */
 const GILL_WIDTH = 512;
@@ -30,7 +24,7 @@ export async function createPersonalizer(
   seed: number,
 ): Promise<PersonalizerModel> {
   const { numImageTokens } = { ...defaultPersonalizerConfig, ...given } as PersonalizerConfig; // checked by create
-  const language = await loadLanguage(pack, numImageTokens, seed);
+  const language = await loadTrainable(pack, numImageTokens, seed);
   const { hiddenSize } = language.llm.config;
   const config = {
     ...defaultPersonalizerConfig,
@@ -48,32 +42,13 @@ export async function loadPersonalizer(
   artefactPath: string,
 ): Promise<PersonalizerModel> {
   const stored = await decodeFiles(store, artefactPath, decodePersonalizer);
-  const language = await loadLanguage(pack, stored.config.numImageTokens, 0);
+  const language = await loadTrainable(pack, stored.config.numImageTokens, 0);
   return modelOf(Personalizer.restore(stored, language.llm), language);
 }
 
-interface Language {
-  llm: Llama;
-  tokenizer: LlamaTokenizer;
-  prompt: PromptTemplate;
-}
-
-async function loadLanguage(
-  pack: ModelPack,
-  numImageTokens: number,
-  seed: number,
-): Promise<Language> {
-  const folder = join(pack.dir, "llm");
-  if (!existsSync(folder)) {
-    throw new AppError("LANGUAGE_MODEL_MISSING", { pack: pack.name });
-  }
-  await loadTfjsBackend();
-  const [llm, tokenizer, prompt] = await Promise.all([
-    Llama.load(folder, { lora: {}, numImageTokens, seed }),
-    LlamaTokenizer.load(folder),
-    PromptTemplate.load("preference.v1"),
-  ]);
-  return { llm, tokenizer, prompt };
+/** The language model with adapters and image tokens to train, and the prompt p_g. */
+function loadTrainable(pack: ModelPack, numImageTokens: number, seed: number): Promise<Language> {
+  return loadLanguage(pack, "preference.v1", { lora: {}, numImageTokens, seed });
 }
 
 function modelOf(

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import type { Config } from "../config/config.js";
 import { IndexingService } from "../recsys/retrieval/indexing.service.js";
+import { KeywordExtraction } from "../recsys/retrieval/keyword-extraction.js";
 import { LiveCaptionIndex } from "../recsys/retrieval/live-caption-index.js";
 import { RetrievalService } from "../recsys/retrieval/retrieval.service.js";
 import { ShopLanguageService } from "../recsys/retrieval/shop-language.service.js";
@@ -13,13 +14,13 @@ import { lazy } from "./lazy.js";
 
 interface Parts {
   storage: Storage;
-  config: Pick<Config, "captions" | "language">;
+  config: Pick<Config, "captions" | "keywords" | "language">;
   models: Models;
   imaging: Pick<Imaging, "imageFiles">;
 }
 
 export function createRetrieval({ config, imaging, models, storage }: Parts) {
-  const { captions, embeddings, home, items, retrievalRows, shopTexts } = storage;
+  const { captions, embeddings, home, items, keywords, retrievalRows, shopTexts } = storage;
   const { encoder, encoderId, pack } = models;
   const index = new LiveCaptionIndex({
     encoder: encoderId,
@@ -44,6 +45,10 @@ export function createRetrieval({ config, imaging, models, storage }: Parts) {
         captionAgreement: pack.manifest?.captionAgreement,
         embeddings,
         index,
+        keywords: new KeywordExtraction({
+          rows: keywords,
+          model: config.keywords === "model" ? models.keywordModel : null,
+        }),
       }),
   );
   return {

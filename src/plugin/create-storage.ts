@@ -12,6 +12,7 @@ import { ErasureRepository } from "../db/erasure.repository.js";
 import { InteractionsRepository } from "../db/interactions.repository.js";
 import { ItemsRepository } from "../db/items.repository.js";
 import { JobsRepository } from "../db/jobs.repository.js";
+import { KeywordsRepository } from "../db/keywords.repository.js";
 import { PersonalizedImagesRepository } from "../db/personalized-images.repository.js";
 import { PersonalizerVersionsRepository } from "../db/personalizer-versions.repository.js";
 import { RankChangesRepository } from "../db/rank-changes.repository.js";
@@ -43,6 +44,7 @@ export function createStorage(
     interactions: new InteractionsRepository(prisma),
     items: new ItemsRepository(prisma),
     jobRows: new JobsRepository(pool),
+    keywords: new KeywordsRepository(pool),
     personalizerVersions: new PersonalizerVersionsRepository(prisma),
     rankChanges: new RankChangesRepository(prisma),
     rankingQueries: new RankingQueries(pool, feedback),

@@ -94,7 +94,7 @@ export class CandidateImage {
 export class Explanation {
   @Field(() => String, {
     description:
-      "What extracted the keywords: a language model by name, or a deterministic extractor such as `words-1`.",
+      "What extracted the keywords: a language model with its prompt, by name and version, or a deterministic extractor such as `words-2`; both, separated by a comma, if items differ.",
   })
   keywordExtractor!: string;
 

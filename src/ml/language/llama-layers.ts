@@ -125,3 +125,17 @@ export function causalBias(
   }
   return tf.tensor4d(bias, [rows, 1, T, T]);
 }
+
+/** `[B, 1, 1, S]` for one new token a row: 0 where it may read key s; null when no token is padding. */
+export function paddingBias(
+  mask: readonly number[],
+  [B, S]: readonly [B: number, S: number],
+  masked: number,
+): tf.Tensor4D | null {
+  return mask.every(value => value !== 0)
+    ? null
+    : tf.tensor4d(
+        mask.map(value => (value === 0 ? masked : 0)),
+        [B, 1, 1, S],
+      );
+}

@@ -19,7 +19,13 @@ import type { StoredTensor } from "../nn/safetensors.js";
 import { csrMatrix, type Entry, sparseMatMul } from "../nn/sparse.js";
 import { loadModelSafetensors } from "../runtime/safetensors-file.js";
 import { type LlamaConfig, loadLlamaConfig } from "./llama-config.js";
-import { causalBias, type KeysAndValues, type LayerFactors, runStack } from "./llama-layers.js";
+import {
+  causalBias,
+  type KeysAndValues,
+  type LayerFactors,
+  paddingBias,
+  runStack,
+} from "./llama-layers.js";
 import {
   createLlamaWeights,
   type LlamaWeights,
@@ -131,13 +137,7 @@ export class Llama {
     }
     const [B, T] = ids.shape;
     const maskValues = mask.dataSync();
-    const positions = new Int32Array(B * T);
-    for (let b = 0; b < B; b++) {
-      for (let t = 1; t < T; t++) {
-        const at = b * T + t;
-        positions[at] = positions[at - 1] + (maskValues[at - 1] === 0 ? 0 : 1);
-      }
-    }
+    const positions = positionsOf(maskValues, [B, T]);
     return tf.tidy(() => {
       const { hidden } = runStack(this.stack(), {
         embedded: this.embed(ids.dataSync(), [B, T]),
@@ -164,58 +164,87 @@ export class Llama {
    * @throws the signal's reason between two tokens.
    */
   async generate(promptIds: readonly number[], options: GenerateOptions): Promise<number[]> {
+    const [tokens] = await this.generateMany([promptIds], options);
+    return tokens;
+  }
+
+  /** {@link generate} for several prompts in one batch: a small model spends most of its time on calls of kernels. */
+  async generateMany(
+    prompts: readonly (readonly number[])[],
+    options: GenerateOptions,
+  ): Promise<number[][]> {
     const { maxTokens, seed = 0, stopIds = this.config.endTokenIds, signal } = options;
     const { maxPositions } = this.config;
-    if (promptIds.length === 0 || promptIds.length > maxPositions) {
-      throw new Error(
-        `Llama.generate: expected 1 to ${maxPositions} tokens, got ${promptIds.length}`,
-      );
+    const unfit = prompts.find(({ length }) => length === 0 || length > maxPositions);
+    if (unfit) {
+      throw new Error(`Llama.generate: expected 1 to ${maxPositions} tokens, got ${unfit.length}`);
     }
-    const random = new Random(seed).fork("generate");
-    const room = Math.min(maxTokens, maxPositions - promptIds.length);
-    const result: number[] = [];
+    const T = Math.max(0, ...prompts.map(({ length }) => length));
+    const rows = prompts.map(ids => ({
+      mask: Array.from({ length: T }, (_, t) => (t < T - ids.length ? 0 : 1)),
+      next: [...new Array<number>(T - ids.length).fill(0), ...ids], // padding is on the left
+      random: new Random(seed).fork("generate"),
+      result: [] as number[],
+      room: Math.min(maxTokens, maxPositions - ids.length),
+    }));
+    const unfinished = new Set(rows.filter(({ room }) => room > 0));
     let past: KeysAndValues[] | undefined;
     try {
-      for (let next = promptIds; result.length < room; next = result.slice(-1)) {
+      while (unfinished.size > 0) {
         signal?.throwIfAborted();
-        const step = this.advance(next, past);
+        const step = this.advance(rows, past);
         past = step.present;
-        const token = sampledToken(step.logits, options, random);
-        if (stopIds.includes(token)) {
-          break;
-        }
-        result.push(token);
+        rows.forEach((row, b) => {
+          const logits = step.logits.subarray(
+            b * this.config.vocabSize,
+            (b + 1) * this.config.vocabSize,
+          );
+          const token = unfinished.has(row) ? sampledToken(logits, options, row.random) : 0;
+          row.next = [token];
+          row.mask.push(1);
+          if (stopIds.includes(token)) {
+            unfinished.delete(row);
+          } else if (unfinished.has(row) && row.result.push(token) === row.room) {
+            unfinished.delete(row);
+          }
+        });
         await setImmediate(); // lets the event loop run and the signal arrive
       }
     } finally {
       tf.dispose(past as unknown as tf.TensorContainer);
     }
-    return result;
+    return rows.map(({ result }) => result);
   }
 
   dispose(): void {
     tf.dispose([...weightTensors(this.weights), ...Object.values(this.trainable)]);
   }
 
-  /** The logits after the last of `ids`, with all keys and values; disposes of `past`. */
+  /** The logits after the last token of each row, `[B, V]`, and all keys and values; disposes of `past`. */
   private advance(
-    ids: readonly number[],
+    rows: readonly { next: readonly number[]; mask: readonly number[] }[],
     past: readonly KeysAndValues[] | undefined,
   ): { logits: Float32Array; present: KeysAndValues[] } {
-    const T = ids.length;
-    const start = past?.[0].k.shape[2] ?? 0;
+    const B = rows.length;
+    const T = rows[0].next.length;
+    const mask = rows.flatMap(row => row.mask);
+    const S = mask.length / B;
+    const positions = positionsOf(mask, [B, S]);
     const { last, present } = tf.tidy(() => {
       const { hidden, present: kept } = runStack(this.stack(), {
-        embedded: this.embed(ids, [1, T]),
-        rotation: this.rotationOf(
-          ids.map((_, t) => start + t),
-          [1, T],
+        embedded: this.embed(
+          rows.flatMap(({ next }) => next),
+          [B, T],
         ),
-        // Only the prompt has several tokens, and it has no past.
-        bias: T > 1 ? causalBias(new Int32Array(T).fill(1), [1, T], MASKED) : null,
+        rotation: this.rotationOf(
+          positions.filter((_, n) => n % S >= S - T),
+          [B, T],
+        ),
+        // The prompts are the only step of several tokens, and nothing comes before it.
+        bias: T > 1 ? causalBias(mask, [B, T], MASKED) : paddingBias(mask, [B, S], MASKED),
         past,
       });
-      const final = tf.slice(hidden, [0, T - 1, 0], [1, 1, this.config.hiddenSize]);
+      const final = tf.slice(hidden, [0, T - 1, 0], [B, 1, this.config.hiddenSize]);
       return { last: this.logits(final), present: kept } as unknown as tf.TensorContainerObject;
     }) as unknown as { last: tf.Tensor3D; present: KeysAndValues[] };
     tf.dispose(past as unknown as tf.TensorContainer);
@@ -260,6 +289,18 @@ export class Llama {
         : words;
     return tf.reshape(embedded, [B, T, D]);
   }
+}
+
+/** The place of each token in its row without padding; `[B, T]`. */
+function positionsOf(mask: ArrayLike<number>, [B, T]: readonly [number, number]): Int32Array {
+  const positions = new Int32Array(B * T);
+  for (let b = 0; b < B; b++) {
+    for (let t = 1; t < T; t++) {
+      const at = b * T + t;
+      positions[at] = positions[at - 1] + (mask[at - 1] === 0 ? 0 : 1);
+    }
+  }
+  return positions;
 }
 
 function createFactors(

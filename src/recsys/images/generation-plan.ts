@@ -6,6 +6,7 @@
  */
 import { createHash } from "node:crypto";
 import { AppError } from "../../errors/app-error.js";
+import { KEYWORD_EXTRACTOR } from "../retrieval/keywords.js";
 import type { GenerationOptions } from "./generation-options.js";
 
 /** Why a shopper is shown the catalogue picture. */
@@ -45,7 +46,7 @@ export interface RetrievalResult {
   referenceCaptionEmbedding: Float32Array | null;
   /** The reference's picture embedding, null when it is not indexed. */
   referenceImageEmbedding: Float32Array | null;
-  /** What made the keywords: the language model of the pack, or the deterministic extractor. */
+  /** What made the keywords: the language model of the pack, the deterministic extractor, or both for different items. */
   keywordExtractor: string;
   referenceKeywords: readonly string[];
   /** w', the preference keywords of the retrieved items. */
@@ -156,6 +157,10 @@ export class GenerationPlanner {
         history: result.historyItemIds,
         retrieved: result.retrieved,
         prompt: result.prompt,
+        // The prompt has room for some keywords only, and a model may change the others.
+        ...(result.keywordExtractor !== KEYWORD_EXTRACTOR && {
+          keywords: [result.referenceKeywords, result.preferenceKeywords],
+        }),
         promptVersion,
         generator,
         rankingModelVersionId,

@@ -7,7 +7,7 @@ import type { GenerationPlan } from "./generation-plan.js";
 export interface Provenance {
   retrieved: { itemId: string; similarity: number; weight: number }[];
   weightEntropy: number;
-  /** What made the keywords: the language model of the pack, or the deterministic extractor. */
+  /** What made the keywords: the language model of the pack, the deterministic extractor, or both for different items. */
   keywordExtractor: string;
   referenceKeywords: string[];
   preferenceKeywords: string[];

@@ -1,6 +1,5 @@
 /**
- * @file Computes the inputs of retrieval: captions (Eq. 1), their embeddings (Eq. 2), image embeddings (Eq. 4) and the
- * index.
+ * @file Computes the inputs of retrieval: captions (Eq. 1), embeddings (Eq. 2 and 4), the index and keywords (Eq. 6).
  *
  * It processes what is missing or outdated and stores each batch before the next. So a killed run resumes where it
  * stopped, and a run with nothing to do costs a few statements.
@@ -10,6 +9,8 @@ import type { NewEmbedding, UnencodedItem } from "../../db/embeddings.repository
 import type { EmbeddingKind } from "../../db/rows.js";
 import { cosine } from "../../ml/nn/cosine.js";
 import type { RgbImage } from "../../ml/nn/rgb-image.js";
+import { type BatchRun, inBatches } from "./in-batches.js";
+import type { KeywordExtraction, KeywordReport } from "./keyword-extraction.js";
 import type { LiveCaptionIndex, SyncReport } from "./live-caption-index.js";
 
 /** Rows per batch: few enough to lose in a kill, enough to amortize statements. */
@@ -19,29 +20,19 @@ const PICTURES = 8;
 /** Unreadable images listed in a report. */
 const MAX_NAMED = 100;
 
-export type IndexingStage = "captions" | "caption embeddings" | "picture embeddings" | "index";
-
-export interface IndexingProgress {
-  stage: IndexingStage;
-  done: number;
-  total: number;
-}
-
 /** The source of captions for items without an imported one; see docs/operations.md. */
 export type CaptionMode = "text" | "model" | "auto";
 
-export interface IndexingOptions {
+export interface IndexingOptions extends BatchRun {
   /** Language of the shop's texts, ISO 639-1. Default: as configured, otherwise detected. */
   language?: string;
   /** Default: the service's own. */
   captions?: CaptionMode;
   /** Encodes everything again and builds a new index. Default false. */
   rebuild?: boolean;
-  onProgress?: (progress: IndexingProgress) => void;
-  signal?: AbortSignal;
 }
 
-export interface IndexingReport extends SyncReport {
+export interface IndexingReport extends SyncReport, KeywordReport {
   /** Of the shop's texts, ISO 639-1. */
   language: string;
   /** Captions written by the captioner. */
@@ -102,6 +93,7 @@ interface Dependencies {
     deleteAll(): Promise<void>;
   };
   index: Pick<LiveCaptionIndex, "sync">;
+  keywords: Pick<KeywordExtraction, "run">;
 }
 
 /** `name@version`, stored with a model's output. */
@@ -132,9 +124,12 @@ export class IndexingService {
       signal,
       onProgress: (done, total) => onProgress?.({ stage: "index", done, total }),
     });
+    // The slowest stage is the last, so that items are found before it ends.
+    const extracted = await this.deps.keywords.run(options);
     return {
       ...synced,
       ...written,
+      ...extracted,
       language,
       numWithoutImage: await captions.countWithoutImage(),
       numCaptionsEncoded,
@@ -304,34 +299,4 @@ type Captioned = Pick<IndexingReport, "numCaptioned" | "numTextCaptions">;
 interface Run extends IndexingOptions {
   /** Item -> why its image is unreadable. */
   unreadable: Map<string, string>;
-}
-
-/** Processes one stage in the order of item ids. @returns the number of items processed. */
-async function inBatches<Item extends { itemId: string }>({
-  run: { onProgress, signal },
-  stage,
-  total,
-  find,
-  work,
-}: {
-  run: Run;
-  stage: IndexingStage;
-  total: number;
-  find: (afterId: string) => Promise<Item[]>;
-  work: (batch: Item[]) => Promise<number>;
-}): Promise<number> {
-  let numDone = 0;
-  let numSeen = 0;
-  onProgress?.({ stage, done: 0, total });
-  for (let afterId = ""; ;) {
-    signal?.throwIfAborted();
-    const batch = await find(afterId);
-    if (batch.length === 0) {
-      return numDone;
-    }
-    numDone += await work(batch);
-    numSeen += batch.length;
-    onProgress?.({ stage, done: numSeen, total: Math.max(total, numSeen) });
-    afterId = batch[batch.length - 1].itemId;
-  }
 }

@@ -19,7 +19,7 @@ const ENOUGH_ITEMS = 5;
 /** A longer "word" is a code or a URL. */
 const MAX_LETTERS = 24;
 /** Maximum number of keywords per item. */
-const MAX_OF_ITEM = 16;
+export const MAX_OF_ITEM = 16;
 /** Words that captioners use for any image. */
 const ABOUT_PICTURES = ["image", "photo", "photograph", "picture", "shown", "showing"];
 const SAID_OF_PICTURES: ReadonlySet<string> = new Set(ABOUT_PICTURES);
@@ -40,6 +40,10 @@ export interface DescribedItem {
   language?: string | null;
   /** Origin of the caption; default the shop. */
   captionSource?: "IMPORTED" | "MODEL" | "TEXT" | null;
+  /** What the language model wrote of title and caption; null or absent if nothing that can be used. */
+  modelKeywords?: readonly string[] | null;
+  /** Versions of that model and of its prompt. */
+  keywordModel?: string | null;
 }
 
 /**

@@ -17,7 +17,8 @@ import {
   weightEntropy,
   type Weighting,
 } from "./fusion-unit.js";
-import { itemKeywords, KEYWORD_EXTRACTOR, preferenceKeywords } from "./keywords.js";
+import { keywordsOf } from "./keyword-extraction.js";
+import { preferenceKeywords } from "./keywords.js";
 import { generatorPrompt } from "./prompt.js";
 import { RecentItems } from "./recent-items.js";
 
@@ -141,10 +142,10 @@ export function retrieved(
   const similarities = correlated.map(({ similarity }) => similarity);
   const strengths = correlated.map(({ strength = 1 }) => strength);
   const weights = fusionWeights(similarities, weighting, strengths);
-  const referenceKeywords = itemKeywords(reference);
-  const preference = preferenceKeywords(
-    correlated.map(item => ({ keywords: itemKeywords(item), similarity: item.similarity })),
-  ); // Eq. 6
+  const ofReference = keywordsOf(reference); // Eq. 6
+  const ofHistory = correlated.map(item => ({ ...keywordsOf(item), similarity: item.similarity }));
+  const extractors = [ofReference, ...ofHistory].map(({ extractor }) => extractor);
+  const preference = preferenceKeywords(ofHistory);
   return {
     sourceBlobHash: reference.blobHash,
     history,
@@ -163,11 +164,11 @@ export function retrieved(
           ) // Eq. 5
         : null,
     weightEntropy: weightEntropy(weights),
-    keywordExtractor: KEYWORD_EXTRACTOR,
+    keywordExtractor: [...new Set(extractors)].sort().join(", "),
     referenceCaptionEmbedding: reference.captionEmbedding,
     referenceImageEmbedding: reference.imageEmbedding,
-    referenceKeywords,
+    referenceKeywords: ofReference.keywords,
     preferenceKeywords: preference,
-    prompt: generatorPrompt(referenceKeywords, preference, reference.title),
+    prompt: generatorPrompt(ofReference.keywords, preference, reference.title),
   };
 }

@@ -7,6 +7,7 @@ import { CaptionsRepository } from "../../../src/db/captions.repository.js";
 import { type Database } from "../../../src/db/database.js";
 import { EmbeddingsRepository } from "../../../src/db/embeddings.repository.js";
 import { ItemsRepository } from "../../../src/db/items.repository.js";
+import { KeywordsRepository } from "../../../src/db/keywords.repository.js";
 import { RetrievalRepository } from "../../../src/db/retrieval.repository.js";
 import { ShopLanguageRepository } from "../../../src/db/shop-language.repository.js";
 import { AppError } from "../../../src/errors/app-error.js";
@@ -16,6 +17,8 @@ import type { RgbImage } from "../../../src/ml/nn/rgb-image.js";
 import { CatalogueImportService } from "../../../src/recsys/import/catalogue-import.service.js";
 import { CatalogueSource } from "../../../src/recsys/import/catalogue.js";
 import { IndexingService, modelId } from "../../../src/recsys/retrieval/indexing.service.js";
+import { KeywordExtraction } from "../../../src/recsys/retrieval/keyword-extraction.js";
+import { KEYWORD_EXTRACTOR } from "../../../src/recsys/retrieval/keywords.js";
 import { LiveCaptionIndex } from "../../../src/recsys/retrieval/live-caption-index.js";
 import { defaultEngine } from "../../../src/recsys/retrieval/nearest-graph.js";
 import { RetrievalService } from "../../../src/recsys/retrieval/retrieval.service.js";
@@ -29,7 +32,7 @@ const embeddingOf = (text: string) => new Random(seedFrom(text)).normals(D);
 
 /** Models that return what was written into an image, and record their calls. */
 function createModels(version = "1") {
-  const asked = { captions: 0, texts: 0, images: 0 };
+  const asked = { captions: 0, texts: 0, images: 0, keywords: 0 };
   const textIn = ({ pixels }: RgbImage) => Buffer.from(pixels).toString();
   return {
     asked,
@@ -39,6 +42,16 @@ function createModels(version = "1") {
       caption: async (images: RgbImage[]) => {
         asked.captions += images.length;
         return images.map(image => `a drawing of ${textIn(image)}`);
+      },
+    },
+    /** Keywords of the title, and one of its own; of an item that is called odd it knows nothing. */
+    keywordModel: {
+      version: `test/llm@${version}`,
+      answer: async (items: readonly { caption: string; text: string }[]) => {
+        asked.keywords += items.length;
+        return items.map(({ text }) =>
+          text.includes("odd") ? "warthog" : `llm, ${text.split(" ").join(", ")}`,
+        );
       },
     },
     clip: {
@@ -57,10 +70,10 @@ function createModels(version = "1") {
   };
 }
 
-type CaptionSettings = Pick<
+type Settings = Pick<
   ConstructorParameters<typeof IndexingService>[0],
   "captionMode" | "captionAgreement"
->;
+> & { asksModel?: boolean };
 
 describeOnEveryDatabase("indexing", open => {
   let db: Database;
@@ -113,7 +126,7 @@ describeOnEveryDatabase("indexing", open => {
     );
   }
 
-  function createProcess(version = "1", captions: Partial<CaptionSettings> = {}) {
+  function createProcess(version = "1", { asksModel, ...captions }: Settings = {}) {
     const models = createModels(version);
     const embeddings = new EmbeddingsRepository(db.pool);
     const encoder = modelId(models.clip);
@@ -137,6 +150,10 @@ describeOnEveryDatabase("indexing", open => {
       }),
       embeddings,
       index,
+      keywords: new KeywordExtraction({
+        rows: new KeywordsRepository(db.pool),
+        model: asksModel ? models.keywordModel : null,
+      }),
       ...captions,
     });
     const items = new ItemsRepository(db.prisma);
@@ -177,6 +194,10 @@ describeOnEveryDatabase("indexing", open => {
       hnswRecallAt10: defaultEngine === "hnsw" ? 1 : null,
       numSkipped: 0,
       skipped: [],
+      keywordModel: null,
+      numKeywordsAsked: 0,
+      numKeywordsUsable: 0,
+      numKeywordsFaulty: 0,
     });
     expect(stages).toContain("captions 64/150");
     expect(stages.at(-1)).toBe("index 150/150");
@@ -196,7 +217,7 @@ describeOnEveryDatabase("indexing", open => {
     expect(index.current.numItems).toBe(150);
 
     expect(await indexing.run()).toMatchObject({ numCaptioned: 0, numAdded: 0, numItems: 150 });
-    expect(asked).toEqual({ captions: 150, texts: 150, images: 150 });
+    expect(asked).toEqual({ captions: 150, texts: 150, images: 150, keywords: 0 });
   });
 
   it("resumes a stopped run", async () => {
@@ -281,6 +302,122 @@ describeOnEveryDatabase("indexing", open => {
       code: "INVALID_ARGUMENT",
     });
     await db.prisma.shopSetting.deleteMany();
+  });
+
+  describe("keywords of the language model", () => {
+    const openProcess = (version = "1") => createProcess(version, { asksModel: true });
+    const retitle = (id: string, title: string) =>
+      db.prisma.item.update({ where: { id }, data: { title } });
+
+    beforeEach(() => db.prisma.user.create({ data: { id: "u" } }));
+
+    it("are asked for once, and again only after a change of title, caption or model", async () => {
+      await addItems(numbered(10));
+      const first = openProcess();
+      expect(await first.indexing.run()).toMatchObject({
+        keywordModel: "test/llm@1",
+        numKeywordsAsked: 10,
+        numKeywordsUsable: 10,
+        numKeywordsFaulty: 0,
+      });
+      expect(await first.indexing.run()).toMatchObject({ numKeywordsAsked: 0 });
+      await retitle("i001", "Red shirt");
+      await new ItemsRepository(db.prisma).setImportedCaptions([{ itemId: "i002", text: "new" }]);
+      expect(await first.indexing.run()).toMatchObject({
+        numKeywordsAsked: 2,
+        numKeywordsUsable: 10,
+      });
+      expect(first.asked.keywords).toBe(12);
+      expect(await openProcess("2").indexing.run()).toMatchObject({
+        keywordModel: "test/llm@2",
+        numKeywordsAsked: 10,
+      });
+      expect(await first.indexing.run({ rebuild: true })).toMatchObject({ numKeywordsAsked: 10 });
+      await db.prisma.item.deleteMany();
+      expect(await db.prisma.itemKeywords.count()).toBe(0);
+    });
+
+    it("are read by retrieval, in as many statements as without", async () => {
+      await addItems(["i000", "i001"]);
+      await db.prisma.interaction.create({
+        data: { userId: "u", itemId: "i001", kind: "LIKE", occurredAt: new Date() },
+      });
+      const { indexing, retrieval } = openProcess();
+      const keywords = async () => {
+        statements.length = 0;
+        const { keywordExtractor, preferenceKeywords, referenceKeywords } =
+          await retrieval.retrieve("u", "i000");
+        expect(statements).toHaveLength(2);
+        return { keywordExtractor, preferenceKeywords, referenceKeywords };
+      };
+      const before = await keywords();
+      expect(before).toMatchObject({
+        keywordExtractor: KEYWORD_EXTRACTOR,
+        referenceKeywords: ["thing", "item", "i000"],
+      });
+      await indexing.run();
+      expect(await keywords()).toEqual({
+        keywordExtractor: "test/llm@1",
+        referenceKeywords: ["thing", "llm", "item", "i000"], // the shop's own come first
+        preferenceKeywords: ["i001", "item", "llm", "thing"],
+      });
+      const shared = await new RetrievalRepository(db.pool).findAllItems("test/clip@1");
+      expect(shared.map(({ modelKeywords }) => modelKeywords)).toEqual([
+        ["llm", "item", "i000"],
+        ["llm", "item", "i001"],
+      ]);
+
+      await retitle("i000", "Red shirt"); // not read by the model yet
+      expect(await keywords()).toMatchObject({
+        keywordExtractor: `test/llm@1, ${KEYWORD_EXTRACTOR}`,
+        referenceKeywords: expect.arrayContaining(["red", "shirt"]) as string[],
+      });
+      await indexing.run();
+      expect(await keywords()).toMatchObject({
+        keywordExtractor: "test/llm@1",
+        referenceKeywords: ["thing", "llm", "red", "shirt"],
+      });
+      await createProcess().indexing.run(); // the shop turns the language model off
+      expect(await keywords()).toMatchObject({ keywordExtractor: KEYWORD_EXTRACTOR });
+    });
+
+    it("are the extractor's where the answer cannot be used, which is said and not asked again", async () => {
+      await addItems(["i000", "i001"]);
+      await retitle("i000", "An odd chair");
+      const { asked, indexing, retrieval } = openProcess();
+      const report = { numKeywordsUsable: 1, numKeywordsFaulty: 1 };
+      expect(await indexing.run()).toMatchObject(report);
+      expect(await retrieval.retrieve("u", "i000")).toMatchObject({
+        keywordExtractor: KEYWORD_EXTRACTOR,
+        referenceKeywords: expect.arrayContaining(["odd", "chair"]) as string[],
+      });
+      expect(
+        await db.prisma.itemKeywords.findUniqueOrThrow({ where: { itemId: "i000" } }),
+      ).toMatchObject({ keywords: [], fault: "is not about the title" });
+      expect(await indexing.run()).toMatchObject({ ...report, numKeywordsAsked: 0 });
+      expect(asked.keywords).toBe(2);
+    });
+
+    it("continue where a stopped run was", async () => {
+      await addItems(numbered(150));
+      const stopping = new AbortController();
+      const first = openProcess();
+      const stopped = first.indexing.run({
+        signal: stopping.signal,
+        onProgress: ({ stage, done }) => {
+          if (stage === "keywords" && done === 64) {
+            stopping.abort();
+          }
+        },
+      });
+      await expect(stopped).rejects.toThrow("aborted");
+      const second = openProcess();
+      expect(await second.indexing.run()).toMatchObject({
+        numKeywordsAsked: 86,
+        numKeywordsUsable: 150,
+      });
+      expect(first.asked.keywords + second.asked.keywords).toBe(150);
+    });
   });
 
   describe("captions of text", () => {

@@ -40,6 +40,19 @@ describe.each(["tied", "untied"] as const)("Llama on the %s model of transformer
     expect(await model.generate(ids, { maxTokens: greedy.length, stopIds: [] })).toEqual(greedy);
   });
 
+  it("continues several prompts at once as each alone", async () => {
+    const prompts = [ids, ids.slice(3), [...ids].reverse().slice(2)];
+    const end = greedy[2];
+    const options = { maxTokens: 8, stopIds: [end] };
+    const alone = [];
+    for (const prompt of prompts) {
+      alone.push(await model.generate(prompt, options));
+    }
+    expect(alone[0]).toEqual(greedy.slice(0, greedy.indexOf(end))); // the first ends before the others
+    expect(await model.generateMany(prompts, options)).toEqual(alone);
+    expect(await model.generateMany([], options)).toEqual([]);
+  });
+
   it("generates the same with and without a key-value cache", async () => {
     const uncached: number[] = [];
     for (let step = 0; step < 12; step++) {

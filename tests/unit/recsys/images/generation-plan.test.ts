@@ -18,7 +18,7 @@ const retrieval: RetrievalResult = {
   weightEntropy: 0,
   referenceCaptionEmbedding: unit,
   referenceImageEmbedding: unit,
-  keywordExtractor: "words-1",
+  keywordExtractor: "words-2",
   referenceKeywords: ["cat"],
   preferenceKeywords: ["flat"],
   prompt: "cat, flat",
@@ -54,6 +54,12 @@ async function keyOf(
 }
 
 describe("GenerationPlanner", () => {
+  it("gives another key when a language model's keywords change beyond the prompt's room", async () => {
+    const written = { keywordExtractor: "test/llm@1" };
+    const changed = { ...written, preferenceKeywords: ["flat", "soft"] };
+    expect(await keyOf({ retrieval: changed })).not.toBe(await keyOf({ retrieval: written }));
+  });
+
   it("gives the same request the same key", async () => {
     expect(await keyOf()).toBe(await keyOf());
     expect(await keyOf()).toMatch(/^[0-9a-f]{64}$/);
@@ -62,6 +68,7 @@ describe("GenerationPlanner", () => {
   it.each([
     ["the history", { retrieval: { historyItemIds: ["i1", "i2", "i3"] } }],
     ["the catalogue picture", { retrieval: { sourceBlobHash: "cd" } }],
+    ["a language model's keywords", { retrieval: { keywordExtractor: "test/llm@1" } }],
     ["the personalizer", { personalizerVersionId: "p2" }],
     ["the ranking model", { activeVersionId: "v2" }],
     ["the generator", { deps: { generator: "mini@2" } }],

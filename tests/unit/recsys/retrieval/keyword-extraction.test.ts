@@ -1,24 +1,17 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { LlamaTokenizer } from "../../../../src/ml/language/llama-tokenizer.js";
-import { Llama } from "../../../../src/ml/language/llama.js";
-import { PromptTemplate } from "../../../../src/ml/language/prompt-template.js";
-import { KeywordLlm } from "../../../../src/ml/personalizer/keyword-llm.js";
-import { loadTfjsBackend } from "../../../../src/ml/runtime/tfjs-backend.js";
-import {
-  extractedKeywords,
-  parsedKeywords,
-} from "../../../../src/recsys/retrieval/keyword-extraction.js";
+import { createModels } from "../../../../src/plugin/create-models.js";
+import { keywordsOf, parsedKeywords } from "../../../../src/recsys/retrieval/keyword-extraction.js";
 import { itemKeywords, KEYWORD_EXTRACTOR } from "../../../../src/recsys/retrieval/keywords.js";
 import { miniPackDir } from "../../ml/runtime/mini-pack.js";
 
 const item = { title: "Swan", caption: "a swan, purple, in flat vector style", keywords: ["Bird"] };
-const answering = (answer: string) => ({ version: "test-1", answer: async () => answer });
 
 describe("parsedKeywords()", () => {
   it("takes a line of keywords, lower case, without repeats", () => {
-    expect(parsedKeywords(" Swan, purple, Flat Vector style, swan ")).toEqual({
+    expect(parsedKeywords(" Swan, purple, Flat Vector style, swan ", "Swan")).toEqual({
       keywords: ["swan", "purple", "flat vector style"],
+      fault: null,
     });
   });
 
@@ -32,57 +25,86 @@ describe("parsedKeywords()", () => {
     ["numbers only", "swan, 1234"],
     ["too many", Array.from({ length: 17 }, (_, i) => `word${i}`).join(", ")],
   ])("refuses %s, and says why", (_, answer) => {
-    expect(parsedKeywords(answer)).toEqual({ fault: expect.stringMatching(/./) as string });
+    expect(parsedKeywords(answer, "")).toEqual({
+      keywords: [],
+      fault: expect.stringMatching(/./) as string,
+    });
   });
+
+  it.each([
+    ["Blazer", "boss, animal, pig, nature, warthog"],
+    ["Floral Summer Dress", "dress, shroom, plant"],
+    ["Wide shirt", "wolf, shirt"],
+  ])("refuses an answer with half of the words of '%s' or fewer", (title, answer) => {
+    expect(parsedKeywords(answer, title)).toEqual({
+      keywords: [],
+      fault: "is not about the title",
+    });
+  });
+
+  it.each([
+    ["3rd place medal", "place, medal, bronze"],
+    ["star-struck", "star, struck, face"],
+    ["The", "swan"],
+  ])(
+    "accepts an answer with more than half of the words of '%s' that say something",
+    (title, answer) => {
+      expect(parsedKeywords(answer, title)).toMatchObject({ fault: null });
+    },
+  );
 });
 
 describe("parsedKeywords() in other scripts", () => {
   it("takes words with marks", () => {
-    expect(parsedKeywords("लाल साड़ी, சட்டை")).toEqual({
+    expect(parsedKeywords("लाल साड़ी, சட்டை", "लाल साड़ी")).toEqual({
       keywords: ["लाल साड़ी".normalize("NFKC"), "சட்டை"],
-    });
-  });
-});
-
-describe("extractedKeywords()", () => {
-  it("are the shop's own and the model's, and name its prompt", async () => {
-    expect(await extractedKeywords(item, answering("swan, bird, purple"))).toEqual({
-      keywords: ["bird", "swan", "purple"],
-      extractor: "test-1",
       fault: null,
     });
   });
+});
 
-  it("fall back on the deterministic extractor where the answer is none, and say so", async () => {
-    const { extractor, fault, keywords } = await extractedKeywords(item, answering("???"));
-    expect(keywords).toEqual(itemKeywords(item));
-    expect(extractor).toBe(KEYWORD_EXTRACTOR);
-    expect(fault).toMatch("more than words");
-    expect(await extractedKeywords(item, null)).toMatchObject({ extractor, fault: null });
+describe("keywordsOf()", () => {
+  it("are the shop's own and the language model's, and name its version", () => {
+    const stored = { modelKeywords: ["swan", "bird", "purple"], keywordModel: "test-1" };
+    expect(keywordsOf({ ...item, ...stored })).toEqual({
+      keywords: ["bird", "swan", "purple"],
+      extractor: "test-1",
+    });
   });
 
-  it("pass on a fault of the model itself", async () => {
-    const answer = () => Promise.reject(new Error("out of memory"));
-    await expect(extractedKeywords(item, { version: "test-1", answer })).rejects.toThrow("memory");
+  it("are the deterministic extractor's where the language model wrote none, and say so", () => {
+    const unusable = { modelKeywords: null, keywordModel: "test-1" };
+    for (const described of [item, { ...item, ...unusable }]) {
+      expect(keywordsOf(described)).toEqual({
+        keywords: itemKeywords(item),
+        extractor: KEYWORD_EXTRACTOR,
+      });
+    }
   });
 });
 
-const directory = process.env.VITRINE_TEST_LLM ?? join(miniPackDir, "llm");
-const isThere = existsSync(join(directory, "config.json"));
+const modelsFolder = process.env.VITRINE_TEST_PACK ?? miniPackDir;
+const isThere = existsSync(join(modelsFolder, "llm", "config.json"));
 
 (isThere ? describe : describe.skip)(
-  `KeywordLlm${isThere ? "" : ` (no language model at ${directory})`}`,
+  `the language model of the bundled pack${isThere ? "" : ` (none in ${modelsFolder})`}`,
   () => {
-    it("gives keywords that parse, from the bundled model", async () => {
-      await loadTfjsBackend();
-      const model = await Llama.load(directory);
-      const tokenizer = await LlamaTokenizer.load(directory);
-      const prompt = await PromptTemplate.load("keywords.v1");
-      const llm = new KeywordLlm({ model, tokenizer, prompt });
-      const { extractor, keywords } = await extractedKeywords(item, llm);
-      expect(extractor).toMatch(/^keywords\.v1-[0-9a-f]{8}$/);
-      expect(keywords).toEqual(expect.arrayContaining(["swan", "purple", "flat vector style"]));
-      model.dispose();
+    it("writes keywords that can be used, of several items at once", async () => {
+      const threads = { onnxThreads: 1, renderOnnxThreads: 1, renderThreads: 1 };
+      const models = await createModels({ modelsFolder, ...threads });
+      const { keywordModel } = models;
+      const melon = { title: "melon", caption: "a melon, green and yellow, in flat vector style" };
+      const [ofSwan, ofMelon] = await keywordModel.answer(
+        [item, melon].map(({ caption, title }) => ({ caption, text: title })),
+      );
+      expect(keywordModel.version).toMatch(/^mini\/llm@\S+\+keywords\.v1-[0-9a-f]{8}$/);
+      expect(parsedKeywords(ofSwan, item.title).keywords).toEqual(
+        expect.arrayContaining(["swan", "purple", "flat vector style"]),
+      );
+      expect(parsedKeywords(ofMelon, melon.title).keywords).toEqual(
+        expect.arrayContaining(["melon", "fruit", "green"]),
+      );
+      await models.close();
     });
   },
 );

@@ -1,0 +1,45 @@
+/** @file The stages of an indexing: what is to be done, a batch at a time. */
+
+export type IndexingStage =
+  "captions" | "caption embeddings" | "picture embeddings" | "index" | "keywords";
+
+export interface IndexingProgress {
+  stage: IndexingStage;
+  done: number;
+  total: number;
+}
+
+export interface BatchRun {
+  onProgress?: (progress: IndexingProgress) => void;
+  signal?: AbortSignal;
+}
+
+/** Goes through all there is to do of one stage, in the order of item ids. @returns how many items were done. */
+export async function inBatches<Item extends { itemId: string }>({
+  run: { onProgress, signal },
+  stage,
+  total,
+  find,
+  work,
+}: {
+  run: BatchRun;
+  stage: IndexingStage;
+  total: number;
+  find: (afterId: string) => Promise<Item[]>;
+  work: (batch: Item[]) => Promise<number>;
+}): Promise<number> {
+  let numDone = 0;
+  let numSeen = 0;
+  onProgress?.({ stage, done: 0, total });
+  for (let afterId = ""; ;) {
+    signal?.throwIfAborted();
+    const batch = await find(afterId);
+    if (batch.length === 0) {
+      return numDone;
+    }
+    numDone += await work(batch);
+    numSeen += batch.length;
+    onProgress?.({ stage, done: numSeen, total: Math.max(total, numSeen) });
+    afterId = batch[batch.length - 1].itemId;
+  }
+}
