@@ -1,6 +1,6 @@
 /**
- * Seconds that judging a ranker takes: all items ranked for every user, in blocks with a partial top-k, against the same by
- * scoring user by user and sorting everything, in the same run. Both must find the same.
+ * Seconds to evaluate a ranker: all items ranked for every user, in blocks with a partial top-k, against
+ * scoring user by user and a full sort, in the same run. Both must give the same result.
  *
  * Random vectors of 64, 20 items of each user masked, 10 to find. Needs `npm run build`.
  */

@@ -1,8 +1,8 @@
 /**
- * @file What a generated picture costs: seconds, U-Net evaluations, the shares of the U-Net and of the autoencoder in the time, memory.
+ * @file The cost of a generated image: seconds, U-Net evaluations, time in the U-Net and the autoencoder, memory.
  *
- * Every arm runs in the same process, in turns (arm 1, arm 2, …, arm 1, …), so that a busy machine is busy for all.
- * Medians are compared; ratios can be trusted more than seconds. Thread counts beyond the machine's cores are left out.
+ * Every arm runs in the same process, in turns (arm 1, arm 2, …, arm 1, …), so that load affects all equally.
+ * Compares medians; ratios are more reliable than seconds. Skips thread counts beyond the machine's cores.
  */
 import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
@@ -22,9 +22,9 @@ const REQUEST = {
   numSamples: 1,
 };
 
-/** One row of the table: a sampler, its steps, pictures a request, drafts of each remembered drawing, threads. */
+/** One row of the table: a sampler, its steps, images per request, samples per exemplar, threads. */
 const ARMS = [
-  { scheduler: "dpm++", numSteps: 2, guidanceScale: 1, numSamples: 2 }, // as models/mini draws where nobody says it
+  { scheduler: "dpm++", numSteps: 2, guidanceScale: 1, numSamples: 2 }, // the defaults of models/mini
   { scheduler: "dpm++", numSteps: 2, guidanceScale: 1 },
   { scheduler: "ddim", numSteps: 24 },
   { scheduler: "ddim", numSteps: 12 },
@@ -36,8 +36,8 @@ const ARMS = [
 /**
  * Runs the benchmark.
  *
- * @param options.json Print JSON alone instead of a table.
- * @param options.packDir Default: the pack in `VITRINE_BENCH_PACK`, else models/mini.
+ * @param options.json Print only JSON instead of a table.
+ * @param options.packDir Default: the pack in `VITRINE_BENCH_PACK`, otherwise models/mini.
  */
 export async function run({ json = false, packDir = defaultPackDir() } = {}) {
   if (!existsSync(packDir)) {
@@ -117,7 +117,7 @@ function summary({
   };
 }
 
-/** The pool, one render thread: what a request costs there, and how late the main thread's timers are meanwhile. */
+/** The pool with one render thread: the cost of a request, and the delay of the main thread's timers. */
 async function poolRow(packDir) {
   const idle = await timersLate(() => sleep(2_000));
   const pool = await RenderPool.create({ packDir, onnxThreads: 1 });
@@ -133,14 +133,14 @@ async function poolRow(packDir) {
   return { secondsAnImage: round(seconds), eventLoopDelayMs: { idle, rendering } };
 }
 
-/** How late the event loop's timers are during some work. */
+/** Delay of the event loop's timers during some work. */
 async function timersLate(work) {
   const resolution = 5;
   const delay = monitorEventLoopDelay({ resolution });
   delay.enable();
   await work();
   delay.disable();
-  // The histogram counts the timer's own interval.
+  // The histogram includes the timer's own interval.
   const late = percentile => round(Math.max(0, delay.percentile(percentile) / 1e6 - resolution));
   return { p50: late(50), p99: late(99) };
 }
@@ -159,7 +159,7 @@ function print(result, json) {
   console.table(arms);
   const { idle, rendering } = pool.eventLoopDelayMs;
   console.log(
-    `In a render thread: ${pool.secondsAnImage} s an image; meanwhile the main event loop is late by ` +
+    `In a render thread: ${pool.secondsAnImage} s an image; the main event loop is delayed by ` +
       `${rendering.p50} ms (p50), ${rendering.p99} ms (p99); without rendering ${idle.p50} ms, ${idle.p99} ms`,
   );
 }

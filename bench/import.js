@@ -1,7 +1,7 @@
 /**
- * How long imports take, part by part, into an embedded database: a made catalogue (50,000 interactions with 5,000 items
- * and 1,000 pictures), the sticker shop, and MovieLens if `--movielens FOLDER` (default: ../shared/data/ml-latest-small)
- * is there.
+ * Import times by part, into an embedded database: a synthetic catalogue (50,000 interactions with 5,000 items
+ * and 1,000 images), the sticker shop, and MovieLens if `--movielens FOLDER` (default: ../shared/data/ml-latest-small)
+ * exists.
  */
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -47,7 +47,7 @@ async function writeCatalogue(folder) {
   };
 }
 
-/** Seconds and rows of each part, and the seconds of the same import once more, which does nothing. */
+/** Seconds and rows of each part, and the seconds of repeating the import, which does nothing. */
 async function measure(name, source, root) {
   const home = join(root, name);
   const db = await openDatabase({ databaseUrl: null, folder: join(home, "postgres") });

@@ -1,8 +1,8 @@
 /**
- * The LLaMA decoder on TensorFlow.js: tokens a second of a prompt and of generation with kept keys and values, and seconds
+ * The LLaMA decoder on TensorFlow.js: tokens per second of a prompt and of generation with a key-value cache, and seconds
  * of a LoRA training step, on WASM with our kernels (src/ml/runtime/wasm-kernels.ts).
  *
- * Time is the process's own on its processors (WASM has one thread), so that other work on the machine does not count.
+ * CPU time of the process (WASM has one thread), so that other work on the machine does not count.
  *
  * Random weights of two shapes: the bundled model's, and the transformer of 4 layers, d 256, 8 x 128 tokens by which
  * backends are compared elsewhere. `--model DIR` measures a folder's weights instead. Needs `npm run build`.
@@ -69,7 +69,7 @@ function randomModel(config, options) {
   return Llama.create(config, tensors, options);
 }
 
-/** Processor seconds of the fastest of `runs`, after one that is not counted. */
+/** CPU seconds of the fastest of `runs`, after a warm-up. */
 async function seconds(runs, work) {
   let best = Infinity;
   for (let run = 0; run <= runs; run++) {

@@ -1,8 +1,8 @@
 /**
- * @file Latency of a trivial query while pictures are drawn, against the idle server, in rounds that take turns.
+ * @file Latency of a trivial query while images are generated, against the idle server, in alternating rounds.
  *
- * The server is a process of its own (`vitrine serve`, embedded database, one render thread), as in production; the client
- * shares its cores. The home folder is made by `vitrine demo --once` and thrown away.
+ * The server is a separate process (`vitrine serve`, embedded database, one render thread), as in production; the client
+ * shares its cores. The home folder is created by `vitrine demo --once` and deleted.
  */
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -74,7 +74,7 @@ export async function run() {
     const busy = [];
     for (let round = 0; round < numRounds; round++) {
       idle.push(...(await measure(numRequests)));
-      // 100 steps of 3 candidates take longer than the requests; what is left of them is cancelled.
+      // 100 steps of 3 candidates take longer than the requests; the rest is cancelled.
       const { job } = (await personalize(100 + round, 100)).personalizeImage;
       await until(job.id, ["RUNNING"]);
       busy.push(...(await measure(numRequests)));

@@ -1,6 +1,6 @@
 /**
  * Runs one benchmark: `npm run bench -- NAME [--json FILE]`. Each is `bench/NAME.js`, which exports
- * `run({ json }): Promise<object>`; it prints a table and returns what it measured.
+ * `run({ json }): Promise<object>`; it prints a table and returns its measurements.
  */
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";

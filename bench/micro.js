@@ -1,7 +1,7 @@
 /**
- * Seconds an epoch of MICRO takes: on ml-latest-small where it is at hand (`--data FOLDER`), and on synthetic shops of
- * `--items 1000,2000,…` by what the contrastive term compares, with the exponent by which it grows. Beside each figure the
- * rate of a plain matrix product measured at the same moment, so that figures of busy machines can be compared, and CPU time.
+ * Seconds per epoch of MICRO: on ml-latest-small if present (`--data FOLDER`), and on synthetic shops of
+ * `--items 1000,2000,…` by the items that the contrastive term compares, with the exponent of its growth. Each figure has the
+ * rate of a plain matrix product at the same time, to compare figures of busy machines, and CPU time.
  *
  * Synthetic: items in 30 clusters, two modalities of 256, 500 users with 20 choices each; 10 batches of 1,024 an epoch.
  * `--threads N` of ONNX Runtime (default: all cores). Needs `npm run build`.
@@ -15,7 +15,7 @@ import { DEFAULT_DATA, readMlLatest } from "./support/ml-latest.js";
 
 const anchors = { kind: "anchors", count: 1024 };
 
-/** `upTo`: beyond it an epoch takes minutes, so it is skipped and said to be. */
+/** `upTo`: beyond it an epoch takes minutes, so it is reported as skipped. */
 const modes = [
   { name: "full, rebuilt", contrast: { kind: "full" }, graphs: "rebuilt", upTo: 10_000 },
   { name: "anchors(1024), rebuilt", contrast: anchors, graphs: "rebuilt", upTo: Infinity },
@@ -51,9 +51,9 @@ async function measure(data, { contrast, graphs }, { epochs, numThreads, kernels
     secondsPerEpoch: rounded(best.wall / 1e3),
     cpuSeconds: rounded(best.cpu / 1e3),
     matMulGflops: rounded(matMul, 1),
-    // What the contrastive term alone takes at that rate: no epoch is shorter.
+    // The contrastive term alone at that rate: a lower bound of an epoch.
     floorSeconds: gflop > 0 ? rounded(gflop / matMul) : null,
-    // Of the contrastive term alone, over the whole epoch's time: a lower bound of what the kernels reach.
+    // The contrastive term over the whole epoch's time: a lower bound of the kernels' rate.
     contrastGflops: gflop > 0 ? rounded((gflop * 1e3) / best.wall, 1) : null,
     ofMatMul: gflop > 0 ? rounded((gflop * 1e3) / best.wall / matMul, 2) : null,
   };

@@ -1,6 +1,6 @@
 /**
- * @file What one personalised picture costs, from the request to the stored file, by stage; and what a stored one costs at the
- * resolver. The shop is the sticker one in a folder of its own, which is kept for the next run; with a personalizer in the pack
+ * @file The cost of one personalized image by stage, from the request to the stored file, and of a stored one at the
+ * resolver. The sticker shop has its own folder, which is kept for the next run; with a personalizer in the pack
  * and none trained, the plain condition is measured.
  */
 import { mkdirSync } from "node:fs";
@@ -81,7 +81,7 @@ async function measure({ createContext, schema, services }, db) {
   return result;
 }
 
-/** Imports, indexes and trains a small shop where that was not done. */
+/** Imports, indexes and trains a small shop if necessary. */
 async function prepare({ imports, indexing, rankers, rankerTraining }) {
   await imports.run(new StickersSource({ limitConcepts: 60, users: { numUsers: 80 } }), {});
   await (await indexing()).run({});
@@ -92,7 +92,7 @@ async function prepare({ imports, indexing, rankers, rankerTraining }) {
   }
 }
 
-/** Wraps what the generation calls, so that each stage adds up its time. */
+/** Wraps the stages of the generation to sum up their times. */
 function timedStages({ generation }) {
   const times = new Map();
   const timed = (owner, method, stage) => {

@@ -1,5 +1,5 @@
 /**
- * The best items of one user among all scores: selected, as `recommend` does, and sorted whole, in the same run.
+ * The best items of one user among all scores: by selection, as `recommend` does, and by a full sort, in the same run.
  * `npm run bench -- recommend [--items 1000000] [--depth 200]`. Needs `npm run build`.
  */
 import { Random } from "../dist/ml/nn/random.js";
@@ -9,7 +9,7 @@ import { cpuMs, rounded } from "./support/measure.js";
 
 const ROUNDS = 5;
 
-/** Least CPU milliseconds of some rounds, and what the work gave. */
+/** Minimum CPU milliseconds of several rounds, and the result. */
 function leastCpu(work) {
   let least = Infinity;
   let result = null;

@@ -1,5 +1,5 @@
 /**
- * The caption index: time to build and to search, how long the event loop waits, and recall against the exact answer.
+ * The caption index: time to build and to search, how long the event loop is blocked, and recall against the exact answer.
  * Vectors are clustered, as captions are. `npm run bench -- retrieval [--items 10000] [--dimension 128]`
  */
 import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";

@@ -51,7 +51,7 @@ function readShop(folder, length) {
   };
 }
 
-/** Share of the exact nearest that the graph has, over some items. */
+/** Fraction of the exact nearest that the graph has, over some items. */
 async function recallOf({ similarities: { rowStarts, columns } }, features, kernels) {
   const directions = normalizedRows(features);
   const [N] = features.shape;
@@ -113,7 +113,7 @@ async function trainOnce(shop, { batchSize, anchors, threads }) {
   };
 }
 
-/** One size in a process of its own: a peak cannot be taken back. */
+/** Each size in a separate process: a peak of memory cannot be reset. */
 function inItsOwnProcess(options) {
   const script = `import(${JSON.stringify(import.meta.url)}).then(async ({ runOne }) =>
     console.log(JSON.stringify(await runOne(${JSON.stringify(options)}))))`;

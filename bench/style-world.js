@@ -2,10 +2,10 @@
  * @file Does training move pictures to a taste? A world with a known answer: every user likes one style of sticker and nothing
  * else, and the reward is the style's probability by a classifier of colours and edges that has never seen CLIP.
  *
- * Users who learn and users who judge are different, and so are the stickers of their histories and the things drawn. P^ret is
- * what the retrieval gives: the mean CLIP embedding of five stickers, here four of the user's style and one of another. The
- * words say the thing, not the style. Runs in rounds: rollouts, a gradient step. `--arms` names what is compared, with the
- * same pictures' noise: `rank` (the default configuration), `beta0` (without the reward), `directions` (exploration along the
+ * Training and validation users are different, and so are their history stickers and generated objects. P^ret is
+ * what retrieval returns: the mean CLIP embedding of five stickers, here four of the user's style and one of another. The
+ * prompt names the object, not the style. Runs in rounds: rollouts, a gradient step. `--arms` names the compared arms, with the
+ * same noise: `rank` (the default configuration), `beta0` (without the reward), `directions` (exploration along the
  * image tokens' principal directions). Options as `--name=value`. Needs `npm run build`, `--stickers=DIR` of `vitrine stickers export`, and a pack with
  * a language model.
  */
@@ -30,7 +30,7 @@ import { loadTfjsBackend } from "../dist/ml/runtime/tfjs-backend.js";
 
 const BATCH = 8;
 const NUM_STICKERS = 1200;
-/** As pictures are served: from the reference's own, in few steps. */
+/** The serving configuration: from the reference's image, in few steps. */
 const RENDER = { prompt: "", guidanceScale: 3, numSteps: 8, strength: 0.6, sharesNoise: true };
 
 /** @param options From the command line: `stickers`, `pack`, `steps`, `seed`, `arms`, `rate`, `sigma`. */
@@ -59,11 +59,11 @@ export async function run(options) {
   const autoencoder = await Autoencoder.load(pack, pipeline.config);
   const world = await createWorld({ rows, stickers, seed, autoencoder, pipeline });
   console.log(
-    `styles by colours and edges: ${(100 * world.accuracy).toFixed(1)} % of stickers not learned from`,
+    `styles by colours and edges: ${(100 * world.accuracy).toFixed(1)} % of held-out stickers`,
   );
   const users = await createSimulatedUsers(world, parts, seed);
   const limits = await measureLimits(world, parts, users);
-  console.log(`judges' own style, without training: ${JSON.stringify(limits)}`);
+  console.log(`validation users' own style, untrained: ${JSON.stringify(limits)}`);
   const result = { seed, numSteps, classifierAccuracy: world.accuracy, limits, arms: {} };
   for (const arm of arms.split(",").filter(name => name !== "none")) {
     result.arms[arm] = await train(arm, { ...parts, ...users, world, numSteps, seed, options });
@@ -71,7 +71,7 @@ export async function run(options) {
   return result;
 }
 
-/** Stickers with pictures and what the classifier sees, and the classifier. */
+/** Stickers with images and classifier features, and the classifier. */
 async function createWorld({ rows, stickers, seed, autoencoder, pipeline }) {
   const size = pipeline.config.widthPixels;
   const random = new Random(seedFrom("style world", seed));
@@ -89,7 +89,7 @@ async function createWorld({ rows, stickers, seed, autoencoder, pipeline }) {
       return { ...row, image, style: styles.indexOf(row.style) };
     }),
   );
-  // As the autoencoder draws them, which is how all generated pictures look.
+  // As the autoencoder decodes them, like all generated images.
   for (const sample of samples) {
     const [redrawn] = await autoencoder.decode(await autoencoder.encode(sample.image));
     sample.seen = imageStatistics(redrawn);
@@ -159,7 +159,7 @@ function trainedClassifier(samples, numStyles, random) {
   return seen => probabilities(scaled(seen));
 }
 
-/** Pairs of a user and a thing to draw; those who learn and those who judge share no sticker. */
+/** Pairs of a user and an object; training and validation pairs share no sticker. */
 async function createSimulatedUsers(
   { samples, styles },
   { clip, encoder, prompt, tokenizer },
@@ -201,12 +201,12 @@ async function createSimulatedUsers(
     return { style, rest, ids, initImage: reference.image, seed: random.int(2 ** 31 - 1) };
   };
   const learners = [];
-  const judges = [];
+  const validationUsers = [];
   for (let n = 0; n < 160; n++) {
     learners.push(await user(true));
   }
   for (let n = 0; n < 48; n++) {
-    judges.push(await user(false));
+    validationUsers.push(await user(false));
   }
   const styleEmbeddings = styles.map((_, style) => {
     const sum = new Float32Array(embeddings[0].length);
@@ -214,11 +214,11 @@ async function createSimulatedUsers(
     own.forEach(embedding => embedding.forEach((x, e) => (sum[e] += x / own.length)));
     return sum;
   });
-  return { learners, judges, tokens, styleEmbeddings };
+  return { learners, validationUsers, tokens, styleEmbeddings };
 }
 
-/** How far image tokens can move the pictures: those of nothing, of P^ret, of the style itself, of this twice as strong. */
-async function measureLimits(world, { encoder, pipeline }, { judges, styleEmbeddings }) {
+/** The effect of image tokens on the images: of none, of P^ret, of the style itself, and of twice the style. */
+async function measureLimits(world, { encoder, pipeline }, { validationUsers, styleEmbeddings }) {
   const kinds = {
     silent: ({ rest }) => new Float32Array(rest.imageTokens.values.length),
     retrieved: ({ rest }) => rest.imageTokens.values,
@@ -228,7 +228,7 @@ async function measureLimits(world, { encoder, pipeline }, { judges, styleEmbedd
   const result = {};
   for (const [name, tokensOf] of Object.entries(kinds)) {
     const own = [];
-    for (const user of judges) {
+    for (const user of validationUsers) {
       const condition = Float32Array.of(...(await tokensOf(user)), ...user.rest.keyStates.values);
       own.push(...(await ownStyle(world, pipeline, user, [condition])));
     }
@@ -237,7 +237,7 @@ async function measureLimits(world, { encoder, pipeline }, { judges, styleEmbedd
   return result;
 }
 
-/** The probability of the shopper's style in the picture of each condition, all from the same noise. */
+/** The probability of the user's style in the image of each condition, all from the same noise. */
 async function ownStyle(world, pipeline, { initImage, seed, style }, conditions) {
   const request = { ...RENDER, conditions, numImages: conditions.length, initImage, seed };
   const images = await pipeline.generate(request);
@@ -245,7 +245,8 @@ async function ownStyle(world, pipeline, { initImage, seed, style }, conditions)
 }
 
 async function train(arm, parts) {
-  const { judges, learners, numSteps, options, pack, pipeline, seed, tokens, world } = parts;
+  const { validationUsers, learners, numSteps, options, pack, pipeline, seed, tokens, world } =
+    parts;
   const llm = await Llama.load(join(pack.dir, "llm"), { lora: {}, numImageTokens: 4, seed });
   const [{ rest }] = learners;
   const config = {
@@ -265,17 +266,17 @@ async function train(arm, parts) {
   }
   const inputOf = ({ ids, rest: constants }) => ({ ...constants, llmIds: ids(llm.imageTokenIds) });
   const styleOf = (user, conditions) => ownStyle(world, pipeline, user, conditions);
-  const judged = async () => {
-    const policies = personalizer.policy(judges.map(inputOf));
+  const measure = async () => {
+    const policies = personalizer.policy(validationUsers.map(inputOf));
     const result = [];
-    for (const [i, user] of judges.entries()) {
+    for (const [i, user] of validationUsers.entries()) {
       result.push(...(await styleOf(user, [policies[i].mean])));
     }
     return result;
   };
   const random = new Random(seedFrom("training", seed));
   const started = performance.now();
-  const before = await judged();
+  const before = await measure();
   let gradientSeconds = 0;
   let queue = [];
   for (let step = 1; step <= numSteps; step++) {
@@ -302,7 +303,7 @@ async function train(arm, parts) {
       );
     }
   }
-  const after = await judged();
+  const after = await measure();
   const gains = after.map((p, i) => p - before[i]);
   const interval = bootstrapInterval(gains, 2_000, new Random(seed));
   const result = {

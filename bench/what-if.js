@@ -1,7 +1,7 @@
 /**
- * Milliseconds to judge candidate pictures: one item's feature replaced, its score and its rank among all items, for each of
- * `--candidates 3` pictures in a catalogue of `--items 10000`; and how well it agrees with a full rebuild (Spearman's ρ).
- * On ml-latest-small, trained for `--epochs 10`, where it is at hand (`--data FOLDER`). Needs `npm run build`.
+ * Milliseconds to score candidate images: one item's feature replaced, its score and its rank among all items, for each of
+ * `--candidates 3` images in a catalogue of `--items 10000`; and its agreement with a full rebuild (Spearman's ρ).
+ * On ml-latest-small, trained for `--epochs 10`, if present (`--data FOLDER`). Needs `npm run build`.
  */
 import { Random } from "../dist/ml/nn/random.js";
 import { row } from "../dist/ml/nn/matrix.js";
@@ -13,7 +13,7 @@ import { DEFAULT_DATA, readMlLatest } from "./support/ml-latest.js";
 const RUNS = 40;
 const PAIRS = 40;
 
-/** Another item's feature blended with the item's own: what a personalised picture is. */
+/** Another item's feature blended with the item's own: like a personalized image. */
 function blended(features, item, random) {
   const other = row(features, random.int(features.shape[0]));
   const share = random.uniform();

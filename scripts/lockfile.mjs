@@ -1,10 +1,10 @@
 /**
- * Takes the mark of an install script from the packages in `package-lock.json` that `allowScripts` of `package.json`
+ * Removes the install-script mark of packages in `package-lock.json` that `allowScripts` of `package.json`
  * forbids. npm 11 reads `allowScripts` itself. npm 10 does not, but `npm ci` runs only the scripts that the lock file
  * marks: without this, onnxruntime-node's script downloads CUDA libraries that nothing here uses.
  *
- *   node scripts/lockfile.mjs            mends the file (npm runs this after each install)
- *   node scripts/lockfile.mjs --check    exit code 1 when there is something to mend
+ *   node scripts/lockfile.mjs            fixes the file (npm runs this after each install)
+ *   node scripts/lockfile.mjs --check    exit code 1 when there is something to fix
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 

@@ -1,5 +1,5 @@
 /**
- * Prints the SQL that leads from what `migrations/` make to what `prisma/schema.prisma` says; nothing when they agree.
+ * Prints the SQL from the state of `migrations/` to `prisma/schema.prisma`; nothing when they agree.
  *
  *   node scripts/migration-diff.mjs            the difference, as SQL
  *   node scripts/migration-diff.mjs --check    exit code 1 when there is one
@@ -14,7 +14,7 @@ import { bindMigrationAwareSqlAdapterFactory, ColumnTypeEnum } from "@prisma/dri
 import pg from "pg";
 import { pgliteConfig } from "../dist/db/pglite-config.js";
 
-// The package's own entry imports a .wasm file, which Node 20 cannot: wire it by hand.
+// The package's own entry imports a .wasm file, which Node 20 cannot: load it manually.
 const engineFolder = new URL(".", import.meta.resolve("@prisma/schema-engine-wasm"));
 const bindings = await import(new URL("schema_engine_bg.js", engineFolder).href);
 const wasm = readFileSync(new URL("schema_engine_bg.wasm", engineFolder));
@@ -37,7 +37,7 @@ for (const name of readdirSync("migrations").sort()) {
     await applied.exec(readFileSync(`migrations/${name}/migration.sql`, "utf8"));
   }
 }
-// What Prisma's schema language cannot say lives in the migrations alone; drop it before comparing.
+// Drop what Prisma's schema language cannot express and only the migrations contain.
 const config = pgliteConfig(applied);
 config.connection.prependListener("rowDescription", ({ fields }) => {
   for (const field of fields.filter(({ dataTypeID }) => dataTypeID === CHAR)) {
@@ -52,7 +52,7 @@ factory.connect = async () => {
   const queryRaw = connection.queryRaw.bind(connection);
   connection.queryRaw = async query => {
     const result = await queryRaw(query);
-    // The engine wants this one as a character.
+    // The engine expects a character here.
     result.columnNames.forEach((name, index) => {
       if (name === "constraint_type") {
         result.columnTypes[index] = ColumnTypeEnum.Character;

@@ -103,7 +103,7 @@ export interface PluginOptions {
   runJobs?: boolean;
   /** Where files are kept; default: the folder `config.home`. */
   store?: ArtefactStore;
-  /** Whether drawn pictures may be shown to anybody; default: as `config.moderation` says. */
+  /** Moderation of generated images; default: `config.moderation`. */
   moderation?: ModerationStrategy;
 }
 
@@ -120,6 +120,6 @@ export interface Plugin {
   /** Formats errors as Apollo Server calls it: masks, and logs, all that has no code of this product or of GraphQL. */
   formatError(formatted: GraphQLFormattedError, error: unknown): GraphQLFormattedError;
   readonly services: PluginServices;
-  /** Undoes everything in reverse order; the database stays open. Jobs in hand are finished or given back. */
+  /** Stops everything in reverse order; the database stays open. Running jobs are finished or requeued. */
   close(): Promise<void>;
 }

@@ -3,9 +3,9 @@ import type { ErrorCode } from "../errors/app-error.js";
 
 export const errorRemedies: Readonly<Record<ErrorCode, string>> = {
   UNAUTHENTICATED:
-    "Send `Authorization: Bearer <key>`; `vitrine keys create` makes a key. A revoked key stays refused.",
+    "Send `Authorization: Bearer <key>`; `vitrine keys create` creates a key. A revoked key stays refused.",
   TOKEN_INVALID: "Ask for a new token with `issueShopperToken`.",
-  FORBIDDEN: "Use a key of the role that is needed.",
+  FORBIDDEN: "Use a key of the required role.",
   OTHER_USER: "A shopper's token may name its own user only; use a storefront key for others.",
   USER_NOT_FOUND: "Import the user, or record an interaction of theirs first.",
   ITEM_NOT_FOUND: "Check the id; it is the shop's own. Import the item if it is new.",
@@ -14,8 +14,8 @@ export const errorRemedies: Readonly<Record<ErrorCode, string>> = {
   MODEL_VERSION_NOT_FOUND: "List the versions with `rankingModels` or `vitrine rankers list`.",
   PERSONALIZER_NOT_FOUND: "List the versions with `personalizers` or `vitrine personalizers list`.",
   API_KEY_NOT_FOUND: "List the keys with `apiKeys` or `vitrine keys list`.",
-  INVALID_ARGUMENT: "Mend the argument that is named.",
-  INVALID_CURSOR: "Give back a cursor as it came, to the same list in the same order.",
+  INVALID_ARGUMENT: "Fix the named argument.",
+  INVALID_CURSOR: "Pass a cursor unchanged, to the same list in the same order.",
   PAGE_SIZE: "Ask for fewer rows and page through the rest with `after`.",
   QUERY_TOO_COMPLEX: "Ask for smaller pages or fewer nested lists, or split the query.",
   PAYLOAD_TOO_LARGE: "Send it in several parts, or narrow the filter.",
@@ -24,15 +24,15 @@ export const errorRemedies: Readonly<Record<ErrorCode, string>> = {
   RANKER_NOT_TRAINED: "Run `vitrine train ranker`, or call `startRankerTraining`.",
   RANKER_NOT_READY: "Wait until it is trained, or choose a version whose state is READY.",
   RANKER_DATA_CHANGED:
-    "Train a version on the data as they are now; its metrics as it was trained are in `vitrine rankers list --json`.",
+    "Train a version on the present data; the metrics of its training are in `vitrine rankers list --json`.",
   NOT_COMPARABLE:
     "Compare versions of one data snapshot, split and seed (`vitrine rankers list`), or evaluate them one by one.",
   NOTHING_TO_ROLL_BACK: "Activate a version by its id instead.",
   PERSONALIZER_NOT_READY: "Wait until it is trained, or choose a version whose state is READY.",
   PERSONALIZER_MISMATCH:
-    "Train a personalizer for the pack that is loaded, or set `VITRINE_MODELS` to the pack it was trained for.",
+    "Train a personalizer for the loaded pack, or set `VITRINE_MODELS` to the pack it was trained for.",
   LANGUAGE_MODEL_MISSING: "Use a model pack with a folder `llm/`, such as the bundled one.",
-  TOO_FEW_PAIRS: "Import more interactions, or train a ranking model on those that are there.",
+  TOO_FEW_PAIRS: "Import more interactions, or train a ranking model on the existing ones.",
   TOO_FEW_INTERACTIONS: "Import or record more interactions first.",
   NOTHING_TO_COMPARE:
     "Import the items that nobody chose too, or wait for more users; until then popularity serves (`algorithm: popularity`).",
@@ -41,50 +41,50 @@ export const errorRemedies: Readonly<Record<ErrorCode, string>> = {
     "Run `vitrine index`, or call `startIndexing`; LightGCN, BPR-MF and popularity need no embeddings.",
   TRAINING_DIVERGED: "Train again with a lower learning rate; the active version is unchanged.",
   JOB_NOT_CANCELLABLE: "Nothing: the job has ended.",
-  JOB_CANCELLED: "Ask for the work again if it is still wanted.",
-  WORKER_LOST: "Ask for the work again; look in the worker's log for why it stopped.",
-  IMAGE_UNREADABLE: "Replace the picture: it is damaged or not what its type says.",
+  JOB_CANCELLED: "Request the work again if it is still needed.",
+  WORKER_LOST: "Request the work again; the worker's log says why it stopped.",
+  IMAGE_UNREADABLE: "Replace the picture: it is damaged or has another type.",
   IMAGE_TOO_LARGE: "Scale the picture down.",
-  IMAGE_TYPE: "Convert the picture to one of the types that are named.",
+  IMAGE_TYPE: "Convert the picture to one of the named types.",
   MODEL_OUTPUT_INVALID:
     "Run `vitrine models verify`; an fp16 pack may overflow on this hardware, so try its fp32 export.",
-  GENERATION_FAILED: "Look in the worker's log; the catalogue picture is shown meanwhile.",
+  GENERATION_FAILED: "Look in the worker's log; until then the catalogue picture is shown.",
   MODERATION_UNAVAILABLE:
-    "Install the package that is named beside Vitrine (`npm install nsfwjs`), or unset `VITRINE_MODERATION`.",
+    "Install the named package beside Vitrine (`npm install nsfwjs`), or unset `VITRINE_MODERATION`.",
   FILE_NOT_FOUND:
     "Check the path; for `startImport` put the folder below `<VITRINE_HOME>/imports`.",
-  FILE_MALFORMED: "Mend the file at the place that is named.",
+  FILE_MALFORMED: "Fix the file at the named place.",
   FETCH_REFUSED: "Use a public http(s) address; private ones are never fetched.",
-  FETCH_FAILED: "Try again later, or bring the file in from a folder.",
+  FETCH_FAILED: "Try again later, or import the file from a folder.",
   IMPORT_SOURCE_CHANGED: "Start the import again with `--restart`.",
   IMPORT_NOTHING_TAKEN:
-    "Mend the rows as the reason says; `vitrine import catalogue --help` names the columns. Parts that were not named are stored.",
+    "Fix the rows as the reason says; `vitrine import catalogue --help` names the columns. Parts that were not named are stored.",
   MODEL_FILE_MISSING:
     "Fetch the pack again with `vitrine models pull NAME`; for the bundled one, install the package again.",
   MODEL_FILE_DAMAGED:
-    "Fetch the pack again with `vitrine models pull NAME --refresh`; for the bundled one, install the package again. If it comes from the hub like that, the catalogue or the mirror is wrong.",
+    "Fetch the pack again with `vitrine models pull NAME --refresh`; for the bundled one, install the package again. If the hub sends it like that, the catalogue or the mirror is wrong.",
   MODEL_PACK_INVALID: "Check `VITRINE_MODELS`: it must be the folder of a model pack.",
   MODEL_PACK_ABSENT:
-    "Fetch it with `vitrine models pull NAME`, or check `VITRINE_MODELS`; `vitrine models list` shows what there is.",
+    "Fetch it with `vitrine models pull NAME`, or check `VITRINE_MODELS`; `vitrine models list` shows the packs.",
   MODEL_PACK_UNKNOWN:
-    "Choose one of those that are named, or add yours to a catalogue (`VITRINE_PACKS`, docs/models.md).",
-  MODEL_PULL_RUNNING: "Wait for the process that is named, or stop it and run the command again.",
+    "Choose one of the named packs, or add yours to a catalogue (`VITRINE_PACKS`, docs/models.md).",
+  MODEL_PULL_RUNNING: "Wait for the named process, or stop it and run the command again.",
   MODEL_DOWNLOAD_FAILED:
-    "Run `vitrine models pull` again: it continues where it stopped. Check `VITRINE_HUB_URL` and the catalogue if it fails alike.",
-  OFFLINE: "Unset `VITRINE_OFFLINE`, or fetch it on another machine and bring the folder.",
+    "Run `vitrine models pull` again: it resumes. Check `VITRINE_HUB_URL` and the catalogue if it fails again.",
+  OFFLINE: "Unset `VITRINE_OFFLINE`, or fetch it on another machine and copy the folder.",
   DISK_FULL:
-    "Make room, or set `VITRINE_MODEL_CACHE` or `VITRINE_HOME` to another disk; then run the command again.",
-  CONFIG_INVALID: "Mend every setting that is listed (docs/operations.md).",
+    "Free some space, or set `VITRINE_MODEL_CACHE` or `VITRINE_HOME` to another disk; then run the command again.",
+  CONFIG_INVALID: "Fix every listed setting (docs/operations.md).",
   DATABASE_UNREACHABLE: "Check `DATABASE_URL` and that Postgres runs.",
   DATA_FOLDER_LOCKED:
-    "Where the process serves the API, let it do the work: the command line prints the mutation that does what the command would (`startImport`, `startIndexing`, `startRankerTraining`, `createApiKey`, …). Or stop the process that is named (in a container its id is the container's own, and the host is the container's name), or give this one another `VITRINE_HOME` or a `DATABASE_URL`. The lock of a killed process ends by itself: at once in the same container, else after 15 seconds.",
+    "If the process serves the API, let it do the work: the command line prints the mutation that replaces the command (`startImport`, `startIndexing`, `startRankerTraining`, `createApiKey`, …). Or stop the named process (in a container its id is the container's own, and the host is the container's name), or give this one another `VITRINE_HOME` or a `DATABASE_URL`. The lock of a killed process expires: immediately in the same container, otherwise after 15 seconds.",
   DATA_FOLDER_LOST:
-    "Nothing more was written. Find out why the process stood still for so long or who removed the folder `lock`, then start it again.",
+    "Nothing more was written. Find out why the process was suspended for so long or what removed the folder `lock`, then start it again.",
   DATA_FOLDER_VERSION:
-    "Run the version of Vitrine that made the folder, or move the folder `postgres` away and import again. What shoppers did over the API is only in the old folder.",
+    "Run the version of Vitrine that made the folder, or move the folder `postgres` away and import again. Interactions recorded over the API are only in the old folder.",
   DATA_FOLDER_UNUSABLE:
-    "Check that the folder can be written and the disk is not full. If its files are damaged, bring them back from a backup, or move the folder away and import again.",
+    "Check that the folder can be written and the disk is not full. If its files are damaged, restore them from a backup, or move the folder away and import again.",
   MIGRATION_CHANGED: "Restore the migration file as it was applied.",
-  MIGRATION_FAILED: "Repair the half-applied migration by hand, then run `vitrine db migrate`.",
-  SCHEMA_DRIFT: "Run the command that is named and commit what it writes.",
+  MIGRATION_FAILED: "Repair the half-applied migration manually, then run `vitrine db migrate`.",
+  SCHEMA_DRIFT: "Run the named command and commit its output.",
 };

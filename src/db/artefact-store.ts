@@ -20,7 +20,7 @@ export interface ArtefactStore {
   get(key: string): Promise<Uint8Array | null>;
 
   /**
-   * Stores the bytes, in place of what the key had. Whoever reads, and whatever is killed meanwhile, the key has the old
+   * Stores the bytes, in place of what the key had. Readers see, even after a crash, either the old
    * bytes or the new ones, never a part.
    */
   put(key: string, bytes: Uint8Array): Promise<void>;
@@ -42,7 +42,7 @@ export interface ArtefactStore {
 
 /** A file being written is younger than this; a killed process left an older one behind. */
 const ABANDONED_AFTER_MS = 10 * 60_000;
-/** Beside the files, hence on the same disk: a rename cannot cross disks. */
+/** Beside the files, on the same disk: a rename cannot cross disks. */
 const WRITING = ".tmp";
 
 /** Files below one folder: `<root>/<key>`. Each is written under another name, synced, then renamed. */

@@ -9,7 +9,7 @@ import type { ApiServices } from "../resolvers/services.js";
 export type Caller = string | null | undefined | { readonly viewer: Viewer | null };
 
 /**
- * Makes the context of one request; never use one for two, since its loaders remember what they read.
+ * Creates the context of one request; never share it, since its loaders cache what they read.
  *
  * Bad credentials are no error here but where a field needs good ones.
  *
@@ -45,7 +45,7 @@ export function createContextFactory({
   };
 }
 
-/** Bad credentials are kept for the first field that needs good ones, so that `health` answers anybody. */
+/** Invalid credentials fail only in fields that require them, so that `health` always answers. */
 async function identify(
   access: Pick<ApiServices["access"], "authenticate">,
   authorization: string | null | undefined,

@@ -18,7 +18,7 @@ export interface Plugin {
   readonly handleImage: HandleImage;
   readonly formatError: (formatted: GraphQLFormattedError, error: unknown) => GraphQLFormattedError;
   readonly services: Services;
-  /** Undoes everything in reverse order; the database stays open. Jobs in hand are finished or given back. */
+  /** Stops everything in reverse order; the database stays open. Running jobs are finished or requeued. */
   close(): Promise<void>;
 }
 

@@ -41,7 +41,7 @@ const noPubSub: PubSub = {
 };
 
 /**
- * Makes every resolver by hand, so that no dependency is injected by a decorator.
+ * Creates every resolver explicitly, without dependency injection by decorators.
  *
  * @param log is given the errors that clients are not told
  */

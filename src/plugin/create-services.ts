@@ -25,7 +25,7 @@ export interface ServicesOptions {
   logger: Logger;
   /** Where files are kept; default: the folder `config.home`. */
   store?: ArtefactStore;
-  /** Whether drawn pictures may be shown to anybody; default: as `config.moderation` says. */
+  /** Moderation of generated images; default: `config.moderation`. */
   moderation?: ModerationStrategy;
 }
 

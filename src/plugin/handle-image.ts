@@ -25,7 +25,7 @@ export type HandleImage = (request: Request) => Promise<Response>;
 /**
  * Serves `GET` and `HEAD` of any path that ends with `/images/<hash>`, with `?width=` and `?format=`.
  *
- * Whoever knows a hash may see its picture: an `<img>` cannot send credentials, and a hash of a picture nobody has shown
+ * Anyone who knows a hash may see its image: an `<img>` cannot send credentials, and a hash of a picture nobody has shown
  * cannot be guessed. Only pictures that the database knows are served.
  *
  * @param log is given the faults that clients are not told

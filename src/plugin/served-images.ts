@@ -5,7 +5,7 @@ import pLimit from "p-limit";
 import type { ServedFormat } from "../db/image-codec.js";
 import type { BlobRow } from "../db/rows.js";
 
-/** Memory for pictures made on demand; they are immutable, so whoever is in front of the API keeps them too. */
+/** Memory for images rendered on demand; they are immutable, so caches in front of the API keep them too. */
 const cacheBytes = 64 * 2 ** 20;
 /** Pictures made at once; each may hold a decoded picture of 40 megapixels. */
 const resizedAtOnce = 2;

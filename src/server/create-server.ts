@@ -13,7 +13,7 @@ import { AppError } from "../errors/app-error.js";
 import { bodyLimitBytes, fastifyVitrine, type FastifyVitrineOptions } from "./fastify-plugin.js";
 import { healthRoutes, type Probes } from "./health-routes.js";
 
-/** How long requests in hand may take to end when the server closes. */
+/** Grace period of running requests when the server closes. */
 const closeTimeoutMs = 10_000;
 
 export interface ServerOptions {
@@ -26,7 +26,7 @@ export interface ServerOptions {
 export interface Server {
   /** Address of the server, without a slash at the end; the API is at `/graphql` below it. */
   readonly url: string;
-  /** Takes no more requests, ends those in hand, and closes websockets. */
+  /** Refuses new requests, finishes running ones, and closes websockets. */
   close(): Promise<void>;
 }
 

@@ -33,7 +33,7 @@ export function createWebsocketHandler(
   const rules = [...specifiedRules, ...limitRules()];
 
   return makeHandler<ConnectionParams>({
-    // Who asks is looked up for each operation again: a key may be revoked, a token may expire meanwhile.
+    // The caller is authenticated for each operation: a key may be revoked, a token may expire.
     onConnect: async ({ connectionParams, extra }) => {
       const { viewer } = await createContext(authorizationOf(connectionParams, extra));
       return viewer !== null;

@@ -304,7 +304,7 @@ class Attempt implements JobControl {
     try {
       const row = await jobs.heartbeat(this.job, progress);
       if (this.hasEnded) {
-        return; // its end was recorded meanwhile
+        return; // its end is already recorded
       }
       if (!row) {
         this.abort("lost");

@@ -310,7 +310,7 @@ function describeWholePath(kind: "embedded" | "Postgres") {
           }
         ).rankingModels.edges.flatMap(({ node }) => (node.isActive ? node.id : []));
       };
-      const judgements = async () => {
+      const scoringVersions = async () => {
         const { data } = await ask(
           `{ rankChanges(first: 100, filter: { userId: "${first.userId}" }) { edges { node { modelVersion { id } image { id } } } } }`,
         );
@@ -326,7 +326,7 @@ function describeWholePath(kind: "embedded" | "Postgres") {
       };
 
       const [oldVersion] = await activeIds();
-      expect(await judgements()).toEqual([oldVersion]);
+      expect(await scoringVersions()).toEqual([oldVersion]);
       await startJob(
         `startRankerTraining(input: { seed: 2, config: { preset: "quick", numEpochs: 2 } })`,
       );
@@ -335,7 +335,7 @@ function describeWholePath(kind: "embedded" | "Postgres") {
       expect(newVersion).not.toBe(oldVersion);
 
       await startJob("startScoring");
-      expect(new Set(await judgements())).toEqual(new Set([oldVersion, newVersion]));
+      expect(new Set(await scoringVersions())).toEqual(new Set([oldVersion, newVersion]));
       expect((await request(first.userId, first.itemId)).isCached).toBe(false); // another model, another picture
 
       const { errors } = await ask(`mutation { rollbackRankingModel { id } }`);

@@ -1,4 +1,4 @@
-/** Ends the run with one plain line, `N passed, N failed, N skipped`, for whoever reads only that. */
+/** Ends the run with one plain line, `N passed, N failed, N skipped`, for readers of only that line. */
 export default class ClosingLineReporter {
   onRunComplete(_contexts, results) {
     const { numPassedTests, numFailedTests, numPendingTests, numRuntimeErrorTestSuites } = results;

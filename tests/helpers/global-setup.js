@@ -1,5 +1,5 @@
 /**
- * @file Jest runs this without its transforms, hence plain JavaScript and `dist/`. Runs once before all tests: packs an empty, migrated embedded Postgres, since making one takes several seconds
+ * @file Jest runs this without its transforms, so it is plain JavaScript and uses `dist/`. Runs once before all tests: packs an empty, migrated embedded Postgres, since making one takes several seconds
  * and unpacking it one or two. The pack is kept between runs, under the hash of what it was made from.
  */
 import { createHash } from "node:crypto";

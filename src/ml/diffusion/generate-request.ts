@@ -31,8 +31,8 @@ export interface GenerateRequest {
    */
   usesExemplars?: boolean;
   /**
-   * Drafts made of each remembered drawing, each with noise of its own, where there is something to choose among them by: the prompt names
-   * a style, and the pack tells styles apart (`Recollection`). One picture is kept of them all. Default: the pack's.
+   * Samples per exemplar, each with its own noise, where the prompt names a style and the pack has a style classifier
+   * (`ExemplarRetriever`). The best one is selected. Default: the pack's.
    */
   numSamples?: number;
   /** How far from `initImage` the run starts, above 0 up to 1. Default: the pack's, `PipelineConfig.defaults`. */

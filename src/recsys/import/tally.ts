@@ -8,14 +8,14 @@ export interface TallyLine {
 }
 
 /** Examples per kind. */
-const NUM_REMEMBERED = 10;
+const NUM_EXAMPLES = 10;
 
 export class Tally {
   private readonly found = new Map<string, { count: number; first: string[] }>();
 
   add(kind: string, one: string): void {
     const { count, first } = this.found.get(kind) ?? { count: 0, first: [] };
-    if (first.length < NUM_REMEMBERED) {
+    if (first.length < NUM_EXAMPLES) {
       first.push(one);
     }
     this.found.set(kind, { count: count + 1, first });

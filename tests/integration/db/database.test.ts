@@ -133,7 +133,7 @@ describe("openDatabase() in a folder", () => {
     );
     expect(await once(child, "message")).toMatchObject([{ lost: "DATA_FOLDER_LOST" }]);
     const before = filesHash();
-    child.send("go on");
+    child.send("continue");
     const code = "DATA_FOLDER_LOST";
     expect(await once(child, "message")).toMatchObject([
       { commit: code, query: code, upsert: code },

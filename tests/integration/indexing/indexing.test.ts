@@ -256,7 +256,9 @@ describeOnEveryDatabase("indexing", open => {
     await addItems(numbered(10));
     await createProcess().indexing.run();
     await addItems(["i001"], () => "another");
-    await new ItemsRepository(db.prisma).setImportedCaptions([{ itemId: "i002", text: "by hand" }]);
+    await new ItemsRepository(db.prisma).setImportedCaptions([
+      { itemId: "i002", text: "written manually" },
+    ]);
     const second = createProcess();
     expect(await second.indexing.run()).toMatchObject({
       numCaptioned: 1,
@@ -274,7 +276,7 @@ describeOnEveryDatabase("indexing", open => {
       numItems: 10,
     });
     expect(await db.prisma.caption.findUnique({ where: { itemId: "i002" } })).toMatchObject({
-      text: "by hand",
+      text: "written manually",
     });
   });
 
@@ -498,7 +500,9 @@ describeOnEveryDatabase("indexing", open => {
       await indexing.run();
       await retitle("a", "Another");
       await addItems(["b"]);
-      await new ItemsRepository(db.prisma).setImportedCaptions([{ itemId: "c", text: "by hand" }]);
+      await new ItemsRepository(db.prisma).setImportedCaptions([
+        { itemId: "c", text: "written manually" },
+      ]);
       expect(await indexing.run()).toMatchObject({
         numCaptioned: 1,
         numTextCaptions: 1,
@@ -507,7 +511,7 @@ describeOnEveryDatabase("indexing", open => {
       expect(await captionsNow()).toEqual({
         a: "TEXT: Another",
         b: "MODEL: a drawing of b",
-        c: "IMPORTED: by hand",
+        c: "IMPORTED: written manually",
       });
     });
 

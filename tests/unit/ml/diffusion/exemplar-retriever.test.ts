@@ -33,16 +33,16 @@ function isSame(a: RgbImage, b: RgbImage): boolean {
 }
 
 /** The classifier's score of an image, whose latents must be encoded again, which adds the autoencoder's artefacts. */
-class Judge {
+class StyleScorer {
   private constructor(
     private readonly autoencoder: Autoencoder,
     private readonly classifier: StyleClassifier,
   ) {}
 
-  static async load(numStyles: number): Promise<Judge> {
+  static async load(numStyles: number): Promise<StyleScorer> {
     const pack = await openModelPack(miniPackDir);
     const config = await loadPipelineConfig(pack);
-    return new Judge(
+    return new StyleScorer(
       await Autoencoder.load(pack, config, options),
       await StyleClassifier.load(pack, config, numStyles, options),
     );
@@ -74,18 +74,18 @@ describeWithMiniPack("generating from several exemplars of an object", () => {
     const each = await Promise.all(
       [0, 1].map(rank => withChangedPack(drawingOnly(rank), folder => drawn(folder, requests))),
     );
-    const judge = await Judge.load(styles.length);
+    const scorer = await StyleScorer.load(styles.length);
     const choices: number[] = [];
     const margins: number[] = [];
     for (const [n, { style }] of asked.entries()) {
       const choice = [0, 1].find(rank => isSame(kept[n][0], each[rank][n][0]))!;
       expect(choice).toBeDefined();
       expect(isSame(kept[n][0], each[1 - choice][n][0])).toBe(false);
-      const likely = await Promise.all(each.map(images => judge.likely(images[n][0], style)));
+      const likely = await Promise.all(each.map(images => scorer.likely(images[n][0], style)));
       margins.push(likely[choice] - likely[1 - choice]);
       choices.push(choice);
     }
-    await judge.dispose();
+    await scorer.dispose();
     expect(Math.min(...margins)).toBeGreaterThan(-TOUCH);
     expect(Math.max(...margins)).toBeGreaterThan(TOUCH); // otherwise the test would prove nothing
     expect(new Set(choices).size).toBe(2);
@@ -93,7 +93,7 @@ describeWithMiniPack("generating from several exemplars of an object", () => {
 
   it("selects among samples with different noise too", async () => {
     const pipeline = await DiffusionPipeline.load(await openModelPack(miniPackDir), options);
-    const judge = await Judge.load(styles.length);
+    const scorer = await StyleScorer.load(styles.length);
     const likely: number[][] = [];
     for (const numSamples of [1, 4]) {
       const own: number[] = [];
@@ -103,11 +103,11 @@ describeWithMiniPack("generating from several exemplars of an object", () => {
         const before = pipeline.evaluations;
         const [image] = await pipeline.generate({ ...request, numSteps: 2 });
         expect(pipeline.evaluations - before).toBe(2 * numSamples * 2);
-        own.push(await judge.likely(image, style));
+        own.push(await scorer.likely(image, style));
       }
       likely.push(own);
     }
-    await Promise.all([pipeline.dispose(), judge.dispose()]);
+    await Promise.all([pipeline.dispose(), scorer.dispose()]);
     const gains = likely[1].map((value, n) => value - likely[0][n]);
     expect(Math.min(...gains)).toBeGreaterThan(-TOUCH);
     expect(Math.max(...gains)).toBeGreaterThan(TOUCH);

@@ -87,16 +87,20 @@ function trained(
 ): Result {
   const world = new StyleWorld(new Random(7));
   const learners = Array.from({ length: 96 }, () => world.user());
-  const judges = Array.from({ length: 64 }, () => world.user());
+  const validationUsers = Array.from({ length: 64 }, () => world.user());
   const llm = tinyLlama();
   const config = { ...tinyConfig, learningRate: 5e-3, ...changes };
   const personalizer = Personalizer.create(config, llm, 3);
-  const judged = () =>
+  const measure = () =>
     personalizer
-      .policy(judges.map(({ input }) => input))
-      .reduce((sum, { mean }, i) => sum + world.styles(mean)[judges[i].style] / judges.length, 0);
+      .policy(validationUsers.map(({ input }) => input))
+      .reduce(
+        (sum, { mean }, i) =>
+          sum + world.styles(mean)[validationUsers[i].style] / validationUsers.length,
+        0,
+      );
   const random = new Random(5);
-  const before = judged();
+  const before = measure();
   for (let step = 0; step < numSteps; step++) {
     const batch = random.shuffled(learners).slice(0, BATCH);
     const policies = personalizer.policy(batch.map(({ input }) => input));
@@ -111,7 +115,7 @@ function trained(
     });
     personalizer.trainStep(rollouts);
   }
-  const after = judged();
+  const after = measure();
   personalizer.dispose();
   llm.dispose();
   return { before, after };

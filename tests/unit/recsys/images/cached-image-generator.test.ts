@@ -32,7 +32,7 @@ beforeAll(async () => {
 afterAll(() => tiny.close());
 
 beforeEach(async () => {
-  home = await mkdtemp(join(tmpdir(), "tiny-studio-"));
+  home = await mkdtemp(join(tmpdir(), "tiny-generator-"));
   imageGenerator = tiny.createImageGenerator(home);
 });
 
@@ -42,7 +42,7 @@ const files = async () =>
   (await readdir(home, { recursive: true })).filter(f => f.endsWith(".png"));
 
 describe("CachedImageGenerator", () => {
-  it("draws a picture once, whoever asks for it later", async () => {
+  it("generates an image once for all later requests", async () => {
     const first = await imageGenerator.draw(request);
     expect(imageGenerator.counts).toEqual({ drawn: 2, found: 0 });
     expect(await imageGenerator.draw(request)).toEqual(first);
@@ -84,7 +84,7 @@ describe("CachedImageGenerator", () => {
     expect(await files()).toEqual(before);
   });
 
-  it("draws what is lost of a request anew, all of it", async () => {
+  it("generates a request again completely when a file is lost", async () => {
     const first = await imageGenerator.draw(request);
     const [one] = await files();
     await rm(join(home, one));

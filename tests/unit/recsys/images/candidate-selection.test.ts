@@ -22,9 +22,9 @@ function whatIf(candidates: [score: number, rank: number][]): WhatIf {
   };
 }
 
-describe("judgement()", () => {
+describe("selectCandidate()", () => {
   it("serves the picture with the highest score", () => {
-    const judged = selectCandidate(reference, [image, image], {
+    const selection = selectCandidate(reference, [image, image], {
       embeddings: [like, like],
       whatIf: whatIf([
         [1.5, 6],
@@ -32,11 +32,11 @@ describe("judgement()", () => {
       ]),
       gate: passing,
     });
-    expect(judged).toMatchObject({ chosen: 1, isServed: true });
+    expect(selection).toMatchObject({ chosen: 1, isServed: true });
   });
 
   it("keeps the best picture, but does not serve it, where the item ranks lower with every one", () => {
-    const judged = selectCandidate(reference, [image, image], {
+    const selection = selectCandidate(reference, [image, image], {
       embeddings: [like, like],
       whatIf: whatIf([
         [0.5, 20],
@@ -44,7 +44,7 @@ describe("judgement()", () => {
       ]),
       gate: passing,
     });
-    expect(judged).toMatchObject({ chosen: 1, isServed: false });
+    expect(selection).toMatchObject({ chosen: 1, isServed: false });
   });
 
   it("serves a picture with which the item ranks as before", () => {
@@ -53,7 +53,7 @@ describe("judgement()", () => {
   });
 
   it("passes over a better picture that moderation is against", () => {
-    const judged = selectCandidate(reference, [image, image], {
+    const selection = selectCandidate(reference, [image, image], {
       embeddings: [like, like],
       whatIf: whatIf([
         [9, 1],
@@ -62,14 +62,14 @@ describe("judgement()", () => {
       gate: passing,
       moderated: [["UNSAFE"], []],
     });
-    expect(judged).toMatchObject({
+    expect(selection).toMatchObject({
       chosen: 1,
       candidates: [{ faults: ["UNSAFE"] }, { faults: [] }],
     });
   });
 
   it("passes over a better picture that has left its caption, however high it ranks", () => {
-    const judged = selectCandidate(reference, [image, image], {
+    const selection = selectCandidate(reference, [image, image], {
       embeddings: [unlike, like],
       whatIf: whatIf([
         [9, 1],
@@ -77,9 +77,9 @@ describe("judgement()", () => {
       ]),
       gate: passing,
     });
-    expect(judged.captionFloor).toBeCloseTo(0.4);
-    expect(judged.candidates[0].faults).toEqual(["OFF_CAPTION"]);
-    expect(judged).toMatchObject({ chosen: 1, isServed: true });
+    expect(selection.captionFloor).toBeCloseTo(0.4);
+    expect(selection.candidates[0].faults).toEqual(["OFF_CAPTION"]);
+    expect(selection).toMatchObject({ chosen: 1, isServed: true });
   });
 
   it("chooses none when the gate lets none through", () => {

@@ -4,7 +4,7 @@ import { IMAGE_MODALITY } from "../../../../src/recsys/ranking/ranked-item.js";
 /** Scores of six items. The user was trained on items 0 and 1, which score best; item 3 is scored with images. */
 const scores = Float32Array.of(9, 8, 5, 3, 4, 1);
 
-function judgeWith(train: number[]) {
+function scoreWith(train: number[]) {
   const model = {
     algorithm: "MICRO",
     modalityNames: [IMAGE_MODALITY],
@@ -21,7 +21,7 @@ function judgeWith(train: number[]) {
 
 describe("ImageScorer", () => {
   it("ranks among the user's non-training items, with mid-ranks for ties", () => {
-    const { images, reference } = judgeWith([0, 1]);
+    const { images, reference } = scoreWith([0, 1]);
     // Items 2 (5), 4 (4) and 5 (1) compete with 3.
     expect(reference).toEqual({ score: 3, rank: 3 });
     expect(images.map(({ rank }) => rank)).toEqual([2, 2.5, 3]);
@@ -30,6 +30,6 @@ describe("ImageScorer", () => {
   });
 
   it("includes other users' train items", () => {
-    expect(judgeWith([]).reference.rank).toBe(5);
+    expect(scoreWith([]).reference.rank).toBe(5);
   });
 });
