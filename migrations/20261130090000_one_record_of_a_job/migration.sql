@@ -12,8 +12,13 @@ BEGIN
   IF to_regclass('pgboss.queue') IS NULL THEN
     RETURN;
   END IF;
+  IF NOT EXISTS (SELECT FROM pgboss.queue WHERE name = 'PERSONALIZE_IMAGE') THEN
+    RETURN; -- Vitrine never used it
+  END IF;
   IF EXISTS (SELECT FROM pgboss.queue WHERE name <> ALL (ours)) THEN
-    DELETE FROM pgboss.archive WHERE name = ANY (ours);
+    IF to_regclass('pgboss.archive') IS NOT NULL THEN
+      DELETE FROM pgboss.archive WHERE name = ANY (ours);
+    END IF;
     DELETE FROM pgboss.job WHERE name = ANY (ours);
     PERFORM pgboss.delete_queue(name) FROM pgboss.queue WHERE name = ANY (ours);
   ELSE

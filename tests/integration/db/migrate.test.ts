@@ -107,7 +107,7 @@ describe("migrate()", () => {
     ]);
   });
 
-  describe("from jobs that pg-boss handed out", () => {
+  describe("from a version whose queue was pg-boss", () => {
     const name = "20261130090000_one_record_of_a_job";
     const id = (digit: number) => `00000000-0000-4000-8000-00000000000${digit}`;
 
@@ -155,6 +155,15 @@ describe("migrate()", () => {
       expect(await jobs.claim("INDEX")).toBeNull();
       expect(await jobs.takeFromLostWorkers([], 30_000)).toMatchObject([{ id: id(3) }]);
       expect(await jobs.claim("PERSONALIZE_IMAGE")).toMatchObject({ id: id(3), attempts: 2 });
+    });
+
+    it("leaves the schema of a host whose pg-boss Vitrine never used", async () => {
+      await pool.query(`
+        CREATE SCHEMA pgboss;
+        CREATE TABLE pgboss.queue (name text);
+        INSERT INTO pgboss.queue VALUES ('IMPORT'), ('mails')`); // newer versions have no archive
+      await migrate(pool);
+      expect((await pool.query("SELECT FROM pgboss.queue")).rowCount).toBe(2);
     });
 
     it("leaves the queues that a host has in the same schema", async () => {
