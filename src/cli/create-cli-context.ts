@@ -21,9 +21,13 @@ export function createCliContext(): MainContext {
     }
     stopping.abort();
   };
+  let isListening = false;
   const interruptible = () => {
-    process.on("SIGINT", stop);
-    process.on("SIGTERM", stop);
+    if (!isListening) {
+      isListening = true; // a second listener would take one signal for two
+      process.on("SIGINT", stop);
+      process.on("SIGTERM", stop);
+    }
     return stopping.signal;
   };
   return {

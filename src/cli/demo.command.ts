@@ -7,12 +7,13 @@ import { join } from "node:path";
 import { Command } from "commander";
 import type { ItemRow, PersonalizedImageRow } from "../db/rows.js";
 import { AppError } from "../errors/app-error.js";
-import { createPlugin, type Plugin } from "../plugin/create-plugin.js";
+import type { Plugin } from "../plugin/create-plugin.js";
 import { StickersSource } from "../recsys/datasets/stickers.js";
 import type { CliContext, OpenedContext } from "./cli-context.js";
 import { wholeNumber } from "./option-values.js";
-import { createProgress } from "./progress.js";
+import { withProgress } from "./progress.js";
 import { startServer, untilAborted } from "./serve.command.js";
+import { withPlugin } from "./with-services.js";
 
 interface DemoOptions {
   once?: boolean;
@@ -59,10 +60,7 @@ export function demoCommand(context: CliContext): Command {
     .option("--user <id>", "the shopper of the picture", "sim-0001")
     .action(async (options: DemoOptions) => {
       const startedAt = performance.now();
-      const opened = await context.open();
-      const { signal } = opened;
-      const plugin = await createPlugin({ ...opened, runJobs: true });
-      try {
+      await withPlugin(context, { runJobs: true }, async (plugin, opened) => {
         await prepare(opened, plugin, options);
         const server = await startServer(opened, plugin);
         const key = await freshKey(plugin);
@@ -71,51 +69,43 @@ export function demoCommand(context: CliContext): Command {
         const shown: DemoImage = { ...image, url: `${server.url}${image.url}`, seconds };
         console.log(options.json ? JSON.stringify(shown) : describe(shown, server.url, key));
         if (!options.once) {
-          await untilAborted(signal);
+          await untilAborted(opened.signal);
         }
         await server.close();
-      } finally {
-        await plugin.close();
-        await opened.close();
-      }
+      });
     });
 }
 
 /** Imports, indexes and trains what is missing. */
 async function prepare(
-  opened: OpenedContext,
-  plugin: Plugin,
+  { signal }: OpenedContext,
+  { services: { imports, indexing, rankers, rankerTraining } }: Plugin,
   { concepts, users }: Pick<DemoOptions, "concepts" | "users">,
 ) {
-  const { imports, indexing, rankers, rankerTraining } = plugin.services;
-  const { signal } = opened;
-  await withProgress("stickers", update =>
+  await withProgress("stickers", show =>
     imports.run(new StickersSource({ limitConcepts: concepts, users: { numUsers: users } }), {
       signal,
       onProgress: ({ part, done, total }) => {
-        update(total ? Math.min(1, done / total) : 0, `${part} ${done}`);
+        show({ fraction: total ? Math.min(1, done / total) : 0, stage: `${part} ${done}` });
       },
     }),
   );
-  await withProgress("index", async update =>
+  await withProgress("index   ", async show =>
     (await indexing()).run({
       signal,
       onProgress: ({ stage, done, total }) => {
-        update(total === 0 ? 1 : done / total, `${stage} ${done}/${total}`);
+        const fraction = total === 0 ? 1 : done / total;
+        show({ fraction, stage: `${stage} ${done}/${total}` });
       },
     }),
   );
   if ((await rankers.activeVersionId()) === null) {
     const versionId = demoVersionId(concepts, users);
-    await withProgress("ranker", update =>
+    const config = { preset: "quick" };
+    await withProgress("ranker  ", onProgress =>
       rankerTraining.train(
-        { versionId, seed: rankerSeed, config: { preset: "quick" }, activate: true },
-        {
-          signal,
-          onProgress: ({ fraction, stage }) => {
-            update(fraction, stage);
-          },
-        },
+        { versionId, seed: rankerSeed, config, activate: true },
+        { signal, onProgress },
       ),
     );
   }
@@ -125,20 +115,6 @@ async function prepare(
 function demoVersionId(concepts: number, users: number): string {
   const digits = [users, concepts].map(count => String(count).padStart(6, "0")).join("");
   return `00000000-0000-4000-8000-${digits.slice(-12)}`;
-}
-
-async function withProgress<T>(
-  label: string,
-  run: (update: (fraction: number, stage: string) => void) => Promise<T>,
-): Promise<T> {
-  const progress = createProgress(label.padEnd(8));
-  try {
-    return await run((fraction, stage) => {
-      progress.update(fraction, stage);
-    });
-  } finally {
-    progress.stop();
-  }
 }
 
 /** An admin key for this start; revokes the previous start's. */
@@ -220,7 +196,7 @@ async function findReferences(
       return references;
     }
   }
-  throw new AppError("ITEM_NOT_FOUND", { itemId: `that ${userId} has not liked` });
+  throw new AppError("NO_ITEM_TO_PERSONALIZE", { userId });
 }
 
 function mostFrequent(values: readonly string[]): string {

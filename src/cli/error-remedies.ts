@@ -9,6 +9,7 @@ export const errorRemedies: Readonly<Record<ErrorCode, string>> = {
   OTHER_USER: "A shopper's token may name its own user only; use a storefront key for others.",
   USER_NOT_FOUND: "Import the user, or record an interaction of theirs first.",
   ITEM_NOT_FOUND: "Check the id; it is the shop's own. Import the item if it is new.",
+  NO_ITEM_TO_PERSONALIZE: "Choose another shopper with `--user`, or import more items.",
   IMAGE_NOT_FOUND: "Ask the API for the picture's URL again; it may have been replaced or deleted.",
   JOB_NOT_FOUND: "Check the id. A shopper's token sees jobs of its own user only.",
   MODEL_VERSION_NOT_FOUND: "List the versions with `rankingModels` or `vitrine rankers list`.",
@@ -20,15 +21,20 @@ export const errorRemedies: Readonly<Record<ErrorCode, string>> = {
   QUERY_TOO_COMPLEX: "Ask for smaller pages or fewer nested lists, or split the query.",
   PAYLOAD_TOO_LARGE: "Send it in several parts, or narrow the filter.",
   INDEX_NOT_BUILT: "Run `vitrine index`, or call `startIndexing`.",
-  INDEX_STALE: "Run `vitrine index`: the model pack was changed since the index was built.",
+  INDEX_STALE:
+    "Run `vitrine index`: the model pack or the search engine has changed since the index was built.",
   RANKER_NOT_TRAINED: "Run `vitrine train ranker`, or call `startRankerTraining`.",
   RANKER_NOT_READY: "Wait until it is trained, or choose a version whose state is READY.",
   RANKER_DATA_CHANGED:
     "Train a version on the present data; the metrics of its training are in `vitrine rankers list --json`.",
+  RANKER_IGNORES_IMAGES:
+    "Train and activate MICRO or FREEDOM (`vitrine train ranker`): they rank an item by another image.",
   NOT_COMPARABLE:
     "Compare versions of one data snapshot, split and seed (`vitrine rankers list`), or evaluate them one by one.",
   NOTHING_TO_ROLL_BACK: "Activate a version by its id instead.",
   PERSONALIZER_NOT_READY: "Wait until it is trained, or choose a version whose state is READY.",
+  PERSONALIZER_NOT_TRAINED:
+    "Run `vitrine train personalizer`, or call `startPersonalizerTraining`.",
   PERSONALIZER_MISMATCH:
     "Train a personalizer for the loaded pack, or set `VITRINE_MODELS` to the pack it was trained for.",
   LANGUAGE_MODEL_MISSING: "Use a model pack with a folder `llm/`, such as the bundled one.",

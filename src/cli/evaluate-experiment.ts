@@ -16,7 +16,7 @@ import {
 } from "../recsys/lab/rankers/ranker-experiment.js";
 import { jsonObject, readJsonFile } from "./json-file.js";
 import { prepareOutput } from "./output-file.js";
-import { createProgress } from "./progress.js";
+import { withProgress } from "./progress.js";
 
 async function readExperiment(path: string): Promise<Experiment> {
   const { rankers, ...experiment } = await readJsonFile(path, "an experiment", experimentSchema);
@@ -52,6 +52,7 @@ async function readRuns(path: string): Promise<RankerRun[]> {
 export async function evaluateExperiment(
   path: string,
   { data: folder, out, json }: { data?: string; out?: string; json?: boolean },
+  signal: AbortSignal,
 ): Promise<void> {
   const config = await readExperiment(path);
   if (folder === undefined) {
@@ -60,7 +61,6 @@ export async function evaluateExperiment(
   }
   const results = out ?? join("results", `${config.name}.json`);
   await prepareOutput("--out", results);
-  const progress = createProgress(config.name);
   const data = await readPreparedData(folder);
   const about = {
     dataHash: data.dataHash,
@@ -68,9 +68,6 @@ export async function evaluateExperiment(
     configs: Object.fromEntries(config.rankers.map(ranker => [ranker.name, ranker.config])),
   };
   const done = await readRuns(results);
-  const stopping = new AbortController();
-  process.once("SIGINT", () => stopping.abort());
-  process.once("SIGTERM", () => stopping.abort());
   const total = config.rankers.length * config.seeds.length;
   let numDone = 0;
   const write = async (runs: readonly RankerRun[]) => {
@@ -79,30 +76,31 @@ export async function evaluateExperiment(
     const content = { name, split, seeds, seedsVary, ...about, ...summarizeRuns(runs), runs };
     await writeAtomically(results, `${JSON.stringify(content, null, 1)}\n`);
   };
-  const runs = await runExperiment(config, data, {
-    done,
-    checkpoints: new FolderArtefactStore(join("runs", config.name)),
-    signal: stopping.signal,
-    onEpoch: ({ ranker, seed }, { epoch, numEpochs, validationRecall }) => {
-      const recall =
-        validationRecall === undefined ? "" : ` recall@20 ${validationRecall.toFixed(4)}`;
-      const fraction = (numDone + epoch / numEpochs) / total;
-      progress.update(fraction, `${ranker} seed ${seed} epoch ${epoch}${recall}`);
-    },
-    onBatch: ({ ranker, seed }, { epoch, numEpochs, batch, numBatches }) => {
-      const fraction = (numDone + (epoch - 1 + batch / numBatches) / numEpochs) / total;
-      const stage = `epoch ${epoch} batch ${batch} of ${numBatches}`;
-      progress.update(fraction, `${ranker} seed ${seed} ${stage}`);
-    },
-    onRun: async runs => {
-      numDone = runs.length;
-      const kept = done.filter(
-        old => !runs.some(run => run.ranker === old.ranker && run.seed === old.seed),
-      );
-      await write([...runs, ...kept]);
-    },
-  });
-  progress.stop();
+  const runs = await withProgress(config.name, show =>
+    runExperiment(config, data, {
+      done,
+      checkpoints: new FolderArtefactStore(join("runs", config.name)),
+      signal,
+      onEpoch: ({ ranker, seed }, { epoch, numEpochs, validationRecall }) => {
+        const recall =
+          validationRecall === undefined ? "" : ` recall@20 ${validationRecall.toFixed(4)}`;
+        const fraction = (numDone + epoch / numEpochs) / total;
+        show({ fraction, stage: `${ranker} seed ${seed} epoch ${epoch}${recall}` });
+      },
+      onBatch: ({ ranker, seed }, { epoch, numEpochs, batch, numBatches }) => {
+        const fraction = (numDone + (epoch - 1 + batch / numBatches) / numEpochs) / total;
+        const stage = `epoch ${epoch} batch ${batch} of ${numBatches}`;
+        show({ fraction, stage: `${ranker} seed ${seed} ${stage}` });
+      },
+      onRun: async runs => {
+        numDone = runs.length;
+        const kept = done.filter(
+          old => !runs.some(run => run.ranker === old.ranker && run.seed === old.seed),
+        );
+        await write([...runs, ...kept]);
+      },
+    }),
+  );
   await write(runs);
   const summary = summarizeRuns(runs);
   const { split, seeds } = config;

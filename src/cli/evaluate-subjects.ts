@@ -1,7 +1,8 @@
 /** @file The subjects of `vitrine evaluate`: versions of the database, or configurations to train first. */
 import { existsSync } from "node:fs";
 import { AppError } from "../errors/app-error.js";
-import { createServices, type Services } from "../plugin/create-services.js";
+import type { Recommender } from "../ml/ranking/recommender.js";
+import type { Services } from "../plugin/create-services.js";
 import { readPreparedData, type SplitKind } from "../recsys/datasets/prepared-data.js";
 import type { RankerEvaluation } from "../recsys/evaluation/evaluate-ranker.js";
 import { fitProgress } from "../recsys/evaluation/fit-progress.js";
@@ -22,7 +23,8 @@ import { type RankerConfig, rankerConfig } from "../recsys/ranking/ranker-config
 import { trainStrengths } from "../recsys/ranking/ranking-dataset.js";
 import type { CliContext } from "./cli-context.js";
 import { jsonObject, readJsonFile } from "./json-file.js";
-import { createProgress } from "./progress.js";
+import { withProgress } from "./progress.js";
+import { withServices } from "./with-services.js";
 
 export interface EvaluateOptions {
   /** Folder of prepared data; default: the database. */
@@ -64,17 +66,9 @@ export async function evaluateSubjects(
   if (options.data !== undefined) {
     return measured(await preparedSubjects(options.data, rankers, options));
   }
-  const opened = await context.open();
-  try {
-    const services = await createServices(opened);
-    try {
-      return await measured(await databaseSubjects(services, rankers, options));
-    } finally {
-      await services.close();
-    }
-  } finally {
-    await opened.close();
-  }
+  return withServices(context, async services =>
+    measured(await databaseSubjects(services, rankers, options)),
+  );
 }
 
 async function measured(subjects: readonly Subject[]): Promise<EvaluatedRanker[]> {
@@ -169,11 +163,7 @@ async function loadAndMeasure(
   { on, at }: Pick<EvaluateOptions, "on" | "at">,
 ): Promise<RankerEvaluation> {
   const { model } = await ranker;
-  try {
-    return await evaluatePart(model, { split, part: on, numItems }, { cutoffs: at });
-  } finally {
-    model.dispose();
-  }
+  return evaluateAndDispose(model, { split, part: on, numItems }, at);
 }
 
 async function trainAndMeasure(
@@ -181,24 +171,22 @@ async function trainAndMeasure(
   { split, ...data }: WholeView,
   { seed, on, at }: Pick<EvaluateOptions, "seed" | "on" | "at">,
 ): Promise<RankerEvaluation> {
-  const progress = createProgress(config.algorithm);
   const { train, validation } = split;
   const view = { ...data, split: { train, validation } };
+  const { model } = await withProgress(config.algorithm, show =>
+    fitRanker(config, seed, view, fitProgress(show)),
+  );
+  return evaluateAndDispose(model, { split, part: on, numItems: data.numItems }, at);
+}
+
+async function evaluateAndDispose(
+  model: Recommender,
+  view: { split: Split; part: EvaluateOptions["on"]; numItems: number },
+  cutoffs: readonly number[],
+): Promise<RankerEvaluation> {
   try {
-    const hooks = fitProgress(({ fraction, stage }) => {
-      progress.update(fraction, stage);
-    });
-    const { model } = await fitRanker(config, seed, view, hooks);
-    try {
-      return await evaluatePart(
-        model,
-        { split, part: on, numItems: data.numItems },
-        { cutoffs: at },
-      );
-    } finally {
-      model.dispose();
-    }
+    return await evaluatePart(model, view, { cutoffs });
   } finally {
-    progress.stop();
+    model.dispose();
   }
 }

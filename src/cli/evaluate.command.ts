@@ -50,7 +50,7 @@ export function evaluateCommand(context: CliContext): Command {
     .action(async (rankers: string[], flags: EvaluateFlags) => {
       await (flags.experiment === undefined
         ? evaluateRankers(context, rankers, flags)
-        : evaluateExperiment(flags.experiment, flags));
+        : evaluateExperiment(flags.experiment, flags, context.interruptible()));
     });
 }
 

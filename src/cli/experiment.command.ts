@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { Command } from "commander";
 import { writeAtomically } from "../db/local-files.js";
-import { createServices } from "../plugin/create-services.js";
 import {
   imageExperimentSchema,
   scaledExperiment,
@@ -21,7 +20,8 @@ import { contactSheet } from "../recsys/lab/packs/contact-sheet.js";
 import { type CliContext } from "./cli-context.js";
 import { readJsonFile } from "./json-file.js";
 import { prepareOutput } from "./output-file.js";
-import { createProgress } from "./progress.js";
+import { withProgress } from "./progress.js";
+import { withServices } from "./with-services.js";
 
 interface Options {
   scale?: string;
@@ -58,13 +58,10 @@ export function experimentCommand(context: CliContext): Command {
       if (sheet !== undefined) {
         await prepareOutput("--sheet", sheet);
       }
-      const opened = await context.open();
-      const progress = createProgress("experiment");
-      try {
-        const services = await createServices(opened);
-        const startMs = performance.now();
-        const { encoder, generator } = services.models;
-        /** After every arm, so that an interrupted run keeps its results. */
+      const startMs = performance.now();
+      const text = await withServices(context, async ({ imageExperiments, models }, { signal }) => {
+        const { encoder, generator } = models;
+        /** Written after every arm, so that an interrupted run keeps its results. */
         const write = async (runs: readonly ArmOutcomes[]) => {
           const result = {
             experiment: { ...experiment, scales: undefined },
@@ -81,36 +78,24 @@ export function experimentCommand(context: CliContext): Command {
           };
           await writeAtomically(path, `${JSON.stringify(result, null, 1)}\n`);
         };
-        const runs = await services.imageExperiments.run(experiment, {
-          signal: opened.signal,
-          onProgress: ({ fraction, secondsLeft, stage }) => {
-            progress.update(fraction, `${stage}${timeLeft(secondsLeft)}`);
-          },
-          onArm: write,
-        });
-        progress.stop();
+        const runs = await withProgress("experiment", show =>
+          imageExperiments.run(experiment, {
+            signal,
+            onProgress: ({ fraction, secondsLeft, stage }) => {
+              show({ fraction, stage: `${stage}${timeLeft(secondsLeft)}` });
+            },
+            onArm: write,
+          }),
+        );
         if (sheet !== undefined) {
-          const rows = await services.imageExperiments.sheet(
-            experiment,
-            { arms, ...SHEET },
-            opened.signal,
-          );
-          await writeAtomically(
-            sheet,
-            await contactSheet(rows.flat(), {
-              columns: rows[0].length,
-              generator,
-              side: SHEET.side,
-            }),
-          );
+          const rows = await imageExperiments.sheet(experiment, { arms, ...SHEET }, signal);
+          const layout = { columns: rows[0].length, generator, side: SHEET.side };
+          await writeAtomically(sheet, await contactSheet(rows.flat(), layout));
         }
         const summary = summarizeOutcomes(runs, { baselines: baselinesOf(experiment) });
-        console.log(json ? JSON.stringify({ path, ...summary }) : `${tableOf(summary)}\n${path}`);
-        await services.close();
-      } finally {
-        progress.stop();
-        await opened.close();
-      }
+        return json ? JSON.stringify({ path, ...summary }) : `${tableOf(summary)}\n${path}`;
+      });
+      console.log(text);
     });
 }
 

@@ -13,7 +13,8 @@ import type { TallyLine } from "../recsys/import/tally.js";
 import { type ReadingFlags, tableOptions, withReadingOptions } from "./catalogue-options.js";
 import type { CliContext } from "./cli-context.js";
 import { wholeNumber } from "./option-values.js";
-import { createProgress, type Progress } from "./progress.js";
+import { type ShownProgress, withProgress } from "./progress.js";
+import { withDatabase } from "./with-services.js";
 
 interface ImportFlags {
   json?: boolean;
@@ -105,28 +106,34 @@ async function runImport(
   source: ImportSource,
   { json = false, restart = false }: ImportFlags,
 ): Promise<void> {
-  const { db, config, signal, close } = await context.open();
-  const progress = new PartProgress();
-  try {
-    const result = await createImports(createStorage(db, config)).run(source, {
-      restart,
-      signal,
-      onProgress: state => {
-        progress.update(state);
-      },
-    });
-    progress.stop();
-    const { reading = [], warnings = [] } = source instanceof CatalogueSource ? source : {};
-    if (json) {
-      console.log(JSON.stringify({ ...result, reading, warnings }));
-    } else {
-      const told = reading.map(line => `  read ${line}`);
-      console.log([describe(result), ...told, ...describeWarnings(warnings)].join("\n"));
-    }
-  } finally {
-    progress.stop();
-    await close();
+  const result = await withDatabase(context, ({ db, config, signal }) =>
+    withProgress(null, show =>
+      createImports(createStorage(db, config)).run(source, {
+        restart,
+        signal,
+        onProgress: progress => {
+          show(shownProgress(progress));
+        },
+      }),
+    ),
+  );
+  const { reading = [], warnings = [] } = source instanceof CatalogueSource ? source : {};
+  if (json) {
+    console.log(JSON.stringify({ ...result, reading, warnings }));
+  } else {
+    const told = reading.map(line => `  read ${line}`);
+    console.log([describe(result), ...told, ...describeWarnings(warnings)].join("\n"));
   }
+}
+
+/** One bar for each part of an import. */
+function shownProgress({ part, done, total, rejected }: ImportProgress): ShownProgress {
+  const ofTotal = total === null ? "" : `/${Math.max(total, done)}`;
+  return {
+    label: part,
+    fraction: total ? Math.min(1, done / total) : 0,
+    stage: `${done}${ofTotal} rows, ${rejected} rejected`,
+  };
 }
 
 function describe(result: ImportResult): string {
@@ -141,26 +148,4 @@ function describe(result: ImportResult): string {
     ...parts,
     ...(rejectsPath === null ? [] : [`  rejected rows: ${rejectsPath}`]),
   ].join("\n");
-}
-
-/** One progress bar per part of an import. */
-class PartProgress {
-  private part: string | null = null;
-  private bar: Progress | null = null;
-
-  update({ part, done, total, rejected }: ImportProgress): void {
-    if (part !== this.part) {
-      this.stop();
-      this.part = part;
-      this.bar = createProgress(part);
-    }
-    const fraction = total === null || total === 0 ? 0 : Math.min(1, done / total);
-    const ofTotal = total === null ? "" : `/${Math.max(total, done)}`;
-    this.bar?.update(fraction, `${done}${ofTotal} rows, ${rejected} rejected`);
-  }
-
-  stop(): void {
-    this.bar?.stop();
-    this.bar = null;
-  }
 }

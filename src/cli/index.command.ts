@@ -1,11 +1,9 @@
 /** @file `vitrine index`: completes captions, embeddings and the index. */
 import { Command, Option } from "commander";
-import { createLogger } from "../plugin/create-logger.js";
-import { createServices } from "../plugin/create-services.js";
-import type { IndexingProgress, IndexingStage } from "../recsys/retrieval/in-batches.js";
 import type { CaptionMode, IndexingReport } from "../recsys/retrieval/indexing.service.js";
 import type { CliContext } from "./cli-context.js";
-import { createProgress, type Progress } from "./progress.js";
+import { withProgress } from "./progress.js";
+import { withServices } from "./with-services.js";
 
 interface IndexFlags {
   captions?: CaptionMode;
@@ -30,35 +28,24 @@ export function indexCommand(context: CliContext): Command {
     )
     .option("--json", "print the result as one JSON line")
     .action(async ({ captions, language, rebuild, json }: IndexFlags) => {
-      const opened = await context.open();
-      const progress = new StageProgress();
-      try {
-        const services = await createServices({
-          ...opened,
-          logger: createLogger(opened.config.logLevel),
-        });
-        try {
-          const began = performance.now();
-          const indexing = await services.indexing();
-          const report = await indexing.run({
+      const began = performance.now();
+      const report = await withServices(context, async ({ indexing }, { signal }) =>
+        withProgress(null, async show =>
+          (await indexing()).run({
             captions,
             language: language === "auto" ? undefined : language,
             rebuild,
-            signal: opened.signal,
-            onProgress: state => {
-              progress.update(state);
+            signal,
+            onProgress: ({ stage, done, total }) => {
+              if (total > 0) {
+                show({ label: stage, fraction: done / total, stage: `${done}/${total}` });
+              }
             },
-          });
-          progress.stop();
-          const seconds = (performance.now() - began) / 1_000;
-          console.log(json ? JSON.stringify({ ...report, seconds }) : describe(report, seconds));
-        } finally {
-          await services.close();
-        }
-      } finally {
-        progress.stop();
-        await opened.close();
-      }
+          }),
+        ),
+      );
+      const seconds = (performance.now() - began) / 1_000;
+      console.log(json ? JSON.stringify({ ...report, seconds }) : describe(report, seconds));
     });
 }
 
@@ -97,27 +84,4 @@ function searchLine(report: IndexingReport): string {
   return hnswRecallAt10 === null
     ? `${points}, searched exactly`
     : `${points}, searched exactly: HNSW reached only a recall@10 of ${hnswRecallAt10.toFixed(3)}`;
-}
-
-/** One progress bar per stage with work. */
-class StageProgress {
-  private stage: IndexingStage | null = null;
-  private bar: Progress | null = null;
-
-  update({ stage, done, total }: IndexingProgress): void {
-    if (total === 0) {
-      return;
-    }
-    if (stage !== this.stage) {
-      this.stop();
-      this.stage = stage;
-      this.bar = createProgress(stage);
-    }
-    this.bar?.update(done / total, `${done}/${total}`);
-  }
-
-  stop(): void {
-    this.bar?.stop();
-    this.bar = null;
-  }
 }

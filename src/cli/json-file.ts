@@ -28,3 +28,8 @@ export async function readJsonFile<T>(
 
 /** Any object: a configuration whose reader checks it. */
 export const jsonObject = z.record(z.string(), z.unknown());
+
+/** The configuration in a file; empty without one. @throws AppError FILE_NOT_FOUND, FILE_MALFORMED */
+export async function readConfigFile(path?: string): Promise<Record<string, unknown>> {
+  return path === undefined ? {} : readJsonFile(path, "a configuration", jsonObject);
+}

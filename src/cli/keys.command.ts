@@ -5,6 +5,7 @@ import { createAccess } from "../plugin/create-catalogue.js";
 import { createStorage } from "../plugin/create-storage.js";
 import type { AccessService } from "../recsys/access/access.service.js";
 import type { CliContext } from "./cli-context.js";
+import { withDatabase } from "./with-services.js";
 
 const roles: ApiKeyRole[] = ["STOREFRONT", "RECOMMENDER", "ADMIN"];
 const pageSize = 100;
@@ -12,14 +13,10 @@ const pageSize = 100;
 export function keysCommand(context: CliContext): Command {
   const command = new Command("keys").description("API keys: create, list and revoke them");
   const run = async (action: (access: AccessService) => Promise<unknown>, json: boolean) => {
-    const opened = await context.open();
-    const { db, config } = opened;
-    try {
-      const result = await action(createAccess(createStorage(db, config), config));
-      console.log(json ? JSON.stringify(result) : readable(result));
-    } finally {
-      await opened.close();
-    }
+    const result = await withDatabase(context, ({ db, config }) =>
+      action(createAccess(createStorage(db, config), config)),
+    );
+    console.log(json ? JSON.stringify(result) : readable(result));
   };
 
   command

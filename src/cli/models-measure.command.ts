@@ -11,7 +11,7 @@ import { contactSheet } from "../recsys/lab/packs/contact-sheet.js";
 import { measurePack, type PackFigures } from "../recsys/lab/packs/measure-pack.js";
 import { MeasuredStickers } from "../recsys/lab/packs/pack-stickers.js";
 import { wholeNumber } from "./option-values.js";
-import { createProgress, type Progress } from "./progress.js";
+import { withProgress } from "./progress.js";
 
 interface MeasureFlags {
   stickers?: string;
@@ -55,10 +55,12 @@ async function measure(flags: MeasureFlags): Promise<void> {
   const pack = await openModelPack(
     flags.pack === undefined ? config.modelsFolder : modelPackFolder(flags.pack, config.modelCache),
   );
-  const progress = createStages();
-  try {
-    const folder = flags.stickers ?? (await exportedStickers(config.home, progress));
-    const { figures, images } = await measurePack(pack, await MeasuredStickers.load(folder, pack), {
+  const { figures, images } = await withProgress(null, async show => {
+    const report = (label: string, fraction: number) => {
+      show({ label, fraction, stage: "" });
+    };
+    const folder = flags.stickers ?? (await exportedStickers(config.home, report));
+    return measurePack(pack, await MeasuredStickers.load(folder, pack), {
       featuresPath: flags.features ?? null,
       lpipsPath: flags.lpips ?? null,
       count: flags.count,
@@ -67,33 +69,33 @@ async function measure(flags: MeasureFlags): Promise<void> {
       guidanceScale: flags.guidance,
       cacheFolder: join(config.home, "cache", "views"),
       onnx: { numThreads: config.onnxThreads },
-      onProgress: progress.report,
+      onProgress: report,
     });
-    progress.stop();
-    if (flags.sheet) {
-      const shown = images.slice(0, SHEET.numImages);
-      await writeFile(
-        flags.sheet,
-        await contactSheet(shown, { ...SHEET, generator: `${pack.name}@${pack.versionOf()}` }),
-      );
-    }
-    if (flags.write) {
-      await keepFigures(pack.dir, figures);
-    }
-    console.log(flags.json ? JSON.stringify(figures) : tableOf(figures));
-  } finally {
-    progress.stop();
+  });
+  if (flags.sheet) {
+    const shown = images.slice(0, SHEET.numImages);
+    await writeFile(
+      flags.sheet,
+      await contactSheet(shown, { ...SHEET, generator: `${pack.name}@${pack.versionOf()}` }),
+    );
   }
+  if (flags.write) {
+    await keepFigures(pack.dir, figures);
+  }
+  console.log(flags.json ? JSON.stringify(figures) : tableOf(figures));
 }
 
 /** The stickers below the data folder, exported once. */
-async function exportedStickers(home: string, progress: Stages): Promise<string> {
+async function exportedStickers(
+  home: string,
+  report: (label: string, fraction: number) => void,
+): Promise<string> {
   const folder = join(home, "cache", "stickers");
   const finished = join(folder, "complete");
   if (!existsSync(finished)) {
     await exportStickers(folder, {
       onProgress: done => {
-        progress.report("stickers", done);
+        report("stickers", done);
       },
     });
     await writeFile(finished, "");
@@ -192,29 +194,6 @@ function tableOf(figures: PackFigures): string {
   }
   const width = Math.max(...rows.map(([name]) => name.length));
   return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join("\n");
-}
-
-interface Stages {
-  report: (stage: string, done: number) => void;
-  stop: () => void;
-}
-
-/** One progress bar per stage. */
-function createStages(): Stages {
-  let current: { stage: string; progress: Progress } | null = null;
-  return {
-    report(stage, done) {
-      if (current?.stage !== stage) {
-        current?.progress.stop();
-        current = { stage, progress: createProgress(stage) };
-      }
-      current.progress.update(done, "");
-    },
-    stop() {
-      current?.progress.stop();
-      current = null;
-    },
-  };
 }
 
 function decimal(text: string): number {

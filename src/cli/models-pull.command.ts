@@ -9,7 +9,7 @@ import { pullPack, type PullResult } from "../ml/packs/pull-pack.js";
 import { openModelPack } from "../ml/runtime/model-pack.js";
 import { type CliContext } from "./cli-context.js";
 import { fileSize, loadPackCatalogue } from "./pack-catalogue.js";
-import { createProgress } from "./progress.js";
+import { withProgress } from "./progress.js";
 
 interface PullFlags {
   packs?: string;
@@ -41,27 +41,23 @@ async function pull(name: string, flags: PullFlags, context: CliContext): Promis
     const known = [...catalogue.keys()].join(", ");
     throw new AppError("MODEL_PACK_UNKNOWN", { pack: name, known });
   }
-  const progress = createProgress(name);
-  try {
-    const result = await pullPack(entry, {
+  const result = await withProgress(name, show =>
+    pullPack(entry, {
       cacheFolder: config.modelCache,
       connect: () => connect(config, name),
       lock: lockFolder,
       refresh: flags.refresh,
       signal: context.interruptible(),
       onProgress: ({ doneBytes, path, totalBytes }) => {
-        const stage = `${fileSize(doneBytes)} of ${fileSize(totalBytes)}  ${path}`;
-        progress.update(totalBytes > 0 ? Math.min(1, doneBytes / totalBytes) : 0, stage);
+        const fraction = totalBytes > 0 ? Math.min(1, doneBytes / totalBytes) : 0;
+        show({ fraction, stage: `${fileSize(doneBytes)} of ${fileSize(totalBytes)}  ${path}` });
       },
-    });
-    progress.stop();
-    const { version } = await openModelPack(result.folder);
-    console.log(
-      flags.json ? JSON.stringify({ name, version, ...result }) : textOf(name, version, result),
-    );
-  } finally {
-    progress.stop();
-  }
+    }),
+  );
+  const { version } = await openModelPack(result.folder);
+  console.log(
+    flags.json ? JSON.stringify({ name, version, ...result }) : textOf(name, version, result),
+  );
 }
 
 function connect({ hubToken, hubUrl, isOffline }: Config, name: string): Hub {

@@ -6,7 +6,7 @@ import { type CliContext } from "./cli-context.js";
 import { modelsListCommand } from "./models-list.command.js";
 import { modelsMeasureCommand } from "./models-measure.command.js";
 import { modelsPullCommand } from "./models-pull.command.js";
-import { createProgress } from "./progress.js";
+import { withProgress } from "./progress.js";
 
 export function modelsCommand(context: CliContext): Command {
   return new Command("models")
@@ -27,14 +27,11 @@ function modelsVerifyCommand(): Command {
       const pack = await openModelPack(
         named === undefined ? modelsFolder : modelPackFolder(named, modelCache),
       );
-      const progress = createProgress(pack.name);
-      try {
-        await pack.verify((path, done) => {
-          progress.update(done, path);
-        });
-      } finally {
-        progress.stop();
-      }
+      await withProgress(pack.name, show =>
+        pack.verify((stage, fraction) => {
+          show({ fraction, stage });
+        }),
+      );
       const { dir: folder, manifest, name, version } = pack;
       const numFiles = manifest?.files.length ?? 0;
       const verdict = manifest

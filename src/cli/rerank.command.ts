@@ -5,13 +5,13 @@
 import { randomUUID } from "node:crypto";
 import { Command } from "commander";
 import { writeAtomically } from "../db/local-files.js";
-import { createServices } from "../plugin/create-services.js";
 import type { RerankReport } from "../recsys/lab/reranking/rerank-report.js";
 import { type CliContext } from "./cli-context.js";
-import { jsonObject, readJsonFile } from "./json-file.js";
+import { readConfigFile } from "./json-file.js";
 import { uuid, wholeNumber, wholeNumbers } from "./option-values.js";
 import { prepareOutput } from "./output-file.js";
-import { createProgress } from "./progress.js";
+import { withProgress } from "./progress.js";
+import { withServices } from "./with-services.js";
 
 interface Options {
   config?: string;
@@ -49,34 +49,22 @@ export function rerankCommand(context: CliContext): Command {
     .option("--output <file>", "write the report as JSON")
     .option("--json", "print one JSON line")
     .action(async ({ activate = false, config, json, output, run, ...options }: Options) => {
-      const given =
-        config === undefined ? {} : await readJsonFile(config, "a configuration", jsonObject);
+      const given = await readConfigFile(config);
       if (output !== undefined) {
         await prepareOutput("--output", output);
       }
-      const opened = await context.open();
-      const progress = createProgress("rerank");
-      try {
-        const services = await createServices(opened);
-        const report = await services.reranking.run(
-          { runId: run ?? randomUUID(), config: { ...given, ...named(options) }, activate },
-          {
-            signal: opened.signal,
-            onProgress: ({ fraction, stage }) => {
-              progress.update(fraction, stage);
-            },
-          },
-        );
-        progress.stop();
-        if (output !== undefined) {
-          await writeAtomically(output, `${JSON.stringify(report, null, 2)}\n`);
-        }
-        console.log(json ? JSON.stringify(report) : described(report));
-        await services.close();
-      } finally {
-        progress.stop();
-        await opened.close();
+      const request = {
+        runId: run ?? randomUUID(),
+        config: { ...given, ...named(options) },
+        activate,
+      };
+      const report = await withServices(context, ({ reranking }, { signal }) =>
+        withProgress("rerank", onProgress => reranking.run(request, { signal, onProgress })),
+      );
+      if (output !== undefined) {
+        await writeAtomically(output, `${JSON.stringify(report, null, 2)}\n`);
       }
+      console.log(json ? JSON.stringify(report) : described(report));
     });
 }
 

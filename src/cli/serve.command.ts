@@ -3,9 +3,10 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { Command } from "commander";
 import { noteServing } from "../db/serving-note.js";
-import { createPlugin, type Plugin } from "../plugin/create-plugin.js";
+import type { Plugin } from "../plugin/create-plugin.js";
 import { createServer, type Server } from "../server/create-server.js";
 import type { CliContext, OpenedContext } from "./cli-context.js";
+import { withPlugin } from "./with-services.js";
 
 /** Resolves when the process is told to stop. */
 export async function untilAborted(signal: AbortSignal): Promise<void> {
@@ -39,39 +40,33 @@ export function serveCommand(context: CliContext): Command {
     .description(
       "serve the GraphQL API at VITRINE_HOST:VITRINE_PORT, and run jobs (VITRINE_RUN_JOBS=0: do not)",
     )
-    .action(async () => {
-      const opened = await context.open();
-      const plugin = await createPlugin(opened);
-      const server = await startServer(opened, plugin);
-      // Loaded before the first request, so that the log immediately reports a model that cannot rank images.
-      plugin.services.rankers.active().catch((error: unknown) => {
-        opened.logger.error({ err: error }, "the active ranking model cannot be read");
-      });
-      const endpoint = `${server.url}/graphql`;
-      const forgetServing =
-        opened.db.kind === "embedded"
-          ? noteServing(join(opened.home, "postgres"), endpoint)
-          : () => undefined;
-      console.log(endpoint);
-      await untilAborted(opened.signal);
-      forgetServing();
-      await server.close();
-      await plugin.close();
-      await opened.close();
-    });
+    .action(() =>
+      withPlugin(context, {}, async (plugin, opened) => {
+        const server = await startServer(opened, plugin);
+        // Loaded before the first request, so that the log says at once if the model cannot rank images.
+        plugin.services.rankers.active().catch((error: unknown) => {
+          opened.logger.error({ err: error }, "the active ranking model cannot be read");
+        });
+        const endpoint = `${server.url}/graphql`;
+        const forgetServing =
+          opened.db.kind === "embedded"
+            ? noteServing(join(opened.home, "postgres"), endpoint)
+            : () => undefined;
+        console.log(endpoint);
+        await untilAborted(opened.signal);
+        forgetServing();
+        await server.close();
+      }),
+    );
 }
 
 export function workerCommand(context: CliContext): Command {
   return new Command("worker")
     .description("run jobs, without an API; any number of workers share a DATABASE_URL")
-    .action(async () => {
-      const opened = await context.open();
-      const plugin = await createPlugin({ ...opened, runJobs: true });
-      console.log(
-        `running jobs of ${opened.db.kind === "embedded" ? opened.home : "DATABASE_URL"}`,
-      );
-      await untilAborted(opened.signal);
-      await plugin.close();
-      await opened.close();
-    });
+    .action(() =>
+      withPlugin(context, { runJobs: true }, async (_plugin, { db, home, signal }) => {
+        console.log(`running jobs of ${db.kind === "embedded" ? home : "DATABASE_URL"}`);
+        await untilAborted(signal);
+      }),
+    );
 }

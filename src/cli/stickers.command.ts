@@ -2,7 +2,7 @@
 import { Command } from "commander";
 import { exportStickers } from "../recsys/datasets/sticker-export.js";
 import { wholeNumber } from "./option-values.js";
-import { createProgress } from "./progress.js";
+import { withProgress } from "./progress.js";
 
 export function stickersCommand(): Command {
   const stickers = new Command("stickers").description("openly licensed emoji art");
@@ -12,21 +12,17 @@ export function stickersCommand(): Command {
     .option("--concepts <number>", "number of concepts to export (default: all)", wholeNumber)
     .option("--json", "print the result as one JSON line")
     .action(async (folder: string, { concepts, json }: { concepts?: number; json?: boolean }) => {
-      const progress = createProgress("stickers");
-      try {
-        const numStickers = await exportStickers(folder, {
+      const numStickers = await withProgress("stickers", show =>
+        exportStickers(folder, {
           limitConcepts: concepts,
-          onProgress: (done, number) => {
-            progress.update(done, `${number} pictures`);
+          onProgress: (fraction, number) => {
+            show({ fraction, stage: `${number} pictures` });
           },
-        });
-        progress.stop();
-        console.log(
-          json ? JSON.stringify({ folder, numStickers }) : `${numStickers} stickers in ${folder}`,
-        );
-      } finally {
-        progress.stop();
-      }
+        }),
+      );
+      console.log(
+        json ? JSON.stringify({ folder, numStickers }) : `${numStickers} stickers in ${folder}`,
+      );
     });
   return stickers;
 }

@@ -1,12 +1,12 @@
 /** @file `vitrine train personalizer`: trains a new version of the personalizer and activates it unless told not to. */
 import { randomUUID } from "node:crypto";
 import { Command } from "commander";
-import { createServices } from "../plugin/create-services.js";
 import type { PersonalizerMetrics } from "../recsys/reflection/personalizer-training.service.js";
 import { type CliContext } from "./cli-context.js";
-import { jsonObject, readJsonFile } from "./json-file.js";
+import { readConfigFile } from "./json-file.js";
 import { uuid, wholeNumber } from "./option-values.js";
-import { createProgress } from "./progress.js";
+import { withProgress } from "./progress.js";
+import { withServices } from "./with-services.js";
 
 interface Options {
   config?: string;
@@ -27,43 +27,29 @@ export function trainPersonalizerCommand(context: CliContext): Command {
     .option("--resume <versionId>", "resume a version whose training was interrupted", uuid)
     .option("--json", "print one JSON line")
     .action(async ({ activate, config, json, pairs, resume, seed }: Options) => {
-      const overrides =
-        config === undefined ? {} : await readJsonFile(config, "a configuration", jsonObject);
-      const versionId = resume ?? randomUUID();
-      const opened = await context.open();
-      const progress = createProgress("train");
-      try {
-        const services = await createServices(opened);
-        if (resume !== undefined) {
-          await services.personalizers.find(resume);
-        }
-        console.error(`version ${versionId}; to resume it: --resume ${versionId}`);
-        const version = await services.personalizerTraining.train(
-          {
-            versionId,
-            seed,
-            config: pairs === undefined ? overrides : { ...overrides, numPairs: pairs },
-            activate,
-          },
-          {
-            signal: opened.signal,
-            onProgress: ({ fraction, stage }) => {
-              progress.update(fraction, stage);
-            },
-          },
-        );
-        progress.stop();
-        const { id, isActive, metrics } = version;
-        console.log(
-          json
-            ? JSON.stringify({ id, isActive, metrics })
-            : `version ${id} (${isActive ? "active" : "not active"})\n${speedOf(metrics)}\n${JSON.stringify(metrics, null, 2)}`,
-        );
-        await services.close();
-      } finally {
-        progress.stop();
-        await opened.close();
-      }
+      const overrides = await readConfigFile(config);
+      const { id, isActive, metrics } = await withServices(
+        context,
+        async ({ personalizers, personalizerTraining }, { signal }) => {
+          const versionId = resume ?? randomUUID();
+          if (resume !== undefined) {
+            await personalizers.find(resume);
+          }
+          console.error(`version ${versionId}; to resume it: --resume ${versionId}`);
+          const changed = pairs === undefined ? overrides : { ...overrides, numPairs: pairs };
+          return withProgress("train", onProgress =>
+            personalizerTraining.train(
+              { versionId, seed, config: changed, activate },
+              { signal, onProgress },
+            ),
+          );
+        },
+      );
+      console.log(
+        json
+          ? JSON.stringify({ id, isActive, metrics })
+          : `version ${id} (${isActive ? "active" : "not active"})\n${speedOf(metrics)}\n${JSON.stringify(metrics, null, 2)}`,
+      );
     });
 }
 

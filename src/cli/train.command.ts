@@ -2,14 +2,14 @@
 import { randomUUID } from "node:crypto";
 import { Command } from "commander";
 import type { RankingModelVersionRow } from "../db/rows.js";
-import { createServices } from "../plugin/create-services.js";
 import { type Activation, activationText } from "../recsys/ranking/activation.js";
 import { imagesUnrankedText, ranksImages } from "../recsys/ranking/image-ranking.js";
 import { type CliContext } from "./cli-context.js";
-import { jsonObject, readJsonFile } from "./json-file.js";
+import { readConfigFile } from "./json-file.js";
 import { uuid, wholeNumber } from "./option-values.js";
-import { createProgress } from "./progress.js";
+import { withProgress } from "./progress.js";
 import { trainPersonalizerCommand } from "./train-personalizer.command.js";
+import { withServices } from "./with-services.js";
 
 interface TrainOptions {
   config?: string;
@@ -33,35 +33,24 @@ export function trainCommand(context: CliContext): Command {
     .option("--resume <versionId>", "resume a version whose training was interrupted", uuid)
     .option("--json", "print one JSON line")
     .action(async ({ config, seed, activate, resume, json }: TrainOptions) => {
-      const overrides =
-        config === undefined ? {} : await readJsonFile(config, "a configuration", jsonObject);
-      const opened = await context.open();
-      const progress = createProgress("train");
-      try {
-        const services = await createServices(opened);
-        if (resume !== undefined) {
-          await services.rankers.find(resume);
-        }
-        const versionId = resume ?? randomUUID();
-        console.error(`version ${versionId}; to resume it: --resume ${versionId}`);
-        const { version, activation } = await services.rankerTraining.train(
-          { versionId, seed, config: overrides, activate: activate ?? null },
-          {
-            signal: opened.signal,
-            onProgress: ({ fraction, stage }) => {
-              progress.update(fraction, stage);
-            },
-          },
-        );
-        progress.stop();
-        console.log(
-          json ? JSON.stringify(reportOf(version, activation)) : described(version, activation),
-        );
-        await services.close();
-      } finally {
-        progress.stop();
-        await opened.close();
-      }
+      const overrides = await readConfigFile(config);
+      const { version, activation } = await withServices(
+        context,
+        async ({ rankers, rankerTraining }, { signal }) => {
+          const versionId = resume ?? randomUUID();
+          if (resume !== undefined) {
+            await rankers.find(resume);
+          }
+          console.error(`version ${versionId}; to resume it: --resume ${versionId}`);
+          const request = { versionId, seed, config: overrides, activate: activate ?? null };
+          return withProgress("train", onProgress =>
+            rankerTraining.train(request, { signal, onProgress }),
+          );
+        },
+      );
+      console.log(
+        json ? JSON.stringify(reportOf(version, activation)) : described(version, activation),
+      );
     });
   train.addCommand(trainPersonalizerCommand(context));
   return train;

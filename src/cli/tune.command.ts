@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { Command } from "commander";
 import { z } from "zod";
 import { writeAtomically } from "../db/local-files.js";
-import { createServices } from "../plugin/create-services.js";
+import type { Services } from "../plugin/create-services.js";
 import { readPreparedData, type SplitKind, splitKinds } from "../recsys/datasets/prepared-data.js";
 import { figureText } from "../recsys/evaluation/figure-text.js";
 import { splitHash } from "../recsys/evaluation/held-out.js";
@@ -20,7 +20,8 @@ import type { CliContext } from "./cli-context.js";
 import { readJsonFile } from "./json-file.js";
 import { oneOf, positiveNumber, wholeNumber } from "./option-values.js";
 import { prepareOutput } from "./output-file.js";
-import { createProgress } from "./progress.js";
+import { type ShownProgress, withProgress } from "./progress.js";
+import { withServices } from "./with-services.js";
 
 interface TuneFlags {
   space: string;
@@ -74,41 +75,48 @@ export function tuneCommand(context: CliContext): Command {
 async function tune(context: CliContext, flags: TuneFlags): Promise<void> {
   const space = await readJsonFile(flags.space, "a search space", searchSpaceSchema);
   await prepareOutput("--out", flags.out);
-  const { view, about, signal, close } = await trainingView(context, space, flags);
-  const progress = createProgress("tune");
-  try {
-    const { seed, metric, trials: numTrials } = flags;
-    const path = `${flags.out.replace(/\.json$/, "")}.trials.json`;
-    const { searches, trials } = existsSync(path)
-      ? await readJsonFile(path, "trials", trialsFile)
-      : { searches: {}, trials: [] as Trial[] };
-    const search = { space, seed, metric, ...about };
-    const outcome = await tuneRanker(space, view, {
-      numTrials,
-      seed,
-      metric,
-      done: [...trials],
-      signal,
-      onProgress: (trial, { fraction, stage }) => {
-        progress.update((trial + fraction) / numTrials, `trial ${trial + 1}, ${stage}`);
-      },
-      onTrial: async trial => {
-        trials.push(trial);
-        const content = { searches: { ...searches, [trial.search]: search }, trials };
-        await writeAtomically(path, `${JSON.stringify(content, null, 2)}\n`);
-      },
-    });
-    progress.stop();
-    await writeAtomically(flags.out, `${JSON.stringify(outcome.config, null, 2)}\n`);
-    console.log(
-      flags.json
-        ? JSON.stringify({ ...outcome, seed, metric, ...about })
-        : described(outcome.trials, outcome.best, metric),
-    );
-  } finally {
-    progress.stop();
-    await close();
-  }
+  const { seed, metric } = flags;
+  const signal = context.interruptible();
+  const data =
+    flags.data === undefined
+      ? await withServices(context, services => shopData(services, space, seed))
+      : await preparedData(flags.data, flags);
+  const outcome = await withProgress("tune", show =>
+    search(space, data, { ...flags, signal, show }),
+  );
+  await writeAtomically(flags.out, `${JSON.stringify(outcome.config, null, 2)}\n`);
+  console.log(
+    flags.json
+      ? JSON.stringify({ ...outcome, seed, metric, ...data.about })
+      : described(outcome.trials, outcome.best, metric),
+  );
+}
+
+async function search(
+  space: SearchSpace,
+  { view, about }: TuningData,
+  { out, seed, metric, trials: numTrials, signal, show }: TuneFlags & Running,
+) {
+  const path = `${out.replace(/\.json$/, "")}.trials.json`;
+  const { searches, trials } = existsSync(path)
+    ? await readJsonFile(path, "trials", trialsFile)
+    : { searches: {}, trials: [] as Trial[] };
+  const own = { space, seed, metric, ...about };
+  return tuneRanker(space, view, {
+    numTrials,
+    seed,
+    metric,
+    done: [...trials],
+    signal,
+    onProgress: (trial, { fraction, stage }) => {
+      show({ fraction: (trial + fraction) / numTrials, stage: `trial ${trial + 1}, ${stage}` });
+    },
+    onTrial: async trial => {
+      trials.push(trial);
+      const content = { searches: { ...searches, [trial.search]: own }, trials };
+      await writeAtomically(path, `${JSON.stringify(content, null, 2)}\n`);
+    },
+  });
 }
 
 function described(trials: readonly Trial[], best: Trial, metric: string): string {
@@ -122,59 +130,43 @@ function described(trials: readonly Trial[], best: Trial, metric: string): strin
   return trials.map(line).join("\n");
 }
 
-/** Data and split in a search's output. */
-interface AboutData {
-  dataHash: string;
-  split: { kind: string; hash: string };
+interface Running {
+  signal: AbortSignal;
+  show: (progress: ShownProgress) => void;
 }
 
-async function trainingView(
-  context: CliContext,
-  space: SearchSpace,
-  { data, split: kind, seed }: TuneFlags,
-): Promise<{
+interface TuningData {
   view: TrainingView;
-  about: AboutData;
-  signal?: AbortSignal;
-  close: () => Promise<void>;
-}> {
-  if (data !== undefined) {
-    const prepared = await readPreparedData(data);
-    const { numUsers, numItems, modalities, dataHash } = prepared;
-    const split = await prepared.tuningSplit(kind, seed);
-    return {
-      view: { numUsers, numItems, modalities, split },
-      about: { dataHash, split: { kind, hash: splitHash(split) } },
-      close: () => Promise.resolve(),
-    };
-  }
-  const opened = await context.open();
-  const services = await createServices(opened).catch(async (error: unknown) => {
-    await opened.close();
-    throw error;
-  });
-  const close = async () => {
-    await services.close();
-    await opened.close();
+  /** What the output says of the data and the split. */
+  about: { dataHash: string; split: { kind: string; hash: string } };
+}
+
+async function preparedData(
+  folder: string,
+  { split: kind, seed }: Pick<TuneFlags, "split" | "seed">,
+): Promise<TuningData> {
+  const prepared = await readPreparedData(folder);
+  const { numUsers, numItems, modalities, dataHash } = prepared;
+  const split = await prepared.tuningSplit(kind, seed);
+  return {
+    view: { numUsers, numItems, modalities, split },
+    about: { dataHash, split: { kind, hash: splitHash(split) } },
   };
-  try {
-    const config = rankerConfig(space.fixed);
-    const { dataset, split } = await services.rankerTraining.read(config, seed);
-    const { train, validation } = split;
-    const view = {
-      numUsers: dataset.userIds.length,
-      numItems: dataset.itemIds.length,
-      modalities: dataset.modalities,
-      strengths: trainStrengths(dataset, train),
-      split: { train, validation },
-    };
-    const about = {
-      dataHash: dataset.dataHash,
-      split: { kind: config.split, hash: splitHash(view.split) },
-    };
-    return { view, about, signal: opened.signal, close };
-  } catch (error) {
-    await close();
-    throw error;
-  }
+}
+
+async function shopData(
+  { rankerTraining }: Services,
+  space: SearchSpace,
+  seed: number,
+): Promise<TuningData> {
+  const config = rankerConfig(space.fixed);
+  const { dataset, split: whole } = await rankerTraining.read(config, seed);
+  const { userIds, itemIds, modalities, dataHash } = dataset;
+  const { train, validation } = whole;
+  const split = { train, validation };
+  const strengths = trainStrengths(dataset, train);
+  return {
+    view: { numUsers: userIds.length, numItems: itemIds.length, modalities, strengths, split },
+    about: { dataHash, split: { kind: config.split, hash: splitHash(split) } },
+  };
 }

@@ -1,7 +1,8 @@
 /** @file The common part of `vitrine rankers` and `vitrine personalizers`: list, activate and roll back versions. */
 import { Command } from "commander";
-import { createServices, type Services } from "../plugin/create-services.js";
+import type { Services } from "../plugin/create-services.js";
 import { type CliContext } from "./cli-context.js";
+import { withServices } from "./with-services.js";
 
 /** Newest versions listed. */
 const MAX_LISTED = 100;
@@ -28,22 +29,15 @@ export function versionsCommand<Version extends { id: string; isActive: boolean 
   const command = new Command(name).description(descriptions.versions);
   const serving = (version: Version) =>
     [`version ${version.id} is active`, warningOf?.(version) ?? []].flat().join("\n");
-  const withServices = async (run: (services: Services) => Promise<string>) => {
-    const opened = await context.open();
-    try {
-      const services = await createServices(opened);
-      console.log(await run(services));
-      await services.close();
-    } finally {
-      await opened.close();
-    }
+  const print = async (run: (services: Services) => Promise<string>) => {
+    console.log(await withServices(context, run));
   };
   command
     .command("list")
     .description(descriptions.list)
     .option("--json", "print one JSON array")
     .action(({ json }: { json?: boolean }) =>
-      withServices(async services => {
+      print(async services => {
         const versions = await find(services, { limit: MAX_LISTED, after: null });
         return json
           ? JSON.stringify(versions)
@@ -58,11 +52,11 @@ export function versionsCommand<Version extends { id: string; isActive: boolean 
     .command("activate <versionId>")
     .description(descriptions.activate)
     .action((versionId: string) =>
-      withServices(async services => serving(await registry(services).activate(versionId))),
+      print(async services => serving(await registry(services).activate(versionId))),
     );
   command
     .command("rollback")
     .description(descriptions.rollback)
-    .action(() => withServices(async services => serving(await registry(services).rollback())));
+    .action(() => print(async services => serving(await registry(services).rollback())));
   return command;
 }

@@ -10,6 +10,10 @@ export const errorCatalogue = {
   // ── what is asked for ──
   USER_NOT_FOUND: [404, "No user with id '{userId}'"],
   ITEM_NOT_FOUND: [404, "No item with id '{itemId}'"],
+  NO_ITEM_TO_PERSONALIZE: [
+    404,
+    "There is no item with a picture that '{userId}' has not liked yet",
+  ],
   IMAGE_NOT_FOUND: [404, "No image with hash '{hash}'"],
   JOB_NOT_FOUND: [404, "No job with id '{jobId}'"],
   MODEL_VERSION_NOT_FOUND: [404, "No ranking-model version '{versionId}'"],
@@ -22,7 +26,7 @@ export const errorCatalogue = {
   PAYLOAD_TOO_LARGE: [413, "{what} has {got}; at most {max} is allowed"],
   // ── what is not ready ──
   INDEX_NOT_BUILT: [503, "The caption index is not built; run 'vitrine index'"],
-  INDEX_STALE: [503, "The caption index was made by {found}, but the encoder is {expected}"],
+  INDEX_STALE: [503, "The caption index was made by {found}, but {expected} is in use"],
   RANKER_NOT_TRAINED: [503, "No ranking model is active; run 'vitrine train ranker'"],
   RANKER_NOT_READY: [
     409,
@@ -32,12 +36,17 @@ export const errorCatalogue = {
     409,
     "What the ranking-model version '{versionId}' was trained on has changed; its held-out items cannot be told",
   ],
+  RANKER_IGNORES_IMAGES: [
+    409,
+    "The active ranking model, {algorithm}, does not rank items by their images",
+  ],
   NOT_COMPARABLE: [422, "'{first}' and '{second}' cannot be compared: {reason}"],
   NOTHING_TO_ROLL_BACK: [409, "There is no earlier version to go back to"],
   PERSONALIZER_NOT_READY: [
     409,
     "The personalizer version '{versionId}' is {state} and cannot be activated",
   ],
+  PERSONALIZER_NOT_TRAINED: [503, "No personalizer is active; run 'vitrine train personalizer'"],
   PERSONALIZER_MISMATCH: [
     409,
     "The personalizer was trained for the model pack {trainedFor}, but {generator} is loaded",

@@ -23,7 +23,7 @@ export class ShopLanguageService {
     const asked = given ?? configured;
     if (asked !== null && !isLanguage(asked)) {
       const problem = `must be auto or one of ${languages.join(", ")}, but got '${asked}'`;
-      throw new AppError("INVALID_ARGUMENT", { argument: "The language", problem });
+      throw new AppError("INVALID_ARGUMENT", { argument: "language", problem });
     }
     const language = asked ?? languageOf(await texts.sampleTexts(SAMPLE));
     await texts.save(language);
