@@ -7,6 +7,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import sharp from "sharp";
+import { FolderArtefactStore } from "../dist/db/artefact-store.js";
 import { BlobStore } from "../dist/db/blob-store.js";
 import { openDatabase } from "../dist/db/database.js";
 import { CatalogueSource } from "../dist/recsys/import/catalogue.js";
@@ -53,8 +54,8 @@ async function measure(name, source, root) {
   const db = await openDatabase({ databaseUrl: null, folder: join(home, "postgres") });
   const service = new CatalogueImportService({
     prisma: db.prisma,
-    blobs: new BlobStore(home),
-    home,
+    blobs: new BlobStore(new FolderArtefactStore(home)),
+    store: new FolderArtefactStore(home),
   });
   const parts = {};
   const started = performance.now();

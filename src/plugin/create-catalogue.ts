@@ -26,8 +26,12 @@ export function createAccess(
   });
 }
 
-export function createImports({ blobs, home, prisma }: Pick<Storage, "blobs" | "home" | "prisma">) {
-  return new CatalogueImportService({ prisma, blobs, home });
+export function createImports({
+  blobs,
+  prisma,
+  store,
+}: Pick<Storage, "blobs" | "prisma" | "store">) {
+  return new CatalogueImportService({ prisma, blobs, store });
 }
 
 interface Parts {

@@ -1,5 +1,4 @@
 /** @file What finds items: the caption index, its upkeep, retrieval for a user, and similar items. */
-import { join } from "node:path";
 import type { Config } from "../config/config.js";
 import { IndexingService } from "../recsys/retrieval/indexing.service.js";
 import { KeywordExtraction } from "../recsys/retrieval/keyword-extraction.js";
@@ -20,12 +19,12 @@ interface Parts {
 }
 
 export function createRetrieval({ config, imaging, models, storage }: Parts) {
-  const { captions, embeddings, home, items, keywords, retrievalRows, shopTexts } = storage;
+  const { captions, embeddings, store, items, keywords, retrievalRows, shopTexts } = storage;
   const { encoder, encoderId, pack } = models;
   const index = new LiveCaptionIndex({
     encoder: encoderId,
     dimension: encoder.dimension,
-    folder: join(home, "index"),
+    store,
     embeddings,
   });
   const indexing = lazy(

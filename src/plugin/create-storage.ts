@@ -34,7 +34,7 @@ export function createStorage(
     store,
     prisma,
     apiKeys: new ApiKeysRepository(prisma),
-    blobs: new BlobStore(home),
+    blobs: new BlobStore(store),
     budgets: new BudgetsRepository(pool),
     captions: new CaptionsRepository(pool),
     catalog: new CatalogQueries(prisma),

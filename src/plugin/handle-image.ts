@@ -1,5 +1,4 @@
 /** @file `GET …/images/:hash`, for any server of web-standard requests: pictures by the hash of their content, for ever the same. */
-import { Readable } from "node:stream";
 import { z } from "zod";
 import type { BlobRow } from "../db/rows.js";
 import { AppError } from "../errors/app-error.js";
@@ -78,11 +77,8 @@ async function answer(images: ServedImages, request: Request): Promise<Response>
       },
     });
   }
-  const stream = await images.openStored(hash);
-  if (isHead) {
-    stream.destroy();
-  }
-  return new Response(isHead ? null : (Readable.toWeb(stream) as ReadableStream<Uint8Array>), {
+  const bytes = await images.readStored(hash);
+  return new Response(isHead ? null : new Uint8Array(bytes), {
     headers: {
       ...keptHeaders(etag),
       "content-type": blob.mediaType,

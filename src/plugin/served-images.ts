@@ -1,5 +1,4 @@
 /** @file Pictures as they are sent: the stored file, or a smaller or differently encoded one made on demand. */
-import type { Readable } from "node:stream";
 import { LRUCache } from "lru-cache";
 import pLimit from "p-limit";
 import type { ServedFormat } from "../db/image-codec.js";
@@ -19,7 +18,7 @@ export interface Variant {
 interface Dependencies {
   /** What is known of a stored picture; null if there is none with this hash. */
   find(hash: string): Promise<BlobRow | null>;
-  blobs: { get(hash: string): Promise<Buffer>; openStream(hash: string): Promise<Readable> };
+  blobs: { get(hash: string): Promise<Uint8Array> };
   resize(bytes: Uint8Array, variant: Variant): Promise<Buffer>;
 }
 
@@ -38,8 +37,8 @@ export class ServedImages {
   }
 
   /** @throws AppError `IMAGE_NOT_FOUND` if its file is missing */
-  openStored(hash: string): Promise<Readable> {
-    return this.deps.blobs.openStream(hash);
+  readStored(hash: string): Promise<Uint8Array> {
+    return this.deps.blobs.get(hash);
   }
 
   /** The picture in another size or format; however many ask for it at once, it is made once. */

@@ -8,6 +8,7 @@
  */
 import { createHash } from "node:crypto";
 import pLimit from "p-limit";
+import type { ArtefactStore } from "../../db/artefact-store.js";
 import type { BlobStore } from "../../db/blob-store.js";
 import type { PrismaClient } from "../../db/generated/client.js";
 import {
@@ -36,7 +37,7 @@ interface Dependencies {
   prisma: PrismaClient;
   blobs: BlobStore;
   /** Data folder of the installation. */
-  home: string;
+  store: ArtefactStore;
 }
 
 export interface ImportProgress {
@@ -103,8 +104,7 @@ export class CatalogueImportService {
     }
     const wasComplete = run.isComplete;
     if (!wasComplete) {
-      await this.deps.blobs.sweepTemp();
-      await new RejectLog(this.deps.home, run.id).truncate(numRejected(run));
+      await new RejectLog(this.deps.store, run.id).truncate(numRejected(run));
       for (const part of parts) {
         run = await this.importPart(run, part, options);
       }
@@ -112,9 +112,10 @@ export class CatalogueImportService {
       await new ImportRunsRepository(this.deps.prisma).complete(run);
     }
     const { id: runId, kind, counts } = run;
-    const log = new RejectLog(this.deps.home, runId);
+    const log = new RejectLog(this.deps.store, runId);
+    await log.truncate(numRejected(run)); // into one file
     await refuseNothing(counts, log);
-    const rejectsPath = numRejected(run) > 0 ? log.path : null;
+    const rejectsPath = numRejected(run) > 0 ? await log.path() : null;
     return { runId, kind, wasComplete, retried, counts, rejectsPath };
   }
 
@@ -135,7 +136,7 @@ export class CatalogueImportService {
       counts: Object.fromEntries(Object.entries(counts).filter(isKept)),
     };
     for (const part of parts) {
-      await new RejectLog(this.deps.home, run.id).forget(part);
+      await new RejectLog(this.deps.store, run.id).forget(part);
     }
     await new ImportRunsRepository(this.deps.prisma).reopen(next);
     return next;
@@ -273,7 +274,7 @@ export class CatalogueImportService {
         },
       };
       await new ImportRunsRepository(transaction).advance(next);
-      await new RejectLog(this.deps.home, run.id).append(rejections);
+      await new RejectLog(this.deps.store, run.id).append(rejections, numRejected(run));
       return next;
     });
   }
@@ -330,7 +331,7 @@ async function refuseNothing(counts: ImportRun["counts"], log: RejectLog): Promi
     if (accepted === 0 && rejected > 0) {
       const first = await log.first(part);
       const example = first && `, the first at ${first.file}:${first.line}: ${first.reason}`;
-      const reason = `all ${rejected} rows were rejected${example ?? ""} (all are in ${log.path})`;
+      const reason = `all ${rejected} rows were rejected${example ?? ""} (all are in ${await log.path()})`;
       throw new AppError("IMPORT_NOTHING_TAKEN", { part, reason });
     }
   }

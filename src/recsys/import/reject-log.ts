@@ -1,55 +1,86 @@
-/** @file The rejected rows of an import, one JSON object per line: `<home>/rejects/<run>.jsonl`. */
-import { appendFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+/**
+ * @file The rows an import could not use, one JSON object a line: `rejects/<run>.jsonl`. Until the import ends, the rows of its
+ * batches are in `rejects/<run>/<rows before it>.jsonl`, since a store cannot append.
+ */
+import type { ArtefactStore } from "../../db/artefact-store.js";
 
 export interface Rejection {
   part: string;
   file: string;
   line: number;
   reason: string;
-  /** The row as in the file. */
+  /** The row as the file has it. */
   row: unknown;
 }
 
 export class RejectLog {
-  readonly path: string;
+  private readonly prefix: string;
 
-  constructor(home: string, runId: string) {
-    this.path = join(home, "rejects", `${runId}.jsonl`);
+  constructor(
+    private readonly store: ArtefactStore,
+    runId: string,
+  ) {
+    this.prefix = `rejects/${runId}`;
   }
 
-  /** Keeps the first `numRows` rows; later ones belong to an uncommitted batch. */
-  async truncate(numRows: number): Promise<void> {
-    if (numRows === 0) {
-      await rm(this.path, { force: true });
-      return;
+  /** Adds the rows of a batch. @param numBefore Rows in the log before it. */
+  async append(rejections: readonly Rejection[], numBefore: number): Promise<void> {
+    if (rejections.length > 0) {
+      const name = String(numBefore).padStart(12, "0");
+      await this.store.put(
+        `${this.prefix}/${name}.jsonl`,
+        encoded(rejections.map(row => JSON.stringify(row))),
+      );
     }
-    const lines = (await readFile(this.path, "utf8").catch(() => "")).split("\n").slice(0, numRows);
-    await mkdir(dirname(this.path), { recursive: true });
-    await writeFile(this.path, lines.map(line => `${line}\n`).join(""));
   }
 
-  /** Removes the rows of a part that is read again. */
+  /** Keeps the first `numRows` rows, in one file. A batch that was never committed wrote those after them. */
+  async truncate(numRows: number): Promise<void> {
+    await this.rewrite((await this.lines()).slice(0, numRows));
+  }
+
+  /** Forgets the rows of a part before it is read again. */
   async forget(part: string): Promise<void> {
-    const kept = (await this.read()).filter(rejection => rejection.part !== part);
-    await rm(this.path, { force: true });
-    await this.append(kept);
+    await this.rewrite((await this.lines()).filter(line => parsed(line).part !== part));
   }
 
   /** The first row of a part; null if there is none. */
   async first(part: string): Promise<Rejection | null> {
-    return (await this.read()).find(rejection => rejection.part === part) ?? null;
+    return (await this.lines()).map(parsed).find(rejection => rejection.part === part) ?? null;
   }
 
-  private async read(): Promise<Rejection[]> {
-    const lines = (await readFile(this.path, "utf8").catch(() => "")).split("\n");
-    return lines.flatMap(line => (line === "" ? [] : (JSON.parse(line) as Rejection))); // the type that `append` writes
+  /** A local file of all rows. @throws AppError `FILE_NOT_FOUND` when there are none. */
+  path(): Promise<string> {
+    return this.store.openLocal(`${this.prefix}.jsonl`);
   }
 
-  async append(rejections: readonly Rejection[]): Promise<void> {
-    if (rejections.length > 0) {
-      await mkdir(dirname(this.path), { recursive: true });
-      await appendFile(this.path, rejections.map(row => `${JSON.stringify(row)}\n`).join(""));
+  private async lines(): Promise<string[]> {
+    const lines: string[] = [];
+    for (const key of [`${this.prefix}.jsonl`, ...(await this.batches())]) {
+      const text = Buffer.from((await this.store.get(key)) ?? []).toString("utf8");
+      text.split("\n").forEach(line => line && lines.push(line));
+    }
+    return lines;
+  }
+
+  /** The one file first: after a kill in between, {@link truncate} drops the repeated rows. */
+  private async rewrite(lines: readonly string[]): Promise<void> {
+    const key = `${this.prefix}.jsonl`;
+    await (lines.length > 0 ? this.store.put(key, encoded(lines)) : this.store.delete(key));
+    for (const batch of await this.batches()) {
+      await this.store.delete(batch);
     }
   }
+
+  private async batches(): Promise<string[]> {
+    return (await this.store.list(this.prefix)).map(({ key }) => key);
+  }
+}
+
+function encoded(lines: readonly string[]): Uint8Array {
+  return Buffer.from(lines.map(line => `${line}\n`).join(""));
+}
+
+function parsed(line: string): Rejection {
+  return JSON.parse(line) as Rejection; // written by `append`
 }

@@ -5,12 +5,18 @@
  * process leaves either the old or the new index, and a reader never sees a partial one.
  */
 import { createHash, randomUUID } from "node:crypto";
-import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { z } from "zod";
+import { getJson } from "../../db/artefact-files.js";
+import type { ArtefactStore } from "../../db/artefact-store.js";
 import { AppError } from "../../errors/app-error.js";
 import { CaptionIndex, M } from "./caption-index.js";
-import { createNearestGraph, defaultEngine, type Engine, engines } from "./nearest-graph.js";
+import {
+  createNearestGraph,
+  defaultEngine,
+  encodeGraph,
+  type Engine,
+  engines,
+} from "./nearest-graph.js";
 
 /** Unreferenced files younger than this may be in use by another process. */
 const ABANDONED_AFTER_MS = 10 * 60_000;
@@ -53,17 +59,16 @@ export interface IndexIdentity {
 }
 
 export async function saveCaptionIndex(
-  folder: string,
+  store: ArtefactStore,
   index: CaptionIndex,
   { encoder, mark }: { encoder: string; mark: string },
 ): Promise<void> {
-  await mkdir(folder, { recursive: true });
   const { graph, labels, lost, quality } = index.parts();
   const id = randomUUID();
-  const graphName = `${id}.${index.engine}`;
-  const labelsName = `${id}.labels.json`;
-  await graph.writeIndex(join(folder, graphName));
-  await writeFile(join(folder, labelsName), JSON.stringify(labels));
+  const put = async (name: string, bytes: Uint8Array) => {
+    await store.put(`index/${name}`, bytes);
+    return { name, sha256: createHash("sha256").update(bytes).digest("hex") };
+  };
   const metadata: Metadata = {
     format: FORMAT,
     encoder,
@@ -74,13 +79,17 @@ export async function saveCaptionIndex(
     ...quality,
     lost: [...lost],
     mark,
-    graph: { name: graphName, sha256: await syncAndHash(join(folder, graphName)) },
-    labels: { name: labelsName, sha256: await syncAndHash(join(folder, labelsName)) },
+    graph: await put(`${id}.${index.engine}`, await encodeGraph(graph)),
+    labels: await put(`${id}.labels.json`, Buffer.from(JSON.stringify(labels))),
   };
-  const draft = join(folder, `${id}.metadata.json`);
-  await writeFile(draft, `${JSON.stringify(metadata, null, 2)}\n`, { flush: true });
-  await rename(draft, join(folder, "metadata.json"));
-  await removeAbandoned(folder, new Set(["metadata.json", graphName, labelsName]));
+  await put("metadata.json", Buffer.from(`${JSON.stringify(metadata, null, 2)}\n`));
+  const kept = ["metadata.json", metadata.graph.name, metadata.labels.name];
+  for (const { key, modifiedAt } of await store.list("index")) {
+    const isAbandoned = Date.now() - modifiedAt.getTime() > ABANDONED_AFTER_MS;
+    if (isAbandoned && !kept.includes(key.slice("index/".length))) {
+      await store.delete(key);
+    }
+  }
 }
 
 /**
@@ -89,11 +98,11 @@ export async function saveCaptionIndex(
  * @throws AppError `INDEX_NOT_BUILT` if it is absent or damaged, `INDEX_STALE`
  */
 export async function loadCaptionIndex(
-  folder: string,
+  store: ArtefactStore,
   { encoder, dimension }: IndexIdentity,
   engine: Engine = defaultEngine,
 ): Promise<{ index: CaptionIndex; mark: string }> {
-  const metadata = await readMetadata(folder);
+  const metadata = await readMetadata(store);
   if (metadata.encoder !== encoder || metadata.dimension !== dimension) {
     throw new AppError("INDEX_STALE", { found: metadata.encoder, expected: encoder });
   }
@@ -103,11 +112,11 @@ export async function loadCaptionIndex(
     throw new AppError("INDEX_STALE", { found: metadata.engine, expected: engine });
   }
   try {
-    const labelsBytes = await readChecked(folder, metadata.labels);
-    await readChecked(folder, metadata.graph); // hnswlib crashes on a damaged file
+    const labelsBytes = await readChecked(store, metadata.labels);
+    await readChecked(store, metadata.graph); // hnswlib crashes on a damaged file
     const graph = createNearestGraph(metadata.engine, dimension);
-    await graph.readIndex(join(folder, metadata.graph.name));
-    const labels = labelsSchema.parse(JSON.parse(labelsBytes.toString("utf8")));
+    await graph.readIndex(await store.openLocal(`index/${metadata.graph.name}`));
+    const labels = labelsSchema.parse(JSON.parse(Buffer.from(labelsBytes).toString("utf8")));
     if (labels.length !== graph.getCurrentCount()) {
       throw new Error(`${labels.length} labels for ${graph.getCurrentCount()} points`);
     }
@@ -119,42 +128,19 @@ export async function loadCaptionIndex(
   }
 }
 
-async function readMetadata(folder: string): Promise<Metadata> {
+async function readMetadata(store: ArtefactStore): Promise<Metadata> {
   try {
-    return metadataSchema.parse(JSON.parse(await readFile(join(folder, "metadata.json"), "utf8")));
+    return metadataSchema.parse(await getJson(store, "index/metadata.json"));
   } catch (error) {
     throw new AppError("INDEX_NOT_BUILT", {}, { cause: error });
   }
 }
 
-async function readChecked(folder: string, file: { name: string; sha256: string }) {
-  const bytes = await readFile(join(folder, file.name));
+async function readChecked(store: ArtefactStore, file: { name: string; sha256: string }) {
+  const bytes = (await store.get(`index/${file.name}`)) ?? new Uint8Array();
   const sha256 = createHash("sha256").update(bytes).digest("hex");
   if (sha256 !== file.sha256) {
     throw new Error(`'${file.name}' does not match its checksum`);
   }
   return bytes;
-}
-
-/** Flushes a file to the disk. @returns its SHA-256. */
-async function syncAndHash(path: string): Promise<string> {
-  const file = await open(path, "r+");
-  try {
-    await file.sync();
-    return createHash("sha256")
-      .update(await file.readFile())
-      .digest("hex");
-  } finally {
-    await file.close();
-  }
-}
-
-async function removeAbandoned(folder: string, kept: ReadonlySet<string>): Promise<void> {
-  for (const name of await readdir(folder)) {
-    const path = join(folder, name);
-    const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Infinity })); // another process removed it first
-    if (!kept.has(name) && Date.now() - mtimeMs > ABANDONED_AFTER_MS) {
-      await rm(path, { force: true });
-    }
-  }
 }

@@ -1,4 +1,5 @@
 /** @file The caption index of a running process: loaded once, then kept in sync with the embeddings in Postgres. */
+import type { ArtefactStore } from "../../db/artefact-store.js";
 import type { NewEmbedding } from "../../db/embeddings.repository.js";
 import { AppError } from "../../errors/app-error.js";
 import { type IndexIdentity, loadCaptionIndex, saveCaptionIndex } from "./caption-index-files.js";
@@ -9,8 +10,7 @@ import type { Engine } from "./nearest-graph.js";
 const PAGE = 500;
 
 interface Dependencies extends IndexIdentity {
-  /** `<home>/index`. */
-  folder: string;
+  store: ArtefactStore;
   embeddings: {
     captionMark(encoder: string): Promise<string>;
     captionHashes(encoder: string): Promise<ReadonlyMap<string, string>>;
@@ -74,7 +74,7 @@ export class LiveCaptionIndex {
   }
 
   private async runSync({ rebuild = false, onProgress, signal }: SyncOptions): Promise<SyncReport> {
-    const { folder, encoder, dimension, embeddings } = this.deps;
+    const { store, encoder, dimension, embeddings } = this.deps;
     if (!this.index && !rebuild) {
       await this.load();
     }
@@ -97,7 +97,7 @@ export class LiveCaptionIndex {
     }
     onProgress?.(changed.length, changed.length);
     await index.checkRecall(signal);
-    await saveCaptionIndex(folder, index, { encoder, mark });
+    await saveCaptionIndex(store, index, { encoder, mark });
     this.index = index;
     this.mark = mark;
     return reportOf(index, changed.length, gone.length);
@@ -105,7 +105,7 @@ export class LiveCaptionIndex {
 
   private async load(): Promise<void> {
     try {
-      const { index, mark } = await loadCaptionIndex(this.deps.folder, this.deps);
+      const { index, mark } = await loadCaptionIndex(this.deps.store, this.deps);
       this.index = index;
       this.mark = mark;
     } catch (error) {

@@ -2,9 +2,9 @@
  * @file The search structure of the caption index: hnswlib's graph where its native part is available, otherwise exact
  * search, which needs no compiler and is fast up to tens of thousands of items.
  */
-import { readFile, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import type * as Hnswlib from "hnswlib-node";
+import { readLocal, withTemporaryFile, writeAtomically } from "../../db/local-files.js";
 import { dot } from "../../ml/nn/cosine.js";
 import { topK } from "../../ml/nn/top-k.js";
 
@@ -53,6 +53,13 @@ export function createNearestGraph(engine: Engine, dimension: number): NearestGr
     throw new Error("createNearestGraph: hnswlib-node is not installed");
   }
   return new hnswlib.HierarchicalNSW("cosine", dimension);
+}
+
+/** The file that `readIndex` reads. hnswlib can only write to a path. */
+export function encodeGraph(graph: NearestGraph): Promise<Uint8Array> {
+  return withTemporaryFile(async path => {
+    await graph.writeIndex(path);
+  });
 }
 
 /** Compares every point; labels are 0, 1, 2, … in insertion order. */
@@ -124,11 +131,11 @@ class ExactGraph implements NearestGraph {
   /** Deleted points have no items in the stored labels. */
   async writeIndex(path: string): Promise<void> {
     const used = this.points.subarray(0, this.count * this.dimension);
-    await writeFile(path, new Uint8Array(used.buffer, used.byteOffset, used.byteLength));
+    await writeAtomically(path, new Uint8Array(used.buffer, used.byteOffset, used.byteLength));
   }
 
   async readIndex(path: string): Promise<void> {
-    const bytes = new Uint8Array(await readFile(path));
+    const bytes = new Uint8Array(await readLocal(path));
     this.points = new Float32Array(bytes.buffer, 0, bytes.byteLength / 4);
     this.count = this.getMaxElements();
     if (!Number.isInteger(this.count)) {

@@ -7,6 +7,7 @@ import type { ApolloServer } from "@apollo/server";
 import pino from "pino";
 import sharp from "sharp";
 import { ApiKeysRepository } from "../../../src/db/api-keys.repository.js";
+import { FolderArtefactStore } from "../../../src/db/artefact-store.js";
 import { BlobStore } from "../../../src/db/blob-store.js";
 import { CatalogQueries } from "../../../src/db/catalog-queries.js";
 import type { Database } from "../../../src/db/database.js";
@@ -125,7 +126,7 @@ export class Api {
         return { kind: "image", image, cached: true };
       },
     };
-    const blobs = new BlobStore(home);
+    const blobs = new BlobStore(new FolderArtefactStore(home));
     const erasing = {
       blobs,
       erasure: new ErasureRepository(prisma),

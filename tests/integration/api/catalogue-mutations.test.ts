@@ -142,7 +142,7 @@ describeOnEveryDatabase("catalogue mutations", open => {
         },
       ]);
       const { blobHash } = (await stored("p1"))!.image!;
-      expect((await api.blobs.get(blobHash)).equals(png)).toBe(true);
+      expect(png.equals(await api.blobs.get(blobHash))).toBe(true);
       expect(await stored("p2")).toMatchObject({ title: "P2", image: null });
 
       asked.length = 0;

@@ -12,6 +12,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { FolderArtefactStore } from "../../../src/db/artefact-store.js";
 import { BlobStore } from "../../../src/db/blob-store.js";
 import type { Database } from "../../../src/db/database.js";
 import { InteractionsRepository } from "../../../src/db/interactions.repository.js";
@@ -54,7 +55,11 @@ describeOnEveryDatabase("CatalogueImportService", open => {
     home = mkdtempSync(join(tmpdir(), "vitrine-import-"));
     folder = join(home, "source");
     mkdirSync(folder);
-    service = new CatalogueImportService({ prisma: db.prisma, blobs: new BlobStore(home), home });
+    service = new CatalogueImportService({
+      prisma: db.prisma,
+      blobs: new BlobStore(new FolderArtefactStore(home)),
+      store: new FolderArtefactStore(home),
+    });
   });
   afterEach(() => {
     rmSync(home, { recursive: true });
@@ -164,7 +169,8 @@ describeOnEveryDatabase("CatalogueImportService", open => {
       });
       await expect(run).rejects.toThrow("stopped by the test");
       const { id } = await db.prisma.importRun.findFirstOrThrow();
-      appendFileSync(join(home, "rejects", `${id}.jsonl`), '{"part":"images","line":1}\n{"half');
+      mkdirSync(join(home, "rejects", id), { recursive: true });
+      writeFileSync(join(home, "rejects", id, "9.jsonl"), '{"part":"images","line":1}\n{"half');
       const result = await service.run(new MovieLensSource(folder));
       expect(rejectsOf(result)).toHaveLength(6);
     });
@@ -366,8 +372,8 @@ describeOnEveryDatabase("CatalogueImportService", open => {
         ["by-path", "deep/lamp.png"],
         ["by-url", url],
       ]);
-      const stored = await new BlobStore(home).get(found[2].blobHash);
-      expect(stored.equals(remote)).toBe(true);
+      const stored = await new BlobStore(new FolderArtefactStore(home)).get(found[2].blobHash);
+      expect(Buffer.from(stored).equals(remote)).toBe(true);
       expect(
         rejectsOf(result).map(({ line, reason }) => [line, reason.replace(/^'.*?' /, "")]),
       ).toEqual([

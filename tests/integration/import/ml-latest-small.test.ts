@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { FolderArtefactStore } from "../../../src/db/artefact-store.js";
 import { BlobStore } from "../../../src/db/blob-store.js";
 import { openDatabase } from "../../../src/db/database.js";
 import { MovieLensSource } from "../../../src/recsys/datasets/movielens.js";
@@ -34,8 +35,8 @@ describe(isThere ? "ml-latest-small" : `ml-latest-small (skipped: no ${folder})`
       try {
         const service = new CatalogueImportService({
           prisma: db.prisma,
-          blobs: new BlobStore(home),
-          home,
+          blobs: new BlobStore(new FolderArtefactStore(home)),
+          store: new FolderArtefactStore(home),
         });
         const { counts } = await service.run(new MovieLensSource(source));
         expect(counts).toEqual({

@@ -12,6 +12,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { FolderArtefactStore } from "../../../src/db/artefact-store.js";
 import { BlobStore } from "../../../src/db/blob-store.js";
 import type { Database } from "../../../src/db/database.js";
 import { CatalogueImportService } from "../../../src/recsys/import/catalogue-import.service.js";
@@ -56,7 +57,11 @@ describeOnEveryDatabase("importing again", open => {
     home = mkdtempSync(join(tmpdir(), "vitrine-reimport-"));
     folder = join(home, "source");
     mkdirSync(folder);
-    service = new CatalogueImportService({ prisma: db.prisma, blobs: new BlobStore(home), home });
+    service = new CatalogueImportService({
+      prisma: db.prisma,
+      blobs: new BlobStore(new FolderArtefactStore(home)),
+      store: new FolderArtefactStore(home),
+    });
   });
   afterEach(() => {
     rmSync(home, { recursive: true });
@@ -252,10 +257,10 @@ describeOnEveryDatabase("importing again", open => {
       expect(shop.asked).toHaveLength(2);
 
       const { blobHash } = await db.prisma.itemImage.findFirstOrThrow();
-      await new BlobStore(home).remove(blobHash);
+      await new BlobStore(new FolderArtefactStore(home)).remove(blobHash);
       await importItems(write("thursday.csv", `id,title,image\n${row}4,D,\n`));
       expect(shop.asked).toHaveLength(3);
-      expect(await new BlobStore(home).stat(blobHash)).not.toBeNull();
+      expect(await new BlobStore(new FolderArtefactStore(home)).stat(blobHash)).not.toBeNull();
       await shop.close();
     });
 

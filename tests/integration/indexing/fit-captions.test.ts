@@ -6,6 +6,7 @@ import { join } from "node:path";
 import pino from "pino";
 import sharp from "sharp";
 import { loadConfig } from "../../../src/config/config.js";
+import { FolderArtefactStore } from "../../../src/db/artefact-store.js";
 import { BlobStore } from "../../../src/db/blob-store.js";
 import type { Database } from "../../../src/db/database.js";
 import { ItemsRepository } from "../../../src/db/items.repository.js";
@@ -37,7 +38,7 @@ describeOnEveryDatabase("captions by the bundled pack", open => {
   afterAll(() => rm(home, { recursive: true }));
 
   it("use the captioner for drawings that it knows, and titles for others", async () => {
-    const blobs = new BlobStore(home);
+    const blobs = new BlobStore(new FolderArtefactStore(home));
     const items = new ItemsRepository(db.prisma);
     const drawings = await Promise.all(
       stickerConcepts(8).map(async ({ art, title }) => ({

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { FolderArtefactStore } from "../../../src/db/artefact-store.js";
 import { BlobStore } from "../../../src/db/blob-store.js";
 import { CaptionsRepository } from "../../../src/db/captions.repository.js";
 import { type Database } from "../../../src/db/database.js";
@@ -131,7 +132,12 @@ describeOnEveryDatabase("indexing", open => {
     const embeddings = new EmbeddingsRepository(db.pool);
     const encoder = modelId(models.clip);
     const folder = join(home, "index");
-    const index = new LiveCaptionIndex({ encoder, dimension: D, folder, embeddings });
+    const index = new LiveCaptionIndex({
+      encoder,
+      dimension: D,
+      store: new FolderArtefactStore(home),
+      embeddings,
+    });
     const indexing = new IndexingService({
       ...models,
       imageFiles: {
@@ -478,9 +484,11 @@ describeOnEveryDatabase("indexing", open => {
       const home = await mkdtemp(join(tmpdir(), "vitrine-nopic-"));
       const items = join(import.meta.dirname, "../../fixtures/inputs/shop/nopic.csv");
       const { prisma } = db;
-      await new CatalogueImportService({ prisma, blobs: new BlobStore(home), home }).run(
-        new CatalogueSource({ items }),
-      );
+      await new CatalogueImportService({
+        prisma,
+        blobs: new BlobStore(new FolderArtefactStore(home)),
+        store: new FolderArtefactStore(home),
+      }).run(new CatalogueSource({ items }));
       expect(await createProcess().indexing.run()).toMatchObject({
         numTextCaptions: 1,
         numWithoutImage: 1,

@@ -6,7 +6,6 @@ function imagesMadeBy(resize: (bytes: Uint8Array, variant: Variant) => Promise<B
     find: async () => null,
     blobs: {
       get: async () => Buffer.from("stored"),
-      openStream: () => Promise.reject(new Error("not asked for")),
     },
     resize,
   });

@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import sharp from "sharp";
+import { FolderArtefactStore } from "../../../../src/db/artefact-store.js";
 import { BlobStore } from "../../../../src/db/blob-store.js";
 import { CatalogueImages } from "../../../../src/recsys/import/catalogue-images.js";
 import { CatalogueSource } from "../../../../src/recsys/import/catalogue.js";
@@ -36,7 +37,10 @@ const put = async (name: string) => {
 const stored = async (itemId: string, image: string) => {
   const images = await CatalogueImages.open(folder, folder);
   const candidates = images.candidates({ itemId, images: image === "" ? [] : [image] });
-  const context = { blobs: new BlobStore(home), signal: new AbortController().signal };
+  const context = {
+    blobs: new BlobStore(new FolderArtefactStore(home)),
+    signal: new AbortController().signal,
+  };
   return images.store(itemId, candidates, context);
 };
 
@@ -71,7 +75,10 @@ describe("CatalogueImages", () => {
   ])("finds a %s name beside the items' file, where no folder is given", async (_, name, image) => {
     await put(name);
     const images = await CatalogueImages.open(folder, undefined);
-    const context = { blobs: new BlobStore(home), signal: new AbortController().signal };
+    const context = {
+      blobs: new BlobStore(new FolderArtefactStore(home)),
+      signal: new AbortController().signal,
+    };
     const candidates = images.candidates({ itemId: "x", images: [image] });
     expect(await images.store("x", candidates, context)).toMatchObject({ itemId: "x" });
   });
@@ -102,7 +109,10 @@ describe("CatalogueImages", () => {
     await put("b.png");
     writeFileSync(join(folder, "broken.png"), "no picture");
     const images = await CatalogueImages.open(folder, folder);
-    const context = { blobs: new BlobStore(home), signal: new AbortController().signal };
+    const context = {
+      blobs: new BlobStore(new FolderArtefactStore(home)),
+      signal: new AbortController().signal,
+    };
     const found = await images.store("x", ["missing.png", "broken.png", "b.png"], context);
     expect(found.source).toBe("b.png");
     await expect(images.store("x", ["missing.png", "broken.png"], context)).rejects.toMatchObject({
@@ -120,7 +130,10 @@ it("stores the second of two URLs where the first has no image", async () => {
   await new Promise<void>(listening => server.listen(0, "127.0.0.1", listening));
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const images = await CatalogueImages.open(folder, folder, { allowPrivate: true });
-  const context = { blobs: new BlobStore(home), signal: new AbortController().signal };
+  const context = {
+    blobs: new BlobStore(new FolderArtefactStore(home)),
+    signal: new AbortController().signal,
+  };
   const both = [`${origin}/a.png`, `${origin}/b.png`];
   const candidates = images.candidates({ itemId: "x", images: both });
   expect(await images.store("x", candidates, context)).toMatchObject({ source: both[1] });
@@ -144,7 +157,10 @@ it("continues the import after a broken link, a circle of links and a NUL", asyn
   expect(Object.keys(await source.files())).toEqual([items, folder]);
   const { images } = await readSource(source);
   const found = await source.findImages();
-  const context = { blobs: new BlobStore(home), signal: new AbortController().signal };
+  const context = {
+    blobs: new BlobStore(new FolderArtefactStore(home)),
+    signal: new AbortController().signal,
+  };
   const results = await Promise.allSettled(
     Object.entries(images).map(([id, candidates]) => found.store(id, candidates, context)),
   );

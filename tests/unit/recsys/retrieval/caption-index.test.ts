@@ -1,4 +1,5 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { FolderArtefactStore } from "../../../../src/db/artefact-store.js";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Random } from "../../../../src/ml/nn/random.js";
@@ -227,8 +228,11 @@ describe("checkRecall()", () => {
     expect(ids(index.search(query, 10))).toEqual(ids(exactly(items, query, 10)));
 
     const folder = await mkdtemp(join(tmpdir(), "vitrine-index-"));
-    await saveCaptionIndex(folder, index, { encoder: "e@1", mark: "m" });
-    const loaded = await loadCaptionIndex(folder, { encoder: "e@1", dimension: 256 });
+    await saveCaptionIndex(new FolderArtefactStore(folder), index, { encoder: "e@1", mark: "m" });
+    const loaded = await loadCaptionIndex(new FolderArtefactStore(folder), {
+      encoder: "e@1",
+      dimension: 256,
+    });
     await rm(folder, { recursive: true });
     expect(loaded.index.quality).toEqual(index.quality);
     expect(loaded.index.search(query, 10)).toEqual(index.search(query, 10));
@@ -282,8 +286,11 @@ describe("checkRecall()", () => {
     expect(missedBy(index, items)).toEqual([]);
 
     const folder = await mkdtemp(join(tmpdir(), "vitrine-index-"));
-    await saveCaptionIndex(folder, index, { encoder: "e@1", mark: "m" });
-    const loaded = await loadCaptionIndex(folder, { encoder: "e@1", dimension: width });
+    await saveCaptionIndex(new FolderArtefactStore(folder), index, { encoder: "e@1", mark: "m" });
+    const loaded = await loadCaptionIndex(new FolderArtefactStore(folder), {
+      encoder: "e@1",
+      dimension: width,
+    });
     await rm(folder, { recursive: true });
     expect(missedBy(loaded.index, items)).toEqual([]);
   });
@@ -314,8 +321,12 @@ describe("the index on disk", () => {
     const items = clustered(1_500);
     const index = await indexOf(items, engine);
     index.remove(["item 1", "item 2"]);
-    await saveCaptionIndex(folder, index, { encoder, mark: "m" });
-    const loaded = await loadCaptionIndex(folder, { encoder, dimension: D }, engine);
+    await saveCaptionIndex(new FolderArtefactStore(folder), index, { encoder, mark: "m" });
+    const loaded = await loadCaptionIndex(
+      new FolderArtefactStore(folder),
+      { encoder, dimension: D },
+      engine,
+    );
     expect(loaded.mark).toBe("m");
     expect(loaded.index.numItems).toBe(1_498);
     for (const { vector } of clustered(20, 3)) {
@@ -329,8 +340,11 @@ describe("the index on disk", () => {
     const { equal, distinct } = shadowed(300);
     const index = await indexOf([...equal, ...distinct]);
     await index.checkRecall();
-    await saveCaptionIndex(folder, index, { encoder, mark: "m" });
-    const loaded = await loadCaptionIndex(folder, { encoder, dimension: D });
+    await saveCaptionIndex(new FolderArtefactStore(folder), index, { encoder, mark: "m" });
+    const loaded = await loadCaptionIndex(new FolderArtefactStore(folder), {
+      encoder,
+      dimension: D,
+    });
     expect(loaded.index.quality).toEqual(index.quality);
     expect(loaded.index.numPoints).toBe(index.numPoints);
     expect(loaded.index.search(equal[0].vector, 400)).toEqual(index.search(equal[0].vector, 400));
@@ -339,45 +353,59 @@ describe("the index on disk", () => {
   });
 
   it("is rebuilt from a format in which equal captions did not share a point", async () => {
-    await saveCaptionIndex(folder, await indexOf(clustered(5)), { encoder, mark: "m" });
-    const path = join(folder, "metadata.json");
+    await saveCaptionIndex(new FolderArtefactStore(folder), await indexOf(clustered(5)), {
+      encoder,
+      mark: "m",
+    });
+    const path = join(folder, "index", "metadata.json");
     const metadata = JSON.parse(await readFile(path, "utf8")) as Record<string, unknown>;
     delete metadata.format;
     await writeFile(path, JSON.stringify(metadata));
-    await expect(loadCaptionIndex(folder, { encoder, dimension: D })).rejects.toMatchObject({
+    await expect(
+      loadCaptionIndex(new FolderArtefactStore(folder), { encoder, dimension: D }),
+    ).rejects.toMatchObject({
       code: "INDEX_NOT_BUILT",
     });
   });
 
   it("is refused from another engine", async () => {
     const index = await indexOf(clustered(5), "exact");
-    await saveCaptionIndex(folder, index, { encoder, mark: "m" });
-    await expect(loadCaptionIndex(folder, { encoder, dimension: D }, "hnsw")).rejects.toMatchObject(
-      { code: "INDEX_STALE" },
-    );
+    await saveCaptionIndex(new FolderArtefactStore(folder), index, { encoder, mark: "m" });
+    await expect(
+      loadCaptionIndex(new FolderArtefactStore(folder), { encoder, dimension: D }, "hnsw"),
+    ).rejects.toMatchObject({ code: "INDEX_STALE" });
   });
 
   it("is refused from another encoder", async () => {
-    await saveCaptionIndex(folder, await indexOf(clustered(5)), { encoder, mark: "m" });
+    await saveCaptionIndex(new FolderArtefactStore(folder), await indexOf(clustered(5)), {
+      encoder,
+      mark: "m",
+    });
     for (const other of [
       { encoder: "mini/clip@2", dimension: D },
       { encoder, dimension: 2 * D },
     ]) {
-      await expect(loadCaptionIndex(folder, other)).rejects.toMatchObject({ code: "INDEX_STALE" });
+      await expect(loadCaptionIndex(new FolderArtefactStore(folder), other)).rejects.toMatchObject({
+        code: "INDEX_STALE",
+      });
     }
   });
 
   it.each([`.${defaultEngine}`, ".labels.json", "metadata.json"])(
     "is refused when its %s is damaged or missing",
     async ending => {
-      await saveCaptionIndex(folder, await indexOf(clustered(50)), { encoder, mark: "m" });
-      const name = (await readdir(folder)).find(file => file.endsWith(ending))!;
-      const bytes = await readFile(join(folder, name));
+      await saveCaptionIndex(new FolderArtefactStore(folder), await indexOf(clustered(50)), {
+        encoder,
+        mark: "m",
+      });
+      const name = (await readdir(join(folder, "index"))).find(file => file.endsWith(ending))!;
+      const bytes = await readFile(join(folder, "index", name));
       bytes[bytes.length >> 1] ^= 0xff;
-      await writeFile(join(folder, name), bytes);
-      const load = () => loadCaptionIndex(folder, { encoder, dimension: D });
+      await writeFile(join(folder, "index", name), bytes);
+      const load = () =>
+        loadCaptionIndex(new FolderArtefactStore(folder), { encoder, dimension: D });
       await expect(load()).rejects.toMatchObject({ code: "INDEX_NOT_BUILT" });
-      await rm(join(folder, name));
+      await rm(join(folder, "index", name));
       await expect(load()).rejects.toMatchObject({ code: "INDEX_NOT_BUILT" });
     },
   );
