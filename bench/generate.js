@@ -125,7 +125,7 @@ async function poolRow(packDir) {
   const started = performance.now();
   const rendering = await timersLate(async () => {
     for (let i = 0; i < NUM_ROUNDS; i++) {
-      await pool.render({ ...REQUEST, numSteps: 12 });
+      await pool.generate({ ...REQUEST, numSteps: 12 });
     }
   });
   const seconds = (performance.now() - started) / 1000 / NUM_ROUNDS;

@@ -61,7 +61,7 @@ async function measure({ createContext, schema, services }, db) {
   const medians = Object.fromEntries(names.map(name => [name, median(totals.map(t => t[name]))]));
   const result = {
     bench: "personalize",
-    generator: services.models.generator,
+    generator: services.models.generator.version,
     personalizer: await services.personalizers.activeVersionId(),
     pixels: `${services.models.pipelineConfig.widthPixels} x ${services.models.pipelineConfig.heightPixels}`,
     cores: availableParallelism(),
@@ -106,13 +106,12 @@ function timedStages({ generation }) {
       }
     };
   };
-  const { clip, conditioner, images, imageFiles, planner, ranking, renderer } = generation.deps;
+  const { clip, generator, images, imageFiles, planner, ranker } = generation.deps;
   timed(planner, "plan", "retrieval");
-  timed(conditioner, "condition", "condition");
   timed(imageFiles, "load", "decode");
-  timed(renderer, "render", "draw");
+  timed(generator, "generate", "draw");
   timed(clip, "encodeImages", "clip");
-  timed(ranking, "whatIf", "rank");
+  timed(ranker, "whatIf", "rank");
   timed(imageFiles, "store", "encode");
   timed(images, "save", "save");
   return { clear: () => times.clear(), seconds: () => Object.fromEntries(times) };

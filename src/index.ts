@@ -10,8 +10,20 @@ export {
   FolderArtefactStore,
 } from "./db/artefact-store.js";
 export { AppError, type ErrorCode, errorCatalogue, errorCodes } from "./errors/app-error.js";
+export type {
+  GenerateOptions,
+  GenerateProgress,
+  GenerateRequest,
+  ImageGenerator,
+} from "./ml/diffusion/image-generator.js";
 export type { ModerationStrategy } from "./ml/moderation/moderation-strategy.js";
 export type { RgbImage } from "./ml/nn/rgb-image.js";
+export type {
+  ImageCondition,
+  PersonalizationContext,
+  PersonalizationMethod,
+} from "./recsys/images/personalization-method.js";
+export type { ImageViewer, PictureRanker, WhatIf } from "./recsys/ranking/picture-ranker.js";
 export { createLogger } from "./plugin/create-logger.js";
 export { limitRules, maxComplexity, maxTokens } from "./plugin/limit-rules.js";
 export type {

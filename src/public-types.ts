@@ -6,7 +6,10 @@ import type { GraphQLFormattedError, GraphQLSchema } from "graphql";
 import type { Logger } from "pino";
 import type { Config } from "./config/config.js";
 import type { ArtefactStore } from "./db/artefact-store.js";
+import type { ImageGenerator } from "./ml/diffusion/image-generator.js";
 import type { ModerationStrategy } from "./ml/moderation/moderation-strategy.js";
+import type { PersonalizationMethod } from "./recsys/images/personalization-method.js";
+import type { PictureRanker } from "./recsys/ranking/picture-ranker.js";
 
 export interface DatabaseOptions {
   /** A Postgres to use; null for the embedded one. */
@@ -105,6 +108,12 @@ export interface PluginOptions {
   store?: ArtefactStore;
   /** Moderation of generated images; default: `config.moderation`. */
   moderation?: ModerationStrategy;
+  /** What draws images; default: the model pack, in threads. */
+  generator?: ImageGenerator;
+  /** What conditions served images; default: RAGAR with the active personalizer, else the plain condition. */
+  method?: PersonalizationMethod;
+  /** What ranks an item by another image; default: the active ranking model. */
+  ranker?: PictureRanker;
 }
 
 export interface Plugin {

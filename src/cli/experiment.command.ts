@@ -14,6 +14,7 @@ import {
   baselinesOf,
   type ExperimentResult,
   type Figure,
+  type Figures,
   summarizeOutcomes,
 } from "../recsys/lab/experiments/summarize-outcomes.js";
 import { contactSheet } from "../recsys/lab/packs/contact-sheet.js";
@@ -60,7 +61,8 @@ export function experimentCommand(context: CliContext): Command {
       }
       const startMs = performance.now();
       const text = await withServices(context, async ({ imageExperiments, models }, { signal }) => {
-        const { encoder, generator } = models;
+        const { encoder } = models;
+        const generator = models.generator.version;
         /** Written after every arm, so that an interrupted run keeps its results. */
         const write = async (runs: readonly ArmOutcomes[]) => {
           const result = {
@@ -121,21 +123,25 @@ async function commitOf(): Promise<string | null> {
 function tableOf({ arms, comparisons, tests }: ExperimentResult): string {
   const figure = ({ interval, value }: Figure, digits: number) =>
     `${value.toFixed(digits)} [${interval.map(end => end.toFixed(digits)).join(", ")}]`;
-  const head = "| arm | ΔR mean | ΔR median | win rate | CPS | CPIS | CS | CIS | not shown |";
-  const rows = arms.map(
-    arm =>
-      `| ${[
-        arm.arm,
-        figure(arm.meanDeltaR, 3),
-        figure(arm.medianDeltaR, 3),
-        figure(arm.winRate, 3),
-        figure(arm.cps, 1),
-        figure(arm.cpis, 1),
-        figure(arm.cs, 1),
-        figure(arm.cis, 1),
-        `${(100 * arm.withFallback.fallbackRate).toFixed(0)} %`,
-      ].join(" | ")} |`,
-  );
+  const head =
+    "| arm | choice | ΔR mean | ΔR median | win rate | CPS | CPIS | CS | CIS | original |";
+  const rowOf = (arm: string, choice: string, figures: Figures, rate: number) =>
+    `| ${[
+      arm,
+      choice,
+      figure(figures.meanDeltaR, 3),
+      figure(figures.medianDeltaR, 3),
+      figure(figures.winRate, 3),
+      figure(figures.cps, 1),
+      figure(figures.cpis, 1),
+      figure(figures.cs, 1),
+      figure(figures.cis, 1),
+      `${(100 * rate).toFixed(0)} %`,
+    ].join(" | ")} |`;
+  const rows = arms.flatMap(({ arm, served, ...best }) => [
+    rowOf(arm, "best", best, 0),
+    rowOf(arm, "served", served, served.originalRate),
+  ]);
   const differences = [
     ...tests.map(test => ({ ...test, better: test.baseline, worse: test.other })),
     ...comparisons,

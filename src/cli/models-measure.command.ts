@@ -76,7 +76,7 @@ async function measure(flags: MeasureFlags): Promise<void> {
     const shown = images.slice(0, SHEET.numImages);
     await writeFile(
       flags.sheet,
-      await contactSheet(shown, { ...SHEET, generator: `${pack.name}@${pack.versionOf()}` }),
+      await contactSheet(shown, { ...SHEET, generator: pack.id }),
     );
   }
   if (flags.write) {

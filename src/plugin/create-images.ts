@@ -3,9 +3,9 @@ import type { Config } from "../config/config.js";
 import { decodeRgb, encodeGeneratedPng, encodePng } from "../db/image-codec.js";
 import type { ClipEncoder } from "../ml/clip/clip-encoder.js";
 import { evaluationsOfImage } from "../ml/diffusion/drawing-cost.js";
+import type { ImageGenerator } from "../ml/diffusion/image-generator.js";
 import { qualityVerdict } from "../ml/diffusion/quality-gate.js";
 import type { ModerationStrategy } from "../ml/moderation/moderation-strategy.js";
-import type { ConditionService } from "../recsys/images/condition.service.js";
 import { GenerationBudget } from "../recsys/images/generation-budget.js";
 import { generationDefaults } from "../recsys/images/generation-options.js";
 import { GenerationPlanner } from "../recsys/images/generation-plan.js";
@@ -14,6 +14,7 @@ import { ImageGenerationService } from "../recsys/images/image-generation.servic
 import { PersonalizationService } from "../recsys/images/personalization.service.js";
 import { ScoringService } from "../recsys/images/scoring.service.js";
 import type { JobService } from "../recsys/jobs/job.service.js";
+import type { PictureRanker } from "../recsys/ranking/picture-ranker.js";
 import { PROMPT_VERSION } from "../recsys/retrieval/prompt.js";
 import type { RetrievalService } from "../recsys/retrieval/retrieval.service.js";
 import type { Models } from "./create-models.js";
@@ -21,17 +22,18 @@ import type { Personalizers } from "./create-personalizers.js";
 import type { Ranking } from "./create-ranking.js";
 import type { Storage } from "./create-storage.js";
 
-/** Denoising steps between two previews. */
-const PREVIEW_INTERVAL = 4;
-
 export type Imaging = ReturnType<typeof createImaging>;
 
 /** Images as files, at their own size and at the generator's, and their encoder. */
-export function createImaging({ blobs }: Pick<Storage, "blobs">, models: Models) {
+export function createImaging(
+  { blobs }: Pick<Storage, "blobs">,
+  models: Models,
+  generator: ImageGenerator,
+) {
   const codec = { decode: decodeRgb, encode: encodePng };
   const generatedCodec: typeof codec = {
     ...codec,
-    encode: image => encodeGeneratedPng(image, models.generator),
+    encode: image => encodeGeneratedPng(image, generator.version),
   };
   const clip: Pick<ClipEncoder, "encodeImages" | "encodeTexts"> = {
     encodeImages: async batch => (await models.clip()).encodeImages(batch),
@@ -39,6 +41,7 @@ export function createImaging({ blobs }: Pick<Storage, "blobs">, models: Models)
   };
   return {
     clip,
+    generator,
     generatedCodec,
     imageFiles: new ImageFiles({ blobs, ...codec }),
     generatorFiles: new ImageFiles({ blobs, ...generatedCodec }, models.pipelineConfig),
@@ -53,20 +56,21 @@ interface Parts extends Pick<Ranking, "rankers" | "recommendations"> {
   imaging: Imaging;
   jobs: JobService;
   retrieval: RetrievalService;
-  personalizers: Personalizers["personalizers"];
-  conditioner: ConditionService;
+  methods: Personalizers["methods"];
+  ranker?: PictureRanker;
 }
 
 export function createImages(parts: Parts) {
-  const { imaging, models, moderation, rankers, recommendations, storage } = parts;
-  const { clip, generatorFiles, imageFiles } = imaging;
+  const { imaging, methods, models, moderation, rankers, storage } = parts;
+  const { ranker = parts.recommendations } = parts;
+  const { clip, generator, generatorFiles, imageFiles } = imaging;
   const { images } = storage;
-  const { generator, pipelineConfig } = models;
+  const { pipelineConfig } = models;
   const provenance = { generator, promptVersion: PROMPT_VERSION };
   const planner = new GenerationPlanner({
     retrieval: parts.retrieval,
     rankers,
-    personalizers: parts.personalizers,
+    methods,
     ...provenance,
     moderation: moderation.name,
   });
@@ -87,22 +91,13 @@ export function createImages(parts: Parts) {
     generation: new ImageGenerationService({
       planner,
       imageFiles: generatorFiles,
-      renderer: {
-        render: async (request, hooks) =>
-          (await models.renderPool()).render(request, {
-            ...hooks,
-            // A preview is shown before it can be moderated.
-            previewInterval: moderation.name === "" ? PREVIEW_INTERVAL : 0,
-          }),
-      },
       clip,
-      ranking: recommendations,
+      ranker,
       gate: qualityVerdict,
       moderation,
-      conditioner: parts.conditioner,
       images,
       ...provenance,
     }),
-    scoring: new ScoringService({ rankers, images, imageFiles, clip, ranking: recommendations }),
+    scoring: new ScoringService({ rankers, images, imageFiles, clip, ranker }),
   };
 }

@@ -1,7 +1,7 @@
 /** @file What measures on many images: experiments of images, and re-ranking by personalised images. */
-import { ArmArtist } from "../recsys/lab/experiments/arm-artist.js";
+import { qualityVerdict } from "../ml/diffusion/quality-gate.js";
+import type { ModerationStrategy } from "../ml/moderation/moderation-strategy.js";
 import { ImageExperimentService } from "../recsys/lab/experiments/image-experiment.service.js";
-import { ItemImageArtist } from "../recsys/lab/reranking/item-image-artist.js";
 import { RerankService } from "../recsys/lab/reranking/rerank.service.js";
 import type { Imaging } from "./create-images.js";
 import type { Models } from "./create-models.js";
@@ -13,33 +13,24 @@ import type { Storage } from "./create-storage.js";
 interface Parts
   extends
     Pick<Ranking, "rankers">,
-    Pick<Personalizers, "imageGenerator" | "personalizers" | "personalizerTraining" | "shop"> {
+    Pick<Personalizers, "methods" | "offline" | "personalizerTraining"> {
   storage: Storage;
-  models: Models;
+  models: Pick<Models, "pack">;
   imaging: Imaging;
+  moderation: ModerationStrategy;
 }
 
 export function createLab(parts: Parts) {
-  const { imageGenerator, imaging, personalizers, personalizerTraining, rankers, shop } = parts;
-  const { store, versions } = parts.storage;
-  const { conditionEncoder: encoder, generator, pack } = parts.models;
+  const { imaging, methods, models, moderation, offline, rankers, storage } = parts;
+  const { store, versions } = storage;
   return {
     imageExperiments: new ImageExperimentService({
-      shop,
-      artist: new ArmArtist({ imageGenerator, encoder }),
-      imageFiles: imaging.generatorFiles,
+      ...offline,
+      rules: { gate: qualityVerdict, moderation },
       clip: imaging.clip,
-      training: personalizerTraining,
-      load: artefactPath => loadPersonalizer(pack, store, artefactPath),
-      generator,
-      store,
+      training: parts.personalizerTraining,
+      load: artefactPath => loadPersonalizer(models.pack, store, artefactPath),
     }),
-    reranking: new RerankService({
-      shop,
-      artist: new ItemImageArtist({ imageGenerator, personalizers, encoder }),
-      versions,
-      registry: rankers,
-      store,
-    }),
+    reranking: new RerankService({ ...offline, methods, versions, registry: rankers }),
   };
 }

@@ -4,6 +4,7 @@ import type { Config } from "../config/config.js";
 import { Captioner } from "../ml/captioning/captioner.js";
 import { ClipEncoder } from "../ml/clip/clip-encoder.js";
 import { ConditionEncoder } from "../ml/diffusion/condition-encoder.js";
+import type { ImageGenerator } from "../ml/diffusion/image-generator.js";
 import { loadPipelineConfig, type PipelineConfig } from "../ml/diffusion/pipeline-config.js";
 import { RenderPool } from "../ml/diffusion/render-pool.js";
 import { PromptTemplate } from "../ml/language/prompt-template.js";
@@ -21,8 +22,6 @@ export interface Models {
   pack: ModelPack;
   /** Sizes of the generator's pictures. */
   pipelineConfig: PipelineConfig;
-  /** `name@version` of the pack's models, as pictures record it. */
-  generator: string;
   /** The encoder of captions and pictures, known without loading it. */
   encoder: { name: string; version: string; dimension: number };
   /** `name@version` of the encoder. */
@@ -31,7 +30,8 @@ export interface Models {
   captioner: () => Promise<Captioner>;
   /** Text encoder and image projection of the generator, for personalizers. */
   conditionEncoder: () => Promise<ConditionEncoder>;
-  renderPool: () => Promise<RenderPool>;
+  /** Draws in threads, which start with the first request. */
+  generator: ImageGenerator;
   /** LLM_k; loaded when it is first asked. */
   keywordModel: KeywordModel;
   close(): Promise<void>;
@@ -57,13 +57,15 @@ export async function createModels(
   return {
     pack,
     pipelineConfig: await loadPipelineConfig(pack),
-    generator: `${pack.name}@${pack.versionOf()}`,
     encoder: { ...encoder, dimension: projection_dim },
     encoderId: modelId(encoder),
     clip,
     captioner,
     conditionEncoder,
-    renderPool,
+    generator: {
+      version: pack.id,
+      generate: async (request, options) => (await renderPool()).generate(request, options),
+    },
     keywordModel: {
       version: `${pack.name}/llm@${pack.versionOf("llm")}+${KEYWORD_PROMPT}-${sha256.slice(0, 8)}`,
       answer: async (items, signal) => new KeywordLlm(await language()).answer(items, signal),

@@ -3,9 +3,16 @@ import type { PersonalizerVersionRow } from "../db/rows.js";
 import { AppError } from "../errors/app-error.js";
 import { assertServableReward, type RewardMode } from "../ml/reflection/rank-reward.js";
 import { CachedImageGenerator } from "../recsys/images/cached-image-generator.js";
-import { ConditionService, type LoadedPersonalizer } from "../recsys/images/condition.service.js";
+import {
+  type PersonalizationMethod,
+  plainMethod,
+} from "../recsys/images/personalization-method.js";
+import type { PersonalizerModel } from "../recsys/images/personalizer-model.js";
+import { RagarMethod } from "../recsys/images/ragar-method.js";
+import type { PictureRanker } from "../recsys/ranking/picture-ranker.js";
+import { snapshotRanker } from "../recsys/ranking/what-if.js";
 import { PersonalizerTrainingService } from "../recsys/reflection/personalizer-training.service.js";
-import { readShopSnapshot } from "../recsys/reflection/shop-snapshot.js";
+import { readShopSnapshot, type ShopSnapshot } from "../recsys/reflection/shop-snapshot.js";
 import { VersionRegistry } from "../recsys/versions/version-registry.js";
 import type { Imaging } from "./create-images.js";
 import type { Models } from "./create-models.js";
@@ -17,25 +24,30 @@ interface Parts extends Pick<Ranking, "rankers"> {
   storage: Storage;
   models: Models;
   imaging: Imaging;
+  /** What a host gave in place of the defaults. */
+  method?: PersonalizationMethod;
+  ranker?: PictureRanker;
 }
 
 export type Personalizers = ReturnType<typeof createPersonalizers>;
 
-export function createPersonalizers({ imaging, models, rankers, storage }: Parts) {
+export function createPersonalizers(parts: Parts) {
+  const { imaging, models, rankers, storage } = parts;
   const { interactions, personalizerVersions, retrievalRows, store, versions } = storage;
-  const { conditionEncoder, encoderId, generator, pack } = models;
-  const personalizers = new VersionRegistry<PersonalizerVersionRow, LoadedPersonalizer>({
+  const { conditionEncoder: encoder, encoderId, pack } = models;
+  const { clip, generatedCodec, generatorFiles: imageFiles } = imaging;
+  const { version: generator } = imaging.generator;
+  const personalizers = new VersionRegistry<PersonalizerVersionRow, PersonalizerModel>({
     versions: personalizerVersions,
     codes: { notFound: "PERSONALIZER_NOT_FOUND", notReady: "PERSONALIZER_NOT_READY" },
-    load: async ({ artefactPath, config, generator: trainedFor, id }) => {
+    load: async ({ artefactPath, config, generator: trainedFor }) => {
       assertServableReward((config as { rewardMode: RewardMode }).rewardMode); // stored whole by its training
       if (trainedFor !== generator) {
         throw new AppError("PERSONALIZER_MISMATCH", { trainedFor, generator });
       }
-      // A ready version has one: the database checks it.
-      return { versionId: id, model: await loadPersonalizer(pack, store, artefactPath!) };
+      return loadPersonalizer(pack, store, artefactPath!); // a ready version has one: the database checks it
     },
-    unload: ({ model }) => {
+    unload: model => {
       model.dispose();
     },
   });
@@ -46,32 +58,40 @@ export function createPersonalizers({ imaging, models, rankers, storage }: Parts
       interactions,
       items: { findAll: () => retrievalRows.findAllItems(encoderId) },
     });
-  const imageGenerator = new CachedImageGenerator({
-    imageFiles: imaging.generatorFiles,
-    renderer: {
-      render: async (request, hooks) =>
-        (await models.renderPool()).render(request, { ...hooks, priority: "batch" }),
+  /** The active version, or the plain condition. Nothing is loaded before the method conditions an image. */
+  const methods = {
+    async active(): Promise<PersonalizationMethod> {
+      const versionId = parts.method ? null : await personalizers.activeVersionId();
+      const use = <Result>(run: (model: PersonalizerModel) => Promise<Result>) =>
+        personalizers.use(versionId!, run);
+      return versionId === null
+        ? (parts.method ?? plainMethod)
+        : new RagarMethod({ versionId, use, encoder });
     },
-    clip: imaging.clip,
-    codec: imaging.generatedCodec,
-    generator,
+  };
+  const cached = new CachedImageGenerator({
+    generator: imaging.generator,
+    codec: generatedCodec,
     store,
   });
-  return {
+  /** The image path for many images: it keeps them, and ranks as the shop was when it was read. */
+  const offline = {
     shop,
-    imageGenerator,
+    path: { generator: cached, imageFiles, clip },
+    rankerOf: (snapshot: ShopSnapshot) => parts.ranker ?? snapshotRanker(snapshot),
+    encoder,
+    store,
+  };
+  return {
+    offline,
+    methods,
     personalizers,
     personalizerVersions,
     personalizerTraining: new PersonalizerTrainingService({
-      shop,
-      imageGenerator,
-      encoder: conditionEncoder,
+      ...offline,
       create: (config, seed) => createPersonalizer(pack, config, seed),
       versions: personalizerVersions,
       registry: personalizers,
-      generator,
-      store,
     }),
-    conditioner: new ConditionService({ personalizers, encoder: conditionEncoder }),
   };
 }

@@ -4,10 +4,13 @@ import type { Logger } from "pino";
 import type { Config } from "../config/config.js";
 import type { ArtefactStore } from "../db/artefact-store.js";
 import type { Database } from "../db/database.js";
+import type { ImageGenerator } from "../ml/diffusion/image-generator.js";
 import type { ModerationStrategy } from "../ml/moderation/moderation-strategy.js";
 import { onTfjsNotice } from "../ml/runtime/tfjs-backend.js";
+import type { PersonalizationMethod } from "../recsys/images/personalization-method.js";
 import { JobEvents } from "../recsys/jobs/job-events.js";
 import { JobService } from "../recsys/jobs/job.service.js";
+import type { PictureRanker } from "../recsys/ranking/picture-ranker.js";
 import { RankChangeSummaryService } from "../recsys/ranking/rank-change-summary.service.js";
 import { createAccess, createCatalogue, createImports } from "./create-catalogue.js";
 import { createImages, createImaging } from "./create-images.js";
@@ -27,6 +30,12 @@ export interface ServicesOptions {
   store?: ArtefactStore;
   /** Moderation of generated images; default: `config.moderation`. */
   moderation?: ModerationStrategy;
+  /** What draws images; default: the model pack, in threads. */
+  generator?: ImageGenerator;
+  /** What conditions served images; default: RAGAR with the active personalizer, else the plain condition. */
+  method?: PersonalizationMethod;
+  /** What ranks an item by another image; default: the active ranking model. */
+  ranker?: PictureRanker;
 }
 
 export type Services = Awaited<ReturnType<typeof createServices>>;
@@ -39,8 +48,9 @@ export async function createServices(options: ServicesOptions) {
   onTfjsNotice(({ level, message }) => {
     logger[level](message);
   });
-  const imaging = createImaging(storage, models);
-  const base = { config, logger, storage, models, imaging, moderation };
+  const { generator = models.generator, method, ranker } = options;
+  const imaging = createImaging(storage, models, generator);
+  const base = { config, logger, storage, models, imaging, moderation, method, ranker };
   const { jobRows } = storage;
   const events = new JobEvents();
   const queueing = { events, jobs: new JobService({ jobs: jobRows, events }) };

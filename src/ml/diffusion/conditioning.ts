@@ -11,7 +11,7 @@ export interface Conditioning {
   dimension: number;
 }
 
-/** `[T1, D], [T2, D], … -> [T1 + T2 + …, D]`: text, then image, then generated tokens. */
+/** `[T1, D], [T2, D], … -> [T1 + T2 + …, D]`: text, then image tokens. */
 export function concatConditioning(parts: readonly Conditioning[]): Conditioning {
   const [{ dimension }] = parts;
   const numTokens = parts.reduce((sum, part) => sum + part.numTokens, 0);
@@ -32,9 +32,4 @@ export function concatConditioning(parts: readonly Conditioning[]): Conditioning
 /** Neutral tokens for the unconditional pass; `[T, D]` of zeros. */
 export function zeroConditioning(numTokens: number, dimension: number): Conditioning {
   return { tokens: new Float32Array(numTokens * dimension), numTokens, dimension };
-}
-
-/** `weight * tokens`; at 0 the same as {@link zeroConditioning}. */
-export function scaledConditioning(conditioning: Conditioning, weight: number): Conditioning {
-  return { ...conditioning, tokens: conditioning.tokens.map(x => weight * x) };
 }

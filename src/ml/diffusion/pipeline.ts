@@ -5,7 +5,7 @@
  * https://arxiv.org/abs/2112.10752 C. Meng et al., "SDEdit", 2022 (starting from an image, `initImage`).
  * https://arxiv.org/abs/2108.01073
  *
- * 1. Conditioning: [text tokens; image tokens, zeros without an image; extra tokens], or each image's own;
+ * 1. Conditioning: [text tokens; image tokens, zeros where no picture is given], or each picture's own;
  *    unconditional: [tokens of the negative prompt; zeros].
  * 2. x_T: noise of the image's own seed, or the noised latents of `initImage` at the timestep that strength gives; a
  *    U-Net with reference channels also reads those latents at every step. Without `initImage`, a pack with an exemplar
@@ -27,16 +27,12 @@ import { type RgbImage } from "../nn/rgb-image.js";
 import { type ModelPack } from "../runtime/model-pack.js";
 import { type OnnxOptions } from "../runtime/onnx-session.js";
 import { Autoencoder } from "./autoencoder.js";
-import {
-  concatConditioning,
-  type Conditioning,
-  scaledConditioning,
-  zeroConditioning,
-} from "./conditioning.js";
+import { concatConditioning, type Conditioning, zeroConditioning } from "./conditioning.js";
 import { createScheduler } from "./create-scheduler.js";
 import { Denoiser } from "./denoiser.js";
 import { ExemplarRetriever } from "./exemplar-retriever.js";
-import { type CompleteRequest, completeRequest, type GenerateRequest } from "./generate-request.js";
+import { type CompleteRequest, completeRequest } from "./generate-request.js";
+import { type GenerateRequest } from "./image-generator.js";
 import { ImageProjection } from "./image-projection.js";
 import { loadPipelineConfig, type PipelineConfig } from "./pipeline-config.js";
 import { bestOf, concatenated, type Sample, samplesOf, type Source } from "./samples.js";
@@ -204,23 +200,16 @@ export class DiffusionPipeline {
     }
     const positive = await this.encoded(request.prompt);
     const { dimension } = positive;
-    const more: Conditioning[] = [];
     const { image } = this.parts;
-    if (image) {
-      // Without an image its tokens are zeros, not absent: the U-Net was trained with all of them.
-      more.push(
-        request.imageEmbedding
-          ? scaledConditioning(await image.project(request.imageEmbedding), request.imageWeight)
-          : zeroConditioning(image.numTokens, dimension),
-      );
+    if (!image) {
+      return { conditional: [positive], unconditional: negative };
     }
-    if (request.extraTokens) {
-      more.push(rowsOf("extraTokens", request.extraTokens, dimension));
-    }
-    const silent = more.map(({ numTokens }) => zeroConditioning(numTokens, dimension));
+    // Without an image its tokens are silent but there: the U-Net learned with all of them.
+    const silent = zeroConditioning(image.numTokens, dimension);
+    const shown = request.imageEmbedding ? await image.project(request.imageEmbedding) : silent;
     return {
-      conditional: [concatConditioning([positive, ...more])],
-      unconditional: concatConditioning([negative, ...silent]),
+      conditional: [concatConditioning([positive, shown])],
+      unconditional: concatConditioning([negative, silent]),
     };
   }
 
@@ -311,7 +300,7 @@ export class DiffusionPipeline {
 /** The images' own conditions; the unconditional pass has the negative prompt, padded with zeros to the same length. */
 function ownGuidance(conditions: readonly Float32Array[], negative: Conditioning): Guidance {
   const { dimension } = negative;
-  const conditional = conditions.map(tokens => rowsOf("conditions", tokens, dimension));
+  const conditional = conditions.map(tokens => rowsOf(tokens, dimension));
   const [{ numTokens }] = conditional;
   if (conditional.some(condition => condition.numTokens !== numTokens)) {
     const problem = "must all have the same number of tokens";
@@ -322,11 +311,11 @@ function ownGuidance(conditions: readonly Float32Array[], negative: Conditioning
   return { conditional, unconditional: { tokens: unconditional, numTokens, dimension } };
 }
 
-/** @throws AppError `INVALID_ARGUMENT` unless the tokens are whole rows of width D. */
-function rowsOf(argument: string, tokens: Float32Array, dimension: number): Conditioning {
+/** @throws AppError `INVALID_ARGUMENT` when the tokens are not whole rows of width D. */
+function rowsOf(tokens: Float32Array, dimension: number): Conditioning {
   if (tokens.length === 0 || tokens.length % dimension !== 0) {
     throw new AppError("INVALID_ARGUMENT", {
-      argument,
+      argument: "conditions",
       problem: `must be rows of ${dimension} numbers, but got ${tokens.length} numbers`,
     });
   }

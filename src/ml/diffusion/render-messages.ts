@@ -2,7 +2,7 @@
 import { type MessagePort } from "node:worker_threads";
 import { AppError, type ErrorCode } from "../../errors/app-error.js";
 import { type RgbImage } from "../nn/rgb-image.js";
-import { type GenerateRequest } from "./generate-request.js";
+import { type GenerateRequest } from "./image-generator.js";
 
 /** Start data of every thread. */
 export interface RenderThreadData {

@@ -13,14 +13,19 @@ import { MessageChannel } from "node:worker_threads";
 import { Piscina } from "piscina";
 import { AppError } from "../../errors/app-error.js";
 import { type RgbImage } from "../nn/rgb-image.js";
-import { type ModelPack, openModelPack } from "../runtime/model-pack.js";
+import { openModelPack } from "../runtime/model-pack.js";
 import { defaultNumThreads } from "../runtime/onnx-session.js";
-import { type GenerateRequest } from "./generate-request.js";
-import { loadPipelineConfig, type PipelineConfig } from "./pipeline-config.js";
+import { warmUpRequest } from "./generate-request.js";
+import {
+  type GenerateOptions,
+  type GenerateProgress,
+  type GenerateRequest,
+  type ImageGenerator,
+} from "./image-generator.js";
+import { loadPipelineConfig } from "./pipeline-config.js";
 import { throwIfCancelled } from "./pipeline.js";
 import { type RenderResult, type RenderTask, type RenderThreadData } from "./render-messages.js";
 import { RenderTurns } from "./render-turns.js";
-import { type RenderHooks, type Renderer, type RenderProgress, warmUpRequest } from "./renderer.js";
 
 export interface RenderPoolOptions {
   packDir: string;
@@ -32,7 +37,8 @@ export interface RenderPoolOptions {
   maxBatchSize?: number;
 }
 
-export class RenderPool implements Renderer {
+export class RenderPool implements ImageGenerator {
+  /** U-Net evaluations of single latents in all finished requests: the work done, whatever the machine. */
   evaluations = 0;
   /** Waiting or running. */
   private readonly requests = new Set<Promise<unknown>>();
@@ -40,8 +46,7 @@ export class RenderPool implements Renderer {
   private readonly turns: RenderTurns;
 
   private constructor(
-    private readonly pack: ModelPack,
-    private readonly config: PipelineConfig,
+    readonly version: string,
     private readonly threads: Piscina<RenderTask, RenderResult>,
   ) {
     this.turns = new RenderTurns(threads.maxThreads);
@@ -55,7 +60,7 @@ export class RenderPool implements Renderer {
   static async create(options: RenderPoolOptions): Promise<RenderPool> {
     const { maxBatchSize, numThreads = 1, packDir } = options;
     const pack = await openModelPack(packDir);
-    const config = await loadPipelineConfig(pack);
+    await loadPipelineConfig(pack); // a damaged pack is refused before any thread starts
     const share = Math.max(1, Math.floor(defaultNumThreads() / numThreads));
     const workerData: RenderThreadData = {
       packDir: pack.dir,
@@ -70,34 +75,19 @@ export class RenderPool implements Renderer {
       workerData,
       atomics: "disabled", // an idle thread that blocks in Atomics.wait() would never close its end of the port
     });
-    return new RenderPool(pack, config, threads);
+    return new RenderPool(pack.id, threads);
   }
 
-  get packName(): string {
-    return this.pack.name;
-  }
-
-  get packVersion(): string {
-    return this.pack.versionOf();
-  }
-
-  get widthPixels(): number {
-    return this.config.widthPixels;
-  }
-
-  get heightPixels(): number {
-    return this.config.heightPixels;
-  }
-
+  /** Requests that wait for a thread; those being rendered are not counted. */
   get queueSize(): number {
     return this.turns.numWaiting;
   }
 
-  async render(request: GenerateRequest, hooks: RenderHooks = {}): Promise<RgbImage[]> {
-    const signal = hooks.signal
-      ? AbortSignal.any([hooks.signal, this.closing.signal])
+  async generate(request: GenerateRequest, options: GenerateOptions = {}): Promise<RgbImage[]> {
+    const signal = options.signal
+      ? AbortSignal.any([options.signal, this.closing.signal])
       : this.closing.signal;
-    const rendering = this.renderInTurn(request, { ...hooks, signal });
+    const rendering = this.renderInTurn(request, { ...options, signal });
     this.requests.add(rendering);
     try {
       return await rendering;
@@ -106,11 +96,13 @@ export class RenderPool implements Renderer {
     }
   }
 
+  /** Loads the models and makes one small run, so that the first request does not wait for that. */
   async warmUp(): Promise<void> {
     const { maxThreads: length } = this.threads;
-    await Promise.all(Array.from({ length }, () => this.render(warmUpRequest)));
+    await Promise.all(Array.from({ length }, () => this.generate(warmUpRequest)));
   }
 
+  /** Refuses new requests, cancels those that wait, and returns when the running ones have stopped. */
   async close(): Promise<void> {
     this.closing.abort();
     await Promise.allSettled(this.requests);
@@ -119,12 +111,12 @@ export class RenderPool implements Renderer {
 
   private async renderInTurn(
     request: GenerateRequest,
-    hooks: RenderHooks & { signal: AbortSignal },
+    options: GenerateOptions & { signal: AbortSignal },
   ): Promise<RgbImage[]> {
-    await this.turns.take(hooks.signal, hooks.priority);
+    await this.turns.take(options.signal, options.priority);
     try {
-      throwIfCancelled(hooks.signal);
-      return await this.run(request, hooks);
+      throwIfCancelled(options.signal);
+      return await this.run(request, options);
     } finally {
       this.turns.handOn();
     }
@@ -133,12 +125,12 @@ export class RenderPool implements Renderer {
   /** One task in a thread. */
   private async run(
     request: GenerateRequest,
-    { onProgress, previewInterval = 0, signal }: RenderHooks & { signal: AbortSignal },
+    { onProgress, previewInterval = 0, signal }: GenerateOptions & { signal: AbortSignal },
   ): Promise<RgbImage[]> {
     const { port1: port, port2 } = new MessageChannel();
     let hookError: unknown;
     const cancel = () => port.postMessage("cancel");
-    port.on("message", (progress: RenderProgress) => {
+    port.on("message", (progress: GenerateProgress) => {
       try {
         onProgress?.(progress);
       } catch (error) {

@@ -1,6 +1,7 @@
 /** @file The inside of a render thread: loads the pipeline once, then runs one task after another. */
 import { receiveMessageOnPort, workerData } from "node:worker_threads";
 import { openModelPack } from "../runtime/model-pack.js";
+import { generateWithProgress } from "./in-process-generator.js";
 import { DiffusionPipeline } from "./pipeline.js";
 import {
   faultOf,
@@ -8,7 +9,6 @@ import {
   type RenderTask,
   type RenderThreadData,
 } from "./render-messages.js";
-import { generateWithProgress } from "./renderer.js";
 
 // One pipeline per thread: the thread's composition root.
 let loading: Promise<DiffusionPipeline> | undefined;

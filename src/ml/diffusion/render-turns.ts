@@ -1,9 +1,7 @@
 /** @file The order of renders: live requests before batch work, and first come, first served within each. */
 import { AppError } from "../../errors/app-error.js";
+import { type RenderPriority } from "./image-generator.js";
 import { throwIfCancelled } from "./pipeline.js";
-
-/** `live`: a user waits for the image. `batch`: one of many. */
-export type RenderPriority = "live" | "batch";
 
 export class RenderTurns {
   private readonly waiting: Record<RenderPriority, (() => void)[]> = { live: [], batch: [] };

@@ -81,6 +81,11 @@ export class ModelPack {
     readonly manifest: PackManifest | null,
   ) {}
 
+  /** `name@version` of the whole pack: part of the identity of all that it makes. */
+  get id(): string {
+    return `${this.name}@${this.versionOf()}`;
+  }
+
   /**
    * The version of some parts, by default all with the index: it changes when one of their files changes, and only then.
    * Without a manifest: of the whole folder.

@@ -1,91 +1,88 @@
 /**
- * @file Pictures by the hundred, for training, experiments and re-ranking: drawn, encoded by CLIP, and kept by their content
- * key, so that a run that was stopped, or another that wants the same picture, does not draw it again.
+ * @file A generator that keeps what another one makes, by the content of the request: a run that was stopped, or another one
+ * that wants the same images, does not draw them again. For training, experiments and re-ranking.
  *
- * A kept picture is a PNG (lossless) under `renders/<first two hex digits>/<key>-<place>.png`, its key the SHA-256 of all it
+ * A kept image is a PNG (lossless) under `renders/<first two hex digits>/<key>-<place>.png`, its key the SHA-256 of all it
  * depends on. The folder is a cache: deleting it costs time and nothing else.
  */
 import { createHash } from "node:crypto";
 import type { ArtefactStore } from "../../db/artefact-store.js";
+import type {
+  GenerateOptions,
+  GenerateRequest,
+  ImageGenerator,
+} from "../../ml/diffusion/image-generator.js";
 import type { RgbImage } from "../../ml/nn/rgb-image.js";
-import type { RenderRequest } from "./image-generation.service.js";
-
-/** A request whose start is a stored catalogue picture. */
-export type CachedImageRequest = Omit<RenderRequest, "initImage"> & { blobHash: string };
-
-export interface DrawnImage {
-  image: RgbImage;
-  /** CLIP's, of unit length; `[E]`. */
-  embedding: Float32Array;
-}
 
 interface Dependencies {
-  imageFiles: { load(blobHash: string): Promise<RgbImage> };
-  renderer: {
-    render(request: RenderRequest, hooks: { signal?: AbortSignal }): Promise<RgbImage[]>;
-  };
-  clip: { encodeImages(images: readonly RgbImage[]): Promise<Float32Array[]> };
+  generator: ImageGenerator;
   codec: {
     encode(image: RgbImage): Promise<Uint8Array>;
     decode(bytes: Uint8Array): Promise<RgbImage>;
   };
-  /** Name and version of the model pack: part of every key. */
-  generator: string;
   store: Pick<ArtefactStore, "get" | "put">;
 }
 
-export class CachedImageGenerator {
-  /** Pictures drawn, and those found among the kept ones. */
+export class CachedImageGenerator implements ImageGenerator {
+  /** Images drawn, and those found among the kept ones. */
   readonly counts = { drawn: 0, found: 0 };
 
   constructor(private readonly deps: Dependencies) {}
 
-  /** @param options.keep Whether the pictures are looked for and kept; without, they are drawn. Default: true. */
-  async draw(
-    request: CachedImageRequest,
-    { keep = true, signal }: { keep?: boolean; signal?: AbortSignal } = {},
-  ): Promise<DrawnImage[]> {
-    const images = keep ? await this.kept(request, signal) : await this.rendered(request, signal);
-    const embeddings = await this.deps.clip.encodeImages(images);
-    return images.map((image, index) => ({ image, embedding: embeddings[index] }));
+  get version(): string {
+    return this.deps.generator.version;
   }
 
-  private async kept(request: CachedImageRequest, signal?: AbortSignal): Promise<RgbImage[]> {
-    const { codec, store } = this.deps;
-    const key = this.keyOf(request);
-    const keys = Array.from(
-      { length: request.numImages },
-      (_, place) => `renders/${key.slice(0, 2)}/${key}-${place}.png`,
-    );
-    const files = await Promise.all(keys.map(one => store.get(one)));
-    if (files.every(file => file !== null)) {
-      this.counts.found += files.length;
-      return Promise.all(files.map(file => codec.decode(file)));
+  async generate(request: GenerateRequest, options: GenerateOptions = {}): Promise<RgbImage[]> {
+    options.signal?.throwIfAborted();
+    const keys = options.cache === false ? [] : this.keysOf(request);
+    const kept = await this.read(keys);
+    if (kept) {
+      this.counts.found += kept.length;
+      return kept;
     }
-    const images = await this.rendered(request, signal);
-    for (const [index, image] of images.entries()) {
-      await store.put(keys[index], await codec.encode(image));
-    }
-    return images;
-  }
-
-  private async rendered(
-    { blobHash, ...request }: CachedImageRequest,
-    signal?: AbortSignal,
-  ): Promise<RgbImage[]> {
-    signal?.throwIfAborted();
-    const initImage = await this.deps.imageFiles.load(blobHash);
-    const images = await this.deps.renderer.render({ ...request, initImage }, { signal });
+    const images = await this.deps.generator.generate(request, { priority: "batch", ...options });
     this.counts.drawn += images.length;
+    await this.write(keys, images);
     return images;
   }
 
-  private keyOf({ conditions = [], imageEmbedding, ...plain }: CachedImageRequest): string {
+  /** Null unless all of them are there. */
+  private async read(keys: readonly string[]): Promise<RgbImage[] | null> {
+    const files = await Promise.all(keys.map(key => this.deps.store.get(key)));
+    const found = files.filter(file => file !== null);
+    return found.length === 0 || found.length < files.length
+      ? null
+      : Promise.all(found.map(file => this.deps.codec.decode(file)));
+  }
+
+  private async write(keys: readonly string[], images: readonly RgbImage[]): Promise<void> {
+    for (const [index, key] of keys.entries()) {
+      await this.deps.store.put(key, await this.deps.codec.encode(images[index]));
+    }
+  }
+
+  private keysOf(request: GenerateRequest): string[] {
+    const hash = this.hashOf(request);
+    const place = `renders/${hash.slice(0, 2)}/${hash}`;
+    return Array.from({ length: request.numImages }, (_, n) => `${place}-${n}.png`);
+  }
+
+  private hashOf({
+    conditions = [],
+    imageEmbedding,
+    initImage,
+    ...plain
+  }: GenerateRequest): string {
+    const given = Object.entries(plain).filter(([, value]) => value !== undefined);
+    const size = initImage && [initImage.widthPixels, initImage.heightPixels];
     const hash = createHash("sha256");
-    hash.update(JSON.stringify([this.deps.generator, Object.entries(plain).sort()]));
-    for (const values of [...(imageEmbedding ? [imageEmbedding] : []), ...conditions]) {
-      hash.update(`:${values.length}:`);
-      hash.update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+    hash.update(JSON.stringify([this.version, given.sort(), size ?? null]));
+    for (const values of [initImage?.pixels, imageEmbedding, ...conditions]) {
+      hash.update(`:${values?.length ?? "none"}:`);
+      if (values) {
+        hash.update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+      }
     }
     return hash.digest("hex");
   }

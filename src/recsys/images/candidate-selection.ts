@@ -1,20 +1,13 @@
 /**
- * @file Which of the pictures drawn is shown: the one with the highest ρ (Eq. 13) among those that may be shown, and only
- * if the item ranks at least as well with it as with the catalogue picture. So ΔR >= 0 for whoever sees a picture; what the
- * generator did without that rule is kept beside it (`isServed`), and both are always reported.
+ * @file The one choice among the images drawn: the one with the highest ρ (Eq. 13).
+ *
+ * Serving adds rules: an image must pass the gates and the CS floor, and is shown only if the item ranks at least as well with
+ * it as with the catalogue image. So ΔR >= 0 for whoever sees an image. Experiments report the choice with and without them.
  */
-import type { NewRankChange } from "../../db/personalized-images.repository.js";
+import type { ModerationStrategy } from "../../ml/moderation/moderation-strategy.js";
 import { dot } from "../../ml/nn/cosine.js";
 import type { RgbImage } from "../../ml/nn/rgb-image.js";
-
-/** What the ranking model says of an item's candidates; `null` when it does not know the item. */
-export interface WhatIf {
-  rankingModelVersionId: string;
-  scoreBefore: number;
-  rankBefore: number;
-  numRanked: number;
-  candidates: readonly { score: number; rank: number; deltaR: number }[];
-}
+import type { WhatIf } from "../ranking/picture-ranker.js";
 
 /** CLIP image embeddings of a picture and of the reference's. */
 export interface ComparedEmbeddings {
@@ -34,6 +27,21 @@ export interface ReferenceEmbeddings {
   referenceImageEmbedding: Float32Array;
 }
 
+/** The images drawn for one item, in order. */
+export interface Candidates {
+  images: readonly RgbImage[];
+  /** CLIP's, of unit length; `[E]` each. */
+  embeddings: readonly Float32Array[];
+  /** Null when no ranking model knows the item. */
+  whatIf: WhatIf | null;
+}
+
+/** What serving asks of an image before anybody sees it. */
+export interface ServingRules {
+  gate: Gate;
+  moderation: Pick<ModerationStrategy, "faultsOf">;
+}
+
 export interface Candidate {
   image: RgbImage;
   /** CLIP cosine to the item's caption (CS / 100) and to its picture (CIS / 100). */
@@ -43,7 +51,6 @@ export interface Candidate {
 }
 
 export interface Selection {
-  /** In the order they were drawn. */
   candidates: readonly Candidate[];
   /** Place of the best that may be shown; null when none may. */
   chosen: number | null;
@@ -60,31 +67,35 @@ export interface Selection {
  */
 export const CAPTION_FLOOR_SHARE = 0.5;
 
-/** Judges what was drawn; without a ranking model CS decides, and the best picture is shown. */
-export function selectCandidate(
+/**
+ * Chooses by score; without a ranking model by CS.
+ *
+ * @param rules Null: every image may be shown, and the best is, whatever its rank.
+ */
+export async function selectCandidate(
   { referenceCaptionEmbedding, referenceImageEmbedding }: ReferenceEmbeddings,
-  drawn: readonly RgbImage[],
-  given: {
-    embeddings: readonly Float32Array[];
-    whatIf: WhatIf | null;
-    gate: Gate;
-    /** What moderation has against each; default: nothing. */
-    moderated?: readonly (readonly string[])[];
-  },
-): Selection {
-  const { embeddings, whatIf, gate, moderated = [] } = given;
+  { embeddings, images, whatIf }: Candidates,
+  rules: ServingRules | null,
+): Promise<Selection> {
   const ownSimilarity = dot(referenceImageEmbedding, referenceCaptionEmbedding);
   const captionFloor = CAPTION_FLOOR_SHARE * Math.max(0, ownSimilarity);
-  const candidates = drawn.map((image, index): Candidate => {
-    const generated = embeddings[index];
-    const captionSimilarity = dot(generated, referenceCaptionEmbedding);
-    const { faults: ofQuality } = gate(image, { generated, reference: referenceImageEmbedding });
-    const faults = [...ofQuality, ...(moderated[index] ?? [])];
+  const moderated = await rules?.moderation.faultsOf(images);
+  const faultsOf = (index: number, captionSimilarity: number): string[] => {
+    if (!rules) {
+      return [];
+    }
+    const compared = { generated: embeddings[index], reference: referenceImageEmbedding };
+    const { faults } = rules.gate(images[index], compared);
+    const offCaption = captionSimilarity < captionFloor ? ["OFF_CAPTION"] : [];
+    return [...faults, ...(moderated?.[index] ?? []), ...offCaption];
+  };
+  const candidates = images.map((image, index): Candidate => {
+    const captionSimilarity = dot(embeddings[index], referenceCaptionEmbedding);
     return {
       image,
       captionSimilarity,
-      imageSimilarity: dot(generated, referenceImageEmbedding),
-      faults: captionSimilarity < captionFloor ? [...faults, "OFF_CAPTION"] : faults,
+      imageSimilarity: dot(embeddings[index], referenceImageEmbedding),
+      faults: faultsOf(index, captionSimilarity),
     };
   });
   const merit = (index: number) =>
@@ -93,20 +104,6 @@ export function selectCandidate(
     .filter(index => candidates[index].faults.length === 0)
     .sort((a, b) => merit(b) - merit(a) || a - b);
   const isServed =
-    chosen !== null && (!whatIf || whatIf.candidates[chosen].rank <= whatIf.rankBefore);
+    chosen !== null && (!rules || !whatIf || whatIf.candidates[chosen].rank <= whatIf.rankBefore);
   return { candidates, chosen, isServed, whatIf, captionFloor };
-}
-
-/** The rank change of one candidate, as it is stored. */
-export function rankChange(whatIf: WhatIf, index: number): NewRankChange {
-  const { score, rank, deltaR } = whatIf.candidates[index];
-  return {
-    rankingModelVersionId: whatIf.rankingModelVersionId,
-    rankBefore: whatIf.rankBefore,
-    rankAfter: rank,
-    scoreBefore: whatIf.scoreBefore,
-    scoreAfter: score,
-    numRanked: whatIf.numRanked,
-    deltaR,
-  };
 }

@@ -6,8 +6,12 @@
  */
 import { createHash } from "node:crypto";
 import { AppError } from "../../errors/app-error.js";
+import type { ImageGenerator } from "../../ml/diffusion/image-generator.js";
 import { KEYWORD_EXTRACTOR } from "../retrieval/keywords.js";
+import type { RetrievalResult } from "../retrieval/retrieval-result.js";
 import type { GenerationOptions } from "./generation-options.js";
+import type { ImageContext } from "./image-path.js";
+import { type PersonalizationMethod, plainMethod } from "./personalization-method.js";
 
 /** Why a shopper is shown the catalogue picture. */
 export type OriginalReason =
@@ -21,54 +25,16 @@ export type OriginalReason =
   | "CANCELLED"
   | "BUSY";
 
-/** A history item that was retrieved for the reference (Eq. 3), with its normalised weight s' (Eq. 5). */
-export interface RetrievedItem {
-  itemId: string;
-  /** Cosine of the captions' embeddings, -1..1. */
-  similarity: number;
-  /** Share in P^ret, 0..1; the shares add up to 1. */
-  weight: number;
-}
-
-/** What the retrieval module says of a (user, reference item) pair. */
-export interface RetrievalResult {
-  /** Content hash of the reference's catalogue picture; null if it has none. */
-  sourceBlobHash: string | null;
-  /** The latest distinct items of the user, without the reference, in time order. */
-  historyItemIds: readonly string[];
-  /** Top k of the history by similarity to the reference. */
-  retrieved: readonly RetrievedItem[];
-  /** P^ret (Eq. 5); null when no history item is indexed. */
-  preferenceEmbedding: Float32Array | null;
-  /** Entropy of the weights, in nats. */
-  weightEntropy: number;
-  /** The reference's caption embedding (E^sem_N), null when it is not indexed. */
-  referenceCaptionEmbedding: Float32Array | null;
-  /** The reference's picture embedding, null when it is not indexed. */
-  referenceImageEmbedding: Float32Array | null;
-  /** What made the keywords: the language model of the pack, the deterministic extractor, or both for different items. */
-  keywordExtractor: string;
-  referenceKeywords: readonly string[];
-  /** w', the preference keywords of the retrieved items. */
-  preferenceKeywords: readonly string[];
-  /** The text the generator's text encoder reads. */
-  prompt: string;
-}
-
 export interface GenerationPlan {
   userId: string;
   itemId: string;
   /** Content hash of the catalogue picture. */
   sourceBlobHash: string;
-  retrieval: RetrievalResult & {
-    preferenceEmbedding: Float32Array;
-    referenceCaptionEmbedding: Float32Array;
-    referenceImageEmbedding: Float32Array;
-  };
+  retrieval: ImageContext;
   options: GenerationOptions;
   rankingModelVersionId: string | null;
-  /** The active personalizer; null when the generator gets the plain condition. */
-  personalizerVersionId: string | null;
+  /** What conditions the generator: the one that was active when the plan was made, whatever becomes active afterwards. */
+  method: PersonalizationMethod;
   /** SHA-256 over everything above and the versions of generator and prompt. */
   requestKey: string;
 }
@@ -79,9 +45,8 @@ export interface PlanDependencies {
     retrieveMany(userId: string, itemIds: readonly string[]): Promise<(RetrievalResult | null)[]>;
   };
   rankers: { activeVersionId(): Promise<string | null> };
-  personalizers: { activeVersionId(): Promise<string | null> };
-  /** Name and version of the model pack, and of the prompt. */
-  generator: string;
+  methods: { active(): Promise<PersonalizationMethod> };
+  generator: Pick<ImageGenerator, "version">;
   promptVersion: string;
   /** Name of the moderation strategy; empty for none. */
   moderation: string;
@@ -112,17 +77,15 @@ export class GenerationPlanner {
     itemIds: readonly string[],
     options: GenerationOptions,
   ): Promise<(GenerationPlan | OriginalReason | null)[]> {
-    const { retrieval, rankers, personalizers } = this.deps;
-    const [results, rankingModelVersionId, personalizerVersionId] = await Promise.all([
+    const { retrieval, rankers, methods } = this.deps;
+    const [results, rankingModelVersionId, method] = await Promise.all([
       retrieval.retrieveMany(userId, itemIds),
       rankers.activeVersionId(),
-      personalizers.activeVersionId(),
+      methods.active(),
     ]);
     return results.map((result, place) => {
       const about = { userId, itemId: itemIds[place], options };
-      return (
-        result && this.planOf(result, { ...about, rankingModelVersionId, personalizerVersionId })
-      );
+      return result && this.planOf(result, { ...about, rankingModelVersionId, method });
     });
   }
 
@@ -130,11 +93,11 @@ export class GenerationPlanner {
     result: RetrievalResult,
     about: Pick<
       GenerationPlan,
-      "userId" | "itemId" | "options" | "rankingModelVersionId" | "personalizerVersionId"
+      "userId" | "itemId" | "options" | "rankingModelVersionId" | "method"
     >,
   ): GenerationPlan | OriginalReason {
     const { generator, promptVersion } = this.deps;
-    const { userId, itemId, options, rankingModelVersionId, personalizerVersionId } = about;
+    const { userId, itemId, options, rankingModelVersionId, method } = about;
     const { preferenceEmbedding, referenceCaptionEmbedding, referenceImageEmbedding } = result;
     const { sourceBlobHash } = result;
     if (sourceBlobHash === null) {
@@ -162,9 +125,10 @@ export class GenerationPlanner {
           keywords: [result.referenceKeywords, result.preferenceKeywords],
         }),
         promptVersion,
-        generator,
+        generator: generator.version,
         rankingModelVersionId,
-        personalizerVersionId,
+        // As the keys of images that were made before methods had ids.
+        ...(method.id === plainMethod.id ? { personalizerVersionId: null } : { method: method.id }),
         ...(this.deps.moderation && { moderation: this.deps.moderation }),
         options: Object.entries(options).sort(), // a job's options come back in another order
       }),
@@ -175,13 +139,16 @@ export class GenerationPlanner {
       sourceBlobHash,
       retrieval: {
         ...result,
+        userId,
+        itemId,
+        sourceBlobHash,
         preferenceEmbedding,
         referenceCaptionEmbedding,
         referenceImageEmbedding,
       },
       options,
       rankingModelVersionId,
-      personalizerVersionId,
+      method,
       requestKey,
     };
   }

@@ -1,8 +1,5 @@
 /**
- * @file Makes one personalised picture: condition -> candidates -> judgement -> file and rows.
- *
- * The generator starts from the reference's own picture, under the trained preference P^gen (Eq. 9) of the active
- * personalizer; without one, under the words of reference and history, E^key, and the retrieved preference P^ret (Eq. 5).
+ * @file Serves one personalized image: plan -> the image path (`image-path.ts`) -> choice -> file and rows.
  */
 import type {
   NewImageRefusal,
@@ -10,77 +7,37 @@ import type {
   NewRankChange,
 } from "../../db/personalized-images.repository.js";
 import type { BlobRow, PersonalizedImageRow } from "../../db/rows.js";
-import { AppError } from "../../errors/app-error.js";
-import type { RenderPriority } from "../../ml/diffusion/render-turns.js";
+import type { GenerateProgress, RenderPriority } from "../../ml/diffusion/image-generator.js";
+import type { ModerationStrategy } from "../../ml/moderation/moderation-strategy.js";
 import type { RgbImage } from "../../ml/nn/rgb-image.js";
+import type { PictureRanker } from "../ranking/picture-ranker.js";
+import { rankChangeOf } from "../ranking/what-if.js";
 import {
+  type Candidates,
   type Gate,
   type Selection,
   selectCandidate,
-  rankChange,
-  type WhatIf,
 } from "./candidate-selection.js";
-import type { ConditionService } from "./condition.service.js";
 import type { GenerationPlan, GenerationPlanner } from "./generation-plan.js";
+import { type ImagePath, makeCandidates } from "./image-path.js";
 import type { PersonalizeImagePayload, PersonalizeImageResult } from "./personalization.service.js";
 import { provenance } from "./provenance.js";
 
-/** What the generator is asked for; see `DiffusionPipeline`. */
-export interface RenderRequest {
-  prompt: string;
-  imageEmbedding?: Float32Array;
-  /** In place of both: what each picture attends to. */
-  conditions?: readonly Float32Array[];
-  /** Whether pictures differ by their conditions alone. */
-  sharesNoise?: boolean;
-  initImage: RgbImage;
-  /** These three: by default the pack's. */
-  strength?: number;
-  guidanceScale?: number;
-  numSteps?: number;
-  seed: number;
-  numImages: number;
-}
+/** Denoising steps between two previews. */
+const PREVIEW_INTERVAL = 4;
 
-export interface RenderProgress {
-  step: number;
-  numSteps: number;
-  /** How the first candidate looks so far. */
-  preview?: RgbImage;
-}
-
-interface Dependencies {
+interface Dependencies extends ImagePath {
   planner: Pick<GenerationPlanner, "plan">;
-  imageFiles: {
-    /** Decodes a stored picture to the generator's size. */
-    load(blobHash: string): Promise<RgbImage>;
+  imageFiles: ImagePath["imageFiles"] & {
     /** Encodes and stores a file. */
     store(image: RgbImage): Promise<Omit<BlobRow, "createdAt">>;
     remove(blobHash: string): Promise<void>;
   };
-  renderer: {
-    render(
-      request: RenderRequest,
-      hooks: {
-        onProgress?: (progress: RenderProgress) => void;
-        priority?: RenderPriority;
-        signal?: AbortSignal;
-      },
-    ): Promise<RgbImage[]>;
-  };
-  clip: { encodeImages(images: readonly RgbImage[]): Promise<Float32Array[]> };
-  ranking: {
-    whatIf(
-      userId: string,
-      itemId: string,
-      candidates: readonly Float32Array[],
-    ): Promise<WhatIf | null>;
-  };
-  /** Whether a picture may be shown at all, and every reason against it, such as `BLANK`. */
+  ranker: PictureRanker;
+  /** Whether an image may be shown at all, and every reason against it, such as `BLANK`. */
   gate: Gate;
-  /** What else is against showing a picture to anybody, such as `UNSAFE`. */
-  moderation: { faultsOf(images: readonly RgbImage[]): Promise<string[][]> };
-  conditioner: Pick<ConditionService, "condition">;
+  /** What else is against showing an image to anybody, such as `UNSAFE`. */
+  moderation: Pick<ModerationStrategy, "faultsOf" | "name">;
   images: {
     findByRequestKey(requestKey: string): Promise<PersonalizedImageRow | null>;
     save(
@@ -92,7 +49,6 @@ interface Dependencies {
     addBlob(blob: Omit<BlobRow, "createdAt">): Promise<void>;
     dropBlob(hash: string): Promise<boolean>;
   };
-  generator: string;
   promptVersion: string;
 }
 
@@ -123,10 +79,10 @@ export class ImageGenerationService {
       return earlier.isServed ? { imageId: earlier.id } : { originalReason: "RANKED_LOWER" };
     }
     await report(0.02, "drawing");
-    const drawn = await this.draw(plan, { signal, report, priority });
+    const candidates = await this.draw(plan, { signal, report, priority });
     signal.throwIfAborted();
-    await report(0.92, "judging");
-    const selection = await this.select(plan, drawn);
+    await report(0.92, "selecting");
+    const selection = await selectCandidate(plan.retrieval, candidates, this.deps);
     if (selection.chosen === null) {
       const { requestKey, rankingModelVersionId } = plan;
       const reason = "BELOW_QUALITY_FLOOR";
@@ -139,16 +95,16 @@ export class ImageGenerationService {
     return isServed ? { imageId: id } : { originalReason: "RANKED_LOWER" };
   }
 
-  /** The candidates, with previews on the way. */
+  /** The candidates, with previews while they are drawn. */
   private async draw(
-    plan: GenerationPlan,
+    { method, options, retrieval }: GenerationPlan,
     { signal, report, priority }: GenerationReport,
-  ): Promise<RgbImage[]> {
-    const { conditioner, imageFiles, renderer, images } = this.deps;
-    const { numCandidates, ...knobs } = plan.options;
+  ): Promise<Candidates> {
+    const { imageFiles, images, moderation } = this.deps;
+    const { numCandidates: numImages, ...knobs } = options;
     const previews: string[] = [];
     let reporting = Promise.resolve();
-    const onProgress = ({ step, numSteps, preview }: RenderProgress) => {
+    const onProgress = ({ step, numSteps, preview }: GenerateProgress) => {
       reporting = reporting.then(async () => {
         const blob = preview && (await imageFiles.store(preview));
         if (blob) {
@@ -157,23 +113,14 @@ export class ImageGenerationService {
         }
         await report(0.02 + (0.88 * step) / numSteps, `step ${step} of ${numSteps}`, blob?.hash);
       });
-      reporting.catch(() => undefined); // rethrown below
+      reporting.catch(() => undefined); // awaited below
     };
+    const previewInterval = moderation.name === "" ? PREVIEW_INTERVAL : 0; // it cannot be moderated before it is shown
     try {
-      return await renderer.render(
-        {
-          ...knobs,
-          ...(await conditioner.condition(plan, numCandidates)),
-          initImage: await imageFiles.load(plan.sourceBlobHash),
-          numImages: numCandidates,
-        },
-        { onProgress, priority, signal },
-      );
-    } catch (error) {
-      if (signal.aborted || error instanceof AppError) {
-        throw error;
-      }
-      throw new AppError("GENERATION_FAILED", {}, { cause: error });
+      const request = { ...knobs, numImages, context: retrieval };
+      const drawing = { onProgress, previewInterval, priority, signal };
+      const [candidates] = await makeCandidates(this.deps, method, [request], drawing);
+      return candidates;
     } finally {
       await reporting.catch(() => undefined);
       for (const hash of previews.slice(0, -1)) {
@@ -182,14 +129,6 @@ export class ImageGenerationService {
         }
       }
     }
-  }
-
-  private async select(plan: GenerationPlan, drawn: readonly RgbImage[]): Promise<Selection> {
-    const { clip, ranking, gate, moderation } = this.deps;
-    const moderated = await moderation.faultsOf(drawn);
-    const embeddings = await clip.encodeImages(drawn);
-    const whatIf = await ranking.whatIf(plan.userId, plan.itemId, embeddings);
-    return selectCandidate(plan.retrieval, drawn, { embeddings, whatIf, gate, moderated });
   }
 
   private async store(
@@ -209,9 +148,9 @@ export class ImageGenerationService {
         blobHash: blob.hash,
         sourceBlobHash: plan.sourceBlobHash,
         seed: plan.options.seed,
-        generator,
+        generator: generator.version,
         promptVersion,
-        personalizerVersionId: plan.personalizerVersionId,
+        personalizerVersionId: plan.method.personalizerVersionId ?? null,
         rankingModelVersionId: plan.rankingModelVersionId,
         isServed,
         provenance: provenance(plan, selection),
@@ -220,7 +159,7 @@ export class ImageGenerationService {
         generationSeconds,
       },
       blob,
-      whatIf && rankChange(whatIf, chosen!),
+      whatIf && rankChangeOf(whatIf, chosen!),
     );
   }
 }

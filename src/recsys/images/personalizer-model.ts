@@ -13,7 +13,7 @@ import {
   type Policy,
   type Rollout,
 } from "../../ml/personalizer/personalizer.js";
-import type { RetrievalResult } from "./generation-plan.js";
+import type { RetrievalResult } from "../retrieval/retrieval-result.js";
 
 export { explored, type PersonalizerInput, type Policy, type Rollout };
 

@@ -30,7 +30,7 @@ export interface Provenance {
   }[];
 }
 
-/** @param judged with a chosen picture; one that may not be shown is not stored. */
+/** @param selection with a chosen image; one that may not be shown is not stored. */
 export function provenance(
   { retrieval, options }: GenerationPlan,
   { candidates, captionFloor, chosen, whatIf }: Selection,

@@ -1,7 +1,8 @@
 /** @file Judges stored pictures by the active ranking model: what the `SCORE_IMAGES` job does after a new model was trained. */
 import type { NewRankChange, UnscoredImage } from "../../db/personalized-images.repository.js";
 import type { RgbImage } from "../../ml/nn/rgb-image.js";
-import { rankChange, type WhatIf } from "./candidate-selection.js";
+import type { PictureRanker } from "../ranking/picture-ranker.js";
+import { rankChangeOf } from "../ranking/what-if.js";
 
 /** Pictures encoded at once. */
 const BATCH_SIZE = 32;
@@ -19,13 +20,7 @@ interface Dependencies {
   };
   imageFiles: { load(blobHash: string): Promise<RgbImage> };
   clip: { encodeImages(images: readonly RgbImage[]): Promise<Float32Array[]> };
-  ranking: {
-    whatIf(
-      userId: string,
-      itemId: string,
-      candidates: readonly Float32Array[],
-    ): Promise<WhatIf | null>;
-  };
+  ranker: PictureRanker;
 }
 
 export interface ScoringCounts {
@@ -68,13 +63,14 @@ export class ScoringService {
   }
 
   private async scorePage(page: readonly UnscoredImage[], counts: ScoringCounts): Promise<void> {
-    const { imageFiles, clip, ranking, images } = this.deps;
+    const { imageFiles, clip, ranker, images } = this.deps;
     const rgb = await Promise.all(page.map(({ blobHash }) => imageFiles.load(blobHash)));
     const embeddings = await clip.encodeImages(rgb);
     for (const [index, { id, userId, itemId }] of page.entries()) {
-      const whatIf = await ranking.whatIf(userId, itemId, [embeddings[index]]);
-      if (whatIf) {
-        await images.addRankChange(id, rankChange(whatIf, 0));
+      const whatIf = await ranker.whatIf({ userId }, itemId, [embeddings[index]]);
+      const change = whatIf && rankChangeOf(whatIf, 0);
+      if (change) {
+        await images.addRankChange(id, change);
         counts.scored++;
       } else {
         counts.unknown++;

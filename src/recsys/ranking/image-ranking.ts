@@ -1,4 +1,5 @@
-/** @file Which versions of the ranking model can rank an item by another image: without that, images have no rank change. */
+/** @file Which versions of the ranking model rank an item by another image: without that, images have no rank change. */
+import { AppError } from "../../errors/app-error.js";
 import { FREEDOM_ALGORITHM } from "../../ml/ranking/freedom.js";
 import { MICRO_ALGORITHM } from "../../ml/ranking/micro.js";
 import { canWhatIf } from "../../ml/ranking/recommender.js";
@@ -10,7 +11,15 @@ export function ranksImagesLoaded({ model }: Pick<LoadedRanker, "model">): boole
   return canWhatIf(model, IMAGE_MODALITY);
 }
 
-/** For a version that need not be loaded: by its algorithm and its recorded modalities, if any. */
+/** @throws AppError `INVALID_ARGUMENT` when the ranking model does not read images. */
+export function assertRanksImages(ranker: Pick<LoadedRanker, "model">): void {
+  if (!ranksImagesLoaded(ranker)) {
+    const problem = `must read images, as MICRO and FREEDOM do, but is ${ranker.model.algorithm}`;
+    throw new AppError("INVALID_ARGUMENT", { argument: "the active ranking model", problem });
+  }
+}
+
+/** Of a version that need not be loaded: by its algorithm and, where its training noted them, its modalities. */
 export function ranksImages({
   algorithm,
   metrics,

@@ -18,6 +18,8 @@ export interface KnownViewer {
 }
 
 export interface RankedItem {
+  /** Of all items that the model was trained on; `[N]`. */
+  scores: Float32Array;
   score: number;
   /** Number of ranked items: the model's catalogue without the user's own items, but always with the item itself. */
   numRanked: number;
@@ -45,6 +47,7 @@ export function rankedItem(
   return (
     item && {
       ...item,
+      scores,
       numRanked: ranker.itemIds.length - seen.size + (isOneOfThem ? 0 : 1),
       rankAt: score => midRank(score, scores, isMasked),
     }
@@ -57,7 +60,12 @@ function ofTrained(
   itemIndex: number,
 ): RankedItem["scoresWith"] {
   const target = { itemIndex, modality: IMAGE_MODALITY };
-  return images => (canWhatIf(model, IMAGE_MODALITY) ? model.whatIf(viewer, target, images) : null);
+  return images => {
+    if (!canWhatIf(model, IMAGE_MODALITY)) {
+      return null;
+    }
+    return images.length === 0 ? [] : model.whatIf(viewer, target, images);
+  };
 }
 
 /** A new item is placed again with each image. */

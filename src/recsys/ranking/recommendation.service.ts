@@ -2,13 +2,14 @@
 import { defaultFeedbackRules, type FeedbackRules } from "../../config/feedback-rules.js";
 import { defaultSeenRules, isSeen, type SeenRules } from "../../config/seen-rules.js";
 import { choicesOf, type Feedback } from "../../db/choices.js";
-import { rankChange } from "../../ml/metrics/rank-change.js";
 import { dot } from "../../ml/nn/matrix.js";
 import { isInductive } from "../../ml/ranking/recommender.js";
 import type { NewItem } from "./new-items.js";
-import { type KnownViewer, rankedItem, type RankedItem, scoresOf } from "./ranked-item.js";
+import type { ImageViewer, PictureRanker, WhatIf } from "./picture-ranker.js";
+import { type KnownViewer, rankedItem, scoresOf } from "./ranked-item.js";
 import { RankedList, RankedLists } from "./ranked-lists.js";
 import type { LoadedRanker } from "./ranker-artefact.js";
+import { trainedViewer, whatIfOf } from "./what-if.js";
 
 /** Newest interactions of one user that are read. */
 const MAX_HISTORY = 10_000;
@@ -91,18 +92,6 @@ export interface ItemRank {
   source: "RANKER" | "FOLD_IN";
 }
 
-export interface WhatIfOutcome {
-  rankingModelVersionId: string;
-  scoreBefore: number;
-  rankBefore: number;
-  numRanked: number;
-  /** Number of items that the model knows. */
-  catalogSize: number;
-  /** Whether the user was folded in. */
-  foldedIn: boolean;
-  candidates: { score: number; rank: number; deltaR: number }[];
-}
-
 /** Items in the order of recommendation. */
 interface Ranked {
   /** The ids of the `count` best, best first. */
@@ -113,7 +102,7 @@ interface Ranked {
   isNew?: (itemId: string) => boolean;
 }
 
-export class RecommendationService {
+export class RecommendationService implements PictureRanker {
   private readonly lists = new RankedLists();
   private popular: { items: readonly { itemId: string; strength: number }[]; atMs: number } | null =
     null;
@@ -176,7 +165,7 @@ export class RecommendationService {
   /** The item's rank for the user; null without an active model, or if it does not know the item or the user. */
   async rankOf(userId: string, itemId: string): Promise<ItemRank | null> {
     const known = await this.viewerOfHistory(userId);
-    const item = known && (await this.rankedItem(known, itemId));
+    const item = known && rankedItem(known, itemId, await this.newItemsFor(known, itemId));
     if (!item) {
       return null;
     }
@@ -184,41 +173,24 @@ export class RecommendationService {
     return { score, rank: rankAt(score), numRanked, source: known.source };
   }
 
-  /**
-   * Score and rank of an item with each of the image embeddings in place of its own (RAGAR, eq. 13; `what-if.ts`); null
-   * without an active model that supports it, or if it does not know the item or the user.
-   */
+  /** As {@link PictureRanker} says; by the active model. */
   async whatIf(
-    userId: string,
+    { seenItemIds, userId }: ImageViewer,
     itemId: string,
-    candidates: readonly Float32Array[],
-  ): Promise<WhatIfOutcome | null> {
-    const known = await this.viewerOfHistory(userId);
-    const item = known && (await this.rankedItem(known, itemId));
-    const scores = item?.scoresWith(candidates);
-    if (!item || !scores) {
-      return null;
-    }
-    const rankBefore = item.rankAt(item.score);
-    return {
-      rankingModelVersionId: known.ranker.versionId,
-      scoreBefore: item.score,
-      rankBefore,
-      numRanked: item.numRanked,
-      catalogSize: known.ranker.itemIds.length,
-      foldedIn: known.source === "FOLD_IN",
-      candidates: scores.map(score => {
-        const rank = item.rankAt(score);
-        return { score, rank, deltaR: rankChange(rankBefore, rank) };
-      }),
-    };
+    embeddings: readonly Float32Array[],
+  ): Promise<WhatIf | null> {
+    const ranker = await this.deps.rankers.active();
+    const known =
+      ranker && seenItemIds
+        ? trainedViewer(ranker, userId, seenItemIds)
+        : await this.viewerOfHistory(userId);
+    const newItems = known ? await this.newItemsFor(known, itemId) : [];
+    return known && whatIfOf(known, itemId, newItems, embeddings);
   }
 
-  /** Null for an item that the model does not know and cannot place. */
-  private async rankedItem(known: KnownViewer, itemId: string): Promise<RankedItem | null> {
-    const { ranker } = known;
-    const isNew = !ranker.itemIndexOf.has(itemId);
-    return rankedItem(known, itemId, isNew ? await this.newItems(ranker) : []);
+  /** None for an item of the training. */
+  private async newItemsFor({ ranker }: KnownViewer, itemId: string): Promise<readonly NewItem[]> {
+    return ranker.itemIndexOf.has(itemId) ? [] : this.newItems(ranker);
   }
 
   private async newItems(ranker: LoadedRanker): Promise<readonly NewItem[]> {

@@ -5,6 +5,7 @@
  */
 import { AppError } from "../../errors/app-error.js";
 import { Random, seedFrom } from "../../ml/nn/random.js";
+import type { ImageContext } from "../images/image-path.js";
 import type { HistoryItem, Retrieval } from "../retrieval/retrieval.service.js";
 import { retrieved } from "../retrieval/retrieval.service.js";
 import type { ShopSnapshot } from "./shop-snapshot.js";
@@ -71,17 +72,30 @@ export function assertEnough(pairs: readonly Pair[], needed: number): void {
   }
 }
 
-/** What a pair's history says of its reference (Eq. 1-6); nothing else of the user is looked at. */
-export function pairRetrieval(
+/** What a pair's history says of its reference (Eq. 1-6); nothing else of the user is read. */
+export function pairContext(
   { items }: Pick<ShopSnapshot, "items">,
-  { historyItemIds, itemId }: Pick<Pair, "historyItemIds" | "itemId">,
+  { blobHash, historyItemIds, itemId, userId }: Pair,
   { k, historyLimit }: { k: number; historyLimit: number },
-): Retrieval {
+): ImageContext & Retrieval {
   const history = historyItemIds.slice(-historyLimit).flatMap((id, place): HistoryItem[] => {
     const item = items.get(id);
     return item ? [{ ...item, occurredAt: new Date(place) }] : []; // only their order counts
   });
-  return retrieved(items.get(itemId)!, history, { k });
+  const retrieval = retrieved(items.get(itemId)!, history, { k });
+  return {
+    ...retrieval,
+    userId,
+    itemId,
+    sourceBlobHash: blobHash,
+    referenceCaptionEmbedding: retrieval.referenceCaptionEmbedding!, // a pair has both: `pairOf`
+    referenceImageEmbedding: retrieval.referenceImageEmbedding!,
+  };
+}
+
+/** What the ranking model was trained on of a pair's user: these items do not compete. */
+export function trainItemIds({ ranker, split }: ShopSnapshot, { userIndex }: Pair): string[] {
+  return Array.from(split.train[userIndex], item => ranker.itemIds[item]);
 }
 
 /** The user's train items in the order of time. */

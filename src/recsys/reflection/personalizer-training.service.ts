@@ -1,4 +1,4 @@
-/** @file Trains versions of the personalizer by the active ranking model's judgement, and registers them. */
+/** @file Trains versions of the personalizer by the active ranking model's scores, and registers them. */
 import { createHash } from "node:crypto";
 import { stringify } from "safe-stable-stringify";
 import { deleteAll, putFiles } from "../../db/artefact-files.js";
@@ -6,9 +6,9 @@ import type { ArtefactStore } from "../../db/artefact-store.js";
 import type { ConditionEncoder } from "../../ml/diffusion/condition-encoder.js";
 import { type Matrix, matrix, row } from "../../ml/nn/matrix.js";
 import { Random } from "../../ml/nn/random.js";
-import type { CachedImageGenerator } from "../images/cached-image-generator.js";
-import { ImageScorer } from "../images/image-scorer.js";
+import type { ImagePath } from "../images/image-path.js";
 import type { PersonalizerModel } from "../images/personalizer-model.js";
+import type { PictureRanker } from "../ranking/picture-ranker.js";
 import { assertEnough, evaluationPairs, type Pair, trainingPairs } from "./pairs.js";
 import {
   personalizerConfig,
@@ -54,7 +54,9 @@ interface VersionRow {
 
 interface Dependencies<Version extends VersionRow> {
   shop(): Promise<ShopSnapshot>;
-  imageGenerator: CachedImageGenerator;
+  path: Omit<ImagePath, "ranker">;
+  /** @throws AppError `INVALID_ARGUMENT` when the ranking model does not read images. */
+  rankerOf: (shop: ShopSnapshot) => PictureRanker;
   encoder: () => Promise<Pick<ConditionEncoder, "encodeTexts" | "projectImage">>;
   /** An untrained model. @throws AppError `LANGUAGE_MODEL_MISSING` */
   create: (config: Readonly<Record<string, unknown>>, seed: number) => Promise<PersonalizerModel>;
@@ -74,8 +76,6 @@ interface Dependencies<Version extends VersionRow> {
     fail(id: string, failure: string): Promise<void>;
   };
   registry: { activate(id: string): Promise<Version> };
-  /** Name and version of the model pack. */
-  generator: string;
   /** Versions go to `personalizers/<versionId>`. */
   store: ArtefactStore;
 }
@@ -120,7 +120,8 @@ export class PersonalizerTrainingService<Version extends VersionRow> {
     existing: Version | null,
     hooks: TrainPersonalizerHooks,
   ): Promise<Version> {
-    const { generator, versions } = this.deps;
+    const { path, versions } = this.deps;
+    const { version: generator } = path.generator;
     const given = { ...((existing?.config ?? request.config) as Record<string, unknown>) };
     if (existing) {
       // Versions that began before these fields were dropped have them.
@@ -153,7 +154,8 @@ export class PersonalizerTrainingService<Version extends VersionRow> {
     },
     { onProgress, signal }: TrainPersonalizerHooks,
   ): Promise<Version> {
-    const { create, encoder, generator, imageGenerator, store, versions } = this.deps;
+    const { create, encoder, path, rankerOf, store, versions } = this.deps;
+    const { version: generator } = path.generator;
     const { config, seed, shop, versionId } = version;
     const train = trainingPairs(shop, { numPairs: config.numPairs, seed });
     assertEnough(train, MIN_PAIRS);
@@ -167,13 +169,12 @@ export class PersonalizerTrainingService<Version extends VersionRow> {
     const model = await create({ ...config.model, ...shared }, seed);
     try {
       const startMs = performance.now();
-      const scorer = new ImageScorer(shop);
+      const ranker = rankerOf(shop);
       const samples = await imageTokenSamples(shop, await encoder());
       model.explore(samples, { count: config.numDirections });
       const parts = {
         shop,
-        scorer,
-        imageGenerator,
+        path: { ...path, ranker },
         encoder: await encoder(),
         config,
         seed,

@@ -254,7 +254,7 @@ async function validationResult(
   step: number,
 ): Promise<ValidationResult> {
   const scored = await scoredMeans(parts, model, validationPairs, step === 0);
-  const deltas = scored.map(({ pair }) => pair.images[0].deltaR);
+  const deltas = scored.map(({ whatIf }) => whatIf.candidates[0].deltaR);
   const captionSimilarity = mean(scored.map(({ captionSimilarities: [own] }) => own));
   const keyCaptionSimilarity = mean(
     validationPairs.map(validationPair => validationPair.keyCaptionSimilarity),
@@ -269,8 +269,8 @@ async function validationResult(
     meanDeltaR: mean(deltas),
     winRate: mean(wins),
     meanScoreGain: mean(
-      scored.map(({ pair: { images, reference, scale } }) => {
-        return (images[0].score - reference.score) / scale;
+      scored.map(({ whatIf: { candidates, scoreBefore, scoreDeviation } }) => {
+        return (candidates[0].score - scoreBefore) / scoreDeviation;
       }),
     ),
     captionSimilarity,

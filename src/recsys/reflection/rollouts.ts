@@ -9,8 +9,13 @@ import type { ConditionEncoder } from "../../ml/diffusion/condition-encoder.js";
 import { dot } from "../../ml/nn/cosine.js";
 import { type Random, seedFrom } from "../../ml/nn/random.js";
 import { rewards } from "../../ml/reflection/rank-reward.js";
-import type { CachedImageGenerator, CachedImageRequest } from "../images/cached-image-generator.js";
-import type { ScoredPair, ImageScorer } from "../images/image-scorer.js";
+import {
+  type CandidateRequest,
+  drawCandidates,
+  type ImagePath,
+  requireWhatIf,
+} from "../images/image-path.js";
+import type { ImageCondition } from "../images/personalization-method.js";
 import {
   explored,
   type PersonalizerInput,
@@ -19,15 +24,14 @@ import {
   type Policy,
   type Rollout,
 } from "../images/personalizer-model.js";
-import { generatorPrompt } from "../retrieval/prompt.js";
-import { type Pair, pairRetrieval } from "./pairs.js";
+import type { WhatIf } from "../ranking/picture-ranker.js";
+import { type Pair, pairContext, trainItemIds } from "./pairs.js";
 import type { PersonalizerTrainingConfig } from "./personalizer-training-config.js";
 import type { ShopSnapshot } from "./shop-snapshot.js";
 
 export interface RolloutParts {
   shop: ShopSnapshot;
-  scorer: ImageScorer;
-  imageGenerator: Pick<CachedImageGenerator, "draw">;
+  path: ImagePath;
   encoder: Pick<ConditionEncoder, "encodeTexts" | "projectImage">;
   config: PersonalizerTrainingConfig;
   /** Of the pictures' noise. */
@@ -37,7 +41,7 @@ export interface RolloutParts {
 
 /** What does not change while the personalizer learns: made once for a pair. */
 export interface PreparedPair {
-  pair: Pair;
+  request: PairRequest;
   input: PersonalizerInput;
   /** ρ^ref, ρ^key in standard deviations of the user's scores, CS / 100 of v^key. */
   reference: number;
@@ -50,7 +54,13 @@ export interface PendingRollouts {
   noises: Float32Array[][];
   /** The conditions drawn, and σ. */
   rendered: { actions: Float32Array[]; sigma: number }[];
-  scored: Promise<{ pair: ScoredPair; captionSimilarities: number[] }[]>;
+  scored: Promise<ScoredImages[]>;
+}
+
+/** A pair's images, ranked; CS / 100 of each. */
+export interface ScoredImages {
+  whatIf: WhatIf;
+  captionSimilarities: number[];
 }
 
 export interface ScoredRollouts {
@@ -61,19 +71,19 @@ export interface ScoredRollouts {
   reward: number;
 }
 
-type RenderKnobs = Pick<
-  CachedImageRequest,
-  "blobHash" | "guidanceScale" | "numSteps" | "seed" | "strength"
->;
+type PairRequest = Omit<CandidateRequest, "numImages">;
 
-/** How a pair's pictures are drawn, whatever they attend to. */
-export function renderKnobs(
-  { config, seed }: Pick<RolloutParts, "config" | "seed">,
-  pair: Pair,
-): RenderKnobs {
+/** How a pair's images are drawn and ranked, whatever they attend to. */
+function pairRequest({ config, seed, shop }: RolloutParts, pair: Pair): PairRequest {
   const { guidanceScale, numSteps, strength } = config;
-  const own = seedFrom("pair", seed, pair.userId, pair.itemId);
-  return { blobHash: pair.blobHash, guidanceScale, numSteps, seed: own, strength };
+  return {
+    context: pairContext(shop, pair, config),
+    seenItemIds: trainItemIds(shop, pair),
+    seed: seedFrom("pair", seed, pair.userId, pair.itemId),
+    guidanceScale,
+    numSteps,
+    strength,
+  };
 }
 
 /** Inputs, v^key and its score for each pair. */
@@ -82,22 +92,25 @@ export async function preparedPairs(
   model: Pick<PersonalizerModel, "promptIds">,
   pairs: readonly Pair[],
 ): Promise<PreparedPair[]> {
-  const { config, encoder, scorer, shop, signal, imageGenerator } = parts;
-  const contexts = pairs.map(pair => pairRetrieval(shop, pair, config));
-  const inputs = await personalizerInputs(model, encoder, contexts);
+  const requests = pairs.map(pair => pairRequest(parts, pair));
+  const inputs = await personalizerInputs(
+    model,
+    parts.encoder,
+    requests.map(({ context }) => context),
+  );
   return Promise.all(
-    pairs.map(async (pair, index): Promise<PreparedPair> => {
-      const { referenceCaptionEmbedding, referenceKeywords } = contexts[index];
-      const prompt = generatorPrompt(referenceKeywords, [], shop.items.get(pair.itemId)!.title);
-      const request = { ...renderKnobs(parts, pair), prompt, numImages: 1 };
-      const [{ embedding }] = await imageGenerator.draw(request, { signal });
-      const { images, reference, scale } = scorer.score(pair, [embedding]);
+    requests.map(async (request, index): Promise<PreparedPair> => {
+      const { whatIf, captionSimilarities } = await scoredImages(
+        parts,
+        { ...request, numImages: 1 },
+        { prompt: request.context.referencePrompt },
+      );
       return {
-        pair,
+        request,
         input: inputs[index],
-        reference: reference.score / scale,
-        key: images[0].score / scale,
-        keyCaptionSimilarity: dot(embedding, referenceCaptionEmbedding!),
+        reference: whatIf.scoreBefore / whatIf.scoreDeviation,
+        key: whatIf.candidates[0].score / whatIf.scoreDeviation,
+        keyCaptionSimilarity: captionSimilarities[0],
       };
     }),
   );
@@ -117,7 +130,7 @@ export function beginRollouts(
   const conditions = policies.map((policy, index) =>
     noises[index].map(noise => explored(policy, noise)),
   );
-  const scored = scoredImages(parts, prepared, conditions);
+  const scored = scoredConditions(parts, prepared, conditions);
   scored.catch(() => undefined); // whoever waits for it hears of the fault
   const rendered = conditions.map((actions, index) => ({ actions, sigma: policies[index].sigma }));
   return { noises, rendered, scored };
@@ -131,9 +144,9 @@ export async function scoredRollouts(
 ): Promise<ScoredRollouts> {
   const rollouts: Rollout[] = [];
   const sums = { overReference: 0, overKey: 0, reward: 0 };
-  for (const [index, { pair }] of (await scored).entries()) {
+  for (const [index, { whatIf }] of (await scored).entries()) {
     const { input, key, reference } = prepared[index];
-    const generated = pair.images.map(({ score }) => score / pair.scale);
+    const generated = whatIf.candidates.map(({ score }) => score / whatIf.scoreDeviation);
     const earned = rewards(config.rewardMode, { reference, key, generated }, config.delta);
     rollouts.push({
       input,
@@ -152,18 +165,18 @@ export async function scoredRollouts(
 }
 
 /**
- * The picture of each pair's policy mean, judged: what the personalizer is worth without exploration.
+ * The image of each pair's policy mean, ranked: what the personalizer is worth without exploration.
  *
- * @param isUntrained Whether the pictures are kept: other trainings begin with the same ones.
+ * @param isUntrained Whether the images are kept: other trainings begin with the same ones.
  */
 export function scoredMeans(
   parts: RolloutParts,
   model: Pick<PersonalizerModel, "policy">,
   prepared: readonly PreparedPair[],
   isUntrained: boolean,
-): ReturnType<typeof scoredImages> {
+): Promise<ScoredImages[]> {
   const policies: Policy[] = model.policy(prepared.map(({ input }) => input));
-  return scoredImages(
+  return scoredConditions(
     parts,
     prepared,
     policies.map(({ mean }) => [mean]),
@@ -171,32 +184,34 @@ export function scoredMeans(
   );
 }
 
-async function scoredImages(
+async function scoredConditions(
   parts: RolloutParts,
   prepared: readonly PreparedPair[],
   conditions: readonly Float32Array[][],
-  keep = false,
-): Promise<{ pair: ScoredPair; captionSimilarities: number[] }[]> {
-  const { scorer, shop, signal, imageGenerator } = parts;
+  cache = false,
+): Promise<ScoredImages[]> {
   return Promise.all(
-    prepared.map(async ({ pair }, index) => {
+    prepared.map(({ request }, index) => {
       const own = conditions[index];
-      const drawn = await imageGenerator.draw(
-        {
-          ...renderKnobs(parts, pair),
-          prompt: "",
-          conditions: own,
-          sharesNoise: true,
-          numImages: own.length,
-        },
-        { signal, keep },
-      );
-      const embeddings = drawn.map(({ embedding }) => embedding);
-      const caption = shop.items.get(pair.itemId)!.captionEmbedding!;
-      return {
-        pair: scorer.score(pair, embeddings),
-        captionSimilarities: embeddings.map(embedding => dot(embedding, caption)),
-      };
+      const images = { ...request, sharesNoise: true, numImages: own.length };
+      return scoredImages(parts, images, { prompt: "", conditions: own }, cache);
     }),
   );
+}
+
+/** @param cache Whether the images are kept and found again. */
+async function scoredImages(
+  { path, signal }: RolloutParts,
+  request: CandidateRequest,
+  condition: ImageCondition,
+  cache = true,
+): Promise<ScoredImages> {
+  const candidates = await drawCandidates(path, request, condition, { cache, signal });
+  const { context } = request;
+  return {
+    whatIf: requireWhatIf(candidates, context),
+    captionSimilarities: candidates.embeddings.map(embedding =>
+      dot(embedding, context.referenceCaptionEmbedding),
+    ),
+  };
 }

@@ -9,7 +9,6 @@ import type {
   StampedItem,
 } from "../../db/retrieval.repository.js";
 import { AppError } from "../../errors/app-error.js";
-import type { RetrievalResult } from "../images/generation-plan.js";
 import { correlate, DEFAULT_K } from "./correlation-unit.js";
 import {
   fusionWeights,
@@ -21,6 +20,7 @@ import { keywordsOf } from "./keyword-extraction.js";
 import { preferenceKeywords } from "./keywords.js";
 import { generatorPrompt } from "./prompt.js";
 import { RecentItems } from "./recent-items.js";
+import type { RetrievalResult } from "./retrieval-result.js";
 
 /** History items considered, as in the paper. */
 export const DEFAULT_HISTORY_LIMIT = 20;
@@ -170,5 +170,6 @@ export function retrieved(
     referenceKeywords: ofReference.keywords,
     preferenceKeywords: preference,
     prompt: generatorPrompt(ofReference.keywords, preference, reference.title),
+    referencePrompt: generatorPrompt(ofReference.keywords, [], reference.title),
   };
 }

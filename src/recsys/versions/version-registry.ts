@@ -32,9 +32,19 @@ interface Dependencies<Version extends VersionRow, Loaded> {
   nowMs?: () => number;
 }
 
+/** A version in memory. */
+interface Held<Loaded> {
+  versionId: string;
+  model: Promise<Loaded>;
+  /** Runs that need it. */
+  numUses: number;
+  /** Whether it is freed when no run needs it. */
+  isReplaced: boolean;
+}
+
 export class VersionRegistry<Version extends VersionRow, Loaded> {
   private known: { version: Version | null; atMs: number } | null = null;
-  private loaded: { versionId: string; model: Promise<Loaded> } | null = null;
+  private loaded: Held<Loaded> | null = null;
 
   constructor(private readonly parts: Dependencies<Version, Loaded>) {}
 
@@ -46,6 +56,35 @@ export class VersionRegistry<Version extends VersionRow, Loaded> {
   async active(): Promise<Loaded | null> {
     const version = await this.findActive();
     return version && this.load(version);
+  }
+
+  /**
+   * Runs with a version in memory. It is not freed before the run ends, whatever becomes active meanwhile; one that does not
+   * serve is read for the run.
+   *
+   * @throws AppError not found
+   */
+  async use<Result>(versionId: string, run: (loaded: Loaded) => Promise<Result>): Promise<Result> {
+    const active = await this.findActive();
+    if (active?.id === versionId) {
+      void this.load(active).catch(() => undefined); // the run hears of the fault
+    }
+    const held: Held<Loaded> =
+      this.loaded?.versionId === versionId
+        ? this.loaded
+        : {
+            versionId,
+            model: this.find(versionId).then(version => this.parts.load(version)),
+            numUses: 0,
+            isReplaced: true,
+          };
+    held.numUses++;
+    try {
+      return await run(await held.model);
+    } finally {
+      held.numUses--;
+      this.freeUnused(held);
+    }
   }
 
   /** @throws AppError not found */
@@ -86,7 +125,7 @@ export class VersionRegistry<Version extends VersionRow, Loaded> {
 
   private switchTo(version: Version, model: Loaded): Version {
     this.known = { version, atMs: this.nowMs() };
-    this.replace({ versionId: version.id, model: Promise.resolve(model) });
+    this.replace(version.id, Promise.resolve(model));
     return version;
   }
 
@@ -102,7 +141,7 @@ export class VersionRegistry<Version extends VersionRow, Loaded> {
   private load(version: Version): Promise<Loaded> {
     if (this.loaded?.versionId !== version.id) {
       const model = this.parts.load(version);
-      this.replace({ versionId: version.id, model });
+      this.replace(version.id, model);
       model.catch(() => {
         this.loaded = this.loaded?.model === model ? null : this.loaded;
       });
@@ -110,12 +149,19 @@ export class VersionRegistry<Version extends VersionRow, Loaded> {
     return this.loaded!.model; // just set
   }
 
-  private replace(next: { versionId: string; model: Promise<Loaded> }): void {
+  private replace(versionId: string, model: Promise<Loaded>): void {
     const before = this.loaded;
-    this.loaded = next;
+    this.loaded = { versionId, model, numUses: 0, isReplaced: false };
+    if (before) {
+      before.isReplaced = true;
+      this.freeUnused(before);
+    }
+  }
+
+  private freeUnused({ isReplaced, model, numUses }: Held<Loaded>): void {
     const { unload } = this.parts;
-    if (before && unload) {
-      before.model.then(unload, () => undefined);
+    if (isReplaced && numUses === 0 && unload) {
+      model.then(unload, () => undefined);
     }
   }
 

@@ -10,6 +10,7 @@ import { UsersRepository } from "../../../src/db/users.repository.js";
 import { Random, seedFrom } from "../../../src/ml/nn/random.js";
 import { generationDefaults } from "../../../src/recsys/images/generation-options.js";
 import { GenerationPlanner } from "../../../src/recsys/images/generation-plan.js";
+import { plainMethod } from "../../../src/recsys/images/personalization-method.js";
 import { PersonalizationService } from "../../../src/recsys/images/personalization.service.js";
 import { InteractionRecordingService } from "../../../src/recsys/interactions/interaction-recording.service.js";
 import { RetrievalService } from "../../../src/recsys/retrieval/retrieval.service.js";
@@ -109,8 +110,13 @@ describeOnEveryDatabase("a stored picture on the second request", open => {
     const planner = new GenerationPlanner({
       retrieval: new RetrievalService({ encoder, rows: new RetrievalRepository(db.pool) }),
       rankers: { activeVersionId: async () => versions.ranker },
-      personalizers: { activeVersionId: async () => versions.personalizer },
-      generator: "mini@1",
+      methods: {
+        active: async () =>
+          versions.personalizer === null
+            ? plainMethod
+            : { ...plainMethod, id: `ragar@${versions.personalizer}` },
+      },
+      generator: { version: "mini@1" },
       promptVersion: versions.prompt,
       moderation: "",
     });

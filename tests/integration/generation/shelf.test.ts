@@ -10,6 +10,7 @@ import { Random, seedFrom } from "../../../src/ml/nn/random.js";
 import { GenerationBudget } from "../../../src/recsys/images/generation-budget.js";
 import { generationDefaults } from "../../../src/recsys/images/generation-options.js";
 import { GenerationPlanner } from "../../../src/recsys/images/generation-plan.js";
+import { plainMethod } from "../../../src/recsys/images/personalization-method.js";
 import { PersonalizationService } from "../../../src/recsys/images/personalization.service.js";
 import { JobEvents } from "../../../src/recsys/jobs/job-events.js";
 import { JobService } from "../../../src/recsys/jobs/job.service.js";
@@ -107,8 +108,8 @@ describeOnEveryDatabase("a shelf of 24 tiles", open => {
     const planner = new GenerationPlanner({
       retrieval: new RetrievalService({ encoder, rows: new RetrievalRepository(db.pool) }),
       rankers: { activeVersionId: async () => null },
-      personalizers: { activeVersionId: async () => null },
-      generator: "mini@1",
+      methods: { active: async () => plainMethod },
+      generator: { version: "mini@1" },
       promptVersion: "1",
       moderation: "",
     });

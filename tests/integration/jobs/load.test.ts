@@ -5,7 +5,8 @@
 import { EventEmitter, once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { JobPriority, JobsRepository } from "../../../src/db/jobs.repository.js";
-import { type RenderPriority, RenderTurns } from "../../../src/ml/diffusion/render-turns.js";
+import type { RenderPriority } from "../../../src/ml/diffusion/image-generator.js";
+import { RenderTurns } from "../../../src/ml/diffusion/render-turns.js";
 import { Random } from "../../../src/ml/nn/random.js";
 import type { Services } from "../../../src/plugin/create-services.js";
 import { createWorker } from "../../../src/plugin/create-worker.js";

@@ -1,5 +1,6 @@
 /**
- * @file Experiments on personalised pictures: arms x seeds on held-out users, without the serving fallback.
+ * @file Experiments on personalised images: arms x seeds on held-out users. Each image is drawn once and reported twice: the best
+ * candidate as it is, and what a shop would have shown.
  *
  * For every arm that has one, a personalizer is trained for each seed and kept as a version that does not serve; its id comes
  * from its configuration, so a stopped experiment, or another with the same arm, finds it. What an arm did on the test pairs
@@ -8,42 +9,40 @@
 import { createHash } from "node:crypto";
 import { getJson, putJson } from "../../../db/artefact-files.js";
 import type { ArtefactStore } from "../../../db/artefact-store.js";
-import {
-  clipImageScore,
-  clipPreferenceImageScore,
-  clipPreferenceScore,
-  clipScore,
-  preferenceText,
-} from "../../../ml/metrics/clip-scores.js";
+import type { ConditionEncoder } from "../../../ml/diffusion/condition-encoder.js";
+import { preferenceText } from "../../../ml/metrics/clip-scores.js";
 import type { RgbImage } from "../../../ml/nn/rgb-image.js";
-import { ImageScorer } from "../../images/image-scorer.js";
+import {
+  type Candidates,
+  selectCandidate,
+  type ServingRules,
+} from "../../images/candidate-selection.js";
+import {
+  type CandidateRequest,
+  type ImagePath,
+  makeCandidates,
+  requireWhatIf,
+} from "../../images/image-path.js";
+import type { PersonalizationMethod } from "../../images/personalization-method.js";
 import type { PersonalizerModel } from "../../images/personalizer-model.js";
-import { assertEnough, evaluationPairs, type Pair, pairRetrieval } from "../../reflection/pairs.js";
+import type { PictureRanker } from "../../ranking/picture-ranker.js";
+import { assertEnough, evaluationPairs, type Pair, pairContext } from "../../reflection/pairs.js";
 import { personalizerConfig } from "../../reflection/personalizer-training-config.js";
+import type {
+  TrainPersonalizerHooks,
+  TrainPersonalizerRequest,
+} from "../../reflection/personalizer-training.service.js";
 import type { ShopSnapshot } from "../../reflection/shop-snapshot.js";
-import type { ArmArtist, Run } from "./arm-artist.js";
+import { armMethod, armRequest, type TrainedArm } from "./arm-method.js";
 import {
   type ExperimentArm,
   mergedTraining,
   numCandidatesOf,
   type ImageExperiment,
 } from "./experiment-config.js";
+import { type ImageOutcome, imageOutcome } from "./image-outcome.js";
 import { sheetPairs } from "./sheet-pairs.js";
 import { imageWork, trainingWork, WorkClock } from "./work-clock.js";
-
-/** What one picture did. */
-export interface ImageOutcome {
-  userId: string;
-  itemId: string;
-  deltaR: number;
-  rankBefore: number;
-  rankAfter: number;
-  /** CLIP scores, x 100 (METHOD.md section 6). */
-  cs: number;
-  cis: number;
-  cps: number;
-  cpis: number;
-}
 
 export interface ArmOutcomes {
   arm: string;
@@ -55,28 +54,30 @@ export interface ArmOutcomes {
 
 interface Dependencies {
   shop(): Promise<ShopSnapshot>;
-  artist: Pick<ArmArtist, "draw">;
-  /** Catalogue pictures. */
-  imageFiles: { load(blobHash: string): Promise<RgbImage> };
+  path: Omit<ImagePath, "ranker">;
+  /** @throws AppError `INVALID_ARGUMENT` when the ranking model does not read images. */
+  rankerOf: (shop: ShopSnapshot) => PictureRanker;
+  rules: ServingRules;
+  encoder: () => Promise<Pick<ConditionEncoder, "encodeTexts" | "projectImage">>;
   clip: { encodeTexts(texts: readonly string[]): Promise<Float32Array[]> };
   training: {
     train(
-      request: {
-        versionId: string;
-        seed: number;
-        config: Readonly<Record<string, unknown>>;
-        activate: boolean;
-      },
-      hooks: {
-        signal?: AbortSignal;
-        onProgress?: (progress: { fraction: number; stage: string }) => void;
-      },
-    ): Promise<{ id: string; artefactPath: string | null }>;
+      request: TrainPersonalizerRequest,
+      hooks: TrainPersonalizerHooks,
+    ): Promise<{ artefactPath: string | null }>;
   };
   /** Loads a version's files; the caller disposes of it. */
   load: (artefactPath: string) => Promise<PersonalizerModel>;
-  generator: string;
   store: ArtefactStore;
+}
+
+/** An arm in one seed: what all of its images share. */
+interface Run {
+  arm: ExperimentArm;
+  seed: number;
+  /** Null where the catalogue image is shown. */
+  method: PersonalizationMethod | null;
+  signal?: AbortSignal;
 }
 
 export interface ExperimentProgress {
@@ -105,7 +106,7 @@ export interface SheetRequest {
 interface Scene {
   experiment: ImageExperiment;
   shop: ShopSnapshot;
-  scorer: ImageScorer;
+  path: ImagePath;
   pairs: readonly Pair[];
   /** CLIP embeddings of preference texts. */
   preferences: Map<string, Float32Array>;
@@ -118,6 +119,8 @@ interface Place {
   versionId: string;
 }
 
+/** What an outcome holds: part of its key, so that outcomes without the served figures are made again. */
+const OUTCOMES = "raw and served";
 /** Fewer pairs could not tell any arm from another. */
 const MIN_TEST_PAIRS = 2;
 
@@ -153,20 +156,22 @@ export class ImageExperimentService {
     const scene = await this.scene(experiment);
     const { shop } = scene;
     const [seed] = experiment.seeds;
-    const { imageFiles } = this.deps;
+    const { imageFiles } = this.deps.path;
     const pairs = sheetPairs(scene, { numObjects, numUsers });
     const drawings = new Map<string, RgbImage>();
     for (const arm of arms) {
-      const model = await this.trained(scene, arm, seed, { signal });
+      const trained = await this.trained(scene, arm, seed, { signal });
       try {
-        const run = { ...runOf(scene, arm, seed), model, signal };
+        const run = { arm, seed, method: armMethod(arm.condition, trained), signal };
         for (const pair of pairs.flat()) {
-          const { best } = await this.drawn(scene, run, pair);
-          const image = best?.image ?? (await imageFiles.load(pair.blobHash));
+          const { candidates, request } = await this.candidatesOf(scene, run, pair);
+          const { chosen } = await selectCandidate(request.context, candidates, null);
+          const image =
+            chosen === null ? await imageFiles.load(pair.blobHash) : candidates.images[chosen];
           drawings.set(`${arm.name} ${pair.userId} ${pair.itemId}`, image);
         }
       } finally {
-        model?.dispose();
+        trained?.model.dispose();
       }
     }
     const rowOf = async ([first, ...others]: readonly Pair[]) => {
@@ -195,17 +200,17 @@ export class ImageExperimentService {
         trainingWork(arm, configOf(experiment, arm)) + imageWork(experiment, arm, pairs.length),
     );
     const total = experiment.seeds.length * work.reduce((sum, own) => sum + own, 0);
-    const scorer = new ImageScorer(shop);
-    return { experiment, shop, scorer, pairs, preferences: new Map(), clock: new WorkClock(total) };
+    const path = { ...this.deps.path, ranker: this.deps.rankerOf(shop) };
+    return { experiment, shop, path, pairs, preferences: new Map(), clock: new WorkClock(total) };
   }
 
   private placeOf({ experiment, pairs, shop }: Scene, arm: ExperimentArm, seed: number): Place {
-    const { generator } = this.deps;
+    const { path } = this.deps;
     const { guidanceScale, numSteps, strength } = experiment;
     const numCandidates = numCandidatesOf(experiment, arm);
-    const basis = [generator, shop.ranker.versionId, configOf(experiment, arm), seed];
+    const basis = [path.generator.version, shop.ranker.versionId, configOf(experiment, arm), seed];
     const knobs = { guidanceScale, numCandidates, numSteps, strength };
-    const key = hashOf([basis, arm.condition, knobs, pairs]);
+    const key = hashOf([OUTCOMES, basis, arm.condition, knobs, pairs]);
     return {
       path: `experiments/${experiment.name}/${key}.json`,
       versionId: uuidOf(hashOf(["personalizer", ...basis])),
@@ -219,7 +224,7 @@ export class ImageExperimentService {
     hooks: ExperimentHooks,
   ): Promise<ArmOutcomes> {
     const { clock, experiment, pairs } = scene;
-    const { path, versionId } = this.placeOf(scene, arm, seed);
+    const { path } = this.placeOf(scene, arm, seed);
     const work = imageWork(experiment, arm, pairs.length);
     const report = (stage: string) => {
       const { fraction, secondsLeft } = clock;
@@ -232,20 +237,20 @@ export class ImageExperimentService {
       report("done before");
       return { ...done, arm: arm.name };
     }
-    const model = await this.trained(scene, arm, seed, { signal: hooks.signal, report });
+    const trained = await this.trained(scene, arm, seed, { signal: hooks.signal, report });
     try {
-      const run = { ...runOf(scene, arm, seed), model, signal: hooks.signal };
+      const run = { arm, seed, method: armMethod(arm.condition, trained), signal: hooks.signal };
       const outcomes: ImageOutcome[] = [];
       for (const pair of pairs) {
         outcomes.push(await this.outcomeOf(scene, run, pair));
         clock.advance(work / pairs.length);
         report(`picture ${outcomes.length} of ${pairs.length}`);
       }
-      const result = { arm: arm.name, seed, versionId: model && versionId, outcomes };
+      const result = { arm: arm.name, seed, versionId: trained?.versionId ?? null, outcomes };
       await putJson(store, path, result);
       return result;
     } finally {
-      model?.dispose();
+      trained?.model.dispose();
     }
   }
 
@@ -255,7 +260,7 @@ export class ImageExperimentService {
     arm: ExperimentArm,
     seed: number,
     { report, signal }: { report?: (stage: string) => void; signal?: AbortSignal },
-  ): Promise<PersonalizerModel | null> {
+  ): Promise<TrainedArm | null> {
     if (arm.condition !== "personalizer") {
       return null;
     }
@@ -282,59 +287,54 @@ export class ImageExperimentService {
       },
     );
     clock.skip(work * (1 - (made ?? 0))); // found, or stopped early
-    return this.deps.load(version.artefactPath!); // a trained version has one
+    const model = await this.deps.load(version.artefactPath!); // a trained version has one
+    return { versionId, model, encoder: this.deps.encoder };
   }
 
-  /** The picture of a pair that the ranking model scores highest; null for an arm that draws none. */
-  private async drawn({ scorer }: Scene, run: Run, pair: Pair) {
-    const candidates = await this.deps.artist.draw(run, pair);
-    const outcome = scorer.score(
+  /** A pair's candidates, ranked; none where the catalogue image is shown. */
+  private async candidatesOf(
+    scene: Scene,
+    { arm, method, seed, signal }: Run,
+    pair: Pair,
+  ): Promise<{ candidates: Candidates; request: CandidateRequest }> {
+    const { path } = scene;
+    const request = armRequest(
+      { ...scene, arm, seed, config: configOf(scene.experiment, arm) },
       pair,
-      candidates.map(({ embedding }) => embedding),
     );
-    const [best = null] = candidates
-      .map((candidate, place) => ({ ...candidate, scored: outcome.images[place] }))
-      .sort((a, b) => b.scored.score - a.scored.score);
-    return { best, rankBefore: outcome.reference.rank };
+    if (method) {
+      const [candidates] = await makeCandidates(path, method, [request], { signal });
+      return { candidates, request };
+    }
+    const viewer = { userId: pair.userId, seenItemIds: request.seenItemIds };
+    const whatIf = (await path.ranker?.whatIf(viewer, pair.itemId, [])) ?? null;
+    return { candidates: { images: [], embeddings: [], whatIf }, request };
   }
 
-  /** Draws a pair's picture and measures it. */
+  /** Draws a pair's candidates once, and measures the best of them and what a shop would have shown. */
   private async outcomeOf(scene: Scene, run: Run, pair: Pair): Promise<ImageOutcome> {
-    const { preferences, shop } = scene;
-    const reference = shop.items.get(pair.itemId)!;
-    const captionEmbedding = reference.captionEmbedding!; // a pair has both
-    const imageEmbedding = reference.imageEmbedding!;
-    const { best, rankBefore } = await this.drawn(scene, run, pair);
-    const { deltaR, rank } = best?.scored ?? { deltaR: 0, rank: rankBefore };
-    const shown = best?.embedding ?? imageEmbedding;
-    // The same words for every arm, so that CPS compares pictures and not keywords.
-    const { history, preferenceKeywords } = pairRetrieval(shop, pair, { ...run.config, k: 5 });
-    const text = preferenceText(preferenceKeywords);
+    const { experiment, preferences, shop } = scene;
+    const { candidates, request } = await this.candidatesOf(scene, run, pair);
+    // The same words for every arm, so that CPS compares images and not keywords.
+    const config = { ...configOf(experiment, run.arm), k: 5 };
+    const context = pairContext(shop, pair, config);
+    const text = preferenceText(context.preferenceKeywords);
     const preference = preferences.get(text) ?? (await this.deps.clip.encodeTexts([text]))[0];
     preferences.set(text, preference);
-    return {
-      userId: pair.userId,
-      itemId: pair.itemId,
-      deltaR,
-      rankBefore,
-      rankAfter: rank,
-      cs: clipScore(shown, captionEmbedding),
-      cis: clipImageScore(shown, imageEmbedding),
-      cps: clipPreferenceScore(shown, preference),
-      cpis: clipPreferenceImageScore(
-        shown,
-        history.flatMap(item => item.imageEmbedding ?? []),
-      ),
-    };
+    const whatIf = requireWhatIf(candidates, context);
+    return imageOutcome(
+      { ...candidates, whatIf },
+      { ...context, preference },
+      {
+        best: await selectCandidate(request.context, candidates, null),
+        served: await selectCandidate(request.context, candidates, this.deps.rules),
+      },
+    );
   }
 }
 
 function configOf(experiment: ImageExperiment, arm: ExperimentArm) {
   return personalizerConfig(mergedTraining(experiment.training, arm.training));
-}
-
-function runOf({ experiment, shop }: Scene, arm: ExperimentArm, seed: number): Omit<Run, "model"> {
-  return { experiment, arm, config: configOf(experiment, arm), seed, shop };
 }
 
 function hashOf(parts: unknown): string {

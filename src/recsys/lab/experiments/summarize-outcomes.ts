@@ -13,7 +13,8 @@ import {
   compareWithBaseline,
 } from "../../evaluation/compare-rankers.js";
 import type { ImageExperiment } from "./experiment-config.js";
-import type { ArmOutcomes, ImageOutcome } from "./image-experiment.service.js";
+import type { ArmOutcomes } from "./image-experiment.service.js";
+import type { ImageFigures } from "./image-outcome.js";
 
 export interface Figure {
   value: number;
@@ -21,7 +22,7 @@ export interface Figure {
   interval: Interval;
 }
 
-/** ΔR of every pair, without the serving fallback, and CLIP scores x 100. */
+/** ΔR of every pair, and CLIP scores x 100. */
 export interface Figures {
   meanDeltaR: Figure;
   medianDeltaR: Figure;
@@ -33,12 +34,13 @@ export interface Figures {
   cis: Figure;
 }
 
+/** What the best candidates did, whatever a shop would have shown; and beside it the served figures. */
 export interface ArmSummary extends Figures {
   arm: string;
   numPairs: number;
   numSeeds: number;
-  /** Mean ΔR and rate of the serving rule, which shows the catalogue picture where the item ranks lower. */
-  withFallback: { meanDeltaR: number; fallbackRate: number };
+  /** By the serving choice (gate, CS floor, fallback); the rate is that of the catalogue image, whose ΔR is 0. */
+  served: Figures & { originalRate: number };
   /** Each seed by itself. */
   seeds: ({ seed: number; versionId: string | null } & Figures)[];
 }
@@ -69,20 +71,21 @@ export function summarizeOutcomes(
   const names = [...new Set(runs.map(({ arm }) => arm))];
   const byArm = names.map(arm => ({ arm, runs: runs.filter(run => run.arm === arm) }));
   const arms = byArm.map(({ arm, runs: own }): ArmSummary => {
-    const deltas = own.flatMap(({ outcomes }) => outcomes.map(({ deltaR }) => deltaR));
+    const isOriginal = own.flatMap(run => run.outcomes.map(({ served }) => served.isOriginal));
+    const seedOfArm = seedFrom(arm, seed);
     return {
       arm,
       numPairs: own[0].outcomes.length,
       numSeeds: own.length,
-      ...figuresOf(own, seedFrom(arm, seed)),
-      withFallback: {
-        meanDeltaR: mean(deltas.map(delta => Math.max(0, delta))),
-        fallbackRate: mean(deltas.map(delta => (delta < 0 ? 1 : 0))),
+      ...figuresOf(bestOf(own), seedOfArm),
+      served: {
+        ...figuresOf(servedOf(own), seedOfArm),
+        originalRate: mean(isOriginal.map(Number)),
       },
       seeds: own.map(run => ({
         seed: run.seed,
         versionId: run.versionId,
-        ...figuresOf([run], seedFrom(arm, seed, run.seed)),
+        ...figuresOf(bestOf([run]), seedFrom(arm, seed, run.seed)),
       })),
     };
   });
@@ -107,10 +110,17 @@ export function baselinesOf({ arms, baseline }: ImageExperiment): string[] {
   return [baseline ?? first].flat();
 }
 
-function figuresOf(runs: readonly ArmOutcomes[], seed: number): Figures {
-  const figure = (of: (outcome: ImageOutcome) => number, statistic: Statistic = mean) =>
+/** By seed, then pair. */
+type Outcomes = readonly (readonly ImageFigures[])[];
+
+const bestOf = (runs: readonly ArmOutcomes[]): Outcomes => runs.map(({ outcomes }) => outcomes);
+const servedOf = (runs: readonly ArmOutcomes[]): Outcomes =>
+  runs.map(({ outcomes }) => outcomes.map(({ served }) => served));
+
+function figuresOf(runs: Outcomes, seed: number): Figures {
+  const figure = (of: (outcome: ImageFigures) => number, statistic: Statistic = mean) =>
     figureOf(
-      runs[0].outcomes.map((_, pair) => runs.map(run => of(run.outcomes[pair]))),
+      runs[0].map((_, pair) => runs.map(run => of(run[pair]))),
       statistic,
       seed,
     );

@@ -24,8 +24,13 @@ export const rerankConfigSchema = z.strictObject({
   seeds: z.array(z.int()).min(1).default([1, 2, 3, 4, 5]),
   /** Hyper-parameters to change of the active version's, such as `{"numEpochs": 20}`. */
   ranker: modelChangesSchema.default({}),
-  /** What the pictures are made with; default null: the active personalizer (`RAGAR`) if there is one, else `plain`. */
-  condition: z.enum(["RAGAR", "plain"]).nullable().default(null),
+  /**
+   * What the images are made with: `RAGAR`, the active personalizer; `host`, the method that the host gave; `plain`, neither.
+   * Default null: as images are served.
+   */
+  condition: z.enum(["RAGAR", "host", "plain"]).nullable().default(null),
+  /** Images drawn for a pair, of which the ranking model's choice counts; default 1, no choice. */
+  numCandidates: count.max(16).default(1),
   k: z.int().min(0).max(100).default(5),
   historyLimit: count.default(20),
   /** By default as pictures are served, as the pack says. */

@@ -9,7 +9,7 @@ export const METRICS = ["recall@10", "ndcg@10"] as const;
 /** Decides whether the new version is kept. */
 const VALIDATION_METRIC = "ndcg@10";
 
-export type ArmName = "ORI" | "RAGAR" | "plain";
+export type ArmName = "ORI" | NonNullable<RerankConfig["condition"]>;
 
 export interface ArmRun {
   seed: number;

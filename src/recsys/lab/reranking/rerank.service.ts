@@ -13,15 +13,18 @@ import { matrix, type Matrix, row } from "../../../ml/nn/matrix.js";
 import type { Modality } from "../../../ml/ranking/recommender.js";
 import { measuredMetrics } from "../../evaluation/evaluate-ranker.js";
 import { fitProgress } from "../../evaluation/fit-progress.js";
+import type { ImagePath } from "../../images/image-path.js";
+import { type PersonalizationMethod, plainMethod } from "../../images/personalization-method.js";
+import type { PictureRanker } from "../../ranking/picture-ranker.js";
 import { IMAGE_MODALITY } from "../../ranking/ranked-item.js";
 import { checkpointAt, choicesHash, saveRanker } from "../../ranking/ranker-artefact.js";
 import { rankerConfig } from "../../ranking/ranker-config.js";
 import { trainStrengths } from "../../ranking/ranking-dataset.js";
 import type { ShopItem, ShopSnapshot } from "../../reflection/shop-snapshot.js";
 import { evaluatePart, fitRanker } from "../rankers/fit-and-evaluate.js";
-import type { ItemImageArtist } from "./item-image-artist.js";
+import { drawItemImages } from "./draw-item-images.js";
 import { imageFeatures, plannedImages } from "./item-images.js";
-import { assertMayActivate, rerankConfig } from "./rerank-config.js";
+import { assertMayActivate, rerankConfig, type RerankConfig } from "./rerank-config.js";
 import {
   type ArmName,
   type ArmRun,
@@ -34,7 +37,9 @@ import {
 
 interface Dependencies {
   shop(): Promise<ShopSnapshot>;
-  artist: Pick<ItemImageArtist, "condition" | "draw">;
+  path: Omit<ImagePath, "ranker">;
+  rankerOf: (shop: ShopSnapshot) => PictureRanker;
+  methods: { active(): Promise<PersonalizationMethod> };
   versions: {
     begin(version: {
       id: string;
@@ -72,7 +77,7 @@ export class RerankService {
     const { runId, activate } = request;
     const asked = rerankConfig(request.config);
     assertMayActivate(asked, activate);
-    const condition = asked.condition ?? (await this.deps.artist.condition());
+    const { condition, method } = await this.methodOf(asked);
     const config = { ...asked, condition };
     hooks.onProgress?.({ fraction: 0, stage: "reading the shop" });
     const shop = await this.deps.shop();
@@ -85,7 +90,9 @@ export class RerankService {
     if (planned.size === 0) {
       throw new AppError("TOO_FEW_PAIRS", { needed: 1, got: 0 });
     }
-    const embeddings = await this.deps.artist.draw(shop, planned, config, {
+    const chooser = config.numCandidates > 1 ? this.deps.rankerOf(shop) : null; // else there is no choice
+    const drawing = { shop, config, method, path: { ...this.deps.path, ranker: chooser } };
+    const embeddings = await drawItemImages(drawing, planned, {
       ...hooks,
       onProgress: ({ fraction, stage }) => hooks.onProgress?.({ fraction: 0.5 * fraction, stage }),
     });
@@ -114,6 +121,25 @@ export class RerankService {
     };
     await putJson(this.deps.store, `reranks/${runId}.json`, whole);
     return whole;
+  }
+
+  /**
+   * What the images are made with: as they are served now, unless the configuration says otherwise.
+   *
+   * @throws AppError `PERSONALIZER_NOT_TRAINED` when a method is asked for that is not active.
+   */
+  private async methodOf({ condition: asked }: RerankConfig): Promise<{
+    condition: NonNullable<RerankConfig["condition"]>;
+    method: PersonalizationMethod;
+  }> {
+    const active = await this.deps.methods.active();
+    const own = active.id === plainMethod.id ? "plain" : "host";
+    const found = active.personalizerVersionId === undefined ? own : "RAGAR";
+    const condition = asked ?? found;
+    if (condition !== "plain" && condition !== found) {
+      throw new AppError("PERSONALIZER_NOT_TRAINED");
+    }
+    return { condition, method: condition === "plain" ? plainMethod : active };
   }
 
   private async arm(

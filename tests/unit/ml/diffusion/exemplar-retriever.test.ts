@@ -3,7 +3,7 @@ import { copyFile, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Autoencoder } from "../../../../src/ml/diffusion/autoencoder.js";
 import { ExemplarRetriever } from "../../../../src/ml/diffusion/exemplar-retriever.js";
-import { type GenerateRequest } from "../../../../src/ml/diffusion/generate-request.js";
+import { type GenerateRequest } from "../../../../src/ml/diffusion/image-generator.js";
 import { loadPipelineConfig } from "../../../../src/ml/diffusion/pipeline-config.js";
 import { DiffusionPipeline } from "../../../../src/ml/diffusion/pipeline.js";
 import { StyleClassifier } from "../../../../src/ml/diffusion/style-classifier.js";

@@ -1,9 +1,5 @@
 import { rgbImage, unitPixels } from "../../../../src/ml/diffusion/autoencoder.js";
-import {
-  concatConditioning,
-  scaledConditioning,
-  zeroConditioning,
-} from "../../../../src/ml/diffusion/conditioning.js";
+import { concatConditioning, zeroConditioning } from "../../../../src/ml/diffusion/conditioning.js";
 import { guidanceEmbedding, guided } from "../../../../src/ml/diffusion/denoiser.js";
 
 describe("guided()", () => {
@@ -54,11 +50,6 @@ describe("conditioning", () => {
 
   it("refuses tokens of another width", () => {
     expect(() => concatConditioning([text, zeroConditioning(1, 3)])).toThrow("width 2, got 3");
-  });
-
-  it("is zero at weight 0", () => {
-    expect(scaledConditioning(text, 0)).toEqual(zeroConditioning(2, 2));
-    expect(scaledConditioning(text, 0.5).tokens).toEqual(Float32Array.of(0.5, 1, 1.5, 2));
   });
 });
 

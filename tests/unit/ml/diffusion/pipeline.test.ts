@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ClipTokenizer } from "../../../../src/ml/clip/clip-tokenizer.js";
 import { ConditionEncoder } from "../../../../src/ml/diffusion/condition-encoder.js";
-import { type GenerateRequest } from "../../../../src/ml/diffusion/generate-request.js";
+import { type GenerateRequest } from "../../../../src/ml/diffusion/image-generator.js";
 import { DiffusionPipeline } from "../../../../src/ml/diffusion/pipeline.js";
 import { type SchedulerName } from "../../../../src/ml/diffusion/scheduler.js";
 import { Random } from "../../../../src/ml/nn/random.js";
@@ -268,13 +268,6 @@ describe("DiffusionPipeline.generate()", () => {
     expect(pipeline.evaluations - before).toBe(3);
   });
 
-  it("attends to extra tokens", async () => {
-    const extraTokens = new Float32Array(2 * 16).fill(1);
-    expect(await pipeline.generate({ ...request, extraTokens })).not.toEqual(
-      await pipeline.generate(request),
-    );
-  });
-
   it("stops between steps when cancelled", async () => {
     const controller = new AbortController();
     let numSteps = 0;
@@ -291,10 +284,8 @@ describe("DiffusionPipeline.generate()", () => {
     [{ numSamples: 17 }, "numSamples must be 1 … 16"],
     [{ numSteps: 0 }, "numSteps must be"],
     [{ guidanceScale: NaN }, "guidanceScale must be"],
-    [{ imageWeight: 2 }, "imageWeight must be"],
     [{ seed: 0.5 }, "seed must be"],
     [{ scheduler: "euler" as "ddim" }, "scheduler must be ddim or dpm++"],
-    [{ extraTokens: new Float32Array(17) }, "extraTokens must be rows of 16 numbers"],
     [
       { initImage: { widthPixels: 8, heightPixels: 16, pixels: new Uint8Array(384) } },
       "initImage must have 16 x 16 pixels, but got 8 x 16",
@@ -363,19 +354,16 @@ describeWithMiniPack("DiffusionPipeline with image tokens", () => {
     expect(one.widthPixels).toBe(mini.config.widthPixels);
   });
 
-  it("ignores the embedding at weight 0", async () => {
-    const [one, other] = await Promise.all(
-      [1, 2].map(seed =>
-        mini.generate({ ...short, imageEmbedding: embedding(seed), imageWeight: 0 }),
-      ),
+  it("draws without an embedding under silent image tokens, as the U-Net was trained", async () => {
+    const encoder = await ConditionEncoder.load(await openModelPack(miniPackDir), {});
+    const [text] = await encoder.encodeTexts([short.prompt]);
+    const { numTokens } = (await encoder.projectImage(embedding(1)))!;
+    await encoder.dispose();
+    const silent = new Float32Array(text.tokens.length + numTokens * text.dimension);
+    silent.set(text.tokens);
+    expect(await mini.generate(short)).toEqual(
+      await mini.generate({ ...short, prompt: "", conditions: [silent] }),
     );
-    expect(one).toEqual(other);
-  });
-
-  it("generates without an embedding as at weight 0: the U-Net was trained with zero tokens, not without", async () => {
-    const [one] = await mini.generate(short);
-    const silent = { ...short, imageEmbedding: embedding(1), imageWeight: 0 };
-    expect(await mini.generate(silent)).toEqual([one]);
   });
 
   it("refuses an embedding of another encoder", async () => {

@@ -1,4 +1,5 @@
-import { RenderTurns, type RenderPriority } from "../../../../src/ml/diffusion/render-turns.js";
+import type { RenderPriority } from "../../../../src/ml/diffusion/image-generator.js";
+import { RenderTurns } from "../../../../src/ml/diffusion/render-turns.js";
 
 const never = new AbortController().signal;
 

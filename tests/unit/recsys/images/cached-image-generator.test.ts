@@ -3,19 +3,22 @@ import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import sharp from "sharp";
-import { TRAINED_ALGORITHMIC_MEDIA } from "../../../../src/db/image-codec.js";
+import { FolderArtefactStore } from "../../../../src/db/artefact-store.js";
+import { decodeRgb, encodePng, TRAINED_ALGORITHMIC_MEDIA } from "../../../../src/db/image-codec.js";
 import type {
-  CachedImageGenerator,
-  CachedImageRequest,
-} from "../../../../src/recsys/images/cached-image-generator.js";
-import { createTinyShop, type TinyShop } from "../reflection/tiny-shop.js";
+  GenerateOptions,
+  GenerateRequest,
+} from "../../../../src/ml/diffusion/image-generator.js";
+import { CachedImageGenerator } from "../../../../src/recsys/images/cached-image-generator.js";
+import { describeImageGenerator } from "../../../contracts/image-generator.contract.js";
+import { createTinyShop, imageOf, type TinyShop } from "../reflection/tiny-shop.js";
 
 let tiny: TinyShop;
 let imageGenerator: CachedImageGenerator;
 let home: string;
 
-const request: CachedImageRequest = {
-  blobHash: "blob-1",
+const request: GenerateRequest = {
+  initImage: imageOf("blob-1"),
   prompt: "a red cat",
   guidanceScale: 1.5,
   numSteps: 2,
@@ -23,6 +26,7 @@ const request: CachedImageRequest = {
   seed: 1,
   numImages: 2,
 };
+const codec = { encode: encodePng, decode: (bytes: Uint8Array) => decodeRgb(bytes) };
 const condition = (value: number) => new Float32Array(80 * 16).fill(value);
 
 beforeAll(async () => {
@@ -32,7 +36,7 @@ beforeAll(async () => {
 afterAll(() => tiny.close());
 
 beforeEach(async () => {
-  home = await mkdtemp(join(tmpdir(), "tiny-generator-"));
+  home = await mkdtemp(join(tmpdir(), "tiny-cache-"));
   imageGenerator = tiny.createImageGenerator(home);
 });
 
@@ -41,21 +45,31 @@ afterEach(() => rm(home, { recursive: true }));
 const files = async () =>
   (await readdir(home, { recursive: true })).filter(f => f.endsWith(".png"));
 
+describeImageGenerator(
+  "CachedImageGenerator",
+  async () => {
+    const folder = await mkdtemp(join(tmpdir(), "tiny-cache-"));
+    const generator = tiny.createImageGenerator(folder);
+    return { generator, close: () => rm(folder, { recursive: true, force: true }) };
+  },
+  request,
+);
+
 describe("CachedImageGenerator", () => {
-  it("generates an image once for all later requests", async () => {
-    const first = await imageGenerator.draw(request);
+  it("draws a picture once, whoever asks for it later", async () => {
+    const first = await imageGenerator.generate(request);
     expect(imageGenerator.counts).toEqual({ drawn: 2, found: 0 });
-    expect(await imageGenerator.draw(request)).toEqual(first);
+    expect(await imageGenerator.generate(request)).toEqual(first);
     expect(imageGenerator.counts).toEqual({ drawn: 2, found: 2 });
     const later = tiny.createImageGenerator(home);
-    expect(await later.draw(request)).toEqual(first);
+    expect(await later.generate(request)).toEqual(first);
     expect(later.counts).toEqual({ drawn: 0, found: 2 });
   });
 
-  it.each<[what: string, change: Partial<CachedImageRequest>]>([
+  it.each<[what: string, change: Partial<GenerateRequest>]>([
     ["prompt", { prompt: "a blue cat" }],
     ["seed", { seed: 2 }],
-    ["reference", { blobHash: "blob-2" }],
+    ["reference", { initImage: imageOf("blob-2") }],
     ["number of steps", { numSteps: 4 }],
     ["strength", { strength: 1 }],
     ["guidance", { guidanceScale: 1 }],
@@ -63,14 +77,14 @@ describe("CachedImageGenerator", () => {
     ["condition", { conditions: [condition(0.5)] }],
     ["noise", { sharesNoise: true }],
   ])("draws again for another %s", async (_, change) => {
-    await imageGenerator.draw(request);
-    await imageGenerator.draw({ ...request, ...change });
+    await imageGenerator.generate(request);
+    await imageGenerator.generate({ ...request, ...change });
     expect(imageGenerator.counts).toEqual({ drawn: 4, found: 0 });
   });
 
   it("tells conditions apart by their numbers", async () => {
     const draw = (value: number) =>
-      imageGenerator.draw({ ...request, conditions: [condition(value)] });
+      imageGenerator.generate({ ...request, conditions: [condition(value)] });
     await draw(0.5);
     await draw(0.5);
     await draw(0.25);
@@ -78,37 +92,72 @@ describe("CachedImageGenerator", () => {
   });
 
   it("keeps nothing where that is asked", async () => {
-    const kept = await imageGenerator.draw(request);
+    const kept = await imageGenerator.generate(request);
     const before = await files();
-    expect(await imageGenerator.draw({ ...request, seed: 3 }, { keep: false })).not.toEqual(kept);
+    expect(await imageGenerator.generate({ ...request, seed: 3 }, { cache: false })).not.toEqual(
+      kept,
+    );
     expect(await files()).toEqual(before);
   });
 
-  it("generates a request again completely when a file is lost", async () => {
-    const first = await imageGenerator.draw(request);
+  it("draws what is lost of a request anew, all of it", async () => {
+    const first = await imageGenerator.generate(request);
     const [one] = await files();
     await rm(join(home, one));
-    expect(await imageGenerator.draw(request)).toEqual(first);
+    expect(await imageGenerator.generate(request)).toEqual(first);
     expect(imageGenerator.counts).toEqual({ drawn: 4, found: 0 });
     expect(await files()).toHaveLength(2);
   });
 
   it("writes files that say that a model made them", async () => {
-    await imageGenerator.draw(request);
+    await imageGenerator.generate(request);
     for (const file of await files()) {
       const { xmp } = await sharp(await readFile(join(home, file))).metadata();
       expect(xmp?.toString()).toContain(TRAINED_ALGORITHMIC_MEDIA);
     }
   });
 
-  it("gives the embedding of what it shows", async () => {
-    const drawn = await imageGenerator.draw(request);
-    const embeddings = await tiny.clip.encodeImages(drawn.map(({ image }) => image));
-    expect(drawn.map(({ embedding }) => embedding)).toEqual(embeddings);
+  it("asks the other generator as a batch, unless it is told otherwise", async () => {
+    const asked: (string | undefined)[] = [];
+    const generator = {
+      version: "other@1",
+      generate: async (_: GenerateRequest, options: GenerateOptions = {}) => {
+        asked.push(options.priority);
+        return [imageOf("a"), imageOf("b")];
+      },
+    };
+    const cached = new CachedImageGenerator({
+      generator,
+      codec,
+      store: new FolderArtefactStore(home),
+    });
+    await cached.generate(request);
+    await cached.generate({ ...request, seed: 2 }, { priority: "live" });
+    expect(asked).toEqual(["batch", "live"]);
+    expect(cached.version).toBe("other@1");
+  });
+
+  it("draws again with another version of the other generator", async () => {
+    let numDrawn = 0;
+    for (const version of ["other@1", "other@1", "other@2"]) {
+      const generate = async () => {
+        numDrawn++;
+        return [imageOf(version), imageOf("b")];
+      };
+      const cached = new CachedImageGenerator({
+        generator: { version, generate },
+        codec,
+        store: new FolderArtefactStore(home),
+      });
+      expect((await cached.generate(request))[0]).toEqual(imageOf(version));
+    }
+    expect(numDrawn).toBe(2);
   });
 
   it("stops by its signal before it draws, and leaves no file", async () => {
-    await expect(imageGenerator.draw(request, { signal: AbortSignal.abort() })).rejects.toThrow();
+    await expect(
+      imageGenerator.generate(request, { signal: AbortSignal.abort() }),
+    ).rejects.toThrow();
     expect(imageGenerator.counts.drawn).toBe(0);
     expect(await files()).toEqual([]);
   });

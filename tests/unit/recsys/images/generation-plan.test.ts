@@ -2,8 +2,9 @@ import { generationDefaults } from "../../../../src/recsys/images/generation-opt
 import {
   GenerationPlanner,
   type PlanDependencies,
-  type RetrievalResult,
 } from "../../../../src/recsys/images/generation-plan.js";
+import { plainMethod } from "../../../../src/recsys/images/personalization-method.js";
+import type { RetrievalResult } from "../../../../src/recsys/retrieval/retrieval-result.js";
 
 const defaults = generationDefaults({
   defaults: { strength: 0.5, numSteps: 12, guidanceScale: 3 },
@@ -22,13 +23,14 @@ const retrieval: RetrievalResult = {
   referenceKeywords: ["cat"],
   preferenceKeywords: ["flat"],
   prompt: "cat, flat",
+  referencePrompt: "cat",
 };
 
 /** A plan of one user and one item; `changes` say what differs from it. */
 function planner(changes: {
   retrieval?: Partial<RetrievalResult>;
   activeVersionId?: string;
-  personalizerVersionId?: string;
+  methodId?: string;
   deps?: Partial<PlanDependencies>;
 }) {
   return new GenerationPlanner({
@@ -37,8 +39,8 @@ function planner(changes: {
         itemIds.map(() => ({ ...retrieval, ...changes.retrieval })),
     },
     rankers: { activeVersionId: async () => changes.activeVersionId ?? null },
-    personalizers: { activeVersionId: async () => changes.personalizerVersionId ?? null },
-    generator: "mini@1",
+    methods: { active: async () => ({ ...plainMethod, id: changes.methodId ?? plainMethod.id }) },
+    generator: { version: "mini@1" },
     promptVersion: "1",
     moderation: "",
     ...changes.deps,
@@ -68,10 +70,9 @@ describe("GenerationPlanner", () => {
   it.each([
     ["the history", { retrieval: { historyItemIds: ["i1", "i2", "i3"] } }],
     ["the catalogue picture", { retrieval: { sourceBlobHash: "cd" } }],
-    ["a language model's keywords", { retrieval: { keywordExtractor: "test/llm@1" } }],
-    ["the personalizer", { personalizerVersionId: "p2" }],
+    ["the method", { methodId: "ragar@p2" }],
     ["the ranking model", { activeVersionId: "v2" }],
-    ["the generator", { deps: { generator: "mini@2" } }],
+    ["the generator", { deps: { generator: { version: "mini@2" } } }],
     ["the prompt template", { deps: { promptVersion: "2" } }],
     ["moderation", { deps: { moderation: "strict" } }],
   ])("gives another key when %s changes", async (_, changes) => {
@@ -86,6 +87,19 @@ describe("GenerationPlanner", () => {
   it("gives another key for another seed", async () => {
     const other = await keyOf({}, { ...defaults, seed: 2 });
     expect(other).not.toBe(await keyOf());
+  });
+
+  it("keeps the key of images that were made before methods had ids", async () => {
+    expect(await keyOf()).toBe("9dc367d85e4efd3cbf700c124b627f08cfca8a7b224a2994acc91d13c4e666ae");
+  });
+
+  it("carries the method that was active, and keeps it when another becomes active", async () => {
+    let active = { ...plainMethod, id: "first@1" };
+    const planning = planner({ deps: { methods: { active: async () => active } } });
+    const plan = await planning.plan("u1", "i9", defaults);
+    active = { ...plainMethod, id: "second@1" };
+    expect(plan).toMatchObject({ method: { id: "first@1" } });
+    expect(await planning.plan("u1", "i9", defaults)).toMatchObject({ method: active });
   });
 
   it.each([

@@ -146,7 +146,7 @@ describe("RecommendationService", () => {
       items: [{ itemId: itemId(4), score: 5, rank: 1, isNew: false }], // 3 and 1 were seen
       source: "POPULARITY",
     });
-    expect(await empty.recommendations.whatIf(userId(1), itemId(2), [])).toBeNull();
+    expect(await empty.recommendations.whatIf({ userId: userId(1) }, itemId(2), [])).toBeNull();
     await empty.remove();
   });
 
@@ -234,12 +234,10 @@ describe("RecommendationService", () => {
 
   it("gives an item's own image its own score and rank", async () => {
     const own = embedding("IMAGE", 1);
-    const outcome = await shop.recommendations.whatIf(userId(0), itemId(1), [own]);
+    const outcome = await shop.recommendations.whatIf({ userId: userId(0) }, itemId(1), [own]);
     expect(outcome).toMatchObject({
       rankingModelVersionId: "v1",
-      catalogSize: NUM_ITEMS,
       numRanked: NUM_ITEMS - 5,
-      foldedIn: false,
     });
     const { candidates, scoreBefore, rankBefore } = outcome!;
     expect(candidates[0].score).toBeAllclose(scoreBefore, { rtol: 1e-4 });
@@ -247,7 +245,7 @@ describe("RecommendationService", () => {
   });
 
   it("ranks an odd item higher for an even user when it looks like an even one, and lower when odder", async () => {
-    const outcome = await shop.recommendations.whatIf(userId(0), itemId(1), [
+    const outcome = await shop.recommendations.whatIf({ userId: userId(0) }, itemId(1), [
       embedding("IMAGE", 2),
       embedding("IMAGE", 3),
     ]);
@@ -260,7 +258,7 @@ describe("RecommendationService", () => {
   it("ranks an item newer than the training, with its own and other images", async () => {
     const { recommendations } = shop.withNewItems([{ itemId: "item-21", index: 21 }]);
     const own = embedding("IMAGE", 21);
-    const outcome = await recommendations.whatIf(userId(0), "item-21", [
+    const outcome = await recommendations.whatIf({ userId: userId(0) }, "item-21", [
       own,
       embedding("IMAGE", 2),
     ]);
@@ -279,8 +277,8 @@ describe("RecommendationService", () => {
     expect(even.rank).toBeLessThan(same.rank);
   });
 
-  it("returns null for an unknown item or user", async () => {
-    expect(await shop.recommendations.whatIf(userId(0), "item-99", [])).toBeNull();
-    expect(await shop.recommendations.whatIf("user-new", itemId(1), [])).toBeNull();
+  it("has no opinion on an item or a user it does not know", async () => {
+    expect(await shop.recommendations.whatIf({ userId: userId(0) }, "item-99", [])).toBeNull();
+    expect(await shop.recommendations.whatIf({ userId: "user-new" }, itemId(1), [])).toBeNull();
   });
 });

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { FolderArtefactStore } from "../../../../src/db/artefact-store.js";
 import { storedValues } from "../../../../src/ml/personalizer/personalizer-files.js";
-import { ImageScorer } from "../../../../src/recsys/images/image-scorer.js";
+import { snapshotRanker } from "../../../../src/recsys/ranking/what-if.js";
 import {
   evaluationPairs,
   trainingPairs,
@@ -55,8 +55,7 @@ async function train({
     const result = await trainPersonalizer({
       parts: {
         shop,
-        scorer: new ImageScorer(shop),
-        imageGenerator: tiny.imageGenerator,
+        path: { ...tiny.path, ranker: snapshotRanker(shop) },
         encoder: tiny.encoder,
         config,
         seed,
@@ -170,8 +169,7 @@ describe("trainPersonalizer()", () => {
     await trainPersonalizer({
       parts: {
         shop: tiny.shop,
-        scorer: new ImageScorer(tiny.shop),
-        imageGenerator: tiny.imageGenerator,
+        path: tiny.path,
         encoder: tiny.encoder,
         config,
         seed,

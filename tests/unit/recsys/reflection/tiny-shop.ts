@@ -11,7 +11,7 @@ import { FolderArtefactStore } from "../../../../src/db/artefact-store.js";
 import { decodeRgb, encodeGeneratedPng } from "../../../../src/db/image-codec.js";
 import { ConditionEncoder } from "../../../../src/ml/diffusion/condition-encoder.js";
 import { type Conditioning } from "../../../../src/ml/diffusion/conditioning.js";
-import { InProcessRenderer } from "../../../../src/ml/diffusion/in-process-renderer.js";
+import { InProcessGenerator } from "../../../../src/ml/diffusion/in-process-generator.js";
 import { type Llama } from "../../../../src/ml/language/llama.js";
 import { Random, seedFrom } from "../../../../src/ml/nn/random.js";
 import type { RgbImage } from "../../../../src/ml/nn/rgb-image.js";
@@ -21,8 +21,10 @@ import { Personalizer } from "../../../../src/ml/personalizer/personalizer.js";
 import { openModelPack } from "../../../../src/ml/runtime/model-pack.js";
 import { loadTfjsBackend } from "../../../../src/ml/runtime/tfjs-backend.js";
 import { CachedImageGenerator } from "../../../../src/recsys/images/cached-image-generator.js";
+import type { ImagePath } from "../../../../src/recsys/images/image-path.js";
 import type { PersonalizerModel } from "../../../../src/recsys/images/personalizer-model.js";
 import type { InteractionEntry } from "../../../../src/recsys/ranking/ranking-dataset.js";
+import { snapshotRanker } from "../../../../src/recsys/ranking/what-if.js";
 import {
   readShopSnapshot,
   type ShopItem,
@@ -36,7 +38,6 @@ const SIDE = 16;
 /** Width of the tiny U-Net's condition, and of the embeddings of `shop.ts`. */
 const [D, E] = [16, 6];
 const NUM_TOKENS = 2;
-const GENERATOR = "tiny@1";
 
 export const tinyPersonalizerConfig: PersonalizerConfig = {
   ...tinyConfig,
@@ -104,8 +105,10 @@ function seen({ pixels }: RgbImage): Float32Array {
 export interface TinyShop {
   home: string;
   shop: ShopSnapshot;
-  imageGenerator: CachedImageGenerator;
-  renderer: InProcessRenderer;
+  /** Without a cache. */
+  generator: InProcessGenerator;
+  /** With a cache in `home`, and the rankings of the snapshot. */
+  path: ImagePath;
   clip: {
     encodeImages(images: readonly RgbImage[]): Promise<Float32Array[]>;
     encodeTexts(texts: readonly string[]): Promise<Float32Array[]>;
@@ -114,7 +117,7 @@ export interface TinyShop {
     encodeTexts(texts: readonly string[]): Promise<Conditioning[]>;
     projectImage(embedding: Float32Array): Promise<Conditioning>;
   };
-  /** A studio with another home and no pictures yet. */
+  /** A cache in another home, without images yet. */
   createImageGenerator(home: string): CachedImageGenerator;
   close(): Promise<void>;
 }
@@ -134,7 +137,7 @@ export async function createTinyShop(rows = users()): Promise<TinyShop> {
     items: { findAll: async () => catalogue() },
   });
   const pack = await openModelPack("tests/golden/tiny-sd15");
-  const renderer = await InProcessRenderer.create(pack, { numThreads: 1 });
+  const generator = await InProcessGenerator.create(pack, { numThreads: 1 });
   const text = await ConditionEncoder.load(pack, { numThreads: 1 });
   const projection = new Random(1).normals(NUM_TOKENS * D * E);
   const clip: TinyShop["clip"] = {
@@ -143,24 +146,26 @@ export async function createTinyShop(rows = users()): Promise<TinyShop> {
   };
   const createImageGenerator = (home: string) =>
     new CachedImageGenerator({
-      imageFiles: { load: async hash => imageOf(hash) },
-      renderer,
-      clip,
+      generator,
       codec: {
-        encode: image => encodeGeneratedPng(image, GENERATOR),
+        encode: image => encodeGeneratedPng(image, generator.version),
         decode: bytes => decodeRgb(bytes),
       },
-      generator: GENERATOR,
       store: new FolderArtefactStore(home),
     });
   const home = await mkdtemp(join(tmpdir(), "tiny-shop-"));
   return {
     home,
     shop,
-    renderer,
+    generator,
     clip,
     createImageGenerator,
-    imageGenerator: createImageGenerator(home),
+    path: {
+      generator: createImageGenerator(home),
+      imageFiles: { load: async hash => imageOf(hash) },
+      clip,
+      ranker: snapshotRanker(shop),
+    },
     encoder: {
       encodeTexts: texts => text.encodeTexts(texts),
       projectImage: async values => ({
@@ -172,7 +177,7 @@ export async function createTinyShop(rows = users()): Promise<TinyShop> {
       }),
     },
     async close() {
-      await renderer.close();
+      await generator.close();
       await text.dispose();
       await ranking.remove();
     },

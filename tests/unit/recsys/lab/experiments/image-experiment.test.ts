@@ -5,10 +5,12 @@ import { join } from "node:path";
 import sharp from "sharp";
 import { decodeFiles } from "../../../../../src/db/artefact-files.js";
 import { FolderArtefactStore } from "../../../../../src/db/artefact-store.js";
-import type { CachedImageRequest } from "../../../../../src/recsys/images/cached-image-generator.js";
-import { ArmArtist } from "../../../../../src/recsys/lab/experiments/arm-artist.js";
+import { qualityVerdict } from "../../../../../src/ml/diffusion/quality-gate.js";
+import { noModeration } from "../../../../../src/ml/moderation/moderation-strategy.js";
+import type { ServingRules } from "../../../../../src/recsys/images/candidate-selection.js";
+import { armMethod } from "../../../../../src/recsys/lab/experiments/arm-method.js";
 import {
-  armConditions,
+  type armConditions,
   type ImageExperiment,
   imageExperimentSchema,
   shownArmsOf,
@@ -18,9 +20,10 @@ import {
   ImageExperimentService,
 } from "../../../../../src/recsys/lab/experiments/image-experiment.service.js";
 import { contactSheet } from "../../../../../src/recsys/lab/packs/contact-sheet.js";
+import { snapshotRanker } from "../../../../../src/recsys/ranking/what-if.js";
 import {
   evaluationPairs,
-  pairRetrieval,
+  pairContext,
   userPartOf,
 } from "../../../../../src/recsys/reflection/pairs.js";
 import { personalizerConfig } from "../../../../../src/recsys/reflection/personalizer-training-config.js";
@@ -79,6 +82,8 @@ const experiment: ImageExperiment = imageExperimentSchema.parse({
   ],
 });
 
+const servingRules: ServingRules = { gate: qualityVerdict, moderation: noModeration };
+
 let tiny: TinyShop;
 let home: string;
 
@@ -95,23 +100,25 @@ beforeEach(async () => {
 afterEach(() => rm(home, { recursive: true }));
 
 /** The services of a process; versions outlive it, as the database does. */
-function createProcess(versions = exemplarVersions()) {
+function createProcess(versions = exemplarVersions(), rules: ServingRules = servingRules) {
   const store = new FolderArtefactStore(home);
   const imageGenerator = tiny.createImageGenerator(home);
-  const shared = { shop: async () => tiny.shop, generator: "tiny@1", store };
-  const encoder = async () => tiny.encoder;
+  const shared = {
+    shop: async () => tiny.shop,
+    path: { ...tiny.path, generator: imageGenerator },
+    rankerOf: snapshotRanker,
+    encoder: async () => tiny.encoder,
+    store,
+  };
   const training = new PersonalizerTrainingService<Version>({
     ...shared,
-    imageGenerator,
-    encoder,
     create: async (config, seed) => createTinyModel(seed, config).model,
     versions,
     registry: { activate: () => Promise.reject(new Error("nothing of an experiment serves")) },
   });
   const service = new ImageExperimentService({
     ...shared,
-    artist: new ArmArtist({ imageGenerator, encoder }),
-    imageFiles: { load: async hash => imageOf(hash) },
+    rules,
     clip: tiny.clip,
     training,
     load: path => decodeFiles(store, path, loadTinyModel),
@@ -277,36 +284,70 @@ describe("ImageExperimentService", () => {
   });
 });
 
-describe("ArmArtist", () => {
-  it("asks the generator for what the condition of an arm says", async () => {
-    const asked: CachedImageRequest[] = [];
-    const artist = new ArmArtist({
-      imageGenerator: {
-        draw: async request => {
-          asked.push(request);
-          return [];
-        },
-      },
-      encoder: async () => tiny.encoder,
-    });
+describe("an outcome", () => {
+  const [, keywords, , ragar] = experiment.arms;
+  const few = { ...experiment, seeds: [1], arms: [ragar], numCandidates: 3 };
+
+  it("has the served figures beside those of the best candidate, from one drawing", async () => {
+    const { imageGenerator, service } = createProcess();
+    const arms = [keywords, ragar];
+    const runs = await service.run({ ...few, arms });
+    const { drawn } = imageGenerator.counts;
+    const outcomes = runs.flatMap(run => run.outcomes);
+    for (const { deltaR, rankBefore, served } of outcomes) {
+      expect(served.deltaR).toBeGreaterThanOrEqual(0);
+      if (served.isOriginal) {
+        expect(served).toMatchObject({ deltaR: 0, rankAfter: rankBefore });
+        expect(served.cis).toBeCloseTo(100, 3);
+      } else {
+        expect(served.deltaR).toBeLessThanOrEqual(deltaR);
+      }
+    }
+    expect(outcomes.some(({ served }) => served.isOriginal)).toBe(true);
+    expect(outcomes.some(({ served }) => !served.isOriginal)).toBe(true);
+    const open = { gate: () => ({ passes: true, faults: [] }), moderation: noModeration };
+    const other = createProcess(exemplarVersions(), open);
+    await rm(join(home, "experiments"), { recursive: true });
+    await other.service.run({ ...few, arms });
+    expect(other.imageGenerator.counts.drawn).toBeLessThan(drawn); // only what training does not keep
+  });
+
+  it("shows the catalogue image where no candidate passes the gate, and leaves the best as it is", async () => {
+    const expected = await createProcess().service.run(few);
+    await rm(join(home, "experiments"), { recursive: true });
+    const refused = {
+      gate: () => ({ passes: false, faults: ["BLANK"] }),
+      moderation: noModeration,
+    };
+    const [{ outcomes }] = await createProcess(exemplarVersions(), refused).service.run(few);
+    expect(outcomes.every(({ served }) => served.isOriginal && served.deltaR === 0)).toBe(true);
+    const best = (outcome: (typeof outcomes)[number]) => ({ ...outcome, served: null });
+    expect(outcomes.map(best)).toEqual(expected[0].outcomes.map(best));
+  });
+});
+
+describe("armMethod()", () => {
+  it("conditions the generator as the arm says", async () => {
     const { shop } = tiny;
     const [pair] = evaluationPairs(shop, "test", { numPairs: 1, seed: 0 });
     const { model } = createTinyModel(1);
-    const config = personalizerConfig(tinyTraining);
-    for (const condition of armConditions) {
-      const arm = { name: condition, condition, training: {} };
-      await artist.draw({ experiment, arm, config, seed: 1, shop, model }, pair);
-    }
+    const trained = { versionId: "p1", model, encoder: async () => tiny.encoder };
+    const context = {
+      ...pairContext(shop, pair, personalizerConfig(tinyTraining)),
+      prompt: "owl, flat",
+      referencePrompt: "owl",
+    };
+    const { preferenceEmbedding: imageEmbedding, prompt, referencePrompt } = context;
+    const conditionOf = async (condition: (typeof armConditions)[number]) =>
+      (await armMethod(condition, trained)?.condition([context], 1, [1]))?.[0];
+    expect(await conditionOf("original")).toBeUndefined();
+    expect(await conditionOf("keywords")).toEqual({ prompt });
+    expect(await conditionOf("both")).toEqual({ prompt, imageEmbedding });
+    expect(await conditionOf("retrieval")).toEqual({ prompt: referencePrompt, imageEmbedding });
+    expect(await conditionOf("personalizer")).toMatchObject({
+      prompt,
+      conditions: [expect.any(Float32Array)],
+    });
     model.dispose();
-    const { preferenceEmbedding, prompt } = pairRetrieval(shop, pair, config);
-    const [keywords, retrieval, both, personalizer] = asked; // for the original none is drawn
-    expect(asked).toHaveLength(4);
-    expect(keywords.prompt).toBe(prompt);
-    expect(keywords.imageEmbedding).toBeUndefined();
-    expect(both).toMatchObject({ prompt, imageEmbedding: preferenceEmbedding });
-    expect(retrieval.imageEmbedding).toEqual(preferenceEmbedding);
-    expect(personalizer.conditions).toHaveLength(1);
-    expect(new Set(asked.map(({ seed }) => seed)).size).toBe(1); // the same noise under every condition
-    expect(new Set(asked.map(({ blobHash }) => blobHash))).toEqual(new Set([pair.blobHash]));
   });
 });

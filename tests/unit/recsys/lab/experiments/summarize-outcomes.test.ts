@@ -5,6 +5,8 @@ import {
   summarizeOutcomes,
 } from "../../../../../src/recsys/lab/experiments/summarize-outcomes.js";
 
+const scores = { cs: 20, cis: 80, cps: 10, cpis: 50 };
+
 const run = (arm: string, seed: number, deltas: readonly number[]): ArmOutcomes => ({
   arm,
   seed,
@@ -15,10 +17,15 @@ const run = (arm: string, seed: number, deltas: readonly number[]): ArmOutcomes 
     deltaR,
     rankBefore: 10,
     rankAfter: 10 - 11 * deltaR,
-    cs: 20,
-    cis: 80,
-    cps: 10,
-    cpis: 50,
+    ...scores,
+    // By the serving choice: the catalogue image where the item ranks lower.
+    served: {
+      ...scores,
+      deltaR: Math.max(0, deltaR),
+      rankAfter: deltaR < 0 ? 10 : 10 - 11 * deltaR,
+      cis: deltaR < 0 ? 100 : 80,
+      isOriginal: deltaR < 0,
+    },
   })),
 });
 
@@ -48,8 +55,6 @@ describe("summarizeOutcomes()", () => {
     expect(ragar.meanDeltaR.value).toBeCloseTo(0.22);
     expect(ragar.medianDeltaR.value).toBeCloseTo(0.2);
     expect(ragar.winRate.value).toBeCloseTo(34 / 40);
-    expect(ragar.withFallback.fallbackRate).toBeCloseTo(0.1);
-    expect(ragar.withFallback.meanDeltaR).toBeCloseTo(9.6 / 40);
     expect(ragar).toMatchObject({
       numPairs: 20,
       numSeeds: 2,
@@ -57,6 +62,15 @@ describe("summarizeOutcomes()", () => {
     });
     expect(ragar.meanDeltaR.interval[0]).toBeLessThan(0.22);
     expect(ragar.meanDeltaR.interval[1]).toBeGreaterThan(0.22);
+  });
+
+  it("gives the served figures beside them: the catalogue image, of ΔR 0, where nothing may be shown", () => {
+    const { served } = arms.find(({ arm }) => arm === "RAGAR")!;
+    expect(served.originalRate).toBeCloseTo(0.1);
+    expect(served.meanDeltaR.value).toBeCloseTo(9.6 / 40);
+    expect(served.meanDeltaR.interval[0]).toBeLessThan(9.6 / 40);
+    expect(served.winRate.value).toBeCloseTo((32 + 8 / 2) / 40);
+    expect(served.cis.value).toBeCloseTo(82);
   });
 
   it("says which arm is better, and that it is no chance", () => {

@@ -5,13 +5,20 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { FolderArtefactStore } from "../../../../../src/db/artefact-store.js";
 import { row } from "../../../../../src/ml/nn/matrix.js";
-import { ItemImageArtist } from "../../../../../src/recsys/lab/reranking/item-image-artist.js";
+import {
+  type PersonalizationMethod,
+  plainMethod,
+} from "../../../../../src/recsys/images/personalization-method.js";
+import { RagarMethod } from "../../../../../src/recsys/images/ragar-method.js";
+import { drawItemImages } from "../../../../../src/recsys/lab/reranking/draw-item-images.js";
 import {
   imageFeatures,
   plannedImages,
 } from "../../../../../src/recsys/lab/reranking/item-images.js";
 import { rerankConfig } from "../../../../../src/recsys/lab/reranking/rerank-config.js";
 import { RerankService } from "../../../../../src/recsys/lab/reranking/rerank.service.js";
+import { snapshotRanker } from "../../../../../src/recsys/ranking/what-if.js";
+import { trainItemIds } from "../../../../../src/recsys/reflection/pairs.js";
 import type { ShopSnapshot } from "../../../../../src/recsys/reflection/shop-snapshot.js";
 import { createTinyModel, createTinyShop, type TinyShop } from "../../reflection/tiny-shop.js";
 
@@ -38,19 +45,19 @@ beforeEach(async () => {
 
 afterEach(() => rm(home, { recursive: true }));
 
-function createProcess({ personalizer = false, shop = tiny.shop } = {}) {
+function createProcess({
+  method = plainMethod,
+  shop = tiny.shop,
+}: { method?: PersonalizationMethod; shop?: ShopSnapshot } = {}) {
   const imageGenerator = tiny.createImageGenerator(home);
-  const loaded = personalizer ? { versionId: "p1", model: createTinyModel(1).model } : null;
   const kept: { id: string; metrics?: object }[] = [];
   const activated: string[] = [];
-  const artist = new ItemImageArtist({
-    imageGenerator,
-    personalizers: { active: async () => loaded },
-    encoder: async () => tiny.encoder,
-  });
+  const path = { ...tiny.path, generator: imageGenerator };
   const service = new RerankService({
     shop: async () => shop,
-    artist,
+    path,
+    rankerOf: snapshotRanker,
+    methods: { active: async () => method },
     versions: {
       begin: async ({ id }) => void kept.push({ id }),
       complete: async (id, { metrics }) => {
@@ -62,7 +69,7 @@ function createProcess({ personalizer = false, shop = tiny.shop } = {}) {
   });
   const run = (config: Record<string, unknown> = {}, activate = false) =>
     service.run({ runId: randomUUID(), config: { ...quick, ...config }, activate });
-  return { activated, artist, kept, run, imageGenerator };
+  return { activated, kept, path, run, imageGenerator };
 }
 
 /** The same shop, whose users have each other's held-out items where these are new to them. */
@@ -99,10 +106,14 @@ describe("RerankService", () => {
 
   it("draws candidates for all or for none: an item's feature is the same whoever it is ranked for", async () => {
     const config = rerankConfig({ ...quick, condition: "plain", imagesPerItem: 2 });
-    const { artist } = createProcess();
+    const { path } = createProcess();
     const planned = plannedImages(tiny.shop, config);
     expect(planned.size).toBe(tiny.shop.ranker.itemIds.length);
-    const drawn = await artist.draw(tiny.shop, planned, config, {});
+    const drawn = await drawItemImages(
+      { shop: tiny.shop, config, method: plainMethod, path },
+      planned,
+      {},
+    );
     expect([...drawn.keys()].sort()).toEqual([...planned.keys()].sort());
     for (const [item, pairs] of planned) {
       expect(drawn.get(item)).toHaveLength(pairs.length);
@@ -110,10 +121,14 @@ describe("RerankService", () => {
   });
 
   it("gives an item the mean of its own picture and of those made for its train users", async () => {
-    const { artist } = createProcess();
+    const { path } = createProcess();
     const config = rerankConfig({ ...quick, condition: "plain", imagesPerItem: 2 });
     const planned = plannedImages(tiny.shop, config);
-    const drawn = await artist.draw(tiny.shop, planned, config, {});
+    const drawn = await drawItemImages(
+      { shop: tiny.shop, config, method: plainMethod, path },
+      planned,
+      {},
+    );
     const features = imagesOf(tiny.shop);
     const result = imageFeatures(features, drawn, "leakFree");
     for (const [item, embeddings] of drawn) {
@@ -143,16 +158,48 @@ describe("RerankService", () => {
   });
 
   it("makes one picture a pair with the personalizer that is active, and says so", async () => {
-    const { run } = createProcess({ personalizer: true });
+    const { model } = createTinyModel(1);
+    const method = new RagarMethod({
+      versionId: "p1",
+      use: run => run(model),
+      encoder: async () => tiny.encoder,
+    });
+    const { run } = createProcess({ method });
     const { arms, config } = await run({ seeds: [1], numItems: 4 });
     expect(arms[1].name).toBe("RAGAR");
     expect(config.condition).toBe("RAGAR");
+    model.dispose();
   });
 
   it("refuses the personalizer where none is active", async () => {
     await expect(createProcess().run({ condition: "RAGAR" })).rejects.toMatchObject({
-      code: "PERSONALIZER_NOT_FOUND",
+      code: "PERSONALIZER_NOT_TRAINED",
     });
+  });
+
+  it("says so when the images are made with a method of the host's own", async () => {
+    const { run } = createProcess({ method: { ...plainMethod, id: "mine@1" } });
+    const { arms } = await run({ seeds: [1], numItems: 4 });
+    expect(arms[1].name).toBe("host");
+  });
+
+  it("takes the best of several candidates by the ranking model", async () => {
+    const config = rerankConfig({ ...quick, condition: "plain", numItems: 4, numCandidates: 3 });
+    const { path } = createProcess();
+    const planned = plannedImages(tiny.shop, config);
+    const drawing = { shop: tiny.shop, config, method: plainMethod, path };
+    const chosen = await drawItemImages(drawing, planned, {});
+    const one = { ...config, numCandidates: 1 };
+    const first = await drawItemImages({ ...drawing, config: one }, planned, {});
+    let numBetter = 0;
+    for (const [item, [pair]] of planned) {
+      const viewer = { userId: pair.userId, seenItemIds: trainItemIds(tiny.shop, pair) };
+      const embeddings = [chosen.get(item)![0], first.get(item)![0]];
+      const { candidates } = (await path.ranker!.whatIf(viewer, pair.itemId, embeddings))!;
+      expect(candidates[0].score).toBeGreaterThanOrEqual(candidates[1].score);
+      numBetter += candidates[0].score > candidates[1].score ? 1 : 0;
+    }
+    expect(numBetter).toBeGreaterThan(0);
   });
 
   it("labels the paper's protocol, follows the test items with it, and never keeps what comes of it", async () => {

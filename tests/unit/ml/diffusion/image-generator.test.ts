@@ -2,11 +2,14 @@
 import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type GenerateRequest } from "../../../../src/ml/diffusion/generate-request.js";
-import { InProcessRenderer } from "../../../../src/ml/diffusion/in-process-renderer.js";
+import {
+  type GenerateProgress,
+  type GenerateRequest,
+} from "../../../../src/ml/diffusion/image-generator.js";
+import { InProcessGenerator } from "../../../../src/ml/diffusion/in-process-generator.js";
 import { RenderPool } from "../../../../src/ml/diffusion/render-pool.js";
-import { type Renderer, type RenderProgress } from "../../../../src/ml/diffusion/renderer.js";
 import { openModelPack } from "../../../../src/ml/runtime/model-pack.js";
+import { describeImageGenerator } from "../../../contracts/image-generator.contract.js";
 
 const TINY = "tests/golden/tiny-sd15";
 const request: GenerateRequest = {
@@ -18,44 +21,53 @@ const request: GenerateRequest = {
 };
 const cancelled = { code: "JOB_CANCELLED" };
 
-const renderers: [name: string, create: () => Promise<Renderer>][] = [
+type PackGenerator = InProcessGenerator | RenderPool;
+
+const generators: [name: string, create: () => Promise<PackGenerator>][] = [
   [
-    "InProcessRenderer",
-    async () => InProcessRenderer.create(await openModelPack(TINY), { numThreads: 1 }),
+    "InProcessGenerator",
+    async () => InProcessGenerator.create(await openModelPack(TINY), { numThreads: 1 }),
   ],
   ["RenderPool", () => RenderPool.create({ packDir: TINY, onnxThreads: 1 })],
 ];
 
-describe.each(renderers)("%s", (_, create) => {
-  let renderer: Renderer;
+for (const [name, create] of generators) {
+  describeImageGenerator(
+    name,
+    async () => {
+      const generator = await create();
+      return { generator, close: () => generator.close() };
+    },
+    request,
+  );
+}
+
+describe.each(generators)("%s", (_, create) => {
+  let generator: PackGenerator;
 
   beforeAll(async () => {
-    renderer = await create();
-    await renderer.warmUp();
+    generator = await create();
+    await generator.warmUp();
   });
 
-  afterAll(() => renderer.close());
+  afterAll(() => generator.close());
 
-  it("reports its pack and image size", async () => {
-    expect(renderer).toMatchObject({ packName: "tiny-sd15", widthPixels: 16, heightPixels: 16 });
-    expect(renderer.packVersion).toBe((await openModelPack(TINY)).versionOf());
-  });
-
-  it("generates the requested images deterministically", async () => {
-    const images = await renderer.render({ ...request, numImages: 2 });
-    expect(images.map(image => image.pixels.length)).toEqual([768, 768]);
-    expect(await renderer.render({ ...request, numImages: 2 })).toEqual(images);
+  it("has its pack's version, and makes images of its size", async () => {
+    expect(generator.version).toBe((await openModelPack(TINY)).id);
+    expect(generator.version).toMatch(/^tiny-sd15@/);
+    const [image] = await generator.generate(request);
+    expect(image).toMatchObject({ widthPixels: 16, heightPixels: 16 });
   });
 
   it("counts evaluations", async () => {
-    const before = renderer.evaluations;
-    await renderer.render(request);
-    expect(renderer.evaluations - before).toBe(2 * 4);
+    const before = generator.evaluations;
+    await generator.generate(request);
+    expect(generator.evaluations - before).toBe(2 * 4);
   });
 
-  it("reports every step, with previews where due", async () => {
-    const seen: RenderProgress[] = [];
-    await renderer.render(request, {
+  it("reports every step before it is done, with previews where they are due", async () => {
+    const seen: GenerateProgress[] = [];
+    await generator.generate(request, {
       previewInterval: 2,
       onProgress: progress => seen.push(progress),
     });
@@ -72,7 +84,7 @@ describe.each(renderers)("%s", (_, create) => {
   it("stops a running request between steps, and renders the next", async () => {
     const controller = new AbortController();
     let numSteps = 0;
-    const stopped = renderer.render(
+    const stopped = generator.generate(
       { ...request, numSteps: 1000 },
       {
         signal: controller.signal,
@@ -84,34 +96,34 @@ describe.each(renderers)("%s", (_, create) => {
     );
     await expect(stopped).rejects.toMatchObject(cancelled);
     expect(numSteps).toBeLessThan(900);
-    expect(await renderer.render(request)).toHaveLength(1);
+    expect(await generator.generate(request)).toHaveLength(1);
   });
 
-  it("reports its queue", async () => {
-    const requests = [request, request, request].map(r => renderer.render(r));
+  it("keeps requests in a queue that can be seen", async () => {
+    const requests = [request, request, request].map(r => generator.generate(r));
     await Promise.resolve();
-    expect(renderer.queueSize).toBeGreaterThanOrEqual(2);
+    expect(generator.queueSize).toBeGreaterThanOrEqual(2);
     await Promise.all(requests);
-    expect(renderer.queueSize).toBe(0);
+    expect(generator.queueSize).toBe(0);
   });
 
   it("lets a waiting request leave", async () => {
     const controller = new AbortController();
-    const first = renderer.render(request);
-    const second = renderer.render(request, { signal: controller.signal });
-    const third = renderer.render(request);
+    const first = generator.generate(request);
+    const second = generator.generate(request, { signal: controller.signal });
+    const third = generator.generate(request);
     controller.abort();
     await expect(second).rejects.toMatchObject(cancelled);
     expect(await first).toEqual(await third);
   });
 
-  it("refuses a request that is already cancelled", async () => {
-    const made = renderer.render(request, { signal: AbortSignal.abort() });
+  it("refuses a request that is cancelled already", async () => {
+    const made = generator.generate(request, { signal: AbortSignal.abort() });
     await expect(made).rejects.toMatchObject(cancelled);
   });
 
-  it("reports an invalid request", async () => {
-    const made = renderer.render({ ...request, numImages: 0 });
+  it("passes on what is wrong with a request", async () => {
+    const made = generator.generate({ ...request, numImages: 0 });
     await expect(made).rejects.toMatchObject({
       code: "INVALID_ARGUMENT",
       details: { argument: "numImages" },
@@ -122,15 +134,15 @@ describe.each(renderers)("%s", (_, create) => {
     const onProgress = () => {
       throw new RangeError("full");
     };
-    await expect(renderer.render(request, { onProgress })).rejects.toThrow("full");
+    await expect(generator.generate(request, { onProgress })).rejects.toThrow("full");
   });
 });
 
 describe("RenderPool", () => {
   it("generates the images of the in-process renderer", async () => {
     const pool = await RenderPool.create({ packDir: TINY, onnxThreads: 1 });
-    const inProcess = await InProcessRenderer.create(await openModelPack(TINY), { numThreads: 1 });
-    expect(await pool.render(request)).toEqual(await inProcess.render(request));
+    const inProcess = await InProcessGenerator.create(await openModelPack(TINY), { numThreads: 1 });
+    expect(await pool.generate(request)).toEqual(await inProcess.generate(request));
     await pool.close();
     await inProcess.close();
   });
@@ -140,7 +152,7 @@ describe("RenderPool", () => {
     await pool.warmUp();
     let numTicks = 0;
     const ticking = setInterval(() => numTicks++, 1);
-    await pool.render({ ...request, numSteps: 300 });
+    await pool.generate({ ...request, numSteps: 300 });
     clearInterval(ticking);
     expect(numTicks).toBeGreaterThan(20); // in this process every step would block, and nothing would tick
     await pool.close();
@@ -148,7 +160,7 @@ describe("RenderPool", () => {
 
   it("renders on two threads at once", async () => {
     const pool = await RenderPool.create({ packDir: TINY, numThreads: 2, onnxThreads: 1 });
-    const requests = [request, request, request].map(r => pool.render(r));
+    const requests = [request, request, request].map(r => pool.generate(r));
     await Promise.resolve();
     expect(pool.queueSize).toBe(1);
     const [a, b, c] = await Promise.all(requests);
@@ -159,15 +171,15 @@ describe("RenderPool", () => {
 
   it("cancels running and waiting requests when it closes, and refuses new ones", async () => {
     const pool = await RenderPool.create({ packDir: TINY, onnxThreads: 1 });
-    const running = pool.render({ ...request, numSteps: 1000 });
-    const waiting = pool.render(request);
+    const running = pool.generate({ ...request, numSteps: 1000 });
+    const waiting = pool.generate(request);
     const outcomes = Promise.allSettled([running, waiting]);
     await pool.close();
     expect(await outcomes).toMatchObject([
       { status: "rejected", reason: cancelled },
       { status: "rejected", reason: cancelled },
     ]);
-    await expect(pool.render(request)).rejects.toMatchObject(cancelled);
+    await expect(pool.generate(request)).rejects.toMatchObject(cancelled);
   });
 
   it("reports a pack damaged after it was opened", async () => {
@@ -175,9 +187,9 @@ describe("RenderPool", () => {
     await cp(TINY, dir, { recursive: true });
     const pool = await RenderPool.create({ packDir: dir, onnxThreads: 1 });
     await rm(join(dir, "text_encoder", "model.onnx"));
-    await expect(pool.render(request)).rejects.toMatchObject({ code: "MODEL_FILE_MISSING" });
+    await expect(pool.generate(request)).rejects.toMatchObject({ code: "MODEL_FILE_MISSING" });
     await cp(TINY, dir, { recursive: true });
-    expect(await pool.render(request)).toHaveLength(1); // the next request loads again
+    expect(await pool.generate(request)).toHaveLength(1); // the next request loads again
     await pool.close();
     await rm(dir, { recursive: true });
   });

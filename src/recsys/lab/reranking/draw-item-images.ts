@@ -1,0 +1,57 @@
+/** @file Draws the planned images of items and gives their embeddings. */
+import { seedFrom } from "../../../ml/nn/random.js";
+import { selectCandidate } from "../../images/candidate-selection.js";
+import { type CandidateRequest, type ImagePath, makeCandidates } from "../../images/image-path.js";
+import type { PersonalizationMethod } from "../../images/personalization-method.js";
+import { type Pair, pairContext, trainItemIds } from "../../reflection/pairs.js";
+import type { ShopSnapshot } from "../../reflection/shop-snapshot.js";
+import type { RerankConfig } from "./rerank-config.js";
+import type { RerankHooks } from "./rerank.service.js";
+
+/** Pairs asked for at once: the generator has its next request before the last is encoded. */
+const AT_ONCE = 4;
+
+export interface ItemDrawing {
+  shop: ShopSnapshot;
+  path: ImagePath;
+  method: PersonalizationMethod;
+  config: RerankConfig;
+}
+
+/** CLIP embeddings of each item's images, in the order planned: of each pair's candidates the best. */
+export async function drawItemImages(
+  drawing: ItemDrawing,
+  planned: ReadonlyMap<number, readonly Pair[]>,
+  { onProgress, signal }: RerankHooks,
+): Promise<Map<number, Float32Array[]>> {
+  const { method, path } = drawing;
+  const pairs = [...planned.values()].flat();
+  const embeddings = new Map<number, Float32Array[]>();
+  for (let start = 0; start < pairs.length; start += AT_ONCE) {
+    signal?.throwIfAborted();
+    const batch = pairs.slice(start, start + AT_ONCE);
+    const requests = batch.map(pair => requestOf(drawing, pair));
+    const made = await makeCandidates(path, method, requests, { signal });
+    for (const [place, { itemIndex }] of batch.entries()) {
+      const { chosen } = await selectCandidate(requests[place].context, made[place], null);
+      const own = made[place].embeddings[chosen!]; // without rules there is always one
+      embeddings.set(itemIndex, [...(embeddings.get(itemIndex) ?? []), own]);
+    }
+    const done = Math.min(start + AT_ONCE, pairs.length);
+    onProgress?.({ fraction: done / pairs.length, stage: `image ${done} of ${pairs.length}` });
+  }
+  return embeddings;
+}
+
+function requestOf({ config, shop }: ItemDrawing, pair: Pair): CandidateRequest {
+  const { guidanceScale, numCandidates, numSteps, strength } = config;
+  return {
+    context: pairContext(shop, pair, config),
+    seenItemIds: trainItemIds(shop, pair),
+    guidanceScale,
+    numSteps,
+    strength,
+    seed: seedFrom("rerank", config.seed, pair.userId, pair.itemId),
+    numImages: numCandidates,
+  };
+}
