@@ -74,10 +74,7 @@ async function measure(flags: MeasureFlags): Promise<void> {
   });
   if (flags.sheet) {
     const shown = images.slice(0, SHEET.numImages);
-    await writeFile(
-      flags.sheet,
-      await contactSheet(shown, { ...SHEET, generator: pack.id }),
-    );
+    await writeFile(flags.sheet, await contactSheet(shown, { ...SHEET, generator: pack.id }));
   }
   if (flags.write) {
     await keepFigures(pack.dir, figures);
