@@ -59,6 +59,21 @@ it("finds a missing file, a missing heading and a missing own heading", () => {
   expect(isBroken("docs/api.md", "#limits")).toBe(false);
 });
 
+/** Paths of the repository in backticks, without patterns. */
+const pathsOf = (page: string) =>
+  [
+    ...readFileSync(page, "utf8").matchAll(
+      /`((?:src|tests|docs|pretrain|scripts|experiments|prompts|prisma)\/[\w./-]+)`/g,
+    ),
+  ].map(([, path]) => path);
+
+it.each(pages.filter(page => !/CHANGELOG|adr/.test(page)))(
+  "%s names only paths that exist",
+  page => {
+    expect(pathsOf(page).filter(path => !existsSync(path))).toEqual([]);
+  },
+);
+
 /** Words of an older vocabulary: style, again, resume, train, generator and score say the same. errors.md comes from the code. */
 const avoided = /\b(hands?|anew|goes on|taught|studio|artist|judgements?)\b/i;
 
