@@ -12,7 +12,7 @@ export interface Erased {
   numImages: number;
   /** Their jobs. */
   jobIds: string[];
-  /** Content hashes of the deleted rows' files; {@link ErasureRepository.unused} returns the unused ones. */
+  /** Content hashes of the deleted rows' files; {@link ErasureRepository.findUnused} returns the unused ones. */
   hashes: string[];
 }
 
@@ -61,7 +61,7 @@ export class ErasureRepository {
   }
 
   /** Those of `hashes` that no row names, so that their files can be deleted. */
-  async unused(hashes: readonly string[]): Promise<string[]> {
+  async findUnused(hashes: readonly string[]): Promise<string[]> {
     const rows = await this.prisma.$queryRaw<{ hash: string }[]>`
       SELECT DISTINCT given.hash FROM unnest(${hashes}::text[]) AS given (hash)
       WHERE NOT EXISTS (SELECT FROM blobs WHERE blobs.hash = given.hash)

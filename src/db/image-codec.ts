@@ -96,12 +96,12 @@ export async function inspectImage(
   }
   atMost(pages, "pages", limits.maxPages);
   atMost(width * height * pages, "pixels", limits.maxPixels);
-  const kept = storedAs === "avif" ? null : await keptAsItIs(storedAs, bytes, metadata, limits);
-  return kept ?? (await encodedAgain(storedAs, bytes, { pages, ...limits }));
+  const kept = storedAs === "avif" ? null : await stripMetadata(storedAs, bytes, metadata, limits);
+  return kept ?? (await encodeAgain(storedAs, bytes, { pages, ...limits }));
 }
 
 /** The image without metadata and with the same pixels; null where it must be encoded again. */
-async function keptAsItIs(
+async function stripMetadata(
   format: StructuredFormat,
   bytes: Uint8Array,
   { height, icc, orientation = 1, pages = 1, space, width }: Metadata,
@@ -129,7 +129,7 @@ async function keptAsItIs(
   };
 }
 
-async function encodedAgain(
+async function encodeAgain(
   format: StoredFormat,
   bytes: Uint8Array,
   { maxPixels, pages }: { maxPixels: number; pages: number },

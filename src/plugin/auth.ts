@@ -1,4 +1,4 @@
-/** @file Who may call what: each field names the lowest level that may call it. */
+/** @file Access control: each field names the lowest level that may call it. */
 import type { AuthCheckerFn } from "type-graphql";
 import { type AccessLevel, assertReaches } from "../recsys/access/viewer.js";
 import { requireViewer, type RequestContext } from "../resolvers/context.js";

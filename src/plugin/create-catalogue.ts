@@ -1,4 +1,4 @@
-/** @file What a shop puts in and takes out: keys, imports, changes of items and users, interactions. */
+/** @file Services for the shop's data: keys, imports, changes of items and users, interactions. */
 import type { Logger } from "pino";
 import type { Config } from "../config/config.js";
 import { loadTokenSecret } from "../db/token-secret.js";

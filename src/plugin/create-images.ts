@@ -1,4 +1,4 @@
-/** @file What makes personalised images: requests and their limits, generation, and scores by later rankers. */
+/** @file Services for personalized images: requests and their limits, generation, and scores by later rankers. */
 import type { Config } from "../config/config.js";
 import { decodeRgb, encodeGeneratedPng, encodePng } from "../db/image-codec.js";
 import type { ClipEncoder } from "../ml/clip/clip-encoder.js";

@@ -1,4 +1,4 @@
-/** @file The moderation that the configuration asks for. */
+/** @file The moderation of the configuration. */
 import type { Config } from "../config/config.js";
 import { AppError } from "../errors/app-error.js";
 import { type ModerationStrategy, noModeration } from "../ml/moderation/moderation-strategy.js";

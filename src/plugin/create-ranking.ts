@@ -1,4 +1,4 @@
-/** @file Makes what ranks items: the loaded models, recommendations, and the training of models. */
+/** @file Services for ranking: the loaded models, recommendations, and training. */
 import type { Logger } from "pino";
 import type { Config } from "../config/config.js";
 import { ContentLikeness } from "../recsys/ranking/content-likeness.js";

@@ -1,4 +1,4 @@
-/** @file The composition root: makes every service, in the order of the layers. */
+/** @file The composition root: creates every service, in the order of the layers. */
 import { join } from "node:path";
 import type { Logger } from "pino";
 import type { Config } from "../config/config.js";

@@ -1,4 +1,4 @@
-/** @file What keeps a shop: its files and the rows of its database. */
+/** @file The storage of a shop: its files and the rows of its database. */
 import type { Config } from "../config/config.js";
 import { ApiKeysRepository } from "../db/api-keys.repository.js";
 import { type ArtefactStore, FolderArtefactStore } from "../db/artefact-store.js";

@@ -1,4 +1,4 @@
-/** @file Which service runs each kind of job. */
+/** @file The service that runs each kind of job. */
 import type { Logger } from "pino";
 import { JobPriority } from "../db/jobs.repository.js";
 import { folderSource } from "../recsys/import/folder-source.js";

@@ -1,4 +1,4 @@
-/** @file What clients learn of an error: the known ones by their code, nothing of the others. */
+/** @file Formats errors for clients: known ones with their code, all others masked. */
 import { GraphQLError, type GraphQLFormattedError } from "graphql";
 import type { Logger } from "pino";
 import { AppError, errorCatalogue } from "../errors/app-error.js";
@@ -13,7 +13,7 @@ const requestFaults = new Set([
   "PERSISTED_QUERY_NOT_SUPPORTED",
 ]);
 
-/** Where errors go that clients are not told. */
+/** Logs errors that clients do not see. */
 export function logFault(logger: Logger): (error: unknown) => void {
   return error => {
     logger.error({ err: error }, "a request failed");

@@ -1,4 +1,4 @@
-/** @file What must hold in every host, whatever it forgets: the limits of a request, and codes instead of internals. */
+/** @file Enforces in every host the limits of a request, and error codes instead of internals. */
 import {
   type DocumentNode,
   GraphQLError,

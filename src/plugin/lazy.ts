@@ -1,4 +1,4 @@
-/** A value made at its first use, once; a failure is forgotten, so the next use tries again. */
+/** A value created once, at its first use; after a failure the next use retries. */
 export function lazy<T>(
   create: () => Promise<T>,
 ): (() => Promise<T>) & { peek(): Promise<T> | null } {

@@ -1,4 +1,4 @@
-/** @file How much one request may ask for, before anything is read for it. The same limits hold in every host. */
+/** @file Limits of one request, checked before any read. The same limits apply in every host. */
 import {
   type DocumentNode,
   getNamedType,

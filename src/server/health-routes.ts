@@ -1,4 +1,4 @@
-/** @file `GET /health` (is the process well?) and `GET /ready` (can it answer all it is for?), and the page at `/`. */
+/** @file `GET /health` (the process runs), `GET /ready` (all its parts are available), and the page at `/`. */
 import type { FastifyInstance } from "fastify";
 import { AppError } from "../errors/app-error.js";
 

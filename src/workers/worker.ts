@@ -12,7 +12,7 @@ import type { JobEvents } from "../recsys/jobs/job-events.js";
 import { type ParsedPayloads, parseJobPayload } from "../recsys/jobs/job-payloads.js";
 import { WakeSignal } from "../recsys/jobs/wake-signal.js";
 
-/** What a handler is told besides its job. */
+/** A handler's access to its job. */
 export interface JobControl {
   /** Raised when the job is cancelled, the worker stops, or another worker has taken the job over. */
   readonly signal: AbortSignal;
@@ -71,7 +71,7 @@ export const INTERNAL_FAILURE = {
   message: "Internal server error",
 } as const;
 
-/** Time between the signal of {@link Worker.stop} and giving up on a handler that does not heed it. */
+/** Time after {@link Worker.stop} until an unresponsive handler is abandoned. */
 const UNHEEDED_AFTER_MS = 5_000;
 
 export class Worker {
@@ -229,7 +229,7 @@ export class Worker {
     }
   }
 
-  /** Puts back the job of a handler that heeds no signal; what the handler still does is not recorded. */
+  /** Requeues the job of an unresponsive handler; its further results are ignored. */
   private async giveUp(attempt: Attempt): Promise<void> {
     attempt.isGivenUp = true;
     attempt.end();
@@ -247,9 +247,9 @@ interface AttemptContext extends WorkerOptions {
   logger: { error(details: object, message: string): void };
 }
 
-/** One run of a job in this process: its signal, its signs of life, its reports. */
+/** One run of a job in this process: its signal, heartbeats and reports. */
 class Attempt implements JobControl {
-  /** Why the signal was raised; null if it was not. */
+  /** Why the signal was aborted; null if it was not. */
   why: AbortCause | null = null;
   isGivenUp = false;
   private readonly controller = new AbortController();

@@ -54,7 +54,7 @@ export class ExemplarRetriever {
 
   /** The exemplars for a prompt; only the preferred one where the prompt names no style. */
   async retrieve(prompt: string): Promise<RetrievedExemplars> {
-    const retrieved = this.kept.get(prompt) ?? (await this.fittedFor(prompt));
+    const retrieved = this.kept.get(prompt) ?? (await this.fitExemplars(prompt));
     this.kept.set(prompt, retrieved);
     return retrieved;
   }
@@ -63,13 +63,15 @@ export class ExemplarRetriever {
     await Promise.all([this.bank.dispose(), this.classifier?.dispose()]);
   }
 
-  private async fittedFor(prompt: string): Promise<RetrievedExemplars> {
+  private async fitExemplars(prompt: string): Promise<RetrievedExemplars> {
     const { classifier } = this;
     const { drawings, extentPixels, style } = await this.bank.recall(prompt);
     const canChoose = classifier !== null && style !== null && drawings.length > 1;
     const references: Float32Array[] = [];
     for (const drawing of canChoose ? drawings : drawings.slice(0, 1)) {
-      references.push(extentPixels === null ? drawing : await this.fitted(drawing, extentPixels));
+      references.push(
+        extentPixels === null ? drawing : await this.fitLatents(drawing, extentPixels),
+      );
     }
     const classify = canChoose
       ? (latents: Float32Array) =>
@@ -79,7 +81,7 @@ export class ExemplarRetriever {
   }
 
   /** An exemplar's latents, fitted to a size; `[C, h, w]`, both unscaled. */
-  private async fitted(latents: Float32Array, extentPixels: number): Promise<Float32Array> {
+  private async fitLatents(latents: Float32Array, extentPixels: number): Promise<Float32Array> {
     const [drawing] = await this.autoencoder.decode(this.autoencoder.scaled(latents));
     const fitted = await this.autoencoder.encode(fittedImage(drawing, extentPixels));
     return this.autoencoder.unscaled(fitted);

@@ -194,11 +194,11 @@ export class DiffusionPipeline {
 
   /** Both rows of tokens, equally long. */
   private async guidance(request: CompleteRequest): Promise<Guidance> {
-    const negative = await this.encoded(request.negativePrompt);
+    const negative = await this.encodePrompt(request.negativePrompt);
     if (request.conditions) {
       return ownGuidance(request.conditions, negative);
     }
-    const positive = await this.encoded(request.prompt);
+    const positive = await this.encodePrompt(request.prompt);
     const { dimension } = positive;
     const { image } = this.parts;
     if (!image) {
@@ -214,7 +214,7 @@ export class DiffusionPipeline {
   }
 
   /** Cached: the negative prompt is nearly always empty, and prompts often repeat. */
-  private async encoded(prompt: string): Promise<Conditioning> {
+  private async encodePrompt(prompt: string): Promise<Conditioning> {
     let conditioning = this.keptPrompts.get(prompt);
     if (!conditioning) {
       [conditioning] = await this.parts.text.encode([prompt]);

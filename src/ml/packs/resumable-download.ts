@@ -150,7 +150,7 @@ async function save(
   try {
     await pipeline(body, counting, disk, { signal: hooks.signal });
   } catch (error) {
-    await closed(disk); // otherwise a pending write could end after the next attempt has checked the size
+    await waitForClose(disk); // otherwise a pending write could end after the next attempt has checked the size
     hooks.signal?.throwIfAborted();
     if ((error as NodeJS.ErrnoException).code === "ENOSPC") {
       throw new AppError("DISK_FULL", { path: dirname(path) }, { cause: error });
@@ -163,7 +163,7 @@ async function save(
   }
 }
 
-async function closed(disk: WriteStream): Promise<void> {
+async function waitForClose(disk: WriteStream): Promise<void> {
   if (!disk.closed) {
     await new Promise<void>(resolve => disk.once("close", resolve));
   }

@@ -67,7 +67,7 @@ export async function contrastiveLoss(
   const result: ContrastiveLoss = { loss: 0, dViews: [], dFused };
   for (const view of views) {
     normalizeRowsInto(view, keys.values.subarray(0, N * D));
-    const { loss, dKeys } = await compared(keys, how, kernels);
+    const { loss, dKeys } = await compareViews(keys, how, kernels);
     result.loss += loss;
     const dView = rowRange(dKeys, 0, N);
     normalizedRowsGradientInto(view, dView, dView, scale);
@@ -79,7 +79,7 @@ export async function contrastiveLoss(
 }
 
 /** C of unit rows, and Mτ times its gradient at them; `[2N, D]`. */
-async function compared(
+async function compareViews(
   keys: Matrix,
   { temperature, anchors, ...how }: Omit<Contrast, "views" | "fused" | "workspace">,
   kernels: DenseKernels,

@@ -21,7 +21,7 @@ import {
   captionField,
   descriptionField,
   idField,
-  storedImage,
+  storeImage,
   textField,
   titleField,
 } from "../import/import-parts.js";
@@ -73,7 +73,7 @@ export interface RemovalOutcome {
 interface Dependencies {
   prisma: PrismaClient;
   blobs: BlobStore;
-  erasure: Pick<ErasureRepository, "deleteItems" | "deleteItemImages" | "unused">;
+  erasure: Pick<ErasureRepository, "deleteItems" | "deleteItemImages" | "findUnused">;
   /** Fetches an image. @throws AppError `FETCH_REFUSED`, `FETCH_FAILED`, `OFFLINE`, `IMAGE_TOO_LARGE` */
   fetchImage: (url: string, signal: AbortSignal) => Promise<Uint8Array>;
   /** Stops deleted jobs that run in this process. */
@@ -203,7 +203,7 @@ export class CatalogueChangesService {
           limit(async (): Promise<NewItemImage[]> => {
             try {
               const bytes = await this.deps.fetchImage(source, signal);
-              return [await storedImage(itemId, bytes, { source, blobs: this.deps.blobs })];
+              return [await storeImage(itemId, bytes, { source, blobs: this.deps.blobs })];
             } catch (error) {
               if (error instanceof AppError) {
                 failed.push(rejection(index, error));
@@ -226,7 +226,7 @@ export class CatalogueChangesService {
   }
 
   private async removeFiles(hashes: readonly string[]): Promise<void> {
-    for (const hash of await this.deps.erasure.unused(hashes)) {
+    for (const hash of await this.deps.erasure.findUnused(hashes)) {
       await this.deps.blobs.remove(hash);
     }
   }

@@ -2,7 +2,7 @@
 import type { ErasureRepository } from "../../db/erasure.repository.js";
 
 interface Dependencies {
-  erasure: Pick<ErasureRepository, "deleteUser" | "unused">;
+  erasure: Pick<ErasureRepository, "deleteUser" | "findUnused">;
   blobs: { remove(hash: string): Promise<void> };
   /** Stops deleted jobs that run in this process. */
   stopJobs: (jobIds: readonly string[]) => void;
@@ -28,7 +28,7 @@ export class UserErasureService {
     const { erasure, blobs, forget, stopJobs } = this.deps;
     const { ids, jobIds, hashes, ...numbers } = await erasure.deleteUser(userId);
     stopJobs(jobIds);
-    for (const hash of await erasure.unused(hashes)) {
+    for (const hash of await erasure.findUnused(hashes)) {
       await blobs.remove(hash);
     }
     forget(userId);

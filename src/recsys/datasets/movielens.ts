@@ -23,7 +23,7 @@ import {
   interactionsPart,
   itemsPart,
   readImage,
-  storedImage,
+  storeImage,
   titleField,
 } from "../import/import-parts.js";
 import type { ImportPart, ImportSource, SourceRow } from "../import/import-source.js";
@@ -134,7 +134,7 @@ export class MovieLensSource implements ImportSource {
         const name = value as string; // the type that `read` yields
         const itemId = basename(name, extname(name));
         const bytes = await readImage(join(folder, name));
-        return storedImage(itemId, bytes, { source: `posters/${name}`, blobs });
+        return storeImage(itemId, bytes, { source: `posters/${name}`, blobs });
       },
     });
   }

@@ -6,7 +6,7 @@ import { realpath, stat } from "node:fs/promises";
 import { basename, extname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import type { ImageSource, NewItemImage } from "../../db/items.repository.js";
 import { AppError } from "../../errors/app-error.js";
-import { readImage, storedImage } from "./import-parts.js";
+import { readImage, storeImage } from "./import-parts.js";
 import type { PrepareContext } from "./import-source.js";
 import type { ImageCells } from "./item-row.js";
 import { RemoteImages, type RemoteImageOptions } from "./remote-image.js";
@@ -91,7 +91,7 @@ export class CatalogueImages {
         const bytes = isAddress(source)
           ? await this.remote.fetch(source, signal)
           : await readImage(await this.pathOf(source));
-        return { ...(await storedImage(itemId, bytes, { source, blobs })), sourceVersion };
+        return { ...(await storeImage(itemId, bytes, { source, blobs })), sourceVersion };
       } catch (error) {
         if (!(error instanceof AppError)) {
           throw error;

@@ -194,7 +194,7 @@ export class CatalogueImportService {
   private async noteKey({ part, keys }: Reading, row: SourceRow, signal: AbortSignal) {
     if (part.keyOf && row.fault === null) {
       const context = { blobs: this.deps.blobs, signal };
-      const outcome = await prepared(part, row, context);
+      const outcome = await prepareRow(part, row, context);
       if ("prepared" in outcome) {
         keys.add(part.keyOf(outcome.prepared));
       }
@@ -218,7 +218,7 @@ export class CatalogueImportService {
           if (areStored?.[n]) {
             return { row, isStored: true };
           }
-          return prepared(part, row, context);
+          return prepareRow(part, row, context);
         }),
       ),
     );
@@ -290,7 +290,7 @@ function refuseChange(before: Record<string, string>, now: Record<string, string
 }
 
 /** A row prepared for storage, or the reason against it. */
-async function prepared(
+async function prepareRow(
   part: ImportPart,
   row: SourceRow,
   context: PrepareContext,

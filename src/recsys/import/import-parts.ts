@@ -84,7 +84,7 @@ export function imagesPart({ sourceOf, ...input }: ImagesInput): ImportPart<NewI
       },
     }),
     store: async (prisma, images) => {
-      const refusals = await unknownItems(prisma, images);
+      const refusals = await findUnknownItems(prisma, images);
       await new ItemsRepository(prisma).setImages(images.filter((_, i) => refusals[i] === null));
       return refusals;
     },
@@ -101,7 +101,7 @@ export function interactionsPart(
     batchSize: ROWS_PER_BATCH,
     ...rest,
     store: async (prisma, interactions) => {
-      const refusals = await unknownItems(prisma, interactions);
+      const refusals = await findUnknownItems(prisma, interactions);
       const stored = interactions.filter((_, i) => refusals[i] === null);
       const users = new Set(stored.map(({ userId }) => userId));
       await new UsersRepository(prisma).upsertMany(
@@ -114,7 +114,7 @@ export function interactionsPart(
 }
 
 /** Validates and stores an item's image. @throws AppError `IMAGE_TYPE`, `IMAGE_TOO_LARGE`, `IMAGE_UNREADABLE` */
-export async function storedImage(
+export async function storeImage(
   itemId: string,
   bytes: Uint8Array,
   { source, blobs }: { source: string; blobs: BlobStore },
@@ -168,7 +168,7 @@ async function areStored(
 }
 
 /** For each row why it cannot be stored: its item is not in the catalogue. */
-async function unknownItems(
+async function findUnknownItems(
   prisma: PrismaTransaction,
   rows: readonly { itemId: string }[],
 ): Promise<(string | null)[]> {

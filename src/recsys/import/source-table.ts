@@ -66,7 +66,7 @@ export async function openTable(path: string, options: TableOptions = {}): Promi
     const reason = "it does not start with 'PAR1'";
     throw new AppError("FILE_MALFORMED", { path, expected: "a Parquet file", reason });
   }
-  const text = await inspected(path, options.encoding);
+  const text = await inspectFile(path, options.encoding);
   const container = wanted ?? textContainer(path, text.start);
   const base = { path, file, container, isGzip: text.isGzip, encoding: text.encoding };
   if (container === "csv" || container === "tsv") {
@@ -127,7 +127,7 @@ async function csvTable(
 }
 
 /** The encoding declared in an XML file counts as given. */
-async function inspected(path: string, encoding?: string): Promise<FileText> {
+async function inspectFile(path: string, encoding?: string): Promise<FileText> {
   const text = await inspectText(path, encoding);
   const named = /^<\?xml[^>]*?\sencoding=["']([^"']+)["']/i.exec(text.start)?.[1];
   const isNamed = named !== undefined && !/^utf-?(8|16)/i.test(named);

@@ -1,13 +1,13 @@
-/** @file What the worker and the job service of one process tell each other at once; other processes poll the table. */
+/** @file Immediate events between the worker and the job service of one process; other processes poll the table. */
 import { EventEmitter } from "node:events";
 import type { JobKind } from "../../db/rows.js";
 
 interface Events {
   /** Jobs of a kind wait. */
   queued: [kind: JobKind];
-  /** The job's row changed: who shows it reads it again. */
+  /** The job's row changed. */
   changed: [jobId: string];
-  /** Someone asked the job to stop. */
+  /** Cancellation was requested. */
   cancelRequested: [jobId: string];
 }
 
@@ -18,7 +18,7 @@ export class JobEvents {
     this.emitter.emit(event, subject);
   }
 
-  /** @returns what ends the listening. */
+  /** @returns the function that ends the subscription. */
   on<Name extends keyof Events>(
     event: Name,
     listener: (subject: Events[Name][0]) => void,

@@ -1,6 +1,6 @@
-/** @file A wake-up call that is not lost when it comes before its receiver sleeps. */
+/** @file A wake-up call that is not lost when it precedes the wait. */
 
-/** Remembers one call until someone waits for it. */
+/** Keeps one call until the next wait. */
 export class WakeSignal {
   private hasArrived = false;
   private wake: (() => void) | null = null;

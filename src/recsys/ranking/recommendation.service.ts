@@ -131,8 +131,8 @@ export class RecommendationService implements PictureRanker {
       source,
       isNew,
     } = known
-      ? await this.rankedByModel(userId, known)
-      : (this.rankedByContent(history) ?? (await this.rankedByPopularity()));
+      ? await this.rankByModel(userId, known)
+      : (this.rankedByContent(history) ?? (await this.rankByPopularity()));
     const passing = (itemIds: readonly string[]) =>
       this.deps.items.filter(itemIds, { category, onlyAvailable });
     const best = await firstPassing(bestIds, k, itemId => !seenIds.has(itemId), passing);
@@ -152,7 +152,7 @@ export class RecommendationService implements PictureRanker {
     return this.lists.refresh(userIds, async userId => {
       const known = await this.viewerOfHistory(userId);
       if (known) {
-        await this.rankedByModel(userId, known);
+        await this.rankByModel(userId, known);
       }
     });
   }
@@ -232,7 +232,7 @@ export class RecommendationService implements PictureRanker {
         };
   }
 
-  private async rankedByModel(userId: string, known: KnownViewer): Promise<Ranked> {
+  private async rankByModel(userId: string, known: KnownViewer): Promise<Ranked> {
     const newItems = await this.newItems(known.ranker);
     const { viewer, ranker, source } = known;
     const madeFrom = [ranker.versionId, JSON.stringify(viewer), newItems.length].join(" ");
@@ -267,7 +267,7 @@ export class RecommendationService implements PictureRanker {
     };
   }
 
-  private async rankedByPopularity(): Promise<Ranked> {
+  private async rankByPopularity(): Promise<Ranked> {
     const nowMs = performance.now();
     if (!this.popular || nowMs - this.popular.atMs >= POPULARITY_AGE_MS) {
       const items = await this.deps.interactions.findPopularItems();

@@ -20,7 +20,7 @@ export async function contactSheet(
     if (!image) {
       continue;
     }
-    const { pixels: own } = await scaledTo(image, side);
+    const { pixels: own } = await scaleTo(image, side);
     const [row, column] = [Math.floor(n / columns), n % columns];
     for (let y = 0; y < side; y++) {
       const start = 3 * ((row * side + y) * widthPixels + column * side);
@@ -30,7 +30,7 @@ export async function contactSheet(
   return encodeGeneratedPng({ widthPixels, heightPixels, pixels }, generator);
 }
 
-async function scaledTo(image: RgbImage, side: number): Promise<RgbImage> {
+async function scaleTo(image: RgbImage, side: number): Promise<RgbImage> {
   return image.widthPixels === side && image.heightPixels === side
     ? image
     : decodeRgb(await encodePng(image), { widthPixels: side, heightPixels: side });

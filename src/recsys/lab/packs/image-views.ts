@@ -41,7 +41,7 @@ export interface ViewsCache {
 }
 
 /** The features of `numImages` images, cached. @param look Computes the features of image n, in turn. */
-export async function cachedViews(
+export async function loadViews(
   numImages: number,
   viewOf: (n: number) => Promise<ImageView>,
   { folder, key, onView, signal }: ViewsCache,

@@ -15,7 +15,7 @@ import { type ModelPack } from "../../../ml/runtime/model-pack.js";
 import { type OnnxOptions } from "../../../ml/runtime/onnx-session.js";
 import { loadTfjsBackend } from "../../../ml/runtime/tfjs-backend.js";
 import { stickerStyles } from "../../datasets/sticker-styles.js";
-import { cachedViews, type ImageView, viewOf, type ViewsCache } from "./image-views.js";
+import { loadViews, type ImageView, viewOf, type ViewsCache } from "./image-views.js";
 import {
   drawStickers,
   measureAutoencoder,
@@ -117,8 +117,8 @@ async function measureDrawings(subject: Subject, featuresPath: string, options: 
   const { autoencoder, pack, shown } = subject;
   await loadTfjsBackend();
   const features = await MobilenetFeatures.load(featuresPath, options.onnx);
-  const classifier = await trainedClassifier(subject, { features, featuresPath }, options);
-  const classified = async (
+  const classifier = await trainClassifier(subject, { features, featuresPath }, options);
+  const classifyImages = async (
     stage: string,
     imageOf: (n: number) => Promise<RgbImage> | RgbImage,
   ) => {
@@ -131,8 +131,8 @@ async function measureDrawings(subject: Subject, featuresPath: string, options: 
     }
     return classifier.figures(result);
   };
-  const real = await classified("classifying the real images", n => shown[n].image);
-  const decoded = await classified("classifying the decoded images", async n => {
+  const real = await classifyImages("classifying the real images", n => shown[n].image);
+  const decoded = await classifyImages("classifying the decoded images", async n => {
     const [image] = await autoencoder.decode(await autoencoder.encode(shown[n].image));
     return image;
   });
@@ -153,7 +153,7 @@ async function measureDrawings(subject: Subject, featuresPath: string, options: 
       { styleWords, ...own, usesExemplars },
       stageHooks(stage, shown.length, options),
     );
-    const figures = await classified(`classifying the ${stage} images`, n => images[n]);
+    const figures = await classifyImages(`classifying the ${stage} images`, n => images[n]);
     return { images, figures: { ...figures, ...own, ...cost } };
   };
   const { figures: textToImage, images } = await drawn(true);
@@ -169,7 +169,7 @@ async function measureDrawings(subject: Subject, featuresPath: string, options: 
 }
 
 /** The classifier, trained on all training stickers or their cached features. */
-async function trainedClassifier(
+async function trainClassifier(
   { autoencoder, pack, side, stickers }: Subject,
   { features, featuresPath }: { features: MobilenetFeatures; featuresPath: string },
   options: MeasureOptions,
@@ -188,7 +188,7 @@ async function trainedClassifier(
       signal,
       onView: numDone => onProgress?.(stage, numDone / chosen.length),
     };
-    return cachedViews(chosen.length, look, cache);
+    return loadViews(chosen.length, look, cache);
   };
   const drawn = await views("reading the training images", stickers.trained, {
     key: ["drawn"],

@@ -100,7 +100,7 @@ export async function tuneRanker(
       trial,
       search,
       drawn,
-      ...(await tried(space, { trial, drawn }, view, options)),
+      ...(await runTrial(space, { trial, drawn }, view, options)),
     };
     trials.push({ ...made, trial });
     if (!before) {
@@ -116,7 +116,7 @@ export async function tuneRanker(
   return { search, trials, best, config: configOf(space, best.drawn) };
 }
 
-async function tried(
+async function runTrial(
   space: SearchSpace,
   { trial, drawn }: Pick<Trial, "trial" | "drawn">,
   view: TrainingView,
