@@ -11,11 +11,10 @@ export function ranksImagesLoaded({ model }: Pick<LoadedRanker, "model">): boole
   return canWhatIf(model, IMAGE_MODALITY);
 }
 
-/** @throws AppError `INVALID_ARGUMENT` when the ranking model does not read images. */
+/** @throws AppError `RANKER_IGNORES_IMAGES` */
 export function assertRanksImages(ranker: Pick<LoadedRanker, "model">): void {
   if (!ranksImagesLoaded(ranker)) {
-    const problem = `must read images, as MICRO and FREEDOM do, but is ${ranker.model.algorithm}`;
-    throw new AppError("INVALID_ARGUMENT", { argument: "the active ranking model", problem });
+    throw new AppError("RANKER_IGNORES_IMAGES", { algorithm: ranker.model.algorithm });
   }
 }
 
