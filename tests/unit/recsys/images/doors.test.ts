@@ -2,7 +2,8 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createConstantGenerator } from "../../../../docs/examples/constant-generator.js";
+import { createSeasonalMethod } from "../../../../docs/examples/seasonal-method.js";
+import { createTasteRanker } from "../../../../docs/examples/taste-ranker.js";
 import { FolderArtefactStore } from "../../../../src/db/artefact-store.js";
 import type { ImageGenerator } from "../../../../src/ml/diffusion/image-generator.js";
 import { noModeration } from "../../../../src/ml/moderation/moderation-strategy.js";
@@ -24,7 +25,6 @@ import {
   pairContext,
   trainItemIds,
 } from "../../../../src/recsys/reflection/pairs.js";
-import { describeImageGenerator } from "../../../contracts/image-generator.contract.js";
 import { describePersonalizationMethod } from "../../../contracts/personalization-method.contract.js";
 import { describePictureRanker } from "../../../contracts/picture-ranker.contract.js";
 import { createShop, embedding, itemId, userId } from "../ranking/shop.js";
@@ -47,13 +47,12 @@ const pairs = () => evaluationPairs(tiny.shop, "test", { numPairs: 3, seed: 0 })
 const contexts = () =>
   pairs().map(pair => pairContext(tiny.shop, pair, { k: 2, historyLimit: 20 }));
 
-describeImageGenerator(
-  "the constant generator of docs/examples",
-  async () => ({ generator: createConstantGenerator() }),
-  { prompt: "", seed: 1, numImages: 1 },
-);
-
-for (const method of [plainMethod, keywordOnlyMethod, retrievalOnlyMethod]) {
+for (const method of [
+  plainMethod,
+  keywordOnlyMethod,
+  retrievalOnlyMethod,
+  createSeasonalMethod("in snow"),
+]) {
   describePersonalizationMethod(method.id, async () => ({ method, contexts: contexts() }));
 }
 
@@ -75,6 +74,20 @@ describePictureRanker("snapshotRanker()", async () => {
     viewer: { userId: pair.userId, seenItemIds: trainItemIds(tiny.shop, pair) },
     itemId: pair.itemId,
     own: imageEmbedding!,
+    others: [embedding("IMAGE", 2), embedding("IMAGE", 3)],
+  };
+});
+
+describePictureRanker("the taste ranker of docs/examples", async () => {
+  const items = new Map(
+    Array.from({ length: 12 }, (_, n) => [itemId(n), embedding("IMAGE", n)] as const),
+  );
+  const users = new Map([[userId(0), embedding("IMAGE", 3)]]);
+  return {
+    ranker: createTasteRanker(users, items),
+    viewer: { userId: userId(0), seenItemIds: [2, 4, 6].map(itemId) },
+    itemId: itemId(1),
+    own: embedding("IMAGE", 1),
     others: [embedding("IMAGE", 2), embedding("IMAGE", 3)],
   };
 });
