@@ -84,6 +84,18 @@ export default ts.config(
     },
   },
   {
+    files: ["src/recsys/**", "src/ml/nn/**"],
+    rules: {
+      "no-restricted-imports": [
+        "error",
+        ...["fs", "fs/promises", "node:fs", "node:fs/promises"].map(name => ({
+          name,
+          message: "Use an ArtefactStore, or src/db/local-files.ts for files of users.",
+        })),
+      ],
+    },
+  },
+  {
     files: ["src/config/**", "tests/**", "prisma.config.ts"],
     rules: { "no-restricted-properties": "off", "import-x/no-default-export": "off" },
   },

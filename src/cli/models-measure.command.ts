@@ -4,6 +4,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
 import { loadConfig, modelPackFolder } from "../config/config.js";
+import { FolderArtefactStore } from "../db/artefact-store.js";
 import { openModelPack } from "../ml/runtime/model-pack.js";
 import { writePackFile } from "../ml/runtime/pack-manifest.js";
 import { exportStickers } from "../recsys/datasets/sticker-export.js";
@@ -67,7 +68,7 @@ async function measure(flags: MeasureFlags): Promise<void> {
       numSteps: flags.steps,
       numSamples: flags.samples,
       guidanceScale: flags.guidance,
-      cacheFolder: join(config.home, "cache", "views"),
+      store: new FolderArtefactStore(config.home),
       onnx: { numThreads: config.onnxThreads },
       onProgress: report,
     });

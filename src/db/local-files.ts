@@ -1,7 +1,23 @@
 /** @file Files of users: what they give a command or import, and what they ask for. Vitrine's own are in an `ArtefactStore`. */
-import { mkdtemp, open, readFile, rename, rm } from "node:fs/promises";
+import { createReadStream, existsSync, readdirSync, type Stats } from "node:fs";
+import {
+  appendFile,
+  mkdir,
+  mkdtemp,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import { AppError } from "../errors/app-error.js";
+
+/** Faults of one path, not of the disk. */
+const UNREADABLE = /^(ENOENT|EISDIR|ENOTDIR|ELOOP|ENAMETOOLONG|EACCES|EPERM)$/;
 
 /** Replaces a file whole or not at all. */
 export async function writeAtomically(path: string, bytes: Uint8Array | string): Promise<void> {
@@ -16,9 +32,59 @@ export async function writeAtomically(path: string, bytes: Uint8Array | string):
   await rename(temporary, path);
 }
 
-/** The bytes of a file whose path a store gave. */
-export function readLocal(path: string): Promise<Uint8Array> {
-  return readFile(path);
+/** @throws AppError `FILE_NOT_FOUND` */
+export async function readLocal(path: string): Promise<Buffer> {
+  return readFile(path).catch((error: unknown) => rethrow(error, path));
+}
+
+/** Writes a file and the folders above it. */
+export async function writeLocal(path: string, bytes: Uint8Array | string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, bytes);
+}
+
+export function appendLocal(path: string, text: string): Promise<void> {
+  return appendFile(path, text);
+}
+
+/** @throws AppError `FILE_NOT_FOUND` */
+export async function statLocal(path: string): Promise<Stats> {
+  return stat(path).catch((error: unknown) => rethrow(error, path));
+}
+
+export function pathExists(path: string): boolean {
+  return existsSync(path);
+}
+
+/** The names in a folder. */
+export function listNames(folder: string): string[] {
+  return readdirSync(folder);
+}
+
+/** Relative paths of everything in a folder and its subfolders; empty without such a folder. */
+export async function listPaths(folder: string): Promise<string[]> {
+  return readdir(folder, { recursive: true }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") {
+      return [];
+    }
+    throw error;
+  });
+}
+
+/**
+ * Streams a file's bytes from `start` (default: the beginning) to `end`, inclusive (default: the end).
+ *
+ * @throws AppError `FILE_NOT_FOUND`, when it is read
+ */
+export async function* openFile(path: string, start = 0, end?: number): AsyncGenerator<Buffer> {
+  try {
+    yield* createReadStream(path, { start, end }) as AsyncIterable<Buffer>;
+  } catch (error) {
+    if (["ENOENT", "EISDIR"].includes((error as NodeJS.ErrnoException).code ?? "")) {
+      throw new AppError("FILE_NOT_FOUND", { path }, { cause: error });
+    }
+    throw error;
+  }
 }
 
 /** The bytes that `write` writes to the path it is given. The file is gone afterwards. */
@@ -33,4 +99,10 @@ export async function withTemporaryFile(
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+function rethrow(error: unknown, path: string): never {
+  throw UNREADABLE.test((error as NodeJS.ErrnoException).code ?? "")
+    ? new AppError("FILE_NOT_FOUND", { path }, { cause: error })
+    : error;
 }

@@ -1,6 +1,7 @@
-/** @file Resolves folders named by a client, confined to one root folder. */
+/** @file Resolves paths that a client or a catalogue names, confined to one root folder. */
 import { realpath, stat } from "node:fs/promises";
-import { resolve, sep } from "node:path";
+import { isAbsolute, join, relative, resolve, sep } from "node:path";
+import { AppError } from "../errors/app-error.js";
 
 /**
  * The real, absolute path of a folder below `root`; null if it does not exist, or if `..`, an absolute path or a link
@@ -21,4 +22,36 @@ export async function findSubfolder(root: string, name: string): Promise<string 
     }
     throw error;
   }
+}
+
+/** The path of a file inside a folder, with links resolved. @throws AppError `FETCH_REFUSED`, `FILE_NOT_FOUND` */
+export async function findFileInside(folder: string, path: string): Promise<string> {
+  const given = resolve(folder, path);
+  const real = await realPathOf(given);
+  const root = await realpath(folder);
+  for (const [from, to] of [
+    [resolve(folder), given],
+    [root, real ?? root],
+  ]) {
+    const way = relative(from, to);
+    if (path.includes("\0") || way === ".." || way.startsWith(`..${sep}`) || isAbsolute(way)) {
+      const reason = "it leads outside the image folder";
+      throw new AppError("FETCH_REFUSED", { url: path, reason });
+    }
+  }
+  if (real === null) {
+    throw new AppError("FILE_NOT_FOUND", { path: join(folder, path) });
+  }
+  return real;
+}
+
+/** The resolved path in the Unicode form on the disk; null if it does not exist. */
+async function realPathOf(path: string): Promise<string | null> {
+  for (const form of [path, path.normalize("NFC"), path.normalize("NFD")]) {
+    const real = await realpath(form).catch(() => null);
+    if (real !== null) {
+      return real;
+    }
+  }
+  return null;
 }

@@ -3,18 +3,14 @@
  *
  * https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
  */
-import { readFile } from "node:fs/promises";
 import { AppError } from "../../errors/app-error.js";
 import { fromFloat16 } from "../runtime/float16.js";
 import { type Matrix, matrix } from "./matrix.js";
 
 const MAGIC = "\x93NUMPY";
 
-/** @throws AppError FILE_NOT_FOUND, FILE_MALFORMED */
-export async function loadNpy(path: string): Promise<Matrix> {
-  const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
-    throw error.code === "ENOENT" ? new AppError("FILE_NOT_FOUND", { path }) : error;
-  });
+/** @param path Names the file in faults. @throws AppError FILE_MALFORMED */
+export function parseNpy(bytes: Buffer, path: string): Matrix {
   const malformed = (reason: string) =>
     new AppError("FILE_MALFORMED", { path, expected: "a .npy file of float16 or float32", reason });
   if (bytes.length < 12 || bytes.toString("latin1", 0, MAGIC.length) !== MAGIC) {

@@ -8,14 +8,15 @@
  * stars and above).
  */
 import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { defaultFeedbackRules } from "../../config/feedback-rules.js";
+import { getJson } from "../../db/artefact-files.js";
 import { isChoice } from "../../db/choices.js";
+import { readLocal } from "../../db/local-files.js";
 import { AppError } from "../../errors/app-error.js";
 import { gatherRows } from "../../ml/nn/matrix.js";
-import { loadNpy } from "../../ml/nn/npy.js";
+import { parseNpy } from "../../ml/nn/npy.js";
 import { Random, seedFrom } from "../../ml/nn/random.js";
 import type { Modality } from "../../ml/ranking/recommender.js";
 import { leaveLastOneSplit, randomSplit, ratioSplit, type Split } from "../evaluation/splits.js";
@@ -54,7 +55,7 @@ export async function readPreparedData(folder: string): Promise<PreparedData> {
     const path = join(folder, "features", `${file}.npy`);
     const rows = await readJson(join(folder, "features", `${idFile}.json`), ids);
     const rowOf = new Map(rows.map((id, index) => [id, index]));
-    const features = await loadNpy(path);
+    const features = parseNpy(await readLocal(path), path);
     const missing = itemIds.find(id => !(rowOf.get(id)! < features.shape[0]));
     if (missing !== undefined) {
       const reason = `it has no row for item ${missing}`;
@@ -149,18 +150,7 @@ async function readPart(path: string, numUsers: number, numItems: number): Promi
 }
 
 async function readJson<T>(path: string, schema: z.ZodType<T>): Promise<T> {
-  const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
-    throw error.code === "ENOENT" ? new AppError("FILE_NOT_FOUND", { path }) : error;
-  });
-  const parsed = z.string().transform((value, context): unknown => {
-    try {
-      return JSON.parse(value);
-    } catch {
-      context.addIssue("it is not JSON");
-      return z.NEVER;
-    }
-  });
-  const result = parsed.pipe(schema).safeParse(text);
+  const result = schema.safeParse(await getJson({ get: readLocal }, path));
   if (!result.success) {
     const reason = z
       .prettifyError(result.error)

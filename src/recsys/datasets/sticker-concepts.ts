@@ -3,9 +3,9 @@
  *
  * Without flags and the five skin tones of a drawing. Data: unicode-emoji-json, emojilib, emojibase-data (MIT).
  */
-import { readdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { basename, dirname, join } from "node:path";
+import { listNames } from "../../db/local-files.js";
 import { seedFrom } from "../../ml/nn/random.js";
 import { allStyles, shopStyles, stickerStyles, type StyleName } from "./sticker-styles.js";
 
@@ -115,7 +115,7 @@ type ArtFinder = (hex: string, names: readonly string[]) => StickerArt | null;
 function artFinders(): Record<StyleName, ArtFinder> {
   const folder = join(dirname(require.resolve("@lobehub/fluent-emoji-3d/package.json")), "assets");
   const files = new Map(
-    readdirSync(folder)
+    listNames(folder)
       .filter(name => name.endsWith(".webp"))
       .map(name => [bareHex(basename(name, ".webp").replace(/^00(?=[0-9a-f]{2}-)/, "")), name]),
   );

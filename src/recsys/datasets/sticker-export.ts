@@ -2,9 +2,9 @@
  * @file Exports the stickers of all styles to a folder, from which `pretrain/` builds the base models: `catalog.jsonl`,
  * one sticker per line, and its images `images/<style>/<slug>.png`.
  */
-import { mkdir, open, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import pLimit from "p-limit";
+import { appendLocal, writeLocal } from "../../db/local-files.js";
 import { drawSticker, stickerCaption } from "./sticker-art.js";
 import { stickerConcepts } from "./sticker-concepts.js";
 import { allStyles } from "./sticker-styles.js";
@@ -24,39 +24,33 @@ export interface ExportOptions {
 export async function exportStickers(folder: string, options: ExportOptions = {}): Promise<number> {
   const { limitConcepts, signal, onProgress } = options;
   const concepts = stickerConcepts(limitConcepts);
-  for (const style of allStyles) {
-    await mkdir(join(folder, "images", style), { recursive: true });
-  }
-  const catalog = await open(join(folder, "catalog.jsonl"), "w");
+  const catalog = join(folder, "catalog.jsonl");
+  await writeLocal(catalog, "");
   const limit = pLimit(DRAWN_AT_ONCE);
   let numStickers = 0;
-  try {
-    for (const [index, concept] of concepts.entries()) {
-      signal?.throwIfAborted();
-      const { slug, title, keywords, group } = concept;
-      const lines = await Promise.all(
-        allStyles.map(style =>
-          limit(async () => {
-            const art = concept.art[style];
-            if (!art) {
-              return [];
-            }
-            const { png, colors } = await drawSticker(art);
-            const file = `images/${style}/${slug}.png`;
-            await writeFile(join(folder, file), png);
-            const id = `${style}:${slug}`;
-            const caption = stickerCaption(concept, style, colors);
-            const row = { id, concept: slug, style, title, caption, keywords, group, colors, file };
-            return [`${JSON.stringify(row)}\n`];
-          }),
-        ),
-      );
-      await catalog.write(lines.flat().join(""));
-      numStickers += lines.flat().length;
-      onProgress?.((index + 1) / concepts.length, numStickers);
-    }
-  } finally {
-    await catalog.close();
+  for (const [index, concept] of concepts.entries()) {
+    signal?.throwIfAborted();
+    const { slug, title, keywords, group } = concept;
+    const lines = await Promise.all(
+      allStyles.map(style =>
+        limit(async () => {
+          const art = concept.art[style];
+          if (!art) {
+            return [];
+          }
+          const { png, colors } = await drawSticker(art);
+          const file = `images/${style}/${slug}.png`;
+          await writeLocal(join(folder, file), png);
+          const id = `${style}:${slug}`;
+          const caption = stickerCaption(concept, style, colors);
+          const row = { id, concept: slug, style, title, caption, keywords, group, colors, file };
+          return [`${JSON.stringify(row)}\n`];
+        }),
+      ),
+    );
+    await appendLocal(catalog, lines.flat().join(""));
+    numStickers += lines.flat().length;
+    onProgress?.((index + 1) / concepts.length, numStickers);
   }
   return numStickers;
 }

@@ -2,9 +2,10 @@
  * @file Finds an item's image: a URL, or a file in the image folder, named in the catalogue or by the item's id. Names
  * are compared in Unicode NFC and with `/` for `\`.
  */
-import { realpath, stat } from "node:fs/promises";
-import { basename, extname, isAbsolute, join, relative, resolve, sep } from "node:path";
+import { basename, extname, isAbsolute } from "node:path";
 import type { ImageSource, NewItemImage } from "../../db/items.repository.js";
+import { statLocal } from "../../db/local-files.js";
+import { findFileInside } from "../../db/subfolder.js";
 import { AppError } from "../../errors/app-error.js";
 import { readImage, storeImage } from "./import-parts.js";
 import type { PrepareContext } from "./import-source.js";
@@ -66,7 +67,7 @@ export class CatalogueImages {
     let first: AppError | null = null;
     for (const source of candidates) {
       try {
-        await this.pathOf(source);
+        await findFileInside(this.folder, source);
         return null;
       } catch (error) {
         if (!(error instanceof AppError)) {
@@ -90,7 +91,7 @@ export class CatalogueImages {
         const sourceVersion = await this.versionOf(source);
         const bytes = isAddress(source)
           ? await this.remote.fetch(source, signal)
-          : await readImage(await this.pathOf(source));
+          : await readImage(await findFileInside(this.folder, source));
         return { ...(await storeImage(itemId, bytes, { source, blobs })), sourceVersion };
       } catch (error) {
         if (!(error instanceof AppError)) {
@@ -102,33 +103,12 @@ export class CatalogueImages {
     throw first ?? new AppError("FILE_NOT_FOUND", { path: this.folder });
   }
 
-  /** The path of a file inside the folder, with links resolved. @throws AppError `FETCH_REFUSED`, `FILE_NOT_FOUND` */
-  async pathOf(path: string): Promise<string> {
-    const given = resolve(this.folder, path);
-    const real = await realPathOf(given);
-    const root = await realpath(this.folder);
-    for (const [from, to] of [
-      [resolve(this.folder), given],
-      [root, real ?? root],
-    ]) {
-      const way = relative(from, to);
-      if (path.includes("\0") || way === ".." || way.startsWith(`..${sep}`) || isAbsolute(way)) {
-        const reason = "it leads outside the image folder";
-        throw new AppError("FETCH_REFUSED", { url: path, reason });
-      }
-    }
-    if (real === null) {
-      throw new AppError("FILE_NOT_FOUND", { path: join(this.folder, path) });
-    }
-    return real;
-  }
-
   /** Size and time of an image file; null for a URL, which is fetched once. */
   private async versionOf(source: string): Promise<string | null> {
     if (isAddress(source)) {
       return null;
     }
-    const { size, mtimeMs } = await stat(await this.pathOf(source));
+    const { size, mtimeMs } = await statLocal(await findFileInside(this.folder, source));
     return `${size}:${mtimeMs}`;
   }
 
@@ -152,17 +132,6 @@ export class CatalogueImages {
 /** Whether an image is a URL, even one that may not be fetched. A single letter is a Windows drive. */
 export function isAddress(image: string): boolean {
   return /^[a-z][a-z0-9+.-]+:/i.test(image);
-}
-
-/** The resolved path in the Unicode form on the disk; null if it does not exist. */
-async function realPathOf(path: string): Promise<string | null> {
-  for (const form of [path, path.normalize("NFC"), path.normalize("NFD")]) {
-    const real = await realpath(form).catch(() => null);
-    if (real !== null) {
-      return real;
-    }
-  }
-  return null;
 }
 
 function plainPath(path: string): string {

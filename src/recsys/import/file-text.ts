@@ -6,10 +6,10 @@
  * there; otherwise it is read as UTF-8, and {@link encodingFault} rejects invalid lines.
  */
 import { isAscii, isUtf8 } from "node:buffer";
-import { open } from "node:fs/promises";
+import { pipeline } from "node:stream";
 import { createGunzip } from "node:zlib";
+import { openFile } from "../../db/local-files.js";
 import { AppError } from "../../errors/app-error.js";
-import { openFile } from "./source-files.js";
 
 export interface FileText {
   path: string;
@@ -102,11 +102,13 @@ async function* unpacked(path: string, isGzip: boolean): AsyncGenerator<Buffer> 
     yield* openFile(path);
     return;
   }
-  const handle = await open(path);
-  const gunzip = handle.createReadStream().pipe(createGunzip());
+  const gunzip = pipeline(openFile(path), createGunzip(), () => undefined); // the loop below reports faults
   try {
     yield* gunzip as AsyncIterable<Buffer>;
   } catch (error) {
+    if (error instanceof AppError) {
+      throw error;
+    }
     const reason = (error as Error).message;
     throw new AppError(
       "FILE_MALFORMED",
@@ -115,7 +117,6 @@ async function* unpacked(path: string, isGzip: boolean): AsyncGenerator<Buffer> 
     );
   } finally {
     gunzip.destroy();
-    await handle.close().catch(() => undefined);
   }
 }
 

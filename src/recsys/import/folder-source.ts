@@ -1,7 +1,7 @@
 /** @file The source of an import job: a kind, and a folder in that kind's layout. */
-import { existsSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 import { z } from "zod";
+import { pathExists } from "../../db/local-files.js";
 import { AppError } from "../../errors/app-error.js";
 import { MovieLensSource } from "../datasets/movielens.js";
 import { StickersSource } from "../datasets/stickers.js";
@@ -54,8 +54,7 @@ export function folderSource(
   if (kind === "movielens") {
     return new MovieLensSource(folder);
   }
-  const find = (names: readonly string[]) =>
-    names.map(name => join(folder, name)).find(path => existsSync(path));
+  const find = (names: readonly string[]) => names.map(name => join(folder, name)).find(pathExists);
   const items = find(catalogueFiles.items);
   const interactions = find(catalogueFiles.interactions);
   if (items === undefined && interactions === undefined) {

@@ -1,5 +1,4 @@
 /** @file The parts of every catalogue: items, images and interactions. */
-import { readFile, stat } from "node:fs/promises";
 import { z } from "zod";
 import type { BlobStore } from "../../db/blob-store.js";
 import type { PrismaTransaction } from "../../db/database.js";
@@ -11,6 +10,7 @@ import {
   type NewItem,
   type NewItemImage,
 } from "../../db/items.repository.js";
+import { readLocal, statLocal } from "../../db/local-files.js";
 import { isStorable, UNSTORABLE_PROBLEM } from "../../db/storable-text.js";
 import { type NewUser, UsersRepository } from "../../db/users.repository.js";
 import { AppError } from "../../errors/app-error.js";
@@ -124,32 +124,14 @@ export async function storeImage(
   return { itemId, blob: { hash, sizeBytes: stored.byteLength, ...image }, source };
 }
 
-/** Faults of one file: that item has no image, and the import continues. */
-const UNREADABLE = new Set([
-  "ENOENT",
-  "EISDIR",
-  "ENOTDIR",
-  "ELOOP",
-  "ENAMETOOLONG",
-  "EACCES",
-  "EPERM",
-]);
-
 /** Reads an image file within the size limit. @throws AppError `FILE_NOT_FOUND`, `IMAGE_TOO_LARGE` */
 export async function readImage(path: string): Promise<Buffer> {
   const { maxBytes: max } = defaultImageLimits;
-  try {
-    const { size } = await stat(path);
-    if (size > max) {
-      throw new AppError("IMAGE_TOO_LARGE", { got: size, unit: "bytes", max });
-    }
-    return await readFile(path);
-  } catch (error) {
-    if (UNREADABLE.has((error as NodeJS.ErrnoException).code ?? "")) {
-      throw new AppError("FILE_NOT_FOUND", { path }, { cause: error });
-    }
-    throw error;
+  const { size } = await statLocal(path);
+  if (size > max) {
+    throw new AppError("IMAGE_TOO_LARGE", { got: size, unit: "bytes", max });
   }
+  return readLocal(path);
 }
 
 /** Whether the items' images came from these sources and their files still exist. */

@@ -1,9 +1,7 @@
 /** @file Versions and row counts of a source's files. */
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { AppError } from "../../errors/app-error.js";
+import { listPaths, openFile, statLocal } from "../../db/local-files.js";
 
 const PICTURE_FILE = /\.(avif|gif|jpe?g|png|svg|webp)$/i;
 
@@ -24,7 +22,7 @@ export async function folderVersion(folder: string): Promise<string> {
   const names = await listImages(folder);
   for (const name of names) {
     // A broken link is an unreadable image, not a reason to stop.
-    const found = await stat(join(folder, name)).catch(() => null);
+    const found = await statLocal(join(folder, name)).catch(() => null);
     hash.update(`${name}\0${found?.size ?? "-"}\0${found?.mtimeMs ?? "-"}\n`);
   }
   return `${names.length}:${hash.digest("hex")}`;
@@ -32,24 +30,19 @@ export async function folderVersion(folder: string): Promise<string> {
 
 /** Sorted paths of the images in a folder and its subfolders; empty without such a folder. */
 export async function listImages(folder: string): Promise<string[]> {
-  const names = await readdir(folder, { recursive: true }).catch((error: unknown) => {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") {
-      return [];
-    }
-    throw error;
-  });
-  return names.filter(name => PICTURE_FILE.test(name)).sort();
+  const paths = await listPaths(folder);
+  return paths.filter(path => PICTURE_FILE.test(path)).sort();
 }
 
 export async function fileExists(path: string): Promise<boolean> {
-  return stat(path).then(
+  return statLocal(path).then(
     found => found.isFile(),
     () => false,
   );
 }
 
 export async function folderExists(path: string): Promise<boolean> {
-  return stat(path).then(
+  return statLocal(path).then(
     found => found.isDirectory(),
     () => false,
   );
@@ -67,20 +60,4 @@ export async function countLines(path: string): Promise<number> {
     }
   }
   return numLines + (last === newline ? 0 : 1);
-}
-
-/**
- * Streams a file's bytes from `start` (default: the beginning) to `end`, inclusive (default: the end).
- *
- * @throws AppError `FILE_NOT_FOUND`, when it is read
- */
-export async function* openFile(path: string, start = 0, end?: number): AsyncGenerator<Buffer> {
-  try {
-    yield* createReadStream(path, { start, end }) as AsyncIterable<Buffer>;
-  } catch (error) {
-    if (["ENOENT", "EISDIR"].includes((error as NodeJS.ErrnoException).code ?? "")) {
-      throw new AppError("FILE_NOT_FOUND", { path }, { cause: error });
-    }
-    throw error;
-  }
 }

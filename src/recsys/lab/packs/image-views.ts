@@ -1,10 +1,9 @@
 /**
- * @file Features of images for the sticker classifier, cached on disk: computing them takes minutes, and catalogue
+ * @file Features of images for the sticker classifier, cached: computing them takes minutes, and catalogue
  * images do not change.
  */
 import { createHash } from "node:crypto";
-import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { type ArtefactStore } from "../../../db/artefact-store.js";
 import { colorHistogram } from "../../../ml/metrics/color-histogram.js";
 import { type MobilenetFeatures } from "../../../ml/metrics/mobilenet-features.js";
 import { type RgbImage } from "../../../ml/nn/rgb-image.js";
@@ -33,29 +32,28 @@ export async function viewOf(features: MobilenetFeatures, image: RgbImage): Prom
 }
 
 export interface ViewsCache {
-  folder: string;
+  store: Pick<ArtefactStore, "get" | "put">;
   /** Everything that determines the images and their features. */
   key: readonly string[];
   signal?: AbortSignal;
   onView?: (numDone: number) => void;
 }
 
-/** The features of `numImages` images, cached. @param look Computes the features of image n, in turn. */
+/** The features of `numImages` images, cached. @param viewOf Computes the features of image n, in turn. */
 export async function loadViews(
   numImages: number,
   viewOf: (n: number) => Promise<ImageView>,
-  { folder, key, onView, signal }: ViewsCache,
+  { store, key, onView, signal }: ViewsCache,
 ): Promise<ImageView[]> {
   const hash = createHash("sha256").update(JSON.stringify([VIEW_VERSION, numImages, ...key]));
-  const place = join(folder, hash.digest("hex").slice(0, 24));
-  await mkdir(place, { recursive: true });
+  const prefix = `cache/views/${hash.digest("hex").slice(0, 24)}`;
   const views: ImageView[] = [];
   while (views.length < numImages) {
     const length = Math.min(VIEWS_PER_FILE, numImages - views.length);
-    const path = join(place, `${views.length}.f32`);
-    const kept = await readViews(path, length);
+    const file = `${prefix}/${views.length}.f32`;
+    const kept = await store.get(file);
     if (kept) {
-      views.push(...kept);
+      views.push(...decodeViews(kept, length));
     } else {
       const made: ImageView[] = [];
       while (made.length < length) {
@@ -63,7 +61,7 @@ export async function loadViews(
         made.push(await viewOf(views.length + made.length));
         onView?.(views.length + made.length);
       }
-      await writeViews(path, made);
+      await store.put(file, encodeViews(made));
       views.push(...made);
     }
     onView?.(views.length);
@@ -71,11 +69,7 @@ export async function loadViews(
   return views;
 }
 
-async function readViews(path: string, length: number): Promise<ImageView[] | null> {
-  const bytes = await readFile(path).catch(() => null); // not cached yet
-  if (!bytes) {
-    return null;
-  }
+function decodeViews(bytes: Uint8Array, length: number): ImageView[] {
   const numbers = new Float32Array(new Uint8Array(bytes).buffer);
   const size = numbers.length / length;
   return Array.from({ length }, (_, n) => ({
@@ -84,9 +78,8 @@ async function readViews(path: string, length: number): Promise<ImageView[] | nu
   }));
 }
 
-async function writeViews(path: string, views: readonly ImageView[]): Promise<void> {
+function encodeViews(views: readonly ImageView[]): Uint8Array {
   const parts = views.flatMap(({ semantic, style }) => [semantic, style]);
   const bytes = parts.map(part => new Uint8Array(part.buffer, part.byteOffset, part.byteLength));
-  await writeFile(`${path}.part`, Buffer.concat(bytes));
-  await rename(`${path}.part`, path);
+  return Buffer.concat(bytes);
 }

@@ -1,8 +1,8 @@
 /** @file Measures a model pack: every metric of pack-measures.ts and sticker-classifier.ts, on the same stickers. */
 import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { z } from "zod";
+import { readLocal } from "../../../db/local-files.js";
 import { Captioner } from "../../../ml/captioning/captioner.js";
 import { ClipEncoder } from "../../../ml/clip/clip-encoder.js";
 import { Autoencoder } from "../../../ml/diffusion/autoencoder.js";
@@ -37,8 +37,8 @@ export interface MeasureOptions {
   numSteps?: number;
   numSamples?: number;
   guidanceScale?: number;
-  /** Cache of the classifier's features. */
-  cacheFolder: string;
+  /** Caches the classifier's features. */
+  store: ViewsCache["store"];
   onnx: OnnxOptions;
   signal?: AbortSignal;
   /** @param done fraction of the stage, 0..1 */
@@ -174,16 +174,16 @@ async function trainClassifier(
   { features, featuresPath }: { features: MobilenetFeatures; featuresPath: string },
   options: MeasureOptions,
 ): Promise<StickerClassifier> {
-  const { cacheFolder: folder, onProgress, signal } = options;
+  const { store, onProgress, signal } = options;
   const featuresHash = createHash("sha256")
-    .update(await readFile(featuresPath))
+    .update(await readLocal(featuresPath))
     .digest("hex");
   const common = [featuresHash, stickers.hash, String(side)];
   const views = (stage: string, chosen: readonly MeasuredSticker[], own: Lookers) => {
     const look = async (n: number) =>
       viewOf(features, await own.imageOf(await stickers.image(chosen[n], side)));
     const cache: ViewsCache = {
-      folder,
+      store,
       key: [...common, ...own.key],
       signal,
       onView: numDone => onProgress?.(stage, numDone / chosen.length),
@@ -223,7 +223,7 @@ function classifiedOf(
 async function hashOfAutoencoder(pack: ModelPack): Promise<string> {
   const hash = createHash("sha256");
   for (const part of ["vae_encoder", "vae_decoder"]) {
-    hash.update(await readFile(pack.path(`${part}/model.onnx`)));
+    hash.update(await readLocal(pack.path(`${part}/model.onnx`)));
   }
   return hash.digest("hex");
 }

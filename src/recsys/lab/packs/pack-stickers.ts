@@ -1,10 +1,9 @@
 /** @file The stickers to measure a model pack with: its training stickers and its held-out ones. */
 import { createHash } from "node:crypto";
-import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { z } from "zod";
 import { decodeRgb } from "../../../db/image-codec.js";
+import { pathExists, readLocal } from "../../../db/local-files.js";
 import { AppError } from "../../../errors/app-error.js";
 import { Random } from "../../../ml/nn/random.js";
 import { type RgbImage } from "../../../ml/nn/rgb-image.js";
@@ -45,14 +44,14 @@ export class MeasuredStickers {
    */
   static async load(folder: string, pack: ModelPack): Promise<MeasuredStickers> {
     const path = join(folder, "catalog.jsonl");
-    const text = await readText(path);
+    const text = (await readLocal(path)).toString();
     const stickers = text
       .split("\n")
       .filter(line => line !== "")
       .map((line, index) => parsed(path, `line ${index + 1}`, line, stickerSchema));
     const own = join(pack.dir, "heldout.json");
-    const listPath = existsSync(own) ? own : HELD_OUT_OF_THE_SOURCES;
-    const list = await readText(listPath);
+    const listPath = pathExists(own) ? own : HELD_OUT_OF_THE_SOURCES;
+    const list = (await readLocal(listPath)).toString();
     const pairs = new Set(parsed(listPath, "list", list, z.array(z.string())));
     const heldOut = stickers.filter(({ id }) => pairs.has(id));
     if (heldOut.length === 0) {
@@ -78,18 +77,9 @@ export class MeasuredStickers {
 
   /** A sticker's image, `side` pixels high and wide. @throws AppError `FILE_NOT_FOUND`, `IMAGE_UNREADABLE`. */
   async image({ file }: MeasuredSticker, side: number): Promise<RgbImage> {
-    const path = join(this.folder, file);
-    const bytes = await readFile(path).catch((error: unknown) => {
-      throw new AppError("FILE_NOT_FOUND", { path }, { cause: error });
-    });
+    const bytes = await readLocal(join(this.folder, file));
     return decodeRgb(bytes, { widthPixels: side, heightPixels: side });
   }
-}
-
-async function readText(path: string): Promise<string> {
-  return readFile(path, "utf8").catch((error: unknown) => {
-    throw new AppError("FILE_NOT_FOUND", { path }, { cause: error });
-  });
 }
 
 /** @throws AppError `FILE_MALFORMED`. */
