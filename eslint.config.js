@@ -1,6 +1,7 @@
 import { createTypeScriptImportResolver } from "eslint-import-resolver-typescript";
 import { importX } from "eslint-plugin-import-x";
 import ts from "typescript-eslint";
+import { noCycle } from "./scripts/no-cycle.mjs";
 
 /** Lower layers first. A folder imports from lower layers only: never upwards, never sideways. */
 const layers = [
@@ -49,13 +50,13 @@ export default ts.config(
     languageOptions: {
       parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname },
     },
-    plugins: { "import-x": importX },
+    plugins: { "import-x": importX, vitrine: { rules: { "no-cycle": noCycle } } },
     settings: { "import-x/resolver-next": [createTypeScriptImportResolver()] },
     rules: {
       curly: ["error", "all"],
       "max-lines": ["error", { max: 300, skipBlankLines: true, skipComments: true }],
       "max-params": ["error", 4],
-      "import-x/no-cycle": "error",
+      "vitrine/no-cycle": "error",
       "import-x/no-default-export": "error",
       "import-x/no-restricted-paths": [
         "error",

@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import { AppError } from "../errors/app-error.js";
+import { faultsOf } from "../errors/parse-options.js";
 
 /** @throws AppError FILE_NOT_FOUND, FILE_MALFORMED, naming every fault. */
 export async function readJsonFile<T>(
@@ -20,7 +21,7 @@ export async function readJsonFile<T>(
   }
   const parsed = schema.safeParse(content);
   if (!parsed.success) {
-    const reason = z.prettifyError(parsed.error).replace(/\s*\n\s*/g, " ");
+    const reason = faultsOf(parsed.error);
     throw new AppError("FILE_MALFORMED", { path, expected, reason });
   }
   return parsed.data;

@@ -1,13 +1,11 @@
 /** @file Progress on standard error: a bar on a terminal, occasional lines elsewhere, nothing if disabled. */
 import { Presets, SingleBar } from "cli-progress";
+import type { Progress } from "../ml/progress.js";
 
 /** Seconds between two lines without a terminal. */
 const LINE_INTERVAL_S = 5;
 
-export interface ShownProgress {
-  /** Done, 0..1. */
-  fraction: number;
-  stage: string;
+export interface ShownProgress extends Progress {
   /** Another label begins another bar. Default: the command's. */
   label?: string;
 }

@@ -1,15 +1,11 @@
 /** @file Services for personalized images: requests and their limits, generation, and scores by later rankers. */
 import type { Config } from "../config/config.js";
-import { decodeRgb, encodeGeneratedPng, encodePng } from "../db/image-codec.js";
-import type { ClipEncoder } from "../ml/clip/clip-encoder.js";
 import { evaluationsOfImage } from "../ml/diffusion/drawing-cost.js";
-import type { ImageGenerator } from "../ml/diffusion/image-generator.js";
 import { qualityVerdict } from "../ml/diffusion/quality-gate.js";
 import type { ModerationStrategy } from "../ml/moderation/moderation-strategy.js";
 import { GenerationBudget } from "../recsys/images/generation-budget.js";
 import { generationDefaults } from "../recsys/images/generation-options.js";
 import { GenerationPlanner } from "../recsys/images/generation-plan.js";
-import { ImageFiles } from "../recsys/images/image-files.js";
 import { ImageGenerationService } from "../recsys/images/image-generation.service.js";
 import { PersonalizationService } from "../recsys/images/personalization.service.js";
 import { ScoringService } from "../recsys/images/scoring.service.js";
@@ -17,36 +13,11 @@ import type { JobService } from "../recsys/jobs/job.service.js";
 import type { PictureRanker } from "../recsys/ranking/picture-ranker.js";
 import { PROMPT_VERSION } from "../recsys/retrieval/prompt.js";
 import type { RetrievalService } from "../recsys/retrieval/retrieval.service.js";
+import type { Imaging } from "./create-imaging.js";
 import type { Models } from "./create-models.js";
 import type { Personalizers } from "./create-personalizers.js";
 import type { Ranking } from "./create-ranking.js";
 import type { Storage } from "./create-storage.js";
-
-export type Imaging = ReturnType<typeof createImaging>;
-
-/** Images as files, at their own size and at the generator's, and their encoder. */
-export function createImaging(
-  { blobs }: Pick<Storage, "blobs">,
-  models: Models,
-  generator: ImageGenerator,
-) {
-  const codec = { decode: decodeRgb, encode: encodePng };
-  const generatedCodec: typeof codec = {
-    ...codec,
-    encode: image => encodeGeneratedPng(image, generator.version),
-  };
-  const clip: Pick<ClipEncoder, "encodeImages" | "encodeTexts"> = {
-    encodeImages: async batch => (await models.clip()).encodeImages(batch),
-    encodeTexts: async texts => (await models.clip()).encodeTexts(texts),
-  };
-  return {
-    clip,
-    generator,
-    generatedCodec,
-    imageFiles: new ImageFiles({ blobs, ...codec }),
-    generatorFiles: new ImageFiles({ blobs, ...generatedCodec }, models.pipelineConfig),
-  };
-}
 
 interface Parts extends Pick<Ranking, "rankers" | "recommendations"> {
   storage: Storage;

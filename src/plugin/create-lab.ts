@@ -3,7 +3,7 @@ import { qualityVerdict } from "../ml/diffusion/quality-gate.js";
 import type { ModerationStrategy } from "../ml/moderation/moderation-strategy.js";
 import { ImageExperimentService } from "../recsys/lab/experiments/image-experiment.service.js";
 import { RerankService } from "../recsys/lab/reranking/rerank.service.js";
-import type { Imaging } from "./create-images.js";
+import type { Imaging } from "./create-imaging.js";
 import type { Models } from "./create-models.js";
 import { loadPersonalizer } from "./create-personalizer.js";
 import type { Personalizers } from "./create-personalizers.js";

@@ -14,7 +14,7 @@ import { snapshotRanker } from "../recsys/ranking/what-if.js";
 import { PersonalizerTrainingService } from "../recsys/reflection/personalizer-training.service.js";
 import { readShopSnapshot, type ShopSnapshot } from "../recsys/reflection/shop-snapshot.js";
 import { VersionRegistry } from "../recsys/versions/version-registry.js";
-import type { Imaging } from "./create-images.js";
+import type { Imaging } from "./create-imaging.js";
 import type { Models } from "./create-models.js";
 import { createPersonalizer, loadPersonalizer } from "./create-personalizer.js";
 import type { Ranking } from "./create-ranking.js";

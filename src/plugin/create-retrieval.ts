@@ -6,7 +6,7 @@ import { LiveCaptionIndex } from "../recsys/retrieval/live-caption-index.js";
 import { RetrievalService } from "../recsys/retrieval/retrieval.service.js";
 import { ShopLanguageService } from "../recsys/retrieval/shop-language.service.js";
 import { SimilarItemsService } from "../recsys/retrieval/similar-items.service.js";
-import type { Imaging } from "./create-images.js";
+import type { Imaging } from "./create-imaging.js";
 import type { Models } from "./create-models.js";
 import type { Storage } from "./create-storage.js";
 import { lazy } from "./lazy.js";

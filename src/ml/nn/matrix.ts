@@ -1,4 +1,5 @@
 /** @file Dense matrices as plain typed arrays, with their checks. */
+import type { Matrix } from "./matrix.type.js";
 import {
   simdAddScaled,
   simdAddWeightedRows,
@@ -7,11 +8,7 @@ import {
   simdRowDots,
 } from "./simd-loops.js";
 
-/** A dense matrix, row by row. */
-export interface Matrix {
-  readonly shape: readonly [rows: number, columns: number];
-  readonly values: Float32Array;
-}
+export type { Matrix };
 
 /** A matrix over `values`, which it shares. Default: zeros. */
 export function matrix(

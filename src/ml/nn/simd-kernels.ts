@@ -5,8 +5,7 @@
  *
  * `simd-kernels.wat` is the source of the module below, which is too small to need a build step.
  */
-import type { Matrix } from "./matrix.js";
-import type { CsrMatrix } from "./sparse.js";
+import type { CsrMatrix, Matrix } from "./matrix.type.js";
 
 /** `simd-kernels.wat`, assembled. */
 export const SIMD_MODULE =

@@ -8,7 +8,7 @@
  *
  * Shapes: N rows of D, or n numbers.
  */
-import type { Matrix } from "./matrix.js";
+import type { Matrix } from "./matrix.type.js";
 import { instantiateKernels, reserve, type SimdKernels } from "./simd-kernels.js";
 
 /** Numbers of one array in a piece: four arrays are 256 KiB. */

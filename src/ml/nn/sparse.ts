@@ -8,15 +8,10 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { type Matrix, matrix } from "./matrix.js";
+import type { CsrMatrix } from "./matrix.type.js";
 import { simdSparseProduct } from "./simd-kernels.js";
 
-/** Row `r` holds entries `rowStarts[r]` up to `rowStarts[r + 1]` of `columns` and `values`, by ascending column. */
-export interface CsrMatrix {
-  readonly shape: readonly [rows: number, columns: number];
-  readonly rowStarts: Int32Array;
-  readonly columns: Int32Array;
-  readonly values: Float32Array;
-}
+export type { CsrMatrix };
 
 export type Entry = readonly [row: number, column: number, value: number];
 

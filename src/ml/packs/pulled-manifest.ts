@@ -8,6 +8,7 @@ import { createReadStream } from "node:fs";
 import { readFile, rename, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { contentHash } from "../content-hash.js";
 import { manifestSchema } from "../runtime/pack-manifest.js";
 import type { CataloguePack } from "./pack-catalogue.js";
 
@@ -45,7 +46,7 @@ export type PulledManifest = z.infer<typeof pulledManifestSchema>;
 
 /** SHA-256 of a pack's catalogue entry. */
 export function entryHash(pack: CataloguePack): string {
-  return createHash("sha256").update(JSON.stringify(pack)).digest("hex");
+  return contentHash(pack);
 }
 
 /** The manifest of a pack in the cache; null when it is absent or not of a fetched pack. */

@@ -1,6 +1,7 @@
 /** @file The dense kernels of the rankers on ONNX Runtime, as small models created in memory. */
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { type Matrix, matrix } from "../nn/matrix.js";
+import { onnxModel, type OnnxNode } from "../runtime/onnx-graph.js";
 import { type OnnxOptions, onnxSessionOptions } from "../runtime/onnx-session.js";
 import type {
   Attention,
@@ -10,7 +11,6 @@ import type {
   DenseKernels,
   Neighbours,
 } from "./dense-kernels.js";
-import { onnxModel, type OnnxNode } from "./onnx-graph.js";
 
 const transposes = [
   { a: false, b: false },

@@ -7,7 +7,7 @@ import { dirname, join } from "node:path";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { AppError } from "../../errors/app-error.js";
 import { fromFloat16, toFloat16 } from "./float16.js";
-import { withInnerOutputs } from "./inner-outputs.js";
+import { withInnerOutputs } from "./onnx-graph.js";
 
 export interface OnnxOptions {
   /** Threads inside one operator. Default: {@link defaultNumThreads}. */

@@ -1,18 +1,13 @@
 /** @file Progress of a training by epochs and, within a long epoch, by batches. */
+import type { Progress } from "../../ml/progress.js";
 import type { FitOptions } from "../../ml/ranking/recommender.js";
-
-export interface FitProgress {
-  /** Fraction of the longest possible training, 0..1; never decreases. */
-  fraction: number;
-  stage: string;
-}
 
 /** Minimum time between two reports within an epoch. */
 const BATCH_INTERVAL_MS = 1_000;
 
 /** Hooks of `fit` that report every epoch, and within an epoch once a second. */
 export function fitProgress(
-  onProgress: (progress: FitProgress) => void,
+  onProgress: (progress: Progress) => void,
   nowMs: () => number = performance.now.bind(performance),
 ): Required<Pick<FitOptions, "onBatch" | "onEpoch">> {
   let reportedAtMs = nowMs();

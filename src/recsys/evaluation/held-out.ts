@@ -3,8 +3,8 @@
  *
  * Metrics and paired tests of two models are meaningful only if these are the same.
  */
-import { createHash } from "node:crypto";
 import { AppError } from "../../errors/app-error.js";
+import { contentHash } from "../../ml/content-hash.js";
 import type { Split } from "./splits.js";
 
 /** SHA-256 of each part of the question, by the ids of users and items. */
@@ -45,10 +45,10 @@ export function heldOutOf(
   const ids = (items: Int32Array) => Array.from(items, item => String(itemIds[item])).sort();
   const masks = part === "test" ? [train, validation] : [train];
   return {
-    users: hashOf(users.map(({ id }) => id)),
-    items: hashOf(users.map(({ index }) => ids(toFind[index]))),
-    catalogue: hashOf(itemIds.map(String).sort()),
-    masked: hashOf(users.map(({ index }) => masks.map(mask => ids(mask[index])))),
+    users: contentHash(users.map(({ id }) => id)),
+    items: contentHash(users.map(({ index }) => ids(toFind[index]))),
+    catalogue: contentHash(itemIds.map(String).sort()),
+    masked: contentHash(users.map(({ index }) => masks.map(mask => ids(mask[index])))),
   };
 }
 
@@ -67,11 +67,7 @@ export function assertComparable(models: readonly { name: string; heldOut: HeldO
 
 /** SHA-256 of a split's parts: trainings with the same hash use the same items. */
 export function splitHash(parts: Partial<Split>): string {
-  return hashOf(
+  return contentHash(
     Object.entries(parts).map(([part, users]) => [part, users.map(items => [...items])]),
   );
-}
-
-function hashOf(content: unknown): string {
-  return createHash("sha256").update(JSON.stringify(content)).digest("hex");
 }

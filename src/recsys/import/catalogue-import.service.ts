@@ -6,7 +6,6 @@
  * after the last committed batch with the same result. A completed run is not repeated, except for parts whose rejected
  * rows may succeed later (images that could not be fetched). An invalid row goes to the reject log and stops nothing.
  */
-import { createHash } from "node:crypto";
 import pLimit from "p-limit";
 import type { ArtefactStore } from "../../db/artefact-store.js";
 import type { BlobStore } from "../../db/blob-store.js";
@@ -18,6 +17,7 @@ import {
 } from "../../db/import-runs.repository.js";
 import { retryConflicts } from "../../db/retry.js";
 import { AppError } from "../../errors/app-error.js";
+import { contentHash } from "../../ml/content-hash.js";
 import { batches, behind } from "./import-batches.js";
 import {
   type ImportPart,
@@ -148,7 +148,7 @@ export class CatalogueImportService {
     restart: boolean,
   ): Promise<ImportRun> {
     const runs = new ImportRunsRepository(this.deps.prisma);
-    const fingerprint = createHash("sha256").update(JSON.stringify(files)).digest("hex");
+    const fingerprint = contentHash(files);
     const same = await runs.find(kind, fingerprint);
     const unfinished = await runs.findUnfinished(kind, location);
     if (same && !restart) {

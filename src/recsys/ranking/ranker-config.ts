@@ -1,7 +1,7 @@
 /** @file The training configuration of a ranking model: a client's settings, and the defaults of the rest. */
 import { z } from "zod";
 import { type FeedbackRules, feedbackRulesSchema } from "../../config/feedback-rules.js";
-import { AppError } from "../../errors/app-error.js";
+import { parseOptions } from "../../errors/parse-options.js";
 import { defaultFreedomConfig, type FreedomConfig } from "../../ml/ranking/freedom-config.js";
 import { Freedom, FREEDOM_ALGORITHM } from "../../ml/ranking/freedom.js";
 import {
@@ -126,18 +126,14 @@ const authorsOptions: Readonly<Record<RankerAlgorithm, Partial<ModelOptions>>> =
  */
 export function rankerConfig(given: Readonly<Record<string, unknown>>): RankerConfig {
   const { outer, inner } = separated(given);
-  const parsed = schema.safeParse({ ...outer, model: inner });
-  if (!parsed.success) {
-    const problem = z.prettifyError(parsed.error).replace(/\s*\n\s*/g, " ");
-    throw new AppError("INVALID_ARGUMENT", { argument: "config", problem });
-  }
-  const { algorithm, preset, model: changes } = parsed.data;
+  const parsed = parseOptions(schema, { ...outer, model: inner }, "config");
+  const { algorithm, preset, model: changes } = parsed;
   const defaults = authorsOptions[algorithm];
   const all = { ...defaults, ...(preset === "quick" ? quickOptions : {}), ...changes };
   const model = Object.fromEntries(
     Object.entries(all).filter(([name]) => name !== "seed" && Object.hasOwn(defaults, name)),
   );
-  return { ...parsed.data, model };
+  return { ...parsed, model };
 }
 
 /** What a `TRAIN_RANKER` job trains. */

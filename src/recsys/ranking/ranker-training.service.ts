@@ -3,6 +3,7 @@ import { defaultFeedbackRules, type FeedbackRules } from "../../config/feedback-
 import type { ArtefactStore } from "../../db/artefact-store.js";
 import { AppError } from "../../errors/app-error.js";
 import { Random, seedFrom } from "../../ml/nn/random.js";
+import type { WorkHooks } from "../../ml/progress.js";
 import type { RankingData, Recommender } from "../../ml/ranking/recommender.js";
 import { evaluateRanker, type MeanMetrics } from "../evaluation/evaluate-ranker.js";
 import { fitProgress } from "../evaluation/fit-progress.js";
@@ -90,11 +91,6 @@ export interface RankerTraining<Version> {
   activation: Activation;
 }
 
-export interface TrainRankerHooks {
-  signal?: AbortSignal;
-  onProgress?: (progress: { fraction: number; stage: string }) => void;
-}
-
 export class RankerTrainingService<Version extends VersionRow> {
   constructor(private readonly deps: Dependencies<Version>) {}
 
@@ -106,7 +102,7 @@ export class RankerTrainingService<Version extends VersionRow> {
    */
   async train(
     request: TrainRankerRequest,
-    hooks: TrainRankerHooks = {},
+    hooks: WorkHooks = {},
   ): Promise<RankerTraining<Version>> {
     const { versions, registry } = this.deps;
     const existing = await versions.findById(request.versionId);
@@ -120,7 +116,7 @@ export class RankerTrainingService<Version extends VersionRow> {
   private async run(
     { versionId, ...request }: TrainRankerRequest,
     existing: Version | null,
-    hooks: TrainRankerHooks,
+    hooks: WorkHooks,
   ): Promise<Version> {
     const { versions } = this.deps;
     const config = this.resolved(
@@ -140,7 +136,7 @@ export class RankerTrainingService<Version extends VersionRow> {
 
   private async fit(
     version: { versionId: string; config: RankerConfig; seed: number },
-    { signal, onProgress }: TrainRankerHooks,
+    { signal, onProgress }: WorkHooks,
   ): Promise<Version> {
     const { versionId, config, seed } = version;
     onProgress?.({ fraction: 0, stage: "reading interactions and embeddings" });

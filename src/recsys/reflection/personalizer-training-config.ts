@@ -1,6 +1,6 @@
 /** @file How a version of the personalizer is trained: what may be set, its default and the reason for it. */
 import { z } from "zod";
-import { AppError } from "../../errors/app-error.js";
+import { parseOptions } from "../../errors/parse-options.js";
 import {
   defaultPersonalizerConfig,
   personalizerConfigSchema as modelSchema,
@@ -62,12 +62,7 @@ export type PersonalizerTrainingConfig = z.infer<typeof personalizerConfigSchema
 export function personalizerConfig(
   given: Readonly<Record<string, unknown>>,
 ): PersonalizerTrainingConfig {
-  const parsed = personalizerConfigSchema.safeParse(given);
-  if (!parsed.success) {
-    const problem = z.prettifyError(parsed.error).replace(/\s*\n\s*/g, " ");
-    throw new AppError("INVALID_ARGUMENT", { argument: "config", problem });
-  }
-  return parsed.data;
+  return parseOptions(personalizerConfigSchema, given, "config");
 }
 
 /** What a `TRAIN_PERSONALIZER` job trains. */

@@ -6,6 +6,7 @@ import type { ArtefactStore } from "../../db/artefact-store.js";
 import type { ConditionEncoder } from "../../ml/diffusion/condition-encoder.js";
 import { type Matrix, matrix, row } from "../../ml/nn/matrix.js";
 import { Random } from "../../ml/nn/random.js";
+import type { WorkHooks } from "../../ml/progress.js";
 import type { ImagePath } from "../images/image-path.js";
 import type { PersonalizerModel } from "../images/personalizer-model.js";
 import type { PictureRanker } from "../ranking/picture-ranker.js";
@@ -90,11 +91,6 @@ export interface TrainPersonalizerRequest {
   activate: boolean;
 }
 
-export interface TrainPersonalizerHooks {
-  signal?: AbortSignal;
-  onProgress?: (progress: { fraction: number; stage: string }) => void;
-}
-
 export class PersonalizerTrainingService<Version extends VersionRow> {
   constructor(private readonly deps: Dependencies<Version>) {}
 
@@ -104,10 +100,7 @@ export class PersonalizerTrainingService<Version extends VersionRow> {
    *
    * @throws AppError INVALID_ARGUMENT, RANKER_NOT_TRAINED, LANGUAGE_MODEL_MISSING, TOO_FEW_PAIRS, TRAINING_DIVERGED
    */
-  async train(
-    request: TrainPersonalizerRequest,
-    hooks: TrainPersonalizerHooks = {},
-  ): Promise<Version> {
+  async train(request: TrainPersonalizerRequest, hooks: WorkHooks = {}): Promise<Version> {
     const { registry, versions } = this.deps;
     const existing = await versions.findById(request.versionId);
     const version =
@@ -118,7 +111,7 @@ export class PersonalizerTrainingService<Version extends VersionRow> {
   private async run(
     { versionId, ...request }: TrainPersonalizerRequest,
     existing: Version | null,
-    hooks: TrainPersonalizerHooks,
+    hooks: WorkHooks,
   ): Promise<Version> {
     const { path, versions } = this.deps;
     const { version: generator } = path.generator;
@@ -152,7 +145,7 @@ export class PersonalizerTrainingService<Version extends VersionRow> {
       seed: number;
       shop: ShopSnapshot;
     },
-    { onProgress, signal }: TrainPersonalizerHooks,
+    { onProgress, signal }: WorkHooks,
   ): Promise<Version> {
     const { create, encoder, path, rankerOf, store, versions } = this.deps;
     const { version: generator } = path.generator;

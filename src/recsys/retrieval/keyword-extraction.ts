@@ -6,6 +6,7 @@
  */
 import { z } from "zod";
 import type { NewKeywords, UnextractedItem } from "../../db/keywords.repository.js";
+import { faultsOf } from "../../errors/parse-options.js";
 import { type BatchRun, inBatches } from "./in-batches.js";
 import { type DescribedItem, itemKeywords, KEYWORD_EXTRACTOR, MAX_OF_ITEM } from "./keywords.js";
 import { wordsOf } from "./words.js";
@@ -53,7 +54,7 @@ type Parsed = Pick<NewKeywords, "fault" | "keywords">;
 export function parsedKeywords(answer: string, title: string): Parsed {
   const { data, error } = answerSchema.safeParse(answer);
   if (!data) {
-    return { keywords: [], fault: z.prettifyError(error).replace(/\s*\n\s*/g, " ") };
+    return { keywords: [], fault: faultsOf(error) };
   }
   const titleWords = new Set(itemKeywords({ title, caption: null, keywords: [] }).flatMap(partsOf));
   const said = new Set(data.flatMap(partsOf));

@@ -6,12 +6,13 @@
  * from its configuration, so a stopped experiment, or another with the same arm, finds it. What an arm did on the test pairs
  * is kept in `experiments/` below the installation's folder.
  */
-import { createHash } from "node:crypto";
 import { getJson, putJson } from "../../../db/artefact-files.js";
 import type { ArtefactStore } from "../../../db/artefact-store.js";
+import { contentHash } from "../../../ml/content-hash.js";
 import type { ConditionEncoder } from "../../../ml/diffusion/condition-encoder.js";
 import { preferenceText } from "../../../ml/metrics/clip-scores.js";
 import type { RgbImage } from "../../../ml/nn/rgb-image.js";
+import type { Progress, WorkHooks } from "../../../ml/progress.js";
 import {
   type Candidates,
   selectCandidate,
@@ -28,10 +29,7 @@ import type { PersonalizerModel } from "../../images/personalizer-model.js";
 import type { PictureRanker } from "../../ranking/picture-ranker.js";
 import { assertEnough, evaluationPairs, type Pair, pairContext } from "../../reflection/pairs.js";
 import { personalizerConfig } from "../../reflection/personalizer-training-config.js";
-import type {
-  TrainPersonalizerHooks,
-  TrainPersonalizerRequest,
-} from "../../reflection/personalizer-training.service.js";
+import type { TrainPersonalizerRequest } from "../../reflection/personalizer-training.service.js";
 import type { ShopSnapshot } from "../../reflection/shop-snapshot.js";
 import { armMethod, armRequest, type TrainedArm } from "./arm-method.js";
 import {
@@ -63,7 +61,7 @@ interface Dependencies {
   training: {
     train(
       request: TrainPersonalizerRequest,
-      hooks: TrainPersonalizerHooks,
+      hooks: WorkHooks,
     ): Promise<{ artefactPath: string | null }>;
   };
   /** Loads a version's files; the caller disposes of it. */
@@ -80,11 +78,9 @@ interface Run {
   signal?: AbortSignal;
 }
 
-export interface ExperimentProgress {
-  fraction: number;
+export interface ExperimentProgress extends Progress {
   /** Null while there is nothing to judge by. */
   secondsLeft: number | null;
-  stage: string;
 }
 
 export interface ExperimentHooks {
@@ -210,10 +206,10 @@ export class ImageExperimentService {
     const numCandidates = numCandidatesOf(experiment, arm);
     const basis = [path.generator.version, shop.ranker.versionId, configOf(experiment, arm), seed];
     const knobs = { guidanceScale, numCandidates, numSteps, strength };
-    const key = hashOf([OUTCOMES, basis, arm.condition, knobs, pairs]);
+    const key = contentHash([OUTCOMES, basis, arm.condition, knobs, pairs]);
     return {
       path: `experiments/${experiment.name}/${key}.json`,
-      versionId: uuidOf(hashOf(["personalizer", ...basis])),
+      versionId: uuidOf(contentHash(["personalizer", ...basis])),
     };
   }
 
@@ -335,10 +331,6 @@ export class ImageExperimentService {
 
 function configOf(experiment: ImageExperiment, arm: ExperimentArm) {
   return personalizerConfig(mergedTraining(experiment.training, arm.training));
-}
-
-function hashOf(parts: unknown): string {
-  return createHash("sha256").update(JSON.stringify(parts)).digest("hex");
 }
 
 /** A UUID (version 8: of one's own making) from the head of a hash. */

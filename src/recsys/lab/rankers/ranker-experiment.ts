@@ -5,9 +5,9 @@
  * A run is one (ranker, seed). Each is reported as soon as it ends, so that an interrupted experiment resumes with the
  * next run; an interrupted training resumes from its checkpoint.
  */
-import { createHash } from "node:crypto";
 import { z } from "zod";
 import type { ArtefactStore } from "../../../db/artefact-store.js";
+import { contentHash } from "../../../ml/content-hash.js";
 import type { BatchReport, EpochReport } from "../../../ml/ranking/recommender.js";
 import { type PreparedData, splitKinds } from "../../datasets/prepared-data.js";
 import { comparePairs, type Comparison, userInterval } from "../../evaluation/compare-rankers.js";
@@ -78,7 +78,7 @@ export async function runExperiment(
   hooks: ExperimentHooks,
 ): Promise<RankerRun[]> {
   const split = await data.split(experiment.split, experiment.splitSeed);
-  const dataHash = hashOf([data.dataHash, ...Object.values(split).flat().map(String)]);
+  const dataHash = contentHash([data.dataHash, ...Object.values(split).flat().map(String)]);
   const configs = experiment.rankers.map(({ name, config }) => ({
     name,
     config: rankerConfig({
@@ -90,7 +90,7 @@ export async function runExperiment(
   for (const { name, config } of configs) {
     for (const seed of experiment.seeds) {
       hooks.signal?.throwIfAborted();
-      const key = hashOf([JSON.stringify(config), seed, dataHash, experiment.cutoffs]);
+      const key = contentHash([JSON.stringify(config), seed, dataHash, experiment.cutoffs]);
       const before = hooks.done?.find(run => run.ranker === name && run.key === key);
       if (before) {
         runs.push(before);
@@ -229,8 +229,4 @@ function average(values: readonly (number | null)[]): number | null {
     0,
   );
   return sum === null || values.length === 0 ? null : sum / values.length;
-}
-
-function hashOf(parts: readonly unknown[]): string {
-  return createHash("sha256").update(JSON.stringify(parts)).digest("hex");
 }

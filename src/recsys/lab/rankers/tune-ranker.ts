@@ -10,9 +10,10 @@
 import { z } from "zod";
 import { AppError } from "../../../errors/app-error.js";
 import { Random, seedFrom } from "../../../ml/nn/random.js";
+import type { Progress } from "../../../ml/progress.js";
 import { trainingFingerprint } from "../../../ml/ranking/training-loop.js";
 import { evaluateRanker, type MeanMetrics } from "../../evaluation/evaluate-ranker.js";
-import { type FitProgress, fitProgress } from "../../evaluation/fit-progress.js";
+import { fitProgress } from "../../evaluation/fit-progress.js";
 import { rankerConfig } from "../../ranking/ranker-config.js";
 import { fitRanker, type TrainingView } from "./fit-and-evaluate.js";
 
@@ -52,7 +53,7 @@ export interface TuneOptions {
   /** Earlier trials; those of another search are ignored. */
   done?: readonly Trial[];
   signal?: AbortSignal;
-  onProgress?: (trial: number, progress: FitProgress) => void;
+  onProgress?: (trial: number, progress: Progress) => void;
   onTrial?: (trial: Trial) => Promise<void>;
 }
 

@@ -1,12 +1,12 @@
 /** @file Draws the planned images of items and gives their embeddings. */
 import { seedFrom } from "../../../ml/nn/random.js";
+import type { WorkHooks } from "../../../ml/progress.js";
 import { selectCandidate } from "../../images/candidate-selection.js";
 import { type CandidateRequest, type ImagePath, makeCandidates } from "../../images/image-path.js";
 import type { PersonalizationMethod } from "../../images/personalization-method.js";
 import { type Pair, pairContext, trainItemIds } from "../../reflection/pairs.js";
 import type { ShopSnapshot } from "../../reflection/shop-snapshot.js";
 import type { RerankConfig } from "./rerank-config.js";
-import type { RerankHooks } from "./rerank.service.js";
 
 /** Pairs asked for at once: the generator has its next request before the last is encoded. */
 const AT_ONCE = 4;
@@ -22,7 +22,7 @@ export interface ItemDrawing {
 export async function drawItemImages(
   drawing: ItemDrawing,
   planned: ReadonlyMap<number, readonly Pair[]>,
-  { onProgress, signal }: RerankHooks,
+  { onProgress, signal }: WorkHooks,
 ): Promise<Map<number, Float32Array[]>> {
   const { method, path } = drawing;
   const pairs = [...planned.values()].flat();

@@ -1,6 +1,7 @@
 /** @file How much is re-ranked, and how: what may be set, its default and the reason for it. */
 import { z } from "zod";
 import { AppError } from "../../../errors/app-error.js";
+import { parseOptions } from "../../../errors/parse-options.js";
 import { modelChangesSchema } from "../../ranking/ranker-config.js";
 
 const count = z.int().min(1);
@@ -45,12 +46,7 @@ export type RerankConfig = z.infer<typeof rerankConfigSchema>;
 
 /** A complete configuration. @throws AppError INVALID_ARGUMENT, naming every fault. */
 export function rerankConfig(given: Readonly<Record<string, unknown>>): RerankConfig {
-  const parsed = rerankConfigSchema.safeParse(given);
-  if (!parsed.success) {
-    const problem = z.prettifyError(parsed.error).replace(/\s*\n\s*/g, " ");
-    throw new AppError("INVALID_ARGUMENT", { argument: "config", problem });
-  }
-  return parsed.data;
+  return parseOptions(rerankConfigSchema, given, "config");
 }
 
 /** @throws AppError INVALID_ARGUMENT when a version that has seen the test items would serve. */

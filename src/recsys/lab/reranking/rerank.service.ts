@@ -10,6 +10,7 @@ import { getJson, putJson } from "../../../db/artefact-files.js";
 import type { ArtefactStore } from "../../../db/artefact-store.js";
 import { AppError } from "../../../errors/app-error.js";
 import { matrix, type Matrix, row } from "../../../ml/nn/matrix.js";
+import type { WorkHooks } from "../../../ml/progress.js";
 import type { Modality } from "../../../ml/ranking/recommender.js";
 import { measuredMetrics } from "../../evaluation/evaluate-ranker.js";
 import { fitProgress } from "../../evaluation/fit-progress.js";
@@ -57,11 +58,6 @@ interface Dependencies {
   store: ArtefactStore;
 }
 
-export interface RerankHooks {
-  signal?: AbortSignal;
-  onProgress?: (progress: { fraction: number; stage: string }) => void;
-}
-
 export class RerankService {
   constructor(private readonly deps: Dependencies) {}
 
@@ -72,7 +68,7 @@ export class RerankService {
    */
   async run(
     request: { runId: string; config: Readonly<Record<string, unknown>>; activate: boolean },
-    hooks: RerankHooks = {},
+    hooks: WorkHooks = {},
   ): Promise<RerankReport> {
     const { runId, activate } = request;
     const asked = rerankConfig(request.config);
@@ -146,7 +142,7 @@ export class RerankService {
     given: RerankSubject,
     modalities: readonly Modality[],
     { from, name }: { name: ArmName; from: number },
-    hooks: RerankHooks,
+    hooks: WorkHooks,
   ): Promise<ArmRun[]> {
     const { store } = this.deps;
     const { config, ranker, shop } = given;
@@ -161,7 +157,7 @@ export class RerankService {
       const stage = `${name}, seed ${seed}`;
       const fraction = from + (0.25 * runs.length) / config.seeds.length;
       hooks.onProgress?.({ fraction, stage });
-      const onProgress: RerankHooks["onProgress"] = progress =>
+      const onProgress: WorkHooks["onProgress"] = progress =>
         hooks.onProgress?.({
           fraction: fraction + (0.25 * progress.fraction) / config.seeds.length,
           stage: `${stage}, ${progress.stage}`,
@@ -179,7 +175,7 @@ export class RerankService {
     { ranker, shop }: RerankSubject,
     modalities: readonly Modality[],
     { key, seed }: { seed: number; key: string },
-    { signal, onProgress }: RerankHooks,
+    { signal, onProgress }: WorkHooks,
   ): Promise<ArmRun> {
     const { split } = shop;
     const numItems = shop.ranker.itemIds.length;
@@ -215,7 +211,7 @@ export class RerankService {
     versionId: string,
     { ranker, shop }: RerankSubject,
     modalities: readonly Modality[],
-    { signal, onProgress }: RerankHooks,
+    { signal, onProgress }: WorkHooks,
   ): Promise<void> {
     onProgress?.({ fraction: 0.98, stage: "training the version that serves" });
     const { seed, split, timelines, userIds } = shop;

@@ -1,12 +1,13 @@
 import { Random } from "../../../../src/ml/nn/random.js";
+import type { Progress } from "../../../../src/ml/progress.js";
 import { LightGcn } from "../../../../src/ml/ranking/light-gcn.js";
-import { type FitProgress, fitProgress } from "../../../../src/recsys/evaluation/fit-progress.js";
+import { fitProgress } from "../../../../src/recsys/evaluation/fit-progress.js";
 
 describe("fitProgress()", () => {
   /** 4 epochs of 6 batches, each so many milliseconds long. */
-  async function reportsOf(batchMs: number): Promise<FitProgress[]> {
+  async function reportsOf(batchMs: number): Promise<Progress[]> {
     let nowMs = 0;
-    const reports: FitProgress[] = [];
+    const reports: Progress[] = [];
     const { onBatch, onEpoch } = fitProgress(
       report => reports.push(report),
       () => nowMs,

@@ -48,6 +48,19 @@ export function onnxModel(
   ]);
 }
 
+/**
+ * The model's bytes with float outputs of these names added, which are values inside its graph.
+ *
+ * Concatenated protobuf messages of one type merge, joining their lists
+ * (https://protobuf.dev/programming-guides/encoding/#last-one-wins). So an appended model that has only a graph with
+ * those outputs declares them, without parsing.
+ */
+export function withInnerOutputs(model: Uint8Array, names: readonly string[]): Uint8Array {
+  const type = message(2, message(1, integer(1, elementType.float32)));
+  const additions = names.map(name => message(7, message(12, [...text(1, name), ...type])));
+  return Buffer.concat([model, Uint8Array.from(additions.flat())]);
+}
+
 function nodeProto({ op, inputs, outputs, ints = {}, intLists = {} }: OnnxNode): number[] {
   return [
     ...inputs.flatMap(name => text(1, name)),
