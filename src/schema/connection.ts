@@ -1,6 +1,7 @@
 /** @file Paginated lists, following Relay's cursor connections. */
 import "reflect-metadata"; // type-graphql requires it, although no metadata is emitted
 import { ArgsType, type ClassType, Field, Int, ObjectType } from "type-graphql";
+import { Described, Nullable } from "./field.js";
 
 export const maxPageSize = 100;
 export const defaultPageSize = 20;
@@ -13,10 +14,7 @@ export class PageArgs {
   })
   first!: number;
 
-  @Field(() => String, {
-    nullable: true,
-    description: "The `endCursor` of the previous page; omit it for the first page.",
-  })
+  @Nullable(String, "The `endCursor` of the previous page; omit it for the first page.")
   after?: string | null;
 }
 
@@ -34,17 +32,20 @@ export function pageComplexity({
 
 @ObjectType({ description: "A page's position in its list." })
 export class PageInfo {
-  @Field(() => Boolean, { description: "Whether rows follow this page." })
+  @Described(Boolean, "Whether rows follow this page.")
   hasNextPage!: boolean;
 
-  @Field(() => String, { nullable: true, description: "Cursor of the first row; null if none." })
+  @Nullable(String, "Cursor of the first row; null if none.")
   startCursor!: string | null;
 
-  @Field(() => String, {
-    nullable: true,
-    description: "Cursor of the last row, to pass as `after`; null if there are no rows.",
-  })
+  @Nullable(String, "Cursor of the last row, to pass as `after`; null if there are no rows.")
   endCursor!: string | null;
+}
+
+@ObjectType()
+export abstract class ListEdge {
+  @Described(String, "The row's cursor, for `after`.")
+  cursor!: string;
 }
 
 export interface Edge<Node> {
@@ -63,20 +64,17 @@ export function connectionType<T extends object>(
   name: string,
 ): ClassType<Connection<T>> {
   @ObjectType(`${name}Edge`, { description: "A row and its cursor." })
-  class NodeEdge implements Edge<T> {
-    @Field(() => String, { description: "The row's cursor, for `after`." })
-    cursor!: string;
-
-    @Field(() => Node, { description: "The row." })
+  class NodeEdge extends ListEdge implements Edge<T> {
+    @Described(Node, "The row.")
     node!: T;
   }
 
   @ObjectType(`${name}Connection`, { description: "A page of a list." })
   class NodeConnection implements Connection<T> {
-    @Field(() => [NodeEdge], { description: "The page's rows, in the list's order." })
+    @Described([NodeEdge], "The page's rows, in the list's order.")
     edges!: NodeEdge[];
 
-    @Field(() => PageInfo, { description: "The page's position in the list." })
+    @Described(PageInfo, "The page's position in the list.")
     pageInfo!: PageInfo;
   }
   return NodeConnection;

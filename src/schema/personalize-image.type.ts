@@ -1,5 +1,6 @@
 import { createUnionType, Field, Float, ID, InputType, Int, ObjectType } from "type-graphql";
 import { OriginalReason } from "./enums.js";
+import { Described, Nullable } from "./field.js";
 import { DateTime } from "./scalars.js";
 
 @InputType({
@@ -14,36 +15,25 @@ export class PersonalizeImageOptions {
   })
   waitMs!: number;
 
-  @Field(() => Int, {
-    nullable: true,
-    description: "Seed of all randomness: the same request gives the same picture. Default: 1.",
-  })
+  @Nullable(Int, "Seed of all randomness: the same request gives the same picture. Default: 1.")
   seed?: number | null;
 
-  @Field(() => Float, {
-    nullable: true,
-    description:
-      "How far from the catalogue picture the generation starts, 0.05 to 1 (pure noise). Default: the model pack's, 1 for the bundled one.",
-  })
+  @Nullable(
+    Float,
+    "How far from the catalogue picture the generation starts, 0.05 to 1 (pure noise). Default: the model pack's, 1 for the bundled one.",
+  )
   strength?: number | null;
 
-  @Field(() => Float, {
-    nullable: true,
-    description:
-      "Weight of classifier-free guidance, 1 (none) to 20. Default: the model pack's, 1 for the bundled one.",
-  })
+  @Nullable(
+    Float,
+    "Weight of classifier-free guidance, 1 (none) to 20. Default: the model pack's, 1 for the bundled one.",
+  )
   guidanceScale?: number | null;
 
-  @Field(() => Int, {
-    nullable: true,
-    description: "Denoising steps, 1 to 100. Default: the model pack's, 2 for the bundled one.",
-  })
+  @Nullable(Int, "Denoising steps, 1 to 100. Default: the model pack's, 2 for the bundled one.")
   numSteps?: number | null;
 
-  @Field(() => Int, {
-    nullable: true,
-    description: "Pictures to generate, of which the best is selected, 1 to 8. Default: 3.",
-  })
+  @Nullable(Int, "Pictures to generate, of which the best is selected, 1 to 8. Default: 3.")
   numCandidates?: number | null;
 }
 
@@ -57,13 +47,10 @@ export class JobRunning {}
 
 @ObjectType({ description: "The item keeps its catalogue picture for this shopper." })
 export class OriginalImage {
-  @Field(() => OriginalReason, { description: "The reason code." })
+  @Described(OriginalReason, "The reason code.")
   reason!: OriginalReason;
 
-  @Field(() => DateTime, {
-    nullable: true,
-    description: "When to try again, if the reason is `BUSY`; otherwise null.",
-  })
+  @Nullable(DateTime, "When to try again, if the reason is `BUSY`; otherwise null.")
   retryAt?: Date | null;
 }
 
@@ -85,21 +72,15 @@ export const PersonalizeImageResult = createUnionType({
   description: "The entry of one item in a shelf: a result, or the item's error.",
 })
 export class ShelfImage {
-  @Field(() => ID, { description: "The requested item's id." })
+  @Described(ID, "The requested item's id.")
   itemId!: string;
 
-  @Field(() => PersonalizeImageResult, {
-    nullable: true,
-    description: "The result of `personalizeImage`; null if there is an error.",
-  })
+  @Nullable(PersonalizeImageResult, "The result of `personalizeImage`; null if there is an error.")
   result!: object | null;
 
-  @Field(() => String, {
-    nullable: true,
-    description: "Error code of this item, such as `ITEM_NOT_FOUND` (docs/errors.md).",
-  })
+  @Nullable(String, "Error code of this item, such as `ITEM_NOT_FOUND` (docs/errors.md).")
   errorCode!: string | null;
 
-  @Field(() => String, { nullable: true, description: "The error message." })
+  @Nullable(String, "The error message.")
   errorMessage!: string | null;
 }

@@ -1,10 +1,11 @@
-import { Field, ID, ObjectType } from "type-graphql";
+import { ID, ObjectType } from "type-graphql";
 import type {
   PersonalizerState as PersonalizerStateRow,
   PersonalizerVersionRow,
 } from "../db/rows.js";
 import { connectionType } from "./connection.js";
 import { PersonalizerState } from "./enums.js";
+import { Described, Nullable } from "./field.js";
 import { JsonObject } from "./scalars.js";
 import { TrainedVersion } from "./trained-version.type.js";
 
@@ -28,22 +29,22 @@ export class PersonalizerVersion
       | "activatedAt"
     >
 {
-  @Field(() => PersonalizerState, { description: "Lifecycle state: only READY can generate." })
+  @Described(PersonalizerState, "Lifecycle state: only READY can generate.")
   state!: PersonalizerStateRow;
 
-  @Field(() => Boolean, { description: "Whether new pictures use it." })
+  @Described(Boolean, "Whether new pictures use it.")
   isActive!: boolean;
 
-  @Field(() => String, { description: "The model pack it was trained for, `name@version`." })
+  @Described(String, "The model pack it was trained for, `name@version`.")
   generator!: string;
 
-  @Field(() => ID, { description: "The version of the ranking model that rewarded it." })
+  @Described(ID, "The version of the ranking model that rewarded it.")
   rankingModelVersionId!: string;
 
-  @Field(() => JsonObject, {
-    nullable: true,
-    description: "Rank changes and CLIP scores by split, pairs, seconds; null until trained.",
-  })
+  @Nullable(
+    JsonObject,
+    "Rank changes and CLIP scores by split, pairs, seconds; null until trained.",
+  )
   metrics!: object | null;
 }
 

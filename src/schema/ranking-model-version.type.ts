@@ -1,10 +1,11 @@
-import { Field, ObjectType } from "type-graphql";
+import { ObjectType } from "type-graphql";
 import type {
   RankingModelState as RankingModelStateRow,
   RankingModelVersionRow,
 } from "../db/rows.js";
 import { connectionType } from "./connection.js";
 import { RankingModelState } from "./enums.js";
+import { Described, Nullable } from "./field.js";
 import { JsonObject } from "./scalars.js";
 import { TrainedVersion } from "./trained-version.type.js";
 
@@ -26,27 +27,25 @@ export class RankingModelVersion
       | "activatedAt"
     >
 {
-  @Field(() => String, { description: "`MICRO`, `popularity`, …" })
+  @Described(String, "`MICRO`, `popularity`, …")
   algorithm!: string;
 
-  @Field(() => RankingModelState, { description: "Lifecycle state: only READY can rank." })
+  @Described(RankingModelState, "Lifecycle state: only READY can rank.")
   state!: RankingModelStateRow;
 
-  @Field(() => Boolean, { description: "Whether it is the active ranker." })
+  @Described(Boolean, "Whether it is the active ranker.")
   isActive!: boolean;
 
-  @Field(() => String, {
-    nullable: true,
-    description:
-      "SHA-256 of its training interactions and features: versions with the same hash saw the same data; null until trained.",
-  })
+  @Nullable(
+    String,
+    "SHA-256 of its training interactions and features: versions with the same hash saw the same data; null until trained.",
+  )
   dataHash!: string | null;
 
-  @Field(() => JsonObject, {
-    nullable: true,
-    description:
-      "Recall and NDCG by split and cut-off, fractions 0 to 1, and training seconds; null until trained.",
-  })
+  @Nullable(
+    JsonObject,
+    "Recall and NDCG by split and cut-off, fractions 0 to 1, and training seconds; null until trained.",
+  )
   metrics!: object | null;
 }
 

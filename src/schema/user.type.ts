@@ -1,34 +1,31 @@
-import { Field, Float, ID, ObjectType } from "type-graphql";
+import { Float, ID, ObjectType } from "type-graphql";
 import type { InteractionKind as InteractionKindRow, InteractionRow, UserRow } from "../db/rows.js";
 import { connectionType } from "./connection.js";
 import { InteractionKind } from "./enums.js";
+import { Described } from "./field.js";
 import { DateTime } from "./scalars.js";
 
 @ObjectType({ description: "A shopper." })
 export class User implements UserRow {
-  @Field(() => ID, { description: "The shop's own id." })
+  @Described(ID, "The shop's own id.")
   id!: string;
 
-  @Field(() => Boolean, {
-    description: "Whether the shopper is simulated (the sticker demo) and not a person.",
-  })
+  @Described(Boolean, "Whether the shopper is simulated (the sticker demo) and not a person.")
   isSimulated!: boolean;
 
-  @Field(() => DateTime, { description: "When the shopper was first seen." })
+  @Described(DateTime, "When the shopper was first seen.")
   createdAt!: Date;
 }
 
 @ObjectType({ description: "An interaction of a shopper with an item." })
 export class Interaction implements Pick<InteractionRow, "kind" | "weight" | "occurredAt"> {
-  @Field(() => InteractionKind, { description: "Kind of the interaction." })
+  @Described(InteractionKind, "Kind of the interaction.")
   kind!: InteractionKindRow;
 
-  @Field(() => Float, {
-    description: "The value of a rating; otherwise a count or strength, usually 1.",
-  })
+  @Described(Float, "The value of a rating; otherwise a count or strength, usually 1.")
   weight!: number;
 
-  @Field(() => DateTime, { description: "When it happened." })
+  @Described(DateTime, "When it happened.")
   occurredAt!: Date;
 }
 
