@@ -53,7 +53,7 @@ export class KeywordsRepository {
     return rows[0].count;
   }
 
-  /** Stores answers of one extractor; that of an item deleted meanwhile is dropped. */
+  /** Stores answers of one extractor; the answer for a deleted item is dropped. */
   async saveMany(extractor: string, answers: readonly NewKeywords[]): Promise<void> {
     await this.pool.query(
       `INSERT INTO item_keywords (item_id, keywords, extractor, fault, source_hash)

@@ -15,16 +15,16 @@ export function loadTokenSecret(home: string): string {
     }
   }
   mkdirSync(home, { recursive: true });
-  const draft = `${path}.${process.pid}.${randomBytes(4).toString("hex")}`;
-  writeFileSync(draft, `${randomBytes(32).toString("base64url")}\n`, { mode: 0o600 });
+  const temporary = `${path}.${process.pid}.${randomBytes(4).toString("hex")}`;
+  writeFileSync(temporary, `${randomBytes(32).toString("base64url")}\n`, { mode: 0o600 });
   try {
-    linkSync(draft, path); // unlike a rename, it never replaces another process's secret
+    linkSync(temporary, path); // unlike a rename, it never replaces another process's secret
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") {
       throw error;
     }
   } finally {
-    rmSync(draft);
+    rmSync(temporary);
   }
   return read();
 }

@@ -1,6 +1,6 @@
 /**
- * @file A generator that keeps what another one makes, by the content of the request: a run that was stopped, or another one
- * that wants the same images, does not draw them again. For training, experiments and re-ranking.
+ * @file A generator that stores what another one makes, by the content of the request. So a resumed run, or another one that
+ * needs the same images, does not draw them again. For training, experiments and re-ranking.
  *
  * A kept image is a PNG (lossless) under `renders/<first two hex digits>/<key>-<place>.png`, its key the SHA-256 of all it
  * depends on. The folder is a cache: deleting it costs time and nothing else.

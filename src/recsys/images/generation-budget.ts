@@ -1,7 +1,7 @@
 /**
- * @file How much may be drawn: U-Net evaluations of each shopper, each API key and all together in a day, and generations that
- * may wait. Stored pictures cost nothing, nor does a request whose job waits already; a job is paid for once, when it is
- * queued, however often it is tried.
+ * @file Limits of drawing: U-Net evaluations a day for each user, each API key and in total, and generations that may wait.
+ * Stored images cost nothing, and neither does a request whose job is already queued. A job is charged once, when it is queued,
+ * not for each attempt.
  */
 import { type Account, accountOfUser } from "../../db/budgets.repository.js";
 import { JobPriority } from "../../db/jobs.repository.js";
@@ -46,7 +46,7 @@ interface Dependencies {
   now?: () => Date;
 }
 
-/** How long to wait before asking again when the queue is full: some pictures are drawn by then. */
+/** How long to wait before asking again when the queue is full: some images are drawn by then. */
 const FULL_QUEUE_MS = 60_000;
 
 export class GenerationBudget {

@@ -1,4 +1,4 @@
-/** @file How a picture is made: the knobs a caller may turn, their defaults, and what each is for. */
+/** @file The options of an image, their ranges and their defaults. */
 import { z } from "zod";
 import { AppError } from "../../errors/app-error.js";
 import { type DrawingDefaults } from "../../ml/diffusion/pipeline-config.js";
@@ -7,8 +7,8 @@ export interface GenerationOptions {
   /** Fixes the noise: the same seed, history, item and models give the same picture. Default 1. */
   seed: number;
   /**
-   * How far the reference picture is noised before it is drawn again, `(0, 1]`: 0.3 hardly changes it; 1 starts afresh, and
-   * keeps of it what the denoiser sees beside the noise, or, where it sees nothing, the words alone. Default: the pack's,
+   * How much noise the reference image gets before it is denoised, `(0, 1]`: 0.3 hardly changes it. 1 starts from noise alone:
+   * of the reference remains what the denoiser sees of it as an input, or else the prompt. Default: the pack's,
    * `PipelineConfig.defaults`.
    */
   strength: number;
@@ -16,7 +16,7 @@ export interface GenerationOptions {
   guidanceScale: number;
   /** Denoiser evaluations of a picture (twice as many with guidance), 1..100. Default: the pack's. */
   numSteps: number;
-  /** Pictures drawn, of which the ranking model keeps the best (r in the paper), 1..8. Default 3. */
+  /** Candidates drawn, of which the ranking model's best is kept (r in the paper), 1..8. Default 3. */
   numCandidates: number;
 }
 
@@ -24,7 +24,7 @@ export interface GenerationOptions {
 export function generationDefaults({
   defaults: { guidanceScale, numSteps, strength },
 }: {
-  defaults: Omit<DrawingDefaults, "numSamples">; // drafts are made of what a pack remembers, and here a picture is given
+  defaults: Omit<DrawingDefaults, "numSamples">; // samples are made of a pack's exemplars; here an image is given
 }): GenerationOptions {
   return { seed: 1, numCandidates: 3, strength, numSteps, guidanceScale };
 }

@@ -1,8 +1,8 @@
 /**
- * @file What a personalised picture depends on, gathered before it is made.
+ * @file Everything that a personalised image depends on, read before it is made.
  *
- * The plan is also its identity: two requests with the same key are one generation, and a new interaction, another
- * catalogue picture, another model or another prompt gives another key, so a stored picture is never stale.
+ * The plan gives the image its key. Two requests with the same key are one generation. A new interaction, catalogue image,
+ * model or prompt gives another key, so a stored image is never stale.
  */
 import { createHash } from "node:crypto";
 import { AppError } from "../../errors/app-error.js";
@@ -33,7 +33,7 @@ export interface GenerationPlan {
   retrieval: ImageContext;
   options: GenerationOptions;
   rankingModelVersionId: string | null;
-  /** What conditions the generator: the one that was active when the plan was made, whatever becomes active afterwards. */
+  /** What conditions the generator: the method that was active when the plan was made. */
   method: PersonalizationMethod;
   /** SHA-256 over everything above and the versions of generator and prompt. */
   requestKey: string;
@@ -54,7 +54,7 @@ export interface PlanDependencies {
 
 const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
 
-/** Gathers what a picture depends on, or says why there is none to make. */
+/** Reads what an image depends on, or says why none can be made. */
 export class GenerationPlanner {
   constructor(private readonly deps: PlanDependencies) {}
 

@@ -1,4 +1,4 @@
-/** @file Pictures between the models, which take pixels of one size, and the blob store, which keeps files. */
+/** @file Loads and stores images: the models take pixels of one size, the blob store keeps files. */
 import type { BlobRow } from "../../db/rows.js";
 import type { RgbImage } from "../../ml/nn/rgb-image.js";
 

@@ -287,7 +287,7 @@ export class PersonalizationService {
       throw error;
     });
     const numNew = made.filter(({ isNew }) => isNew).length;
-    await grant?.giveBack(Math.max(0, granted.length - numNew)); // another request queued them meanwhile
+    await grant?.giveBack(Math.max(0, granted.length - numNew)); // another request has queued them
     plans.forEach(({ requestKey }, place) => {
       answers.set(requestKey, { kind: "running", job: made[place].job });
     });

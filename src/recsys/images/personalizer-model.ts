@@ -1,6 +1,6 @@
 /**
- * @file The trained preference as the services see it: `Personalizer` of `ml/generation` and the language model's prompt,
- * behind the few methods they call.
+ * @file The trained preference as the services see it: `Personalizer` of `ml/personalizer` and the language model's
+ * prompt, behind the few methods they call.
  *
  * Shapes: T tokens of E^key, D width of the condition, E of CLIP's space.
  */

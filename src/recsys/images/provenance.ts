@@ -1,9 +1,9 @@
-/** @file What a stored picture says of itself: in the database, for the API's explanation. */
+/** @file The provenance of a stored image, kept in the database for the API's explanation. */
 import type { Selection } from "./candidate-selection.js";
 import type { GenerationOptions } from "./generation-options.js";
 import type { GenerationPlan } from "./generation-plan.js";
 
-/** What a picture's explanation says: enough to make it again, and to tell the shopper why it looks like this. */
+/** Enough to make the image again, and to explain it to the shopper. */
 export interface Provenance {
   retrieved: { itemId: string; similarity: number; weight: number }[];
   weightEntropy: number;

@@ -1,4 +1,4 @@
-/** @file Judges stored pictures by the active ranking model: what the `SCORE_IMAGES` job does after a new model was trained. */
+/** @file Scores stored images with the active ranking model: the `SCORE_IMAGES` job, after a new model was trained. */
 import type { NewRankChange, UnscoredImage } from "../../db/personalized-images.repository.js";
 import type { RgbImage } from "../../ml/nn/rgb-image.js";
 import type { PictureRanker } from "../ranking/picture-ranker.js";
@@ -25,7 +25,7 @@ interface Dependencies {
 
 export interface ScoringCounts {
   scored: number;
-  /** Pictures of items that the model does not know. */
+  /** Images of items that the model does not know. */
   unknown: number;
 }
 
@@ -33,8 +33,8 @@ export class ScoringService {
   constructor(private readonly deps: Dependencies) {}
 
   /**
-   * Gives every stored picture a rank change by the active ranking model. What is judged is stored at once, so a
-   * stopped run continues where it was.
+   * Gives every stored image a rank change by the active ranking model. Each result is stored at once, so a stopped run
+   * resumes.
    */
   async scoreAll({
     signal,

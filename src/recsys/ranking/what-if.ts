@@ -45,7 +45,7 @@ export function trainedViewer(
 }
 
 /**
- * Ranks by one version, whatever becomes active meanwhile. Knows no user's history, so it must be told what they have seen.
+ * Ranks by one version, even if another becomes active. Knows no user's history, so it must be told what they have seen.
  *
  * @throws AppError `INVALID_ARGUMENT` when the model does not read images.
  */

@@ -1,7 +1,7 @@
 /**
- * @file (User, reference item) pairs to learn from and to be judged on, without leaks: users are parted by their ids, so a
- * person is in one part for every seed and every data set; learners' references are train items and their histories the train
- * items before them; judges' references are held-out items and their histories the user's train items.
+ * @file (User, reference item) pairs for training, validation and test, without leaks. Users are divided by their ids, so a user
+ * is in the same part for every seed and data set. References for training are train items, with the train items before them as
+ * history. References for validation and test are held-out items, with the user's train items as history.
  */
 import { AppError } from "../../errors/app-error.js";
 import { Random, seedFrom } from "../../ml/nn/random.js";
@@ -12,7 +12,7 @@ import type { ShopSnapshot } from "./shop-snapshot.js";
 
 export type UserPart = "train" | "validation" | "test";
 
-/** Of 100 users 70 teach, 10 decide when to stop, 20 are kept for judging. */
+/** Of 100 users 70 are for training, 10 for validation, 20 for test. */
 export function userPartOf(userId: string): UserPart {
   const place = (seedFrom("personalizer users", userId) >>> 0) % 100;
   return place < 70 ? "train" : place < 80 ? "validation" : "test";
@@ -29,10 +29,10 @@ export interface Pair {
   blobHash: string;
 }
 
-/** Fewer items say little of a taste. */
+/** A shorter history says little about a taste. */
 const MIN_HISTORY = 3;
 
-/** Pairs of the users who teach, in random order, `numPairs` of them or all; no user has more than their share twice over. */
+/** Pairs for training, in random order, `numPairs` of them or all; no user has more than twice their share. */
 export function trainingPairs(
   shop: ShopSnapshot,
   { numPairs, seed }: { numPairs: number; seed: number },
@@ -50,7 +50,7 @@ export function trainingPairs(
   return random.shuffled(pairs).slice(0, numPairs);
 }
 
-/** Pairs of users who do not teach, whose references the ranking model did not learn from. */
+/** Pairs for validation or test, whose references the ranking model did not learn from. */
 export function evaluationPairs(
   shop: ShopSnapshot,
   part: "validation" | "test",

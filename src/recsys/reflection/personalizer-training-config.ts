@@ -12,7 +12,7 @@ const count = z.int().min(1);
 export const personalizerConfigSchema = z.strictObject({
   /** (user, reference) pairs learned from; default 1,000, the scale at which two cores need an hour or so. */
   numPairs: count.default(1_000),
-  /** Passes over the pairs; default 1: a fresh pair teaches more than one seen before. */
+  /** Passes over the pairs; default 1: a new pair is worth more than a repeated one. */
   numEpochs: count.default(1),
   /** Pairs of a gradient step; default 8: fewer make the leave-one-out advantages too noisy. */
   batchSize: count.default(8),

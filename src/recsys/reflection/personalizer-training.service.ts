@@ -82,7 +82,7 @@ interface Dependencies<Version extends VersionRow> {
 }
 
 export interface TrainPersonalizerRequest {
-  /** A new version's id; or that of one whose training was interrupted, which goes on from its checkpoint. */
+  /** A new version's id; or the id of an interrupted training, which resumes from its checkpoint. */
   versionId: string;
   seed: number;
   /** What to change of the default; see `personalizer-config.ts`. An interrupted version keeps its own. */

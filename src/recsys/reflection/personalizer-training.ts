@@ -4,7 +4,7 @@
  *
  * The pictures of the next batch are drawn, in the render threads, while this one's gradient step runs here: their conditions
  * come from the weights before that step, one step behind. At a look the pipeline is empty, so a checkpoint needs no pictures,
- * and a training that was killed goes on to the same bytes.
+ * and a killed training resumes to the same bytes.
  */
 import { setImmediate as yieldToEventLoop } from "node:timers/promises";
 import { deleteAll, getJson, putJson } from "../../db/artefact-files.js";
@@ -24,7 +24,7 @@ import {
   scoredRollouts,
 } from "./rollouts.js";
 
-/** What the policy's mean does for users who do not teach. */
+/** What the policy's mean does for the validation users. */
 export interface ValidationResult {
   /** Gradient steps made before it. */
   step: number;
@@ -207,7 +207,7 @@ function batchesOf(
   return batches;
 }
 
-/** A look at the judges, then the checkpoint, and the best weights if these are they. */
+/** Validates, then stores the checkpoint, and the weights if they are the best so far. */
 async function validateAndKeep(
   options: PersonalizerTrainingOptions,
   progress: Progress,

@@ -131,7 +131,7 @@ export function beginRollouts(
     noises[index].map(noise => explored(policy, noise)),
   );
   const scored = scoredConditions(parts, prepared, conditions);
-  scored.catch(() => undefined); // whoever waits for it hears of the fault
+  scored.catch(() => undefined); // the caller awaits it and gets the error
   const rendered = conditions.map((actions, index) => ({ actions, sigma: policies[index].sigma }));
   return { noises, rendered, scored };
 }

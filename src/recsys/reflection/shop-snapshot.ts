@@ -2,7 +2,7 @@
  * @file The shop as the active ranking model saw it in training: the same users, items and split, and what retrieval knows of
  * the items. Everything that learns from rewards or is measured by rank changes starts here, so that one split holds for all.
  *
- * What came after the ranking model's training is cut off: of every user, the earliest items, as many as they had then.
+ * Interactions after the ranking model's training are left out: each user keeps the items that the training saw.
  */
 import type { ItemWithEmbeddings } from "../../db/retrieval.repository.js";
 import { AppError } from "../../errors/app-error.js";

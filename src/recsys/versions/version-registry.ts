@@ -59,7 +59,7 @@ export class VersionRegistry<Version extends VersionRow, Loaded> {
   }
 
   /**
-   * Runs with a version in memory. It is not freed before the run ends, whatever becomes active meanwhile; one that does not
+   * Runs with a version in memory. It is not freed before the run ends, even if another becomes active; one that does not
    * serve is read for the run.
    *
    * @throws AppError not found

@@ -8,7 +8,7 @@ import {
 
 const count = z.int().min(1);
 
-/** What is given and nothing else: `partial()` fills in the defaults, and those of an arm would overrule the experiment's. */
+/** Only the given fields: `partial()` would fill in defaults, and an arm's defaults would overrule the experiment's. */
 const training = z
   .record(z.string(), z.unknown())
   .transform((given, { issues }): Partial<PersonalizerTrainingConfig> => {
@@ -20,7 +20,7 @@ const training = z
   });
 
 /**
- * What a picture attends to. `original`: none is made, the catalogue picture is judged. `keywords`: E^key alone.
+ * What an image attends to. `original`: none is made, the catalogue image is measured. `keywords`: E^key alone.
  * `retrieval`: the reference's keywords and P^ret. `both`: E^key and P^ret. `personalizer`: P^gen of a version that is
  * trained for the arm.
  */
@@ -28,7 +28,7 @@ export const armConditions = ["original", "keywords", "retrieval", "both", "pers
 
 const name = z.string().regex(/^[a-z0-9-]+$/);
 
-/** How much is done: what another scale may change of an experiment. The arms are the same. */
+/** What another scale may change of an experiment. The arms stay the same. */
 const scale = z.strictObject({
   seeds: z.array(z.int()).min(1).optional(),
   /** Held-out users. */
@@ -41,7 +41,7 @@ const scale = z.strictObject({
 
 export const imageExperimentSchema = z.strictObject({
   name,
-  /** What it asks, for people. */
+  /** Its question, in words. */
   question: z.string().default(""),
   /** Of trainings and pictures. */
   seeds: z.array(z.int()).min(1),
@@ -49,13 +49,13 @@ export const imageExperimentSchema = z.strictObject({
   numTestPairs: count,
   /** Pictures of a pair, of which the one with the highest ρ counts; default 1, no choice. */
   numCandidates: count.max(16).default(1),
-  /** How the judged pictures are drawn; default as they are served. */
+  /** How the images are drawn; default as they are served. */
   numSteps: count.max(100).optional(),
   strength: z.number().gt(0).max(1).optional(),
   guidanceScale: z.number().min(1).optional(),
   /** Changes to the default of every training. */
   training: training.default({}),
-  /** By name: the same experiment with less or more work, for other machines. */
+  /** By name: the same experiment with less or more work. */
   scales: z.record(name, scale).default({}),
   /** The arm, or arms, that all others are tested against; default: the first with a personalizer, else every two arms are. */
   baseline: z.union([z.string(), z.array(z.string()).min(1)]).optional(),
@@ -70,7 +70,7 @@ export const imageExperimentSchema = z.strictObject({
         condition: z.enum(armConditions),
         /** Changes to the experiment's training, for this arm. */
         training: training.default({}),
-        /** In place of the experiment's, for an arm that is to show what a choice by the ranking model is worth. */
+        /** In place of the experiment's, for an arm that shows what selection by the ranking model is worth. */
         numCandidates: count.max(16).optional(),
       }),
     )

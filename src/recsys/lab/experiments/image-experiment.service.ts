@@ -2,9 +2,8 @@
  * @file Experiments on personalised images: arms x seeds on held-out users. Each image is drawn once and reported twice: the best
  * candidate as it is, and what a shop would have shown.
  *
- * For every arm that has one, a personalizer is trained for each seed and kept as a version that does not serve; its id comes
- * from its configuration, so a stopped experiment, or another with the same arm, finds it. What an arm did on the test pairs
- * is kept in `experiments/` below the installation's folder.
+ * An arm with a personalizer trains one for each seed and stores it as a version that does not serve. Its id comes from its
+ * configuration, so a resumed experiment, or another one with the same arm, finds it. Outcomes are stored under `experiments/`.
  */
 import { getJson, putJson } from "../../../db/artefact-files.js";
 import type { ArtefactStore } from "../../../db/artefact-store.js";
@@ -79,14 +78,14 @@ interface Run {
 }
 
 export interface ExperimentProgress extends Progress {
-  /** Null while there is nothing to judge by. */
+  /** Null until it can be estimated. */
   secondsLeft: number | null;
 }
 
 export interface ExperimentHooks {
   signal?: AbortSignal;
   onProgress?: (progress: ExperimentProgress) => void;
-  /** Called with all that is there whenever an arm is done in a seed, and waited for. */
+  /** Awaited after each arm of a seed, with all results so far. */
   onArm?: (results: readonly ArmOutcomes[]) => Promise<void> | void;
 }
 
@@ -115,9 +114,9 @@ interface Place {
   versionId: string;
 }
 
-/** What an outcome holds: part of its key, so that outcomes without the served figures are made again. */
+/** The shape of an outcome: part of its key, so that outcomes of another shape are measured again. */
 const OUTCOMES = "raw and served";
-/** Fewer pairs could not tell any arm from another. */
+/** With fewer pairs no arm differs from another. */
 const MIN_TEST_PAIRS = 2;
 
 export class ImageExperimentService {
@@ -139,8 +138,8 @@ export class ImageExperimentService {
   }
 
   /**
-   * The same things as some arms show them to several shoppers, in the experiment's first seed: one row for each of the first users,
-   * with the latest pictures of the history (null where it is shorter), then for each thing its catalogue picture and each arm's.
+   * The same items as some arms show them to several users, in the experiment's first seed. One row for each user: the latest
+   * images of the history (null where it is shorter), then each item's catalogue image and each arm's image.
    *
    * @throws AppError as `sheetPairs`.
    */
@@ -264,7 +263,7 @@ export class ImageExperimentService {
     const config = configOf(experiment, arm);
     const work = trainingWork(arm, config);
     const { versionId } = this.placeOf(scene, arm, seed);
-    let made: number | null = null; // fraction; what a checkpoint gave, up to the first step, is not this run's work
+    let made: number | null = null; // fraction; what a checkpoint gave before the first step is not this run's work
     const version = await this.deps.training.train(
       { versionId, seed, config, activate: false },
       {

@@ -1,4 +1,4 @@
-/** @file Which things an experiment's contact sheet shows to which shoppers. */
+/** @file Which items an experiment's contact sheet shows to which users. */
 import { AppError } from "../../../errors/app-error.js";
 import { type Pair, pairOf, trainTimeline } from "../../reflection/pairs.js";
 import type { ShopSnapshot } from "../../reflection/shop-snapshot.js";
@@ -7,13 +7,13 @@ import type { ImageExperiment } from "./experiment-config.js";
 interface Scene {
   experiment: Pick<ImageExperiment, "shownItems">;
   shop: ShopSnapshot;
-  /** Those that the experiment judges by. */
+  /** The experiment's test pairs. */
   pairs: readonly Pair[];
 }
 
 /**
- * The first users of an experiment, each with the same things. Unless the experiment names them, things are references that the
- * fewest of these users have: their own mostly are in the hand they like already.
+ * The first users of an experiment, each with the same items. Unless the experiment names the items, they are references that the
+ * fewest of these users have: a user's own references are mostly in the style that the user likes already.
  *
  * @throws AppError `ITEM_NOT_FOUND`; `INVALID_ARGUMENT` for an item without what a reference needs.
  */

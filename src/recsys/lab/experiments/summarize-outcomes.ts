@@ -1,4 +1,4 @@
-/** @file What an experiment found: each arm's figures with intervals, and which differences are more than chance. */
+/** @file The findings of an experiment: each arm's figures with intervals, and tests of the differences. */
 import {
   DEFAULT_RESAMPLES,
   type Interval,

@@ -2,7 +2,7 @@
  * @file How much of an experiment is done, and how long the rest will take.
  *
  * Work is counted in evaluations of the U-Net, which takes nearly all the time. What an earlier run did counts as done, but
- * says nothing of this machine's speed. Training may stop early, so the time left is an estimate from above.
+ * not for this run's speed. Training may stop early, so the time left is an estimate from above.
  */
 import type { PersonalizerTrainingConfig } from "../../reflection/personalizer-training-config.js";
 import { type ExperimentArm, numCandidatesOf, type ImageExperiment } from "./experiment-config.js";
@@ -14,7 +14,7 @@ function evaluationsOf({ guidanceScale = 1, numSteps = 1, strength = 1 }: Knobs)
   return Math.max(1, Math.round(numSteps * strength)) * (guidanceScale === 1 ? 1 : 2);
 }
 
-/** Rollouts, keyword pictures and looks at the validation users. */
+/** Rollouts, keyword images and validations. */
 export function trainingWork(arm: ExperimentArm, config: PersonalizerTrainingConfig): number {
   if (arm.condition !== "personalizer") {
     return 0;
@@ -26,7 +26,7 @@ export function trainingWork(arm: ExperimentArm, config: PersonalizerTrainingCon
   return (numRolledOut + numValidations * numValidationPairs) * evaluationsOf(config);
 }
 
-/** The pictures that are judged. */
+/** The images of the test pairs. */
 export function imageWork(
   experiment: ImageExperiment,
   arm: ExperimentArm,
@@ -63,7 +63,7 @@ export class WorkClock {
     return this.total === 0 ? 1 : Math.min(1, (this.done + this.skipped) / this.total);
   }
 
-  /** Null until this run has done something to judge by. */
+  /** Null until this run has done some work. */
   get secondsLeft(): number | null {
     if (this.done === 0) {
       return null;

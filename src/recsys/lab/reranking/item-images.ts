@@ -1,7 +1,8 @@
 /**
- * @file Which pictures are made of which items for whom, and the item features that come of them (METHOD.md section 7).
+ * @file Which images are made of which items for which users, and the item features made of them (the paper's Table 4,
+ * `docs/paper-map.md`).
  *
- * The leak-free plan looks at the train part alone: permuting the test items changes nothing of it.
+ * The leak-free plan reads the train part alone: permuting the test items does not change it.
  */
 import { addScaled, matrix, type Matrix, row } from "../../../ml/nn/matrix.js";
 import { Random, seedFrom } from "../../../ml/nn/random.js";
@@ -14,7 +15,7 @@ type PlanConfig = Pick<
   "protocol" | "numUsers" | "numItems" | "imagesPerItem" | "seed"
 >;
 
-/** The pairs to draw, by item. An item that none of the chosen users has in the part keeps its own picture. */
+/** The pairs to draw, by item. An item that none of the chosen users has in the part keeps its own image. */
 export function plannedImages(shop: ShopSnapshot, config: PlanConfig): Map<number, Pair[]> {
   const { numItems, numUsers, imagesPerItem, protocol, seed } = config;
   const part = protocol === "paper" ? shop.split.test : shop.split.train;

@@ -1,4 +1,4 @@
-/** @file How much is re-ranked, and how: what may be set, its default and the reason for it. */
+/** @file The configuration of a re-ranking, with defaults and their reasons. */
 import { z } from "zod";
 import { AppError } from "../../../errors/app-error.js";
 import { parseOptions } from "../../../errors/parse-options.js";
@@ -15,13 +15,13 @@ export const rerankConfigSchema = z.strictObject({
    * tells the label; for comparison with the paper's Table 4 only, and never activated.
    */
   protocol: z.enum(protocols).default("leakFree"),
-  /** Shoppers that pictures are made for, the ones with the longest histories first; default: all. */
+  /** Users that images are made for, the longest histories first; default: all. */
   numUsers: count.nullable().default(null),
   /** Items that are drawn, the most chosen first; default: all. Fewer than all is said in the report. */
   numItems: count.nullable().default(null),
-  /** Pictures of an item, each for another of its users; default 1. */
+  /** Images of an item, each for another of its users; default 1. */
   imagesPerItem: count.default(1),
-  /** Ranking models trained for each arm; default 5, the least that METHOD.md asks for. */
+  /** Seeds of each arm, one ranking model each; default 5, enough for an interval over seeds. */
   seeds: z.array(z.int()).min(1).default([1, 2, 3, 4, 5]),
   /** Hyper-parameters to change of the active version's, such as `{"numEpochs": 20}`. */
   ranker: modelChangesSchema.default({}),
@@ -34,11 +34,11 @@ export const rerankConfigSchema = z.strictObject({
   numCandidates: count.max(16).default(1),
   k: z.int().min(0).max(100).default(5),
   historyLimit: count.default(20),
-  /** By default as pictures are served, as the pack says. */
+  /** Default: as images are served. */
   numSteps: count.max(100).optional(),
   strength: z.number().gt(0).max(1).optional(),
   guidanceScale: z.number().min(1).optional(),
-  /** Seed of the pictures. */
+  /** Seed of the images. */
   seed: z.int().default(1),
 });
 

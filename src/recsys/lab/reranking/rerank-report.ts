@@ -1,4 +1,4 @@
-/** @file What a re-ranking found: both arms on the same held-out items, and whether their difference is more than chance. */
+/** @file The findings of a re-ranking: both arms on the same held-out items, and a test of their difference. */
 import { type Interval, mean } from "../../../ml/metrics/bootstrap.js";
 import { comparePairs, type Comparison, userInterval } from "../../evaluation/compare-rankers.js";
 import type { RankerConfig } from "../../ranking/ranker-config.js";
@@ -28,7 +28,7 @@ export type RerankReport = Readonly<{
   numUsers: number;
   numItems: number;
   numImages: number;
-  /** Part of the catalogue with a picture: below 1 the comparison is of a partly drawn shop. */
+  /** Share of the catalogue that has a drawn image: below 1 the shop is drawn in part. */
   drawnShare: number;
   arms: readonly {
     name: ArmName;

@@ -1,9 +1,9 @@
 /**
- * @file Feedback into the ranker (RAGAR, Table 4): pictures become item features, the ranking model is trained again, and both
- * are judged on the same held-out items.
+ * @file Feedback into the ranker (RAGAR, Table 4): images become item features, the ranking model is trained again, and both
+ * models are evaluated on the same held-out items.
  *
- * Arms: `ORI`, the catalogue's features, and `RAGAR` (or `plain`), those of `item-pictures.ts`; several seeds each. Pictures are kept by
- * their content, runs by their data, so a run that was stopped goes on.
+ * Arms: `ORI`, the catalogue's features, and `RAGAR` (or `plain`), those of `item-images.ts`; several seeds each. Images are stored by
+ * their content and runs by their data, so a stopped run resumes.
  */
 import { createHash } from "node:crypto";
 import { getJson, putJson } from "../../../db/artefact-files.js";
@@ -54,7 +54,7 @@ interface Dependencies {
     ): Promise<unknown>;
   };
   registry: { activate(id: string): Promise<unknown> };
-  /** Reports are kept in `reranks/`, what a stopped run has done in `reranks/runs/`. */
+  /** Reports are stored under `reranks/`, finished parts of a run under `reranks/runs/`. */
   store: ArtefactStore;
 }
 

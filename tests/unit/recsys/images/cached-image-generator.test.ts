@@ -100,7 +100,7 @@ describe("CachedImageGenerator", () => {
     expect(await files()).toEqual(before);
   });
 
-  it("draws what is lost of a request anew, all of it", async () => {
+  it("draws all images of a request again when one is lost", async () => {
     const first = await imageGenerator.generate(request);
     const [one] = await files();
     await rm(join(home, one));

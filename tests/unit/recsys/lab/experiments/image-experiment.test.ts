@@ -151,7 +151,7 @@ describe("ImageExperimentService", () => {
     expect(versions.rows.size).toBe(4);
   });
 
-  it("goes on after a stop at any arm, to the same results, and draws nothing twice", async () => {
+  it("resumes after a stop at any arm, with the same results, and draws nothing twice", async () => {
     const whole = createProcess();
     const expected = await whole.service.run(experiment);
     const numDrawn = whole.imageGenerator.counts.drawn;

@@ -230,7 +230,7 @@ describe("RerankService", () => {
     ]);
   });
 
-  it("goes on where it was stopped: no picture and no model is made twice", async () => {
+  it("resumes after a stop: makes no image and no model twice", async () => {
     const first = createProcess();
     const expected = await first.run();
     const again = createProcess();
