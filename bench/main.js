@@ -16,6 +16,7 @@ const { values, positionals } = parseArgs({
         "json",
         "data",
         "items",
+        "dimension",
         "epochs",
         "threads",
         "candidates",

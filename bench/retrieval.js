@@ -2,10 +2,11 @@
  * The caption index: time to build and to search, how long the event loop is blocked, and recall against the exact answer.
  * Vectors are clustered, as captions are. `npm run bench -- retrieval [--items 10000] [--dimension 128]`
  */
-import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
+import { FolderArtefactStore } from "../dist/db/artefact-store.js";
 import { cosine } from "../dist/ml/nn/cosine.js";
 import { Random } from "../dist/ml/nn/random.js";
 import { topK } from "../dist/ml/nn/top-k.js";
@@ -81,12 +82,11 @@ export async function run({ items: given = "10000", dimension: width = "128" }) 
 
   const folder = mkdtempSync(join(tmpdir(), "vitrine-bench-"));
   const identity = { encoder: "bench@1", dimension };
-  const [, saveMs] = await timed(() => saveCaptionIndex(folder, index, { ...identity, mark: "" }));
-  const [, loadMs] = await timed(() => loadCaptionIndex(folder, identity));
-  const sizeBytes = readdirSync(folder).reduce(
-    (sum, name) => sum + statSync(join(folder, name)).size,
-    0,
-  );
+  const store = new FolderArtefactStore(folder);
+  const [, saveMs] = await timed(() => saveCaptionIndex(store, index, { ...identity, mark: "" }));
+  const [, loadMs] = await timed(() => loadCaptionIndex(store, identity));
+  const files = await store.list("index");
+  const sizeBytes = files.reduce((sum, file) => sum + file.sizeBytes, 0);
   rmSync(folder, { recursive: true });
 
   const [, checkMs] = await timed(() => index.checkRecall());

@@ -23,7 +23,7 @@ export async function putJson(store: Writer, key: string, content: object): Prom
   await store.put(key, Buffer.from(`${JSON.stringify(content)}\n`));
 }
 
-/** One after the other, in the order given: who sees the last of them sees them all. */
+/** Stores the files in the order given: a reader that finds the last one finds them all. */
 export async function putFiles(store: Writer, prefix: string, files: NamedFiles): Promise<void> {
   for (const [name, bytes] of Object.entries(files)) {
     await store.put(`${prefix}/${name}`, bytes);

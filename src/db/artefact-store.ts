@@ -14,26 +14,26 @@ export interface ArtefactEntry {
   readonly modifiedAt: Date;
 }
 
-/** A host may give its own to `createPlugin`. Methods may be called side by side, also by several processes. */
+/** A host may give its own to `createPlugin`. Several calls, also of several processes, may run at the same time. */
 export interface ArtefactStore {
   /** The bytes under this key; null if there are none. */
   get(key: string): Promise<Uint8Array | null>;
 
   /**
-   * Stores the bytes, in place of what the key had. Readers see, even after a crash, either the old
-   * bytes or the new ones, never a part.
+   * Stores the bytes, replacing those of the key. Readers see either the old bytes or the new ones, never a part, even after
+   * a crash.
    */
   put(key: string, bytes: Uint8Array): Promise<void>;
 
-  /** Deletes what is under this key; an absent key is no fault. */
+  /** Deletes the key. An absent key is not an error. */
   delete(key: string): Promise<void>;
 
-  /** The entry of the key `prefix`, and those of all keys that begin with `prefix` and a slash, by rising key. */
+  /** The entry of the key `prefix`, and those of all keys that begin with `prefix` and a slash, sorted by key. */
   list(prefix: string): Promise<readonly ArtefactEntry[]>;
 
   /**
    * The path of a local file with the bytes, for libraries that read files themselves. It stays until the key is deleted or
-   * the process ends; nobody writes to it.
+   * the process ends. Do not write to it.
    *
    * @throws AppError `FILE_NOT_FOUND`
    */
@@ -130,7 +130,7 @@ async function makeAndSweep(folder: string): Promise<void> {
   }
 }
 
-/** Null where there is no such file. */
+/** Null if there is no such file. */
 async function orNull<Result>(reading: Promise<Result>): Promise<Result | null> {
   try {
     return await reading;

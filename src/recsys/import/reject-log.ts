@@ -1,6 +1,6 @@
 /**
- * @file The rows an import could not use, one JSON object a line: `rejects/<run>.jsonl`. Until the import ends, the rows of its
- * batches are in `rejects/<run>/<rows before it>.jsonl`, since a store cannot append.
+ * @file The rejected rows of an import, one JSON object per line: `rejects/<run>.jsonl`. A store cannot append, so each batch
+ * has its own file, `rejects/<run>/<rows before it>.jsonl`, until the import ends.
  */
 import type { ArtefactStore } from "../../db/artefact-store.js";
 
@@ -9,7 +9,7 @@ export interface Rejection {
   file: string;
   line: number;
   reason: string;
-  /** The row as the file has it. */
+  /** The row as in the file. */
   row: unknown;
 }
 
@@ -34,12 +34,12 @@ export class RejectLog {
     }
   }
 
-  /** Keeps the first `numRows` rows, in one file. A batch that was never committed wrote those after them. */
+  /** Keeps the first `numRows` rows, in one file. Later ones belong to an uncommitted batch. */
   async truncate(numRows: number): Promise<void> {
     await this.rewrite((await this.lines()).slice(0, numRows));
   }
 
-  /** Forgets the rows of a part before it is read again. */
+  /** Removes the rows of a part that is read again. */
   async forget(part: string): Promise<void> {
     await this.rewrite((await this.lines()).filter(line => parsed(line).part !== part));
   }
@@ -63,7 +63,7 @@ export class RejectLog {
     return lines;
   }
 
-  /** The one file first: after a kill in between, {@link truncate} drops the repeated rows. */
+  /** Writes the one file first. If the process is killed before the batches are deleted, {@link truncate} drops the repeated rows. */
   private async rewrite(lines: readonly string[]): Promise<void> {
     const key = `${this.prefix}.jsonl`;
     await (lines.length > 0 ? this.store.put(key, encoded(lines)) : this.store.delete(key));

@@ -1,4 +1,4 @@
-/** @file Which versions of the ranking model rank an item by another image: without that, images have no rank change. */
+/** @file Which versions of the ranking model can rank an item by another image: without that, images have no rank change. */
 import { AppError } from "../../errors/app-error.js";
 import { FREEDOM_ALGORITHM } from "../../ml/ranking/freedom.js";
 import { MICRO_ALGORITHM } from "../../ml/ranking/micro.js";
@@ -18,7 +18,7 @@ export function assertRanksImages(ranker: Pick<LoadedRanker, "model">): void {
   }
 }
 
-/** Of a version that need not be loaded: by its algorithm and, where its training noted them, its modalities. */
+/** For a version that need not be loaded: by its algorithm and its recorded modalities, if any. */
 export function ranksImages({
   algorithm,
   metrics,

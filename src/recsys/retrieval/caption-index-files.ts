@@ -1,8 +1,8 @@
 /**
- * @file The caption index on disk: `<home>/index/metadata.json` and the two files it names.
+ * @file The stored caption index: `index/metadata.json` and the two files it names.
  *
- * The files of an index are written under new names; then one rename replaces the metadata that names them. So a killed
- * process leaves either the old or the new index, and a reader never sees a partial one.
+ * The files of an index are written under new names; then the metadata that names them is replaced. So a killed process
+ * leaves either the old or the new index, and a reader never sees a partial one.
  */
 import { createHash, randomUUID } from "node:crypto";
 import { z } from "zod";
