@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import { AppError } from "../errors/app-error.js";
-import { faultsOf } from "../errors/parse-options.js";
+import { parseJson } from "../errors/parse-options.js";
 
 /** @throws AppError FILE_NOT_FOUND, FILE_MALFORMED, naming every fault. */
 export async function readJsonFile<T>(
@@ -13,18 +13,11 @@ export async function readJsonFile<T>(
   const text = await readFile(path, "utf8").catch((error: unknown) => {
     throw new AppError("FILE_NOT_FOUND", { path }, { cause: error });
   });
-  let content: unknown;
-  try {
-    content = JSON.parse(text);
-  } catch (error) {
-    throw new AppError("FILE_MALFORMED", { path, expected: "JSON", reason: String(error) });
-  }
-  const parsed = schema.safeParse(content);
-  if (!parsed.success) {
-    const reason = faultsOf(parsed.error);
-    throw new AppError("FILE_MALFORMED", { path, expected, reason });
-  }
-  return parsed.data;
+  return parseJson(
+    text,
+    schema,
+    reason => new AppError("FILE_MALFORMED", { path, expected, reason }),
+  );
 }
 
 /** Any object: a configuration whose reader checks it. */

@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { AppError } from "../../errors/app-error.js";
+import { parseJson } from "../../errors/parse-options.js";
 
 export interface LlamaConfig {
   /** D, the width of the hidden states. */
@@ -75,17 +76,7 @@ export async function loadLlamaConfig(directory: string): Promise<LlamaConfig> {
   });
   const malformed = (reason: string) =>
     new AppError("FILE_MALFORMED", { path, expected: "the config.json of a LLaMA model", reason });
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch {
-    throw malformed("it is not JSON");
-  }
-  const result = fileSchema.safeParse(json);
-  if (!result.success) {
-    throw malformed(z.prettifyError(result.error));
-  }
-  const file = result.data;
+  const file = parseJson(text, fileSchema, malformed);
   for (const scaling of [file.rope_scaling, file.rope_parameters]) {
     const ropeType = scaling?.rope_type ?? scaling?.type ?? "default";
     if (ropeType !== "default") {

@@ -2,6 +2,7 @@
 import type * as tf from "@tensorflow/tfjs";
 import { z } from "zod";
 import { AppError } from "../../errors/app-error.js";
+import { jsonText } from "../../errors/parse-options.js";
 import { fileOf, type ModelFiles } from "../nn/model-files.js";
 import { type NamedValues } from "../nn/parameters.js";
 import { decodeSafetensors, encodeSafetensors } from "../nn/safetensors.js";
@@ -13,15 +14,6 @@ export interface StoredPersonalizer {
   config: PersonalizerConfig;
   tensors: NamedValues;
 }
-
-const jsonText = z.string().transform((text, context): unknown => {
-  try {
-    return JSON.parse(text);
-  } catch {
-    context.addIssue({ code: "custom", message: "is not JSON" });
-    return z.NEVER;
-  }
-});
 
 const metadataSchema = z.looseObject({
   format: z.literal("vitrine-personalizer"),

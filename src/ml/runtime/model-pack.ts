@@ -12,6 +12,7 @@ import { readdir, readFile, stat } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { z } from "zod";
 import { AppError } from "../../errors/app-error.js";
+import { parseJson } from "../../errors/parse-options.js";
 import { manifestSchema, type PackManifest, sha256OfFile } from "./pack-manifest.js";
 
 /** The parts a pack may have; see {@link ModelPack.has}. */
@@ -173,17 +174,11 @@ async function readJson<T>(
     throw new AppError("MODEL_FILE_MISSING", { pack, path: sub });
   }
   const text = await readFile(path, "utf8");
-  let json: unknown;
-  try {
-    json = JSON.parse(text.replaceAll(PYTHON_NUMBERS, asText));
-  } catch (error) {
-    throw new AppError("MODEL_PACK_INVALID", { path, reason: String(error) }, { cause: error });
-  }
-  const result = schema.safeParse(json);
-  if (!result.success) {
-    throw new AppError("MODEL_PACK_INVALID", { path, reason: z.prettifyError(result.error) });
-  }
-  return result.data;
+  return parseJson(
+    text.replaceAll(PYTHON_NUMBERS, asText),
+    schema,
+    reason => new AppError("MODEL_PACK_INVALID", { path, reason }),
+  );
 }
 
 /** Matches strings, which stay, and the non-JSON numbers that Python writes, as in diffusers' `lambda_min_clipped`. */

@@ -301,7 +301,8 @@ function isPatienceOver({ best, validations }: Progress, patience: number): bool
 async function restoreCheckpoint(options: PersonalizerTrainingOptions): Promise<Progress> {
   const { checkpoint, fingerprint, store } = options;
   const progress = (await getJson(store, `${checkpoint}/${PROGRESS}`)) as Progress | null; // written by this file alone
-  if (!progress) {
+  // One that has `gains` was made with draws that this version no longer makes.
+  if (!progress || "gains" in progress) {
     await deleteAll(store, checkpoint);
     return { fingerprint, step: 0, validations: [], best: 0, sums: {} };
   }

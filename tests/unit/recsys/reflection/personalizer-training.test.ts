@@ -1,5 +1,5 @@
 /** @jest-environment ./tests/unit/ml/runtime/onnx-environment.js */
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
@@ -129,6 +129,17 @@ describe("trainPersonalizer()", () => {
     const other = train({ folder, config: { delta: 0.1 } });
     await expect(other).rejects.toMatchObject({ code: "FILE_MALFORMED" });
     const { bytes } = await train({ folder });
+    expect(bytes.equals(whole.bytes)).toBe(true);
+  });
+
+  it("starts again from the checkpoint of an earlier version, which had tried gains", async () => {
+    const folder = await newFolder();
+    await expect(train({ folder, abortAt: 3 })).rejects.toThrow();
+    const path = join(folder, "checkpoint", "progress.json");
+    const progress = JSON.parse(await readFile(path, "utf8")) as object;
+    await writeFile(path, JSON.stringify({ ...progress, fingerprint: "earlier", gains: [] }));
+    const { bytes, reports } = await train({ folder });
+    expect(reports[0].step).toBe(1);
     expect(bytes.equals(whole.bytes)).toBe(true);
   });
 
