@@ -216,21 +216,6 @@ export function sparseMatMul(a: CsrMatrix, x: tf.Tensor2D): tf.Tensor2D {
   return product(x) as tf.Tensor2D; // customGrad loses the rank
 }
 
-/** Rows `indices` of an embedding table, differentiable in the table; `[N, D], [B] -> [B, D]`. */
-export function embeddingLookup(table: tf.Tensor2D, indices: Int32Array): tf.Tensor2D {
-  const [N] = table.shape;
-  const lookup: CsrMatrix = {
-    shape: [indices.length, N],
-    rowStarts: Int32Array.from({ length: indices.length + 1 }, (_, b) => b),
-    columns: indices,
-    values: new Float32Array(indices.length).fill(1),
-  };
-  if (indices.some(index => index < 0 || index >= N)) {
-    throw new Error(`embeddingLookup: expected indices within [0, ${N})`);
-  }
-  return sparseMatMul(lookup, table);
-}
-
 function multiply(a: CsrMatrix, x: tf.Tensor2D): tf.Tensor2D {
   const values = x.dataSync<"float32">();
   const product = sparseProduct(a, matrix([x.shape[0], x.shape[1]], values));

@@ -10,15 +10,16 @@ import {
   type InductiveRecommender,
   type ItemFeatures,
   type RankingData,
+  type Schedule,
 } from "./recommender.js";
-import { fitEpochs, type Schedule, type Trainee, trainingFingerprint } from "./training-loop.js";
+import { fitEpochs, type Trainee, trainingFingerprint } from "./training-loop.js";
 import { type UserItemVectors, VectorRecommender } from "./vector-recommender.js";
 
 /** A training, and the state that the model keeps of it. */
 export type FeatureTraining<State> = Trainee & { readonly state: State };
 
 export abstract class FeatureRecommender<
-  Config extends Omit<Schedule, "fingerprint">,
+  Config extends Schedule,
   State extends UserItemVectors & { modalities: readonly { name: string }[] },
 >
   extends VectorRecommender

@@ -1,9 +1,10 @@
 /** @file The hyper-parameters of FREEDOM. */
 
 import type { NeighbourSearch } from "./neighbour-search.js";
+import type { Schedule } from "./recommender.js";
 
-/** Defaults in brackets are those of MMRec, the authors' code. */
-export interface FreedomConfig {
+/** Defaults in brackets are those of MMRec, the authors' code; as there, up to 1000 epochs, each validated, patience 20. */
+export interface FreedomConfig extends Schedule {
   /** Size of a user's and an item's vector [64]. */
   embeddingSize: number;
   /** Neighbours of an item in an item graph, including itself [10]. */
@@ -29,12 +30,6 @@ export interface FreedomConfig {
   learningRate: number;
   /** Interactions per batch [2048]. */
   batchSize: number;
-  /** Maximum number of epochs [1000]. */
-  numEpochs: number;
-  /** Epochs between validations [1]. */
-  validateEvery: number;
-  /** Training stops after this many validations without a better recall [20]. */
-  patience: number;
   /** Seed of every random choice [999]. Default: 123, as all models here. */
   seed: number;
 }

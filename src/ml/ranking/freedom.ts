@@ -1,7 +1,6 @@
 /**
  * @file FREEDOM as a {@link Recommender}: training, scores, new items, what-if, files. Its equations are in `freedom-network.ts`.
  */
-import { setImmediate as yieldToEventLoop } from "node:timers/promises";
 import { Adam } from "../nn/adam.js";
 import { addScaled, dot, matrix, row } from "../nn/matrix.js";
 import { encodeModel, malformedWeights, type ModelFiles, weightsOf } from "../nn/model-files.js";
@@ -33,6 +32,7 @@ import type {
   WhatIfTarget,
 } from "./recommender.js";
 import { epochTriples, numEpochBatches } from "./training-batches.js";
+import { runBatches } from "./training-loop.js";
 import { interactions, symmetricAdjacency, symmetricAdjacencyOf } from "./user-item-graph.js";
 import type { UserItemVectors } from "./vector-recommender.js";
 import { itemScores } from "./vector-scores.js";
@@ -164,25 +164,18 @@ function createTraining(
     async refresh() {
       current = network.forward(whole);
     },
-    async runEpoch(epoch, { onBatch, signal }): Promise<LossTerms> {
+    async runEpoch(epoch, hooks): Promise<LossTerms> {
       const draws = random.fork(`epoch ${epoch}`);
       const pruned = prunedInteractions(chosen, config.pruning, draws);
       const userItem = symmetricAdjacencyOf(pruned, numUsers, numItems);
-      const sums: Record<string, number> = {};
       const count = numEpochBatches(train, numItems, config.batchSize);
-      let batch = 0;
       const choices = { itemsOfUser: train, strengths };
-      for (const triples of epochTriples(choices, numItems, config.batchSize, draws)) {
+      const batches = epochTriples(choices, numItems, config.batchSize, draws);
+      return runBatches(batches, count, hooks, async triples => {
         const { losses, gradients } = await network.batch(userItem, triples);
         optimizer.step(gradients, config.learningRate);
-        for (const [name, value] of Object.entries(losses)) {
-          sums[name] = (sums[name] ?? 0) + value / count;
-        }
-        onBatch?.(++batch, count);
-        await yieldToEventLoop();
-        signal?.throwIfAborted();
-      }
-      return sums as LossTerms; // summed from LossTerms
+        return losses;
+      });
     },
   };
 }

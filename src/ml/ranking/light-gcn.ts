@@ -9,7 +9,6 @@
  *
  * Shapes: M users, N items, D embedding size.
  */
-import { setImmediate as yieldToEventLoop } from "node:timers/promises";
 import { Adam, type NamedArrays } from "../nn/adam.js";
 import { matrix, row, rowRange, stackRows } from "../nn/matrix.js";
 import { encodeModel, malformedWeights, type ModelFiles, weightsOf } from "../nn/model-files.js";
@@ -23,9 +22,10 @@ import {
   type LossTerms,
   type RankingData,
   type Recommender,
+  type Schedule,
 } from "./recommender.js";
-import { drawTriples, numBatches } from "./training-batches.js";
-import { fitEpochs, type Trainee, trainingFingerprint } from "./training-loop.js";
+import { drawnTriples, numBatches } from "./training-batches.js";
+import { fitEpochs, runBatches, type Trainee, trainingFingerprint } from "./training-loop.js";
 import { propagated, userItemGraph } from "./user-item-graph.js";
 import { type UserItemVectors, VectorRecommender } from "./vector-recommender.js";
 import { itemScores } from "./vector-scores.js";
@@ -33,7 +33,8 @@ import { itemScores } from "./vector-scores.js";
 export const LIGHT_GCN_ALGORITHM = "LightGCN";
 export const BPR_MF_ALGORITHM = "BPR-MF";
 
-export interface LightGcnConfig {
+/** By default up to 1000 epochs, every 5th validated, patience 10. */
+export interface LightGcnConfig extends Schedule {
   /** Size of a user's and an item's vector. Default: 64. */
   embeddingSize: number;
   /** Layers of propagation; 0 is BPR-MF. Default: 2. */
@@ -44,12 +45,6 @@ export interface LightGcnConfig {
   learningRate: number;
   /** Users per batch. Default: 1024. */
   batchSize: number;
-  /** Maximum number of epochs. Default: 1000. */
-  numEpochs: number;
-  /** Epochs between validations. Default: 5. */
-  validateEvery: number;
-  /** Training stops after this many validations without a better recall. Default: 10. */
-  patience: number;
   /** Seed of every random choice. Default: 123. */
   seed: number;
 }
@@ -160,25 +155,20 @@ function createTraining(
     async refresh() {
       current = forward();
     },
-    async runEpoch(epoch, { onBatch, signal }): Promise<LossTerms> {
+    async runEpoch(epoch, hooks): Promise<LossTerms> {
       const draws = random.fork(`epoch ${epoch}`);
       const count = numBatches(train, batchSize);
-      const sums = { total: 0, bpr: 0, l2: 0 };
-      for (let batch = 0; batch < count; batch++) {
+      const batches = drawnTriples({ itemsOfUser: train, strengths }, numItems, batchSize, draws);
+      const means = await runBatches(batches, count, hooks, triples => {
         const { userVectors: users, itemVectors: items } = forward();
-        const triples = drawTriples({ itemsOfUser: train, strengths }, numItems, batchSize, draws);
         const { bpr, l2, dUsers, dItems } = bprLoss(users, items, triples, l2Weight);
         const { values } = propagated(backwards, stackRows(dUsers, dItems), numLayers);
         const boundary = dUsers.values.length;
         const gradients = { users: values.subarray(0, boundary), items: values.subarray(boundary) };
         optimizer.step(gradients, learningRate);
-        sums.bpr += bpr / count;
-        sums.l2 += l2 / count;
-        onBatch?.(batch + 1, count);
-        await yieldToEventLoop();
-        signal?.throwIfAborted();
-      }
-      return { ...sums, total: sums.bpr + sums.l2 };
+        return { bpr, l2 };
+      });
+      return { ...means, total: means.bpr + means.l2 };
     },
   };
 }

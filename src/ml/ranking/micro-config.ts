@@ -1,5 +1,6 @@
 /** @file The hyper-parameters of MICRO. */
 import type { NeighbourSearch } from "./neighbour-search.js";
+import type { Schedule } from "./recommender.js";
 import type { AdjacencyKind } from "./user-item-graph.js";
 
 /**
@@ -15,8 +16,8 @@ export type ContrastMode =
  */
 export type ItemGraphMode = "rebuilt" | "frozen";
 
-/** Defaults in brackets are those of the authors' code. */
-export interface MicroConfig {
+/** Defaults in brackets are those of the authors' code; as there, up to 1000 epochs, every 5th validated, patience 10. */
+export interface MicroConfig extends Schedule {
   /** Size of a user's and an item's vector [64]. */
   embeddingSize: number;
   /** Neighbours of an item in an item graph, including itself [10]. */
@@ -37,12 +38,6 @@ export interface MicroConfig {
   learningRate: number;
   /** Users per batch [1024]. */
   batchSize: number;
-  /** Maximum number of epochs [1000]. */
-  numEpochs: number;
-  /** Epochs between validations [5]. */
-  validateEvery: number;
-  /** Training stops after this many validations without a better recall [10]. */
-  patience: number;
   /** Default: 1024 anchors; the authors compare all items. */
   contrast: ContrastMode;
   /** [`rebuilt`]. */

@@ -1,7 +1,6 @@
 /**
  * @file MICRO as a {@link Recommender}: training, scores, what-if, files. Its equations are in `micro-network.ts`.
  */
-import { setImmediate as yieldToEventLoop } from "node:timers/promises";
 import { Adam } from "../nn/adam.js";
 import { dot, row } from "../nn/matrix.js";
 import type { ModelFiles } from "../nn/model-files.js";
@@ -22,8 +21,8 @@ import type {
   WhatIfRecommender,
   WhatIfTarget,
 } from "./recommender.js";
-import { drawTriples, numBatches } from "./training-batches.js";
-import type { EpochHooks } from "./training-loop.js";
+import { drawnTriples, numBatches } from "./training-batches.js";
+import { type EpochHooks, runBatches } from "./training-loop.js";
 import { userItemGraph } from "./user-item-graph.js";
 import { itemScores } from "./vector-scores.js";
 import { exactWhatIfVectors, newItemVector, whatIfVectors } from "./what-if.js";
@@ -120,7 +119,7 @@ class MicroTraining implements FeatureTraining<MicroState> {
     return new MicroTraining(data, config, rawGraphs, kernels);
   }
 
-  async runEpoch(epoch: number, { onBatch, signal }: EpochHooks): Promise<LossTerms> {
+  async runEpoch(epoch: number, hooks: EpochHooks): Promise<LossTerms> {
     const { train, numItems, strengths } = this.data;
     const choices = { itemsOfUser: train, strengths };
     const { batchSize, contrast, learningRate } = this.config;
@@ -128,9 +127,8 @@ class MicroTraining implements FeatureTraining<MicroState> {
     const graphs = await this.graphs();
     const count = numBatches(train, batchSize);
     const rate = learningRate * 0.96 ** ((epoch - 1) / 50);
-    const sums: Record<string, number> = {};
-    for (let batch = 0; batch < count; batch++) {
-      const triples = drawTriples(choices, numItems, batchSize, random);
+    const batches = drawnTriples(choices, numItems, batchSize, random);
+    return runBatches(batches, count, hooks, async (triples, index) => {
       const anchors =
         contrast.kind === "inBatch"
           ? null
@@ -138,17 +136,11 @@ class MicroTraining implements FeatureTraining<MicroState> {
       const { losses, gradients } = await this.network.batch(graphs, {
         triples,
         anchors,
-        isFirst: batch === 0,
+        isFirst: index === 0,
       });
       this.optimizer.step(gradients, rate);
-      for (const [name, value] of Object.entries(losses)) {
-        sums[name] = (sums[name] ?? 0) + value / count;
-      }
-      onBatch?.(batch + 1, count);
-      await yieldToEventLoop();
-      signal?.throwIfAborted();
-    }
-    return sums as LossTerms; // summed from LossTerms
+      return losses;
+    });
   }
 
   async refresh(): Promise<void> {

@@ -78,6 +78,15 @@ export interface Checkpoint {
   everyMinutes?: number;
 }
 
+export interface Schedule {
+  /** Maximum number of epochs. */
+  numEpochs: number;
+  /** Epochs between validations. */
+  validateEvery: number;
+  /** Training stops after this many validations without a better recall. */
+  patience: number;
+}
+
 export interface FitReport {
   /** The epoch of the model's parameters: the best on validation, or the last. */
   epoch: number;

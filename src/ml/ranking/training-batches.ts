@@ -53,6 +53,18 @@ export function drawTriples(
   };
 }
 
+/** The {@link numBatches} batches of an epoch, each drawn when it is asked for. */
+export function* drawnTriples(
+  choices: Choices,
+  numItems: number,
+  batchSize: number,
+  random: Random,
+): Generator<Triples> {
+  for (let left = numBatches(choices.itemsOfUser, batchSize); left > 0; left--) {
+    yield drawTriples(choices, numItems, batchSize, random);
+  }
+}
+
 /** An index below `count`, in proportion to the strengths; uniform without any. */
 function drawPlace(count: number, strengths: Float32Array | undefined, random: Random): number {
   return strengths ? new WeightedDraw(strengths).next(random) : random.int(count);

@@ -5,11 +5,19 @@
  * so a run resumed from a checkpoint ends in the same bytes as an uninterrupted one.
  */
 import { createHash } from "node:crypto";
+import { setImmediate as yieldToEventLoop } from "node:timers/promises";
 import { stringify } from "safe-stable-stringify";
 import { AppError } from "../../errors/app-error.js";
 import type { Adam, NamedArrays } from "../nn/adam.js";
 import { decodeSafetensors, encodeSafetensors, type StoredTensor } from "../nn/safetensors.js";
-import type { Checkpoint, FitOptions, FitReport, LossTerms, RankingData } from "./recommender.js";
+import type {
+  Checkpoint,
+  FitOptions,
+  FitReport,
+  LossTerms,
+  RankingData,
+  Schedule,
+} from "./recommender.js";
 import { validationRecall } from "./validation.js";
 
 /** A model in training. */
@@ -31,14 +39,24 @@ export interface EpochHooks {
   onBatch?: (batch: number, numBatches: number) => void;
 }
 
-export interface Schedule {
-  numEpochs: number;
-  /** Epochs between validations. */
-  validateEvery: number;
-  /** Training stops after this many validations without a better recall. */
-  patience: number;
-  /** Identifies data and configuration: a checkpoint of another training is refused. */
-  fingerprint: string;
+/** Runs the batches of an epoch, yielding to the event loop after each; returns the means of their losses. */
+export async function runBatches<Batch, Losses extends object>(
+  batches: Iterable<Batch>,
+  count: number,
+  { onBatch, signal }: EpochHooks,
+  run: (batch: Batch, index: number) => Losses | Promise<Losses>,
+): Promise<Losses> {
+  const means: Record<string, number> = {};
+  let index = 0;
+  for (const batch of batches) {
+    for (const [name, value] of Object.entries(await run(batch, index++))) {
+      means[name] = (means[name] ?? 0) + (value as number) / count;
+    }
+    onBatch?.(index, count);
+    await yieldToEventLoop();
+    signal?.throwIfAborted();
+  }
+  return means as Losses; // the same names
 }
 
 /** Progress after `epoch`, stored in a checkpoint beside the arrays. */
@@ -54,7 +72,8 @@ interface Progress {
 export async function fitEpochs(
   trainee: Trainee,
   data: RankingData,
-  schedule: Schedule,
+  /** The fingerprint identifies data and configuration: a checkpoint of another training is refused. */
+  schedule: Schedule & { fingerprint: string },
   { onBatch, onEpoch, signal, checkpoint }: FitOptions,
 ): Promise<FitReport> {
   const { algorithm, parameters } = trainee;

@@ -3,7 +3,6 @@ import { matrix } from "../../../../src/ml/nn/matrix.js";
 import { Random } from "../../../../src/ml/nn/random.js";
 import {
   csrMatrix,
-  embeddingLookup,
   type Entry,
   sparseMatMul,
   sparseProduct,
@@ -76,7 +75,7 @@ describe("transposed()", () => {
   });
 });
 
-describe("sparseMatMul() and embeddingLookup()", () => {
+describe("sparseMatMul()", () => {
   const a = csrMatrix(
     [
       [0, 0, 2],
@@ -91,27 +90,15 @@ describe("sparseMatMul() and embeddingLookup()", () => {
     [-0.4, 0.7],
   ]);
 
-  it("have the gradients of central differences", () => {
+  it("has the gradients of central differences", () => {
     const product = (t: tf.Tensor) =>
       sparseMatMul(a, t as tf.Tensor2D)
         .square()
         .sum();
-    const lookup = (t: tf.Tensor) =>
-      embeddingLookup(t as tf.Tensor2D, Int32Array.of(2, 0, 2))
-        .square()
-        .sum();
-    for (const f of [product, lookup]) {
-      expect(tf.grad(f)(x)).toBeAllclose(numericalGradient(f, x), { atol: 1e-3 });
-    }
+    expect(tf.grad(product)(x)).toBeAllclose(numericalGradient(product, x), { atol: 1e-3 });
   });
 
-  it("looks up repeated rows, and refuses unknown ones", () => {
-    const rows = embeddingLookup(x, Int32Array.of(2, 0, 2));
-    expect(rows).toBeAllclose([-0.4, 0.7, 0.3, -0.2, -0.4, 0.7]);
-    expect(() => embeddingLookup(x, Int32Array.of(3))).toThrow("within [0, 3)");
-  });
-
-  it("leave no tensor behind but the result", () => {
+  it("leaves no tensor behind but the result", () => {
     const before = tf.memory().numTensors;
     tf.tidy(() => tf.grad(t => sparseMatMul(a, t as tf.Tensor2D).sum())(x)).dispose();
     sparseMatMul(a, x).dispose();
