@@ -79,7 +79,7 @@ export function demoCommand(context: CliContext): Command {
 /** Imports, indexes and trains what is missing. */
 async function prepare(
   { signal }: OpenedContext,
-  { services: { imports, indexing, rankers, rankerTraining } }: Plugin,
+  { services: { imports, indexing, rankers } }: Plugin,
   { concepts, users }: Pick<DemoOptions, "concepts" | "users">,
 ) {
   await withProgress("stickers", show =>
@@ -103,7 +103,7 @@ async function prepare(
     const versionId = demoVersionId(concepts, users);
     const config = { preset: "quick" };
     await withProgress("ranker  ", onProgress =>
-      rankerTraining.train(
+      rankers.train(
         { versionId, seed: rankerSeed, config, activate: true },
         { signal, onProgress },
       ),

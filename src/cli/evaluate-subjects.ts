@@ -108,7 +108,7 @@ async function preparedSubjects(
 }
 
 async function databaseSubjects(
-  { rankerTraining, rankers: versions, store }: Services,
+  { rankerTrainer, rankers: versions, store }: Services,
   rankers: readonly string[],
   { seed, on, at }: EvaluateOptions,
 ): Promise<Subject[]> {
@@ -126,7 +126,7 @@ async function databaseSubjects(
     if (version?.artefactPath === null) {
       throw new AppError("RANKER_NOT_READY", { versionId: ranker, state: version.state });
     }
-    const { dataset, split } = await rankerTraining.read(config, ownSeed);
+    const { dataset, split } = await rankerTrainer.read(config, ownSeed);
     if (version && version.dataHash !== dataset.dataHash) {
       throw new AppError("RANKER_DATA_CHANGED", { versionId: ranker });
     }

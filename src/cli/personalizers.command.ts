@@ -12,8 +12,7 @@ export function personalizersCommand(context: CliContext): Command {
       activate: "generate pictures with this version",
       rollback: "generate pictures with the previously active version",
     },
-    find: ({ personalizerVersions }, page) => personalizerVersions.findPage(page),
-    registry: ({ personalizers }) => personalizers,
+    service: ({ personalizers }) => personalizers,
     columns: ({ createdAt, generator, state }) => [generator, state, createdAt.toISOString()],
   });
 }

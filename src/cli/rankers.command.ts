@@ -21,8 +21,7 @@ export function rankersCommand(context: CliContext): Command {
       activate: "serve this version",
       rollback: "serve the previously active version",
     },
-    find: ({ catalog }, page) => catalog.findRankingModelPage(page),
-    registry: ({ rankers }) => rankers,
+    service: ({ rankers }) => rankers,
     warningOf: version => (ranksImages(version) ? null : imagesUnrankedText(version.algorithm)),
     columns: ({ algorithm, createdAt, dataHash, metrics, seed, state }) => [
       algorithm.padEnd(10),

@@ -1,11 +1,10 @@
 /** @file `vitrine train personalizer`: trains a new version of the personalizer and activates it unless told not to. */
-import { randomUUID } from "node:crypto";
 import { Command } from "commander";
-import type { PersonalizerMetrics } from "../recsys/reflection/personalizer-training.service.js";
+import type { PersonalizerMetrics } from "../recsys/reflection/personalizer-trainer.js";
 import { type CliContext } from "./cli-context.js";
 import { readConfigFile } from "./json-file.js";
 import { uuid, wholeNumber } from "./option-values.js";
-import { withProgress } from "./progress.js";
+import { trainVersion } from "./versions-command.js";
 import { withServices } from "./with-services.js";
 
 interface Options {
@@ -28,23 +27,11 @@ export function trainPersonalizerCommand(context: CliContext): Command {
     .option("--json", "print one JSON line")
     .action(async ({ activate, config, json, pairs, resume, seed }: Options) => {
       const overrides = await readConfigFile(config);
-      const { id, isActive, metrics } = await withServices(
-        context,
-        async ({ personalizers, personalizerTraining }, { signal }) => {
-          const versionId = resume ?? randomUUID();
-          if (resume !== undefined) {
-            await personalizers.find(resume);
-          }
-          console.error(`version ${versionId}; to resume it: --resume ${versionId}`);
-          const changed = pairs === undefined ? overrides : { ...overrides, numPairs: pairs };
-          return withProgress("train", onProgress =>
-            personalizerTraining.train(
-              { versionId, seed, config: changed, activate },
-              { signal, onProgress },
-            ),
-          );
-        },
-      );
+      const { version } = await withServices(context, ({ personalizers }, { signal }) => {
+        const changed = pairs === undefined ? overrides : { ...overrides, numPairs: pairs };
+        return trainVersion(personalizers, { resume, seed, config: changed, activate }, signal);
+      });
+      const { id, isActive, metrics } = version;
       console.log(
         json
           ? JSON.stringify({ id, isActive, metrics })

@@ -1,5 +1,4 @@
 /** @file `vitrine train ranker`: trains a new version of the ranking model and activates it unless it is worse. */
-import { randomUUID } from "node:crypto";
 import { Command } from "commander";
 import type { RankingModelVersionRow } from "../db/rows.js";
 import { type Activation, activationText } from "../recsys/ranking/activation.js";
@@ -7,8 +6,8 @@ import { imagesUnrankedText, ranksImages } from "../recsys/ranking/image-ranking
 import { type CliContext } from "./cli-context.js";
 import { readConfigFile } from "./json-file.js";
 import { uuid, wholeNumber } from "./option-values.js";
-import { withProgress } from "./progress.js";
 import { trainPersonalizerCommand } from "./train-personalizer.command.js";
+import { trainVersion } from "./versions-command.js";
 import { withServices } from "./with-services.js";
 
 interface TrainOptions {
@@ -34,36 +33,27 @@ export function trainCommand(context: CliContext): Command {
     .option("--json", "print one JSON line")
     .action(async ({ config, seed, activate, resume, json }: TrainOptions) => {
       const overrides = await readConfigFile(config);
-      const { version, activation } = await withServices(
-        context,
-        async ({ rankers, rankerTraining }, { signal }) => {
-          const versionId = resume ?? randomUUID();
-          if (resume !== undefined) {
-            await rankers.find(resume);
-          }
-          console.error(`version ${versionId}; to resume it: --resume ${versionId}`);
-          const request = { versionId, seed, config: overrides, activate: activate ?? null };
-          return withProgress("train", onProgress =>
-            rankerTraining.train(request, { signal, onProgress }),
-          );
-        },
+      const request = { resume, seed, config: overrides, activate: activate ?? null };
+      const trained = await withServices(context, ({ rankers }, { signal }) =>
+        trainVersion(rankers, request, signal),
       );
-      console.log(
-        json ? JSON.stringify(reportOf(version, activation)) : described(version, activation),
-      );
+      console.log(json ? JSON.stringify(reportOf(trained)) : described(trained));
     });
   train.addCommand(trainPersonalizerCommand(context));
   return train;
 }
 
-function reportOf(
-  { id, algorithm, config, dataHash, isActive, metrics, seed }: RankingModelVersionRow,
-  activation: Activation,
-) {
+interface Trained {
+  version: RankingModelVersionRow;
+  activation: Activation;
+}
+
+function reportOf({ version, activation }: Trained) {
+  const { id, algorithm, config, dataHash, isActive, metrics, seed } = version;
   return { id, algorithm, isActive, activation, config, seed, dataHash, metrics };
 }
 
-function described(version: RankingModelVersionRow, activation: Activation): string {
+function described({ version, activation }: Trained): string {
   const { id, isActive, metrics } = version;
   return [
     `version ${id} (${isActive ? "active" : "not active"})`,

@@ -155,12 +155,12 @@ async function preparedData(
 }
 
 async function shopData(
-  { rankerTraining }: Services,
+  { rankerTrainer }: Services,
   space: SearchSpace,
   seed: number,
 ): Promise<TuningData> {
   const config = rankerConfig(space.fixed);
-  const { dataset, split: whole } = await rankerTraining.read(config, seed);
+  const { dataset, split: whole } = await rankerTrainer.read(config, seed);
   const { userIds, itemIds, modalities, dataHash } = dataset;
   const { train, validation } = whole;
   const split = { train, validation };

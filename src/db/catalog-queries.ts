@@ -107,15 +107,6 @@ export class CatalogQueries {
     });
   }
 
-  /** Newest first. */
-  findRankingModelPage({ limit, after }: PageRequest<Date>): Promise<RankingModelVersionRow[]> {
-    return this.prisma.rankingModelVersion.findMany({
-      where: afterInTime(after),
-      orderBy: [{ createdAt: "desc" }, { id: "desc" }],
-      take: limit,
-    });
-  }
-
   // ── lists of many parents at once ──
 
   /** The shown images of each item, newest first. */

@@ -1,5 +1,7 @@
 /** @file The common part of trained models' versions: start, lookup, completion, failure, and one active version. */
 import type { Prisma, PrismaClient } from "./generated/client.js";
+import { afterInTime, type PageRequest } from "./keyset.js";
+import type { PersonalizerVersionRow, RankingModelVersionRow } from "./rows.js";
 import { isUuid } from "./uuid.js";
 
 type State = "TRAINING" | "READY" | "FAILED";
@@ -22,8 +24,25 @@ interface Changes {
   activatedAt?: Date | null;
 }
 
+/** What is known of a version when its training starts. */
+interface Start<Config> {
+  id: string;
+  seed: number;
+  config: Config;
+}
+
 /** The used part of Prisma's delegate of such a table. */
-export interface VersionTable<Row> {
+interface VersionTable<Row, Own> {
+  upsert(args: {
+    where: { id: string };
+    create: Start<Prisma.InputJsonObject> & Own;
+    update: Changes;
+  }): Prisma.PrismaPromise<Row>;
+  findMany(args: {
+    where: ReturnType<typeof afterInTime>;
+    orderBy: [{ createdAt: "desc" }, { id: "desc" }];
+    take: number;
+  }): Prisma.PrismaPromise<Row[]>;
   findUnique(args: { where: { id: string } }): Prisma.PrismaPromise<Row | null>;
   findFirst(args: {
     where: Filter;
@@ -33,11 +52,31 @@ export interface VersionTable<Row> {
   updateMany(args: { where: Filter; data: Changes }): Prisma.PrismaPromise<unknown>;
 }
 
-export abstract class VersionsRepository<Row> {
-  protected constructor(
-    protected readonly prisma: PrismaClient,
-    private readonly table: VersionTable<Row>,
+/** @typeParam Own The columns that only versions of this kind of model have. */
+export class VersionsRepository<Row, Own> {
+  constructor(
+    private readonly prisma: PrismaClient,
+    private readonly table: VersionTable<Row, Own>,
   ) {}
+
+  /** Records the start of a training; restarts a version with this id that is not ready. */
+  async begin(version: Start<object> & Own): Promise<Row> {
+    const config = version.config as Prisma.InputJsonObject; // an interface has no index signature
+    return this.table.upsert({
+      where: { id: version.id },
+      create: { ...version, config },
+      update: { state: "TRAINING", failure: null },
+    });
+  }
+
+  /** Newest first. */
+  async findPage({ limit, after }: PageRequest<Date>): Promise<Row[]> {
+    return this.table.findMany({
+      where: afterInTime(after),
+      orderBy: [{ createdAt: "desc" }, { id: "desc" }],
+      take: limit,
+    });
+  }
 
   async findById(id: string): Promise<Row | null> {
     return isUuid(id) ? this.table.findUnique({ where: { id } }) : null;
@@ -101,4 +140,26 @@ export abstract class VersionsRepository<Row> {
     ]);
     return version;
   }
+}
+
+/** The columns that only versions of the ranking model have. */
+export type RankingModelColumns = Pick<RankingModelVersionRow, "algorithm">;
+/** The columns that only versions of the personalizer have. */
+export type PersonalizerColumns = Pick<
+  PersonalizerVersionRow,
+  "generator" | "rankingModelVersionId"
+>;
+
+export function rankingModelVersions(prisma: PrismaClient) {
+  return new VersionsRepository<RankingModelVersionRow, RankingModelColumns>(
+    prisma,
+    prisma.rankingModelVersion,
+  );
+}
+
+export function personalizerVersions(prisma: PrismaClient) {
+  return new VersionsRepository<PersonalizerVersionRow, PersonalizerColumns>(
+    prisma,
+    prisma.personalizerVersion,
+  );
 }

@@ -11,9 +11,7 @@ import type { Ranking } from "./create-ranking.js";
 import type { Storage } from "./create-storage.js";
 
 interface Parts
-  extends
-    Pick<Ranking, "rankers">,
-    Pick<Personalizers, "methods" | "offline" | "personalizerTraining"> {
+  extends Pick<Ranking, "rankers">, Pick<Personalizers, "methods" | "offline" | "personalizers"> {
   storage: Storage;
   models: Pick<Models, "pack">;
   imaging: Imaging;
@@ -28,7 +26,7 @@ export function createLab(parts: Parts) {
       ...offline,
       rules: { gate: qualityVerdict, moderation },
       clip: imaging.clip,
-      training: parts.personalizerTraining,
+      training: parts.personalizers,
       load: artefactPath => loadPersonalizer(models.pack, store, artefactPath),
     }),
     reranking: new RerankService({ ...offline, methods, versions, registry: rankers }),

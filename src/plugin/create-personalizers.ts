@@ -1,5 +1,4 @@
 /** @file The personalizer's versions, their training, and the conditions that they give to images. */
-import type { PersonalizerVersionRow } from "../db/rows.js";
 import { AppError } from "../errors/app-error.js";
 import { assertServableReward, type RewardMode } from "../ml/reflection/rank-reward.js";
 import { CachedImageGenerator } from "../recsys/images/cached-image-generator.js";
@@ -11,9 +10,9 @@ import type { PersonalizerModel } from "../recsys/images/personalizer-model.js";
 import { RagarMethod } from "../recsys/images/ragar-method.js";
 import type { PictureRanker } from "../recsys/ranking/picture-ranker.js";
 import { snapshotRanker } from "../recsys/ranking/what-if.js";
-import { PersonalizerTrainingService } from "../recsys/reflection/personalizer-training.service.js";
+import { PersonalizerTrainer } from "../recsys/reflection/personalizer-trainer.js";
 import { readShopSnapshot, type ShopSnapshot } from "../recsys/reflection/shop-snapshot.js";
-import { VersionRegistry } from "../recsys/versions/version-registry.js";
+import { TrainedVersionService } from "../recsys/versions/trained-version.service.js";
 import type { Imaging } from "./create-imaging.js";
 import type { Models } from "./create-models.js";
 import { createPersonalizer, loadPersonalizer } from "./create-personalizer.js";
@@ -37,20 +36,6 @@ export function createPersonalizers(parts: Parts) {
   const { conditionEncoder: encoder, encoderId, pack } = models;
   const { clip, generatedCodec, generatorFiles: imageFiles } = imaging;
   const { version: generator } = imaging.generator;
-  const personalizers = new VersionRegistry<PersonalizerVersionRow, PersonalizerModel>({
-    versions: personalizerVersions,
-    codes: { notFound: "PERSONALIZER_NOT_FOUND", notReady: "PERSONALIZER_NOT_READY" },
-    load: async ({ artefactPath, config, generator: trainedFor }) => {
-      assertServableReward((config as { rewardMode: RewardMode }).rewardMode); // stored whole by its training
-      if (trainedFor !== generator) {
-        throw new AppError("PERSONALIZER_MISMATCH", { trainedFor, generator });
-      }
-      return loadPersonalizer(pack, store, artefactPath!); // a ready version has one: the database checks it
-    },
-    unload: model => {
-      model.dispose();
-    },
-  });
   const shop = () =>
     readShopSnapshot({
       rankers,
@@ -58,17 +43,6 @@ export function createPersonalizers(parts: Parts) {
       interactions,
       items: { findAll: () => retrievalRows.findAllItems(encoderId) },
     });
-  /** The active version, or the plain condition. Nothing is loaded before the method conditions an image. */
-  const methods = {
-    async active(): Promise<PersonalizationMethod> {
-      const versionId = parts.method ? null : await personalizers.activeVersionId();
-      const use = <Result>(run: (model: PersonalizerModel) => Promise<Result>) =>
-        personalizers.use(versionId!, run);
-      return versionId === null
-        ? (parts.method ?? plainMethod)
-        : new RagarMethod({ versionId, use, encoder });
-    },
-  };
   const cached = new CachedImageGenerator({
     generator: imaging.generator,
     codec: generatedCodec,
@@ -82,16 +56,36 @@ export function createPersonalizers(parts: Parts) {
     encoder,
     store,
   };
-  return {
-    offline,
-    methods,
-    personalizers,
-    personalizerVersions,
-    personalizerTraining: new PersonalizerTrainingService({
+  const personalizers = new TrainedVersionService({
+    versions: personalizerVersions,
+    store,
+    trainer: new PersonalizerTrainer({
       ...offline,
       create: (config, seed) => createPersonalizer(pack, config, seed),
-      versions: personalizerVersions,
-      registry: personalizers,
     }),
+    decide: (_trained, _active, asked) => ({ isActivated: asked ?? true }),
+    codes: { notFound: "PERSONALIZER_NOT_FOUND", notReady: "PERSONALIZER_NOT_READY" },
+    load: async (artefactPath, { config, generator: trainedFor }) => {
+      assertServableReward((config as { rewardMode: RewardMode }).rewardMode); // stored whole by its training
+      if (trainedFor !== generator) {
+        throw new AppError("PERSONALIZER_MISMATCH", { trainedFor, generator });
+      }
+      return loadPersonalizer(pack, store, artefactPath);
+    },
+    unload: model => {
+      model.dispose();
+    },
+  });
+  /** The active version, or the plain condition. Nothing is loaded before the method conditions an image. */
+  const methods = {
+    async active(): Promise<PersonalizationMethod> {
+      const versionId = parts.method ? null : await personalizers.activeVersionId();
+      const use = <Result>(run: (model: PersonalizerModel) => Promise<Result>) =>
+        personalizers.use(versionId!, run);
+      return versionId === null
+        ? (parts.method ?? plainMethod)
+        : new RagarMethod({ versionId, use, encoder });
+    },
   };
+  return { offline, methods, personalizers };
 }

@@ -4,8 +4,8 @@ import type { Config } from "../config/config.js";
 import { ContentLikeness } from "../recsys/ranking/content-likeness.js";
 import { imagesUnrankedText, ranksImagesLoaded } from "../recsys/ranking/image-ranking.js";
 import { NewItems } from "../recsys/ranking/new-items.js";
-import { RankerRegistry } from "../recsys/ranking/ranker-registry.service.js";
-import { RankerTrainingService } from "../recsys/ranking/ranker-training.service.js";
+import { RankerTrainer } from "../recsys/ranking/ranker-trainer.js";
+import { rankerVersions } from "../recsys/ranking/ranker-versions.js";
 import { RecommendationService } from "../recsys/ranking/recommendation.service.js";
 import type { LiveCaptionIndex } from "../recsys/retrieval/live-caption-index.js";
 import type { Models } from "./create-models.js";
@@ -26,8 +26,15 @@ export function createRanking({ config, index, logger, models, storage }: Parts)
   const { interactions, rankingQueries, store, versions } = storage;
   /** Rankers read the embeddings of this encoder. */
   const { encoderId: encoder } = models;
-  const rankers = new RankerRegistry({
+  const rankerTrainer = new RankerTrainer({
+    interactions,
+    feedback,
+    embeddings: { findAll: kind => rankingQueries.findEmbeddings(kind, encoder) },
+    store,
+  });
+  const rankers = rankerVersions({
     versions,
+    trainer: rankerTrainer,
     store,
     onLoaded: ranker => {
       if (!ranksImagesLoaded(ranker)) {
@@ -52,13 +59,5 @@ export function createRanking({ config, index, logger, models, storage }: Parts)
       },
     }),
   });
-  const rankerTraining = new RankerTrainingService({
-    interactions,
-    feedback,
-    embeddings: { findAll: kind => rankingQueries.findEmbeddings(kind, encoder) },
-    versions,
-    registry: rankers,
-    store,
-  });
-  return { rankers, recommendations, rankerTraining };
+  return { rankers, recommendations, rankerTrainer };
 }

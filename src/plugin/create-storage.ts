@@ -14,13 +14,12 @@ import { ItemsRepository } from "../db/items.repository.js";
 import { JobsRepository } from "../db/jobs.repository.js";
 import { KeywordsRepository } from "../db/keywords.repository.js";
 import { PersonalizedImagesRepository } from "../db/personalized-images.repository.js";
-import { PersonalizerVersionsRepository } from "../db/personalizer-versions.repository.js";
 import { RankChangesRepository } from "../db/rank-changes.repository.js";
-import { RankingModelVersionsRepository } from "../db/ranking-model-versions.repository.js";
 import { RankingQueries } from "../db/ranking-queries.js";
 import { RetrievalRepository } from "../db/retrieval.repository.js";
 import { ShopLanguageRepository } from "../db/shop-language.repository.js";
 import { UsersRepository } from "../db/users.repository.js";
+import { personalizerVersions, rankingModelVersions } from "../db/versions.repository.js";
 
 export type Storage = ReturnType<typeof createStorage>;
 
@@ -45,7 +44,7 @@ export function createStorage(
     items: new ItemsRepository(prisma),
     jobRows: new JobsRepository(pool),
     keywords: new KeywordsRepository(pool),
-    personalizerVersions: new PersonalizerVersionsRepository(prisma),
+    personalizerVersions: personalizerVersions(prisma),
     rankChanges: new RankChangesRepository(prisma),
     rankingQueries: new RankingQueries(pool, feedback),
     retrievalRows: new RetrievalRepository(pool, {
@@ -54,6 +53,6 @@ export function createStorage(
     }),
     shopTexts: new ShopLanguageRepository(pool),
     users: new UsersRepository(prisma),
-    versions: new RankingModelVersionsRepository(prisma),
+    versions: rankingModelVersions(prisma),
   };
 }

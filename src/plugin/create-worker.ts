@@ -14,10 +14,10 @@ export function createWorker(services: Services, logger: Logger, runsJobs = true
     indexing,
     isOffline,
     scoring,
-    personalizerTraining,
+    personalizers,
     isOnlyProcess,
     jobRows,
-    rankerTraining,
+    rankers,
     renderThreads,
     reranking,
   } = services;
@@ -47,7 +47,7 @@ export function createWorker(services: Services, logger: Logger, runsJobs = true
       }),
 
     TRAIN_RANKER: async ({ payload }, { signal, report }) => {
-      const { version, activation } = await rankerTraining.train(payload, {
+      const { version, activation } = await rankers.train(payload, {
         signal,
         onProgress: ({ fraction, stage }) => void report(fraction, stage),
       });
@@ -55,11 +55,11 @@ export function createWorker(services: Services, logger: Logger, runsJobs = true
     },
 
     TRAIN_PERSONALIZER: async ({ payload }, { signal, report }) => {
-      const { id, metrics } = await personalizerTraining.train(payload, {
+      const { version } = await personalizers.train(payload, {
         signal,
         onProgress: ({ fraction, stage }) => void report(fraction, stage),
       });
-      return { versionId: id, metrics };
+      return { versionId: version.id, metrics: version.metrics };
     },
 
     RERANK: ({ payload }, { signal, report }) =>

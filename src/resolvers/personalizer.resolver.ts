@@ -12,7 +12,7 @@ const versionList = KeysetList.byTime<PersonalizerVersionRow>("personalizers", b
 
 @Resolver(() => PersonalizerVersion)
 export class PersonalizerResolver {
-  constructor(private readonly deps: Pick<ApiServices, "personalizers" | "personalizerVersions">) {}
+  constructor(private readonly deps: Pick<ApiServices, "personalizers">) {}
 
   @Authorized("RECOMMENDER")
   @Query(() => PersonalizerConnection, {
@@ -23,7 +23,7 @@ export class PersonalizerResolver {
     @Args(() => PageArgs) args: PageArgs,
   ): Promise<Connection<PersonalizerVersionRow>> {
     const page = versionList.request(args);
-    return versionList.page(await this.deps.personalizerVersions.findPage(page), args);
+    return versionList.page(await this.deps.personalizers.findPage(page), args);
   }
 
   @Authorized("RECOMMENDER")

@@ -113,7 +113,7 @@ export class RankChangeResolver {
         count,
       })),
       withFallback: {
-        fallbackRate: shownShare === null ? null : (numRequests - summary.numShown) / numRequests,
+        fallbackRate: summary.fallbackRate,
         ...figuresOf(summary.requests),
       },
     };

@@ -23,12 +23,7 @@ const versionList = KeysetList.byTime<RankingModelVersionRow>("rankingModels", b
 
 @Resolver(() => RankingModelVersion)
 export class RankingModelResolver {
-  constructor(
-    private readonly deps: {
-      rankers: ApiServices["rankers"];
-      catalog: Pick<ApiServices["catalog"], "findRankingModelPage">;
-    },
-  ) {}
+  constructor(private readonly deps: Pick<ApiServices, "rankers">) {}
 
   @Authorized("RECOMMENDER")
   @Query(() => RankingModelConnection, {
@@ -39,7 +34,7 @@ export class RankingModelResolver {
     @Args(() => PageArgs) args: PageArgs,
   ): Promise<Connection<RankingModelVersionRow>> {
     const page = versionList.request(args);
-    return versionList.page(await this.deps.catalog.findRankingModelPage(page), args);
+    return versionList.page(await this.deps.rankers.findPage(page), args);
   }
 
   @Authorized("RECOMMENDER")

@@ -1,6 +1,6 @@
 /** @file The service methods that the resolvers call. */
 import type { CatalogQueries } from "../db/catalog-queries.js";
-import type { PersonalizerVersionsRepository } from "../db/personalizer-versions.repository.js";
+import type { PageRequest } from "../db/keyset.js";
 import type { RankChangesRepository } from "../db/rank-changes.repository.js";
 import type {
   InteractionKind,
@@ -25,6 +25,13 @@ import type { RecommendationSource } from "../schema/enums.js";
 
 /** A job and its position among the queued ones of its kind, 1 is next; null if it is not queued. */
 export type WatchedJob = JobRow & { queuePosition: number | null };
+
+/** The versions of one kind of model. */
+interface ServedVersions<Version> {
+  findPage(page: PageRequest<Date>): Promise<Version[]>;
+  activate(id: string): Promise<Version>;
+  rollback(): Promise<Version>;
+}
 
 export interface ApiServices {
   access: Pick<
@@ -88,15 +95,8 @@ export interface ApiServices {
       k: number,
     ): Promise<readonly { itemId: string; similarity: number }[]>;
   };
-  rankers: {
-    activate(id: string): Promise<RankingModelVersionRow>;
-    rollback(): Promise<RankingModelVersionRow>;
-  };
-  personalizers: {
-    activate(id: string): Promise<PersonalizerVersionRow>;
-    rollback(): Promise<PersonalizerVersionRow>;
-  };
-  personalizerVersions: Pick<PersonalizerVersionsRepository, "findPage">;
+  rankers: ServedVersions<RankingModelVersionRow>;
+  personalizers: ServedVersions<PersonalizerVersionRow>;
   interactions: {
     record(
       rows: readonly {

@@ -1,6 +1,5 @@
-/** @file Every hyper-parameter of the personalizer and its reward, with the reason for each default. */
+/** @file Every hyper-parameter of the personalizer and its loss, with the reason for each default; the reward is the trainer's. */
 import { z } from "zod";
-import { type RewardMode, rewardModes } from "../reflection/rank-reward.js";
 import { type SemanticMode, semanticModes } from "../reflection/semantic-loss.js";
 import { type CalibratorMode, calibratorModes } from "./balance-calibrator.js";
 
@@ -35,20 +34,12 @@ export interface PersonalizerConfig {
   exploration: (typeof explorations)[number];
 
   // Values from the paper.
-  /** k, history items retrieved. Default: 5, the paper's best (Fig. 4a). */
-  numRetrieved: number;
   /** n, keywords of w'. Not in the paper. Default: 8, which fit a small text encoder. */
   numKeywords: number;
   /** L, image tokens of LLM_g. Not in the paper. Default: 4, GILL's smallest; it usually has 8. */
   numImageTokens: number;
-  /** r, rollouts of a pair. Default: 3, as in the paper's text; 5 is best in its Fig. 4b. */
-  numRollouts: number;
   /** σ as a fraction of the root mean square of P^gen. Not in the paper. Default: 0.1, a small step. */
   sigma: number;
-  /** Default: `marginCost`: it stops once both other images are beaten, so semantics need not suffer further. */
-  rewardMode: RewardMode;
-  /** δ, in units of the ranking model's score. Not in the paper. Default: 0.1. */
-  delta: number;
   /** Divides the advantages of a batch by their root mean square. Default: true: a score's unit is arbitrary. */
   scalesAdvantages: boolean;
   /** α, weight of L_cal. Not in the paper. Default: 0.1: a regularizer, not a goal. */
@@ -78,13 +69,9 @@ export const defaultPersonalizerConfig: Omit<
   form: "slots",
   memory: "keyAndRetrieved",
   exploration: "preference",
-  numRetrieved: 5,
   numKeywords: 8,
   numImageTokens: 4,
-  numRollouts: 3,
   sigma: 0.1,
-  rewardMode: "marginCost",
-  delta: 0.1,
   scalesAdvantages: true,
   alpha: 0.1,
   beta: 1,
@@ -121,13 +108,9 @@ export const personalizerConfigSchema: z.ZodType<PersonalizerConfig> = z
     form: z.enum(preferenceForms),
     memory: z.enum(memoryKinds),
     exploration: z.enum(explorations),
-    numRetrieved: z.number().int().nonnegative(),
     numKeywords: size,
     numImageTokens: size,
-    numRollouts: size,
     sigma: z.number().positive(),
-    rewardMode: z.enum(rewardModes),
-    delta: z.number(),
     scalesAdvantages: z.boolean(),
     alpha: weight,
     beta: weight,
@@ -144,3 +127,11 @@ export const personalizerConfigSchema: z.ZodType<PersonalizerConfig> = z
     message:
       "the calibrator 'tokens' compares the image tokens of P^ret, which the form 'paper' does not have",
   });
+
+/** A stored configuration without the fields that are the trainer's, which older versions also had. */
+export function modelFields(stored: unknown): unknown {
+  const trainers = ["delta", "numRetrieved", "numRollouts", "rewardMode"];
+  return Object.fromEntries(
+    Object.entries(stored ?? {}).filter(([name]) => !trainers.includes(name)),
+  );
+}

@@ -6,7 +6,11 @@ import { jsonText } from "../../errors/parse-options.js";
 import { fileOf, type ModelFiles } from "../nn/model-files.js";
 import { type NamedValues } from "../nn/parameters.js";
 import { decodeSafetensors, encodeSafetensors } from "../nn/safetensors.js";
-import { type PersonalizerConfig, personalizerConfigSchema } from "./personalizer-config.js";
+import {
+  modelFields,
+  type PersonalizerConfig,
+  personalizerConfigSchema,
+} from "./personalizer-config.js";
 
 export const PERSONALIZER_FILE = "personalizer.safetensors";
 
@@ -17,7 +21,7 @@ export interface StoredPersonalizer {
 
 const metadataSchema = z.looseObject({
   format: z.literal("vitrine-personalizer"),
-  config: jsonText.pipe(personalizerConfigSchema),
+  config: jsonText.transform(modelFields).pipe(personalizerConfigSchema),
   lineage: jsonText.pipe(z.record(z.string(), z.unknown())),
 });
 

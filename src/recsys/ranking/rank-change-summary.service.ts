@@ -33,6 +33,8 @@ export interface RequestSummary {
   numUnranked: number;
   /** Of all requests; null without any. */
   shownShare: number | null;
+  /** The part of all requests whose users keep the catalogue image; null without any. */
+  fallbackRate: number | null;
   /** 95 %, over users. */
   shownInterval: Interval | null;
   /** Of all images that the version ranked, shown or not; null without any. */
@@ -111,6 +113,7 @@ export function summarizeRequests(
     numBelowFloor: rows.filter(({ hasImage }) => !hasImage).length,
     numUnranked: rows.filter(isUnranked).length,
     shownShare: rows.length === 0 ? null : numShown / rows.length,
+    fallbackRate: rows.length === 0 ? null : (rows.length - numShown) / rows.length,
     shownInterval:
       rows.length === 0
         ? null

@@ -1,7 +1,7 @@
 /** @file A stored ranking model: its weights, and the ids of its users and items. */
 import { createHash } from "node:crypto";
 import { defaultFeedbackRules, type FeedbackRules } from "../../config/feedback-rules.js";
-import { decodeFiles, type NamedFiles, putFiles } from "../../db/artefact-files.js";
+import { decodeFiles, type NamedFiles } from "../../db/artefact-files.js";
 import type { ArtefactStore } from "../../db/artefact-store.js";
 import { AppError } from "../../errors/app-error.js";
 import { fileOf } from "../../ml/nn/model-files.js";
@@ -49,15 +49,9 @@ export function choicesHash(itemIds: readonly string[]): string {
 
 const LINEAGE_FILE = "lineage.json";
 
-/** @param prefix `rankers/<version>`, the `artefactPath` of the version. */
-export async function saveRanker(
-  store: ArtefactStore,
-  prefix: string,
-  model: Recommender,
-  lineage: RankerLineage,
-): Promise<void> {
+export function rankerFiles(model: Recommender, lineage: RankerLineage): NamedFiles {
   const json = Buffer.from(`${JSON.stringify(lineage)}\n`);
-  await putFiles(store, prefix, { ...model.toFiles(), [LINEAGE_FILE]: json });
+  return { ...model.toFiles(), [LINEAGE_FILE]: json };
 }
 
 /** The state of a training that may be stopped: the training that reads it resumes there. */
@@ -65,7 +59,7 @@ export function checkpointAt(store: ArtefactStore, key: string): Checkpoint {
   return { name: key, read: () => store.get(key), write: bytes => store.put(key, bytes) };
 }
 
-/** @throws AppError FILE_NOT_FOUND, FILE_MALFORMED */
+/** @param prefix The `artefactPath` of the version. @throws AppError FILE_NOT_FOUND, FILE_MALFORMED */
 export function loadRanker(store: ArtefactStore, prefix: string): Promise<LoadedRanker> {
   return decodeFiles(store, prefix, decodeRanker);
 }

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { parseOptions } from "../../errors/parse-options.js";
 import {
   defaultPersonalizerConfig,
+  modelFields,
   personalizerConfigSchema as modelSchema,
 } from "../../ml/personalizer/personalizer-config.js";
 import { rewardModes } from "../../ml/reflection/rank-reward.js";
@@ -63,6 +64,16 @@ export function personalizerConfig(
   given: Readonly<Record<string, unknown>>,
 ): PersonalizerTrainingConfig {
   return parseOptions(personalizerConfigSchema, given, "config");
+}
+
+/** That of a version that an older release may have begun, without the fields that no longer exist. */
+export function storedPersonalizerConfig(
+  stored: Readonly<Record<string, unknown>>,
+): PersonalizerTrainingConfig {
+  const config: Record<string, unknown> = { ...stored, model: modelFields(stored.model) };
+  delete config.gains;
+  delete config.numGainPairs;
+  return personalizerConfig(config);
 }
 
 /** What a `TRAIN_PERSONALIZER` job trains. */

@@ -9,7 +9,7 @@ import { AppError } from "../../errors/app-error.js";
 import type { Split } from "../evaluation/splits.js";
 import type { LoadedRanker } from "../ranking/ranker-artefact.js";
 import { rankerConfig, type RankerConfig } from "../ranking/ranker-config.js";
-import { splitOf } from "../ranking/ranker-training.service.js";
+import { splitOf } from "../ranking/ranker-trainer.js";
 import {
   type InteractionEntry,
   rankingDataset,

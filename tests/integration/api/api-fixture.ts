@@ -16,11 +16,10 @@ import { InteractionsRepository } from "../../../src/db/interactions.repository.
 import { ItemsRepository } from "../../../src/db/items.repository.js";
 import { JobsRepository } from "../../../src/db/jobs.repository.js";
 import { PersonalizedImagesRepository } from "../../../src/db/personalized-images.repository.js";
-import { PersonalizerVersionsRepository } from "../../../src/db/personalizer-versions.repository.js";
 import { RankChangesRepository } from "../../../src/db/rank-changes.repository.js";
-import { RankingModelVersionsRepository } from "../../../src/db/ranking-model-versions.repository.js";
 import type { ApiKeyRole, ItemRow } from "../../../src/db/rows.js";
 import { UsersRepository } from "../../../src/db/users.repository.js";
+import { personalizerVersions, rankingModelVersions } from "../../../src/db/versions.repository.js";
 import { AppError } from "../../../src/errors/app-error.js";
 import { createContextFactory } from "../../../src/plugin/context.js";
 import { createSchema } from "../../../src/plugin/create-schema.js";
@@ -154,7 +153,7 @@ export class Api {
       rankChanges: new RankChangesRepository(prisma),
       rankChangeSummaries: new RankChangeSummaryService({
         requests: new RankChangesRepository(prisma),
-        versions: new RankingModelVersionsRepository(prisma),
+        versions: rankingModelVersions(prisma),
       }),
       images,
       personalization: {
@@ -198,12 +197,13 @@ export class Api {
           })),
       },
       rankers: {
+        findPage: page => rankingModelVersions(prisma).findPage(page),
         activate: versionId =>
           Promise.reject(new AppError("MODEL_VERSION_NOT_FOUND", { versionId })),
         rollback: () => Promise.reject(new Error("the password of the database is hunter2")),
       },
-      personalizerVersions: new PersonalizerVersionsRepository(prisma),
       personalizers: {
+        findPage: page => personalizerVersions(prisma).findPage(page),
         activate: versionId =>
           Promise.reject(new AppError("PERSONALIZER_NOT_FOUND", { versionId })),
         rollback: () => Promise.reject(new AppError("NOTHING_TO_ROLL_BACK")),

@@ -1,19 +1,19 @@
 import { randomUUID } from "node:crypto";
+import type { ArtefactStore } from "../../../src/db/artefact-store.js";
 import type { Database } from "../../../src/db/database.js";
-import { PersonalizerVersionsRepository } from "../../../src/db/personalizer-versions.repository.js";
-import { RankingModelVersionsRepository } from "../../../src/db/ranking-model-versions.repository.js";
-import { VersionRegistry } from "../../../src/recsys/versions/version-registry.js";
+import { personalizerVersions, rankingModelVersions } from "../../../src/db/versions.repository.js";
+import { TrainedVersionService } from "../../../src/recsys/versions/trained-version.service.js";
 import { describeOnEveryDatabase } from "../../helpers/databases.js";
 
 describeOnEveryDatabase("versions of the personalizer", open => {
   let db: Database;
-  let versions: PersonalizerVersionsRepository;
+  let versions: ReturnType<typeof personalizerVersions>;
   let rankingModelVersionId: string;
 
   beforeAll(async () => {
     db = await open();
-    versions = new PersonalizerVersionsRepository(db.prisma);
-    const rankers = new RankingModelVersionsRepository(db.prisma);
+    versions = personalizerVersions(db.prisma);
+    const rankers = rankingModelVersions(db.prisma);
     const ranker = { id: randomUUID(), algorithm: "MICRO", config: {}, seed: 1 };
     rankingModelVersionId = (await rankers.begin(ranker)).id;
   });
@@ -30,16 +30,19 @@ describeOnEveryDatabase("versions of the personalizer", open => {
     return (await versions.complete(id, outcome)).id;
   };
   const createRegistry = (unloaded: string[] = []) =>
-    new VersionRegistry({
+    new TrainedVersionService({
       versions,
+      store: {} as ArtefactStore, // nothing is trained
+      trainer: { folder: "personalizers", prepare: () => Promise.reject(new Error("unused")) },
+      decide: () => ({ isActivated: false }),
       codes: { notFound: "PERSONALIZER_NOT_FOUND", notReady: "PERSONALIZER_NOT_READY" },
-      load: async ({ id }: { id: string }) => ({ id }),
+      load: async (_artefactPath, { id }) => ({ id }),
       unload: ({ id }) => unloaded.push(id),
       maxAgeMs: 0,
     });
 
   it("finds nothing for an invalid or unknown id", async () => {
-    const rankers = new RankingModelVersionsRepository(db.prisma);
+    const rankers = rankingModelVersions(db.prisma);
     for (const id of ["", "newest", randomUUID(), `${randomUUID()}0`]) {
       expect(await versions.findById(id)).toBeNull();
       expect(await rankers.findById(id)).toBeNull();

@@ -28,8 +28,8 @@ import type { PersonalizerModel } from "../../images/personalizer-model.js";
 import type { PictureRanker } from "../../ranking/picture-ranker.js";
 import { assertEnough, evaluationPairs, type Pair, pairContext } from "../../reflection/pairs.js";
 import { personalizerConfig } from "../../reflection/personalizer-training-config.js";
-import type { TrainPersonalizerRequest } from "../../reflection/personalizer-training.service.js";
 import type { ShopSnapshot } from "../../reflection/shop-snapshot.js";
+import type { TrainRequest } from "../../versions/trained-version.service.js";
 import { armMethod, armRequest, type TrainedArm } from "./arm-method.js";
 import {
   type ExperimentArm,
@@ -59,9 +59,9 @@ interface Dependencies {
   clip: { encodeTexts(texts: readonly string[]): Promise<Float32Array[]> };
   training: {
     train(
-      request: TrainPersonalizerRequest,
+      request: TrainRequest,
       hooks: WorkHooks,
-    ): Promise<{ artefactPath: string | null }>;
+    ): Promise<{ version: { artefactPath: string | null } }>;
   };
   /** Loads a version's files; the caller disposes of it. */
   load: (artefactPath: string) => Promise<PersonalizerModel>;
@@ -264,7 +264,7 @@ export class ImageExperimentService {
     const work = trainingWork(arm, config);
     const { versionId } = this.placeOf(scene, arm, seed);
     let made: number | null = null; // fraction; what a checkpoint gave before the first step is not this run's work
-    const version = await this.deps.training.train(
+    const { version } = await this.deps.training.train(
       { versionId, seed, config, activate: false },
       {
         signal,

@@ -6,7 +6,7 @@
  * their content and runs by their data, so a stopped run resumes.
  */
 import { createHash } from "node:crypto";
-import { getJson, putJson } from "../../../db/artefact-files.js";
+import { getJson, putJson, putFiles } from "../../../db/artefact-files.js";
 import type { ArtefactStore } from "../../../db/artefact-store.js";
 import { AppError } from "../../../errors/app-error.js";
 import { matrix, type Matrix, row } from "../../../ml/nn/matrix.js";
@@ -18,7 +18,7 @@ import type { ImagePath } from "../../images/image-path.js";
 import { type PersonalizationMethod, plainMethod } from "../../images/personalization-method.js";
 import type { PictureRanker } from "../../ranking/picture-ranker.js";
 import { IMAGE_MODALITY } from "../../ranking/ranked-item.js";
-import { checkpointAt, choicesHash, saveRanker } from "../../ranking/ranker-artefact.js";
+import { checkpointAt, choicesHash, rankerFiles } from "../../ranking/ranker-artefact.js";
 import { rankerConfig } from "../../ranking/ranker-config.js";
 import { trainStrengths } from "../../ranking/ranking-dataset.js";
 import type { ShopItem, ShopSnapshot } from "../../reflection/shop-snapshot.js";
@@ -251,7 +251,7 @@ export class RerankService {
         choicesHashes: timelines.map(items => choicesHash(items.map(item => itemIds[item]))),
         itemIds,
       };
-      await saveRanker(this.deps.store, artefactPath, model, lineage);
+      await putFiles(this.deps.store, artefactPath, rankerFiles(model, lineage));
       await versions.complete(versionId, { metrics, dataHash, artefactPath });
     } finally {
       fitted.model.dispose();

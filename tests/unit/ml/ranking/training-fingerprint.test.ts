@@ -1,5 +1,5 @@
 import { trainingFingerprint } from "../../../../src/ml/ranking/training-loop.js";
-import { fingerprintOf } from "../../../../src/recsys/reflection/personalizer-training.service.js";
+import { fingerprintOf } from "../../../../src/recsys/reflection/personalizer-trainer.js";
 
 const data = { numUsers: 1, numItems: 2, train: [Int32Array.of(0)] };
 

@@ -3,14 +3,15 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { FolderArtefactStore } from "../../../../src/db/artefact-store.js";
-import type { RankingModelVersionsRepository } from "../../../../src/db/ranking-model-versions.repository.js";
 import type { RankingModelVersionRow } from "../../../../src/db/rows.js";
+import type { RankingModelColumns } from "../../../../src/db/versions.repository.js";
 import { Random } from "../../../../src/ml/nn/random.js";
 import { NewItems } from "../../../../src/recsys/ranking/new-items.js";
-import { RankerRegistry } from "../../../../src/recsys/ranking/ranker-registry.service.js";
-import { RankerTrainingService } from "../../../../src/recsys/ranking/ranker-training.service.js";
+import { RankerTrainer } from "../../../../src/recsys/ranking/ranker-trainer.js";
+import { rankerVersions } from "../../../../src/recsys/ranking/ranker-versions.js";
 import type { InteractionEntry } from "../../../../src/recsys/ranking/ranking-dataset.js";
 import { RecommendationService } from "../../../../src/recsys/ranking/recommendation.service.js";
+import { InMemoryVersions } from "../versions/in-memory-versions.js";
 
 export const NUM_ITEMS = 12;
 export const NUM_USERS = 10;
@@ -41,84 +42,6 @@ export function embedding(kind: string, index: number): Float32Array {
   return vector.map(value => value / length);
 }
 
-export class ExemplarVersions implements Pick<
-  RankingModelVersionsRepository,
-  | "begin"
-  | "findById"
-  | "findActive"
-  | "findPrevious"
-  | "complete"
-  | "fail"
-  | "activate"
-  | "rollBack"
-> {
-  readonly rows = new Map<string, RankingModelVersionRow>();
-  numReads = 0;
-  private clock = 0;
-
-  async begin(version: Parameters<RankingModelVersionsRepository["begin"]>[0]) {
-    const row = this.rows.get(version.id) ?? {
-      ...version,
-      config: version.config as RankingModelVersionRow["config"],
-      isActive: false,
-      metrics: null,
-      dataHash: null,
-      artefactPath: null,
-      createdAt: new Date(0),
-      trainedAt: null,
-      activatedAt: null,
-    };
-    return this.set({ ...row, state: "TRAINING", failure: null });
-  }
-
-  async findById(id: string) {
-    return this.rows.get(id) ?? null;
-  }
-
-  async findActive() {
-    this.numReads++;
-    return [...this.rows.values()].find(({ isActive }) => isActive) ?? null;
-  }
-
-  async findPrevious() {
-    const times = [...this.rows.values()]
-      .filter(({ isActive, activatedAt }) => !isActive && activatedAt)
-      .sort((a, b) => b.activatedAt!.getTime() - a.activatedAt!.getTime());
-    return times[0] ?? null;
-  }
-
-  async complete(id: string, outcome: Parameters<RankingModelVersionsRepository["complete"]>[1]) {
-    const row = this.rows.get(id)!;
-    return this.set({
-      ...row,
-      ...outcome,
-      metrics: outcome.metrics,
-      state: "READY",
-      trainedAt: new Date(0),
-    });
-  }
-
-  async fail(id: string, failure: string) {
-    this.set({ ...this.rows.get(id)!, state: "FAILED", failure });
-  }
-
-  async activate(id: string) {
-    this.rows.forEach(row => this.set({ ...row, isActive: false }));
-    const activatedAt = new Date(++this.clock);
-    return this.set({ ...this.rows.get(id)!, isActive: true, activatedAt });
-  }
-
-  async rollBack(currentId: string, previousId: string) {
-    this.set({ ...this.rows.get(currentId)!, isActive: false, activatedAt: null });
-    return this.set({ ...this.rows.get(previousId)!, isActive: true });
-  }
-
-  private set(row: RankingModelVersionRow): RankingModelVersionRow {
-    this.rows.set(row.id, row);
-    return row;
-  }
-}
-
 /** Small enough to train quickly. */
 export const quickConfig = {
   embeddingSize: 8,
@@ -132,12 +55,11 @@ export const quickConfig = {
 export async function createShop(rows: InteractionEntry[] = choices()) {
   const home = await mkdtemp(join(tmpdir(), "shop-"));
   const store = new FolderArtefactStore(home);
-  const versions = new ExemplarVersions();
+  const versions = new InMemoryVersions<RankingModelVersionRow, RankingModelColumns>();
   const now = () => new Date(Date.UTC(2026, 1, 1));
   let nowMs = 0;
   const embeddings = { isEmpty: false };
-  const registry = new RankerRegistry({ versions, store, nowMs: () => nowMs });
-  const training = new RankerTrainingService({
+  const trainer = new RankerTrainer({
     interactions: {
       async *streamAll() {
         yield rows.slice(0, 7);
@@ -151,16 +73,15 @@ export async function createShop(rows: InteractionEntry[] = choices()) {
           vector: embedding(kind, item),
         })),
     },
-    versions,
-    registry,
     store,
   });
+  const rankers = rankerVersions({ versions, trainer, store, nowMs: () => nowMs });
   let numScorings = 0;
   const counted = new WeakSet<object>();
   const serving: ConstructorParameters<typeof RecommendationService>[0] = {
     rankers: {
       async active() {
-        const ranker = await registry.active();
+        const ranker = await rankers.active();
         if (ranker && !counted.has(ranker.model)) {
           counted.add(ranker.model);
           const scoreHistory = ranker.model.scoreHistory.bind(ranker.model);
@@ -220,8 +141,7 @@ export async function createShop(rows: InteractionEntry[] = choices()) {
     home,
     rows,
     versions,
-    registry,
-    training,
+    rankers,
     recommendations: new RecommendationService(serving),
     /** Advances the clock, so that another process's changes are seen. */
     wait: (durationMs: number) => (nowMs += durationMs),
@@ -231,7 +151,7 @@ export async function createShop(rows: InteractionEntry[] = choices()) {
       activate: boolean | null = true,
     ) => {
       const changed = { ...quickConfig, ...config };
-      return (await training.train({ versionId, seed: 1, config: changed, activate })).version;
+      return (await rankers.train({ versionId, seed: 1, config: changed, activate })).version;
     },
     remove: () => rm(home, { recursive: true }),
   };

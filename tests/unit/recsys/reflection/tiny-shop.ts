@@ -127,7 +127,7 @@ export async function createTinyShop(rows = users()): Promise<TinyShop> {
   const ranking = await createShop(rows);
   await ranking.train(randomUUID());
   const shop = await readShopSnapshot({
-    rankers: ranking.registry,
+    rankers: ranking.rankers,
     versions: ranking.versions,
     interactions: {
       async *streamAll() {

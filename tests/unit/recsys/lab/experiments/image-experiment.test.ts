@@ -5,6 +5,8 @@ import { join } from "node:path";
 import sharp from "sharp";
 import { decodeFiles } from "../../../../../src/db/artefact-files.js";
 import { FolderArtefactStore } from "../../../../../src/db/artefact-store.js";
+import type { PersonalizerVersionRow } from "../../../../../src/db/rows.js";
+import type { PersonalizerColumns } from "../../../../../src/db/versions.repository.js";
 import { qualityVerdict } from "../../../../../src/ml/diffusion/quality-gate.js";
 import { noModeration } from "../../../../../src/ml/moderation/moderation-strategy.js";
 import type { ServingRules } from "../../../../../src/recsys/images/candidate-selection.js";
@@ -26,8 +28,9 @@ import {
   pairContext,
   userPartOf,
 } from "../../../../../src/recsys/reflection/pairs.js";
+import { PersonalizerTrainer } from "../../../../../src/recsys/reflection/personalizer-trainer.js";
 import { personalizerConfig } from "../../../../../src/recsys/reflection/personalizer-training-config.js";
-import { PersonalizerTrainingService } from "../../../../../src/recsys/reflection/personalizer-training.service.js";
+import { TrainedVersionService } from "../../../../../src/recsys/versions/trained-version.service.js";
 import {
   createTinyModel,
   createTinyShop,
@@ -36,34 +39,10 @@ import {
   type TinyShop,
   tinyTraining,
 } from "../../reflection/tiny-shop.js";
+import { InMemoryVersions } from "../../versions/in-memory-versions.js";
 
-interface Version {
-  id: string;
-  state: string;
-  config: unknown;
-  seed: number;
-  rankingModelVersionId: string;
-  artefactPath: string | null;
-}
-
-/** What is stored of versions, in memory. */
-function exemplarVersions() {
-  const rows = new Map<string, Version>();
-  const set = (row: Version) => {
-    rows.set(row.id, row);
-    return row;
-  };
-  return {
-    rows,
-    findById: async (id: string) => rows.get(id) ?? null,
-    begin: async (version: Omit<Version, "state" | "artefactPath">) =>
-      set({ ...version, state: "TRAINING", artefactPath: null }),
-    complete: async (id: string, { artefactPath }: { artefactPath: string }) =>
-      set({ ...rows.get(id)!, state: "READY", artefactPath }),
-    fail: async (id: string) => {
-      set({ ...rows.get(id)!, state: "FAILED" });
-    },
-  };
+function createVersions() {
+  return new InMemoryVersions<PersonalizerVersionRow, PersonalizerColumns>();
 }
 
 const experiment: ImageExperiment = imageExperimentSchema.parse({
@@ -100,7 +79,7 @@ beforeEach(async () => {
 afterEach(() => rm(home, { recursive: true }));
 
 /** The services of a process; versions outlive it, as the database does. */
-function createProcess(versions = exemplarVersions(), rules: ServingRules = servingRules) {
+function createProcess(versions = createVersions(), rules: ServingRules = servingRules) {
   const store = new FolderArtefactStore(home);
   const imageGenerator = tiny.createImageGenerator(home);
   const shared = {
@@ -110,18 +89,24 @@ function createProcess(versions = exemplarVersions(), rules: ServingRules = serv
     encoder: async () => tiny.encoder,
     store,
   };
-  const training = new PersonalizerTrainingService<Version>({
-    ...shared,
-    create: async (config, seed) => createTinyModel(seed, config).model,
+  const load = (path: string) => decodeFiles(store, path, loadTinyModel);
+  const training = new TrainedVersionService({
     versions,
-    registry: { activate: () => Promise.reject(new Error("nothing of an experiment serves")) },
+    store,
+    trainer: new PersonalizerTrainer({
+      ...shared,
+      create: async (config, seed) => createTinyModel(seed, config).model,
+    }),
+    decide: () => ({ isActivated: false }), // nothing of an experiment serves
+    codes: { notFound: "PERSONALIZER_NOT_FOUND", notReady: "PERSONALIZER_NOT_READY" },
+    load,
   });
   const service = new ImageExperimentService({
     ...shared,
     rules,
     clip: tiny.clip,
     training,
-    load: path => decodeFiles(store, path, loadTinyModel),
+    load,
   });
   return { service, imageGenerator, versions };
 }
@@ -157,7 +142,7 @@ describe("ImageExperimentService", () => {
     const numDrawn = whole.imageGenerator.counts.drawn;
     await rm(home, { recursive: true });
 
-    const versions = exemplarVersions();
+    const versions = createVersions();
     for (const stopAfter of [2, 4, 7]) {
       // Another process each time: nothing but the folder and the database outlives it.
       const { service } = createProcess(versions);
@@ -306,7 +291,7 @@ describe("an outcome", () => {
     expect(outcomes.some(({ served }) => served.isOriginal)).toBe(true);
     expect(outcomes.some(({ served }) => !served.isOriginal)).toBe(true);
     const open = { gate: () => ({ passes: true, faults: [] }), moderation: noModeration };
-    const other = createProcess(exemplarVersions(), open);
+    const other = createProcess(createVersions(), open);
     await rm(join(home, "experiments"), { recursive: true });
     await other.service.run({ ...few, arms });
     expect(other.imageGenerator.counts.drawn).toBeLessThan(drawn); // only what training does not keep
@@ -319,7 +304,7 @@ describe("an outcome", () => {
       gate: () => ({ passes: false, faults: ["BLANK"] }),
       moderation: noModeration,
     };
-    const [{ outcomes }] = await createProcess(exemplarVersions(), refused).service.run(few);
+    const [{ outcomes }] = await createProcess(createVersions(), refused).service.run(few);
     expect(outcomes.every(({ served }) => served.isOriginal && served.deltaR === 0)).toBe(true);
     const best = (outcome: (typeof outcomes)[number]) => ({ ...outcome, served: null });
     expect(outcomes.map(best)).toEqual(expected[0].outcomes.map(best));

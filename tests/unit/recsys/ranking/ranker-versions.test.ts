@@ -1,6 +1,6 @@
 import { createShop } from "./shop.js";
 
-describe("RankerRegistry", () => {
+describe("rankerVersions", () => {
   let shop: Awaited<ReturnType<typeof createShop>>;
 
   beforeEach(async () => {
@@ -13,44 +13,44 @@ describe("RankerRegistry", () => {
 
   it("has no version before any training", async () => {
     const empty = await createShop();
-    expect(await empty.registry.active()).toBeNull();
-    expect(await empty.registry.activeVersionId()).toBeNull();
-    await expect(empty.registry.rollback()).rejects.toMatchObject({ code: "NOTHING_TO_ROLL_BACK" });
+    expect(await empty.rankers.active()).toBeNull();
+    expect(await empty.rankers.activeVersionId()).toBeNull();
+    await expect(empty.rankers.rollback()).rejects.toMatchObject({ code: "NOTHING_TO_ROLL_BACK" });
     await empty.remove();
   });
 
   it("loads a version once under concurrency", async () => {
-    const [first, second] = await Promise.all([shop.registry.active(), shop.registry.active()]);
+    const [first, second] = await Promise.all([shop.rankers.active(), shop.rankers.active()]);
     expect(first).toBe(second);
     expect(first).toMatchObject({ versionId: "v2" });
   });
 
   it("serves another version immediately after its activation here", async () => {
-    await shop.registry.active();
-    await shop.registry.activate("v1");
-    expect(await shop.registry.active()).toMatchObject({ versionId: "v1" });
+    await shop.rankers.active();
+    await shop.rankers.activate("v1");
+    expect(await shop.rankers.active()).toMatchObject({ versionId: "v1" });
   });
 
   it("serves a version that another process activated, after a second", async () => {
-    await shop.registry.active();
+    await shop.rankers.active();
     await shop.versions.activate("v1");
-    expect(await shop.registry.activeVersionId()).toBe("v2");
+    expect(await shop.rankers.activeVersionId()).toBe("v2");
     shop.wait(1_000);
-    expect(await shop.registry.active()).toMatchObject({ versionId: "v1" });
+    expect(await shop.rankers.active()).toMatchObject({ versionId: "v1" });
   });
 
   it("rolls back to the previously active version, and no further", async () => {
-    expect(await shop.registry.rollback()).toMatchObject({ id: "v1", isActive: true });
-    expect(await shop.registry.active()).toMatchObject({ versionId: "v1" });
-    await expect(shop.registry.rollback()).rejects.toMatchObject({ code: "NOTHING_TO_ROLL_BACK" });
+    expect(await shop.rankers.rollback()).toMatchObject({ id: "v1", isActive: true });
+    expect(await shop.rankers.active()).toMatchObject({ versionId: "v1" });
+    await expect(shop.rankers.rollback()).rejects.toMatchObject({ code: "NOTHING_TO_ROLL_BACK" });
   });
 
   it("refuses a version that is unknown or not ready", async () => {
-    await expect(shop.registry.activate("v9")).rejects.toMatchObject({
+    await expect(shop.rankers.activate("v9")).rejects.toMatchObject({
       code: "MODEL_VERSION_NOT_FOUND",
     });
     await shop.versions.begin({ id: "v3", algorithm: "MICRO", config: {}, seed: 1 });
-    await expect(shop.registry.activate("v3")).rejects.toThrow(
+    await expect(shop.rankers.activate("v3")).rejects.toThrow(
       "is TRAINING and cannot be activated",
     );
   });
@@ -60,12 +60,12 @@ describe("RankerRegistry", () => {
     shop.versions.rows.get("v2")!.artefactPath = "elsewhere";
     shop.wait(1_000);
     await shop.versions.activate("v1");
-    await shop.registry.active();
+    await shop.rankers.active();
     await shop.versions.activate("v2");
     shop.wait(1_000);
-    await expect(shop.registry.active()).rejects.toMatchObject({ code: "FILE_NOT_FOUND" });
+    await expect(shop.rankers.active()).rejects.toMatchObject({ code: "FILE_NOT_FOUND" });
     shop.versions.rows.get("v2")!.artefactPath = artefactPath;
     shop.wait(1_000);
-    expect(await shop.registry.active()).toMatchObject({ versionId: "v2" });
+    expect(await shop.rankers.active()).toMatchObject({ versionId: "v2" });
   });
 });

@@ -8,8 +8,8 @@ import type { RankingData, Recommender } from "../../ml/ranking/recommender.js";
 import { evaluateRanker, type MeanMetrics } from "../evaluation/evaluate-ranker.js";
 import { fitProgress } from "../evaluation/fit-progress.js";
 import { leaveLastOneSplit, randomSplit, ratioSplit, type Split } from "../evaluation/splits.js";
-import { type Activation, activationOf } from "./activation.js";
-import { checkpointAt, choicesHash, saveRanker } from "./ranker-artefact.js";
+import type { Trainer, VersionPlace } from "../versions/trained-version.service.js";
+import { checkpointAt, choicesHash, rankerFiles } from "./ranker-artefact.js";
 import { createRanker, feedbackOf, rankerConfig, type RankerConfig } from "./ranker-config.js";
 import {
   type EmbeddingEntry,
@@ -38,112 +38,40 @@ export type VersionMetrics = Readonly<{
   modalities: string[];
 }>;
 
-/** The columns of a version that training reads. */
-interface VersionRow {
-  id: string;
-  state: string;
-  config: unknown;
-  seed: number;
-  dataHash: string | null;
-  metrics: unknown;
-}
-
-interface Dependencies<Version extends VersionRow> {
+interface Dependencies {
   interactions: { streamAll(): AsyncIterable<readonly InteractionEntry[]> };
   /** All items' embeddings of one kind by the current encoder. */
   embeddings: { findAll(kind: "IMAGE" | "CAPTION"): Promise<readonly EmbeddingEntry[]> };
   /** What counts as chosen in this shop. Default: `defaultFeedbackRules`. */
   feedback?: FeedbackRules;
-  versions: {
-    findById(id: string): Promise<Version | null>;
-    findActive(): Promise<Version | null>;
-    begin(version: {
-      id: string;
-      algorithm: string;
-      config: RankerConfig;
-      seed: number;
-    }): Promise<Version>;
-    complete(
-      id: string,
-      outcome: { metrics: VersionMetrics; dataHash: string; artefactPath: string },
-    ): Promise<Version>;
-    fail(id: string, failure: string): Promise<void>;
-  };
-  /** Loads the version before it serves. */
-  registry: { activate(id: string): Promise<Version> };
-  /** Versions go to `rankers/<versionId>`. */
+  /** Has the checkpoints. */
   store: ArtefactStore;
 }
 
-export interface TrainRankerRequest {
-  /** A new version's id, or that of an interrupted one, which resumes from its checkpoint. */
-  versionId: string;
-  seed: number;
-  /** Changes to the defaults; see `ranker-config.ts`. An interrupted version keeps its own. */
-  config: Readonly<Record<string, unknown>>;
-  /** Whether the version serves when it is ready; null: unless it is worse on validation than the active one. */
-  activate: boolean | null;
-}
+export class RankerTrainer implements Trainer<{ algorithm: string }> {
+  readonly folder = "rankers";
 
-/** A ready version, and whether it serves, with the metrics that decided. */
-export interface RankerTraining<Version> {
-  version: Version;
-  activation: Activation;
-}
+  constructor(private readonly deps: Dependencies) {}
 
-export class RankerTrainingService<Version extends VersionRow> {
-  constructor(private readonly deps: Dependencies<Version>) {}
-
-  /**
-   * Trains a version. If stopped by its signal or with the process, it stays `TRAINING` and can be resumed; any other
-   * failure is recorded.
-   *
-   * @throws AppError INVALID_ARGUMENT, TOO_FEW_INTERACTIONS, EMBEDDINGS_MISSING, NOTHING_TO_COMPARE, TRAINING_DIVERGED
-   */
-  async train(
-    request: TrainRankerRequest,
-    hooks: WorkHooks = {},
-  ): Promise<RankerTraining<Version>> {
-    const { versions, registry } = this.deps;
-    const existing = await versions.findById(request.versionId);
-    const trained =
-      existing?.state === "READY" ? existing : await this.run(request, existing, hooks);
-    const activation = activationOf(trained, await versions.findActive(), request.activate);
-    const version = activation.isActivated ? await registry.activate(trained.id) : trained;
-    return { version, activation };
-  }
-
-  private async run(
-    { versionId, ...request }: TrainRankerRequest,
-    existing: Version | null,
-    hooks: WorkHooks,
-  ): Promise<Version> {
-    const { versions } = this.deps;
-    const config = this.resolved(
-      rankerConfig((existing?.config ?? request.config) as Record<string, unknown>),
-    );
-    const seed = existing?.seed ?? request.seed;
-    await versions.begin({ id: versionId, algorithm: config.algorithm, config, seed });
-    try {
-      return await this.fit({ versionId, config, seed }, hooks);
-    } catch (error) {
-      if (!hooks.signal?.aborted) {
-        await versions.fail(versionId, error instanceof Error ? error.message : String(error));
-      }
-      throw error;
-    }
+  /** @throws AppError INVALID_ARGUMENT; its `fit`: TOO_FEW_INTERACTIONS, EMBEDDINGS_MISSING, NOTHING_TO_COMPARE, TRAINING_DIVERGED */
+  async prepare(given: { config: Readonly<Record<string, unknown>>; seed: number }) {
+    const config = this.resolved(rankerConfig(given.config));
+    return {
+      columns: { algorithm: config.algorithm, config },
+      fit: (place: VersionPlace, hooks: WorkHooks) =>
+        this.fit(place, { config, seed: given.seed }, hooks),
+    };
   }
 
   private async fit(
-    version: { versionId: string; config: RankerConfig; seed: number },
+    { versionId, artefactPath, checkpoint: folder }: VersionPlace,
+    { config, seed }: { config: RankerConfig; seed: number },
     { signal, onProgress }: WorkHooks,
-  ): Promise<Version> {
-    const { versionId, config, seed } = version;
+  ) {
     onProgress?.({ fraction: 0, stage: "reading interactions and embeddings" });
     const { dataset, split } = await this.read(config, seed);
     const { store } = this.deps;
-    const artefactPath = `rankers/${versionId}`;
-    const checkpoint = checkpointAt(store, `${artefactPath}/checkpoint/checkpoint.safetensors`);
+    const checkpoint = checkpointAt(store, `${folder}/checkpoint.safetensors`);
     const model = createRanker(config, seed);
     onProgress?.({ fraction: 0, stage: `preparing ${config.algorithm}` });
     try {
@@ -169,15 +97,9 @@ export class RankerTrainingService<Version extends VersionRow> {
       const { dataHash, userIds, itemIds, timelines } = dataset;
       const numChosen = timelines.map(items => items.length);
       const choicesHashes = timelines.map(items => choicesHash(items.map(item => itemIds[item])));
-      const lineage = { ...version, dataHash, metrics, userIds, numChosen, choicesHashes, itemIds };
-      await saveRanker(store, artefactPath, model, lineage);
-      const completed = await this.deps.versions.complete(versionId, {
-        metrics,
-        dataHash,
-        artefactPath,
-      });
-      await store.delete(checkpoint.name);
-      return completed;
+      const data = { dataHash, metrics, userIds, numChosen, choicesHashes, itemIds };
+      const files = rankerFiles(model, { versionId, config, seed, ...data });
+      return { metrics, dataHash, files };
     } finally {
       model.dispose();
     }

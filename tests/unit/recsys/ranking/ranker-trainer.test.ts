@@ -3,7 +3,7 @@ import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { choices, createShop, itemId, quickConfig, userId } from "./shop.js";
 
-describe("RankerTrainingService", () => {
+describe("RankerTrainer", () => {
   let shop: Awaited<ReturnType<typeof createShop>>;
 
   beforeEach(async () => {
@@ -56,12 +56,12 @@ describe("RankerTrainingService", () => {
     await shop.train("v1");
     const second = await shop.train("v2", {}, false);
     expect(second).toMatchObject({ state: "READY", isActive: false });
-    expect(await shop.registry.activeVersionId()).toBe("v1");
+    expect(await shop.rankers.activeVersionId()).toBe("v1");
   });
 
   it("does not activate a version that is worse on validation, unless told to", async () => {
     const train = (versionId: string, algorithm: string, activate: boolean | null) =>
-      shop.training.train({
+      shop.rankers.train({
         versionId,
         seed: 1,
         config: { ...quickConfig, algorithm, split: "leaveLastOne" },
@@ -79,16 +79,16 @@ describe("RankerTrainingService", () => {
       candidate: expect.any(Number) as number,
       active: { versionId: "v1", validation: 2 },
     });
-    expect(await shop.registry.activeVersionId()).toBe("v1");
+    expect(await shop.rankers.activeVersionId()).toBe("v1");
     const forced = await train("v2", "popularity", true);
     expect(forced).toMatchObject({ version: { isActive: true }, activation: { reason: "ASKED" } });
-    expect(await shop.registry.activeVersionId()).toBe("v2");
+    expect(await shop.rankers.activeVersionId()).toBe("v2");
   });
 
   it("does not compare with a version of other data, and reports it", async () => {
     await shop.train("v1");
     shop.rows.push({ ...shop.rows[0], itemId: itemId(11) });
-    const { activation, version } = await shop.training.train({
+    const { activation, version } = await shop.rankers.train({
       versionId: "v2",
       seed: 1,
       config: quickConfig,
@@ -125,7 +125,7 @@ describe("RankerTrainingService", () => {
 
   it("reports progress", async () => {
     const stages: [number, string][] = [];
-    await shop.training.train(
+    await shop.rankers.train(
       { versionId: "v1", seed: 1, config: { ...quickConfig, numEpochs: 5 }, activate: false },
       { onProgress: ({ fraction, stage }) => stages.push([fraction, stage]) },
     );
@@ -141,7 +141,7 @@ describe("RankerTrainingService", () => {
     const weights = (id: string) => readFile(join(shop.home, "rankers", id, "weights.safetensors"));
     await shop.train("whole");
     const stop = new AbortController();
-    const stopped = shop.training.train(
+    const stopped = shop.rankers.train(
       { versionId: "stopped", seed: 1, config: quickConfig, activate: true },
       {
         signal: stop.signal,
@@ -156,7 +156,7 @@ describe("RankerTrainingService", () => {
     expect(shop.versions.rows.get("stopped")).toMatchObject({ state: "TRAINING", failure: null });
 
     const epochs: string[] = [];
-    const { version: resumed } = await shop.training.train(
+    const { version: resumed } = await shop.rankers.train(
       { versionId: "stopped", seed: 99, config: { numEpochs: 1 }, activate: false }, // its own number
       { onProgress: ({ stage }) => stage.includes("loss") && epochs.push(stage.slice(0, 7)) },
     );
@@ -168,7 +168,7 @@ describe("RankerTrainingService", () => {
   it("restarts when the data changed since it was stopped", async () => {
     const stop = new AbortController();
     const request = { versionId: "v1", seed: 1, config: quickConfig, activate: false };
-    await shop.training
+    await shop.rankers
       .train(request, {
         signal: stop.signal,
         onProgress: ({ fraction }) => fraction >= 0.7 && stop.abort(),
@@ -176,7 +176,7 @@ describe("RankerTrainingService", () => {
       .catch(() => undefined);
     shop.rows.push({ ...shop.rows[0], itemId: itemId(11) });
     const epochs: string[] = [];
-    await shop.training.train(request, {
+    await shop.rankers.train(request, {
       onProgress: ({ stage }) => stage.includes("loss") && epochs.push(stage),
     });
     expect(epochs[0]).toMatch(/^epoch 1 /);
@@ -250,7 +250,7 @@ describe("RankerTrainingService", () => {
   it.each(["popularity", "BPR-MF", "LightGCN"])("trains the baseline %s", async algorithm => {
     const version = await shop.train("v1", { algorithm });
     expect(version).toMatchObject({ algorithm, state: "READY", isActive: true });
-    expect(await shop.registry.active()).toMatchObject({ model: { algorithm } });
+    expect(await shop.rankers.active()).toMatchObject({ model: { algorithm } });
   });
 
   it("learns nothing from the test items: permuting them gives a bit-identical model", async () => {
@@ -279,7 +279,7 @@ describe("RankerTrainingService", () => {
     await shop.train("v1");
     await shop.train("v2", {}, false);
     await writeFile(join(shop.home, "rankers", "v2", "weights.safetensors"), "damaged!");
-    await expect(shop.registry.activate("v2")).rejects.toMatchObject({ code: "FILE_MALFORMED" });
-    expect(await shop.registry.activeVersionId()).toBe("v1");
+    await expect(shop.rankers.activate("v2")).rejects.toMatchObject({ code: "FILE_MALFORMED" });
+    expect(await shop.rankers.activeVersionId()).toBe("v1");
   });
 });

@@ -1,8 +1,8 @@
-/** @file Trains versions of the personalizer by the active ranking model's scores, and registers them. */
+/** @file Trains versions of the personalizer by the active ranking model's scores. */
 import { createHash } from "node:crypto";
 import { stringify } from "safe-stable-stringify";
-import { deleteAll, putFiles } from "../../db/artefact-files.js";
 import type { ArtefactStore } from "../../db/artefact-store.js";
+import type { PersonalizerColumns } from "../../db/versions.repository.js";
 import type { ConditionEncoder } from "../../ml/diffusion/condition-encoder.js";
 import { type Matrix, matrix, row } from "../../ml/nn/matrix.js";
 import { Random } from "../../ml/nn/random.js";
@@ -10,10 +10,12 @@ import type { WorkHooks } from "../../ml/progress.js";
 import type { ImagePath } from "../images/image-path.js";
 import type { PersonalizerModel } from "../images/personalizer-model.js";
 import type { PictureRanker } from "../ranking/picture-ranker.js";
+import type { Trainer, VersionPlace } from "../versions/trained-version.service.js";
 import { assertEnough, evaluationPairs, type Pair, trainingPairs } from "./pairs.js";
 import {
   personalizerConfig,
   type PersonalizerTrainingConfig,
+  storedPersonalizerConfig,
 } from "./personalizer-training-config.js";
 import {
   type PersonalizerTrainingResult,
@@ -45,15 +47,7 @@ export type PersonalizerMetrics = Readonly<{
   peakMemoryMib: number;
 }>;
 
-interface VersionRow {
-  id: string;
-  state: string;
-  config: unknown;
-  seed: number;
-  rankingModelVersionId: string;
-}
-
-interface Dependencies<Version extends VersionRow> {
+interface Dependencies {
   shop(): Promise<ShopSnapshot>;
   path: Omit<ImagePath, "ranker">;
   /** @throws AppError `INVALID_ARGUMENT` when the ranking model does not read images. */
@@ -61,105 +55,52 @@ interface Dependencies<Version extends VersionRow> {
   encoder: () => Promise<Pick<ConditionEncoder, "encodeTexts" | "projectImage">>;
   /** An untrained model. @throws AppError `LANGUAGE_MODEL_MISSING` */
   create: (config: Readonly<Record<string, unknown>>, seed: number) => Promise<PersonalizerModel>;
-  versions: {
-    findById(id: string): Promise<Version | null>;
-    begin(version: {
-      id: string;
-      config: object;
-      seed: number;
-      generator: string;
-      rankingModelVersionId: string;
-    }): Promise<Version>;
-    complete(
-      id: string,
-      outcome: { metrics: object; dataHash: string; artefactPath: string },
-    ): Promise<Version>;
-    fail(id: string, failure: string): Promise<void>;
-  };
-  registry: { activate(id: string): Promise<Version> };
-  /** Versions go to `personalizers/<versionId>`. */
+  /** Has the checkpoints. */
   store: ArtefactStore;
 }
 
-export interface TrainPersonalizerRequest {
-  /** A new version's id; or the id of an interrupted training, which resumes from its checkpoint. */
-  versionId: string;
+interface Prepared {
+  config: PersonalizerTrainingConfig;
   seed: number;
-  /** What to change of the default; see `personalizer-config.ts`. An interrupted version keeps its own. */
-  config: Readonly<Record<string, unknown>>;
-  /** Whether the version serves when it is ready. */
-  activate: boolean;
+  shop: ShopSnapshot;
 }
 
-export class PersonalizerTrainingService<Version extends VersionRow> {
-  constructor(private readonly deps: Dependencies<Version>) {}
+export class PersonalizerTrainer implements Trainer<PersonalizerColumns> {
+  readonly folder = "personalizers";
 
-  /**
-   * Trains a version to the end. Stopped by its signal or with the process, it stays `TRAINING` and can be resumed; any
-   * other failure is recorded.
-   *
-   * @throws AppError INVALID_ARGUMENT, RANKER_NOT_TRAINED, LANGUAGE_MODEL_MISSING, TOO_FEW_PAIRS, TRAINING_DIVERGED
-   */
-  async train(request: TrainPersonalizerRequest, hooks: WorkHooks = {}): Promise<Version> {
-    const { registry, versions } = this.deps;
-    const existing = await versions.findById(request.versionId);
-    const version =
-      existing?.state === "READY" ? existing : await this.run(request, existing, hooks);
-    return request.activate ? registry.activate(request.versionId) : version;
-  }
+  constructor(private readonly deps: Dependencies) {}
 
-  private async run(
-    { versionId, ...request }: TrainPersonalizerRequest,
-    existing: Version | null,
-    hooks: WorkHooks,
-  ): Promise<Version> {
-    const { path, versions } = this.deps;
-    const { version: generator } = path.generator;
-    const given = { ...((existing?.config ?? request.config) as Record<string, unknown>) };
-    if (existing) {
-      // Versions that began before these fields were dropped have them.
-      delete given.gains;
-      delete given.numGainPairs;
-    }
-    const config = personalizerConfig(given);
-    const seed = existing?.seed ?? request.seed;
-    hooks.onProgress?.({ fraction: 0, stage: "reading the shop" });
+  /** @throws AppError INVALID_ARGUMENT, RANKER_NOT_TRAINED; its `fit`: LANGUAGE_MODEL_MISSING, TOO_FEW_PAIRS, TRAINING_DIVERGED */
+  async prepare(
+    given: { config: Readonly<Record<string, unknown>>; seed: number; isStored: boolean },
+    { onProgress }: WorkHooks,
+  ) {
+    const config = given.isStored
+      ? storedPersonalizerConfig(given.config)
+      : personalizerConfig(given.config);
+    onProgress?.({ fraction: 0, stage: "reading the shop" });
     const shop = await this.deps.shop();
-    const rankingModelVersionId = shop.ranker.versionId;
-    const version = { id: versionId, config, seed, generator, rankingModelVersionId };
-    await versions.begin(version);
-    try {
-      return await this.fit({ versionId, config, seed, shop }, hooks);
-    } catch (error) {
-      if (!hooks.signal?.aborted) {
-        await versions.fail(versionId, error instanceof Error ? error.message : String(error));
-      }
-      throw error;
-    }
+    const { version: generator } = this.deps.path.generator;
+    return {
+      columns: { config, generator, rankingModelVersionId: shop.ranker.versionId },
+      fit: (place: VersionPlace, hooks: WorkHooks) =>
+        this.fit(place, { config, seed: given.seed, shop }, hooks),
+    };
   }
 
   private async fit(
-    version: {
-      versionId: string;
-      config: PersonalizerTrainingConfig;
-      seed: number;
-      shop: ShopSnapshot;
-    },
+    { versionId, checkpoint }: VersionPlace,
+    { config, seed, shop }: Prepared,
     { onProgress, signal }: WorkHooks,
-  ): Promise<Version> {
-    const { create, encoder, path, rankerOf, store, versions } = this.deps;
+  ) {
+    const { create, encoder, path, rankerOf, store } = this.deps;
     const { version: generator } = path.generator;
-    const { config, seed, shop, versionId } = version;
     const train = trainingPairs(shop, { numPairs: config.numPairs, seed });
     assertEnough(train, MIN_PAIRS);
     const numPairs = config.numValidationPairs;
     const validation = evaluationPairs(shop, "validation", { numPairs, seed: 0 }); // the same for every seed
     const dataHash = hashOf(shop, [...train, ...validation]);
-    const artefactPath = `personalizers/${versionId}`;
-    const checkpoint = `${artefactPath}/checkpoint`;
-    const { delta, k: numRetrieved, numRollouts, rewardMode } = config;
-    const shared = { delta, numRetrieved, numRollouts, rewardMode };
-    const model = await create({ ...config.model, ...shared }, seed);
+    const model = await create(config.model, seed);
     try {
       const startMs = performance.now();
       const ranker = rankerOf(shop);
@@ -183,21 +124,13 @@ export class PersonalizerTrainingService<Version extends VersionRow> {
         fingerprint: fingerprintOf({ config, seed, dataHash, generator }),
         onStep: report => onProgress?.(progressOf(report)),
       });
-      const lineage = {
-        versionId,
-        seed,
-        config,
-        dataHash,
-        generator,
-        rankingModelVersionId: shop.ranker.versionId,
-        best: result.best,
-      };
-      await putFiles(store, artefactPath, model.toFiles(lineage));
+      const rankingModelVersionId = shop.ranker.versionId;
+      const { best } = result;
+      const lineage = { versionId, seed, config, dataHash, generator, rankingModelVersionId, best };
+      const files = model.toFiles(lineage);
       const trainingSeconds = (performance.now() - startMs) / 1_000;
       const metrics = metricsOf(result, { train, validation, trainingSeconds });
-      const completed = await versions.complete(versionId, { metrics, dataHash, artefactPath });
-      await deleteAll(store, checkpoint);
-      return completed;
+      return { metrics, dataHash, files };
     } finally {
       model.dispose();
     }
