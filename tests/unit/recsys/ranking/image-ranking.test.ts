@@ -10,7 +10,7 @@ describe("assertRanksImages()", () => {
       expect.objectContaining({
         code: "RANKER_IGNORES_IMAGES",
         details: { algorithm: model.algorithm },
-      }),
+      }) as Error,
     );
   });
 });

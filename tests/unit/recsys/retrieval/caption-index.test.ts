@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { FolderArtefactStore } from "../../../../src/db/artefact-store.js";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { FolderArtefactStore } from "../../../../src/db/artefact-store.js";
 import { Random } from "../../../../src/ml/nn/random.js";
 import {
   loadCaptionIndex,
