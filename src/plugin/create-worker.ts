@@ -1,8 +1,9 @@
 /** @file The service that runs each kind of job. */
 import type { Logger } from "pino";
 import { JobPriority } from "../db/jobs.repository.js";
+import type { WorkHooks } from "../ml/progress.js";
 import { folderSource } from "../recsys/import/folder-source.js";
-import { type JobHandlers, Worker } from "../workers/worker.js";
+import { type JobControl, type JobHandlers, Worker } from "../workers/worker.js";
 import type { Services } from "./create-services.js";
 
 /** @param runsJobs Without, it only takes jobs back from lost workers. */
@@ -46,27 +47,17 @@ export function createWorker(services: Services, logger: Logger, runsJobs = true
           void report(total === 0 ? 1 : done / total, `${stage}: ${done} of ${total}`),
       }),
 
-    TRAIN_RANKER: async ({ payload }, { signal, report }) => {
-      const { version, activation } = await rankers.train(payload, {
-        signal,
-        onProgress: ({ fraction, stage }) => void report(fraction, stage),
-      });
+    TRAIN_RANKER: async ({ payload }, control) => {
+      const { version, activation } = await rankers.train(payload, hooksOf(control));
       return { versionId: version.id, metrics: version.metrics, activation };
     },
 
-    TRAIN_PERSONALIZER: async ({ payload }, { signal, report }) => {
-      const { version } = await personalizers.train(payload, {
-        signal,
-        onProgress: ({ fraction, stage }) => void report(fraction, stage),
-      });
+    TRAIN_PERSONALIZER: async ({ payload }, control) => {
+      const { version } = await personalizers.train(payload, hooksOf(control));
       return { versionId: version.id, metrics: version.metrics };
     },
 
-    RERANK: ({ payload }, { signal, report }) =>
-      reranking.run(payload, {
-        signal,
-        onProgress: ({ fraction, stage }) => void report(fraction, stage),
-      }),
+    RERANK: ({ payload }, control) => reranking.run(payload, hooksOf(control)),
 
     SCORE_IMAGES: (_job, { signal, report }) =>
       scoring.scoreAll({ signal, report: (progress, stage) => report(progress, stage) }),
@@ -78,4 +69,8 @@ export function createWorker(services: Services, logger: Logger, runsJobs = true
     { jobs: jobRows, events, logger, handlers: runsJobs ? handlers : {} },
     { concurrency, isOnlyProcess },
   );
+}
+
+function hooksOf({ report, signal }: JobControl): WorkHooks {
+  return { signal, onProgress: ({ fraction, stage }) => void report(fraction, stage) };
 }
