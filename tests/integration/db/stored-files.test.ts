@@ -8,12 +8,18 @@ import pino from "pino";
 import sharp from "sharp";
 import { createConstantGenerator } from "../../../docs/examples/constant-generator.js";
 import { createInMemoryStore } from "../../../docs/examples/in-memory-store.js";
+import { createSeasonalMethod } from "../../../docs/examples/seasonal-method.js";
 import { loadConfig } from "../../../src/config/config.js";
 import { type ArtefactStore, FolderArtefactStore } from "../../../src/db/artefact-store.js";
 import { openDatabase, type Database } from "../../../src/db/database.js";
 import { decodeRgb, encodePng } from "../../../src/db/image-codec.js";
 import { ItemsRepository } from "../../../src/db/items.repository.js";
-import { createPlugin, type Plugin } from "../../../src/plugin/create-plugin.js";
+import type { GenerateRequest } from "../../../src/ml/diffusion/image-generator.js";
+import {
+  createPlugin,
+  type Plugin,
+  type PluginOptions,
+} from "../../../src/plugin/create-plugin.js";
 import { CachedImageGenerator } from "../../../src/recsys/images/cached-image-generator.js";
 import { storeImage } from "../../../src/recsys/import/import-parts.js";
 import { loadRanker } from "../../../src/recsys/ranking/ranker-artefact.js";
@@ -37,10 +43,10 @@ afterEach(async () => {
   await rm(home, { recursive: true });
 });
 
-const open = async (store?: ArtefactStore) => {
+const open = async (store?: ArtefactStore, doors: Partial<PluginOptions> = {}) => {
   const config = loadConfig({ VITRINE_HOME: home, VITRINE_ONNX_THREADS: "1" });
   const logger = pino({ level: "silent" });
-  plugin = await createPlugin({ db, config, logger, runJobs: true, store });
+  plugin = await createPlugin({ db, config, logger, runJobs: true, store, ...doors });
   return plugin;
 };
 const png = await sharp({
@@ -164,5 +170,44 @@ describe("a store of the host", () => {
     expect((await store.list("index")).map(({ key }) => key)).toContain("index/metadata.json");
     const own = await readdir(home);
     expect(own.filter(name => ["blobs", "index", "rankers"].includes(name))).toEqual([]);
+  });
+});
+
+describe("a generator of the host", () => {
+  it("draws the images, from the catalogue image and the host's condition", async () => {
+    const seen: string[] = [];
+    const generator = {
+      version: "echo@1",
+      generate: async ({ initImage, numImages, prompt }: GenerateRequest) => {
+        seen.push(prompt);
+        return Array.from({ length: numImages }, () => initImage!);
+      },
+    };
+    const method = createSeasonalMethod("in snow");
+    const { catalogue, interactions, jobs, personalization, ...services } = (
+      await open(createInMemoryStore(), { generator, method })
+    ).services;
+    const rows = ["Red fox", "Grey wolf"].map(title => ({ id: title, title }));
+    await catalogue.upsert(rows);
+    for (const [at, { id }] of rows.entries()) {
+      const pixels = Uint8Array.from({ length: 3 * 64 * 64 }, (_, n) => (n * (at + 3)) % 251);
+      const raw = { width: 64, height: 64, channels: 3 as const };
+      const file = await sharp(pixels, { raw }).blur(4).png().toBuffer();
+      const image = await storeImage(id, file, { source: id, blobs: services.blobs });
+      await new ItemsRepository(db.prisma).setImages([image]);
+    }
+    const occurredAt = new Date("2026-01-01T00:00:00Z");
+    await interactions.record([
+      { userId: "ann", itemId: "Grey wolf", kind: "PURCHASE", occurredAt },
+    ]);
+    const { id } = await jobs.request("INDEX", {});
+    expect(await jobs.waitFor(id, JOB_WAIT_MS)).toMatchObject({ state: "SUCCEEDED" });
+    const outcome = await personalization.request("ann", "Red fox", { waitMs: JOB_WAIT_MS });
+    expect(seen).toEqual([expect.stringMatching(/, in snow$/)]);
+    expect(outcome).toMatchObject({ kind: "image", image: { generator: "echo@1" } });
+
+    await plugin!.close();
+    const constant = await open(createInMemoryStore(), { generator: createConstantGenerator() });
+    expect(await constant.services.personalization.findStored("ann", ["Red fox"])).toEqual([null]); // another generator, another key
   });
 });
