@@ -4,9 +4,10 @@
  * A key is a relative path with forward slashes, such as `rankers/<version>/config.json`.
  */
 import { randomUUID } from "node:crypto";
-import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { AppError } from "../errors/app-error.js";
+import { writeThrough } from "./local-files.js";
 
 export interface ArtefactEntry {
   readonly key: string;
@@ -66,20 +67,7 @@ export class FolderArtefactStore implements ArtefactStore {
     }
     await made;
     await mkdir(dirname(path), { recursive: true });
-    const temporary = join(folder, randomUUID());
-    try {
-      const file = await open(temporary, "wx");
-      try {
-        await file.writeFile(bytes);
-        await file.sync();
-      } finally {
-        await file.close();
-      }
-      await rename(temporary, path);
-    } catch (error) {
-      await rm(temporary, { force: true });
-      throw error;
-    }
+    await writeThrough(join(folder, randomUUID()), path, bytes);
   }
 
   async delete(key: string): Promise<void> {

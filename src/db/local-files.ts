@@ -4,7 +4,6 @@ import {
   appendFile,
   mkdir,
   mkdtemp,
-  open,
   readdir,
   readFile,
   rename,
@@ -21,15 +20,22 @@ const UNREADABLE = /^(ENOENT|EISDIR|ENOTDIR|ELOOP|ENAMETOOLONG|EACCES|EPERM)$/;
 
 /** Replaces a file whole or not at all. */
 export async function writeAtomically(path: string, bytes: Uint8Array | string): Promise<void> {
-  const temporary = `${path}.${process.pid}.tmp`;
-  const file = await open(temporary, "w");
+  await writeThrough(`${path}.${process.pid}.tmp`, path, bytes);
+}
+
+/** Writes and syncs `temporary`, then renames it to `path`. @param temporary A file on the same disk; removed on failure. */
+export async function writeThrough(
+  temporary: string,
+  path: string,
+  bytes: Uint8Array | string,
+): Promise<void> {
   try {
-    await file.writeFile(bytes);
-    await file.sync();
-  } finally {
-    await file.close();
+    await writeFile(temporary, bytes, { flush: true });
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
   }
-  await rename(temporary, path);
 }
 
 /** @throws AppError `FILE_NOT_FOUND` */

@@ -12,7 +12,7 @@
  *
  * Timesteps, the previous timestep and clipping are those of diffusers' `DDIMScheduler`.
  */
-import { noised, noiseLevel, predictedNoise, predictedOriginal } from "./prediction.js";
+import { noised, noiseLevel, predictedNoise, clippedOriginal } from "./prediction.js";
 import { type ScheduleConfig } from "./schedule-config.js";
 import { alphaBar, timesteps } from "./schedule.js";
 import { type ScheduledStep, type Scheduler } from "./scheduler.js";
@@ -37,15 +37,11 @@ export class DdimScheduler implements Scheduler {
   }
 
   step(output: Float32Array, stepIndex: number, latents: Float32Array): ScheduledStep {
-    const { clip_sample, clip_sample_range: range, prediction_type } = this.config;
     const t = this.timesteps[stepIndex];
     const now = noiseLevel(this.alphaBar[t]);
     const next = noiseLevel(this.previousAlphaBar(t));
-    const noise = predictedNoise(prediction_type, output, latents, now);
-    let original = predictedOriginal(prediction_type, output, latents, now);
-    if (clip_sample) {
-      original = original.map(x => Math.min(Math.max(x, -range), range));
-    }
+    const noise = predictedNoise(this.config.prediction_type, output, latents, now);
+    const original = clippedOriginal(this.config, output, latents, now);
     return { latents: noised(original, noise, next), predictedOriginal: original }; // eq. (12)
   }
 

@@ -14,7 +14,7 @@
  * `original_inference_steps` timesteps of the distillation, and adds no noise after its last step.
  */
 import { AppError } from "../../errors/app-error.js";
-import { noised, noiseLevel, predictedOriginal } from "./prediction.js";
+import { noised, noiseLevel, clippedOriginal } from "./prediction.js";
 import { type ScheduleConfig } from "./schedule-config.js";
 import { alphaBar } from "./schedule.js";
 import { type NoiseSource, type ScheduledStep, type Scheduler } from "./scheduler.js";
@@ -44,13 +44,9 @@ export class LcmScheduler implements Scheduler {
   }
 
   step(output: Float32Array, stepIndex: number, latents: Float32Array): ScheduledStep {
-    const { clip_sample, clip_sample_range: range, prediction_type } = this.config;
     const t = this.timesteps[stepIndex];
     const now = noiseLevel(this.alphaBar[t]);
-    let original = predictedOriginal(prediction_type, output, latents, now);
-    if (clip_sample) {
-      original = original.map(x => Math.min(Math.max(x, -range), range));
-    }
+    const original = clippedOriginal(this.config, output, latents, now);
     const { skip, out } = boundaryCoefficients(t * this.config.timestep_scaling);
     const consistent = original.map((x, i) => out * x + skip * latents[i]); // eq. (3)
     if (stepIndex === this.timesteps.length - 1) {

@@ -47,6 +47,17 @@ export function predictedOriginal(
   }
 }
 
+/** {@link predictedOriginal}, clipped where the schedule says so. */
+export function clippedOriginal(
+  { clip_sample, clip_sample_range: range, prediction_type }: ScheduleConfig,
+  output: Float32Array,
+  latents: Float32Array,
+  level: NoiseLevel,
+): Float32Array {
+  const original = predictedOriginal(prediction_type, output, latents, level);
+  return clip_sample ? original.map(x => Math.min(Math.max(x, -range), range)) : original;
+}
+
 /** ε from the model's output for `latents`. */
 export function predictedNoise(
   type: PredictionType,

@@ -5,7 +5,7 @@
  */
 import { AppError } from "../../errors/app-error.js";
 import { Random, seedFrom } from "../../ml/nn/random.js";
-import type { ImageContext } from "../images/image-path.js";
+import type { CandidateRequest, ImageContext } from "../images/image-path.js";
 import type { HistoryItem, Retrieval } from "../retrieval/retrieval.service.js";
 import { retrieved } from "../retrieval/retrieval.service.js";
 import type { ShopSnapshot } from "./shop-snapshot.js";
@@ -93,7 +93,18 @@ export function pairContext(
   };
 }
 
-/** What the ranking model was trained on of a pair's user: these items do not compete. */
+/** How a pair's images are drawn and ranked. The items that the ranking model was trained on do not compete. */
+export function pairRequest<Drawing extends Omit<CandidateRequest, "context" | "numImages">>(
+  shop: ShopSnapshot,
+  pair: Pair,
+  history: { k: number; historyLimit: number },
+  drawing: Drawing,
+) {
+  const seenItemIds = trainItemIds(shop, pair);
+  return { ...drawing, context: pairContext(shop, pair, history), seenItemIds };
+}
+
+/** What the ranking model was trained on of a pair's user. */
 export function trainItemIds({ ranker, split }: ShopSnapshot, { userIndex }: Pair): string[] {
   return Array.from(split.train[userIndex], item => ranker.itemIds[item]);
 }

@@ -25,7 +25,7 @@ import {
   type Rollout,
 } from "../images/personalizer-model.js";
 import type { WhatIf } from "../ranking/picture-ranker.js";
-import { type Pair, pairContext, trainItemIds } from "./pairs.js";
+import { type Pair, pairRequest } from "./pairs.js";
 import type { PersonalizerTrainingConfig } from "./personalizer-training-config.js";
 import type { ShopSnapshot } from "./shop-snapshot.js";
 
@@ -74,16 +74,10 @@ export interface ScoredRollouts {
 type PairRequest = Omit<CandidateRequest, "numImages">;
 
 /** How a pair's images are drawn and ranked, whatever they attend to. */
-function pairRequest({ config, seed, shop }: RolloutParts, pair: Pair): PairRequest {
+function rolloutRequest({ config, seed, shop }: RolloutParts, pair: Pair): PairRequest {
   const { guidanceScale, numSteps, strength } = config;
-  return {
-    context: pairContext(shop, pair, config),
-    seenItemIds: trainItemIds(shop, pair),
-    seed: seedFrom("pair", seed, pair.userId, pair.itemId),
-    guidanceScale,
-    numSteps,
-    strength,
-  };
+  const own = seedFrom("pair", seed, pair.userId, pair.itemId);
+  return pairRequest(shop, pair, config, { seed: own, guidanceScale, numSteps, strength });
 }
 
 /** Inputs, v^key and its score for each pair. */
@@ -92,7 +86,7 @@ export async function preparedPairs(
   model: Pick<PersonalizerModel, "promptIds">,
   pairs: readonly Pair[],
 ): Promise<PreparedPair[]> {
-  const requests = pairs.map(pair => pairRequest(parts, pair));
+  const requests = pairs.map(pair => rolloutRequest(parts, pair));
   const inputs = await personalizerInputs(
     model,
     parts.encoder,

@@ -10,7 +10,7 @@ import {
 } from "../../images/personalization-method.js";
 import type { PersonalizerModel } from "../../images/personalizer-model.js";
 import { RagarMethod } from "../../images/ragar-method.js";
-import { type Pair, pairContext, trainItemIds } from "../../reflection/pairs.js";
+import { type Pair, pairRequest } from "../../reflection/pairs.js";
 import type { PersonalizerTrainingConfig } from "../../reflection/personalizer-training-config.js";
 import type { ShopSnapshot } from "../../reflection/shop-snapshot.js";
 import { type ExperimentArm, type ImageExperiment, numCandidatesOf } from "./experiment-config.js";
@@ -56,13 +56,11 @@ export function armRequest(
 ): CandidateRequest {
   const { arm, config, experiment, seed, shop } = about;
   const { guidanceScale, numSteps, strength } = experiment;
-  return {
-    context: pairContext(shop, pair, config),
-    seenItemIds: trainItemIds(shop, pair),
+  return pairRequest(shop, pair, config, {
     guidanceScale,
     numSteps,
     strength,
     seed: seedFrom("experiment", seed, pair.userId, pair.itemId),
     numImages: numCandidatesOf(experiment, arm),
-  };
+  });
 }

@@ -4,7 +4,7 @@ import type { WorkHooks } from "../../../ml/progress.js";
 import { selectCandidate } from "../../images/candidate-selection.js";
 import { type CandidateRequest, type ImagePath, makeCandidates } from "../../images/image-path.js";
 import type { PersonalizationMethod } from "../../images/personalization-method.js";
-import { type Pair, pairContext, trainItemIds } from "../../reflection/pairs.js";
+import { type Pair, pairRequest } from "../../reflection/pairs.js";
 import type { ShopSnapshot } from "../../reflection/shop-snapshot.js";
 import type { RerankConfig } from "./rerank-config.js";
 
@@ -45,13 +45,11 @@ export async function drawItemImages(
 
 function requestOf({ config, shop }: ItemDrawing, pair: Pair): CandidateRequest {
   const { guidanceScale, numCandidates, numSteps, strength } = config;
-  return {
-    context: pairContext(shop, pair, config),
-    seenItemIds: trainItemIds(shop, pair),
+  return pairRequest(shop, pair, config, {
     guidanceScale,
     numSteps,
     strength,
     seed: seedFrom("rerank", config.seed, pair.userId, pair.itemId),
     numImages: numCandidates,
-  };
+  });
 }
