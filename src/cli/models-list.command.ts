@@ -1,6 +1,6 @@
 /** @file `vitrine models list`: every pack that is present or can be fetched. */
 import { Command } from "commander";
-import { bundledModels, loadConfig } from "../config/config.js";
+import { bundledPackFolder, bundledPacks, loadConfig } from "../config/config.js";
 import { type KnownPack, listPacks } from "../ml/packs/known-packs.js";
 import { fileSize, loadPackCatalogue } from "./pack-catalogue.js";
 
@@ -19,7 +19,7 @@ export function modelsListCommand(): Command {
     .action(async ({ json, packs: file }: { json?: boolean; packs?: string }) => {
       const config = loadConfig();
       const packs = await listPacks({
-        bundledFolder: bundledModels,
+        bundledFolders: bundledPacks.map(bundledPackFolder),
         cacheFolder: config.modelCache,
         usedFolder: config.modelsFolder,
         catalogue: await loadPackCatalogue(config, file),

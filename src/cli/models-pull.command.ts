@@ -1,7 +1,6 @@
 /** @file `vitrine models pull`: fetches a pack by name; resumes an interrupted pull. */
-import { basename } from "node:path";
 import { Command } from "commander";
-import { bundledModels, type Config, loadConfig } from "../config/config.js";
+import { bundledPackFolder, type Config, isBundledPack, loadConfig } from "../config/config.js";
 import { lockFolder } from "../db/folder-lock.js";
 import { AppError } from "../errors/app-error.js";
 import { Hub } from "../ml/packs/hub.js";
@@ -29,8 +28,8 @@ export function modelsPullCommand(context: CliContext): Command {
 
 async function pull(name: string, flags: PullFlags, context: CliContext): Promise<void> {
   const config = loadConfig();
-  if (name === basename(bundledModels)) {
-    const pack = await openModelPack(bundledModels);
+  if (isBundledPack(name)) {
+    const pack = await openModelPack(bundledPackFolder(name));
     const result = { name, version: pack.version, folder: pack.dir, isNew: false };
     console.log(flags.json ? JSON.stringify(result) : `${name} is bundled: nothing to fetch`);
     return;

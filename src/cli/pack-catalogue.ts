@@ -1,6 +1,6 @@
 /** @file A command's catalogue of packs: the built-in one, and the user's. */
-import { basename, resolve } from "node:path";
-import { bundledModels, type Config } from "../config/config.js";
+import { resolve } from "node:path";
+import { bundledPacks, type Config } from "../config/config.js";
 import { AppError } from "../errors/app-error.js";
 import {
   builtInCataloguePath,
@@ -26,9 +26,9 @@ export async function loadPackCatalogue(
     return packCatalogue([builtIn]);
   }
   const own = await readJsonFile(path, EXPECTED, catalogueSchema);
-  const bundled = basename(bundledModels);
-  if (bundled in own.packs) {
-    const reason = `'${bundled}' is the bundled pack's name`;
+  const bundled = bundledPacks.find(name => name in own.packs);
+  if (bundled) {
+    const reason = `'${bundled}' is a bundled pack's name`;
     throw new AppError("FILE_MALFORMED", { path, expected: EXPECTED, reason });
   }
   return packCatalogue([builtIn, own]);

@@ -31,10 +31,20 @@ const baseUrl = z
 const isOrigin = (text: string) =>
   /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text;
 
-const BUNDLED_PACK = "mini";
+/** The packs that come with the package. */
+export const bundledPacks = ["mini", "studio"] as const;
 
-/** The bundled base models, relative to this file (`src/config` or `dist/config`). */
-export const bundledModels = resolve(import.meta.dirname, "../../models", BUNDLED_PACK);
+export type BundledPack = (typeof bundledPacks)[number];
+
+/** The folder of a bundled pack, relative to this file (`src/config` or `dist/config`). */
+export function bundledPackFolder(name: BundledPack): string {
+  return resolve(import.meta.dirname, "../../models", name);
+}
+
+/** Whether a pack of this name comes with the package. */
+export function isBundledPack(name: string): name is BundledPack {
+  return (bundledPacks as readonly string[]).includes(name);
+}
 
 const environment = z.object({
   /** URL of a Postgres; without it an embedded one lives in `VITRINE_HOME`. */
@@ -68,8 +78,8 @@ const environment = z.object({
     }),
   /** Secret of the shoppers' tokens (HS256), at least 32 characters; default: generated once and stored in `VITRINE_HOME`. */
   VITRINE_TOKEN_SECRET: z.string().min(32, "must have at least 32 characters").optional(),
-  /** The model pack: the bundled one's name, the name of one in the cache, or a folder; default `mini`. */
-  VITRINE_MODELS: z.string().min(1).default(BUNDLED_PACK),
+  /** The model pack: a bundled one's name, the name of one in the cache, or a folder; default `mini`. */
+  VITRINE_MODELS: z.string().min(1).default("mini"),
   /** Folder of the packs that `vitrine models pull` fetches; default `models` in `VITRINE_HOME`. */
   VITRINE_MODEL_CACHE: z.string().min(1).optional(),
   /** A file of further packs, in the format of `models/packs.json`; default none. */
@@ -174,12 +184,12 @@ export interface Config {
 }
 
 /**
- * The folder of a model pack: the bundled one or one in the cache by name, otherwise a path. An unknown name means the
+ * The folder of a model pack: a bundled one or one in the cache by name, otherwise a path. An unknown name means the
  * cache, unless it is a folder here.
  */
 export function modelPackFolder(nameOrFolder: string, modelCache: string): string {
-  if (nameOrFolder === BUNDLED_PACK) {
-    return bundledModels;
+  if (isBundledPack(nameOrFolder)) {
+    return bundledPackFolder(nameOrFolder);
   }
   const cached = join(modelCache, nameOrFolder);
   const isName = /^[a-z0-9][a-z0-9-]*$/.test(nameOrFolder);

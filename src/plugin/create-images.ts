@@ -56,7 +56,8 @@ export function createImages(parts: Parts) {
         jobs: storage.jobRows,
         limits: parts.config.budget,
       }),
-      evaluationsOf: options => options.numCandidates * evaluationsOfImage(pipelineConfig, options),
+      evaluationsOf: options =>
+        options.numCandidates * (pipelineConfig ? evaluationsOfImage(pipelineConfig, options) : 1),
       defaults: generationDefaults(pipelineConfig),
     }),
     generation: new ImageGenerationService({

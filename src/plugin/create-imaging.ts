@@ -28,6 +28,9 @@ export function createImaging(
     generator,
     generatedCodec,
     imageFiles: new ImageFiles({ blobs, ...codec }),
-    generatorFiles: new ImageFiles({ blobs, ...generatedCodec }, models.pipelineConfig),
+    generatorFiles: new ImageFiles(
+      { blobs, ...generatedCodec },
+      models.pipelineConfig ?? undefined,
+    ),
   };
 }

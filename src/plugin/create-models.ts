@@ -20,8 +20,8 @@ const KEYWORD_PROMPT = "keywords.v1";
 
 export interface Models {
   pack: ModelPack;
-  /** Sizes of the generator's pictures. */
-  pipelineConfig: PipelineConfig;
+  /** Sizes of the diffusion model's images; null for a pack without `unet/`. */
+  pipelineConfig: PipelineConfig | null;
   /** The encoder of captions and pictures, known without loading it. */
   encoder: { name: string; version: string; dimension: number };
   /** `name@version` of the encoder. */
@@ -56,7 +56,7 @@ export async function createModels(
   const encoder = { name: `${pack.name}/clip`, version: pack.versionOf("clip") };
   return {
     pack,
-    pipelineConfig: await loadPipelineConfig(pack),
+    pipelineConfig: pack.has("unet") ? await loadPipelineConfig(pack) : null,
     encoder: { ...encoder, dimension: projection_dim },
     encoderId: modelId(encoder),
     clip,

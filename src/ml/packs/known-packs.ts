@@ -26,17 +26,20 @@ export interface KnownPack {
 }
 
 export interface PackPlaces {
-  bundledFolder: string;
+  bundledFolders: readonly string[];
   cacheFolder: string;
   /** Folder of the pack in use. */
   usedFolder: string;
   catalogue: ReadonlyMap<string, CataloguePack>;
 }
 
-/** The bundled pack, the catalogue's, others in the cache, and the active one if it is elsewhere. */
+/** The bundled packs, the catalogue's, others in the cache, and the active one if it is elsewhere. */
 export async function listPacks(places: PackPlaces): Promise<KnownPack[]> {
-  const { bundledFolder, cacheFolder, catalogue, usedFolder } = places;
-  const packs = [await presentPack(bundledFolder, "bundled", places)];
+  const { bundledFolders, cacheFolder, catalogue, usedFolder } = places;
+  const packs: KnownPack[] = [];
+  for (const folder of bundledFolders) {
+    packs.push(await presentPack(folder, "bundled", places));
+  }
   for (const entry of catalogue.values()) {
     const folder = cachedPackFolder(cacheFolder, entry.name);
     packs.push(

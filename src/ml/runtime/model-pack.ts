@@ -4,7 +4,8 @@
  * `model_index.json` and `unet/`, `vae_encoder/`, `vae_decoder/`, `text_encoder/`, `tokenizer/`, `scheduler/` are a
  * Stable Diffusion pipeline exported to ONNX, as diffusers and optimum write it, so a plain SD-1.5 folder is a pack.
  * Vitrine's own packs add `image_projection/`, `clip/`, `captioner/`, `memory/`, `style_classifier/`, `styles.json` and
- * a `manifest.json` with checksums.
+ * a `manifest.json` with checksums. A pack without `unet/` generates no images by diffusion: `subject_mask/` cuts the subject
+ * out of a photograph, and `style_vectors/` transfers the style of one image to another.
  */
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
@@ -29,6 +30,8 @@ export const packComponents = [
   "llm",
   "memory",
   "style_classifier",
+  "subject_mask",
+  "style_vectors",
 ] as const;
 
 export type PackComponent = (typeof packComponents)[number];

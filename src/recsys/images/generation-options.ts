@@ -20,12 +20,14 @@ export interface GenerationOptions {
   numCandidates: number;
 }
 
-/** The defaults where pictures are made with a pack. */
-export function generationDefaults({
-  defaults: { guidanceScale, numSteps, strength },
-}: {
-  defaults: Omit<DrawingDefaults, "numSamples">; // samples are made of a pack's exemplars; here an image is given
-}): GenerationOptions {
+/** One step, from the whole image: what a generator without a diffusion model costs. */
+const withoutDiffusion = { strength: 1, numSteps: 1, guidanceScale: 1 };
+
+/** @param diffusion Configuration of the pack's diffusion model; null where it has none. */
+export function generationDefaults(
+  diffusion: { defaults: Omit<DrawingDefaults, "numSamples"> } | null, // samples are made of exemplars; here an image is given
+): GenerationOptions {
+  const { guidanceScale, numSteps, strength } = diffusion?.defaults ?? withoutDiffusion;
   return { seed: 1, numCandidates: 3, strength, numSteps, guidanceScale };
 }
 

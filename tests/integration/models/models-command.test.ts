@@ -49,6 +49,7 @@ describe("vitrine models", () => {
     const packs = await runCliJson<KnownPack[]>(["models", "list"], used);
     expect(packs.map(({ name, where, isInUse }) => [name, where, isInUse])).toEqual([
       ["mini", "bundled", false],
+      ["studio", "bundled", false],
       ["sd15", "absent", false],
       ["lcm-sd15", "absent", false],
       ["tiny", "cached", true],

@@ -42,7 +42,7 @@ beforeEach(async () => {
 afterEach(() => rm(cacheFolder, { recursive: true }));
 
 const list = (usedFolder = bundledFolder, cache = cacheFolder) =>
-  listPacks({ bundledFolder, cacheFolder: cache, usedFolder, catalogue });
+  listPacks({ bundledFolders: [bundledFolder], cacheFolder: cache, usedFolder, catalogue });
 
 describe("listPacks()", () => {
   it("lists the bundled pack, and those that can be fetched", async () => {
