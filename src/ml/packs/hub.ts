@@ -5,9 +5,18 @@
  * `x-linked-etag` and `x-linked-size`, their SHA-256 and size; for small ones `etag`, their Git blob id. Large files
  * then redirect to another host, whose `etag` is unrelated.
  */
-import pRetry from "p-retry";
 import { type Dispatcher, EnvHttpProxyAgent } from "undici";
 import { AppError } from "../../errors/app-error.js";
+import {
+  addressOf,
+  faultOf,
+  followRedirects,
+  isRedirect,
+  isTransientStatus,
+  textOf,
+  TransientFault,
+  withRetries,
+} from "../http/http-retries.js";
 
 export interface HubOptions {
   /** Without a trailing slash. */
@@ -47,21 +56,7 @@ export interface HubAnswer {
   body: Dispatcher.ResponseData["body"];
 }
 
-/** A fault that merits a retry. */
-export class TransientFault extends Error {
-  constructor(
-    message: string,
-    /** Whether bytes arrived before the fault. */
-    readonly madeProgress = false,
-    options?: ErrorOptions,
-  ) {
-    super(message, options);
-  }
-}
-
 const MAX_REDIRECTS = 5;
-const REDIRECTS = new Set([301, 302, 303, 307, 308]);
-const TRANSIENT = new Set([408, 425, 429]);
 /** Messages for a hub's status codes. */
 const REFUSALS: Readonly<Record<number, string>> = {
   401: "HTTP 401: there is no such repository, or it needs a token (VITRINE_HUB_TOKEN)",
@@ -99,7 +94,7 @@ export class Hub {
     return this.retrying(url, signal, async () => {
       const { body, headers, status } = await this.request(url, { method: "HEAD", signal });
       await body.dump();
-      if (status !== 200 && !REDIRECTS.has(status)) {
+      if (status !== 200 && !isRedirect(status)) {
         throw this.refusal(url, status);
       }
       const commit = textOf(headers["x-repo-commit"]);
@@ -135,29 +130,22 @@ export class Hub {
     }: { method: "HEAD" | "GET"; headers?: Record<string, string>; signal?: AbortSignal },
   ): Promise<HubAnswer> {
     const told: Record<string, string | string[] | undefined> = {};
-    let target = new URL(url);
-    for (let numRedirects = 0; ; numRedirects++) {
+    const send = async (target: URL) => {
       const answer = await this.requestOnce(target, { headers, method, signal });
       for (const [name, value] of Object.entries(answer.headers)) {
         if (name.startsWith("x-")) {
           told[name] ??= value; // the hub's headers, not those of redirect targets
         }
       }
-      const { statusCode: status, body } = answer;
-      const isTold = "x-linked-etag" in told && "x-linked-size" in told;
-      if (!REDIRECTS.has(status) || (method === "HEAD" && isTold)) {
-        return { status, headers: { ...answer.headers, ...told }, body };
-      }
-      await body.dump();
-      const location = textOf(answer.headers.location);
-      if (location === null || numRedirects === MAX_REDIRECTS) {
-        const reason = location
-          ? `more than ${MAX_REDIRECTS} redirects`
-          : "a redirect without a target";
-        throw new AppError("MODEL_DOWNLOAD_FAILED", { url, reason });
-      }
-      target = new URL(location, target);
-    }
+      return answer;
+    };
+    const answer = await followRedirects(new URL(url), send, {
+      maxRedirects: MAX_REDIRECTS,
+      failed: downloadFailed(url),
+      isFinal: () => method === "HEAD" && "x-linked-etag" in told && "x-linked-size" in told,
+    });
+    const { body, headers: own, statusCode: status } = answer;
+    return { status, headers: { ...own, ...told }, body };
   }
 
   /** @throws what the last attempt throws; a `TransientFault` as AppError `MODEL_DOWNLOAD_FAILED`. */
@@ -166,32 +154,14 @@ export class Hub {
     signal: AbortSignal | undefined,
     attempt: () => Promise<T>,
   ): Promise<T> {
-    try {
-      return await pRetry(attempt, {
-        retries: this.options.numRetries,
-        minTimeout: this.options.retryDelayMs,
-        signal,
-        shouldRetry: ({ error }) => error instanceof TransientFault,
-        shouldConsumeRetry: ({ error }) => !(error instanceof TransientFault && error.madeProgress),
-      });
-    } catch (error) {
-      signal?.throwIfAborted();
-      if (error instanceof TransientFault) {
-        const { message: reason } = error;
-        throw new AppError("MODEL_DOWNLOAD_FAILED", { url, reason }, { cause: error });
-      }
-      throw error;
-    }
+    return withRetries(attempt, { ...this.options, signal, failed: downloadFailed(url) });
   }
 
   /** The error for an unsuccessful status. */
   refusal(url: string, status: number): Error {
-    return status >= 500 || TRANSIENT.has(status)
+    return isTransientStatus(status)
       ? new TransientFault(`HTTP ${status}`)
-      : new AppError("MODEL_DOWNLOAD_FAILED", {
-          url,
-          reason: REFUSALS[status] ?? `HTTP ${status}`,
-        });
+      : downloadFailed(url)(REFUSALS[status] ?? `HTTP ${status}`);
   }
 
   close(): Promise<void> {
@@ -215,8 +185,7 @@ export class Hub {
     const isHub = target.origin === new URL(baseUrl).origin;
     try {
       return await this.agent.request({
-        origin: target.origin,
-        path: `${target.pathname}${target.search}`,
+        ...addressOf(target),
         method,
         headers: {
           ...headers,
@@ -233,15 +202,8 @@ export class Hub {
   }
 }
 
-/** The message of an error from undici or Node. */
-export function faultOf(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException;
-  return typeof code === "string" ? `${message} (${code})` : message;
-}
-
-/** The value of a header that must occur once. */
-export function textOf(value: string | string[] | undefined): string | null {
-  return typeof value === "string" ? value : null;
+function downloadFailed(url: string): (reason: string, cause?: unknown) => AppError {
+  return (reason, cause) => new AppError("MODEL_DOWNLOAD_FAILED", { url, reason }, { cause });
 }
 
 function plainEtag(etag: string | null): string | null {

@@ -12,7 +12,8 @@ import { Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { z } from "zod";
 import { AppError } from "../../errors/app-error.js";
-import { faultOf, type Hub, type HubAnswer, type HubFile, textOf, TransientFault } from "./hub.js";
+import { discardBody, faultOf, textOf, TransientFault } from "../http/http-retries.js";
+import { type Hub, type HubAnswer, type HubFile } from "./hub.js";
 import { sizeOnDisk } from "./pulled-manifest.js";
 
 const stateSchema = z.object({
@@ -74,7 +75,7 @@ async function attempt(hub: Hub, file: HubFile, path: string, hooks: DownloadHoo
     signal: hooks.signal,
   });
   if (answer.status !== 200 && answer.status !== 206) {
-    discard(answer);
+    discardBody(answer);
     if (answer.status !== 416) {
       throw hub.refusal(file.url, answer.status);
     }
@@ -83,7 +84,7 @@ async function attempt(hub: Hub, file: HubFile, path: string, hooks: DownloadHoo
   }
   const isContinued = answer.status === 206 && startOf(answer) === offset;
   if (answer.status === 206 && !isContinued) {
-    discard(answer);
+    discardBody(answer);
     await dropPart(path);
     throw new TransientFault("the server sent another range than requested");
   }
@@ -167,8 +168,4 @@ async function waitForClose(disk: WriteStream): Promise<void> {
   if (!disk.closed) {
     await new Promise<void>(resolve => disk.once("close", resolve));
   }
-}
-
-function discard({ body }: HubAnswer): void {
-  body.on("error", () => undefined).destroy();
 }

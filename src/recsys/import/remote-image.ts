@@ -7,10 +7,19 @@
  */
 import { lookup as resolveName, type LookupAddress } from "node:dns";
 import ipaddr from "ipaddr.js";
-import pRetry from "p-retry";
 import { Agent, buildConnector, type Dispatcher } from "undici";
 import { defaultImageLimits } from "../../db/image-codec.js";
 import { AppError } from "../../errors/app-error.js";
+import {
+  addressOf,
+  discardBody,
+  faultOf,
+  followRedirects,
+  isTransientStatus,
+  readBody,
+  TransientFault,
+  withRetries,
+} from "../../ml/http/http-retries.js";
 
 export interface RemoteImageOptions {
   /** Refuse every fetch; default false. */
@@ -30,17 +39,12 @@ export interface RemoteImageOptions {
 const MAX_REDIRECTS = 3;
 /** Characters of a URL in a message; a `data:` URL holds a whole file. */
 const MAX_SHOWN = 200;
-const REDIRECTS = new Set([301, 302, 303, 307, 308]);
-const TOO_MANY_REQUESTS = 429;
 /** Idle connections are reused for the next image of the same shop, but must not delay the process's exit. */
 const KEEP_ALIVE_MS = 1_000;
 /** Global unicast; all other IPv6 ranges are special. */
 const GLOBAL_IPV6 = ipaddr.parseCIDR("2000::/3");
 /** Public addresses of cloud-internal services: Azure's. */
 const CLOUD_SERVICES = new Set(["168.63.129.16"]);
-
-/** A fault that merits a retry. */
-class TransientFault extends Error {}
 
 /** Whether an IPv4 or IPv6 address is on the public internet. */
 export function isPublicAddress(address: string): boolean {
@@ -96,20 +100,8 @@ export class RemoteImages {
     if (this.options.isOffline) {
       throw new AppError("OFFLINE", { what: `'${url}'` });
     }
-    try {
-      return await pRetry(() => this.attempt(url, signal), {
-        retries: this.options.numRetries,
-        minTimeout: this.options.retryDelayMs,
-        signal,
-        shouldRetry: ({ error }) => error instanceof TransientFault,
-      });
-    } catch (error) {
-      signal.throwIfAborted();
-      if (error instanceof TransientFault) {
-        throw new AppError("FETCH_FAILED", { url, reason: error.message }, { cause: error });
-      }
-      throw error;
-    }
+    const failed = fetchFailed(url);
+    return withRetries(() => this.attempt(url, signal), { ...this.options, signal, failed });
   }
 
   close(): Promise<void> {
@@ -119,33 +111,22 @@ export class RemoteImages {
   private async attempt(url: string, outer: AbortSignal): Promise<Buffer> {
     const signal = AbortSignal.any([outer, AbortSignal.timeout(this.options.timeoutMs)]);
     try {
-      let target = checkedUrl(url, url);
-      for (let numRedirects = 0; ; numRedirects++) {
-        const answer = await this.agent.request({
-          origin: target.origin,
-          path: `${target.pathname}${target.search}`,
-          method: "GET",
-          headers: { accept: "image/*", "accept-encoding": "identity", "user-agent": "vitrine" },
-          signal,
-        });
-        if (!REDIRECTS.has(answer.statusCode)) {
-          return await this.body(url, answer);
-        }
-        await answer.body.dump();
-        const { location } = answer.headers;
-        if (typeof location !== "string" || numRedirects === MAX_REDIRECTS) {
-          const reason = location
-            ? `more than ${MAX_REDIRECTS} redirects`
-            : "a redirect without a target";
-          throw new AppError("FETCH_FAILED", { url, reason });
-        }
-        target = checkedUrl(location, url, target);
-      }
+      const headers = { accept: "image/*", "accept-encoding": "identity", "user-agent": "vitrine" };
+      const answer = await followRedirects(
+        checkedUrl(url, url),
+        target => this.agent.request({ ...addressOf(target), method: "GET", headers, signal }),
+        {
+          maxRedirects: MAX_REDIRECTS,
+          failed: fetchFailed(url),
+          targetOf: (location, from) => checkedUrl(location, url, from),
+        },
+      );
+      return await this.body(url, answer);
     } catch (error) {
       if (error instanceof AppError) {
         throw error.code === "FETCH_REFUSED" ? refused(url, String(error.details.reason)) : error;
       }
-      throw new TransientFault(faultOf(error), { cause: error });
+      throw new TransientFault(faultOf(error), false, { cause: error });
     }
   }
 
@@ -154,30 +135,19 @@ export class RemoteImages {
     const { maxBytes: max } = this.options;
     const type = String(headers["content-type"] ?? "image/*").toLowerCase();
     const length = Number(headers["content-length"] ?? 0);
-    const isTransient = statusCode >= 500 || statusCode === TOO_MANY_REQUESTS;
     // File stores often send no type (S3: binary/octet-stream), so the bytes decide. A web page is refused.
     const isPage = /^(text\/html|application\/(xhtml|json|ld\+json))/.test(type);
     if (statusCode !== 200 || isPage || length > max) {
-      body.on("error", () => undefined).destroy();
-      if (isTransient) {
+      discardBody(answer);
+      if (isTransientStatus(statusCode)) {
         throw new TransientFault(`HTTP ${statusCode}`);
       }
       if (statusCode === 200 && length > max) {
-        throw new AppError("IMAGE_TOO_LARGE", { got: length, unit: "bytes", max });
+        throw tooLarge(length, max);
       }
-      const reason = statusCode === 200 ? `it is ${type}` : `HTTP ${statusCode}`;
-      throw new AppError("FETCH_FAILED", { url, reason });
+      throw fetchFailed(url)(statusCode === 200 ? `it is ${type}` : `HTTP ${statusCode}`);
     }
-    const chunks: Buffer[] = [];
-    let got = 0;
-    for await (const chunk of body as AsyncIterable<Buffer>) {
-      got += chunk.length;
-      if (got > max) {
-        throw new AppError("IMAGE_TOO_LARGE", { got, unit: "bytes", max });
-      }
-      chunks.push(chunk);
-    }
-    return Buffer.concat(chunks);
+    return readBody(body, max, got => tooLarge(got, max));
   }
 }
 
@@ -223,10 +193,10 @@ function refused(url: string, reason: string): AppError {
   return new AppError("FETCH_REFUSED", { url: shown, reason });
 }
 
-function faultOf(error: unknown): string {
-  const { name, message, code } = error as NodeJS.ErrnoException; // errors of undici and Node
-  if (name === "TimeoutError") {
-    return "it timed out";
-  }
-  return typeof code === "string" ? `${message} (${code})` : message;
+function fetchFailed(url: string): (reason: string, cause?: unknown) => AppError {
+  return (reason, cause) => new AppError("FETCH_FAILED", { url, reason }, { cause });
+}
+
+function tooLarge(got: number, max: number): AppError {
+  return new AppError("IMAGE_TOO_LARGE", { got, unit: "bytes", max });
 }
