@@ -1,3 +1,4 @@
+/** @jest-environment ./tests/unit/ml/runtime/onnx-environment.js */
 import { openModelPack } from "../../../../src/ml/runtime/model-pack.js";
 import { OnnxSession } from "../../../../src/ml/runtime/onnx-session.js";
 import { studioPackDir } from "./studio-pack.js";
