@@ -56,6 +56,11 @@ export class Random {
     }
   }
 
+  /** Standard Gumbel: `-ln(-ln u)`, u uniform in (0, 1). */
+  gumbel(): number {
+    return -Math.log(-Math.log(this.uniform() || Number.MIN_VALUE));
+  }
+
   /** `length` standard normal values. */
   normals(length: number): Float32Array {
     return Float32Array.from({ length }, () => this.normal());

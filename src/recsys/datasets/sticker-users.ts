@@ -86,7 +86,9 @@ export function* simulatedLikes(
     const utilities = Float64Array.from(
       stickers,
       sticker =>
-        utilityOf(sticker, taste, config) + (popularity.get(sticker.concept) ?? 0) + gumbel(random),
+        utilityOf(sticker, taste, config) +
+        (popularity.get(sticker.concept) ?? 0) +
+        random.gumbel(),
     );
     const likes = random.shuffled(topK(utilities, numLikes)).map(index => stickers[index]);
     const times = likes.map(() => start + random.int(config.numDays * MS_PER_DAY));
@@ -140,9 +142,4 @@ function zipfUtilities(
 ): ReadonlyMap<string, number> {
   const concepts = random.shuffled([...new Set(stickers.map(({ concept }) => concept))]);
   return new Map(concepts.map((concept, i) => [concept, -exponent * Math.log(i + 1)]));
-}
-
-/** Standard Gumbel: `-ln(-ln u)`, u uniform in (0, 1). */
-function gumbel(random: Random): number {
-  return -Math.log(-Math.log(random.uniform() || Number.MIN_VALUE));
 }

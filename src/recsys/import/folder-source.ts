@@ -41,7 +41,7 @@ const catalogueFiles = {
  * @throws AppError `INVALID_ARGUMENT`, `FILE_NOT_FOUND`
  */
 export function folderSource(
-  kind: ImportSource["kind"],
+  kind: Exclude<ImportSource["kind"], "photos">,
   folder: string | null,
   { seed, isOffline }: { seed: number | null; isOffline: boolean },
 ): ImportSource {

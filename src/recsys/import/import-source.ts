@@ -70,7 +70,7 @@ export interface ImportPart<Prepared = unknown> {
 }
 
 export interface ImportSource {
-  readonly kind: "movielens" | "catalogue" | "stickers";
+  readonly kind: "movielens" | "catalogue" | "photos" | "stickers";
   /** Its location, for people and to recognise another version of the same source. */
   readonly location: string;
 
