@@ -95,10 +95,10 @@ def write_json(path, value):
     path.write_text(json.dumps(value, indent=1) + "\n")
 
 
-def main():
+def build(folder):
+    """The tokenizer, written to a new folder, and the modules with their random weights; the same ones each time."""
     torch.manual_seed(15)
-    shutil.rmtree(PACK, ignore_errors=True)
-    tokenizer = tiny_pack.write_tokenizer(PACK / "tokenizer")
+    tokenizer = tiny_pack.write_tokenizer(folder)
     text_config = CLIPTextConfig(vocab_size=len(tokenizer), hidden_size=16, intermediate_size=32, num_hidden_layers=12,
                                  num_attention_heads=2, max_position_embeddings=77, hidden_act="quick_gelu",
                                  bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id)
@@ -106,20 +106,34 @@ def main():
     unet = UNet2DConditionModel.from_config(UNET).eval()
     vae = AutoencoderKL.from_config(VAE).eval()
     for module in (unet, vae, text):
-        for parameter in module.parameters():
-            if parameter.ndim > 1:
-                torch.nn.init.normal_(parameter, std=1.2 / parameter[0].numel() ** 0.5)
+        shake(module)
+    return tokenizer, text, unet, vae
+
+
+def shake(module):
+    for parameter in module.parameters():
+        if parameter.ndim > 1:
+            torch.nn.init.normal_(parameter, std=1.2 / parameter[0].numel() ** 0.5)
+
+
+def export_unet(unet, states, pack):
+    tiny_pack.export("unet", unet, lambda x, t, s: unet(x, t, s, return_dict=False)[0],
+                     {"sample": torch.randn(2, unet.config.in_channels, LATENT, LATENT), "timestep": torch.randn(2),
+                      "encoder_hidden_states": states}, ["out_sample"],
+                     {"sample": {0: "batch", 1: "channels", 2: "height", 3: "width"}, "timestep": {0: "batch"},
+                      "encoder_hidden_states": {0: "batch", 1: "sequence"}}, pack)
+
+
+def main():
+    shutil.rmtree(PACK, ignore_errors=True)
+    tokenizer, text, unet, vae = build(PACK / "tokenizer")
 
     with torch.no_grad():
         states = text(torch.zeros(2, 77, dtype=torch.long)).last_hidden_state
         tiny_pack.export("text_encoder", text, lambda ids: tuple(text(ids)[:2]),
                          {"input_ids": torch.zeros(1, 77, dtype=torch.int32)}, ["last_hidden_state", "pooler_output"],
                          {"input_ids": {0: "batch", 1: "sequence"}})
-        tiny_pack.export("unet", unet, lambda x, t, s: unet(x, t, s, return_dict=False)[0],
-                         {"sample": torch.randn(2, 4, LATENT, LATENT), "timestep": torch.randn(2),
-                          "encoder_hidden_states": states}, ["out_sample"],
-                         {"sample": {0: "batch", 1: "channels", 2: "height", 3: "width"}, "timestep": {0: "batch"},
-                          "encoder_hidden_states": {0: "batch", 1: "sequence"}})
+        export_unet(unet, states, PACK)
         tiny_pack.export("vae_encoder", vae, lambda x: vae.encode(x).latent_dist.mode(),
                          {"sample": torch.randn(1, 3, PIXELS, PIXELS)}, ["latent_sample"],
                          {"sample": {0: "batch", 1: "channels", 2: "height", 3: "width"}})

@@ -52,6 +52,16 @@ export class Autoencoder {
         problem: `must have ${widthPixels} x ${heightPixels} pixels, but got ${image.widthPixels} x ${image.heightPixels}`,
       });
     }
+    return this.encodePlanes(unitPixels(image));
+  }
+
+  /**
+   * {@link encode} for planes of -1 … 1 of the pack's size; `[3, H, W] -> [C, h, w]`.
+   *
+   * @throws AppError `MODEL_FILE_MISSING` when the pack has no encoder; `MODEL_OUTPUT_INVALID` for non-finite output.
+   */
+  async encodePlanes(planes: Float32Array): Promise<Float32Array> {
+    const { heightPixels, widthPixels } = this.config;
     if (!this.encoder) {
       throw new AppError("MODEL_FILE_MISSING", {
         pack: this.pack.name,
@@ -61,7 +71,7 @@ export class Autoencoder {
     const name = this.encoder.outputName("latent_sample", "latent_parameters");
     const startedMs = performance.now();
     const outputs = await this.encoder.run(
-      { sample: { data: unitPixels(image), dims: [1, 3, heightPixels, widthPixels] } },
+      { sample: { data: planes, dims: [1, 3, heightPixels, widthPixels] } },
       [name],
     );
     this.elapsedMs += performance.now() - startedMs;

@@ -11,7 +11,10 @@
  * 2023, section 3.2. https://arxiv.org/abs/2211.09800. The reference stays in the unconditional pass, which is that
  * paper's eq. (3) with an image guidance of 1.
  *
- * Shapes: B images, C x h x w latents, T tokens of width D.
+ * The inpainting U-Net of Stable Diffusion reads C + 1 channels beside x_t: the mask (1 is redrawn), then the latents of the
+ * masked image. https://huggingface.co/stable-diffusion-v1-5/stable-diffusion-inpainting
+ *
+ * Shapes: B images, C x h x w latents, E extra channels, T tokens of width D.
  */
 import { AppError } from "../../errors/app-error.js";
 import { type ModelPack } from "../runtime/model-pack.js";
@@ -29,8 +32,8 @@ export interface DenoiserInput {
   latents: Float32Array;
   timestep: number;
   /**
-   * Unscaled latents of the references: `[C, h, w]` for each image, or one for all; null for text alone. Ignored by a
-   * U-Net without reference channels.
+   * What the U-Net reads beside x_t: `[E, h, w]` for each image, or one for all; null for text alone. The unscaled latents
+   * of a reference, or a mask and scaled latents. Ignored by a U-Net without extra channels.
    */
   references: readonly (Float32Array | null)[];
   /** One for each image, or one for all. */
@@ -61,7 +64,7 @@ export class Denoiser {
     private readonly config: PipelineConfig,
   ) {}
 
-  /** @throws AppError `MODEL_FILE_MISSING`, `FILE_MALFORMED`; `MODEL_PACK_INVALID` for a U-Net with other inputs. */
+  /** @throws AppError `MODEL_FILE_MISSING`, `FILE_MALFORMED`; `MODEL_PACK_INVALID` for a U-Net with other inputs or channels. */
   static async load(
     pack: ModelPack,
     config: PipelineConfig,
@@ -78,6 +81,12 @@ export class Denoiser {
         path,
         reason: `its inputs ${unknown.join(", ")} are not those of a Stable Diffusion 1.x U-Net`,
       });
+    }
+    const numChannels = config.latentChannels + config.numExtraChannels;
+    const inGraph = session.input("sample").shape[1];
+    if (typeof inGraph === "number" && inGraph !== numChannels) {
+      const reason = `the U-Net takes ${numChannels} channels by its configuration, but ${inGraph} by its graph`;
+      throw new AppError("MODEL_PACK_INVALID", { path, reason });
     }
     return new Denoiser(session, config);
   }
@@ -124,7 +133,8 @@ export class Denoiser {
     latents: Float32Array,
     conditionings: readonly Conditioning[],
   ): Promise<Float32Array> {
-    const { latentChannels, latentHeight, latentWidth, seesReference } = this.config;
+    const { latentChannels, latentHeight, latentWidth, numExtraChannels } = this.config;
+    const numChannels = latentChannels + numExtraChannels;
     const batch = latents.length / (latentChannels * latentHeight * latentWidth);
     const [{ dimension, numTokens }] = conditionings;
     const states = new Float32Array(batch * numTokens * dimension);
@@ -134,12 +144,16 @@ export class Denoiser {
     const startedMs = performance.now();
     const { out_sample: output } = await this.session.run(
       {
-        sample: seesReference
-          ? {
-              data: besideReferences(latents, spread(references, batch)),
-              dims: [batch, 2 * latentChannels, latentHeight, latentWidth],
-            }
-          : { data: latents, dims: [batch, latentChannels, latentHeight, latentWidth] },
+        sample: {
+          data:
+            numExtraChannels > 0
+              ? besideReferences(latents, spread(references, batch), [
+                  numExtraChannels,
+                  latentChannels,
+                ])
+              : latents,
+          dims: [batch, numChannels, latentHeight, latentWidth],
+        },
         timestep: timestepInput(this.session, timestep, batch),
         encoder_hidden_states: { data: states, dims: [batch, numTokens, dimension] },
         ...guidanceInput(this.session, guidanceScale, batch),
@@ -174,16 +188,18 @@ function spread<T>(values: readonly T[], batch: number): T[] {
   return Array.from({ length: batch }, (_, b) => values[Math.floor((b * values.length) / batch)]);
 }
 
-/** Appends each reference's channels to its latent, zeros without one; `[B, C, h, w] -> [B, 2 C, h, w]`. */
+/** Appends each reference's channels to its latent, zeros without one; `[B, C, h, w] -> [B, C + E, h, w]`. */
 function besideReferences(
   latents: Float32Array,
   references: readonly (Float32Array | null)[],
+  [numExtra, numOwn]: readonly [number, number],
 ): Float32Array {
   const size = latents.length / references.length;
-  const both = new Float32Array(2 * latents.length);
+  const grown = size + (size / numOwn) * numExtra;
+  const both = new Float32Array(references.length * grown);
   references.forEach((reference, b) => {
-    both.set(latents.subarray(b * size, (b + 1) * size), 2 * b * size);
-    both.set(reference ?? [], (2 * b + 1) * size);
+    both.set(latents.subarray(b * size, (b + 1) * size), b * grown);
+    both.set(reference ?? [], b * grown + size);
   });
   return both;
 }

@@ -2,6 +2,7 @@
 import { AppError } from "../../errors/app-error.js";
 import { schedulerOf } from "./create-scheduler.js";
 import { type GenerateRequest } from "./image-generator.js";
+import { checkMask } from "./inpainting.js";
 import { MAX_NUM_DRAFTS, type PipelineConfig } from "./pipeline-config.js";
 import { schedulerNames } from "./scheduler.js";
 
@@ -59,6 +60,7 @@ export function completeRequest(
   check("guidanceScale", guidanceScale, Number.isFinite(guidanceScale), "a finite number");
   check("seed", seed, Number.isSafeInteger(seed), "a whole number");
   check("scheduler", scheduler, schedulerNames.includes(scheduler), schedulerNames.join(" or "));
+  checkMask(complete.mask, complete.initImage);
   if (conditions && conditions.length !== 1 && conditions.length !== numImages) {
     check(
       "conditions",

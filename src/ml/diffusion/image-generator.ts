@@ -8,6 +8,14 @@
 import { type RgbImage } from "../nn/rgb-image.js";
 import { type SchedulerName } from "./scheduler.js";
 
+/** Which pixels of an image are the product's; a subject mask is one. */
+export interface KeepMask {
+  widthPixels: number;
+  heightPixels: number;
+  /** 255 keeps a pixel, 0 leaves it to be redrawn; `[H, W]`, row by row. */
+  alpha: Uint8Array;
+}
+
 /** Plain values only, so that a request can be sent to a thread. */
 export interface GenerateRequest {
   prompt: string;
@@ -24,6 +32,11 @@ export interface GenerateRequest {
   sharesNoise?: boolean;
   /** The image to redraw, of exactly the pack's size. Without it the run starts from noise. */
   initImage?: RgbImage;
+  /**
+   * What to keep of `initImage`, of its size. Read by generators that redraw around a product: a U-Net of the inpainting
+   * layout, and generators on other machines. Others ignore it. Default: nothing is kept.
+   */
+  mask?: KeepMask;
   /**
    * Whether, without `initImage`, the pack's own drawing of the nearest object is redrawn, where it has an exemplar bank
    * (`ExemplarBank`). Default: true.

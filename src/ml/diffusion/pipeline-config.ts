@@ -67,6 +67,10 @@ export interface PipelineConfig {
    * 3.2). Then a run over the whole schedule still shows the reference.
    */
   seesReference: boolean;
+  /** Whether the U-Net also reads a mask and the latents of the masked image beside x_t (Stable Diffusion inpainting). */
+  seesMask: boolean;
+  /** Channels that the U-Net reads beside x_t's. */
+  numExtraChannels: number;
   defaults: DrawingDefaults;
   /** h and w of the latents. */
   latentHeight: number;
@@ -91,11 +95,13 @@ export async function loadPipelineConfig(pack: ModelPack): Promise<PipelineConfi
   const unet = await pack.readJson("unet/config.json", unetConfigSchema);
   const vae = await pack.readJson("vae_decoder/config.json", vaeConfigSchema);
   const index = await pack.readJson("model_index.json", modelIndexSchema);
-  const seesReference = unet.in_channels === 2 * vae.latent_channels;
-  if (!seesReference && unet.in_channels !== vae.latent_channels) {
+  const numExtraChannels = unet.in_channels - vae.latent_channels;
+  const seesReference = numExtraChannels === vae.latent_channels;
+  const seesMask = numExtraChannels === vae.latent_channels + 1;
+  if (!seesReference && !seesMask && numExtraChannels !== 0) {
     throw new AppError("MODEL_PACK_INVALID", {
       path: pack.dir,
-      reason: `the U-Net takes ${unet.in_channels} channels, but the autoencoder's latents have ${vae.latent_channels} (twice as many beside a reference's)`,
+      reason: `the U-Net takes ${unet.in_channels} channels, but the autoencoder's latents have ${vae.latent_channels} (twice as many beside a reference's, and one more with a mask)`,
     });
   }
   const blocks = vae.block_out_channels ?? vae.decoder_block_out_channels;
@@ -111,10 +117,12 @@ export async function loadPipelineConfig(pack: ModelPack): Promise<PipelineConfi
   return {
     latentChannels: vae.latent_channels,
     seesReference,
+    seesMask,
+    numExtraChannels,
     defaults: {
       // A U-Net that reads the image keeps its content from any start; for others half of the schedule changes the
       // style, and more loses the item.
-      strength: index.default_strength ?? (seesReference ? 1 : 0.5),
+      strength: index.default_strength ?? (seesReference || seesMask ? 1 : 0.5),
       // DPM-Solver++(2M) is nearly converged by then (Lu et al. 2022, figure 3 shows 10 … 15).
       numSteps: index.default_num_steps ?? 12,
       // The style shows at 3; at 5 the colours overshoot.

@@ -8,7 +8,8 @@
  * 1. Conditioning: [text tokens; image tokens, zeros where no picture is given], or each picture's own;
  *    unconditional: [tokens of the negative prompt; zeros].
  * 2. x_T: noise of the image's own seed, or the noised latents of `initImage` at the timestep that strength gives; a
- *    U-Net with reference channels also reads those latents at every step. Without `initImage`, a pack with an exemplar
+ *    U-Net with reference channels also reads those latents at every step, one of the inpainting layout a mask and the
+ *    latents of the masked image. Without `initImage`, a pack with an exemplar
  *    bank (exemplar-bank.ts) uses exemplars of the prompt's object, fitted to the prompt's style: each `numSamples`
  *    times where a style classifier can choose, otherwise the first one once.
  * 3. For each timestep: guided U-Net output, then one step of the sampler.
@@ -34,6 +35,7 @@ import { ExemplarRetriever } from "./exemplar-retriever.js";
 import { type CompleteRequest, completeRequest } from "./generate-request.js";
 import { type GenerateRequest } from "./image-generator.js";
 import { ImageProjection } from "./image-projection.js";
+import { inpaintingChannels } from "./inpainting.js";
 import { loadPipelineConfig, type PipelineConfig } from "./pipeline-config.js";
 import { bestOf, concatenated, type Sample, samplesOf, type Source } from "./samples.js";
 import { firstStep } from "./schedule.js";
@@ -176,6 +178,12 @@ export class DiffusionPipeline {
 
   private async source(request: CompleteRequest): Promise<Source> {
     const { autoencoder } = this.parts;
+    if (this.config.seesMask) {
+      const channels = await inpaintingChannels(request, this.config, autoencoder);
+      const { initImage, strength } = request;
+      const original = initImage && strength < 1 ? await autoencoder.encode(initImage) : null;
+      return { original, references: [channels], classify: null };
+    }
     if (request.initImage) {
       const original = await autoencoder.encode(request.initImage);
       return { original, references: [autoencoder.unscaled(original)], classify: null };

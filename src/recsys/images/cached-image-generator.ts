@@ -72,13 +72,19 @@ export class CachedImageGenerator implements ImageGenerator {
     conditions = [],
     imageEmbedding,
     initImage,
+    mask,
     ...plain
   }: GenerateRequest): string {
     const given = Object.entries(plain).filter(([, value]) => value !== undefined);
     const size = initImage && [initImage.widthPixels, initImage.heightPixels];
     const hash = createHash("sha256");
     hash.update(JSON.stringify([this.version, given.sort(), size ?? null]));
-    for (const values of [initImage?.pixels, imageEmbedding, ...conditions]) {
+    for (const values of [
+      initImage?.pixels,
+      imageEmbedding,
+      ...conditions,
+      ...(mask ? [mask.alpha] : []),
+    ]) {
       hash.update(`:${values?.length ?? "none"}:`);
       if (values) {
         hash.update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
