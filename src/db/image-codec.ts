@@ -194,6 +194,43 @@ export async function decodeRgb(
   }
 }
 
+/**
+ * The upright image on white at its own size, or smaller, so that its longest side has at most `longestSide` pixels; and its
+ * transparency, 0..255 (`[heightPixels, widthPixels]`), null where every pixel is opaque.
+ *
+ * @throws AppError `IMAGE_UNREADABLE`
+ */
+export async function decodeWithAlpha(
+  bytes: Uint8Array,
+  longestSide: number,
+): Promise<{ image: RgbImage; alpha: Uint8Array | null }> {
+  const box = { width: longestSide, height: longestSide };
+  const fitted = openImage(bytes)
+    .autoOrient()
+    .resize({ ...box, fit: "inside", withoutEnlargement: true });
+  try {
+    const { data, info } = await fitted
+      .toColourspace("srgb")
+      .ensureAlpha()
+      .raw()
+      .toBuffer({ resolveWithObject: true });
+    const { height: heightPixels, width: widthPixels } = info;
+    const alpha = new Uint8Array(widthPixels * heightPixels);
+    const pixels = new Uint8Array(3 * alpha.length);
+    for (let at = 0; at < alpha.length; at++) {
+      const own = data[4 * at + 3];
+      alpha[at] = own;
+      for (let c = 0; c < 3; c++) {
+        pixels[3 * at + c] = Math.round((data[4 * at + c] * own + 255 * (255 - own)) / 255);
+      }
+    }
+    const isOpaque = alpha.every(own => own === 255);
+    return { image: { widthPixels, heightPixels, pixels }, alpha: isOpaque ? null : alpha };
+  } catch (error) {
+    throw unreadable(error);
+  }
+}
+
 export function encodePng(image: RgbImage): Promise<Buffer> {
   return fromRgb(image).png().toBuffer();
 }

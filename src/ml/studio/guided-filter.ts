@@ -1,0 +1,90 @@
+/**
+ * @file The guided filter with a colour guide: a mask takes the edges of its image. He, Sun and Tang, "Guided Image Filtering",
+ * TPAMI 2013, Eq. 19-20; computed small and applied large, as in He and Sun, "Fast Guided Filter", 2015, arXiv:1505.00996.
+ *
+ * Shapes: H, W pixels of the small image, `[H, W, 3]` with values 0..1.
+ */
+import { boxMean } from "./box-filter.js";
+import { type Extent, resized } from "./resample.js";
+
+/** `q = a·I + b` at each pixel: three planes of `a`, then `b`; interleaved `[H, W, 4]`. */
+export function guidedCoefficients(
+  guide: Float32Array,
+  mask: Float32Array,
+  extent: Extent,
+  { epsilon, radius }: { radius: number; epsilon: number },
+): Float32Array {
+  const size = mask.length;
+  const mean = (value: (at: number) => number) => {
+    const plane = new Float32Array(size);
+    for (let at = 0; at < size; at++) {
+      plane[at] = value(at);
+    }
+    return boxMean(plane, extent, radius);
+  };
+  const [r, g, b] = [0, 1, 2].map(c => mean(at => guide[3 * at + c]));
+  const p = mean(at => mask[at]);
+  const [pr, pg, pb] = [0, 1, 2].map(c => mean(at => guide[3 * at + c] * mask[at]));
+  const product = (i: number, j: number) => mean(at => guide[3 * at + i] * guide[3 * at + j]);
+  const pairs = [
+    product(0, 0),
+    product(0, 1),
+    product(0, 2),
+    product(1, 1),
+    product(1, 2),
+    product(2, 2),
+  ];
+  const planes = [0, 1, 2, 3].map(() => new Float32Array(size));
+  for (let at = 0; at < size; at++) {
+    const [mr, mg, mb, mp] = [r[at], g[at], b[at], p[at]];
+    const rr = pairs[0][at] - mr * mr + epsilon;
+    const rg = pairs[1][at] - mr * mg;
+    const rb = pairs[2][at] - mr * mb;
+    const gg = pairs[3][at] - mg * mg + epsilon;
+    const gb = pairs[4][at] - mg * mb;
+    const bb = pairs[5][at] - mb * mb + epsilon;
+    const cr = pr[at] - mr * mp;
+    const cg = pg[at] - mg * mp;
+    const cb = pb[at] - mb * mp;
+    // Inverse of the symmetric 3 x 3 covariance by cofactors.
+    const irr = gg * bb - gb * gb;
+    const irg = rb * gb - rg * bb;
+    const irb = rg * gb - rb * gg;
+    const determinant = rr * irr + rg * irg + rb * irb;
+    const ar = (irr * cr + irg * cg + irb * cb) / determinant;
+    const ag = (irg * cr + (rr * bb - rb * rb) * cg + (rb * rg - rr * gb) * cb) / determinant;
+    const ab = (irb * cr + (rb * rg - rr * gb) * cg + (rr * gg - rg * rg) * cb) / determinant;
+    planes[0][at] = ar;
+    planes[1][at] = ag;
+    planes[2][at] = ab;
+    planes[3][at] = mp - ar * mr - ag * mg - ab * mb;
+  }
+  const result = new Float32Array(4 * size);
+  planes.forEach((plane, c) => {
+    const means = boxMean(plane, extent, radius);
+    for (let at = 0; at < size; at++) {
+      result[4 * at + c] = means[at];
+    }
+  });
+  return result;
+}
+
+/** The mask at the large image's size, not clamped; `[large H, large W]`. */
+export function applyGuided(
+  coefficients: Float32Array,
+  small: Extent,
+  pixels: Uint8Array,
+  large: Extent,
+): Float32Array {
+  const spread = resized(coefficients, small, large, 4);
+  const result = new Float32Array(large.widthPixels * large.heightPixels);
+  for (let at = 0; at < result.length; at++) {
+    result[at] =
+      (spread[4 * at] * pixels[3 * at] +
+        spread[4 * at + 1] * pixels[3 * at + 1] +
+        spread[4 * at + 2] * pixels[3 * at + 2]) /
+        255 +
+      spread[4 * at + 3];
+  }
+  return result;
+}

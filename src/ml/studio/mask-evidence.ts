@@ -1,0 +1,101 @@
+/**
+ * @file What colours say of each pixel where the backdrop is plain: is it the backdrop, its shadow, or something else? The
+ * network's map is corrected by it: 320 pixels a side know no strap, and miss what is not salient.
+ *
+ * Shapes: H, W pixels at working size.
+ */
+import { type BackdropModel, backdropColours } from "./backdrop-model.js";
+import { boxMean, dilated, eroded } from "./box-filter.js";
+import { fromBorder, regionsOf } from "./regions.js";
+import { type Extent } from "./resample.js";
+
+/** What a pixel is by its colour alone. */
+export const Evidence = { BACKDROP: 0, SHADE: 1, OBJECT: 2 } as const;
+
+/** Codes within which a pixel has the backdrop's colour, at least. */
+const LEAST_TOLERANCE = 9;
+/** The least light of a shadow, as a share of the backdrop's. */
+const DARKEST_SHADE = 0.4;
+/** Objects that the network does not see count from this share of the image on; below, they are dust and JPEG noise. */
+const LEAST_OBJECT = 1.2e-4;
+/** How far inside the network's subject backdrop colours may reach, as a share of the longest side: its edge is that wrong. */
+const REACH = 0.022;
+
+/** `[H, W]` of {@link Evidence}. */
+export function evidenceOf(pixels: Float32Array, model: BackdropModel, extent: Extent): Uint8Array {
+  const colours = backdropColours(model, extent);
+  const tolerance = Math.max(LEAST_TOLERANCE, 3.2 * model.spread);
+  const result = new Uint8Array(extent.widthPixels * extent.heightPixels);
+  for (let at = 0, i = 0; at < result.length; at++, i += 3) {
+    const [r, g, b] = [colours[i], colours[i + 1], colours[i + 2]];
+    const [R, G, B] = [pixels[i], pixels[i + 1], pixels[i + 2]];
+    const far = Math.max(Math.abs(R - r), Math.abs(G - g), Math.abs(B - b));
+    if (far <= tolerance) {
+      continue;
+    }
+    const light = (R * r + G * g + B * b) / Math.max(1, r * r + g * g + b * b);
+    const shade = Math.min(1.04, light);
+    const off = Math.max(Math.abs(R - shade * r), Math.abs(G - shade * g), Math.abs(B - shade * b));
+    result[at] = off <= tolerance && light >= DARKEST_SHADE ? Evidence.SHADE : Evidence.OBJECT;
+  }
+  return result;
+}
+
+/**
+ * The network's map, corrected on a plain backdrop: what has the backdrop's colour and leads to the border is backdrop, unless
+ * it lies deep inside the subject; what the network does not see but has another colour is part of the subject, too: a second
+ * product, a strap, a watermark. Nothing that is not the backdrop is ever removed.
+ */
+export function correctedMap(
+  saliency: Float32Array,
+  evidence: Uint8Array,
+  extent: Extent,
+): Float32Array {
+  const reach = Math.max(2, Math.round(REACH * Math.max(extent.widthPixels, extent.heightPixels)));
+  const inside = Uint8Array.from(saliency, p => (p > 0.5 ? 1 : 0));
+  const core = eroded(inside, extent, reach);
+  const open = Uint8Array.from(evidence, (kind, at) =>
+    (kind === Evidence.BACKDROP && core[at] === 0) ||
+    (kind === Evidence.SHADE && saliency[at] < 0.5)
+      ? 1
+      : 0,
+  );
+  const outside = fromBorder(open, extent);
+  openHoles(outside, { saliency, evidence, extent });
+  const objects = largeObjects(evidence, extent);
+  return Float32Array.from(saliency, (p, at) =>
+    outside[at] !== 0 ? 0 : objects[at] !== 0 || p > 0.5 ? 1 : core[at] !== 0 ? 1 : 0,
+  );
+}
+
+/** Enclosed backdrop, such as between arm and body: backdrop colours that the network is not sure of. */
+function openHoles(
+  outside: Uint8Array,
+  { evidence, extent, saliency }: { saliency: Float32Array; evidence: Uint8Array; extent: Extent },
+): void {
+  const doubtful = Uint8Array.from(evidence, (kind, at) =>
+    kind === Evidence.BACKDROP && saliency[at] < 0.6 ? 1 : 0,
+  );
+  const { labels, sizes } = regionsOf(doubtful, extent);
+  labels.forEach((label, at) => {
+    if (label !== 0 && sizes[label] >= 6) {
+      outside[at] = 1;
+    }
+  });
+}
+
+/** Pixels of other colours in regions large enough to be something. */
+function largeObjects(evidence: Uint8Array, extent: Extent): Uint8Array {
+  const isObject = Uint8Array.from(evidence, kind => (kind === Evidence.OBJECT ? 1 : 0));
+  const { labels, sizes } = regionsOf(isObject, extent);
+  const least = LEAST_OBJECT * evidence.length;
+  return Uint8Array.from(labels, label => (label !== 0 && sizes[label] >= least ? 1 : 0));
+}
+
+/** Pixels that are certainly backdrop, to fit its model to: far from all that the network half sees. */
+export function surelyBackdrop(saliency: Float32Array, extent: Extent): Uint8Array {
+  const seen = Uint8Array.from(saliency, p => (p > 0.2 ? 1 : 0));
+  const near = dilated(seen, extent, 6);
+  const means = boxMean(saliency, extent, 4);
+  return Uint8Array.from(near, (close, at) => (close === 0 && means[at] < 0.12 ? 1 : 0));
+}

@@ -1,0 +1,106 @@
+/**
+ * @file Resizes planes of numbers: an antialiased triangle filter, as Pillow's `BILINEAR`.
+ *
+ * Shapes: H, W old size, h, w new size, C interleaved channels.
+ */
+
+/** Sizes of an interleaved array `[heightPixels, widthPixels, channels]`. */
+export interface Extent {
+  widthPixels: number;
+  heightPixels: number;
+}
+
+interface Taps {
+  starts: Int32Array;
+  counts: Int32Array;
+  /** `counts[i]` weights of target `i` from `i * stride` on. */
+  weights: Float32Array;
+  stride: number;
+}
+
+function tapsOf(size: number, side: number): Taps {
+  const scale = size / side;
+  const support = Math.max(1, scale);
+  const stride = Math.ceil(2 * support) + 1;
+  const starts = new Int32Array(side);
+  const counts = new Int32Array(side);
+  const weights = new Float32Array(side * stride);
+  for (let i = 0; i < side; i++) {
+    const centre = (i + 0.5) * scale;
+    const start = Math.max(0, Math.floor(centre - support + 0.5));
+    const end = Math.min(size, Math.ceil(centre + support - 0.5));
+    let sum = 0;
+    for (let j = start; j < end; j++) {
+      const weight = Math.max(0, 1 - Math.abs(j + 0.5 - centre) / support);
+      weights[i * stride + j - start] = weight;
+      sum += weight;
+    }
+    for (let j = start; j < end; j++) {
+      weights[i * stride + j - start] /= sum;
+    }
+    starts[i] = start;
+    counts[i] = end - start;
+  }
+  return { starts, counts, weights, stride };
+}
+
+/** `[H, W, C] -> [h, w, C]`; an enlargement is bilinear, a reduction averages all that it covers. */
+export function resized(
+  data: ArrayLike<number>,
+  from: Extent,
+  to: Extent,
+  channels: number,
+): Float32Array {
+  const across = squeezed(data, from, to.widthPixels, channels);
+  return stacked(across, from.heightPixels, to.heightPixels, to.widthPixels * channels);
+}
+
+/** `[H, W, C] -> [H, w, C]` */
+function squeezed(
+  data: ArrayLike<number>,
+  { heightPixels, widthPixels }: Extent,
+  side: number,
+  channels: number,
+): Float32Array {
+  const { counts, starts, stride, weights } = tapsOf(widthPixels, side);
+  const result = new Float32Array(heightPixels * side * channels);
+  for (let y = 0; y < heightPixels; y++) {
+    for (let x = 0; x < side; x++) {
+      for (let c = 0; c < channels; c++) {
+        let sum = 0;
+        let at = (y * widthPixels + starts[x]) * channels + c;
+        for (let k = 0; k < counts[x]; k++, at += channels) {
+          sum += weights[x * stride + k] * data[at];
+        }
+        result[(y * side + x) * channels + c] = sum;
+      }
+    }
+  }
+  return result;
+}
+
+/** `[H, N] -> [h, N]` */
+function stacked(data: Float32Array, size: number, side: number, length: number): Float32Array {
+  const { counts, starts, stride, weights } = tapsOf(size, side);
+  const result = new Float32Array(side * length);
+  for (let y = 0; y < side; y++) {
+    const row = result.subarray(y * length, (y + 1) * length);
+    for (let k = 0; k < counts[y]; k++) {
+      const weight = weights[y * stride + k];
+      const source = (starts[y] + k) * length;
+      for (let i = 0; i < length; i++) {
+        row[i] += weight * data[source + i];
+      }
+    }
+  }
+  return result;
+}
+
+/** The size whose longest side is at most `longest`, in the same proportions. */
+export function within({ heightPixels, widthPixels }: Extent, longest: number): Extent {
+  const scale = Math.min(1, longest / Math.max(widthPixels, heightPixels));
+  return {
+    widthPixels: Math.max(1, Math.round(widthPixels * scale)),
+    heightPixels: Math.max(1, Math.round(heightPixels * scale)),
+  };
+}
