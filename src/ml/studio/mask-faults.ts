@@ -120,14 +120,9 @@ function weakEdge(
   edge: readonly number[],
 ): number {
   const outside = dilated(inside, extent, 4);
-  const inner = meanColours(pixels, inside, edge, extent, 1);
-  const outer = meanColours(
-    pixels,
-    Uint8Array.from(inside, (set, at) => (set === 0 && outside[at] === 1 ? 1 : 0)),
-    edge,
-    extent,
-    1,
-  );
+  const beside = Uint8Array.from(inside, (set, at) => (set === 0 && outside[at] === 1 ? 1 : 0));
+  const inner = meanColours({ extent, pixels }, inside, edge);
+  const outer = meanColours({ extent, pixels }, beside, edge);
   let [weak, count] = [0, 0];
   edge.forEach((_, i) => {
     const [a, b] = [inner[i], outer[i]];
@@ -142,11 +137,9 @@ function weakEdge(
 
 /** The mean colour of the marked pixels within 3 of each place; null where there is none. */
 function meanColours(
-  pixels: Float32Array,
+  { extent: { heightPixels, widthPixels }, pixels }: Pick<WorkMask, "extent" | "pixels">,
   marked: Uint8Array,
   places: readonly number[],
-  { heightPixels, widthPixels }: Extent,
-  value: number,
 ): ([number, number, number] | null)[] {
   return places.map(place => {
     const [px, py] = [place % widthPixels, Math.floor(place / widthPixels)];
@@ -155,7 +148,7 @@ function meanColours(
     for (let y = Math.max(0, py - 3); y <= Math.min(heightPixels - 1, py + 3); y++) {
       for (let x = Math.max(0, px - 3); x <= Math.min(widthPixels - 1, px + 3); x++) {
         const at = y * widthPixels + x;
-        if (marked[at] === value) {
+        if (marked[at] === 1) {
           count++;
           for (let c = 0; c < 3; c++) {
             sum[c] += pixels[3 * at + c];
@@ -186,7 +179,9 @@ function backdropInside({ evidence, extent }: WorkMask, inside: Uint8Array): num
 function hasSeam(pixels: Float32Array, inside: Uint8Array, extent: Extent): boolean {
   const { heightPixels: height, widthPixels: width } = extent;
   const jumps = (a: number, b: number) =>
-    Math.max(...[0, 1, 2].map(c => Math.abs(pixels[3 * a + c] - pixels[3 * b + c]))) > SEAM_CODES;
+    Math.abs(pixels[3 * a] - pixels[3 * b]) > SEAM_CODES ||
+    Math.abs(pixels[3 * a + 1] - pixels[3 * b + 1]) > SEAM_CODES ||
+    Math.abs(pixels[3 * a + 2] - pixels[3 * b + 2]) > SEAM_CODES;
   const isSeam = (length: number, first: (i: number) => number, step: number) => {
     let [jumping, crossing] = [0, 0];
     for (let i = 0; i < length; i++) {

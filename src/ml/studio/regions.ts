@@ -31,10 +31,18 @@ export function regionsOf(mask: Uint8Array, { heightPixels, widthPixels }: Exten
       const at = stack[--depth];
       size++;
       const x = at % widthPixels;
-      if (x > 0) {visit(at - 1);}
-      if (x < widthPixels - 1) {visit(at + 1);}
-      if (at >= widthPixels) {visit(at - widthPixels);}
-      if (at < widthPixels * (heightPixels - 1)) {visit(at + widthPixels);}
+      if (x > 0) {
+        visit(at - 1);
+      }
+      if (x < widthPixels - 1) {
+        visit(at + 1);
+      }
+      if (at >= widthPixels) {
+        visit(at - widthPixels);
+      }
+      if (at < widthPixels * (heightPixels - 1)) {
+        visit(at + widthPixels);
+      }
     }
     sizes.push(size);
   }

@@ -14,10 +14,10 @@ export const LONGEST_SIDE = 2_048;
 interface Dependencies {
   blobs: { get(hash: string): Promise<Uint8Array> };
   /** The upright image and its transparency, null where it is opaque. */
-  decode(
+  decode: (
     bytes: Uint8Array,
     longestSide: number,
-  ): Promise<{ image: RgbImage; alpha: Uint8Array | null }>;
+  ) => Promise<{ image: RgbImage; alpha: Uint8Array | null }>;
   masker: {
     /** Changes with the network and with all that is made of its map. */
     version: string;
