@@ -1,7 +1,8 @@
-import { Arg, Authorized, ID, Mutation, Resolver } from "type-graphql";
+import { ID, Resolver } from "type-graphql";
 import { AppError } from "../errors/app-error.js";
 import { DeleteUserPayload, ItemInput, RemoveItemsPayload } from "../schema/catalogue.input.js";
 import { UpsertItemsPayload } from "../schema/upsert-items.type.js";
+import { Argument, MutationFor } from "./decorators.js";
 import type { ApiServices } from "./services.js";
 
 /** Rows per call. */
@@ -13,41 +14,39 @@ const maxImages = 100;
 export class CatalogueResolver {
   constructor(private readonly services: Pick<ApiServices, "catalogue" | "erasure">) {}
 
-  @Authorized("RECOMMENDER")
-  @Mutation(() => UpsertItemsPayload, {
-    description:
-      `Adds or updates items, up to ${maxItems} in a call and ${maxImages} of them with a picture. ` +
+  @MutationFor(
+    "RECOMMENDER",
+    UpsertItemsPayload,
+    `Adds or updates items, up to ${maxItems} in a call and ${maxImages} of them with a picture. ` +
       "Changes only the given fields of a row. An invalid row is listed in `rejected` and does not affect the others. " +
       "Search finds the changes once the returned job has ended. Fails with `PAYLOAD_TOO_LARGE`.",
-  })
-  upsertItems(@Arg("input", () => [ItemInput], { description: "The items." }) input: ItemInput[]) {
+  )
+  upsertItems(@Argument("input", [ItemInput], "The items.") input: ItemInput[]) {
     refuseMore("'input'", input.length, maxItems);
     const numImages = input.filter(({ imageUrl }) => typeof imageUrl === "string").length;
     refuseMore("'imageUrl'", numImages, maxImages);
     return this.services.catalogue.upsert(input);
   }
 
-  @Authorized("ADMIN")
-  @Mutation(() => RemoveItemsPayload, {
-    description:
-      `Permanently deletes up to ${maxItems} items with their pictures, interactions and personalised ` +
+  @MutationFor(
+    "ADMIN",
+    RemoveItemsPayload,
+    `Permanently deletes up to ${maxItems} items with their pictures, interactions and personalised ` +
       "pictures; search and recommendations omit them immediately. To keep the history of an item that can no " +
       "longer be bought, set `isAvailable` to false instead. Fails with `PAYLOAD_TOO_LARGE`.",
-  })
-  removeItems(@Arg("ids", () => [ID], { description: "The items' ids." }) ids: string[]) {
+  )
+  removeItems(@Argument("ids", [ID], "The items' ids.") ids: string[]) {
     refuseMore("'ids'", ids.length, maxItems);
     return this.services.catalogue.remove(ids);
   }
 
-  @Authorized("ADMIN")
-  @Mutation(() => DeleteUserPayload, {
-    description:
-      "Erases a shopper: interactions, jobs and personalised pictures, with the files that nothing else uses. " +
+  @MutationFor(
+    "ADMIN",
+    DeleteUserPayload,
+    "Erases a shopper: interactions, jobs and personalised pictures, with the files that nothing else uses. " +
       "Erasing a shopper twice is not an error. Trained ranking models keep what they learned until the next training.",
-  })
-  deleteUser(
-    @Arg("userId", () => ID, { description: "The shopper's id in the shop." }) userId: string,
-  ) {
+  )
+  deleteUser(@Argument("userId", ID, "The shopper's id in the shop.") userId: string) {
     return this.services.erasure.deleteUser(userId);
   }
 }

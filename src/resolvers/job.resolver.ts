@@ -1,17 +1,4 @@
-import {
-  Arg,
-  Args,
-  Authorized,
-  Ctx,
-  FieldResolver,
-  ID,
-  Int,
-  Mutation,
-  Query,
-  Resolver,
-  Root,
-  Subscription,
-} from "type-graphql";
+import { Args, Authorized, Ctx, ID, Int, Resolver, Root, Subscription } from "type-graphql";
 import type { JobKind as JobKindRow, JobRow, JobState as JobStateRow } from "../db/rows.js";
 import { assertMayFollow } from "../recsys/access/viewer.js";
 import {
@@ -19,11 +6,19 @@ import {
   type PersonalizeOutcome,
   unfinishedReasons,
 } from "../recsys/images/personalization.service.js";
-import { type Connection, PageArgs, pageComplexity } from "../schema/connection.js";
+import { type Connection, PageArgs } from "../schema/connection.js";
 import { JobKind, JobState } from "../schema/enums.js";
 import { Job, JobConnection } from "../schema/job.type.js";
 import { PersonalizeImageResult } from "../schema/personalize-image.type.js";
 import { requireViewer, type RequestContext } from "./context.js";
+import {
+  Argument,
+  ListQueryFor,
+  MutationFor,
+  NullableResolved,
+  OptionalArgument,
+  QueryFor,
+} from "./decorators.js";
 import { imageUrl } from "./image-urls.js";
 import { byCreation, KeysetList } from "./pagination.js";
 import type { ApiServices, WatchedJob } from "./services.js";
@@ -39,13 +34,13 @@ export class JobResolver {
     },
   ) {}
 
-  @Authorized("SHOPPER")
-  @Query(() => Job, {
-    description:
-      "A job. Shoppers see their own jobs, storefront keys those that generate pictures. Fails with `JOB_NOT_FOUND`.",
-  })
+  @QueryFor(
+    "SHOPPER",
+    Job,
+    "A job. Shoppers see their own jobs, storefront keys those that generate pictures. Fails with `JOB_NOT_FOUND`.",
+  )
   async job(
-    @Arg("id", () => ID, { description: "The job's UUID." }) id: string,
+    @Argument("id", ID, "The job's UUID.") id: string,
     @Ctx() context: RequestContext,
   ): Promise<WatchedJob> {
     const viewer = requireViewer(context);
@@ -54,32 +49,25 @@ export class JobResolver {
     return job;
   }
 
-  @Authorized("RECOMMENDER")
-  @Query(() => JobConnection, {
-    description: "All jobs, newest first.",
-    complexity: pageComplexity,
-  })
+  @ListQueryFor("RECOMMENDER", JobConnection, "All jobs, newest first.")
   async jobs(
     @Args(() => PageArgs) args: PageArgs,
-    @Arg("kind", () => JobKind, { nullable: true, description: "Only of this kind; default all." })
+    @OptionalArgument("kind", JobKind, "Only of this kind; default all.")
     kind?: JobKindRow | null,
-    @Arg("state", () => JobState, {
-      nullable: true,
-      description: "Only in this state; default all.",
-    })
+    @OptionalArgument("state", JobState, "Only in this state; default all.")
     state?: JobStateRow | null,
   ): Promise<Connection<JobRow>> {
     const page = jobList.request(args);
     return jobList.page(await this.deps.catalog.findJobPage({ kind, state }, page), args);
   }
 
-  @Authorized("SHOPPER")
-  @Mutation(() => Job, {
-    description:
-      "Cancels a queued job at once and asks a running one to stop. Fails with `JOB_NOT_FOUND` or `JOB_NOT_CANCELLABLE`.",
-  })
+  @MutationFor(
+    "SHOPPER",
+    Job,
+    "Cancels a queued job at once and asks a running one to stop. Fails with `JOB_NOT_FOUND` or `JOB_NOT_CANCELLABLE`.",
+  )
   async cancelJob(
-    @Arg("id", () => ID, { description: "The job's UUID." }) id: string,
+    @Argument("id", ID, "The job's UUID.") id: string,
     @Ctx() context: RequestContext,
   ): Promise<JobRow> {
     await this.job(id, context);
@@ -94,16 +82,16 @@ export class JobResolver {
       "The job now and after every change, until it has ended. Fails with `JOB_NOT_FOUND`.",
   })
   jobProgress(
-    @Arg("id", () => ID, { description: "The job's UUID." }) _id: string,
+    @Argument("id", ID, "The job's UUID.") _id: string,
     @Root() job: WatchedJob,
   ): WatchedJob {
     return job;
   }
 
-  @FieldResolver(() => Int, {
-    nullable: true,
-    description: "Position among the queued jobs of its kind, 1 is next; null if it is not queued.",
-  })
+  @NullableResolved(
+    Int,
+    "Position among the queued jobs of its kind, 1 is next; null if it is not queued.",
+  )
   async queuePosition(
     @Root() job: JobRow | WatchedJob,
     @Ctx() { loaders }: RequestContext,
@@ -114,19 +102,15 @@ export class JobResolver {
     return job.state === "QUEUED" ? loaders.queuePosition.load(job.id) : null;
   }
 
-  @FieldResolver(() => String, {
-    nullable: true,
-    description: "URL of its newest preview picture; null without one.",
-  })
+  @NullableResolved(String, "URL of its newest preview picture; null without one.")
   previewUrl(@Root() { previewHash }: JobRow): string | null {
     return previewHash === null ? null : imageUrl(this.deps.publicUrl, previewHash);
   }
 
-  @FieldResolver(() => PersonalizeImageResult, {
-    nullable: true,
-    description:
-      "The result of a PERSONALIZE_IMAGE job; null until it has ended, and for other kinds.",
-  })
+  @NullableResolved(
+    PersonalizeImageResult,
+    "The result of a PERSONALIZE_IMAGE job; null until it has ended, and for other kinds.",
+  )
   async outcome(
     @Root() job: JobRow,
     @Ctx() { loaders }: RequestContext,

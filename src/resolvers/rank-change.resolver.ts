@@ -1,21 +1,11 @@
-import {
-  Arg,
-  Args,
-  Authorized,
-  Ctx,
-  FieldResolver,
-  Int,
-  Query,
-  Resolver,
-  Root,
-} from "type-graphql";
+import { Arg, Args, Authorized, Ctx, Int, Query, Resolver, Root } from "type-graphql";
 import { z } from "zod";
 import type { RankChangeFilter, RankChangeSort } from "../db/rank-changes.repository.js";
 import type { PersonalizedImageRow, RankChangeRow, RankingModelVersionRow } from "../db/rows.js";
 import { AppError } from "../errors/app-error.js";
 import type { RankChangeSummary as ChangeFigures } from "../ml/metrics/rank-change.js";
 import { MAX_SUMMARIZED } from "../recsys/ranking/rank-change-summary.service.js";
-import { type Connection, PageArgs, pageComplexity } from "../schema/connection.js";
+import { type Connection, PageArgs } from "../schema/connection.js";
 import { PersonalizedImage } from "../schema/personalized-image.type.js";
 import {
   RankChange,
@@ -26,6 +16,7 @@ import {
 } from "../schema/rank-change.type.js";
 import { RankingModelVersion } from "../schema/ranking-model-version.type.js";
 import { type RequestContext } from "./context.js";
+import { ListQueryFor, OptionalArgument, Resolved } from "./decorators.js";
 import { byCreation, KeysetList } from "./pagination.js";
 import type { ApiServices } from "./services.js";
 
@@ -49,22 +40,16 @@ export class RankChangeResolver {
     },
   ) {}
 
-  @Authorized("RECOMMENDER")
-  @Query(() => RankChangeConnection, {
-    description: "Rank changes, newest first unless sorted otherwise.",
-    complexity: pageComplexity,
-  })
+  @ListQueryFor(
+    "RECOMMENDER",
+    RankChangeConnection,
+    "Rank changes, newest first unless sorted otherwise.",
+  )
   async rankChanges(
     @Args(() => PageArgs) args: PageArgs,
-    @Arg("filter", () => RankChangeFilterInput, {
-      nullable: true,
-      description: "Filter; default all.",
-    })
+    @OptionalArgument("filter", RankChangeFilterInput, "Filter; default all.")
     filter?: RankChangeFilterInput | null,
-    @Arg("sort", () => RankChangeSortInput, {
-      nullable: true,
-      description: "Order; default newest first.",
-    })
+    @OptionalArgument("sort", RankChangeSortInput, "Order; default newest first.")
     sort?: RankChangeSortInput | null,
   ): Promise<Connection<RankChangeRow>> {
     const order: RankChangeSort = {
@@ -84,10 +69,11 @@ export class RankChangeResolver {
     complexity: 50,
   })
   async rankChangeSummary(
-    @Arg("filter", () => RankChangeFilterInput, {
-      nullable: true,
-      description: "Filter of requests; default all that the active version can rank.",
-    })
+    @OptionalArgument(
+      "filter",
+      RankChangeFilterInput,
+      "Filter of requests; default all that the active version can rank.",
+    )
     filter?: RankChangeFilterInput | null,
     @Arg("seed", () => Int, { defaultValue: 0, description: "Seed of the bootstrap." })
     seed = 0,
@@ -119,7 +105,7 @@ export class RankChangeResolver {
     };
   }
 
-  @FieldResolver(() => RankingModelVersion, { description: "The ranking model that scored it." })
+  @Resolved(RankingModelVersion, "The ranking model that scored it.")
   modelVersion(
     @Root() { rankingModelVersionId }: RankChangeRow,
     @Ctx() { loaders }: RequestContext,
@@ -127,7 +113,7 @@ export class RankChangeResolver {
     return loaders.rankingModelVersion.load(rankingModelVersionId);
   }
 
-  @FieldResolver(() => PersonalizedImage, { description: "The scored picture." })
+  @Resolved(PersonalizedImage, "The scored picture.")
   image(
     @Root() { personalizedImageId }: RankChangeRow,
     @Ctx() { loaders }: RequestContext,

@@ -1,21 +1,12 @@
-import {
-  Arg,
-  Args,
-  Authorized,
-  FieldResolver,
-  ID,
-  Mutation,
-  Query,
-  Resolver,
-  Root,
-} from "type-graphql";
+import { Args, ID, Resolver, Root } from "type-graphql";
 import type { RankingModelVersionRow } from "../db/rows.js";
 import { ranksImages } from "../recsys/ranking/image-ranking.js";
-import { type Connection, PageArgs, pageComplexity } from "../schema/connection.js";
+import { type Connection, PageArgs } from "../schema/connection.js";
 import {
   RankingModelConnection,
   RankingModelVersion,
 } from "../schema/ranking-model-version.type.js";
+import { Argument, ListQueryFor, MutationFor, Resolved } from "./decorators.js";
 import { byCreation, KeysetList } from "./pagination.js";
 import type { ApiServices } from "./services.js";
 
@@ -25,11 +16,11 @@ const versionList = KeysetList.byTime<RankingModelVersionRow>("rankingModels", b
 export class RankingModelResolver {
   constructor(private readonly deps: Pick<ApiServices, "rankers">) {}
 
-  @Authorized("RECOMMENDER")
-  @Query(() => RankingModelConnection, {
-    description: "All versions of the ranking model, newest first.",
-    complexity: pageComplexity,
-  })
+  @ListQueryFor(
+    "RECOMMENDER",
+    RankingModelConnection,
+    "All versions of the ranking model, newest first.",
+  )
   async rankingModels(
     @Args(() => PageArgs) args: PageArgs,
   ): Promise<Connection<RankingModelVersionRow>> {
@@ -37,30 +28,31 @@ export class RankingModelResolver {
     return versionList.page(await this.deps.rankers.findPage(page), args);
   }
 
-  @Authorized("RECOMMENDER")
-  @Mutation(() => RankingModelVersion, {
-    description:
-      "Activates a version for recommendations. Fails with `MODEL_VERSION_NOT_FOUND` or `RANKER_NOT_READY`.",
-  })
+  @MutationFor(
+    "RECOMMENDER",
+    RankingModelVersion,
+    "Activates a version for recommendations. Fails with `MODEL_VERSION_NOT_FOUND` or `RANKER_NOT_READY`.",
+  )
   activateRankingModel(
-    @Arg("id", () => ID, { description: "The version's UUID." }) id: string,
+    @Argument("id", ID, "The version's UUID.") id: string,
   ): Promise<RankingModelVersionRow> {
     return this.deps.rankers.activate(id);
   }
 
-  @Authorized("RECOMMENDER")
-  @Mutation(() => RankingModelVersion, {
-    description: "Activates the previously active version. Fails with `NOTHING_TO_ROLL_BACK`.",
-  })
+  @MutationFor(
+    "RECOMMENDER",
+    RankingModelVersion,
+    "Activates the previously active version. Fails with `NOTHING_TO_ROLL_BACK`.",
+  )
   rollbackRankingModel(): Promise<RankingModelVersionRow> {
     return this.deps.rankers.rollback();
   }
 
-  @FieldResolver(() => Boolean, {
-    description:
-      "Whether it can rank an item by another image, as MICRO and FREEDOM can. While another model is active, " +
+  @Resolved(
+    Boolean,
+    "Whether it can rank an item by another image, as MICRO and FREEDOM can. While another model is active, " +
       "personalised images have no rank change and are served without the check that the item ranks at least as well.",
-  })
+  )
   ranksImages(@Root() version: RankingModelVersionRow): boolean {
     return ranksImages(version);
   }

@@ -1,19 +1,8 @@
-import {
-  Arg,
-  Args,
-  Authorized,
-  Ctx,
-  FieldResolver,
-  ID,
-  Mutation,
-  Query,
-  Resolver,
-  Root,
-} from "type-graphql";
+import { Args, Ctx, ID, Resolver, Root } from "type-graphql";
 import type { ItemRow } from "../db/rows.js";
 import { AppError } from "../errors/app-error.js";
 import { assertActsFor } from "../recsys/access/viewer.js";
-import { PageArgs, pageComplexity, type PageInfo } from "../schema/connection.js";
+import { PageArgs, type PageInfo } from "../schema/connection.js";
 import { type RecommendationSource } from "../schema/enums.js";
 import { Item } from "../schema/item.type.js";
 import {
@@ -29,6 +18,7 @@ import {
   SimilarItemEdge,
 } from "../schema/recommendation.type.js";
 import { requireViewer, type RequestContext } from "./context.js";
+import { Argument, ListQueryFor, MutationFor, Resolved } from "./decorators.js";
 import { RankedList } from "./pagination.js";
 import type { ApiServices } from "./services.js";
 
@@ -56,15 +46,14 @@ export class RecommendationResolver {
     private readonly services: Pick<ApiServices, "recommendations" | "similar" | "interactions">,
   ) {}
 
-  @Authorized("SHOPPER")
-  @Query(() => RecommendationConnection, {
-    description:
-      `Recommendations for the shopper, best first, at most ${maxRank}. The ranking is recomputed for each page. An unknown ` +
+  @ListQueryFor(
+    "SHOPPER",
+    RecommendationConnection,
+    `Recommendations for the shopper, best first, at most ${maxRank}. The ranking is recomputed for each page. An unknown ` +
       "visitor gets the most popular items (`POPULARITY`). Fails with `OTHER_USER`.",
-    complexity: pageComplexity,
-  })
+  )
   async recommendations(
-    @Arg("userId", () => ID, { description: "The shopper's id in the shop." }) userId: string,
+    @Argument("userId", ID, "The shopper's id in the shop.") userId: string,
     @Args(() => RecommendationArgs) args: RecommendationArgs,
     @Ctx() context: RequestContext,
   ): Promise<
@@ -84,15 +73,14 @@ export class RecommendationResolver {
     return { ...found, edges: await existing(found.edges, context), source };
   }
 
-  @Authorized("SHOPPER")
-  @Query(() => SimilarItemConnection, {
-    description:
-      `The items with the most similar captions, at most ${maxRank}. ` +
+  @ListQueryFor(
+    "SHOPPER",
+    SimilarItemConnection,
+    `The items with the most similar captions, at most ${maxRank}. ` +
       "Fails with `ITEM_NOT_FOUND` or `INDEX_NOT_BUILT`.",
-    complexity: pageComplexity,
-  })
+  )
   async similarItems(
-    @Arg("itemId", () => ID, { description: "The item's id in the shop." }) itemId: string,
+    @Argument("itemId", ID, "The item's id in the shop.") itemId: string,
     @Args(() => PageArgs) args: PageArgs,
     @Ctx() context: RequestContext,
   ): Promise<RankedPage<ItemEdge & { similarity: number }>> {
@@ -102,14 +90,14 @@ export class RecommendationResolver {
     return { ...found, edges: await existing(found.edges, context) };
   }
 
-  @Authorized("SHOPPER")
-  @Mutation(() => RecordInteractionsPayload, {
-    description:
-      `Records up to ${maxInteractions} interactions. Recording one twice updates its weight only. An invalid row is ` +
+  @MutationFor(
+    "SHOPPER",
+    RecordInteractionsPayload,
+    `Records up to ${maxInteractions} interactions. Recording one twice updates its weight only. An invalid row is ` +
       "listed in `rejected` and does not affect the others; a shopper may record only their own (`OTHER_USER`).",
-  })
+  )
   recordInteractions(
-    @Arg("input", () => [InteractionInput], { description: "The interactions." })
+    @Argument("input", [InteractionInput], "The interactions.")
     input: InteractionInput[],
     @Ctx() context: RequestContext,
   ) {
@@ -124,15 +112,15 @@ export class RecommendationResolver {
     return this.services.interactions.record(input);
   }
 
-  @Authorized("SHOPPER")
-  @Mutation(() => DeleteInteractionsPayload, {
-    description:
-      "Deletes a shopper's interactions with an item: recommendations and personalised images omit them from the " +
+  @MutationFor(
+    "SHOPPER",
+    DeleteInteractionsPayload,
+    "Deletes a shopper's interactions with an item: recommendations and personalised images omit them from the " +
       "next request on, popularity within a minute. Deleting again deletes nothing. A shopper may delete only their own " +
       "(`OTHER_USER`). Fails with `INVALID_ARGUMENT`.",
-  })
+  )
   async deleteInteractions(
-    @Arg("input", () => DeleteInteractionsInput, { description: "Which interactions." })
+    @Argument("input", DeleteInteractionsInput, "Which interactions.")
     { before, itemId, kinds, since, userId }: DeleteInteractionsInput,
     @Ctx() context: RequestContext,
   ): Promise<DeleteInteractionsPayload> {
@@ -176,7 +164,7 @@ async function existing<Edge extends ItemEdge>(
 
 @Resolver(() => RecommendationEdge)
 export class RecommendationEdgeResolver {
-  @FieldResolver(() => Item, { description: "The item." })
+  @Resolved(Item, "The item.")
   node(@Root() { itemId }: ItemEdge, @Ctx() { loaders }: RequestContext): Promise<ItemRow | null> {
     return loaders.item.load(itemId);
   }
@@ -184,7 +172,7 @@ export class RecommendationEdgeResolver {
 
 @Resolver(() => SimilarItemEdge)
 export class SimilarItemEdgeResolver {
-  @FieldResolver(() => Item, { description: "The item." })
+  @Resolved(Item, "The item.")
   node(@Root() { itemId }: ItemEdge, @Ctx() { loaders }: RequestContext): Promise<ItemRow | null> {
     return loaders.item.load(itemId);
   }

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { Arg, Authorized, Mutation, Resolver } from "type-graphql";
+import { Resolver } from "type-graphql";
 import type { JobRow } from "../db/rows.js";
 import { findSubfolder } from "../db/subfolder.js";
 import { AppError } from "../errors/app-error.js";
@@ -10,6 +10,7 @@ import {
   StartRerankInput,
 } from "../schema/admin.input.js";
 import { Job } from "../schema/job.type.js";
+import { Argument, MutationFor, OptionalArgument } from "./decorators.js";
 import type { ApiServices } from "./services.js";
 
 @Resolver()
@@ -20,14 +21,14 @@ export class StartJobResolver {
     },
   ) {}
 
-  @Authorized("ADMIN")
-  @Mutation(() => Job, {
-    description:
-      "Imports a catalogue from a folder on the server, or the bundled stickers. Returns the import of the same " +
+  @MutationFor(
+    "ADMIN",
+    Job,
+    "Imports a catalogue from a folder on the server, or the bundled stickers. Returns the import of the same " +
       "source if one is queued or running. Fails with `INVALID_ARGUMENT` or `FILE_NOT_FOUND`.",
-  })
+  )
   async startImport(
-    @Arg("input", () => StartImportInput, { description: "What to import." })
+    @Argument("input", StartImportInput, "What to import.")
     { source, folder, seed }: StartImportInput,
   ): Promise<JobRow> {
     const path = source === "STICKERS" ? null : await this.importFolder(folder);
@@ -42,25 +43,23 @@ export class StartJobResolver {
     );
   }
 
-  @Authorized("RECOMMENDER")
-  @Mutation(() => Job, {
-    description: "Captions and embeds new and changed items, and updates the caption index.",
-  })
+  @MutationFor(
+    "RECOMMENDER",
+    Job,
+    "Captions and embeds new and changed items, and updates the caption index.",
+  )
   startIndexing(): Promise<JobRow> {
     return this.deps.jobs.request("INDEX", {}, { dedupeKey: "index" });
   }
 
-  @Authorized("RECOMMENDER")
-  @Mutation(() => Job, {
-    description:
-      "Trains a new version of the ranking model on the imported and indexed data. The job's result has its id, its metrics and " +
+  @MutationFor(
+    "RECOMMENDER",
+    Job,
+    "Trains a new version of the ranking model on the imported and indexed data. The job's result has its id, its metrics and " +
       "`activation`: whether it serves, and the validation metrics behind that decision.",
-  })
+  )
   startRankerTraining(
-    @Arg("input", () => StartRankerTrainingInput, {
-      nullable: true,
-      description: "Training options.",
-    })
+    @OptionalArgument("input", StartRankerTrainingInput, "Training options.")
     input?: StartRankerTrainingInput | null,
   ): Promise<JobRow> {
     const { config, seed, activate } = input ?? {};
@@ -72,25 +71,22 @@ export class StartJobResolver {
     });
   }
 
-  @Authorized("RECOMMENDER")
-  @Mutation(() => Job, {
-    description:
-      "Computes the missing rank changes of all personalised pictures by the active ranking model.",
-  })
+  @MutationFor(
+    "RECOMMENDER",
+    Job,
+    "Computes the missing rank changes of all personalised pictures by the active ranking model.",
+  )
   startScoring(): Promise<JobRow> {
     return this.deps.jobs.request("SCORE_IMAGES", {}, { dedupeKey: "score" });
   }
 
-  @Authorized("RECOMMENDER")
-  @Mutation(() => Job, {
-    description:
-      "Trains a new version of the personalizer, rewarded by the active ranking model's scores of its pictures.",
-  })
+  @MutationFor(
+    "RECOMMENDER",
+    Job,
+    "Trains a new version of the personalizer, rewarded by the active ranking model's scores of its pictures.",
+  )
   startPersonalizerTraining(
-    @Arg("input", () => StartPersonalizerTrainingInput, {
-      nullable: true,
-      description: "Training options.",
-    })
+    @OptionalArgument("input", StartPersonalizerTrainingInput, "Training options.")
     input?: StartPersonalizerTrainingInput | null,
   ): Promise<JobRow> {
     const { config, seed, activate } = input ?? {};
@@ -102,17 +98,14 @@ export class StartJobResolver {
     });
   }
 
-  @Authorized("RECOMMENDER")
-  @Mutation(() => Job, {
-    description:
-      "Generates pictures of items for the shoppers who chose them, computes item features from them and trains the ranking " +
+  @MutationFor(
+    "RECOMMENDER",
+    Job,
+    "Generates pictures of items for the shoppers who chose them, computes item features from them and trains the ranking " +
       "model again; the new version serves if it is better on the validation split, or if `activate` says so.",
-  })
+  )
   startRerank(
-    @Arg("input", () => StartRerankInput, {
-      nullable: true,
-      description: "Re-ranking options.",
-    })
+    @OptionalArgument("input", StartRerankInput, "Re-ranking options.")
     input?: StartRerankInput | null,
   ): Promise<JobRow> {
     const { config, activate } = input ?? {};

@@ -1,10 +1,11 @@
-import { Arg, Args, Authorized, Ctx, FieldResolver, ID, Query, Resolver, Root } from "type-graphql";
+import { Args, Authorized, Ctx, ID, Query, Resolver, Root } from "type-graphql";
 import type { InteractionRow, ItemRow, UserRow } from "../db/rows.js";
 import { assertActsFor } from "../recsys/access/viewer.js";
-import { type Connection, PageArgs, pageComplexity } from "../schema/connection.js";
+import { type Connection, PageArgs } from "../schema/connection.js";
 import { Item } from "../schema/item.type.js";
 import { Interaction, InteractionConnection, User } from "../schema/user.type.js";
 import { requireViewer, type RequestContext } from "./context.js";
+import { Argument, ListResolved, Resolved } from "./decorators.js";
 import { interactionIdPlace, KeysetList } from "./pagination.js";
 
 const historyList = KeysetList.byTime<InteractionRow>(
@@ -22,17 +23,14 @@ export class UserResolver {
       "A shopper; null for a visitor without recorded interactions. Fails with `OTHER_USER`.",
   })
   user(
-    @Arg("id", () => ID, { description: "The shop's own id." }) id: string,
+    @Argument("id", ID, "The shop's own id.") id: string,
     @Ctx() context: RequestContext,
   ): Promise<UserRow | null> {
     assertActsFor(requireViewer(context), id);
     return context.loaders.user.load(id);
   }
 
-  @FieldResolver(() => InteractionConnection, {
-    description: "The shopper's interactions, newest first.",
-    complexity: pageComplexity,
-  })
+  @ListResolved(InteractionConnection, "The shopper's interactions, newest first.")
   async history(
     @Root() { id }: UserRow,
     @Args(() => PageArgs) args: PageArgs,
@@ -45,7 +43,7 @@ export class UserResolver {
 
 @Resolver(() => Interaction)
 export class InteractionResolver {
-  @FieldResolver(() => Item, { description: "The item." })
+  @Resolved(Item, "The item.")
   item(
     @Root() { itemId }: InteractionRow,
     @Ctx() { loaders }: RequestContext,

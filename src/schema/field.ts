@@ -3,7 +3,7 @@ import "reflect-metadata"; // type-graphql requires it, although no metadata is 
 import type { GraphQLScalarType } from "graphql";
 import { type ClassType, Field } from "type-graphql";
 
-type FieldType = GraphQLScalarType | ClassType | object;
+export type FieldType = GraphQLScalarType | ClassType | object;
 
 export function Described(type: FieldType | [FieldType], description: string): PropertyDecorator {
   return Field(() => type, { description });
