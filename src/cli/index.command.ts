@@ -52,7 +52,7 @@ export function indexCommand(context: CliContext): Command {
 function describe(report: IndexingReport, seconds: number): string {
   const { skipped, numSkipped, numWithoutImage } = report;
   return [
-    `${report.numCaptioned} captions written from pictures, ${report.numTextCaptions} from titles; ${report.numCaptionsEncoded} captions and ${report.numImagesEncoded} pictures encoded in ${seconds.toFixed(1)} s`,
+    `${report.numCaptioned} captions written from pictures, ${report.numTextCaptions} from titles; ${report.numCaptionsEncoded} captions and ${report.numImagesEncoded + report.numVariantImagesEncoded} pictures encoded in ${seconds.toFixed(1)} s`,
     `${report.numItems} items in the index: ${report.numAdded} added, ${report.numRemoved} removed`,
     searchLine(report),
     keywordLine(report),

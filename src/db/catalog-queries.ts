@@ -12,6 +12,7 @@ import type {
   InteractionRow,
   ItemImageRow,
   ItemRow,
+  ItemVariantRow,
   JobRow,
   JobKind,
   JobState,
@@ -61,6 +62,26 @@ export class CatalogQueries {
       where: { itemId: { in: [...itemIds] } },
       include: { blob: true },
     });
+  }
+
+  findVariants(keys: readonly { itemId: string; variantId: string }[]): Promise<ItemVariantRow[]> {
+    const those = keys.map(({ itemId, variantId: id }) => ({ itemId, id }));
+    return this.prisma.itemVariant.findMany({ where: { OR: those } });
+  }
+
+  /** In the shop's order. */
+  async findVariantsOfItems(itemIds: readonly string[]): Promise<Map<string, ItemVariantRow[]>> {
+    const rows = await this.prisma.itemVariant.findMany({
+      where: { itemId: { in: [...itemIds] } },
+      orderBy: [{ itemId: "asc" }, { position: "asc" }, { id: "asc" }],
+    });
+    const lists = new Map<string, ItemVariantRow[]>();
+    for (const row of rows) {
+      const list = lists.get(row.itemId) ?? [];
+      list.push(row);
+      lists.set(row.itemId, list);
+    }
+    return lists;
   }
 
   findCaptions(itemIds: readonly string[]): Promise<CaptionRow[]> {

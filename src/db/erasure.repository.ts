@@ -24,7 +24,7 @@ interface Owner {
 export class ErasureRepository {
   constructor(private readonly prisma: PrismaClient) {}
 
-  /** Deletes items with their catalogue images, captions, embeddings, interactions, personalized images and jobs. */
+  /** Deletes items with their variants, catalogue images, captions, embeddings, interactions, personalized images and jobs. */
   deleteItems(ids: readonly string[]): Promise<Erased> {
     return retryConflicts(() =>
       this.prisma.$transaction(transaction =>
@@ -60,6 +60,13 @@ export class ErasureRepository {
     );
   }
 
+  /** Deletes the rows of those of `hashes` that nothing refers to any more. */
+  async deleteUnused(hashes: readonly string[]): Promise<void> {
+    await retryConflicts(() =>
+      this.prisma.$transaction(transaction => deleteUnusedBlobs(transaction, hashes)),
+    );
+  }
+
   /** Those of `hashes` that no row names, so that their files can be deleted. */
   async findUnused(hashes: readonly string[]): Promise<string[]> {
     const rows = await this.prisma.$queryRaw<{ hash: string }[]>`
@@ -69,6 +76,9 @@ export class ErasureRepository {
     return rows.map(({ hash }) => hash);
   }
 }
+
+const IMAGES_OF_ITEMS = `UNION SELECT blob_hash FROM item_images WHERE item_id = ANY($1::text[])
+  UNION SELECT blob_hash FROM item_variants WHERE item_id = ANY($1::text[])`;
 
 async function erase(
   transaction: PrismaTransaction,
@@ -83,7 +93,7 @@ async function erase(
   const named = await transaction.$queryRawUnsafe<{ hash: string | null }[]>(
     `SELECT blob_hash AS hash FROM personalized_images WHERE ${column} = ANY($1::text[])
      UNION SELECT preview_hash FROM jobs WHERE ${column} = ANY($1::text[])
-     ${table === "items" ? "UNION SELECT blob_hash FROM item_images WHERE item_id = ANY($1::text[])" : ""}`,
+     ${table === "items" ? IMAGES_OF_ITEMS : ""}`,
     ids,
   );
   const hashes = named.flatMap(({ hash }) => hash ?? []);
@@ -121,6 +131,7 @@ async function deleteUnusedBlobs(transaction: PrismaTransaction, hashes: readonl
     DELETE FROM blobs WHERE hash IN (
       SELECT hash FROM blobs WHERE hash = ANY(${hashes}::text[])
         AND NOT EXISTS (SELECT FROM item_images WHERE item_images.blob_hash = blobs.hash)
+        AND NOT EXISTS (SELECT FROM item_variants WHERE item_variants.blob_hash = blobs.hash)
         AND NOT EXISTS (SELECT FROM personalized_images WHERE personalized_images.blob_hash = blobs.hash)
       ORDER BY hash COLLATE "C" FOR UPDATE
     )`;

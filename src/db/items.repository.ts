@@ -1,6 +1,10 @@
 /** @file Items with their catalogue images and imported captions. */
+import { insertBlobs, type StoredBlob } from "./blob-rows.js";
 import type { PrismaTransaction } from "./database.js";
 import type { ItemRow } from "./rows.js";
+import { type NewVariant, VariantsRepository } from "./variants.repository.js";
+
+export type { StoredBlob } from "./blob-rows.js";
 
 /** The optional columns of an import. */
 export type ItemColumn =
@@ -22,16 +26,8 @@ export interface NewItem {
   attribution: string | null;
   /** An imported sentence about the item. Null deletes it where `columns` names it, and otherwise changes nothing. */
   caption: string | null;
-}
-
-/** A file of the blob store. */
-export interface StoredBlob {
-  /** SHA-256 of its bytes, 64 hex digits. */
-  hash: string;
-  mediaType: string;
-  sizeBytes: number;
-  widthPixels: number;
-  heightPixels: number;
+  /** All variants in which it is sold. Default: those that it has stay. */
+  variants?: readonly NewVariant[];
 }
 
 export interface NewItemImage {
@@ -47,7 +43,11 @@ export interface NewItemImage {
 export type ImageSource = Pick<NewItemImage, "itemId" | "source" | "sourceVersion">;
 
 export class ItemsRepository {
-  constructor(private readonly prisma: PrismaTransaction) {}
+  private readonly variants: VariantsRepository;
+
+  constructor(private readonly prisma: PrismaTransaction) {
+    this.variants = new VariantsRepository(prisma);
+  }
 
   /**
    * Adds and updates items. Updates only the columns that an item names, and only if they differ. Of two with the same
@@ -62,8 +62,10 @@ export class ItemsRepository {
     // Locks in one order, so that two calls never deadlock.
     await this.prisma.$queryRaw`
       SELECT id FROM items WHERE id = ANY(${ids}::text[]) ORDER BY id COLLATE "C" FOR NO KEY UPDATE`;
-    const numAdded = await this.insertNew(rows.filter(row => has(row, "title")));
-    const numChanged = await this.updateColumns(rows);
+    const added = await this.insertNew(rows.filter(row => has(row, "title")));
+    const updated = await this.updateColumns(rows);
+    const sets = rows.flatMap(({ id, variants }) => (variants ? [{ itemId: id, variants }] : []));
+    const varied = sets.length > 0 ? await this.variants.replaceMany(sets) : [];
     await this.setImportedCaptions(
       rows.flatMap(row =>
         has(row, "caption") && row.caption !== null ? [{ itemId: row.id, text: row.caption }] : [],
@@ -71,7 +73,7 @@ export class ItemsRepository {
     );
     const emptied = rows.filter(({ columns, caption }) => columns?.has("caption") && !caption);
     await this.deleteImportedCaptions(emptied.map(({ id }) => id));
-    return numAdded + numChanged;
+    return new Set([...added, ...updated, ...varied]).size;
   }
 
   /** The new items of `items` without a title, which cannot be stored. */
@@ -81,11 +83,11 @@ export class ItemsRepository {
     return new Set(untitled.filter(id => !known.has(id)));
   }
 
-  /** Inserts the missing ones of `rows`. @returns their number. */
-  private insertNew(rows: readonly NewItem[]): Promise<number> {
+  /** Inserts the missing ones of `rows`. @returns their ids. */
+  private async insertNew(rows: readonly NewItem[]): Promise<string[]> {
     const given = columnsOf(rows);
     // unnest() would flatten an array of keyword lists, so a list travels as JSON.
-    return this.prisma.$executeRaw`
+    const added = await this.prisma.$queryRaw<{ id: string }[]>`
       INSERT INTO items (id, title, description, category, keywords, is_available, attribution, updated_at)
       SELECT id, title, description, category,
              ARRAY(SELECT jsonb_array_elements_text(keywords::jsonb)), is_available, attribution, now()
@@ -94,14 +96,16 @@ export class ItemsRepository {
         ${given.keywords}::text[], ${given.isAvailable}::boolean[], ${given.attribution}::text[]
       ) AS given (id, title, description, category, keywords, is_available, attribution)
       ORDER BY id COLLATE "C"
-      ON CONFLICT (id) DO NOTHING`;
+      ON CONFLICT (id) DO NOTHING
+      RETURNING id`;
+    return added.map(({ id }) => id);
   }
 
-  /** Updates the existing items of `rows` with each row's columns. @returns the number changed. */
-  private updateColumns(rows: readonly NewItem[]): Promise<number> {
+  /** Updates the existing items of `rows` with each row's columns. @returns the ids of the changed ones. */
+  private async updateColumns(rows: readonly NewItem[]): Promise<string[]> {
     const given = columnsOf(rows);
     const said = (column: ItemColumn) => rows.map(row => has(row, column));
-    return this.prisma.$executeRaw`
+    const updated = await this.prisma.$queryRaw<{ id: string }[]>`
       WITH given AS (
         SELECT id, title, description, category,
                ARRAY(SELECT jsonb_array_elements_text(keywords::jsonb)) AS keywords, is_available, attribution,
@@ -130,7 +134,9 @@ export class ItemsRepository {
       WHERE items.id = changed.id
         AND (items.title, items.description, items.category, items.keywords, items.is_available, items.attribution)
           IS DISTINCT FROM (changed.title, changed.description, changed.category, changed.keywords,
-            changed.is_available, changed.attribution)`;
+            changed.is_available, changed.attribution)
+      RETURNING items.id`;
+    return updated.map(({ id }) => id);
   }
 
   /** Sets the catalogue's captions, replacing models' captions. */
@@ -177,21 +183,10 @@ export class ItemsRepository {
 
   /** Sets stored files as catalogue images; of two images of one item the later counts. @returns the number of items changed. */
   async setImages(images: readonly NewItemImage[]): Promise<number> {
-    const blobs = lastOfEach(
+    await insertBlobs(
+      this.prisma,
       images.map(({ blob }) => blob),
-      ({ hash }) => hash,
     );
-    await this.prisma.$executeRaw`
-      INSERT INTO blobs (hash, media_type, size_bytes, width_pixels, height_pixels)
-      SELECT * FROM unnest(
-        ${blobs.map(blob => blob.hash)}::text[],
-        ${blobs.map(blob => blob.mediaType)}::text[],
-        ${blobs.map(blob => blob.sizeBytes)}::int[],
-        ${blobs.map(blob => blob.widthPixels)}::int[],
-        ${blobs.map(blob => blob.heightPixels)}::int[]
-      ) AS given (hash, media_type, size_bytes, width_pixels, height_pixels)
-      ORDER BY hash COLLATE "C"
-      ON CONFLICT (hash) DO NOTHING`;
     const rows = lastOfEach(images, ({ itemId }) => itemId);
     return this.prisma.$executeRaw`
       INSERT INTO item_images (item_id, blob_hash, source, source_version)
@@ -263,7 +258,8 @@ function merged(earlier: NewItem, later: NewItem): NewItem {
   const said = itemColumns.filter(column => has(later, column));
   const changes = Object.fromEntries(said.map(column => [column, later[column]]));
   const columns = new Set(itemColumns.filter(column => has(earlier, column) || has(later, column)));
-  return { ...earlier, ...(changes as Partial<NewItem>), columns };
+  const variants = later.variants ?? earlier.variants;
+  return { ...earlier, ...(changes as Partial<NewItem>), columns, variants };
 }
 
 /** The values of each column, as `unnest` takes them. */

@@ -5,8 +5,13 @@ import { Prisma, type PrismaClient } from "./generated/client.js";
 import { retryConflicts } from "./retry.js";
 import type { BlobRow, ImageRefusalRow, PersonalizedImageRow, RankChangeRow } from "./rows.js";
 
-export type NewPersonalizedImage = Omit<PersonalizedImageRow, "id" | "createdAt" | "provenance"> & {
+export type NewPersonalizedImage = Omit<
+  PersonalizedImageRow,
+  "id" | "createdAt" | "provenance" | "variantId"
+> & {
   provenance: Prisma.InputJsonValue;
+  /** The variant that it shows. Default: none. */
+  variantId?: string | null;
 };
 
 export type NewRankChange = Omit<RankChangeRow, "id" | "createdAt" | "personalizedImageId">;
@@ -25,7 +30,7 @@ export interface UnscoredImage {
 const BY_REQUEST_KEY = {
   name: "personalized-image",
   text: `SELECT id, request_key AS "requestKey", user_id AS "userId", item_id AS "itemId", blob_hash AS "blobHash",
-      source_blob_hash AS "sourceBlobHash", seed, generator, prompt_version AS "promptVersion",
+      source_blob_hash AS "sourceBlobHash", variant_id AS "variantId", seed, generator, prompt_version AS "promptVersion",
       personalizer_version_id AS "personalizerVersionId",
       ranking_model_version_id AS "rankingModelVersionId", is_served AS "isServed", provenance,
       caption_similarity AS "captionSimilarity", image_similarity AS "imageSimilarity",
@@ -90,6 +95,45 @@ export class PersonalizedImagesRepository {
     }
   }
 
+  /**
+   * Stores the images of variants, whose files the catalogue has. The first image of a request wins.
+   *
+   * @returns the image of each request, in any order; none if a file was deleted since.
+   */
+  async saveVariants(
+    chosen: readonly { image: NewPersonalizedImage; rankChange: NewRankChange | null }[],
+  ): Promise<PersonalizedImageRow[]> {
+    try {
+      await retryConflicts(() =>
+        this.prisma.$transaction(async tx => {
+          const rows = chosen.map(({ image }) => ({ id: randomUUID(), ...image }));
+          const added = await tx.personalizedImage.createManyAndReturn({
+            data: rows,
+            skipDuplicates: true,
+            select: { id: true },
+          });
+          const isAdded = new Set(added.map(({ id }) => id));
+          await tx.rankChange.createMany({
+            data: rows.flatMap(({ id: personalizedImageId }, n) => {
+              const { rankChange } = chosen[n];
+              return rankChange && isAdded.has(personalizedImageId)
+                ? [{ id: randomUUID(), personalizedImageId, ...rankChange }]
+                : [];
+            }),
+          });
+        }),
+      );
+    } catch (error) {
+      const isGone =
+        error instanceof Prisma.PrismaClientKnownRequestError && error.code === "P2003";
+      if (isGone) {
+        return [];
+      }
+      throw error;
+    }
+    return this.findByRequestKeys(chosen.map(({ image }) => image.requestKey));
+  }
+
   /** Records that no image of a request may be shown. An earlier decision stays. */
   async refuse(refusal: NewImageRefusal): Promise<void> {
     await this.prisma.imageRefusal.createMany({ data: [refusal], skipDuplicates: true });
@@ -131,7 +175,12 @@ export class PersonalizedImagesRepository {
   /** Deletes a preview that nothing refers to. @returns whether its file may be deleted. */
   async dropBlob(hash: string): Promise<boolean> {
     const { count } = await this.prisma.blob.deleteMany({
-      where: { hash, itemImages: { none: {} }, personalizedImages: { none: {} } },
+      where: {
+        hash,
+        itemImages: { none: {} },
+        variants: { none: {} },
+        personalizedImages: { none: {} },
+      },
     });
     return count > 0;
   }

@@ -41,7 +41,7 @@ export type StampedItem = ItemWithEmbeddings & ItemStamp;
 /** The inputs of a retrieval, as stamps. */
 export interface RetrievalState {
   /** The requested items that exist, by id. */
-  references: ReadonlyMap<string, ItemStamp>;
+  references: ReadonlyMap<string, ItemStamp & Pick<StateRow, "variantStamp">>;
   /** The user's choices, in the order of time. */
   history: readonly (ItemStamp & {
     occurredAt: Date;
@@ -64,6 +64,12 @@ function stampOf(itemId: string): string {
     ${written("embeddings", " AND own.kind = 'IMAGE'")}, ':', (SELECT xmin ${LANGUAGE_ROW}))`;
 }
 
+/** The last transactions that wrote an item's variants and their embeddings. */
+const VARIANT_STAMP = `CASE WHEN wanted.occurred_at IS NULL THEN (
+    SELECT md5(string_agg(concat(own.id, ' ', own.xmin, ' ', encoded.xmin), ',' ORDER BY own.id))
+    FROM item_variants AS own LEFT JOIN variant_embeddings AS encoded ON encoded.blob_hash = own.blob_hash
+    WHERE own.item_id = wanted.item_id) END`;
+
 /** Named, so that Postgres plans it once per connection: planning takes longer than running it. */
 function stateQuery({ readsStrengths, rules }: ChoiceReading): { name: string; text: string } {
   const opinions = opinionsSql(rules, {
@@ -78,7 +84,7 @@ function stateQuery({ readsStrengths, rules }: ChoiceReading): { name: string; t
       UNION ALL SELECT given.id, NULL, 1 FROM unnest($2::text[]) AS given(id)
     )
     SELECT wanted.item_id AS "itemId", wanted.occurred_at AS "occurredAt", wanted.strength,
-      ${stampOf("wanted.item_id")} AS stamp
+      ${stampOf("wanted.item_id")} AS stamp, ${VARIANT_STAMP} AS "variantStamp"
     FROM wanted ORDER BY wanted.occurred_at, wanted.item_id DESC`;
   const version = createHash("sha256").update(text).digest("hex").slice(0, 8); // each name has one text
   return { name: `retrieval-state-${version}`, text };
@@ -93,6 +99,8 @@ export interface ChoiceReading {
 
 interface StateRow extends ItemStamp {
   strength: number;
+  /** Equal stamps mean equal variants, with equal embeddings of their images; null without variants, or for a choice. */
+  variantStamp: string | null;
   /** Null for a reference. */
   occurredAt: Date | null;
 }
@@ -147,7 +155,12 @@ export class RetrievalRepository {
       ({ occurredAt, stamp }) => occurredAt === null && !stamp.startsWith(NO_ITEM),
     );
     return {
-      references: new Map(references.map(({ itemId, stamp }) => [itemId, { itemId, stamp }])),
+      references: new Map(
+        references.map(({ itemId, stamp, variantStamp }) => [
+          itemId,
+          { itemId, stamp, variantStamp },
+        ]),
+      ),
       history: rows.flatMap(({ itemId: id, occurredAt, stamp, strength }) =>
         occurredAt === null ? [] : [{ itemId: id, stamp, occurredAt, strength }],
       ),

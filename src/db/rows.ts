@@ -9,6 +9,7 @@ export type {
   Interaction as InteractionRow,
   Item as ItemRow,
   ItemImage as ItemImageRow,
+  ItemVariant as ItemVariantRow,
   Job as JobRow,
   PersonalizedImage as PersonalizedImageRow,
   PersonalizerVersion as PersonalizerVersionRow,

@@ -9,6 +9,8 @@ import { GenerationPlanner } from "../recsys/images/generation-plan.js";
 import { ImageGenerationService } from "../recsys/images/image-generation.service.js";
 import { PersonalizationService } from "../recsys/images/personalization.service.js";
 import { ScoringService } from "../recsys/images/scoring.service.js";
+import { VariantChoice } from "../recsys/images/variant-choice.js";
+import { VariantImages } from "../recsys/images/variant-images.js";
 import type { JobService } from "../recsys/jobs/job.service.js";
 import type { PictureRanker } from "../recsys/ranking/picture-ranker.js";
 import { PROMPT_VERSION } from "../recsys/retrieval/prompt.js";
@@ -42,14 +44,17 @@ export function createImages(parts: Parts) {
     retrieval: parts.retrieval,
     rankers,
     methods,
+    variants: new VariantImages({ encoder: models.encoderId, rows: storage.variantImages }),
     ...provenance,
     moderation: moderation.name,
   });
+  const variants = new VariantChoice({ ranker, images, promptVersion: PROMPT_VERSION });
   return {
     personalization: new PersonalizationService({
       planner,
       items: storage.items,
       images,
+      variants,
       jobs: parts.jobs,
       budget: new GenerationBudget({
         accounts: storage.budgets,
@@ -62,6 +67,7 @@ export function createImages(parts: Parts) {
     }),
     generation: new ImageGenerationService({
       planner,
+      variants,
       imageFiles: generatorFiles,
       clip,
       ranker,

@@ -20,6 +20,7 @@ interface Parts {
 
 export function createRetrieval({ config, imaging, models, storage }: Parts) {
   const { captions, embeddings, store, items, keywords, retrievalRows, shopTexts } = storage;
+  const { variantImages } = storage;
   const { encoder, encoderId, pack } = models;
   const index = new LiveCaptionIndex({
     encoder: encoderId,
@@ -43,6 +44,7 @@ export function createRetrieval({ config, imaging, models, storage }: Parts) {
         captionMode: config.captions,
         captionAgreement: pack.manifest?.captionAgreement,
         embeddings,
+        variantImages,
         index,
         keywords: new KeywordExtraction({
           rows: keywords,

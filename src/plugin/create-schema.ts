@@ -5,6 +5,7 @@ import { ApiKeyResolver } from "../resolvers/api-key.resolver.js";
 import { CatalogueResolver } from "../resolvers/catalogue.resolver.js";
 import { HealthResolver } from "../resolvers/health.resolver.js";
 import { ImageResolver } from "../resolvers/image.resolver.js";
+import { ItemVariantResolver } from "../resolvers/item-variant.resolver.js";
 import { ItemResolver } from "../resolvers/item.resolver.js";
 import { JobResolver } from "../resolvers/job.resolver.js";
 import {
@@ -57,6 +58,7 @@ export async function createSchema(
     new HealthResolver(),
     new InteractionResolver(),
     new ItemResolver(catalog),
+    new ItemVariantResolver(),
     new JobResolver(services),
     new JobRunningResolver(),
     new OriginalImageResolver(),

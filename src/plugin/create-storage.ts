@@ -19,6 +19,7 @@ import { RankingQueries } from "../db/ranking-queries.js";
 import { RetrievalRepository } from "../db/retrieval.repository.js";
 import { ShopLanguageRepository } from "../db/shop-language.repository.js";
 import { UsersRepository } from "../db/users.repository.js";
+import { VariantImagesRepository } from "../db/variant-images.repository.js";
 import { personalizerVersions, rankingModelVersions } from "../db/versions.repository.js";
 
 export type Storage = ReturnType<typeof createStorage>;
@@ -53,6 +54,7 @@ export function createStorage(
     }),
     shopTexts: new ShopLanguageRepository(pool),
     users: new UsersRepository(prisma),
+    variantImages: new VariantImagesRepository(pool),
     versions: rankingModelVersions(prisma),
   };
 }

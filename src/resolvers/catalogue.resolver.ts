@@ -17,13 +17,13 @@ export class CatalogueResolver {
   @MutationFor(
     "RECOMMENDER",
     UpsertItemsPayload,
-    `Adds or updates items, up to ${maxItems} in a call and ${maxImages} of them with a picture. ` +
+    `Adds or updates items, up to ${maxItems} in a call with ${maxImages} pictures, those of variants among them. ` +
       "Changes only the given fields of a row. An invalid row is listed in `rejected` and does not affect the others. " +
       "Search finds the changes once the returned job has ended. Fails with `PAYLOAD_TOO_LARGE`.",
   )
   upsertItems(@Argument("input", [ItemInput], "The items.") input: ItemInput[]) {
     refuseMore("'input'", input.length, maxItems);
-    const numImages = input.filter(({ imageUrl }) => typeof imageUrl === "string").length;
+    const numImages = input.reduce((sum, row) => sum + numAddresses(row), 0);
     refuseMore("'imageUrl'", numImages, maxImages);
     return this.services.catalogue.upsert(input);
   }
@@ -49,6 +49,12 @@ export class CatalogueResolver {
   deleteUser(@Argument("userId", ID, "The shopper's id in the shop.") userId: string) {
     return this.services.erasure.deleteUser(userId);
   }
+}
+
+/** Images that a row may have fetched: its own, and each of its variants' once. */
+function numAddresses({ imageUrl, variants }: ItemInput): number {
+  const ofVariants = (variants ?? []).flatMap(variant => variant.imageUrl ?? []);
+  return (typeof imageUrl === "string" ? 1 : 0) + new Set(ofVariants).size;
 }
 
 function refuseMore(what: string, got: number, max: number): void {

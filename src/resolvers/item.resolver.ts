@@ -3,6 +3,7 @@ import type {
   BlobRow,
   CaptionRow,
   ItemRow,
+  ItemVariantRow,
   PersonalizedImageRow,
   RankChangeRow,
 } from "../db/rows.js";
@@ -11,6 +12,7 @@ import { assertActsFor } from "../recsys/access/viewer.js";
 import { Caption } from "../schema/caption.type.js";
 import { type Connection, PageArgs, pageComplexity } from "../schema/connection.js";
 import { Image } from "../schema/image.type.js";
+import { ItemVariant } from "../schema/item-variant.type.js";
 import { Item, ItemConnection } from "../schema/item.type.js";
 import {
   PersonalizedImage,
@@ -24,6 +26,9 @@ import type { ApiServices } from "./services.js";
 const itemList = KeysetList.byTime<ItemRow>("items", byCreation, itemIdPlace);
 const imageList = KeysetList.byTime<PersonalizedImageRow>("personalizedImages", byCreation);
 const rankChangeList = KeysetList.byTime<RankChangeRow>("itemRankChanges", byCreation);
+
+/** Variants that an item is assumed to have, where a query's cost is estimated. */
+const USUAL_VARIANTS = 10;
 
 @Resolver(() => Item)
 export class ItemResolver {
@@ -81,6 +86,17 @@ export class ItemResolver {
   })
   caption(@Root() { id }: ItemRow, @Ctx() { loaders }: RequestContext): Promise<CaptionRow | null> {
     return loaders.caption.load(id);
+  }
+
+  @FieldResolver(() => [ItemVariant], {
+    description: "The variants in which it is sold, in the shop's order; empty if there are none.",
+    complexity: ({ childComplexity }) => 1 + USUAL_VARIANTS * childComplexity,
+  })
+  async variants(
+    @Root() { id }: ItemRow,
+    @Ctx() { loaders }: RequestContext,
+  ): Promise<readonly ItemVariantRow[]> {
+    return (await loaders.variantsOfItem.load(id)) ?? [];
   }
 
   @FieldResolver(() => PersonalizedImage, {

@@ -7,6 +7,7 @@ import type {
   CaptionRow,
   InteractionRow,
   ItemRow,
+  ItemVariantRow,
   PersonalizedImageRow,
   PersonalizerVersionRow,
   RankChangeRow,
@@ -27,6 +28,11 @@ export interface StoredImageKey {
   itemId: string;
 }
 
+export interface VariantKey {
+  itemId: string;
+  variantId: string;
+}
+
 type Lookup<Row> = DataLoader<string, Row | null>;
 type ListLookup<Row> = DataLoader<ListKey, readonly Row[], string>;
 
@@ -38,6 +44,8 @@ export interface Loaders {
   itemImage: Lookup<ItemImageWithBlob>;
   /** By item. */
   caption: Lookup<CaptionRow>;
+  variantsOfItem: Lookup<readonly ItemVariantRow[]>;
+  variant: DataLoader<VariantKey, ItemVariantRow | null, string>;
   personalizedImage: Lookup<PersonalizedImageRow>;
   /** The stored image of an item for a shopper. */
   storedImage: DataLoader<StoredImageKey, PersonalizedImageRow | null, string>;
@@ -81,6 +89,8 @@ export function createLoaders(
       ids => catalog.findCaptions(ids),
       ({ itemId }) => itemId,
     ),
+    variantsOfItem: mapLookup(ids => catalog.findVariantsOfItems(ids)),
+    variant: variants(catalog),
     personalizedImage: lookup(
       ids => catalog.findPersonalizedImages(ids),
       ({ id }) => id,
@@ -99,6 +109,18 @@ export function createLoaders(
     rankChangesOfItem: listLookup((ids, page) => rankChanges.findOfItems(ids, page, scope)),
     historyOfUser: listLookup((ids, page) => catalog.findHistories(ids, page)),
   };
+}
+
+function variants(catalog: Pick<CatalogQueries, "findVariants">): Loaders["variant"] {
+  const nameOf = ({ itemId, variantId }: VariantKey) => JSON.stringify([itemId, variantId]);
+  return new DataLoader<VariantKey, ItemVariantRow | null, string>(
+    async keys => {
+      const rows = await catalog.findVariants(keys);
+      const found = new Map(rows.map(row => [nameOf({ ...row, variantId: row.id }), row]));
+      return keys.map(key => found.get(nameOf(key)) ?? null);
+    },
+    { cacheKeyFn: nameOf },
+  );
 }
 
 /** One query per shopper. */

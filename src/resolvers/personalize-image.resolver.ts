@@ -157,8 +157,8 @@ function assertMayTurn(viewer: Viewer, options: PersonalizeImageOptions | null |
 
 /** All options but `waitMs`. */
 function knobsOf(options: PersonalizeImageOptions | null | undefined): GenerationKnobs {
-  const { seed, strength, guidanceScale, numSteps, numCandidates } = options ?? {};
-  return { seed, strength, guidanceScale, numSteps, numCandidates };
+  const { seed, strength, guidanceScale, numSteps, numCandidates, variants } = options ?? {};
+  return { seed, strength, guidanceScale, numSteps, numCandidates, variants };
 }
 
 function originOf(viewer: Viewer): RequestOrigin {
@@ -200,6 +200,7 @@ const messages: Record<OriginalReason, string> = {
   ITEM_NOT_INDEXED: "The item is not indexed yet",
   BELOW_QUALITY_FLOOR: "No picture came close enough to the item",
   RANKED_LOWER: "The item would rank lower with every generated picture",
+  NO_BETTER_VARIANT: "No variant suits the shopper better than the item's catalogue picture",
   GENERATION_FAILED: "The picture could not be generated",
   CANCELLED: "The generation of the picture was cancelled",
   BUSY: "Too many pictures are requested",

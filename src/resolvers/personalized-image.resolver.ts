@@ -2,15 +2,18 @@ import { Args, Ctx, FieldResolver, Resolver, Root } from "type-graphql";
 import type {
   BlobRow,
   ItemRow,
+  ItemVariantRow,
   PersonalizedImageRow,
   PersonalizerVersionRow,
   RankChangeRow,
   UserRow,
 } from "../db/rows.js";
+import { imageKindOf } from "../recsys/images/image-kind.js";
 import type { Provenance } from "../recsys/images/provenance.js";
 import { ranksImages } from "../recsys/ranking/image-ranking.js";
-import { NoRankChangeReason } from "../schema/enums.js";
+import { ImageKind, NoRankChangeReason } from "../schema/enums.js";
 import { Image, ImageUrlArgs } from "../schema/image.type.js";
+import { ItemVariant } from "../schema/item-variant.type.js";
 import { Item } from "../schema/item.type.js";
 import {
   Explanation,
@@ -54,6 +57,22 @@ export class PersonalizedImageResolver {
     @Ctx() { loaders }: RequestContext,
   ): Promise<BlobRow | null> {
     return loaders.blob.load(blobHash);
+  }
+
+  @FieldResolver(() => ImageKind, { description: "How it was made." })
+  kind(@Root() image: PersonalizedImageRow): ImageKind {
+    return imageKindOf(image);
+  }
+
+  @FieldResolver(() => ItemVariant, {
+    nullable: true,
+    description: "The variant that it shows; null for a generated one, or if it was deleted since.",
+  })
+  async variant(
+    @Root() { itemId, variantId }: PersonalizedImageRow,
+    @Ctx() { loaders }: RequestContext,
+  ): Promise<ItemVariantRow | null> {
+    return variantId === null ? null : loaders.variant.load({ itemId, variantId });
   }
 
   @FieldResolver(() => Item, { description: "The item it shows." })

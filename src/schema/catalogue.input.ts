@@ -1,5 +1,6 @@
 import { ID, InputType, Int, ObjectType } from "type-graphql";
 import { Described, Nullable } from "./field.js";
+import { ItemVariantInput } from "./item-variant.input.js";
 
 @InputType({
   description:
@@ -42,6 +43,12 @@ export class ItemInput {
       "from there. Null removes the picture.",
   )
   imageUrl?: string | null;
+
+  @Nullable(
+    [ItemVariantInput],
+    "All variants in which it is sold, at most 2,048: they replace those that it has. Null removes them.",
+  )
+  variants?: ItemVariantInput[] | null;
 }
 
 @ObjectType()

@@ -129,12 +129,28 @@ export const OriginalReason = apiEnum(
     ITEM_NOT_INDEXED: "The item is not indexed yet.",
     BELOW_QUALITY_FLOOR: "No generated picture was similar enough to the item.",
     RANKED_LOWER: "The item ranks lower with every generated picture.",
+    NO_BETTER_VARIANT:
+      "Only variants may be shown, and the item has none that suits the shopper better than its catalogue picture.",
     GENERATION_FAILED: "The picture could not be generated; the log says why.",
     CANCELLED: "The job that generates the picture was cancelled.",
     BUSY: "A budget is exhausted, or too many pictures wait; try again at `retryAt`. Stored pictures are not affected.",
   },
 );
 export type OriginalReason = keyof typeof OriginalReason;
+
+export const ImageKind = apiEnum("ImageKind", "How a personalised picture was made.", {
+  VARIANT: "It is the shop's own picture of one of the item's variants: nothing was generated.",
+  STUDIO: "The product's pixels are the shop's own; its setting is generated.",
+  GENERATED: "A generator drew the whole picture.",
+});
+export type ImageKind = keyof typeof ImageKind;
+
+export const VariantMode = apiEnum("VariantMode", "Which pictures may answer a request.", {
+  FIRST: "The variant that the shopper prefers; if none does, a generated one.",
+  ONLY: "Variants only: nothing is generated.",
+  OFF: "Generated ones only.",
+});
+export type VariantMode = keyof typeof VariantMode;
 
 export const RankChangeSortField = apiEnum("RankChangeSortField", "The sort key of rank changes.", {
   CREATED_AT: null,

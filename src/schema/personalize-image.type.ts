@@ -1,5 +1,5 @@
 import { createUnionType, Field, Float, ID, InputType, Int, ObjectType } from "type-graphql";
-import { OriginalReason } from "./enums.js";
+import { OriginalReason, VariantMode } from "./enums.js";
 import { Described, Nullable } from "./field.js";
 import { DateTime } from "./scalars.js";
 
@@ -35,6 +35,12 @@ export class PersonalizeImageOptions {
 
   @Nullable(Int, "Pictures to generate, of which the best is selected, 1 to 8. Default: 3.")
   numCandidates?: number | null;
+
+  @Nullable(
+    VariantMode,
+    "Whether pictures of the item's variants may answer, which cost nothing. Default: FIRST.",
+  )
+  variants?: VariantMode | null;
 }
 
 @ObjectType({ description: "The picture exists." })

@@ -4,7 +4,9 @@ import { connectionType } from "./connection.js";
 import { Described, Nullable } from "./field.js";
 import { DateTime } from "./scalars.js";
 
-@ObjectType({ description: "A picture of one item, generated for one shopper." })
+@ObjectType({
+  description: "A picture of one item for one shopper: generated, or one of its variants.",
+})
 export class PersonalizedImage implements Pick<
   PersonalizedImageRow,
   | "id"
@@ -23,7 +25,7 @@ export class PersonalizedImage implements Pick<
   @Described(Int, "Seed of all randomness: the same request gives the same file.")
   seed!: number;
 
-  @Described(String, "The generator's model pack, `name@version`.")
+  @Described(String, "The generator's model pack, `name@version`; `variant@…` for a variant.")
   generator!: string;
 
   @Described(String, "Version of the prompt template.")
@@ -50,8 +52,11 @@ export class PersonalizedImage implements Pick<
 
 export const PersonalizedImageConnection = connectionType(PersonalizedImage, "PersonalizedImage");
 
-@ObjectType({ description: "A generated candidate and its scores." })
+@ObjectType({ description: "A candidate, generated or a variant's, and its scores." })
 export class CandidateImage {
+  @Nullable(ID, "The variant whose picture it is; null for a generated one.")
+  variantId?: string | null;
+
   @Nullable(Float, "The ranking model's score of the item with it; null without a ranking model.")
   score!: number | null;
 
@@ -118,7 +123,10 @@ export class Explanation {
   @Described(Float, "How far from the catalogue picture the generation started: 1 is pure noise.")
   strength!: number;
 
-  @Described([CandidateImage], "All generated pictures in order, of which the best was selected.")
+  @Described(
+    [CandidateImage],
+    "All pictures compared, generated or of variants, in order; the best was selected.",
+  )
   candidates!: CandidateImage[];
 
   @Described(Int, "Index of the selected picture among `candidates`, from 0.")

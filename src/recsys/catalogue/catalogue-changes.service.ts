@@ -16,6 +16,7 @@ import {
 } from "../../db/items.repository.js";
 import { retryConflicts } from "../../db/retry.js";
 import type { JobRow } from "../../db/rows.js";
+import { VariantsRepository } from "../../db/variants.repository.js";
 import { AppError, type ErrorCode } from "../../errors/app-error.js";
 import {
   captionField,
@@ -26,6 +27,12 @@ import {
   titleField,
 } from "../import/import-parts.js";
 import { MAX_KEYWORDS, maxLengths } from "../import/item-row.js";
+import {
+  changeVariantImages,
+  newVariants,
+  type VariantChange,
+  variantsSchema,
+} from "./variant-changes.js";
 
 const FETCHES_AT_ONCE = 8;
 
@@ -41,6 +48,8 @@ export interface ItemChange {
   caption?: string | null;
   /** URL of the image; null removes the image. */
   imageUrl?: string | null;
+  /** All variants; null removes them. */
+  variants?: readonly VariantChange[] | null;
 }
 
 export interface RejectedRow {
@@ -73,7 +82,10 @@ export interface RemovalOutcome {
 interface Dependencies {
   prisma: PrismaClient;
   blobs: BlobStore;
-  erasure: Pick<ErasureRepository, "deleteItems" | "deleteItemImages" | "findUnused">;
+  erasure: Pick<
+    ErasureRepository,
+    "deleteItems" | "deleteItemImages" | "deleteUnused" | "findUnused"
+  >;
   /** Fetches an image. @throws AppError `FETCH_REFUSED`, `FETCH_FAILED`, `OFFLINE`, `IMAGE_TOO_LARGE` */
   fetchImage: (url: string, signal: AbortSignal) => Promise<Uint8Array>;
   /** Stops deleted jobs that run in this process. */
@@ -89,6 +101,7 @@ interface Change {
   index: number;
   item: NewItem;
   imageUrl: string | null | undefined;
+  variants: z.infer<typeof variantsSchema>;
 }
 
 const nullable = <Field extends z.ZodType>(field: Field) => field.nullish();
@@ -103,6 +116,7 @@ const changeSchema = z.object({
   attribution: nullable(titleField),
   caption: nullable(captionField),
   imageUrl: nullable(textField(2_000).min(1)),
+  variants: variantsSchema,
 });
 
 export class CatalogueChangesService {
@@ -123,8 +137,8 @@ export class CatalogueChangesService {
         rejected.push(rejection(index, faultOf(error)));
         return [];
       }
-      const { imageUrl } = data;
-      return [{ index, item: newItem(data), imageUrl }];
+      const { imageUrl, variants } = data;
+      return [{ index, item: newItem(data), imageUrl, variants }];
     });
     const untitled = await new ItemsRepository(this.deps.prisma).withoutTitle(
       understood.map(({ item }) => item),
@@ -137,18 +151,27 @@ export class CatalogueChangesService {
       }
       return isUsable;
     });
+    const varied = changes.flatMap(({ item, variants }) =>
+      variants === undefined ? [] : [item.id],
+    );
+    const earlier = await new VariantsRepository(this.deps.prisma).hashesOf(varied);
     const numItems = await retryConflicts(() =>
       this.deps.prisma.$transaction(transaction =>
         new ItemsRepository(transaction).upsertMany(changes.map(({ item }) => item)),
       ),
     );
     const { numImages, failed } = await this.changeImages(changes, signal);
-    const changed = numItems + numImages;
+    const ofVariants = await this.changeVariants(changes, signal);
+    if (earlier.length > 0) {
+      await this.deps.erasure.deleteUnused(earlier);
+      await this.removeFiles(earlier);
+    }
+    const changed = numItems + numImages + ofVariants.numItems;
     return {
       accepted: changes.length,
       changed,
       rejected: rejected.sort((a, b) => a.index - b.index),
-      imagesFailed: failed,
+      imagesFailed: [...failed, ...ofVariants.failed].sort((a, b) => a.index - b.index),
       job: changed > 0 ? await this.deps.requestIndexing() : null,
     };
   }
@@ -219,10 +242,22 @@ export class CatalogueChangesService {
         new ItemsRepository(transaction).setImages(fetched.flat()),
       ),
     );
-    return {
-      numImages: removed.length + numSet,
-      failed: failed.sort((a, b) => a.index - b.index),
-    };
+    return { numImages: removed.length + numSet, failed };
+  }
+
+  /** The images of variants; of two rows with the same item the later counts. */
+  private async changeVariants(
+    changes: readonly Change[],
+    signal: AbortSignal,
+  ): Promise<{ numItems: number; failed: RejectedRow[] }> {
+    const last = new Map(
+      changes.flatMap(({ index, item, variants }) =>
+        variants === undefined ? [] : [[item.id, { index, itemId: item.id, variants }] as const],
+      ),
+    );
+    const { changed, failed } = await changeVariantImages(this.deps, [...last.values()], signal);
+    const rejections = failed.map(({ index, error }) => rejection(index, error));
+    return { numItems: changed.size, failed: rejections };
   }
 
   private async removeFiles(hashes: readonly string[]): Promise<void> {
@@ -251,6 +286,7 @@ function newItem(change: z.infer<typeof changeSchema>): NewItem {
     isAvailable: isAvailable ?? true,
     attribution: attribution ?? null,
     caption: caption ?? null,
+    variants: newVariants(change.variants),
   };
 }
 

@@ -3,6 +3,12 @@ import { z } from "zod";
 import { AppError } from "../../errors/app-error.js";
 import { type DrawingDefaults } from "../../ml/diffusion/pipeline-config.js";
 
+/**
+ * Which images may answer a request: `FIRST` the variants', else generated ones; `ONLY` the variants'; `OFF` generated ones.
+ */
+export const variantModes = ["FIRST", "ONLY", "OFF"] as const;
+export type VariantMode = (typeof variantModes)[number];
+
 export interface GenerationOptions {
   /** Fixes the noise: the same seed, history, item and models give the same picture. Default 1. */
   seed: number;
@@ -18,7 +24,12 @@ export interface GenerationOptions {
   numSteps: number;
   /** Candidates drawn, of which the ranking model's best is kept (r in the paper), 1..8. Default 3. */
   numCandidates: number;
+  /** Absent for `FIRST`, so that the keys of stored images stay. */
+  variants?: Exclude<VariantMode, "FIRST">;
 }
+
+/** The options that are numbers. */
+type Knob = Exclude<keyof GenerationOptions, "variants">;
 
 /** One step, from the whole image: what a generator without a diffusion model costs. */
 const withoutDiffusion = { strength: 1, numSteps: 1, guidanceScale: 1 };
@@ -31,7 +42,7 @@ export function generationDefaults(
   return { seed: 1, numCandidates: 3, strength, numSteps, guidanceScale };
 }
 
-const ranges: Record<keyof GenerationOptions, [min: number, max: number, isWhole: boolean]> = {
+const ranges: Record<Knob, [min: number, max: number, isWhole: boolean]> = {
   seed: [-2_147_483_648, 2_147_483_647, true],
   strength: [0.05, 1, false],
   guidanceScale: [1, 20, false],
@@ -39,7 +50,7 @@ const ranges: Record<keyof GenerationOptions, [min: number, max: number, isWhole
   numCandidates: [1, 8, true],
 };
 
-function inRange(name: keyof GenerationOptions) {
+function inRange(name: Knob) {
   const [min, max, isWhole] = ranges[name];
   return (isWhole ? z.int() : z.number()).min(min).max(max);
 }
@@ -51,6 +62,7 @@ export const generationOptionsSchema = z.strictObject({
   guidanceScale: inRange("guidanceScale"),
   numSteps: inRange("numSteps"),
   numCandidates: inRange("numCandidates"),
+  variants: z.enum(["ONLY", "OFF"]).optional(),
 }) satisfies z.ZodType<GenerationOptions>;
 
 /**
@@ -59,12 +71,17 @@ export const generationOptionsSchema = z.strictObject({
  * @throws AppError `INVALID_ARGUMENT`, for the first one out of its range.
  */
 export function generationOptions(
-  given: Partial<{ [Name in keyof GenerationOptions]: number | null | undefined }>,
+  given: Partial<Record<Knob, number | null | undefined>> & {
+    variants?: VariantMode | null;
+  },
   defaults: GenerationOptions,
 ): GenerationOptions {
   const options = { ...defaults };
+  if (given.variants) {
+    options.variants = given.variants === "FIRST" ? undefined : given.variants;
+  }
   for (const [name, [min, max, isWhole]] of Object.entries(ranges)) {
-    const key = name as keyof GenerationOptions;
+    const key = name as Knob;
     const value = given[key];
     if (value === undefined || value === null) {
       continue;

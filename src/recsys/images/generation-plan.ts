@@ -5,6 +5,7 @@
  * model or prompt gives another key, so a stored image is never stale.
  */
 import { createHash } from "node:crypto";
+import type { VariantImage } from "../../db/variant-images.repository.js";
 import { AppError } from "../../errors/app-error.js";
 import type { ImageGenerator } from "../../ml/diffusion/image-generator.js";
 import { KEYWORD_EXTRACTOR } from "../retrieval/keywords.js";
@@ -12,6 +13,7 @@ import type { RetrievalResult } from "../retrieval/retrieval-result.js";
 import type { GenerationOptions } from "./generation-options.js";
 import type { ImageContext } from "./image-path.js";
 import { type PersonalizationMethod, plainMethod } from "./personalization-method.js";
+import { VARIANT_CHOICE, type VariantsOfItem } from "./variant-images.js";
 
 /** Why a shopper is shown the catalogue picture. */
 export type OriginalReason =
@@ -21,6 +23,7 @@ export type OriginalReason =
   | "ITEM_NOT_INDEXED"
   | "BELOW_QUALITY_FLOOR"
   | "RANKED_LOWER"
+  | "NO_BETTER_VARIANT"
   | "GENERATION_FAILED"
   | "CANCELLED"
   | "BUSY";
@@ -31,6 +34,8 @@ export interface GenerationPlan {
   /** Content hash of the catalogue picture. */
   sourceBlobHash: string;
   retrieval: ImageContext;
+  /** Images of the item's variants that are tried before one is generated; none where none may be. */
+  variants: readonly VariantImage[];
   options: GenerationOptions;
   rankingModelVersionId: string | null;
   /** What conditions the generator: the method that was active when the plan was made. */
@@ -46,6 +51,10 @@ export interface PlanDependencies {
   };
   rankers: { activeVersionId(): Promise<string | null> };
   methods: { active(): Promise<PersonalizationMethod> };
+  /** Default: no variant is tried. */
+  variants?: {
+    of(items: readonly VariantsOfItem[]): Promise<ReadonlyMap<string, readonly VariantImage[]>>;
+  };
   generator: Pick<ImageGenerator, "version">;
   promptVersion: string;
   /** Name of the moderation strategy; empty for none. */
@@ -83,21 +92,42 @@ export class GenerationPlanner {
       rankers.activeVersionId(),
       methods.active(),
     ]);
+    const variants = await this.variantsOf(itemIds, results, options);
     return results.map((result, place) => {
-      const about = { userId, itemId: itemIds[place], options };
+      const itemId = itemIds[place];
+      const about = { userId, itemId, options, variants: variants?.get(itemId) ?? [] };
       return result && this.planOf(result, { ...about, rankingModelVersionId, method });
     });
+  }
+
+  private async variantsOf(
+    itemIds: readonly string[],
+    results: readonly (RetrievalResult | null)[],
+    options: GenerationOptions,
+  ): Promise<ReadonlyMap<string, readonly VariantImage[]> | undefined> {
+    const having = results.flatMap((result, place): VariantsOfItem[] =>
+      result?.sourceBlobHash && result.variantStamp
+        ? [
+            {
+              itemId: itemIds[place],
+              sourceBlobHash: result.sourceBlobHash,
+              stamp: result.variantStamp,
+            },
+          ]
+        : [],
+    );
+    return options.variants === "OFF" ? undefined : this.deps.variants?.of(having);
   }
 
   private planOf(
     result: RetrievalResult,
     about: Pick<
       GenerationPlan,
-      "userId" | "itemId" | "options" | "rankingModelVersionId" | "method"
+      "userId" | "itemId" | "options" | "rankingModelVersionId" | "method" | "variants"
     >,
   ): GenerationPlan | OriginalReason {
     const { generator, promptVersion } = this.deps;
-    const { userId, itemId, options, rankingModelVersionId, method } = about;
+    const { userId, itemId, options, rankingModelVersionId, method, variants } = about;
     const { preferenceEmbedding, referenceCaptionEmbedding, referenceImageEmbedding } = result;
     const { sourceBlobHash } = result;
     if (sourceBlobHash === null) {
@@ -130,7 +160,10 @@ export class GenerationPlanner {
         // As the keys of images that were made before methods had ids.
         ...(method.id === plainMethod.id ? { personalizerVersionId: null } : { method: method.id }),
         ...(this.deps.moderation && { moderation: this.deps.moderation }),
-        options: Object.entries(options).sort(), // a job's options come back in another order
+        ...(variants.length > 0 && {
+          variants: [VARIANT_CHOICE, ...variants.map(image => [image.variantId, image.blobHash])],
+        }),
+        options: entriesOf(options),
       }),
     );
     return {
@@ -146,10 +179,16 @@ export class GenerationPlanner {
         referenceCaptionEmbedding,
         referenceImageEmbedding,
       },
+      variants,
       options,
       rankingModelVersionId,
       method,
       requestKey,
     };
   }
+}
+
+/** Sorted, because a job's options come back in another order. Without variants, an image is as that of an item that has none. */
+function entriesOf({ variants, ...knobs }: GenerationOptions): [string, unknown][] {
+  return Object.entries(variants === "ONLY" ? { ...knobs, variants } : knobs).sort();
 }

@@ -28,6 +28,8 @@ const PREVIEW_INTERVAL = 4;
 
 interface Dependencies extends ImagePath {
   planner: Pick<GenerationPlanner, "plan">;
+  /** Default: no variant is tried. */
+  variants?: { choose(plans: readonly GenerationPlan[]): Promise<PersonalizedImageRow[]> };
   imageFiles: ImagePath["imageFiles"] & {
     /** Encodes and stores a file. */
     store(image: RgbImage): Promise<Omit<BlobRow, "createdAt">>;
@@ -77,6 +79,11 @@ export class ImageGenerationService {
     const earlier = await images.findByRequestKey(plan.requestKey);
     if (earlier) {
       return earlier.isServed ? { imageId: earlier.id } : { originalReason: "RANKED_LOWER" };
+    }
+    // The history may be newer than the request.
+    const [variant] = (await this.deps.variants?.choose([plan])) ?? [];
+    if (variant as PersonalizedImageRow | undefined) {
+      return { imageId: variant.id };
     }
     await report(0.02, "drawing");
     const candidates = await this.draw(plan, { signal, report, priority });

@@ -11,6 +11,7 @@ import {
   type GenerationOptions,
   generationOptions,
   generationOptionsSchema,
+  type VariantMode,
 } from "./generation-options.js";
 import {
   type GenerationPlan,
@@ -28,6 +29,8 @@ export interface GenerationKnobs {
   guidanceScale?: number | null;
   numSteps?: number | null;
   numCandidates?: number | null;
+  /** Which images may answer. Default: the variants' first, else generated ones. */
+  variants?: VariantMode | null;
 }
 
 export interface PersonalizeOptions extends GenerationKnobs {
@@ -83,6 +86,8 @@ interface Dependencies {
     /** Of each key the job that has not ended, else the newest that ended well. */
     findCurrent(dedupeKeys: readonly string[]): Promise<JobRow[]>;
   };
+  /** Default: no variant is tried. */
+  variants?: { choose(plans: readonly GenerationPlan[]): Promise<PersonalizedImageRow[]> };
   budget: { take(payer: Payer, cost: number, count: number): Promise<Grant> };
   /** U-Net evaluations of one generation. @throws AppError `INVALID_ARGUMENT` when the pack cannot draw so */
   evaluationsOf: (options: GenerationOptions) => number;
@@ -148,7 +153,8 @@ export class PersonalizationService {
     const byKey = new Map(drawable.map(plan => [plan.requestKey, plan]));
     const answers = await this.stored([...byKey.keys()]);
     const waiting = await this.addCurrent(answers, missing(byKey, answers));
-    const toMake = missing(byKey, answers).filter(({ requestKey }) => !waiting.has(requestKey));
+    const open = missing(byKey, answers).filter(({ requestKey }) => !waiting.has(requestKey));
+    const toMake = await this.addVariants(answers, open);
     const payer = { userId, keyId, isBatch };
     const asked = [...waiting].map(key => byKey.get(key)!); // keys of plans
     for (const [key, answer] of await this.queued(asked, toMake, payer)) {
@@ -222,6 +228,25 @@ export class PersonalizationService {
       } // else its picture is gone, and is made again
     }
     return waiting;
+  }
+
+  /** Answers with the variants that the user prefers. @returns the plans whose images are to be generated. */
+  private async addVariants(
+    answers: Answers,
+    plans: readonly GenerationPlan[],
+  ): Promise<GenerationPlan[]> {
+    const chosen = (await this.deps.variants?.choose(plans)) ?? [];
+    for (const image of chosen) {
+      answers.set(image.requestKey, { kind: "image", image, cached: false });
+    }
+    const others = plans.filter(({ requestKey }) => !answers.has(requestKey));
+    return others.filter(({ options, requestKey }) => {
+      const isOver = options.variants === "ONLY";
+      if (isOver) {
+        answers.set(requestKey, { kind: "original", reason: "NO_BETTER_VARIANT" });
+      }
+      return !isOver;
+    });
   }
 
   /** What jobs came to that have ended, by their ids. */

@@ -1,5 +1,5 @@
 /** @file The provenance of a stored image, kept in the database for the API's explanation. */
-import type { Selection } from "./candidate-selection.js";
+import type { Candidate, Selection } from "./candidate-selection.js";
 import type { GenerationOptions } from "./generation-options.js";
 import type { GenerationPlan } from "./generation-plan.js";
 
@@ -12,7 +12,7 @@ export interface Provenance {
   referenceKeywords: string[];
   preferenceKeywords: string[];
   prompt: string;
-  options: { [Name in keyof GenerationOptions]: number };
+  options: GenerationOptions;
   /** Null when there was no ranking model that knows the item. */
   rankingModelVersionId: string | null;
   scoreBefore: number | null;
@@ -27,13 +27,20 @@ export interface Provenance {
     captionSimilarity: number;
     imageSimilarity: number;
     faults: string[];
+    /** The variant whose image it is; absent for a generated one. */
+    variantId?: string;
   }[];
 }
+
+/** What a provenance says of a selection, from generated images or variants'. */
+type ExplainedSelection = Pick<Selection, "captionFloor" | "chosen" | "whatIf"> & {
+  candidates: readonly (Omit<Candidate, "image"> & { variantId?: string })[];
+};
 
 /** @param selection with a chosen image; one that may not be shown is not stored. */
 export function provenance(
   { retrieval, options }: GenerationPlan,
-  { candidates, captionFloor, chosen, whatIf }: Selection,
+  { candidates, captionFloor, chosen, whatIf }: ExplainedSelection,
 ) {
   return {
     retrieved: retrieval.retrieved.map(item => ({ ...item })),
@@ -48,13 +55,16 @@ export function provenance(
     rankBefore: whatIf?.rankBefore ?? null,
     captionFloor,
     chosenCandidate: chosen!,
-    candidates: candidates.map(({ captionSimilarity, imageSimilarity, faults }, index) => ({
-      score: whatIf?.candidates[index].score ?? null,
-      rank: whatIf?.candidates[index].rank ?? null,
-      deltaR: whatIf?.candidates[index].deltaR ?? null,
-      captionSimilarity,
-      imageSimilarity,
-      faults: [...faults],
-    })),
+    candidates: candidates.map(
+      ({ captionSimilarity, imageSimilarity, faults, variantId }, index) => ({
+        score: whatIf?.candidates[index].score ?? null,
+        rank: whatIf?.candidates[index].rank ?? null,
+        deltaR: whatIf?.candidates[index].deltaR ?? null,
+        captionSimilarity,
+        imageSimilarity,
+        faults: [...faults],
+        ...(variantId !== undefined && { variantId }),
+      }),
+    ),
   } satisfies Provenance;
 }

@@ -1,7 +1,6 @@
 /** @file Validates a row's cells and converts them to an item or an interaction. */
 import type { NewInteraction } from "../../db/interactions.repository.js";
 import type { ItemColumn, NewItem } from "../../db/items.repository.js";
-import { isStorable, UNSTORABLE_PROBLEM } from "../../db/storable-text.js";
 import {
   parseKind,
   parseTime,
@@ -9,21 +8,15 @@ import {
   ValueFault,
 } from "../interactions/interaction-values.js";
 import { parseAvailability } from "./availability.js";
+import { idOf, maxLengths, textOf } from "./cell-values.js";
 import { type FieldCells, isEmpty } from "./field-map.js";
 import { RowFault } from "./import-source.js";
 import { type Field, type Layout, layouts } from "./layouts.js";
-import { cutText, imageList, plainText, wordList } from "./text-values.js";
+import { cutText, plainText, wordList } from "./text-values.js";
+import { imagesIn, parseVariants } from "./variant-row.js";
 
-/** Maximum UTF-16 units of each field. Ids are never truncated; the others are. */
-export const maxLengths = {
-  id: 200,
-  title: 1_000,
-  description: 20_000,
-  category: 100,
-  keyword: 100,
-  attribution: 1_000,
-  caption: 1_000,
-} as const;
+export { maxLengths } from "./cell-values.js";
+
 export const MAX_KEYWORDS = 100;
 
 /** A change to a value of an accepted row. */
@@ -89,6 +82,9 @@ export function parseItem(
   const attribution = text("attribution");
   const caption = text("caption");
   faults.throwAny();
+  const variants = parseVariants(cells.variants, layout, problem => {
+    warn({ field: "variants", problem });
+  });
   // An empty availability changes nothing; any other empty cell clears its field.
   const given = Object.keys(cells).filter(field => field !== "available" || isAvailable !== null);
   return {
@@ -101,17 +97,14 @@ export function parseItem(
     isAvailable: isAvailable ?? true,
     attribution: attribution === "" ? null : attribution,
     caption: caption === "" ? null : caption,
+    ...(variants && { variants }),
   };
 }
 
 /** The item's id and images; null for an invalid id, which the item's own row reports. */
 export function parseImages(cells: FieldCells, layout: Layout = layouts.own): ImageCells | null {
   try {
-    const images = [cells.image]
-      .flat()
-      .flatMap(image => imageList(addressOf(image)))
-      .map(image => (layout.hasRootedImages ? image.replace(/^\/(?!\/)/, "") : image));
-    return { itemId: idOf(cells.id), images: [...new Set(images)] };
+    return { itemId: idOf(cells.id), images: imagesIn(cells.image, layout) };
   } catch (error) {
     if (error instanceof ValueFault) {
       return null;
@@ -177,44 +170,6 @@ class Faults {
   }
 }
 
-/** A shop's own id. A number must be an exact integer. @throws ValueFault */
-function idOf(cell: unknown): string {
-  if (typeof cell === "number" && !Number.isSafeInteger(cell)) {
-    throw new ValueFault("must be text or a whole number", cell);
-  }
-  if (typeof cell === "boolean") {
-    throw new ValueFault("must be text or a whole number", cell);
-  }
-  const id = textOf(cell);
-  if (id === "" || id.length > maxLengths.id) {
-    throw new ValueFault(
-      id === ""
-        ? "is needed"
-        : `must have at most ${maxLengths.id} characters, but has ${id.length}`,
-    );
-  }
-  return id;
-}
-
-/** A cell as trimmed text. @throws ValueFault if it is not text, or Postgres cannot store it. */
-function textOf(cell: unknown): string {
-  if (cell === null || cell === undefined) {
-    return "";
-  }
-  if (!isScalar(cell)) {
-    throw new ValueFault("must be text", cell);
-  }
-  const text = String(cell).trim();
-  if (!isStorable(text)) {
-    throw new ValueFault(UNSTORABLE_PROBLEM);
-  }
-  return text;
-}
-
-function isScalar(cell: unknown): cell is string | number | bigint | boolean {
-  return ["string", "number", "bigint", "boolean"].includes(typeof cell);
-}
-
 function wordsOf(cell: unknown, { keywordSeparator }: Layout): string[] {
   const words = Array.isArray(cell)
     ? cell.map(textOf).filter(word => word !== "")
@@ -233,13 +188,4 @@ function categoryOf(cell: unknown, { categorySeparator }: Layout): string {
     .trim()
     .replace(/\s*\n\s*/g, " > ");
   return category === NO_GENRES ? "" : category;
-}
-
-/** A JSON image may be an object with its URL. */
-function addressOf(image: unknown): string {
-  if (typeof image === "object" && image !== null) {
-    const { src, url } = image as { src?: unknown; url?: unknown };
-    return textOf(src ?? url);
-  }
-  return textOf(image);
 }

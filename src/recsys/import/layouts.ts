@@ -15,6 +15,7 @@ export const itemFields = [
   "attribution",
   "caption",
   "image",
+  "variants",
 ] as const;
 export type ItemField = (typeof itemFields)[number];
 
@@ -28,6 +29,7 @@ export const layoutNames = [
   "woocommerce",
   "google",
   "magento",
+  "vendure",
   "recbole",
   "movielens",
   "retailrocket",
@@ -85,6 +87,7 @@ const own: Layout = {
     attribution: ["attribution"],
     caption: ["caption"],
     image: ["image", "images", "imageurl", "imagelink", "imagesrc", "additionalimagelink"],
+    variants: ["variants"],
   },
   interactions: {
     userId: ["userid", "user", "visitorid", "customerid"],
@@ -104,6 +107,24 @@ function also(columns: Columns<ItemField>): Columns<ItemField> {
   });
   return Object.fromEntries(fields);
 }
+
+/** Columns with a number, from 1. */
+function numbered(count: number, names: (n: number) => string[]): string[] {
+  return Array.from({ length: count }, (_, place) => names(place + 1)).flat();
+}
+
+/** Attributes of a WooCommerce variation that are read. */
+export const MAX_ATTRIBUTES = 10;
+
+/** Columns of a Google feed in which the products of one `item_group_id` differ. */
+export const googleOptions = [
+  "color",
+  "size",
+  "material",
+  "pattern",
+  "gender",
+  "agegroup",
+] as const;
 
 export const layouts: Readonly<Record<LayoutName, Layout>> = {
   shopify: {
@@ -126,6 +147,8 @@ export const layouts: Readonly<Record<LayoutName, Layout>> = {
       "inventoryquantity",
       "inventorytracker",
       "continuesellingwhenoutofstock",
+      ...["variantsku", "sku", "variantimage", "variantimageurl"],
+      ...numbered(3, n => [`option${n}name`, `option${n}value`]),
     ],
     matches: columns => {
       const numOwn = numOf(
@@ -151,7 +174,10 @@ export const layouts: Readonly<Record<LayoutName, Layout>> = {
     interactions: own.interactions,
     joined: ["description", "image"],
     categorySeparator: ",",
-    alsoReads: ["type", "sku", "parent", "published"],
+    alsoReads: [
+      ...["type", "sku", "parent", "published"],
+      ...numbered(MAX_ATTRIBUTES, n => [`attribute${n}name`, `attribute${n}values`]),
+    ],
     matches: columns =>
       hasAll(columns, "type", "sku", "published") && (columns.has("name") || columns.has("title")),
   },
@@ -164,6 +190,7 @@ export const layouts: Readonly<Record<LayoutName, Layout>> = {
     }),
     interactions: own.interactions,
     joined: ["image"],
+    alsoReads: ["itemgroupid", ...googleOptions],
     matches: columns => hasAll(columns, "id", "title") && columns.has("imagelink"),
   },
   magento: {
@@ -185,6 +212,20 @@ export const layouts: Readonly<Record<LayoutName, Layout>> = {
     matches: columns =>
       hasAll(columns, "sku", "name") &&
       numOf(columns, "attributesetcode", "attributeset", "storeviewcode", "baseimage") > 0,
+  },
+  vendure: {
+    title: "Vendure product CSV",
+    items: also({
+      id: ["slug"],
+      title: ["name"],
+      category: ["facets"],
+      keywords: ["facets"],
+      image: ["assets", "variantassets"],
+    }),
+    interactions: own.interactions,
+    joined: ["image"],
+    alsoReads: ["optiongroups", "optionvalues", "sku", "stockonhand", "trackinventory"],
+    matches: columns => hasAll(columns, "name", "slug", "optiongroups", "optionvalues"),
   },
   recbole: {
     title: "RecBole atomic file",

@@ -33,6 +33,13 @@ export interface WhatIf {
   candidates: readonly { score: number; rank: number; deltaR: number }[];
 }
 
+/** An item with images in place of its own. */
+export interface WhatIfRequest {
+  itemId: string;
+  /** As of {@link PictureRanker.whatIf}. */
+  embeddings: readonly Float32Array[];
+}
+
 export interface PictureRanker {
   /**
    * Score and rank of an item with each of the images in place of its own.
@@ -45,4 +52,7 @@ export interface PictureRanker {
     itemId: string,
     embeddings: readonly Float32Array[],
   ): Promise<WhatIf | null>;
+
+  /** {@link whatIf} for several items of one user, in their order, in as many statements as for one. Default: one by one. */
+  whatIfMany?(viewer: ImageViewer, requests: readonly WhatIfRequest[]): Promise<(WhatIf | null)[]>;
 }

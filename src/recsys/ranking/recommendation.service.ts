@@ -5,7 +5,7 @@ import { choicesOf, type Feedback } from "../../db/choices.js";
 import { dot } from "../../ml/nn/matrix.js";
 import { isInductive } from "../../ml/ranking/recommender.js";
 import type { NewItem } from "./new-items.js";
-import type { ImageViewer, PictureRanker, WhatIf } from "./picture-ranker.js";
+import type { ImageViewer, PictureRanker, WhatIf, WhatIfRequest } from "./picture-ranker.js";
 import { type KnownViewer, rankedItem, scoresOf } from "./ranked-item.js";
 import { RankedList, RankedLists } from "./ranked-lists.js";
 import type { LoadedRanker } from "./ranker-artefact.js";
@@ -175,17 +175,32 @@ export class RecommendationService implements PictureRanker {
 
   /** As {@link PictureRanker} says; by the active model. */
   async whatIf(
-    { seenItemIds, userId }: ImageViewer,
+    viewer: ImageViewer,
     itemId: string,
     embeddings: readonly Float32Array[],
   ): Promise<WhatIf | null> {
+    const [whatIf] = await this.whatIfMany(viewer, [{ itemId, embeddings }]);
+    return whatIf;
+  }
+
+  async whatIfMany(
+    { seenItemIds, userId }: ImageViewer,
+    requests: readonly WhatIfRequest[],
+  ): Promise<(WhatIf | null)[]> {
     const ranker = await this.deps.rankers.active();
     const known =
       ranker && seenItemIds
         ? trainedViewer(ranker, userId, seenItemIds)
         : await this.viewerOfHistory(userId);
-    const newItems = known ? await this.newItemsFor(known, itemId) : [];
-    return known && whatIfOf(known, itemId, newItems, embeddings);
+    if (!known) {
+      return requests.map(() => null);
+    }
+    const { itemIndexOf } = known.ranker;
+    const hasNew = requests.some(({ itemId }) => !itemIndexOf.has(itemId));
+    const newItems = hasNew ? await this.newItems(known.ranker) : [];
+    return requests.map(({ itemId, embeddings }) =>
+      whatIfOf(known, itemId, itemIndexOf.has(itemId) ? [] : newItems, embeddings),
+    );
   }
 
   /** None for an item of the training. */

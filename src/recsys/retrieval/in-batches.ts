@@ -1,7 +1,12 @@
 /** @file The stages of an indexing: what is to be done, a batch at a time. */
 
 export type IndexingStage =
-  "captions" | "caption embeddings" | "picture embeddings" | "index" | "keywords";
+  | "captions"
+  | "caption embeddings"
+  | "picture embeddings"
+  | "variant embeddings"
+  | "index"
+  | "keywords";
 
 export interface IndexingProgress {
   stage: IndexingStage;
@@ -14,32 +19,34 @@ export interface BatchRun {
   signal?: AbortSignal;
 }
 
-/** Goes through all there is to do of one stage, in the order of item ids. @returns how many items were done. */
+/** Goes through all there is to do of one stage, in the order of its keys (default: item ids). @returns how many items were done. */
 export async function inBatches<Item extends { itemId: string }>({
   run: { onProgress, signal },
   stage,
   total,
   find,
   work,
+  keyOf = ({ itemId }) => itemId,
 }: {
   run: BatchRun;
   stage: IndexingStage;
   total: number;
-  find: (afterId: string) => Promise<Item[]>;
+  find: (afterKey: string) => Promise<Item[]>;
   work: (batch: Item[]) => Promise<number>;
+  keyOf?: (item: Item) => string;
 }): Promise<number> {
   let numDone = 0;
   let numSeen = 0;
   onProgress?.({ stage, done: 0, total });
-  for (let afterId = ""; ;) {
+  for (let afterKey = ""; ;) {
     signal?.throwIfAborted();
-    const batch = await find(afterId);
+    const batch = await find(afterKey);
     if (batch.length === 0) {
       return numDone;
     }
     numDone += await work(batch);
     numSeen += batch.length;
     onProgress?.({ stage, done: numSeen, total: Math.max(total, numSeen) });
-    afterId = batch[batch.length - 1].itemId;
+    afterKey = keyOf(batch[batch.length - 1]);
   }
 }

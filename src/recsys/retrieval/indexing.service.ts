@@ -7,6 +7,7 @@
 import type { CaptionRequest, NewCaption, UncaptionedItem } from "../../db/captions.repository.js";
 import type { NewEmbedding, UnencodedItem } from "../../db/embeddings.repository.js";
 import type { EmbeddingKind } from "../../db/rows.js";
+import type { UnencodedVariantImage } from "../../db/variant-images.repository.js";
 import { cosine } from "../../ml/nn/cosine.js";
 import type { RgbImage } from "../../ml/nn/rgb-image.js";
 import { type BatchRun, inBatches } from "./in-batches.js";
@@ -43,6 +44,8 @@ export interface IndexingReport extends SyncReport, KeywordReport {
   numWithoutImage: number;
   numCaptionsEncoded: number;
   numImagesEncoded: number;
+  /** Images of variants that differ from their item's. */
+  numVariantImagesEncoded: number;
   /** Items with an unreadable image: found by their text, and retried by the next run. */
   numSkipped: number;
   /** The first of them, with the reason. */
@@ -92,6 +95,17 @@ interface Dependencies {
     deleteOrphans(): Promise<void>;
     deleteAll(): Promise<void>;
   };
+  variantImages: {
+    /** Each image once, in the order of hashes. */
+    findUnencoded(
+      encoder: string,
+      page: { limit: number; afterHash?: string },
+    ): Promise<UnencodedVariantImage[]>;
+    countUnencoded(encoder: string): Promise<number>;
+    saveMany(encoder: string, rows: readonly Omit<NewEmbedding, "itemId">[]): Promise<void>;
+    deleteOrphans(): Promise<void>;
+    deleteAll(): Promise<void>;
+  };
   index: Pick<LiveCaptionIndex, "sync">;
   keywords: Pick<KeywordExtraction, "run">;
 }
@@ -105,7 +119,7 @@ export class IndexingService {
   constructor(private readonly deps: Dependencies) {}
 
   async run(options: IndexingOptions = {}): Promise<IndexingReport> {
-    const { captions, embeddings, index } = this.deps;
+    const { captions, embeddings, index, variantImages } = this.deps;
     const { rebuild = false, onProgress, signal } = options;
     const unreadable = new Map<string, string>();
     const run = { ...options, unreadable };
@@ -113,12 +127,15 @@ export class IndexingService {
     const language = await this.deps.language.settle(options.language);
     await captions.deleteOrphans();
     await embeddings.deleteOrphans();
+    await variantImages.deleteOrphans();
     if (rebuild) {
       await embeddings.deleteAll();
+      await variantImages.deleteAll();
     }
     const written = await this.makeCaptions(run);
     const numCaptionsEncoded = await this.encodeCaptions(run);
     const numImagesEncoded = await this.encodeImages(run);
+    const numVariantImagesEncoded = await this.encodeVariantImages(run);
     const synced = await index.sync({
       rebuild,
       signal,
@@ -134,6 +151,7 @@ export class IndexingService {
       numWithoutImage: await captions.countWithoutImage(),
       numCaptionsEncoded,
       numImagesEncoded,
+      numVariantImagesEncoded,
       numSkipped: unreadable.size,
       skipped: [...unreadable].slice(0, MAX_NAMED).map(([itemId, reason]) => ({ itemId, reason })),
     };
@@ -252,6 +270,29 @@ export class IndexingService {
     });
   }
 
+  private async encodeVariantImages(run: Run): Promise<number> {
+    const { clip, variantImages } = this.deps;
+    const encoder = modelId(clip);
+    return inBatches<UnencodedVariantImage>({
+      run,
+      stage: "variant embeddings",
+      total: await variantImages.countUnencoded(encoder),
+      find: afterHash => variantImages.findUnencoded(encoder, { limit: BATCH, afterHash }),
+      keyOf: ({ sourceHash }) => sourceHash,
+      work: async batch => {
+        const vectors = await this.seen(
+          batch,
+          item => item.sourceHash,
+          run,
+          images => clip.encodeImages(images),
+        );
+        const rows = [...vectors].map(([item, vector]) => this.embeddingOf(item, vector));
+        await variantImages.saveMany(encoder, rows);
+        return rows.length;
+      },
+    });
+  }
+
   /** A model's output for the items' images; records and leaves out items with unreadable images. */
   private async seen<Item extends { itemId: string }, Output>(
     items: readonly Item[],
@@ -282,7 +323,10 @@ export class IndexingService {
     return outputs;
   }
 
-  private embeddingOf({ itemId, sourceHash }: UnencodedItem, vector: Float32Array): NewEmbedding {
+  private embeddingOf(
+    { itemId, sourceHash }: Omit<UnencodedItem, "text">,
+    vector: Float32Array,
+  ): NewEmbedding {
     const { dimension } = this.deps.clip;
     const norm = Math.hypot(...vector);
     if (vector.length !== dimension || !(norm > 0 && norm < Infinity)) {

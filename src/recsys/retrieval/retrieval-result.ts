@@ -13,6 +13,8 @@ export interface RetrievedItem {
 export interface RetrievalResult {
   /** Content hash of the reference's catalogue picture; null if it has none. */
   sourceBlobHash: string | null;
+  /** Equal stamps mean equal variants of the reference, with equal embeddings; null or absent if it has none. */
+  variantStamp?: string | null;
   /** The latest distinct items of the user, without the reference, in time order. */
   historyItemIds: readonly string[];
   /** Top k of the history by similarity to the reference. */

@@ -110,9 +110,11 @@ export class RetrievalService {
       return item ? [{ ...item, occurredAt, strength }] : []; // deleted since
     });
     return itemIds.map(itemId => {
+      const { variantStamp = null } = state.references.get(itemId) ?? {};
       const reference = state.references.has(itemId) && items.get(itemId);
       const others = history.filter(item => item.itemId !== itemId).slice(-historyLimit);
-      return reference ? retrieved(reference, withRatios(others), { k, weighting }) : null;
+      const result = reference && retrieved(reference, withRatios(others), { k, weighting });
+      return result ? { ...result, ...(variantStamp !== null && { variantStamp }) } : null;
     });
   }
 }

@@ -11,6 +11,7 @@ import { ItemsRepository } from "../../../src/db/items.repository.js";
 import { KeywordsRepository } from "../../../src/db/keywords.repository.js";
 import { RetrievalRepository } from "../../../src/db/retrieval.repository.js";
 import { ShopLanguageRepository } from "../../../src/db/shop-language.repository.js";
+import { VariantImagesRepository } from "../../../src/db/variant-images.repository.js";
 import { AppError } from "../../../src/errors/app-error.js";
 import { cosine } from "../../../src/ml/nn/cosine.js";
 import { Random, seedFrom } from "../../../src/ml/nn/random.js";
@@ -155,6 +156,7 @@ describeOnEveryDatabase("indexing", open => {
         configured: null,
       }),
       embeddings,
+      variantImages: new VariantImagesRepository(db.pool),
       index,
       keywords: new KeywordExtraction({
         rows: new KeywordsRepository(db.pool),
@@ -191,6 +193,7 @@ describeOnEveryDatabase("indexing", open => {
       numWithoutImage: 0,
       numCaptionsEncoded: 150,
       numImagesEncoded: 150,
+      numVariantImagesEncoded: 0,
       numItems: 150,
       numAdded: 150,
       numRemoved: 0,

@@ -202,6 +202,7 @@ describe("serving, experiments and re-ranking", () => {
           itemId: pair.itemId,
           sourceBlobHash: pair.blobHash,
           retrieval,
+          variants: [],
           options,
           rankingModelVersionId: null,
           method: plainMethod,

@@ -47,6 +47,7 @@ const plan: GenerationPlan = {
     prompt: "cat, flat",
     referencePrompt: "cat",
   },
+  variants: [],
   options: { seed: 7, strength: 0.5, guidanceScale: 1, numSteps: 8, numCandidates: 2 },
   rankingModelVersionId: "00000000-0000-4000-8000-000000000001",
   method: plainMethod,
