@@ -15,8 +15,12 @@ export interface OpenedContext {
 }
 
 export interface CliContext {
-  /** Reads the configuration and opens the database; the caller closes it. */
-  open(): Promise<OpenedContext>;
+  /**
+   * Reads the configuration and opens the database; the caller closes it.
+   *
+   * @param change What a command sets itself. Default: nothing.
+   */
+  open(change?: (config: Config) => Config): Promise<OpenedContext>;
   /** A signal for SIGINT and SIGTERM, for a command without a database. */
   interruptible(): AbortSignal;
 }

@@ -35,9 +35,9 @@ export function createCliContext(): MainContext {
       return stopping.signal.aborted;
     },
     interruptible,
-    async open() {
+    async open(change = config => config) {
       const signal = interruptible();
-      const config = loadConfig();
+      const config = change(loadConfig());
       const logger = createLogger(config.logLevel);
       const db = await openDatabase({
         databaseUrl: config.databaseUrl,

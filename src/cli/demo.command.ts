@@ -1,21 +1,22 @@
 /**
- * @file `vitrine demo`: the sticker shop on the embedded database, from an empty folder to a personalised picture.
+ * @file `vitrine demo`: a shop on the embedded database, from an empty folder to a personalised picture.
  *
  * Every step reuses an earlier run's results, so a second start is quick and a killed one resumes.
  */
 import { join } from "node:path";
 import { Command } from "commander";
-import type { ItemRow, PersonalizedImageRow } from "../db/rows.js";
+import type { PersonalizedImageRow } from "../db/rows.js";
 import { AppError } from "../errors/app-error.js";
 import type { Plugin } from "../plugin/create-plugin.js";
-import { StickersSource } from "../recsys/datasets/stickers.js";
 import type { CliContext, OpenedContext } from "./cli-context.js";
-import { wholeNumber } from "./option-values.js";
+import { type DemoShop, type DemoShopName, demoShopNames, demoShops } from "./demo-shops.js";
+import { oneOf, wholeNumber } from "./option-values.js";
 import { withProgress } from "./progress.js";
 import { startServer, untilAborted } from "./serve.command.js";
 import { withPlugin } from "./with-services.js";
 
 interface DemoOptions {
+  shop: DemoShopName;
   once?: boolean;
   json?: boolean;
   concepts: number;
@@ -39,14 +40,16 @@ interface DemoImage {
 const demoKeyName = "demo";
 /** Fixed, so that one trained ranker serves all pictures of the shop. */
 const rankerSeed = 1;
-/** Items tried until a picture may be shown. */
-const maxReferences = 6;
 const maxWaitMs = 60_000;
 
 export function demoCommand(context: CliContext): Command {
   return new Command("demo")
-    .description(
-      "create the sticker shop (simulated shoppers), serve it, and personalise one picture",
+    .description("create a shop with simulated shoppers, serve it, and personalise one picture")
+    .option(
+      "--shop <name>",
+      "stickers, or photos: 54 photographs that npm installs (@vendure/create)",
+      oneOf(demoShopNames),
+      "stickers",
     )
     .option("--once", "exit after the first picture")
     .option("--json", "print one JSON line")
@@ -60,11 +63,13 @@ export function demoCommand(context: CliContext): Command {
     .option("--user <id>", "the shopper of the picture", "sim-0001")
     .action(async (options: DemoOptions) => {
       const startedAt = performance.now();
-      await withPlugin(context, { runJobs: true }, async (plugin, opened) => {
-        await prepare(opened, plugin, options);
+      const shop = demoShops[options.shop];
+      const own: CliContext = { ...context, open: () => context.open(shop.configure) };
+      await withPlugin(own, { runJobs: true }, async (plugin, opened) => {
+        await prepare(opened, plugin, { ...options, shop });
         const server = await startServer(opened, plugin);
         const key = await freshKey(plugin);
-        const image = await personalize(opened, plugin, options.user);
+        const image = await personalize(opened, plugin, { shop, userId: options.user });
         const seconds = Math.round((performance.now() - startedAt) / 10) / 100;
         const shown: DemoImage = { ...image, url: `${server.url}${image.url}`, seconds };
         console.log(options.json ? JSON.stringify(shown) : describe(shown, server.url, key));
@@ -78,12 +83,14 @@ export function demoCommand(context: CliContext): Command {
 
 /** Imports, indexes and trains what is missing. */
 async function prepare(
-  { signal }: OpenedContext,
+  opened: OpenedContext,
   { services: { imports, indexing, rankers } }: Plugin,
-  { concepts, users }: Pick<DemoOptions, "concepts" | "users">,
+  { concepts, shop, users }: Pick<DemoOptions, "concepts" | "users"> & { shop: DemoShop },
 ) {
-  await withProgress("stickers", show =>
-    imports.run(new StickersSource({ limitConcepts: concepts, users: { numUsers: users } }), {
+  const { signal } = opened;
+  const source = await shop.source(opened, { concepts, users });
+  await withProgress(source.kind.padEnd(8), show =>
+    imports.run(source, {
       signal,
       onProgress: ({ part, done, total }) => {
         show({ fraction: total ? Math.min(1, done / total) : 0, stage: `${part} ${done}` });
@@ -100,7 +107,7 @@ async function prepare(
     }),
   );
   if ((await rankers.activeVersionId()) === null) {
-    const versionId = demoVersionId(concepts, users);
+    const versionId = shop.rankerVersionId({ concepts, users });
     const config = { preset: "quick" };
     await withProgress("ranker  ", onProgress =>
       rankers.train(
@@ -109,12 +116,6 @@ async function prepare(
       ),
     );
   }
-}
-
-/** Constant, so that a killed training resumes. */
-function demoVersionId(concepts: number, users: number): string {
-  const digits = [users, concepts].map(count => String(count).padStart(6, "0")).join("");
-  return `00000000-0000-4000-8000-${digits.slice(-12)}`;
 }
 
 /** An admin key for this start; revokes the previous start's. */
@@ -128,17 +129,14 @@ async function freshKey({ services: { access } }: Plugin): Promise<string> {
   return (await access.createKey(name, "ADMIN")).key;
 }
 
-/**
- * Generates a picture for the shopper of an unlikely sticker: a popular one in their favourite group, but in a style
- * they do not like.
- */
+/** Generates a picture of an item that is unlikely for the shopper. */
 async function personalize(
   { db, home }: OpenedContext,
   { services }: Plugin,
-  userId: string,
+  { shop, userId }: { shop: DemoShop; userId: string },
 ): Promise<Omit<DemoImage, "seconds">> {
   let cause: unknown = "no item suits a picture";
-  for (const reference of await findReferences(db.prisma, userId)) {
+  for (const reference of await shop.references(db.prisma, userId)) {
     const outcome = await services.personalization.request(userId, reference.id, {
       waitMs: maxWaitMs,
     });
@@ -165,46 +163,6 @@ async function shownImage(
     rankBefore: change?.rankBefore ?? null,
     rankAfter: change?.rankAfter ?? null,
   };
-}
-
-/** Best candidates first; the rest are fallbacks, since the shop shows no picture with which an item ranks lower. */
-async function findReferences(
-  prisma: OpenedContext["db"]["prisma"],
-  userId: string,
-): Promise<ItemRow[]> {
-  const liked = await prisma.item.findMany({ where: { interactions: { some: { userId } } } });
-  if (liked.length === 0) {
-    throw new AppError("USER_NOT_FOUND", { userId });
-  }
-  const styleOf = ({ id }: { id: string }) => id.slice(0, id.indexOf(":"));
-  const style = mostFrequent(liked.map(styleOf));
-  const category = mostFrequent(liked.map(item => item.category ?? ""));
-  const isNew = { image: { isNot: null }, interactions: { none: { userId } } };
-  const isOfOtherStyle = { NOT: { id: { startsWith: `${style}:` } } };
-  // A small shop has few items that the shopper has not liked.
-  for (const where of [
-    { ...isNew, ...isOfOtherStyle, category },
-    { ...isNew, ...isOfOtherStyle },
-    isNew,
-  ]) {
-    const references = await prisma.item.findMany({
-      where,
-      orderBy: [{ interactions: { _count: "desc" } }, { id: "asc" }],
-      take: maxReferences,
-    });
-    if (references.length > 0) {
-      return references;
-    }
-  }
-  throw new AppError("NO_ITEM_TO_PERSONALIZE", { userId });
-}
-
-function mostFrequent(values: readonly string[]): string {
-  const counts = new Map<string, number>();
-  for (const value of values) {
-    counts.set(value, (counts.get(value) ?? 0) + 1);
-  }
-  return [...counts].reduce((best, entry) => (entry[1] > best[1] ? entry : best))[0];
 }
 
 function describe(shown: DemoImage, serverUrl: string, key: string): string {

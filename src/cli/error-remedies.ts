@@ -77,6 +77,8 @@ export const errorRemedies: Readonly<Record<ErrorCode, string>> = {
   MODEL_PULL_RUNNING: "Wait for the named process, or stop it and run the command again.",
   MODEL_DOWNLOAD_FAILED:
     "Run `vitrine models pull` again: it resumes. Check `VITRINE_HUB_URL` and the catalogue if it fails again.",
+  PACKAGE_NOT_INSTALLED:
+    "Check the connection and npm's registry (`npm ping`), and try again; `npm run demo` alone needs neither.",
   OFFLINE: "Unset `VITRINE_OFFLINE`, or fetch it on another machine and copy the folder.",
   DISK_FULL:
     "Free some space, or set `VITRINE_MODEL_CACHE` or `VITRINE_HOME` to another disk; then run the command again.",

@@ -109,6 +109,7 @@ export const errorCatalogue = {
   ],
   MODEL_PULL_RUNNING: [409, "Process {pid} on {host} is fetching the model pack '{pack}'"],
   MODEL_DOWNLOAD_FAILED: [502, "'{url}' could not be fetched: {reason}"],
+  PACKAGE_NOT_INSTALLED: [502, "npm could not install '{name}': {reason}"],
   OFFLINE: [503, "{what} is not fetched: VITRINE_OFFLINE forbids the network"],
   // ── the process ──
   DISK_FULL: [507, "There is not enough space left for '{path}'"],

@@ -1,0 +1,117 @@
+/** @file The shops of `vitrine demo`: what they sell, with which models, and which items suit a first image. */
+import { join } from "node:path";
+import { bundledPackFolder, type Config } from "../config/config.js";
+import type { ItemRow } from "../db/rows.js";
+import { AppError } from "../errors/app-error.js";
+import { PhotosSource } from "../recsys/datasets/photos.js";
+import { StickersSource } from "../recsys/datasets/stickers.js";
+import type { ImportSource } from "../recsys/import/import-source.js";
+import type { OpenedContext } from "./cli-context.js";
+import { installPackage } from "./install-package.js";
+
+type Prisma = OpenedContext["db"]["prisma"];
+
+export interface DemoScale {
+  concepts: number;
+  users: number;
+}
+
+export interface DemoShop {
+  /** Adapts the configuration to the shop. */
+  configure: (config: Config) => Config;
+  /** What is imported. @throws AppError as the installation of its files */
+  source(opened: OpenedContext, scale: DemoScale): Promise<ImportSource>;
+  /** Constant, so that a killed training resumes. */
+  rankerVersionId(scale: DemoScale): string;
+  /**
+   * Items for a shopper's image, best first; the rest are fallbacks, since the shop shows no image with which an item ranks
+   * lower.
+   *
+   * @throws AppError `USER_NOT_FOUND`, `NO_ITEM_TO_PERSONALIZE`
+   */
+  references(prisma: Prisma, userId: string): Promise<ItemRow[]>;
+}
+
+export const demoShopNames = ["stickers", "photos"] as const;
+export type DemoShopName = (typeof demoShopNames)[number];
+
+/** The npm package whose photographs the photo shop sells. It is GPL-3.0, so it is installed, not redistributed. */
+const VENDURE = { name: "@vendure/create", version: "3.7.3" };
+/** A small shop: its shoppers like few items. */
+const PHOTO_LIKES = { minLikes: 6, maxLikes: 10 };
+/** Items tried until an image may be shown. */
+const MAX_REFERENCES = 6;
+
+export const demoShops: Readonly<Record<DemoShopName, DemoShop>> = {
+  stickers: {
+    configure: config => config,
+    source: async (_, { concepts, users }) =>
+      new StickersSource({ limitConcepts: concepts, users: { numUsers: users } }),
+    rankerVersionId: ({ concepts, users }) => versionId("8000", users, concepts),
+    references: (prisma, userId) => findReferences(prisma, userId, unlovedStyle),
+  },
+  photos: {
+    configure: config => ({
+      ...config,
+      home: join(config.home, "photos"), // a shop of its own beside the stickers
+      modelsFolder: bundledPackFolder("studio"),
+    }),
+    source: async ({ config: { isOffline }, home, signal }, { users }) => {
+      const { name, version } = VENDURE;
+      const options = { isOffline, signal };
+      const folder = await installPackage(name, version, join(home, "vendure"), options);
+      return new PhotosSource({
+        shops: { vendure: { folder } },
+        users: { ...PHOTO_LIKES, numUsers: users },
+      });
+    },
+    rankerVersionId: ({ users }) => versionId("8001", users, 0),
+    references: (prisma, userId) => findReferences(prisma, userId, () => ({})),
+  },
+};
+
+function versionId(family: string, ...counts: readonly number[]): string {
+  const digits = counts.map(count => String(count).padStart(6, "0")).join("");
+  return `00000000-0000-4000-${family}-${digits.slice(-12)}`;
+}
+
+/** Popular items of the favourite category that the shopper has not chosen. */
+async function findReferences(
+  prisma: Prisma,
+  userId: string,
+  restriction: (liked: readonly ItemRow[]) => object,
+): Promise<ItemRow[]> {
+  const liked = await prisma.item.findMany({ where: { interactions: { some: { userId } } } });
+  if (liked.length === 0) {
+    throw new AppError("USER_NOT_FOUND", { userId });
+  }
+  const category = mostFrequent(liked.map(item => item.category ?? ""));
+  const isNew = { image: { isNot: null }, interactions: { none: { userId } } };
+  const restricted = { ...isNew, ...restriction(liked) };
+  // A small shop has few items that the shopper has not liked.
+  for (const where of [{ ...restricted, category }, restricted, isNew]) {
+    const references = await prisma.item.findMany({
+      where,
+      orderBy: [{ interactions: { _count: "desc" } }, { id: "asc" }],
+      take: MAX_REFERENCES,
+    });
+    if (references.length > 0) {
+      return references;
+    }
+  }
+  throw new AppError("NO_ITEM_TO_PERSONALIZE", { userId });
+}
+
+/** Stickers in a style that the shopper does not like. */
+function unlovedStyle(liked: readonly ItemRow[]): object {
+  const styleOf = ({ id }: ItemRow) => id.slice(0, id.indexOf(":"));
+  return { NOT: { id: { startsWith: `${mostFrequent(liked.map(styleOf))}:` } } };
+}
+
+function mostFrequent(values: readonly string[]): string {
+  const counts = new Map<string, number>();
+  for (const value of values) {
+    counts.set(value, (counts.get(value) ?? 0) + 1);
+  }
+  return [...counts].reduce((best, entry) => (entry[1] > best[1] ? entry : best))[0];
+}
