@@ -6,7 +6,7 @@ import { ClipEncoder } from "../ml/clip/clip-encoder.js";
 import { ConditionEncoder } from "../ml/diffusion/condition-encoder.js";
 import type { ImageGenerator } from "../ml/diffusion/image-generator.js";
 import { loadPipelineConfig, type PipelineConfig } from "../ml/diffusion/pipeline-config.js";
-import { RenderPool } from "../ml/diffusion/render-pool.js";
+import { RenderPool, renderVersionOf } from "../ml/diffusion/render-pool.js";
 import { PromptTemplate } from "../ml/language/prompt-template.js";
 import { KeywordLlm } from "../ml/personalizer/keyword-llm.js";
 import { type ModelPack, openModelPack } from "../ml/runtime/model-pack.js";
@@ -63,7 +63,7 @@ export async function createModels(
     captioner,
     conditionEncoder,
     generator: {
-      version: pack.id,
+      version: renderVersionOf(pack),
       generate: async (request, options) => (await renderPool()).generate(request, options),
     },
     keywordModel: {

@@ -13,22 +13,34 @@ import { MessageChannel } from "node:worker_threads";
 import { Piscina } from "piscina";
 import { AppError } from "../../errors/app-error.js";
 import { type RgbImage } from "../nn/rgb-image.js";
-import { openModelPack } from "../runtime/model-pack.js";
+import { type ModelPack, openModelPack } from "../runtime/model-pack.js";
 import { defaultNumThreads } from "../runtime/onnx-session.js";
+import { studioVersionOf } from "../studio/studio-generator.js";
+import { type SubjectMask } from "../studio/subject-mask.js";
 import { warmUpRequest } from "./generate-request.js";
 import {
   type GenerateOptions,
   type GenerateProgress,
   type GenerateRequest,
   type ImageGenerator,
+  type RenderPriority,
 } from "./image-generator.js";
 import { loadPipelineConfig } from "./pipeline-config.js";
 import { throwIfCancelled } from "./pipeline.js";
-import { type RenderResult, type RenderTask, type RenderThreadData } from "./render-messages.js";
+import {
+  type MaskResult,
+  type MaskTask,
+  type RenderFault,
+  type RenderResult,
+  type RenderTask,
+  type RenderThreadData,
+} from "./render-messages.js";
 import { RenderTurns } from "./render-turns.js";
 
 export interface RenderPoolOptions {
   packDir: string;
+  /** The pack with `subject_mask/` for {@link RenderPool.mask}, where `packDir` has none. Default: none. */
+  maskPackDir?: string;
   /** Requests rendered at once; each thread holds its own copy of the models. Default: 1. */
   numThreads?: number;
   /** Threads inside one operator. Default: the cores but one, shared out among `numThreads`. */
@@ -47,7 +59,8 @@ export class RenderPool implements ImageGenerator {
 
   private constructor(
     readonly version: string,
-    private readonly threads: Piscina<RenderTask, RenderResult>,
+    private readonly threads: Piscina<RenderTask | MaskTask, RenderResult | MaskResult>,
+    private readonly drawsByDiffusion: boolean,
   ) {
     this.turns = new RenderTurns(threads.maxThreads);
   }
@@ -58,16 +71,19 @@ export class RenderPool implements ImageGenerator {
    * @throws AppError as `openModelPack`; Error when the package is not built.
    */
   static async create(options: RenderPoolOptions): Promise<RenderPool> {
-    const { maxBatchSize, numThreads = 1, packDir } = options;
+    const { maskPackDir, maxBatchSize, numThreads = 1, packDir } = options;
     const pack = await openModelPack(packDir);
-    await loadPipelineConfig(pack); // a damaged pack is refused before any thread starts
+    if (pack.has("unet") || !pack.has("subject_mask")) {
+      await loadPipelineConfig(pack); // a damaged pack is refused before any thread starts
+    }
     const share = Math.max(1, Math.floor(defaultNumThreads() / numThreads));
     const workerData: RenderThreadData = {
       packDir: pack.dir,
+      maskPackDir: pack.has("subject_mask") ? pack.dir : maskPackDir,
       onnxThreads: options.onnxThreads ?? share,
       maxBatchSize,
     };
-    const threads = new Piscina<RenderTask, RenderResult>({
+    const threads = new Piscina<RenderTask | MaskTask, RenderResult | MaskResult>({
       filename: threadEntry(),
       name: "renderTask",
       minThreads: numThreads,
@@ -75,7 +91,7 @@ export class RenderPool implements ImageGenerator {
       workerData,
       atomics: "disabled", // an idle thread that blocks in Atomics.wait() would never close its end of the port
     });
-    return new RenderPool(pack.id, threads);
+    return new RenderPool(renderVersionOf(pack), threads, pack.has("unet"));
   }
 
   /** Requests that wait for a thread; those being rendered are not counted. */
@@ -96,8 +112,30 @@ export class RenderPool implements ImageGenerator {
     }
   }
 
+  /**
+   * The subject mask of a photograph, in a thread.
+   *
+   * @throws AppError `MODEL_FILE_MISSING` where neither pack has the network; `JOB_CANCELLED` when the pool closes; as
+   *   `SubjectMasker.mask`.
+   */
+  async mask(image: RgbImage, alpha: Uint8Array | null): Promise<SubjectMask> {
+    const making = this.inTurn({ signal: this.closing.signal }, async () => {
+      const result = await this.threads.run({ image, alpha }, { name: "maskTask" });
+      return "mask" in result ? result.mask : thrown(result as RenderFault);
+    });
+    this.requests.add(making);
+    try {
+      return await making;
+    } finally {
+      this.requests.delete(making);
+    }
+  }
+
   /** Loads the models and makes one small run, so that the first request does not wait for that. */
   async warmUp(): Promise<void> {
+    if (!this.drawsByDiffusion) {
+      return; // the first mask loads the network
+    }
     const { maxThreads: length } = this.threads;
     await Promise.all(Array.from({ length }, () => this.generate(warmUpRequest)));
   }
@@ -109,14 +147,21 @@ export class RenderPool implements ImageGenerator {
     await this.threads.destroy();
   }
 
-  private async renderInTurn(
+  private renderInTurn(
     request: GenerateRequest,
     options: GenerateOptions & { signal: AbortSignal },
   ): Promise<RgbImage[]> {
-    await this.turns.take(options.signal, options.priority);
+    return this.inTurn(options, () => this.run(request, options));
+  }
+
+  private async inTurn<Result>(
+    { priority, signal }: { priority?: RenderPriority; signal: AbortSignal },
+    run: () => Promise<Result>,
+  ): Promise<Result> {
+    await this.turns.take(signal, priority);
     try {
-      throwIfCancelled(options.signal);
-      return await this.run(request, options);
+      throwIfCancelled(signal);
+      return await run();
     } finally {
       this.turns.handOn();
     }
@@ -147,7 +192,7 @@ export class RenderPool implements ImageGenerator {
       if (hookError !== undefined) {
         throw hookError as Error;
       }
-      return this.imagesOf(result);
+      return this.imagesOf(result as RenderResult); // of a RenderTask
     } finally {
       signal.removeEventListener("abort", cancel);
       port.close();
@@ -156,12 +201,20 @@ export class RenderPool implements ImageGenerator {
 
   private imagesOf(result: RenderResult): RgbImage[] {
     if ("code" in result) {
-      const cause = result.cause === "" ? {} : { cause: new Error(result.cause) };
-      throw new AppError(result.code, result.details, cause);
+      return thrown(result);
     }
     this.evaluations += result.evaluations;
     return result.images;
   }
+}
+
+/** The name and version of what a pack draws: of itself, or of the studio where it has no U-Net. */
+export function renderVersionOf(pack: Pick<ModelPack, "has" | "id" | "versionOf">): string {
+  return !pack.has("unet") && pack.has("subject_mask") ? studioVersionOf(pack) : pack.id;
+}
+
+function thrown({ cause, code, details }: RenderFault): never {
+  throw new AppError(code, details, cause === "" ? {} : { cause: new Error(cause) });
 }
 
 /** The built thread: beside this file when it runs from `dist/`, in `dist/` when it runs from `src/` (in tests). */

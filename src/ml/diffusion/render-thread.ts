@@ -1,17 +1,31 @@
-/** @file The inside of a render thread: loads the pipeline once, then runs one task after another. */
+/** @file The inside of a render thread: loads the pack's generator once, then runs one task after another. */
 import { receiveMessageOnPort, workerData } from "node:worker_threads";
-import { openModelPack } from "../runtime/model-pack.js";
+import { AppError } from "../../errors/app-error.js";
+import { type RgbImage } from "../nn/rgb-image.js";
+import { type ModelPack, openModelPack } from "../runtime/model-pack.js";
+import { StudioGenerator } from "../studio/studio-generator.js";
+import { type GenerateOptions, type GenerateRequest } from "./image-generator.js";
 import { generateWithProgress } from "./in-process-generator.js";
 import { DiffusionPipeline } from "./pipeline.js";
 import {
   faultOf,
+  type MaskResult,
+  type MaskTask,
   type RenderResult,
   type RenderTask,
   type RenderThreadData,
 } from "./render-messages.js";
 
-// One pipeline per thread: the thread's composition root.
-let loading: Promise<DiffusionPipeline> | undefined;
+/** What draws in a thread. */
+interface Drawer {
+  /** U-Net evaluations so far; 0 without a U-Net. */
+  readonly evaluations: number;
+  generate(request: GenerateRequest, options: GenerateOptions): Promise<RgbImage[]>;
+}
+
+// One of each per thread: the thread's composition root.
+let loading: Promise<Drawer> | undefined;
+let studio: Promise<StudioGenerator> | undefined;
 
 /** Piscina's entry: known faults are part of the result, others are thrown. */
 export async function renderTask(task: RenderTask): Promise<RenderResult> {
@@ -22,24 +36,73 @@ export async function renderTask(task: RenderTask): Promise<RenderResult> {
     });
     return await run(await loading, task);
   } catch (error) {
-    const fault = faultOf(error);
-    if (!fault) {
-      throw error;
-    }
-    return fault;
+    return knownFault(error);
   } finally {
     task.port.close();
   }
 }
 
-async function load(): Promise<DiffusionPipeline> {
+/** Piscina's entry for masks. */
+export async function maskTask({ alpha, image }: MaskTask): Promise<MaskResult> {
+  try {
+    return { mask: await (await loadStudio()).mask(image, alpha) };
+  } catch (error) {
+    return knownFault(error);
+  }
+}
+
+function knownFault(error: unknown) {
+  const fault = faultOf(error);
+  if (!fault) {
+    throw error;
+  }
+  return fault;
+}
+
+async function load(): Promise<Drawer> {
   const { maxBatchSize, onnxThreads, packDir } = workerData as RenderThreadData;
   const pack = await openModelPack(packDir);
-  return DiffusionPipeline.load(pack, { numThreads: onnxThreads, maxBatchSize });
+  return pack.has("unet")
+    ? pipelineDrawer(await DiffusionPipeline.load(pack, { numThreads: onnxThreads, maxBatchSize }))
+    : studioDrawer(await loadStudio(pack));
+}
+
+function pipelineDrawer(pipeline: DiffusionPipeline): Drawer {
+  return {
+    get evaluations() {
+      return pipeline.evaluations;
+    },
+    generate: (request, options) => generateWithProgress(pipeline, request, options),
+  };
+}
+
+function studioDrawer(generator: StudioGenerator): Drawer {
+  return {
+    evaluations: 0,
+    generate: (request, options) => generator.generate(request, options),
+  };
+}
+
+/** One for images and masks. @throws AppError `MODEL_FILE_MISSING` without any mask network. */
+async function loadStudio(pack?: ModelPack): Promise<StudioGenerator> {
+  const { maskPackDir, onnxThreads, packDir } = workerData as RenderThreadData;
+  studio ??= openStudio(pack ?? maskPackDir ?? packDir, onnxThreads).catch((error: unknown) => {
+    studio = undefined; // the next task retries
+    throw error;
+  });
+  return studio;
+}
+
+async function openStudio(source: ModelPack | string, numThreads: number) {
+  const pack = typeof source === "string" ? await openModelPack(source) : source;
+  if (!pack.has("subject_mask")) {
+    throw new AppError("MODEL_FILE_MISSING", { pack: pack.name, path: "subject_mask/model.onnx" });
+  }
+  return StudioGenerator.create(pack, { numThreads });
 }
 
 async function run(
-  pipeline: DiffusionPipeline,
+  drawer: Drawer,
   { port, previewInterval, request }: RenderTask,
 ): Promise<RenderResult> {
   const controller = new AbortController();
@@ -50,8 +113,8 @@ async function run(
     }
   };
   checkForCancel();
-  const before = pipeline.evaluations;
-  const images = await generateWithProgress(pipeline, request, {
+  const before = drawer.evaluations;
+  const images = await drawer.generate(request, {
     previewInterval,
     signal: controller.signal,
     onProgress: progress => {
@@ -60,5 +123,5 @@ async function run(
       checkForCancel();
     },
   });
-  return { images, evaluations: pipeline.evaluations - before };
+  return { images, evaluations: drawer.evaluations - before };
 }
