@@ -1,6 +1,6 @@
 /** @file The base models of the pack, each loaded when it is first needed. */
 import { z } from "zod";
-import type { Config } from "../config/config.js";
+import { bundledPackFolder, type Config } from "../config/config.js";
 import { Captioner } from "../ml/captioning/captioner.js";
 import { ClipEncoder } from "../ml/clip/clip-encoder.js";
 import { ConditionEncoder } from "../ml/diffusion/condition-encoder.js";
@@ -8,8 +8,10 @@ import type { ImageGenerator } from "../ml/diffusion/image-generator.js";
 import { loadPipelineConfig, type PipelineConfig } from "../ml/diffusion/pipeline-config.js";
 import { RenderPool, renderVersionOf } from "../ml/diffusion/render-pool.js";
 import { PromptTemplate } from "../ml/language/prompt-template.js";
+import type { RgbImage } from "../ml/nn/rgb-image.js";
 import { KeywordLlm } from "../ml/personalizer/keyword-llm.js";
 import { type ModelPack, openModelPack } from "../ml/runtime/model-pack.js";
+import { maskVersionOf, type SubjectMask } from "../ml/studio/subject-mask.js";
 import { modelId } from "../recsys/retrieval/indexing.service.js";
 import type { KeywordModel } from "../recsys/retrieval/keyword-extraction.js";
 import { lazy } from "./lazy.js";
@@ -32,6 +34,11 @@ export interface Models {
   conditionEncoder: () => Promise<ConditionEncoder>;
   /** Draws in threads, which start with the first request. */
   generator: ImageGenerator;
+  /** Masks photographs in the same threads, with the network of the pack or of the bundled `studio`. */
+  masker: {
+    version: string;
+    mask: (image: RgbImage, alpha: Uint8Array | null) => Promise<SubjectMask>;
+  };
   /** LLM_k; loaded when it is first asked. */
   keywordModel: KeywordModel;
   close(): Promise<void>;
@@ -46,8 +53,16 @@ export async function createModels(
   const clip = lazy(() => ClipEncoder.load(pack, { numThreads: onnxThreads }));
   const captioner = lazy(() => Captioner.load(pack, { numThreads: onnxThreads }));
   const conditionEncoder = lazy(() => ConditionEncoder.load(pack, { numThreads: onnxThreads }));
+  const maskPack = pack.has("subject_mask")
+    ? pack
+    : await openModelPack(bundledPackFolder("studio"));
   const renderPool = lazy(() =>
-    RenderPool.create({ packDir: pack.dir, numThreads, onnxThreads: renderOnnxThreads }),
+    RenderPool.create({
+      packDir: pack.dir,
+      maskPackDir: maskPack.dir,
+      numThreads,
+      onnxThreads: renderOnnxThreads,
+    }),
   );
   const language = lazy(() => loadLanguage(pack, KEYWORD_PROMPT));
   const { sha256 } = await PromptTemplate.load(KEYWORD_PROMPT);
@@ -65,6 +80,10 @@ export async function createModels(
     generator: {
       version: renderVersionOf(pack),
       generate: async (request, options) => (await renderPool()).generate(request, options),
+    },
+    masker: {
+      version: maskVersionOf(maskPack),
+      mask: async (image, alpha) => (await renderPool()).mask(image, alpha),
     },
     keywordModel: {
       version: `${pack.name}/llm@${pack.versionOf("llm")}+${KEYWORD_PROMPT}-${sha256.slice(0, 8)}`,

@@ -8,6 +8,7 @@ import {
 } from "../recsys/images/personalization-method.js";
 import type { PersonalizerModel } from "../recsys/images/personalizer-model.js";
 import { RagarMethod } from "../recsys/images/ragar-method.js";
+import { SettingMethod } from "../recsys/images/setting-method.js";
 import type { PictureRanker } from "../recsys/ranking/picture-ranker.js";
 import { snapshotRanker } from "../recsys/ranking/what-if.js";
 import { PersonalizerTrainer } from "../recsys/reflection/personalizer-trainer.js";
@@ -76,9 +77,16 @@ export function createPersonalizers(parts: Parts) {
       model.dispose();
     },
   });
-  /** The active version, or the plain condition. Nothing is loaded before the method conditions an image. */
+  const findImageHashes = async (itemIds: readonly string[]) => {
+    const images = await storage.catalog.findItemImages(itemIds);
+    return new Map(images.map(({ blobHash, itemId }) => [itemId, blobHash]));
+  };
+  /** Settings where the generator paints them, else the active version, or the plain condition. Nothing is loaded before the method conditions an image. */
   const methods = {
     async active(): Promise<PersonalizationMethod> {
+      if (imaging.paintsSettings && !parts.method) {
+        return new SettingMethod({ images: { findImageHashes }, looks: imaging.looks });
+      }
       const versionId = parts.method ? null : await personalizers.activeVersionId();
       const use = <Result>(run: (model: PersonalizerModel) => Promise<Result>) =>
         personalizers.use(versionId!, run);

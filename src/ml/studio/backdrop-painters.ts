@@ -23,7 +23,10 @@ function shoulder(value: number): number {
 }
 
 /** The photograph's own backdrop, its mean moved to the setting's colour; its light and its structure stay. */
-export function paintRestaged({ backdropMean, image, backdrop }: Stage, { colour }: Setting): Float32Array {
+export function paintRestaged(
+  { backdropMean, image, backdrop }: Stage,
+  { colour }: Setting,
+): Float32Array {
   const own = Math.max(0.004, luminance(...backdropMean));
   const target = linearOf(colour);
   const gain = Math.min(MOST_GAIN, luminance(...target) / own);
@@ -93,7 +96,8 @@ function smooth(t: number): number {
 export function paintSurface(stage: Stage, setting: Setting, tile: Tile): Float32Array {
   const { image } = stage;
   const horizon = horizonOf(stage);
-  const light = horizon === null ? flatLight(image, setting, tile) : floorLight(image, setting, tile, horizon);
+  const light =
+    horizon === null ? flatLight(image, setting, tile) : floorLight(image, setting, tile, horizon);
   const base = linearOf(setting.colour);
   const wall = shaded(setting.colour, setting.colour[0] > 0.5 ? -0.05 : 0.06);
   const result = new Float32Array(image.pixels.length);
@@ -116,7 +120,11 @@ export function paintSurface(stage: Stage, setting: Setting, tile: Tile): Float3
 }
 
 /** The material face on. A tile covers the shorter side. */
-function flatLight({ heightPixels, widthPixels }: Extent, { scale }: Setting, tile: Tile): Float32Array {
+function flatLight(
+  { heightPixels, widthPixels }: Extent,
+  { scale }: Setting,
+  tile: Tile,
+): Float32Array {
   const step = scale / Math.min(widthPixels, heightPixels);
   const result = new Float32Array(widthPixels * heightPixels);
   for (let y = 0, at = 0; y < heightPixels; y++) {
@@ -150,12 +158,19 @@ function floorLight(
 }
 
 /** The wall's foot out of focus: rows near the horizon are mixed. */
-function softHorizon(painted: Float32Array, { heightPixels, widthPixels }: Extent, horizon: number): Float32Array {
+function softHorizon(
+  painted: Float32Array,
+  { heightPixels, widthPixels }: Extent,
+  horizon: number,
+): Float32Array {
   const reach = Math.max(2, Math.round(0.012 * heightPixels));
   const row = 3 * widthPixels;
   const first = Math.max(0, Math.round(horizon) - reach);
   const last = Math.min(heightPixels - 1, Math.round(horizon) + reach);
-  const [above, below] = [painted.slice(first * row, (first + 1) * row), painted.slice(last * row, (last + 1) * row)];
+  const [above, below] = [
+    painted.slice(first * row, (first + 1) * row),
+    painted.slice(last * row, (last + 1) * row),
+  ];
   for (let y = first; y <= last; y++) {
     const down = smooth((y - first) / Math.max(1, last - first));
     for (let i = 0; i < row; i++) {
@@ -168,7 +183,9 @@ function softHorizon(painted: Float32Array, { heightPixels, widthPixels }: Exten
 /** A photograph out of focus, cut to the image's proportions, its mean moved towards the setting's colour. */
 export function paintScene({ image }: Stage, { colour }: Setting, scene: RgbImage): Float32Array {
   const small = covered(scene, image);
-  const linear = small.values.map(code => LINEAR_OF_CODE[Math.min(255, Math.max(0, Math.round(code)))]);
+  const linear = small.values.map(
+    code => LINEAR_OF_CODE[Math.min(255, Math.max(0, Math.round(code)))],
+  );
   const target = linearOf(colour);
   const mean = [0, 1, 2].map(c => {
     let sum = 0;
@@ -177,7 +194,9 @@ export function paintScene({ image }: Stage, { colour }: Setting, scene: RgbImag
     }
     return (3 * sum) / linear.length;
   });
-  const gains = mean.map((own, c) => Math.sqrt(Math.min(4, Math.max(0.25, target[c] / Math.max(0.01, own)))));
+  const gains = mean.map((own, c) =>
+    Math.sqrt(Math.min(4, Math.max(0.25, target[c] / Math.max(0.01, own)))),
+  );
   const painted = resized(linear, small, image, 3);
   return painted.map((value, i) => shoulder(value * gains[i % 3]));
 }

@@ -24,10 +24,20 @@ export function edgeColours(stage: Stage): EdgeColours {
     }
   });
   const places = Int32Array.from(found);
-  const front = resized(neighbours(stage, share => share), extent, image, 3);
+  const front = resized(
+    neighbours(stage, share => share),
+    extent,
+    image,
+    3,
+  );
   const back = backdrop?.isPlain
     ? backdropColours(backdrop, image)
-    : resized(neighbours(stage, share => 1 - share), extent, image, 3);
+    : resized(
+        neighbours(stage, share => 1 - share),
+        extent,
+        image,
+        3,
+      );
   const fronts = new Float32Array(3 * places.length);
   places.forEach((at, n) => {
     const share = alpha[at] / 255;

@@ -26,12 +26,24 @@ function madeShadow(stage: Stage, light: number): Float32Array {
   const size = Math.max(extent.widthPixels, extent.heightPixels);
   switch (view) {
     case "CROPPED": {
-      const wall = softened(moved(subject, extent, -0.035 * size * light, 0.02 * size), extent, 0.07 * size);
+      const wall = softened(
+        moved(subject, extent, -0.035 * size * light, 0.02 * size),
+        extent,
+        0.07 * size,
+      );
       return wall.map(dark => 0.26 * dark);
     }
     case "FLAT": {
-      const near = softened(moved(subject, extent, -0.006 * size * light, 0.006 * size), extent, 0.009 * size);
-      const far = softened(moved(subject, extent, -0.02 * size * light, 0.018 * size), extent, 0.04 * size);
+      const near = softened(
+        moved(subject, extent, -0.006 * size * light, 0.006 * size),
+        extent,
+        0.009 * size,
+      );
+      const far = softened(
+        moved(subject, extent, -0.02 * size * light, 0.018 * size),
+        extent,
+        0.04 * size,
+      );
       return near.map((dark, at) => 1 - (1 - 0.42 * dark) * (1 - 0.38 * far[at]));
     }
     case "STANDING":

@@ -47,7 +47,11 @@ export function createStage(image: RgbImage, alpha: Uint8Array): Stage {
   const extent = within(image, STAGE_SIDE);
   const pixels = resized(image.pixels, image, extent, 3);
   const subject = resized(alpha, image, extent, 1).map(value => value / 255);
-  const near = dilated(Uint8Array.from(subject, share => (share > 0.02 ? 1 : 0)), extent, 2);
+  const near = dilated(
+    Uint8Array.from(subject, share => (share > 0.02 ? 1 : 0)),
+    extent,
+    2,
+  );
   const free = near.map(set => 1 - set);
   const backdrop = fitBackdrop(pixels, extent, free);
   const bounds = boundsOf(subject, extent);

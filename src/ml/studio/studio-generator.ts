@@ -96,10 +96,7 @@ export class StudioGenerator implements ImageGenerator {
   }
 
   /** Null where the mask cannot be trusted. */
-  private async stageOf(
-    image: RgbImage,
-    alpha: Uint8Array | null,
-  ): Promise<PreparedStage | null> {
+  private async stageOf(image: RgbImage, alpha: Uint8Array | null): Promise<PreparedStage | null> {
     const key = createHash("sha256")
       .update(`${image.widthPixels} ${alpha !== null}`)
       .update(image.pixels)
@@ -151,7 +148,11 @@ function neutralSettings(count: number, seed: number): Setting[] {
   const random = new Random(seedFrom("neutral", seed));
   return Array.from({ length: count }, (): Setting => {
     const hue = 2 * Math.PI * random.uniform();
-    const colour = [0.84 + 0.1 * random.uniform(), 0.012 * Math.cos(hue), 0.012 * Math.sin(hue)] as const;
+    const colour = [
+      0.84 + 0.1 * random.uniform(),
+      0.012 * Math.cos(hue),
+      0.012 * Math.sin(hue),
+    ] as const;
     const light = random.uniform() < 0.5 ? -0.6 : 0.6;
     return { kind: "STUDIO", texture: "PLASTER", colour, light, depth: 0.5, scale: 1, scene: 0 };
   });

@@ -116,6 +116,9 @@ const materials: Record<SurfaceTexture, (random: Random) => Noise> = {
     const cloud = layeredNoise(random, [3, 3], 3);
     const fibres = layeredNoise(random, [64, 200], 2);
     return (u, v) =>
-      1 + 0.07 * (tooth(u, v) - 0.5) + 0.05 * (cloud(u, v) - 0.5) - (fibres(u, v) > 0.78 ? 0.02 : 0);
+      1 +
+      0.07 * (tooth(u, v) - 0.5) +
+      0.05 * (cloud(u, v) - 0.5) -
+      (fibres(u, v) > 0.78 ? 0.02 : 0);
   },
 };

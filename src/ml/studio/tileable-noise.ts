@@ -1,5 +1,5 @@
 /** @file Value noise that repeats without a seam, the ground of all textures. Places are 0..1 of the tile. */
-import { Random } from "../nn/random.js";
+import { type Random } from "../nn/random.js";
 
 /** A value 0..1 at any place. */
 export type Noise = (u: number, v: number) => number;
