@@ -114,6 +114,11 @@ const environment = z.object({
     .string()
     .regex(/^([a-z]{2}|auto)$/, "must be two letters (ISO 639-1) or auto")
     .default("auto"),
+  /**
+   * How true an image must be to the catalogue image: `product`, `style`, `free`, or `auto`: product for photographs, style
+   * for drawings; default auto.
+   */
+  VITRINE_FIDELITY: z.enum(["auto", "product", "style", "free"]).default("auto"),
   /** Threads that render pictures; default 1. */
   VITRINE_RENDER_THREADS: wholeNumber(1, 64).default(1),
   /** Threads per image; default: the cores but one, divided among the render threads. */
@@ -135,6 +140,8 @@ const environment = z.object({
     .enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"])
     .default("info"),
 });
+
+const fidelities = { auto: null, product: "PRODUCT", style: "STYLE", free: "FREE" } as const;
 
 export interface Config {
   readonly databaseUrl: string | null;
@@ -164,6 +171,8 @@ export interface Config {
   readonly captions: "text" | "model" | "auto";
   readonly keywords: "model" | "extractor";
   readonly preferenceWeights: "similarity" | "similarity-and-strength";
+  /** How true an image must be to the catalogue image, unless a request says it; null: by the image. */
+  readonly fidelity: "PRODUCT" | "STYLE" | "FREE" | null;
   /** What recommendations omit, unless a request overrides it. */
   readonly seen: SeenRules;
   readonly renderThreads: number;
@@ -239,6 +248,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     captions: settings.VITRINE_CAPTIONS,
     keywords: settings.VITRINE_KEYWORDS,
     preferenceWeights: settings.VITRINE_PREFERENCE_WEIGHTS,
+    fidelity: fidelities[settings.VITRINE_FIDELITY],
     seen: settings.VITRINE_SEEN_DAYS ?? defaultSeenRules,
     renderThreads: settings.VITRINE_RENDER_THREADS,
     onnxThreads: settings.VITRINE_ONNX_THREADS ?? cores,

@@ -235,12 +235,22 @@ export function encodePng(image: RgbImage): Promise<Buffer> {
   return fromRgb(image).png().toBuffer();
 }
 
-/** IPTC's term for "created by a trained model"; https://cv.iptc.org/newscodes/digitalsourcetype/ */
-export const TRAINED_ALGORITHMIC_MEDIA =
-  "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia";
+/**
+ * IPTC's terms for "created by a trained model", and for a photograph of which only a part is;
+ * https://cv.iptc.org/newscodes/digitalsourcetype/
+ */
+export type DigitalSourceType = "trainedAlgorithmicMedia" | "compositeWithTrainedAlgorithmicMedia";
+
+/** The term's URL. */
+export const digitalSourceUrl = (type: DigitalSourceType) =>
+  `http://cv.iptc.org/newscodes/digitalsourcetype/${type}`;
 
 /** Encodes a generated image whose XMP names IPTC's digital source type and the model. */
-export function encodeGeneratedPng(image: RgbImage, generator: string): Promise<Buffer> {
+export function encodeGeneratedPng(
+  image: RgbImage,
+  generator: string,
+  sourceType: DigitalSourceType = "trainedAlgorithmicMedia",
+): Promise<Buffer> {
   const tool = `Vitrine ${generator}`.replace(/[^\p{L}\p{N} .@_/-]/gu, ""); // no XML syntax
   return fromRgb(image)
     .png()
@@ -250,7 +260,7 @@ export function encodeGeneratedPng(image: RgbImage, generator: string): Promise<
  <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
   <rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
    xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmp:CreatorTool="${tool}"
-   Iptc4xmpExt:DigitalSourceType="${TRAINED_ALGORITHMIC_MEDIA}"/>
+   Iptc4xmpExt:DigitalSourceType="${digitalSourceUrl(sourceType)}"/>
  </rdf:RDF>
 </x:xmpmeta>
 <?xpacket end="w"?>`,

@@ -23,7 +23,7 @@ import type { Storage } from "./create-storage.js";
 
 interface Parts extends Pick<Ranking, "rankers" | "recommendations"> {
   storage: Storage;
-  config: Pick<Config, "budget">;
+  config: Pick<Config, "budget" | "fidelity">;
   models: Models;
   moderation: ModerationStrategy;
   imaging: Imaging;
@@ -36,7 +36,7 @@ interface Parts extends Pick<Ranking, "rankers" | "recommendations"> {
 export function createImages(parts: Parts) {
   const { imaging, methods, models, moderation, rankers, storage } = parts;
   const { ranker = parts.recommendations } = parts;
-  const { clip, generator, generatorFiles, imageFiles } = imaging;
+  const { clip, generator, generatorFiles, imageFiles, products } = imaging;
   const { images } = storage;
   const { pipelineConfig } = models;
   const provenance = { generator, promptVersion: PROMPT_VERSION };
@@ -63,7 +63,7 @@ export function createImages(parts: Parts) {
       }),
       evaluationsOf: options =>
         options.numCandidates * (pipelineConfig ? evaluationsOfImage(pipelineConfig, options) : 1),
-      defaults: generationDefaults(pipelineConfig),
+      defaults: generationDefaults(pipelineConfig, parts.config.fidelity),
     }),
     generation: new ImageGenerationService({
       planner,
@@ -71,6 +71,7 @@ export function createImages(parts: Parts) {
       imageFiles: generatorFiles,
       clip,
       ranker,
+      products,
       gate: qualityVerdict,
       moderation,
       images,

@@ -1,9 +1,18 @@
 /** @file What reads, writes and encodes images. */
-import { decodeRgb, decodeWithAlpha, encodeGeneratedPng, encodePng } from "../db/image-codec.js";
+import type { Config } from "../config/config.js";
+import {
+  decodeRgb,
+  decodeWithAlpha,
+  type DigitalSourceType,
+  encodeGeneratedPng,
+  encodePng,
+} from "../db/image-codec.js";
 import type { ClipEncoder } from "../ml/clip/clip-encoder.js";
 import type { ImageGenerator } from "../ml/diffusion/image-generator.js";
+import type { RgbImage } from "../ml/nn/rgb-image.js";
 import { BackdropLooks } from "../recsys/images/backdrop-looks.js";
 import { ImageFiles } from "../recsys/images/image-files.js";
+import { policyByImage, ProductLock } from "../recsys/images/product-lock.js";
 import { LONGEST_SIDE, SubjectMasks } from "../recsys/images/subject-masks.js";
 import type { Models } from "./create-models.js";
 import type { Storage } from "./create-storage.js";
@@ -15,11 +24,13 @@ export function createImaging(
   { blobs, store }: Pick<Storage, "blobs" | "store">,
   models: Models,
   generator: ImageGenerator,
+  { fidelity }: Pick<Config, "fidelity">,
 ) {
   const codec = { decode: decodeRgb, encode: encodePng };
-  const generatedCodec: typeof codec = {
+  const generatedCodec = {
     ...codec,
-    encode: image => encodeGeneratedPng(image, generator.version),
+    encode: (image: RgbImage, sourceType?: DigitalSourceType) =>
+      encodeGeneratedPng(image, generator.version, sourceType),
   };
   const clip: Pick<ClipEncoder, "encodeImages" | "encodeTexts"> = {
     encodeImages: async batch => (await models.clip()).encodeImages(batch),
@@ -29,14 +40,27 @@ export function createImaging(
   const ownSize: typeof decodeRgb = async bytes =>
     (await decodeWithAlpha(bytes, LONGEST_SIDE)).image;
   const { pipelineConfig } = models;
+  const masks = new SubjectMasks({
+    blobs,
+    store,
+    decode: decodeWithAlpha,
+    masker: models.masker,
+  });
+  // A pack with a subject mask is made for photographs.
+  const isForPhotographs = models.pack.has("subject_mask");
   return {
     clip,
     generator,
+    products: new ProductLock({
+      originals: new ImageFiles({ blobs, ...codec, decode: ownSize }),
+      masks,
+      policyOf: original => fidelity ?? (isForPhotographs ? "PRODUCT" : policyByImage(original)),
+    }),
     /** Whether the generator paints settings (`SettingMethod`) rather than prompts. */
     paintsSettings: generator === models.generator && pipelineConfig === null,
     generatedCodec,
     looks: new BackdropLooks({ blobs, store, decode: decodeWithAlpha }),
-    masks: new SubjectMasks({ blobs, store, decode: decodeWithAlpha, masker: models.masker }),
+    masks,
     imageFiles: new ImageFiles({ blobs, ...codec }),
     generatorFiles: pipelineConfig
       ? new ImageFiles({ blobs, ...generatedCodec }, pipelineConfig)

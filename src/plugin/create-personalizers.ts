@@ -35,7 +35,7 @@ export function createPersonalizers(parts: Parts) {
   const { imaging, models, rankers, storage } = parts;
   const { interactions, personalizerVersions, retrievalRows, store, versions } = storage;
   const { conditionEncoder: encoder, encoderId, pack } = models;
-  const { clip, generatedCodec, generatorFiles: imageFiles } = imaging;
+  const { clip, generatedCodec, generatorFiles: imageFiles, products } = imaging;
   const { version: generator } = imaging.generator;
   const shop = () =>
     readShopSnapshot({
@@ -52,7 +52,7 @@ export function createPersonalizers(parts: Parts) {
   /** The image path for many images: it keeps them, and ranks as the shop was when it was read. */
   const offline = {
     shop,
-    path: { generator: cached, imageFiles, clip },
+    path: { generator: cached, imageFiles, clip, products },
     rankerOf: (snapshot: ShopSnapshot) => parts.ranker ?? snapshotRanker(snapshot),
     encoder,
     store,

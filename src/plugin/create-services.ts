@@ -50,7 +50,7 @@ export async function createServices(options: ServicesOptions) {
     logger[level](message);
   });
   const { generator = models.generator, method, ranker } = options;
-  const imaging = createImaging(storage, models, generator);
+  const imaging = createImaging(storage, models, generator, config);
   const base = { config, logger, storage, models, imaging, moderation, method, ranker };
   const { jobRows } = storage;
   const events = new JobEvents();

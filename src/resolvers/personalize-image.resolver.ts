@@ -157,8 +157,9 @@ function assertMayTurn(viewer: Viewer, options: PersonalizeImageOptions | null |
 
 /** All options but `waitMs`. */
 function knobsOf(options: PersonalizeImageOptions | null | undefined): GenerationKnobs {
-  const { seed, strength, guidanceScale, numSteps, numCandidates, variants } = options ?? {};
-  return { seed, strength, guidanceScale, numSteps, numCandidates, variants };
+  const { fidelity, seed, strength, guidanceScale, numSteps, numCandidates, variants } =
+    options ?? {};
+  return { fidelity, seed, strength, guidanceScale, numSteps, numCandidates, variants };
 }
 
 function originOf(viewer: Viewer): RequestOrigin {
@@ -198,7 +199,8 @@ const messages: Record<OriginalReason, string> = {
   NO_IMAGE: "The item has no catalogue picture",
   HISTORY_NOT_INDEXED: "The shopper's items are not indexed yet",
   ITEM_NOT_INDEXED: "The item is not indexed yet",
-  BELOW_QUALITY_FLOOR: "No picture came close enough to the item",
+  BELOW_QUALITY_FLOOR: "No picture was true enough to the item",
+  MASK_IMPLAUSIBLE: "The product cannot be separated from its backdrop",
   RANKED_LOWER: "The item would rank lower with every generated picture",
   NO_BETTER_VARIANT: "No variant suits the shopper better than the item's catalogue picture",
   GENERATION_FAILED: "The picture could not be generated",
@@ -222,6 +224,15 @@ export class OriginalImageResolver {
     @Ctx() { loaders }: RequestContext,
   ): Promise<BlobRow | null> {
     return (await loaders.itemImage.load(item.id))?.blob ?? null;
+  }
+
+  @FieldResolver(() => [String], {
+    description:
+      "Why the generated pictures may not be shown, as in `CandidateImage.faults`, or what is wrong with the product's mask; " +
+      "empty if nothing was refused.",
+  })
+  faults(@Root() { faults }: Outcome<"original">): string[] {
+    return faults ?? [];
   }
 
   @FieldResolver(() => String, { description: "The reason, for people." })

@@ -8,15 +8,17 @@ import type {
   RankChangeRow,
   UserRow,
 } from "../db/rows.js";
+import { disclosureOf } from "../recsys/images/disclosure.js";
 import { imageKindOf } from "../recsys/images/image-kind.js";
 import type { Provenance } from "../recsys/images/provenance.js";
 import { ranksImages } from "../recsys/ranking/image-ranking.js";
-import { ImageKind, NoRankChangeReason } from "../schema/enums.js";
+import { FidelityPolicy, ImageKind, NoRankChangeReason } from "../schema/enums.js";
 import { Image, ImageUrlArgs } from "../schema/image.type.js";
 import { ItemVariant } from "../schema/item-variant.type.js";
 import { Item } from "../schema/item.type.js";
 import {
   Explanation,
+  Fidelity,
   PersonalizedImage,
   RetrievedItem,
 } from "../schema/personalized-image.type.js";
@@ -36,6 +38,9 @@ const unsaid = {
   rankBefore: null,
   captionFloor: 0,
 };
+
+/** Only ImageGenerationService and VariantChoice write it. */
+const provenanceOf = ({ provenance }: PersonalizedImageRow) => provenance as unknown as Provenance;
 
 @Resolver(() => PersonalizedImage)
 export class PersonalizedImageResolver {
@@ -138,9 +143,37 @@ export class PersonalizedImageResolver {
       : loaders.personalizerVersion.load(personalizerVersionId);
   }
 
+  @FieldResolver(() => String, {
+    nullable: true,
+    description:
+      "A sentence for the picture's label: that it, or the product's surroundings, are generated. Null if nothing is.",
+  })
+  disclosure(@Root() image: PersonalizedImageRow): string | null {
+    return disclosureOf(image.variantId === null ? provenanceOf(image).sourceType : null);
+  }
+
+  @FieldResolver(() => FidelityPolicy, {
+    nullable: true,
+    description:
+      "How true it had to be to the catalogue picture; null for a variant, and a picture of an earlier release.",
+  })
+  fidelityPolicy(@Root() image: PersonalizedImageRow): FidelityPolicy | null {
+    return provenanceOf(image).fidelityPolicy ?? null;
+  }
+
+  @FieldResolver(() => Fidelity, {
+    nullable: true,
+    description:
+      "How true it is to the catalogue picture; null for a variant, and a picture of an earlier release.",
+  })
+  fidelity(@Root() image: PersonalizedImageRow): Fidelity | null {
+    const { candidates, chosenCandidate } = provenanceOf(image);
+    return candidates[chosenCandidate].fidelity ?? null;
+  }
+
   @FieldResolver(() => Explanation, { description: "How it was generated." })
   explanation(@Root() image: PersonalizedImageRow): ExplanationSource {
-    const provenance = image.provenance as unknown as Provenance; // only ImageGenerationService writes it
+    const provenance = provenanceOf(image);
     return { ...unsaid, ...provenance, ...provenance.options };
   }
 }

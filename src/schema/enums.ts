@@ -127,7 +127,10 @@ export const OriginalReason = apiEnum(
     NO_IMAGE: "The item has no catalogue picture to start from.",
     HISTORY_NOT_INDEXED: "None of the shopper's items is indexed yet.",
     ITEM_NOT_INDEXED: "The item is not indexed yet.",
-    BELOW_QUALITY_FLOOR: "No generated picture was similar enough to the item.",
+    BELOW_QUALITY_FLOOR:
+      "No generated picture may be shown: none is similar, sharp and true enough; see `faults`.",
+    MASK_IMPLAUSIBLE:
+      "The product cannot be separated from its backdrop; `faults` says why. Nothing was generated.",
     RANKED_LOWER: "The item ranks lower with every generated picture.",
     NO_BETTER_VARIANT:
       "Only variants may be shown, and the item has none that suits the shopper better than its catalogue picture.",
@@ -151,6 +154,18 @@ export const VariantMode = apiEnum("VariantMode", "Which pictures may answer a r
   OFF: "Generated ones only.",
 });
 export type VariantMode = keyof typeof VariantMode;
+
+export const FidelityPolicy = apiEnum(
+  "FidelityPolicy",
+  "How true a picture must be to the catalogue picture.",
+  {
+    PRODUCT:
+      "The product's pixels stay; only its surroundings change. For photographs.",
+    STYLE: "The picture may be redrawn, but must not be blurred. For drawings.",
+    FREE: "Any picture that passes the quality gate.",
+  },
+);
+export type FidelityPolicy = keyof typeof FidelityPolicy;
 
 export const RankChangeSortField = apiEnum("RankChangeSortField", "The sort key of rank changes.", {
   CREATED_AT: null,

@@ -1,5 +1,5 @@
 import { createUnionType, Field, Float, ID, InputType, Int, ObjectType } from "type-graphql";
-import { OriginalReason, VariantMode } from "./enums.js";
+import { FidelityPolicy, OriginalReason, VariantMode } from "./enums.js";
 import { Described, Nullable } from "./field.js";
 import { DateTime } from "./scalars.js";
 
@@ -41,6 +41,12 @@ export class PersonalizeImageOptions {
     "Whether pictures of the item's variants may answer, which cost nothing. Default: FIRST.",
   )
   variants?: VariantMode | null;
+
+  @Nullable(
+    FidelityPolicy,
+    "How true the picture must be to the catalogue picture. Default: `VITRINE_FIDELITY`; if that is `auto`, PRODUCT for photographs and STYLE for drawings.",
+  )
+  fidelity?: FidelityPolicy | null;
 }
 
 @ObjectType({ description: "The picture exists." })

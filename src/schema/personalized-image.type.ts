@@ -52,6 +52,30 @@ export class PersonalizedImage implements Pick<
 
 export const PersonalizedImageConnection = connectionType(PersonalizedImage, "PersonalizedImage");
 
+@ObjectType({
+  description:
+    "How true a picture is to the catalogue picture, inside the product's mask, or in the whole picture if none is locked.",
+})
+export class Fidelity {
+  @Described(Float, "Mean CIEDE2000 colour difference; 0 is equal, below 1 is invisible.")
+  colorMean!: number;
+
+  @Described(Float, "95th percentile of the CIEDE2000 colour differences.")
+  colorP95!: number;
+
+  @Described(Float, "Structural similarity (SSIM), -1 to 1; 1 is equal.")
+  ssim!: number;
+
+  @Described(Float, "Energy of the edges, over the catalogue picture's; 1 is equal.")
+  edgeEnergy!: number;
+
+  @Described(Float, "Sharpness, over the catalogue picture's at the same size; below 1 is softer.")
+  sharpness!: number;
+
+  @Described(Float, "Size, over the catalogue picture's; 1 is equal.")
+  size!: number;
+}
+
 @ObjectType({ description: "A candidate, generated or a variant's, and its scores." })
 export class CandidateImage {
   @Nullable(ID, "The variant whose picture it is; null for a generated one.")
@@ -77,9 +101,18 @@ export class CandidateImage {
 
   @Described(
     [String],
-    "Why it could not be shown: `BLANK`, `NOISE`, `UNLIKE_REFERENCE`, `OFF_CAPTION`, `UNSAFE`; empty if it could.",
+    "Why it could not be shown: `BLANK`, `NOISE`, `UNLIKE_REFERENCE`, `OFF_CAPTION`, `UNSAFE`, `PRODUCT_CHANGED`, `BLURRED`, `WRONG_SIZE`; empty if it could.",
   )
   faults!: string[];
+
+  @Nullable(Fidelity, "How true it is to the catalogue picture, as it is shown; null if not measured.")
+  fidelity?: Fidelity | null;
+
+  @Nullable(
+    Fidelity,
+    "The same as it was generated, before the product's pixels were put back; null if none were.",
+  )
+  generatedFidelity?: Fidelity | null;
 }
 
 @ObjectType({ description: "How a personalised picture was generated." })

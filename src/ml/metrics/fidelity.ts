@@ -8,7 +8,8 @@
  * {@link MAX_SAMPLES} pixels and windows, so their time does not grow with the image; a smaller image is read whole.
  */
 import { type RgbImage } from "../nn/rgb-image.js";
-import { ciede2000, labOf } from "./ciede2000.js";
+import { ciede2000 } from "./ciede2000.js";
+import { labOf } from "./lab-color.js";
 import { fittedTo } from "./resized-rgb.js";
 
 /** What is compared: the share of the product in each pixel, 0..255; `[H, W]`, of the original's size. */

@@ -68,6 +68,32 @@ export function fittedTo(image: RgbImage, original: Size): RgbImage {
   );
 }
 
+/** A mask at the size of an image that shows the same, as {@link fittedTo} reads it back; nothing of white borders is kept. */
+export function resizedAlpha(
+  mask: Size & { alpha: Uint8Array },
+  { heightPixels, widthPixels }: Size,
+): Size & { alpha: Uint8Array } {
+  if (widthPixels === mask.widthPixels && heightPixels === mask.heightPixels) {
+    return mask;
+  }
+  const scale = Math.min(widthPixels / mask.widthPixels, heightPixels / mask.heightPixels);
+  const width = Math.min(widthPixels, Math.max(1, Math.round(mask.widthPixels * scale)));
+  const height = Math.min(heightPixels, Math.max(1, Math.round(mask.heightPixels * scale)));
+  const pixels = new Uint8Array(3 * mask.alpha.length);
+  mask.alpha.forEach((value, i) => pixels.fill(value, 3 * i, 3 * i + 3));
+  const { heightPixels: rows, widthPixels: columns } = mask;
+  const whole = { heightPixels: rows, widthPixels: columns, pixels };
+  const small = resizedRgb(whole, { widthPixels: width, heightPixels: height });
+  const left = Math.floor((widthPixels - width) / 2);
+  const top = Math.floor((heightPixels - height) / 2);
+  const alpha = new Uint8Array(widthPixels * heightPixels);
+  for (let i = 0; i < width * height; i++) {
+    const row = top + Math.floor(i / width);
+    alpha[row * widthPixels + left + (i % width)] = small.pixels[3 * i];
+  }
+  return { widthPixels, heightPixels, alpha };
+}
+
 function middle(image: RgbImage, { heightPixels, widthPixels }: Size): RgbImage {
   const left = Math.floor((image.widthPixels - widthPixels) / 2);
   const top = Math.floor((image.heightPixels - heightPixels) / 2);

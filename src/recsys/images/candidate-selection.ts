@@ -8,6 +8,7 @@ import type { ModerationStrategy } from "../../ml/moderation/moderation-strategy
 import { dot } from "../../ml/nn/cosine.js";
 import type { RgbImage } from "../../ml/nn/rgb-image.js";
 import type { WhatIf } from "../ranking/picture-ranker.js";
+import type { CheckedImage } from "./product-lock.js";
 
 /** CLIP image embeddings of a picture and of the reference's. */
 export interface ComparedEmbeddings {
@@ -34,6 +35,11 @@ export interface Candidates {
   embeddings: readonly Float32Array[];
   /** Null when no ranking model knows the item. */
   whatIf: WhatIf | null;
+  /** How true each is to the catalogue image. Null or left out where nobody asked. */
+  checks?: readonly CheckedImage[] | null;
+  /** Why none was drawn, and what is wrong with the mask; null or left out if some were. */
+  originalFault?: "MASK_IMPLAUSIBLE" | null;
+  originalDetail?: string[] | null;
 }
 
 /** What serving asks of an image before anybody sees it. */
@@ -48,6 +54,8 @@ export interface Candidate {
   captionSimilarity: number;
   imageSimilarity: number;
   faults: readonly string[];
+  /** How true it is to the catalogue image; null where nobody asked. */
+  check: CheckedImage | null;
 }
 
 export interface Selection {
@@ -74,7 +82,7 @@ export const CAPTION_FLOOR_SHARE = 0.5;
  */
 export async function selectCandidate(
   { referenceCaptionEmbedding, referenceImageEmbedding }: ReferenceEmbeddings,
-  { embeddings, images, whatIf }: Candidates,
+  { checks, embeddings, images, whatIf }: Candidates,
   rules: ServingRules | null,
 ): Promise<Selection> {
   const ownSimilarity = dot(referenceImageEmbedding, referenceCaptionEmbedding);
@@ -87,7 +95,8 @@ export async function selectCandidate(
     const compared = { generated: embeddings[index], reference: referenceImageEmbedding };
     const { faults } = rules.gate(images[index], compared);
     const offCaption = captionSimilarity < captionFloor ? ["OFF_CAPTION"] : [];
-    return [...faults, ...(moderated?.[index] ?? []), ...offCaption];
+    const untrue = checks?.[index].faults ?? [];
+    return [...faults, ...(moderated?.[index] ?? []), ...offCaption, ...untrue];
   };
   const candidates = images.map((image, index): Candidate => {
     const captionSimilarity = dot(embeddings[index], referenceCaptionEmbedding);
@@ -96,6 +105,7 @@ export async function selectCandidate(
       captionSimilarity,
       imageSimilarity: dot(embeddings[index], referenceImageEmbedding),
       faults: faultsOf(index, captionSimilarity),
+      check: checks?.[index] ?? null,
     };
   });
   const merit = (index: number) =>

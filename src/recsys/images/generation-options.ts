@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { AppError } from "../../errors/app-error.js";
 import { type DrawingDefaults } from "../../ml/diffusion/pipeline-config.js";
+import { fidelityPolicies, type FidelityPolicy } from "./fidelity-policy.js";
 
 /**
  * Which images may answer a request: `FIRST` the variants', else generated ones; `ONLY` the variants'; `OFF` generated ones.
@@ -26,20 +27,30 @@ export interface GenerationOptions {
   numCandidates: number;
   /** Absent for `FIRST`, so that the keys of stored images stay. */
   variants?: Exclude<VariantMode, "FIRST">;
+  /**
+   * How true the image must be to the catalogue image. Absent: by the catalogue image (`ProductLock`), so that the keys of
+   * stored images stay. Default: `VITRINE_FIDELITY`.
+   */
+  fidelity?: FidelityPolicy;
 }
 
 /** The options that are numbers. */
-type Knob = Exclude<keyof GenerationOptions, "variants">;
+type Knob = Exclude<keyof GenerationOptions, "fidelity" | "variants">;
 
 /** One step, from the whole image: what a generator without a diffusion model costs. */
 const withoutDiffusion = { strength: 1, numSteps: 1, guidanceScale: 1 };
 
-/** @param diffusion Configuration of the pack's diffusion model; null where it has none. */
+/**
+ * @param diffusion Configuration of the pack's diffusion model; null where it has none.
+ * @param fidelity The shop's setting; null: by the catalogue image.
+ */
 export function generationDefaults(
   diffusion: { defaults: Omit<DrawingDefaults, "numSamples"> } | null, // samples are made of exemplars; here an image is given
+  fidelity: FidelityPolicy | null = null,
 ): GenerationOptions {
   const { guidanceScale, numSteps, strength } = diffusion?.defaults ?? withoutDiffusion;
-  return { seed: 1, numCandidates: 3, strength, numSteps, guidanceScale };
+  const numbers = { seed: 1, numCandidates: 3, strength, numSteps, guidanceScale };
+  return fidelity ? { ...numbers, fidelity } : numbers;
 }
 
 const ranges: Record<Knob, [min: number, max: number, isWhole: boolean]> = {
@@ -63,6 +74,7 @@ export const generationOptionsSchema = z.strictObject({
   numSteps: inRange("numSteps"),
   numCandidates: inRange("numCandidates"),
   variants: z.enum(["ONLY", "OFF"]).optional(),
+  fidelity: z.enum(fidelityPolicies).optional(),
 }) satisfies z.ZodType<GenerationOptions>;
 
 /**
@@ -73,12 +85,16 @@ export const generationOptionsSchema = z.strictObject({
 export function generationOptions(
   given: Partial<Record<Knob, number | null | undefined>> & {
     variants?: VariantMode | null;
+    fidelity?: FidelityPolicy | null;
   },
   defaults: GenerationOptions,
 ): GenerationOptions {
   const options = { ...defaults };
   if (given.variants) {
     options.variants = given.variants === "FIRST" ? undefined : given.variants;
+  }
+  if (given.fidelity) {
+    options.fidelity = given.fidelity;
   }
   for (const [name, [min, max, isWhole]] of Object.entries(ranges)) {
     const key = name as Knob;

@@ -1,4 +1,5 @@
 /** @file Loads and stores images: the models take pixels of one size, the blob store keeps files. */
+import type { DigitalSourceType } from "../../db/image-codec.js";
 import type { BlobRow } from "../../db/rows.js";
 import type { RgbImage } from "../../ml/nn/rgb-image.js";
 
@@ -12,7 +13,8 @@ interface Dependencies {
     bytes: Uint8Array,
     size: { widthPixels?: number; heightPixels?: number },
   ): Promise<RgbImage>;
-  encode(image: RgbImage): Promise<Uint8Array>;
+  /** @param sourceType IPTC's, of an image that is generated in whole or in part */
+  encode(image: RgbImage, sourceType?: DigitalSourceType): Promise<Uint8Array>;
 }
 
 export class ImageFiles {
@@ -28,8 +30,11 @@ export class ImageFiles {
   }
 
   /** Writes the picture as a PNG file. @returns what the database keeps of it. */
-  async store(image: RgbImage): Promise<Omit<BlobRow, "createdAt">> {
-    const bytes = await this.deps.encode(image);
+  async store(
+    image: RgbImage,
+    sourceType?: DigitalSourceType,
+  ): Promise<Omit<BlobRow, "createdAt">> {
+    const bytes = await this.deps.encode(image, sourceType);
     return {
       hash: await this.deps.blobs.put(bytes),
       mediaType: "image/png",

@@ -1,6 +1,7 @@
 /**
  * @file Serves one personalized image: plan -> the image path (`image-path.ts`) -> choice -> file and rows.
  */
+import type { DigitalSourceType } from "../../db/image-codec.js";
 import type {
   NewImageRefusal,
   NewPersonalizedImage,
@@ -18,8 +19,9 @@ import {
   type Selection,
   selectCandidate,
 } from "./candidate-selection.js";
+import { sourceTypeOf } from "./disclosure.js";
 import type { GenerationPlan, GenerationPlanner } from "./generation-plan.js";
-import { type ImagePath, makeCandidates } from "./image-path.js";
+import { type CandidateRequest, type ImagePath, makeCandidates } from "./image-path.js";
 import type { PersonalizeImagePayload, PersonalizeImageResult } from "./personalization.service.js";
 import { provenance } from "./provenance.js";
 
@@ -32,7 +34,7 @@ interface Dependencies extends ImagePath {
   variants?: { choose(plans: readonly GenerationPlan[]): Promise<PersonalizedImageRow[]> };
   imageFiles: ImagePath["imageFiles"] & {
     /** Encodes and stores a file. */
-    store(image: RgbImage): Promise<Omit<BlobRow, "createdAt">>;
+    store(image: RgbImage, sourceType?: DigitalSourceType): Promise<Omit<BlobRow, "createdAt">>;
     remove(blobHash: string): Promise<void>;
   };
   ranker: PictureRanker;
@@ -92,9 +94,9 @@ export class ImageGenerationService {
     const selection = await selectCandidate(plan.retrieval, candidates, this.deps);
     if (selection.chosen === null) {
       const { requestKey, rankingModelVersionId } = plan;
-      const reason = "BELOW_QUALITY_FLOOR";
+      const reason = candidates.originalFault ?? "BELOW_QUALITY_FLOOR";
       await images.refuse({ requestKey, userId, itemId, reason, rankingModelVersionId });
-      return { originalReason: "BELOW_QUALITY_FLOOR" };
+      return { originalReason: reason, faults: candidates.originalDetail ?? faultsOf(selection) };
     }
     await report(0.97, "storing");
     const seconds = (performance.now() - startedAt) / 1_000;
@@ -108,7 +110,7 @@ export class ImageGenerationService {
     { signal, report, priority }: GenerationReport,
   ): Promise<Candidates> {
     const { imageFiles, images, moderation } = this.deps;
-    const { numCandidates: numImages, ...knobs } = options;
+    const { fidelity = "AUTO", numCandidates: numImages, ...knobs } = options;
     const previews: string[] = [];
     let reporting = Promise.resolve();
     const onProgress = ({ step, numSteps, preview }: GenerateProgress) => {
@@ -124,7 +126,7 @@ export class ImageGenerationService {
     };
     const previewInterval = moderation.name === "" ? PREVIEW_INTERVAL : 0; // it cannot be moderated before it is shown
     try {
-      const request = { ...knobs, numImages, context: retrieval };
+      const request: CandidateRequest = { ...knobs, fidelity, numImages, context: retrieval };
       const drawing = { onProgress, previewInterval, priority, signal };
       const [candidates] = await makeCandidates(this.deps, method, [request], drawing);
       return candidates;
@@ -146,7 +148,7 @@ export class ImageGenerationService {
     const { imageFiles, images, generator, promptVersion } = this.deps;
     const { candidates, chosen, isServed, whatIf } = selection;
     const candidate = candidates[chosen!]; // pictures that may not be shown at all are not stored
-    const blob = await imageFiles.store(candidate.image);
+    const blob = await imageFiles.store(candidate.image, sourceTypeOf(candidate.check));
     return images.save(
       {
         requestKey: plan.requestKey,
@@ -169,4 +171,9 @@ export class ImageGenerationService {
       whatIf && rankChangeOf(whatIf, chosen!),
     );
   }
+}
+
+/** Every fault of the candidates, once. */
+function faultsOf({ candidates }: Selection): string[] {
+  return [...new Set(candidates.flatMap(({ faults }) => faults))];
 }

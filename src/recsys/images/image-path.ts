@@ -1,6 +1,6 @@
 /**
- * @file The one path to a personalized image: retrieve -> `method.condition` -> `generator.generate` -> `ranker.whatIf` ->
- * choose (`candidate-selection.ts`). Serving, rollouts, experiments and re-ranking take it; what differs is an argument.
+ * @file The one path to a personalized image: retrieve -> `method.condition` -> `generator.generate` -> product lock
+ * (`product-lock.ts`) -> `ranker.whatIf` -> choose (`candidate-selection.ts`). Serving, rollouts, experiments and re-ranking take it; what differs is an argument.
  */
 import { AppError } from "../../errors/app-error.js";
 import type {
@@ -8,14 +8,17 @@ import type {
   GenerateRequest,
   ImageGenerator,
 } from "../../ml/diffusion/image-generator.js";
+import { resizedAlpha } from "../../ml/metrics/resized-rgb.js";
 import type { RgbImage } from "../../ml/nn/rgb-image.js";
 import type { PictureRanker, WhatIf } from "../ranking/picture-ranker.js";
 import type { Candidates } from "./candidate-selection.js";
+import type { FidelityPolicy } from "./fidelity-policy.js";
 import type {
   ImageCondition,
   PersonalizationContext,
   PersonalizationMethod,
 } from "./personalization-method.js";
+import { checkedImages, type OriginalProduct, type ProductLock } from "./product-lock.js";
 
 /** A context with all that an image needs: the catalogue image to start from, and what the result is compared with. */
 export type ImageContext = PersonalizationContext & {
@@ -32,6 +35,8 @@ export interface ImagePath {
   clip: { encodeImages(images: readonly RgbImage[]): Promise<Float32Array[]> };
   /** Null: nobody asks for ranks. */
   ranker: PictureRanker | null;
+  /** Null: nothing is locked, whatever a request says. */
+  products: Pick<ProductLock, "open"> | null;
 }
 
 type Knobs = Pick<
@@ -43,6 +48,8 @@ export interface CandidateRequest extends Knobs {
   context: ImageContext;
   /** Items that do not compete in the ranking. Default: all that the user has interacted with. */
   seenItemIds?: readonly string[];
+  /** How true the images must be to the catalogue image; `AUTO`: by that image. Default: nothing is locked or measured. */
+  fidelity?: FidelityPolicy | "AUTO";
 }
 
 /**
@@ -71,25 +78,46 @@ export async function makeCandidates(
 
 /** The part of the path behind the method: for rollouts, whose conditions come from the policy in training. */
 export async function drawCandidates(
-  { clip, generator, imageFiles, ranker }: ImagePath,
-  { context, seenItemIds, ...knobs }: CandidateRequest,
+  path: ImagePath,
+  { context, fidelity, seenItemIds, ...knobs }: CandidateRequest,
   condition: ImageCondition,
   options: GenerateOptions = {},
 ): Promise<Candidates> {
+  const { clip, products, ranker } = path;
   const { itemId, sourceBlobHash, userId } = context;
-  const images = await codedFailure(options.signal, async () => {
+  const product = fidelity && products ? await products.open(sourceBlobHash, fidelity) : null;
+  const drawn = product?.fault
+    ? []
+    : await drawnImages(path, { ...knobs, ...condition }, { sourceBlobHash, product }, options);
+  const checks = product && (await checkedImages(product, drawn));
+  const images = checks?.map(({ image }) => image) ?? drawn;
+  const embeddings = images.length > 0 ? await clip.encodeImages(images) : [];
+  const whatIf = (await ranker?.whatIf({ userId, seenItemIds }, itemId, embeddings)) ?? null;
+  const originalDetail = product?.maskFault ? [product.maskFault] : null;
+  return { images, embeddings, whatIf, checks, originalFault: product?.fault, originalDetail };
+}
+
+/** @throws AppError as the generator; `GENERATION_FAILED` for any other error. */
+function drawnImages(
+  { generator, imageFiles }: ImagePath,
+  request: GenerateRequest,
+  { product, sourceBlobHash }: { sourceBlobHash: string; product: OriginalProduct | null },
+  options: GenerateOptions,
+): Promise<RgbImage[]> {
+  const mask = product?.mask;
+  // What a step looks like before the lock is not for a shopper's eyes.
+  const shown = product?.policy === "PRODUCT" ? { ...options, previewInterval: 0 } : options;
+  return codedFailure(options.signal, async () => {
     const initImage = await imageFiles.load(sourceBlobHash);
-    const made = await generator.generate({ ...knobs, ...condition, initImage }, options);
-    if (made.length !== knobs.numImages) {
+    const keep = mask && { mask: resizedAlpha(mask, initImage) };
+    const made = await generator.generate({ ...request, ...keep, initImage }, shown);
+    if (made.length !== request.numImages) {
       throw new Error(
-        `${generator.version}: expected ${knobs.numImages} images, got ${made.length}`,
+        `${generator.version}: expected ${request.numImages} images, got ${made.length}`,
       );
     }
     return made;
   });
-  const embeddings = await clip.encodeImages(images);
-  const whatIf = (await ranker?.whatIf({ userId, seenItemIds }, itemId, embeddings)) ?? null;
-  return { images, embeddings, whatIf };
 }
 
 /** @throws AppError `INVALID_ARGUMENT` when the ranker knows nothing of the user or the item. */

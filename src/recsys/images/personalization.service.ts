@@ -6,6 +6,7 @@ import { z } from "zod";
 import { JobPriority, type NewJob } from "../../db/jobs.repository.js";
 import type { ItemRow, JobRow, JobState, PersonalizedImageRow } from "../../db/rows.js";
 import { AppError } from "../../errors/app-error.js";
+import type { FidelityPolicy } from "./fidelity-policy.js";
 import type { Grant, Payer } from "./generation-budget.js";
 import {
   type GenerationOptions,
@@ -31,6 +32,8 @@ export interface GenerationKnobs {
   numCandidates?: number | null;
   /** Which images may answer. Default: the variants' first, else generated ones. */
   variants?: VariantMode | null;
+  /** How true the image must be to the catalogue image. */
+  fidelity?: FidelityPolicy | null;
 }
 
 export interface PersonalizeOptions extends GenerationKnobs {
@@ -49,8 +52,8 @@ export interface RequestOrigin {
 export type PersonalizeOutcome =
   | { kind: "image"; image: PersonalizedImageRow; cached: boolean }
   | { kind: "running"; job: JobRow }
-  /** `retryAt`: when it may be asked for again, where the reason passes by itself. */
-  | { kind: "original"; item: ItemRow; reason: OriginalReason; retryAt?: Date };
+  /** `retryAt`: when it may be asked for again, where the reason passes by itself. `faults`: what was wrong with the images. */
+  | { kind: "original"; item: ItemRow; reason: OriginalReason; faults?: string[]; retryAt?: Date };
 
 /** What a `PERSONALIZE_IMAGE` job makes. */
 export const personalizeImagePayload = z.strictObject({
@@ -61,8 +64,10 @@ export const personalizeImagePayload = z.strictObject({
 
 export type PersonalizeImagePayload = z.infer<typeof personalizeImagePayload>;
 
-/** What came of a `PERSONALIZE_IMAGE` job: a picture, or the reason there is none. */
-export type PersonalizeImageResult = { imageId: string } | { originalReason: OriginalReason };
+/** What came of a `PERSONALIZE_IMAGE` job: a picture, or the reason there is none, and every fault of the images. */
+export type PersonalizeImageResult =
+  | { imageId: string }
+  | { originalReason: OriginalReason; faults?: string[] };
 
 /** Why there is no picture when a job ended without a result. */
 export const unfinishedReasons = {
@@ -98,7 +103,7 @@ interface Dependencies {
 /** An outcome whose item is not read yet. */
 type Answer =
   | Exclude<PersonalizeOutcome, { kind: "original" }>
-  | { kind: "original"; reason: OriginalReason; retryAt?: Date };
+  | { kind: "original"; reason: OriginalReason; faults?: string[]; retryAt?: Date };
 
 /** What is known of the keys of plans. */
 type Answers = Map<string, Answer>;
@@ -258,7 +263,8 @@ export class PersonalizationService {
       if (state === "FAILED" || state === "CANCELLED") {
         answers.set(id, { kind: "original", reason: unfinishedReasons[state] });
       } else if (state === "SUCCEEDED" && "originalReason" in result) {
-        answers.set(id, { kind: "original", reason: result.originalReason });
+        const { faults, originalReason: reason } = result;
+        answers.set(id, { kind: "original", reason, faults });
       } else if (state === "SUCCEEDED") {
         imageIds.set(id, (result as { imageId: string }).imageId);
       }

@@ -10,7 +10,7 @@ import {
   encodePng,
   inspectImage,
   resizeForServing,
-  TRAINED_ALGORITHMIC_MEDIA,
+  digitalSourceUrl,
 } from "../../../src/db/image-codec.js";
 import { checkedSvg } from "../../../src/db/svg-check.js";
 import { drawSvg } from "../../../src/db/svg-renderer.js";
@@ -549,9 +549,11 @@ describe("encodeGeneratedPng()", () => {
   it("records the generating model in XMP", async () => {
     const bytes = await encodeGeneratedPng(image, "mini@2");
     const xmp = await xmpOf(bytes);
-    expect(xmp).toContain(`Iptc4xmpExt:DigitalSourceType="${TRAINED_ALGORITHMIC_MEDIA}"`);
+    expect(xmp).toContain(
+      `Iptc4xmpExt:DigitalSourceType="${digitalSourceUrl("trainedAlgorithmicMedia")}"`,
+    );
     expect(xmp).toContain('xmp:CreatorTool="Vitrine mini@2"');
-    expect(TRAINED_ALGORITHMIC_MEDIA).toBe(
+    expect(digitalSourceUrl("trainedAlgorithmicMedia")).toBe(
       "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia",
     );
     // As a program without a PNG library finds it: an iTXt chunk under Adobe's keyword.
@@ -574,7 +576,7 @@ describe("encodeGeneratedPng()", () => {
     async format => {
       const bytes = await encodeGeneratedPng(image, "mini@2");
       const served = await resizeForServing(bytes, { width: 12, format });
-      expect(await xmpOf(served)).toContain(TRAINED_ALGORITHMIC_MEDIA);
+      expect(await xmpOf(served)).toContain(digitalSourceUrl("trainedAlgorithmicMedia"));
     },
   );
 

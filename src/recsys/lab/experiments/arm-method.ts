@@ -55,8 +55,9 @@ export function armRequest(
   pair: Pair,
 ): CandidateRequest {
   const { arm, config, experiment, seed, shop } = about;
-  const { guidanceScale, numSteps, strength } = experiment;
+  const { fidelity, guidanceScale, numSteps, strength } = experiment;
   return pairRequest(shop, pair, config, {
+    fidelity,
     guidanceScale,
     numSteps,
     strength,

@@ -1,6 +1,7 @@
 /** @file An experiment on personalised pictures, as a file of `experiments/` says it. */
 import { z } from "zod";
 import { AppError } from "../../../errors/app-error.js";
+import { fidelityPolicies } from "../../images/fidelity-policy.js";
 import {
   personalizerConfigSchema,
   type PersonalizerTrainingConfig,
@@ -53,6 +54,8 @@ export const imageExperimentSchema = z.strictObject({
   numSteps: count.max(100).optional(),
   strength: z.number().gt(0).max(1).optional(),
   guidanceScale: z.number().min(1).optional(),
+  /** How true the images must be to the catalogue image; default `AUTO`: as images are served. */
+  fidelity: z.enum([...fidelityPolicies, "AUTO"]).default("AUTO"),
   /** Changes to the default of every training. */
   training: training.default({}),
   /** By name: the same experiment with less or more work. */

@@ -115,7 +115,7 @@ interface Place {
 }
 
 /** The shape of an outcome: part of its key, so that outcomes of another shape are measured again. */
-const OUTCOMES = "raw and served";
+const OUTCOMES = "raw and served by fidelity";
 /** With fewer pairs no arm differs from another. */
 const MIN_TEST_PAIRS = 2;
 
@@ -201,10 +201,10 @@ export class ImageExperimentService {
 
   private placeOf({ experiment, pairs, shop }: Scene, arm: ExperimentArm, seed: number): Place {
     const { path } = this.deps;
-    const { guidanceScale, numSteps, strength } = experiment;
+    const { fidelity, guidanceScale, numSteps, strength } = experiment;
     const numCandidates = numCandidatesOf(experiment, arm);
     const basis = [path.generator.version, shop.ranker.versionId, configOf(experiment, arm), seed];
-    const knobs = { guidanceScale, numCandidates, numSteps, strength };
+    const knobs = { fidelity, guidanceScale, numCandidates, numSteps, strength };
     const key = contentHash([OUTCOMES, basis, arm.condition, knobs, pairs]);
     return {
       path: `experiments/${experiment.name}/${key}.json`,

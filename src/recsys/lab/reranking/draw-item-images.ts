@@ -33,8 +33,11 @@ export async function drawItemImages(
     const requests = batch.map(pair => requestOf(drawing, pair));
     const made = await makeCandidates(path, method, requests, { signal });
     for (const [place, { itemIndex }] of batch.entries()) {
-      const { chosen } = await selectCandidate(requests[place].context, made[place], null);
-      const own = made[place].embeddings[chosen!]; // without rules there is always one
+      const { context } = requests[place];
+      const { chosen } = await selectCandidate(context, made[place], null);
+      // Without rules there is always one, unless nothing may be drawn of the catalogue image.
+      const own =
+        chosen === null ? context.referenceImageEmbedding : made[place].embeddings[chosen];
       embeddings.set(itemIndex, [...(embeddings.get(itemIndex) ?? []), own]);
     }
     const done = Math.min(start + AT_ONCE, pairs.length);
@@ -44,8 +47,9 @@ export async function drawItemImages(
 }
 
 function requestOf({ config, shop }: ItemDrawing, pair: Pair): CandidateRequest {
-  const { guidanceScale, numCandidates, numSteps, strength } = config;
+  const { fidelity, guidanceScale, numCandidates, numSteps, strength } = config;
   return pairRequest(shop, pair, config, {
+    fidelity,
     guidanceScale,
     numSteps,
     strength,

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { AppError } from "../../../errors/app-error.js";
 import { parseOptions } from "../../../errors/parse-options.js";
+import { fidelityPolicies } from "../../images/fidelity-policy.js";
 import { modelChangesSchema } from "../../ranking/ranker-config.js";
 
 const count = z.int().min(1);
@@ -34,6 +35,11 @@ export const rerankConfigSchema = z.strictObject({
   numCandidates: count.max(16).default(1),
   k: z.int().min(0).max(100).default(5),
   historyLimit: count.default(20),
+  /**
+   * How true the images must be to the catalogue image; `AUTO`: as images are served. Default `FREE`: the paper's Table 4
+   * replaces images by whatever is drawn.
+   */
+  fidelity: z.enum([...fidelityPolicies, "AUTO"]).default("FREE"),
   /** Default: as images are served. */
   numSteps: count.max(100).optional(),
   strength: z.number().gt(0).max(1).optional(),

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import sharp from "sharp";
 import { FolderArtefactStore } from "../../../../src/db/artefact-store.js";
-import { decodeRgb, encodePng, TRAINED_ALGORITHMIC_MEDIA } from "../../../../src/db/image-codec.js";
+import { decodeRgb, encodePng, digitalSourceUrl } from "../../../../src/db/image-codec.js";
 import type {
   GenerateOptions,
   GenerateRequest,
@@ -113,7 +113,7 @@ describe("CachedImageGenerator", () => {
     await imageGenerator.generate(request);
     for (const file of await files()) {
       const { xmp } = await sharp(await readFile(join(home, file))).metadata();
-      expect(xmp?.toString()).toContain(TRAINED_ALGORITHMIC_MEDIA);
+      expect(xmp?.toString()).toContain(digitalSourceUrl("trainedAlgorithmicMedia"));
     }
   });
 

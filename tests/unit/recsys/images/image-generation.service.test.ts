@@ -112,6 +112,7 @@ function createService({
     },
     clip: { encodeImages: async images => images.map(() => unit) },
     ranker: { whatIf: async () => whatIf },
+    products: null,
     gate: () => ({ passes, faults: passes ? [] : ["BLANK"] }),
     moderation: { name: moderation, faultsOf: async images => images.map(() => []) },
     images: {

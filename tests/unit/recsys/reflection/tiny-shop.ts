@@ -165,6 +165,7 @@ export async function createTinyShop(rows = users()): Promise<TinyShop> {
       imageFiles: { load: async hash => imageOf(hash) },
       clip,
       ranker: snapshotRanker(shop),
+      products: null,
     },
     encoder: {
       encodeTexts: texts => text.encodeTexts(texts),
