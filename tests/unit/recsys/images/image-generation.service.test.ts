@@ -204,7 +204,7 @@ describe("ImageGenerationService", () => {
 
   it("leaves a refusal, with the model that was active, when no image may be shown", async () => {
     const { files, refusals, run, saved } = createService({ passes: false });
-    expect(await run()).toEqual({ originalReason: "BELOW_QUALITY_FLOOR" });
+    expect(await run()).toEqual({ originalReason: "BELOW_QUALITY_FLOOR", faults: ["BLANK"] });
     expect(refusals).toEqual([
       {
         requestKey: plan.requestKey,

@@ -16,7 +16,7 @@ const WIDTH = 60;
 const HEIGHT = 80;
 
 function imageOf(
-  colorAt: (x: number, y: number) => readonly number[],
+  colorAt: (x: number, y: number) => ArrayLike<number>,
   [widthPixels, heightPixels] = [WIDTH, HEIGHT],
 ): RgbImage {
   const pixels = new Uint8Array(3 * widthPixels * heightPixels);
