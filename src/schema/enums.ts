@@ -159,8 +159,7 @@ export const FidelityPolicy = apiEnum(
   "FidelityPolicy",
   "How true a picture must be to the catalogue picture.",
   {
-    PRODUCT:
-      "The product's pixels stay; only its surroundings change. For photographs.",
+    PRODUCT: "The product's pixels stay; only its surroundings change. For photographs.",
     STYLE: "The picture may be redrawn, but must not be blurred. For drawings.",
     FREE: "Any picture that passes the quality gate.",
   },

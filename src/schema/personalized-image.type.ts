@@ -105,7 +105,10 @@ export class CandidateImage {
   )
   faults!: string[];
 
-  @Nullable(Fidelity, "How true it is to the catalogue picture, as it is shown; null if not measured.")
+  @Nullable(
+    Fidelity,
+    "How true it is to the catalogue picture, as it is shown; null if not measured.",
+  )
   fidelity?: Fidelity | null;
 
   @Nullable(

@@ -66,8 +66,7 @@ export type PersonalizeImagePayload = z.infer<typeof personalizeImagePayload>;
 
 /** What came of a `PERSONALIZE_IMAGE` job: a picture, or the reason there is none, and every fault of the images. */
 export type PersonalizeImageResult =
-  | { imageId: string }
-  | { originalReason: OriginalReason; faults?: string[] };
+  { imageId: string } | { originalReason: OriginalReason; faults?: string[] };
 
 /** Why there is no picture when a job ended without a result. */
 export const unfinishedReasons = {
