@@ -20,7 +20,7 @@ interface Parts
 
 export function createLab(parts: Parts) {
   const { imaging, methods, models, moderation, offline, rankers, storage } = parts;
-  const { store, versions } = storage;
+  const { store } = storage;
   return {
     imageExperiments: new ImageExperimentService({
       ...offline,
@@ -29,6 +29,6 @@ export function createLab(parts: Parts) {
       training: parts.personalizers,
       load: artefactPath => loadPersonalizer(models.pack, store, artefactPath),
     }),
-    reranking: new RerankService({ ...offline, methods, versions, registry: rankers }),
+    reranking: new RerankService({ ...offline, methods, rankers }),
   };
 }

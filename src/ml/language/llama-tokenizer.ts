@@ -2,7 +2,9 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { PreTrainedTokenizer } from "@huggingface/transformers";
+import { z } from "zod";
 import { AppError } from "../../errors/app-error.js";
+import { parseJson } from "../../errors/parse-options.js";
 
 export class LlamaTokenizer {
   /** Number of known tokens, including special ones. */
@@ -48,16 +50,7 @@ async function readObject(path: string): Promise<object> {
   const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
     throw error.code === "ENOENT" ? new AppError("FILE_NOT_FOUND", { path }) : error;
   });
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (error) {
-    throw malformed(path, "it is not JSON", error);
-  }
-  if (typeof json !== "object" || json === null) {
-    throw malformed(path, "it is not an object");
-  }
-  return json;
+  return parseJson(text, z.looseObject({}), reason => malformed(path, reason));
 }
 
 function malformed(path: string, reason: string, cause?: unknown): AppError {

@@ -4,6 +4,8 @@
  *
  * Shapes: M users, N items, D embedding size, F length of a modality's raw feature.
  */
+import { z } from "zod";
+import { parseJson } from "../../errors/parse-options.js";
 import { type Matrix, matrix } from "../nn/matrix.js";
 import {
   configTextOf,
@@ -79,7 +81,9 @@ export function encodeMicroState(state: MicroState, config: MicroConfig): ModelF
 
 /** @throws AppError FILE_NOT_FOUND, FILE_MALFORMED */
 export function decodeMicroState(files: ModelFiles): { state: MicroState; config: MicroConfig } {
-  const { modalities, config } = decodeConfig(configTextOf(files));
+  const { modalities, config } = parseJson(configTextOf(files), configSchema, reason =>
+    malformedConfig("MICRO's configuration", reason),
+  );
   const { tensors } = weightsOf(files);
   const values = (name: string): Float32Array => {
     const tensor = tensors[name] as StoredTensor | undefined;
@@ -122,25 +126,10 @@ export function decodeMicroState(files: ModelFiles): { state: MicroState; config
   return { state, config };
 }
 
-function decodeConfig(text: string): { modalities: string[]; config: MicroConfig } {
-  const content = parseJson(text) as Partial<{
-    algorithm: string;
-    modalities: string[];
-    config: MicroConfig;
-  }> | null;
-  if (content?.algorithm !== "MICRO" || !content.modalities || !content.config) {
-    throw malformedConfig("MICRO's configuration", "it has no algorithm, modalities and config");
-  }
-  return { modalities: content.modalities, config: content.config };
-}
-
-/** Null when `text` is not JSON. */
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
-}
+const configSchema = z.looseObject({
+  algorithm: z.literal("MICRO"),
+  modalities: z.array(z.string()),
+  config: z.custom<MicroConfig>(config => typeof config === "object" && config !== null), // written by encodeMicroState
+});
 
 const vector = (values: Float32Array): StoredTensor => ({ shape: [values.length], values });

@@ -11,10 +11,10 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { z } from "zod";
 import { defaultFeedbackRules } from "../../config/feedback-rules.js";
-import { getJson } from "../../db/artefact-files.js";
 import { isChoice } from "../../db/choices.js";
 import { readLocal } from "../../db/local-files.js";
 import { AppError } from "../../errors/app-error.js";
+import { parseJson } from "../../errors/parse-options.js";
 import { gatherRows } from "../../ml/nn/matrix.js";
 import { parseNpy } from "../../ml/nn/npy.js";
 import { Random, seedFrom } from "../../ml/nn/random.js";
@@ -150,17 +150,10 @@ async function readPart(path: string, numUsers: number, numItems: number): Promi
 }
 
 async function readJson<T>(path: string, schema: z.ZodType<T>): Promise<T> {
-  const result = schema.safeParse(await getJson({ get: readLocal }, path));
-  if (!result.success) {
-    const reason = z
-      .prettifyError(result.error)
-      .slice(0, 200)
-      .replace(/\s*\n\s*/g, " ");
-    throw new AppError("FILE_MALFORMED", {
-      path,
-      expected: "a part of a prepared data set",
-      reason,
-    });
-  }
-  return result.data;
+  const expected = "a part of a prepared data set";
+  return parseJson(
+    (await readLocal(path)).toString("utf8"),
+    schema,
+    reason => new AppError("FILE_MALFORMED", { path, expected, reason: reason.slice(0, 200) }),
+  );
 }

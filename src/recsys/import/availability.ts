@@ -2,48 +2,18 @@
 import { plainWord, ValueFault } from "../interactions/interaction-values.js";
 
 /** Words without case, spaces, `-` and `_`. An item on pre-order can be bought. */
-export const availabilityWords = {
-  yes: [
-    "true",
-    "t",
-    "yes",
-    "y",
-    "on",
-    "available",
-    "instock",
-    "active",
-    "enabled",
-    "published",
-    "limitedavailability",
-    "preorder",
-    "presale",
-    "backorder",
-    "onbackorder",
-  ],
-  no: [
-    "false",
-    "f",
-    "no",
-    "n",
-    "off",
-    "unavailable",
-    "notavailable",
-    "outofstock",
-    "soldout",
-    "inactive",
-    "disabled",
-    "draft",
-    "archived",
-    "unpublished",
-    "hidden",
-    "discontinued",
-  ],
-} as const;
+const availabilityWords = {
+  yes: `true t yes y on available instock active enabled published limitedavailability preorder presale backorder
+    onbackorder`,
+  no: `false f no n off unavailable notavailable outofstock soldout inactive disabled draft archived unpublished
+    hidden discontinued`,
+};
 
-const answers = new Map<string, boolean>([
-  ...availabilityWords.yes.map(word => [word, true] as const),
-  ...availabilityWords.no.map(word => [word, false] as const),
-]);
+const answers = new Map(
+  Object.entries(availabilityWords).flatMap(([answer, words]) =>
+    words.split(/\s+/).map(word => [word, answer === "yes"] as const),
+  ),
+);
 
 /**
  * Null for an empty value. A number is a stock count: above 0 is available. Accepts schema.org words with or without

@@ -1,31 +1,43 @@
 /** @file A stored ranking model: its weights, and the ids of its users and items. */
 import { createHash } from "node:crypto";
-import { defaultFeedbackRules, type FeedbackRules } from "../../config/feedback-rules.js";
+import { z } from "zod";
+import {
+  defaultFeedbackRules,
+  type FeedbackRules,
+  feedbackRulesSchema,
+} from "../../config/feedback-rules.js";
 import { decodeFiles, type NamedFiles } from "../../db/artefact-files.js";
 import type { ArtefactStore } from "../../db/artefact-store.js";
 import { AppError } from "../../errors/app-error.js";
-import { fileOf } from "../../ml/nn/model-files.js";
+import { parseJson } from "../../errors/parse-options.js";
+import { textOf } from "../../ml/nn/model-files.js";
 import { loadRecommender } from "../../ml/ranking/load-recommender.js";
 import type { Checkpoint, Recommender } from "../../ml/ranking/recommender.js";
-import { feedbackOf } from "./ranker-config.js";
+import { feedbackOf, type RankerConfig } from "./ranker-config.js";
+import type { RankingDataset } from "./ranking-dataset.js";
 
 /** The training's data and configuration, written beside the weights, so that a folder is self-describing. */
-export interface RankerLineage {
-  versionId: string;
-  seed: number;
-  config: object;
+const lineageSchema = z.object({
+  versionId: z.string(),
+  seed: z.number(),
+  config: z.looseObject({
+    feedback: feedbackRulesSchema.optional(),
+    minRating: z.number().optional(),
+  }),
   /** SHA-256 of the interactions and features. */
-  dataHash: string;
-  metrics: object;
+  dataHash: z.string(),
+  metrics: z.looseObject({}),
   /** By user index. */
-  userIds: readonly string[];
+  userIds: z.array(z.string()).readonly(),
   /** By user index: number of distinct items the user had chosen at training. */
-  numChosen: readonly number[];
+  numChosen: z.array(z.number()).readonly(),
   /** By user index: {@link choicesHash} of these items. Absent in older versions. */
-  choicesHashes?: readonly string[];
+  choicesHashes: z.array(z.string()).readonly().optional(),
   /** By item index. */
-  itemIds: readonly string[];
-}
+  itemIds: z.array(z.string()).readonly(),
+});
+
+type RankerLineage = z.infer<typeof lineageSchema>;
 
 /** A model in memory with its mapping between ids and indices. */
 export interface LoadedRanker {
@@ -42,16 +54,37 @@ export interface LoadedRanker {
 }
 
 /** Hash of a user's chosen items, in any order. */
-export function choicesHash(itemIds: readonly string[]): string {
+function choicesHash(itemIds: readonly string[]): string {
   const content = JSON.stringify([...itemIds].sort());
   return createHash("sha256").update(content).digest("base64").slice(0, 16);
 }
 
 const LINEAGE_FILE = "lineage.json";
 
-export function rankerFiles(model: Recommender, lineage: RankerLineage): NamedFiles {
-  const json = Buffer.from(`${JSON.stringify(lineage)}\n`);
-  return { ...model.toFiles(), [LINEAGE_FILE]: json };
+/** What a version records of its training, and its files. @param measured Goes into its metrics. */
+export function trainedVersion<Measured extends object>(
+  model: Recommender,
+  about: { versionId: string; seed: number; config: RankerConfig },
+  data: Pick<RankingDataset, "userIds" | "itemIds" | "timelines" | "modalities" | "dataHash">,
+  measured: Measured,
+) {
+  const { dataHash, itemIds, timelines, userIds } = data;
+  const metrics = {
+    ...measured,
+    numUsers: userIds.length,
+    numItems: itemIds.length,
+    numInteractions: timelines.reduce((sum, items) => sum + items.length, 0),
+    modalities: data.modalities.map(({ name }) => name),
+  };
+  const numChosen = timelines.map(items => items.length);
+  const choicesHashes = timelines.map(items => choicesHash(items.map(item => itemIds[item])));
+  const choices = { userIds, numChosen, choicesHashes, itemIds };
+  const lineage: RankerLineage = { ...about, dataHash, metrics, ...choices };
+  const files = {
+    ...model.toFiles(),
+    [LINEAGE_FILE]: Buffer.from(`${JSON.stringify(lineage)}\n`),
+  };
+  return { metrics, dataHash, files };
 }
 
 /** The state of a training that may be stopped: the training that reads it resumes there. */
@@ -68,15 +101,9 @@ function decodeRanker(files: NamedFiles): LoadedRanker {
   const model = loadRecommender(files);
   const malformed = (reason: string) =>
     new AppError("FILE_MALFORMED", { path: LINEAGE_FILE, expected: "a ranker's lineage", reason });
-  const text = Buffer.from(fileOf(files, LINEAGE_FILE)).toString("utf8");
-  let lineage: RankerLineage;
-  try {
-    lineage = JSON.parse(text) as RankerLineage; // checked against the model below
-  } catch {
-    throw malformed("it is not JSON");
-  }
+  const lineage = parseJson(textOf(files, LINEAGE_FILE), lineageSchema, malformed);
   const { choicesHashes, versionId, userIds, itemIds, numChosen, config } = lineage;
-  if (itemIds?.length !== model.numItems || userIds?.length !== model.numUsers) {
+  if (itemIds.length !== model.numItems || userIds.length !== model.numUsers) {
     throw malformed(`it is not of a model of ${model.numUsers} users and ${model.numItems} items`);
   }
   return {

@@ -9,7 +9,7 @@ import { evaluateRanker, type MeanMetrics } from "../evaluation/evaluate-ranker.
 import { fitProgress } from "../evaluation/fit-progress.js";
 import { leaveLastOneSplit, randomSplit, ratioSplit, type Split } from "../evaluation/splits.js";
 import type { Trainer, VersionPlace } from "../versions/trained-version.service.js";
-import { checkpointAt, choicesHash, rankerFiles } from "./ranker-artefact.js";
+import { checkpointAt, trainedVersion } from "./ranker-artefact.js";
 import { createRanker, feedbackOf, rankerConfig, type RankerConfig } from "./ranker-config.js";
 import {
   type EmbeddingEntry,
@@ -85,21 +85,12 @@ export class RankerTrainer implements Trainer<{ algorithm: string }> {
         ...fitProgress(progress => onProgress?.(progress)),
       });
       onProgress?.({ fraction: 1, stage: "measuring on the held-out items" });
-      const metrics: VersionMetrics = {
+      const measured = {
         ...(await evaluation(model, split)),
         epoch: fitted.epoch,
         trainingSeconds: (performance.now() - startMs) / 1_000,
-        numUsers: dataset.userIds.length,
-        numItems: dataset.itemIds.length,
-        numInteractions: numChoices(dataset),
-        modalities: dataset.modalities.map(({ name }) => name),
       };
-      const { dataHash, userIds, itemIds, timelines } = dataset;
-      const numChosen = timelines.map(items => items.length);
-      const choicesHashes = timelines.map(items => choicesHash(items.map(item => itemIds[item])));
-      const data = { dataHash, metrics, userIds, numChosen, choicesHashes, itemIds };
-      const files = rankerFiles(model, { versionId, config, seed, ...data });
-      return { metrics, dataHash, files };
+      return trainedVersion(model, { versionId, config, seed }, dataset, measured);
     } finally {
       model.dispose();
     }

@@ -112,16 +112,18 @@ export class TrainedVersionService<
    * Trains a version. If stopped by its signal or with the process, it stays `TRAINING` and can be resumed; any other
    * failure is recorded. A ready version is not trained again.
    *
+   * @param trainer Default: the one of this kind of model.
    * @throws AppError What its trainer throws, and what {@link activate} does
    */
   async train(
     request: TrainRequest,
     hooks: WorkHooks = {},
+    trainer: Trainer<Own> = this.parts.trainer,
   ): Promise<{ version: Version; activation: Decision }> {
     const { decide, versions } = this.parts;
     const existing = await versions.findById(request.versionId);
     const trained =
-      existing?.state === "READY" ? existing : await this.run(request, existing, hooks);
+      existing?.state === "READY" ? existing : await this.run(request, existing, hooks, trainer);
     const activation = decide(trained, await versions.findActive(), request.activate);
     const version = activation.isActivated ? await this.activate(trained.id) : trained;
     return { version, activation };
@@ -211,8 +213,9 @@ export class TrainedVersionService<
     { versionId, ...request }: TrainRequest,
     existing: Version | null,
     hooks: WorkHooks,
+    trainer: Trainer<Own>,
   ): Promise<Version> {
-    const { store, trainer, versions } = this.parts;
+    const { store, versions } = this.parts;
     const config = (existing?.config ?? request.config) as TrainRequest["config"];
     const seed = existing?.seed ?? request.seed;
     const given = { config, seed, isStored: existing !== null };

@@ -5,6 +5,7 @@ import { z } from "zod";
 import { decodeRgb } from "../../../db/image-codec.js";
 import { pathExists, readLocal } from "../../../db/local-files.js";
 import { AppError } from "../../../errors/app-error.js";
+import { parseJson } from "../../../errors/parse-options.js";
 import { Random } from "../../../ml/nn/random.js";
 import { type RgbImage } from "../../../ml/nn/rgb-image.js";
 import { type ModelPack } from "../../../ml/runtime/model-pack.js";
@@ -48,11 +49,11 @@ export class MeasuredStickers {
     const stickers = text
       .split("\n")
       .filter(line => line !== "")
-      .map((line, index) => parsed(path, `line ${index + 1}`, line, stickerSchema));
+      .map((line, index) => parseJson(line, stickerSchema, malformed(path, `line ${index + 1}`)));
     const own = join(pack.dir, "heldout.json");
     const listPath = pathExists(own) ? own : HELD_OUT_OF_THE_SOURCES;
     const list = (await readLocal(listPath)).toString();
-    const pairs = new Set(parsed(listPath, "list", list, z.array(z.string())));
+    const pairs = new Set(parseJson(list, z.array(z.string()), malformed(listPath, "list")));
     const heldOut = stickers.filter(({ id }) => pairs.has(id));
     if (heldOut.length === 0) {
       const reason = `none of its stickers is in ${listPath}`;
@@ -82,13 +83,9 @@ export class MeasuredStickers {
   }
 }
 
-/** @throws AppError `FILE_MALFORMED`. */
-function parsed<T>(path: string, place: string, text: string, schema: z.ZodType<T>): T {
-  try {
-    return schema.parse(JSON.parse(text));
-  } catch (error) {
-    const reason = `${place}: ${error instanceof z.ZodError ? z.prettifyError(error) : String(error)}`;
-    const expected = "the output of 'vitrine stickers export'";
-    throw new AppError("FILE_MALFORMED", { path, expected, reason }, { cause: error });
-  }
+/** The fault of a file that `place` of it causes. */
+function malformed(path: string, place: string): (reason: string) => AppError {
+  const expected = "the output of 'vitrine stickers export'";
+  return reason =>
+    new AppError("FILE_MALFORMED", { path, expected, reason: `${place}: ${reason}` });
 }

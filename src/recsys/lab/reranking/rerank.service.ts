@@ -6,22 +6,23 @@
  * their content and runs by their data, so a stopped run resumes.
  */
 import { createHash } from "node:crypto";
-import { getJson, putJson, putFiles } from "../../../db/artefact-files.js";
+import { getJson, putJson } from "../../../db/artefact-files.js";
 import type { ArtefactStore } from "../../../db/artefact-store.js";
 import { AppError } from "../../../errors/app-error.js";
 import { matrix, type Matrix, row } from "../../../ml/nn/matrix.js";
 import type { WorkHooks } from "../../../ml/progress.js";
-import type { Modality } from "../../../ml/ranking/recommender.js";
+import type { Modality, Recommender } from "../../../ml/ranking/recommender.js";
 import { measuredMetrics } from "../../evaluation/evaluate-ranker.js";
 import { fitProgress } from "../../evaluation/fit-progress.js";
 import type { ImagePath } from "../../images/image-path.js";
 import { type PersonalizationMethod, plainMethod } from "../../images/personalization-method.js";
 import type { PictureRanker } from "../../ranking/picture-ranker.js";
 import { IMAGE_MODALITY } from "../../ranking/ranked-item.js";
-import { checkpointAt, choicesHash, rankerFiles } from "../../ranking/ranker-artefact.js";
+import { checkpointAt, trainedVersion } from "../../ranking/ranker-artefact.js";
 import { rankerConfig } from "../../ranking/ranker-config.js";
 import { trainStrengths } from "../../ranking/ranking-dataset.js";
 import type { ShopItem, ShopSnapshot } from "../../reflection/shop-snapshot.js";
+import type { Trainer, TrainRequest } from "../../versions/trained-version.service.js";
 import { evaluatePart, fitRanker } from "../rankers/fit-and-evaluate.js";
 import { drawItemImages } from "./draw-item-images.js";
 import { imageFeatures, plannedImages } from "./item-images.js";
@@ -41,19 +42,13 @@ interface Dependencies {
   path: Omit<ImagePath, "ranker">;
   rankerOf: (shop: ShopSnapshot) => PictureRanker;
   methods: { active(): Promise<PersonalizationMethod> };
-  versions: {
-    begin(version: {
-      id: string;
-      algorithm: string;
-      config: object;
-      seed: number;
-    }): Promise<unknown>;
-    complete(
-      id: string,
-      outcome: { metrics: object; dataHash: string; artefactPath: string },
+  rankers: {
+    train(
+      request: TrainRequest,
+      hooks: WorkHooks,
+      trainer: Trainer<{ algorithm: string }>,
     ): Promise<unknown>;
   };
-  registry: { activate(id: string): Promise<unknown> };
   /** Reports are stored under `reranks/`, finished parts of a run under `reranks/runs/`. */
   store: ArtefactStore;
 }
@@ -177,22 +172,14 @@ export class RerankService {
     { key, seed }: { seed: number; key: string },
     { signal, onProgress }: WorkHooks,
   ): Promise<ArmRun> {
-    const { split } = shop;
-    const numItems = shop.ranker.itemIds.length;
-    const strengths = trainStrengths(shop, split.train);
-    const view = { numUsers: shop.userIds.length, numItems, modalities, strengths, split };
+    const view = viewOf(shop, modalities);
     const { store } = this.deps;
     const checkpoint = checkpointAt(store, `reranks/runs/${key}/checkpoint.safetensors`);
     const progress = fitProgress(report => onProgress?.(report));
     const { model } = await fitRanker(ranker, seed, view, { signal, checkpoint, ...progress });
     try {
-      const options = { cutoffs: [10, 20] };
-      const validation = await evaluatePart(
-        model,
-        { split, part: "validation", numItems },
-        options,
-      );
-      const test = await evaluatePart(model, { split, part: "test", numItems }, options);
+      const validation = await measure(model, view, "validation");
+      const test = await measure(model, view, "test");
       await store.delete(checkpoint.name);
       const byUser = METRICS.map(metric => [metric, test.byUser.map(own => own[metric])]);
       return {
@@ -214,50 +201,46 @@ export class RerankService {
     { signal, onProgress }: WorkHooks,
   ): Promise<void> {
     onProgress?.({ fraction: 0.98, stage: "training the version that serves" });
-    const { seed, split, timelines, userIds } = shop;
-    const { itemIds } = shop.ranker;
-    const { registry, versions } = this.deps;
-    await versions.begin({ id: versionId, algorithm: ranker.algorithm, config: ranker, seed });
-    const strengths = trainStrengths(shop, split.train);
-    const [numUsers, numItems] = [userIds.length, itemIds.length];
-    const view = { numUsers, numItems, modalities, strengths, split };
-    const fitted = await fitRanker(ranker, seed, view, { signal });
-    try {
-      const { model } = fitted;
-      const part = (name: "validation" | "test") =>
-        evaluatePart(model, { split, part: name, numItems: itemIds.length }, { cutoffs: [10, 20] });
-      const metrics = {
-        validation: (await part("validation")).metrics,
-        test: (await part("test")).metrics,
-        epoch: fitted.epoch,
-        trainingSeconds: fitted.trainingSeconds,
-        numUsers: userIds.length,
-        numItems: itemIds.length,
-        numInteractions: timelines.reduce((sum, items) => sum + items.length, 0),
-        modalities: modalities.map(({ name }) => name),
-        rerankedFrom: shop.ranker.versionId,
-      };
-      const dataHash = hashOf(shop, modalities);
-      const artefactPath = `rankers/${versionId}`;
-      const numChosen = timelines.map(items => items.length);
-      const lineage = {
-        versionId,
-        seed,
-        config: ranker,
-        dataHash,
-        metrics,
-        userIds,
-        numChosen,
-        choicesHashes: timelines.map(items => choicesHash(items.map(item => itemIds[item]))),
-        itemIds,
-      };
-      await putFiles(this.deps.store, artefactPath, rankerFiles(model, lineage));
-      await versions.complete(versionId, { metrics, dataHash, artefactPath });
-    } finally {
-      fitted.model.dispose();
-    }
-    await registry.activate(versionId);
+    const { seed } = shop;
+    const view = viewOf(shop, modalities);
+    const fit = async () => {
+      const { epoch, model, trainingSeconds } = await fitRanker(ranker, seed, view, { signal });
+      try {
+        const measured = {
+          validation: (await measure(model, view, "validation")).metrics,
+          test: (await measure(model, view, "test")).metrics,
+          epoch,
+          trainingSeconds,
+          rerankedFrom: shop.ranker.versionId,
+        };
+        const { itemIds } = shop.ranker;
+        const data = { ...shop, itemIds, modalities, dataHash: hashOf(shop, modalities) };
+        return trainedVersion(model, { versionId, seed, config: ranker }, data, measured);
+      } finally {
+        model.dispose();
+      }
+    };
+    const columns = { algorithm: ranker.algorithm, config: ranker };
+    const trainer = { folder: "rankers", prepare: async () => ({ columns, fit }) };
+    const request = { versionId, seed, config: ranker, activate: true };
+    await this.deps.rankers.train(request, { signal }, trainer);
   }
+}
+
+/** What a ranker is trained and measured on. */
+function viewOf({ ranker, ...shop }: ShopSnapshot, modalities: readonly Modality[]) {
+  const { split, userIds } = shop;
+  const strengths = trainStrengths(shop, split.train);
+  const [numUsers, numItems] = [userIds.length, ranker.itemIds.length];
+  return { numUsers, numItems, modalities, strengths, split };
+}
+
+function measure(
+  model: Recommender,
+  { numItems, split }: ReturnType<typeof viewOf>,
+  part: "validation" | "test",
+) {
+  return evaluatePart(model, { split, part, numItems }, { cutoffs: [10, 20] });
 }
 
 function modalitiesOf({ items, ranker: { itemIds } }: ShopSnapshot): Modality[] {

@@ -4,6 +4,8 @@ import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { FolderArtefactStore } from "../../../../../src/db/artefact-store.js";
+import type { RankingModelVersionRow } from "../../../../../src/db/rows.js";
+import type { RankingModelColumns } from "../../../../../src/db/versions.repository.js";
 import { row } from "../../../../../src/ml/nn/matrix.js";
 import {
   type PersonalizationMethod,
@@ -17,10 +19,12 @@ import {
 } from "../../../../../src/recsys/lab/reranking/item-images.js";
 import { rerankConfig } from "../../../../../src/recsys/lab/reranking/rerank-config.js";
 import { RerankService } from "../../../../../src/recsys/lab/reranking/rerank.service.js";
+import { rankerVersions } from "../../../../../src/recsys/ranking/ranker-versions.js";
 import { snapshotRanker } from "../../../../../src/recsys/ranking/what-if.js";
 import { trainItemIds } from "../../../../../src/recsys/reflection/pairs.js";
 import type { ShopSnapshot } from "../../../../../src/recsys/reflection/shop-snapshot.js";
 import { createTinyModel, createTinyShop, type TinyShop } from "../../reflection/tiny-shop.js";
+import { InMemoryVersions } from "../../versions/in-memory-versions.js";
 
 const quick = {
   seeds: [1, 2],
@@ -50,26 +54,21 @@ function createProcess({
   shop = tiny.shop,
 }: { method?: PersonalizationMethod; shop?: ShopSnapshot } = {}) {
   const imageGenerator = tiny.createImageGenerator(home);
-  const kept: { id: string; metrics?: object }[] = [];
-  const activated: string[] = [];
+  const store = new FolderArtefactStore(home);
+  const versions = new InMemoryVersions<RankingModelVersionRow, RankingModelColumns>();
+  const trainer = { folder: "rankers", prepare: () => Promise.reject(new Error("not this one")) };
   const path = { ...tiny.path, generator: imageGenerator };
   const service = new RerankService({
     shop: async () => shop,
     path,
     rankerOf: snapshotRanker,
     methods: { active: async () => method },
-    versions: {
-      begin: async ({ id }) => void kept.push({ id }),
-      complete: async (id, { metrics }) => {
-        kept.find(version => version.id === id)!.metrics = metrics;
-      },
-    },
-    registry: { activate: async id => void activated.push(id) },
-    store: new FolderArtefactStore(home),
+    rankers: rankerVersions({ versions, trainer, store }),
+    store,
   });
   const run = (config: Record<string, unknown> = {}, activate = false) =>
     service.run({ runId: randomUUID(), config: { ...quick, ...config }, activate });
-  return { activated, kept, path, run, imageGenerator };
+  return { versions, path, run, imageGenerator };
 }
 
 /** The same shop, whose users have each other's held-out items where these are new to them. */
@@ -203,10 +202,10 @@ describe("RerankService", () => {
   });
 
   it("labels the paper's protocol, follows the test items with it, and never keeps what comes of it", async () => {
-    const { activated, kept, run } = createProcess();
+    const { versions, run } = createProcess();
     const report = await run({ protocol: "paper", seeds: [1] });
     expect(report.protocol).toBe("paper");
-    expect([report.versionId, kept, activated]).toEqual([null, [], []]);
+    expect([report.versionId, versions.rows.size]).toEqual([null, 0]);
     await expect(run({ protocol: "paper" }, true)).rejects.toMatchObject({
       code: "INVALID_ARGUMENT",
     });
@@ -222,12 +221,15 @@ describe("RerankService", () => {
   });
 
   it("keeps a version that is better on validation, or that is asked for, with the split of the one before", async () => {
-    const { activated, kept, run } = createProcess();
+    const { versions, run } = createProcess();
     const report = await run({ seeds: [1], numItems: 4 }, true);
-    expect(activated).toEqual([report.runId]);
-    expect(kept).toMatchObject([
-      { id: report.runId, metrics: { rerankedFrom: tiny.shop.ranker.versionId } },
-    ]);
+    const { numUsers, numItems } = report;
+    expect(await versions.findActive()).toMatchObject({
+      id: report.runId,
+      state: "READY",
+      seed: tiny.shop.seed,
+      metrics: { rerankedFrom: tiny.shop.ranker.versionId, numUsers, numItems },
+    });
   });
 
   it("resumes after a stop: makes no image and no model twice", async () => {
