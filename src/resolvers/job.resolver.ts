@@ -3,7 +3,6 @@ import type { JobKind as JobKindRow, JobRow, JobState as JobStateRow } from "../
 import { assertMayFollow } from "../recsys/access/viewer.js";
 import {
   type PersonalizeImageResult as JobResult,
-  type PersonalizeOutcome,
   unfinishedReasons,
 } from "../recsys/images/personalization.service.js";
 import { type Connection, PageArgs } from "../schema/connection.js";
@@ -39,10 +38,7 @@ export class JobResolver {
     Job,
     "A job. Shoppers see their own jobs, storefront keys those that generate pictures. Fails with `JOB_NOT_FOUND`.",
   )
-  async job(
-    @Argument("id", ID, "The job's UUID.") id: string,
-    @Ctx() context: RequestContext,
-  ): Promise<WatchedJob> {
+  async job(@Argument("id", ID, "The job's UUID.") id: string, @Ctx() context: RequestContext) {
     const viewer = requireViewer(context);
     const job = await this.deps.jobs.get(id);
     assertMayFollow(viewer, job);
@@ -81,10 +77,7 @@ export class JobResolver {
     description:
       "The job now and after every change, until it has ended. Fails with `JOB_NOT_FOUND`.",
   })
-  jobProgress(
-    @Argument("id", ID, "The job's UUID.") _id: string,
-    @Root() job: WatchedJob,
-  ): WatchedJob {
+  jobProgress(@Argument("id", ID, "The job's UUID.") _id: string, @Root() job: WatchedJob) {
     return job;
   }
 
@@ -92,10 +85,7 @@ export class JobResolver {
     Int,
     "Position among the queued jobs of its kind, 1 is next; null if it is not queued.",
   )
-  async queuePosition(
-    @Root() job: JobRow | WatchedJob,
-    @Ctx() { loaders }: RequestContext,
-  ): Promise<number | null> {
+  async queuePosition(@Root() job: JobRow | WatchedJob, @Ctx() { loaders }: RequestContext) {
     if ("queuePosition" in job) {
       return job.queuePosition;
     }
@@ -111,10 +101,7 @@ export class JobResolver {
     PersonalizeImageResult,
     "The result of a PERSONALIZE_IMAGE job; null until it has ended, and for other kinds.",
   )
-  async outcome(
-    @Root() job: JobRow,
-    @Ctx() { loaders }: RequestContext,
-  ): Promise<PersonalizeOutcome | null> {
+  async outcome(@Root() job: JobRow, @Ctx() { loaders }: RequestContext) {
     if (job.kind !== "PERSONALIZE_IMAGE" || job.itemId === null) {
       return null;
     }

@@ -69,40 +69,16 @@ export function createLoaders(
 ): Loaders {
   return {
     storedImage: storedImages(personalization),
-    item: lookup(
-      ids => catalog.findItems(ids),
-      ({ id }) => id,
-    ),
-    user: lookup(
-      ids => catalog.findUsers(ids),
-      ({ id }) => id,
-    ),
-    blob: lookup(
-      hashes => catalog.findBlobs(hashes),
-      ({ hash }) => hash,
-    ),
-    itemImage: lookup(
-      ids => catalog.findItemImages(ids),
-      ({ itemId }) => itemId,
-    ),
-    caption: lookup(
-      ids => catalog.findCaptions(ids),
-      ({ itemId }) => itemId,
-    ),
+    item: lookup("id", ids => catalog.findItems(ids)),
+    user: lookup("id", ids => catalog.findUsers(ids)),
+    blob: lookup("hash", hashes => catalog.findBlobs(hashes)),
+    itemImage: lookup("itemId", ids => catalog.findItemImages(ids)),
+    caption: lookup("itemId", ids => catalog.findCaptions(ids)),
     variantsOfItem: mapLookup(ids => catalog.findVariantsOfItems(ids)),
     variant: variants(catalog),
-    personalizedImage: lookup(
-      ids => catalog.findPersonalizedImages(ids),
-      ({ id }) => id,
-    ),
-    rankingModelVersion: lookup(
-      ids => catalog.findRankingModelVersions(ids),
-      ({ id }) => id,
-    ),
-    personalizerVersion: lookup(
-      ids => catalog.findPersonalizerVersions(ids),
-      ({ id }) => id,
-    ),
+    personalizedImage: lookup("id", ids => catalog.findPersonalizedImages(ids)),
+    rankingModelVersion: lookup("id", ids => catalog.findRankingModelVersions(ids)),
+    personalizerVersion: lookup("id", ids => catalog.findPersonalizerVersions(ids)),
     currentRankChange: mapLookup(ids => rankChanges.findCurrent(ids)),
     queuePosition: mapLookup(ids => catalog.findQueuePositions(ids)),
     imagesOfItem: listLookup((ids, page) => catalog.findImagesOfItems(ids, page, scope)),
@@ -150,11 +126,12 @@ function mapLookup<Value>(
   });
 }
 
-function lookup<Row>(
+/** @param key The column with the id. */
+function lookup<Key extends string, Row extends Readonly<Record<Key, string>>>(
+  key: Key,
   find: (ids: readonly string[]) => Promise<readonly Row[]>,
-  keyOf: (row: Row) => string,
 ): Lookup<Row> {
-  return mapLookup(async ids => new Map((await find(ids)).map(row => [keyOf(row), row])));
+  return mapLookup(async ids => new Map((await find(ids)).map(row => [row[key], row])));
 }
 
 /** One query per distinct page; usually one, except with aliases. */

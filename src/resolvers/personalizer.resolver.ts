@@ -1,6 +1,6 @@
 import { Args, ID, Resolver } from "type-graphql";
 import type { PersonalizerVersionRow } from "../db/rows.js";
-import { type Connection, PageArgs } from "../schema/connection.js";
+import { PageArgs } from "../schema/connection.js";
 import {
   PersonalizerConnection,
   PersonalizerVersion,
@@ -20,9 +20,7 @@ export class PersonalizerResolver {
     PersonalizerConnection,
     "All versions of the personalizer, newest first.",
   )
-  async personalizers(
-    @Args(() => PageArgs) args: PageArgs,
-  ): Promise<Connection<PersonalizerVersionRow>> {
+  async personalizers(@Args(() => PageArgs) args: PageArgs) {
     const page = versionList.request(args);
     return versionList.page(await this.deps.personalizers.findPage(page), args);
   }
@@ -33,9 +31,7 @@ export class PersonalizerResolver {
     "Activates a version for generation. Fails with `PERSONALIZER_NOT_FOUND`, `PERSONALIZER_NOT_READY` or " +
       "`PERSONALIZER_MISMATCH`.",
   )
-  activatePersonalizer(
-    @Argument("id", ID, "The version's UUID.") id: string,
-  ): Promise<PersonalizerVersionRow> {
+  activatePersonalizer(@Argument("id", ID, "The version's UUID.") id: string) {
     return this.deps.personalizers.activate(id);
   }
 

@@ -1,7 +1,7 @@
 import { Arg, Args, Authorized, Ctx, Int, Query, Resolver, Root } from "type-graphql";
 import { z } from "zod";
 import type { RankChangeFilter, RankChangeSort } from "../db/rank-changes.repository.js";
-import type { PersonalizedImageRow, RankChangeRow, RankingModelVersionRow } from "../db/rows.js";
+import type { RankChangeRow, RankingModelVersionRow } from "../db/rows.js";
 import { AppError } from "../errors/app-error.js";
 import type { RankChangeSummary as ChangeFigures } from "../ml/metrics/rank-change.js";
 import { MAX_SUMMARIZED } from "../recsys/ranking/rank-change-summary.service.js";
@@ -114,10 +114,7 @@ export class RankChangeResolver {
   }
 
   @Resolved(PersonalizedImage, "The scored picture.")
-  image(
-    @Root() { personalizedImageId }: RankChangeRow,
-    @Ctx() { loaders }: RequestContext,
-  ): Promise<PersonalizedImageRow | null> {
+  image(@Root() { personalizedImageId }: RankChangeRow, @Ctx() { loaders }: RequestContext) {
     return loaders.personalizedImage.load(personalizedImageId);
   }
 }

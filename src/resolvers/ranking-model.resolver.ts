@@ -1,7 +1,7 @@
 import { Args, ID, Resolver, Root } from "type-graphql";
 import type { RankingModelVersionRow } from "../db/rows.js";
 import { ranksImages } from "../recsys/ranking/image-ranking.js";
-import { type Connection, PageArgs } from "../schema/connection.js";
+import { PageArgs } from "../schema/connection.js";
 import {
   RankingModelConnection,
   RankingModelVersion,
@@ -21,9 +21,7 @@ export class RankingModelResolver {
     RankingModelConnection,
     "All versions of the ranking model, newest first.",
   )
-  async rankingModels(
-    @Args(() => PageArgs) args: PageArgs,
-  ): Promise<Connection<RankingModelVersionRow>> {
+  async rankingModels(@Args(() => PageArgs) args: PageArgs) {
     const page = versionList.request(args);
     return versionList.page(await this.deps.rankers.findPage(page), args);
   }
@@ -33,9 +31,7 @@ export class RankingModelResolver {
     RankingModelVersion,
     "Activates a version for recommendations. Fails with `MODEL_VERSION_NOT_FOUND` or `RANKER_NOT_READY`.",
   )
-  activateRankingModel(
-    @Argument("id", ID, "The version's UUID.") id: string,
-  ): Promise<RankingModelVersionRow> {
+  activateRankingModel(@Argument("id", ID, "The version's UUID.") id: string) {
     return this.deps.rankers.activate(id);
   }
 

@@ -3,7 +3,6 @@ import type { ItemRow } from "../db/rows.js";
 import { AppError } from "../errors/app-error.js";
 import { assertActsFor } from "../recsys/access/viewer.js";
 import { PageArgs, type PageInfo } from "../schema/connection.js";
-import { type RecommendationSource } from "../schema/enums.js";
 import { Item } from "../schema/item.type.js";
 import {
   DeleteInteractionsInput,
@@ -56,11 +55,7 @@ export class RecommendationResolver {
     @Argument("userId", ID, "The shopper's id in the shop.") userId: string,
     @Args(() => RecommendationArgs) args: RecommendationArgs,
     @Ctx() context: RequestContext,
-  ): Promise<
-    RankedPage<ItemEdge & { score: number; rank: number; isNew: boolean }> & {
-      source: RecommendationSource;
-    }
-  > {
+  ) {
     assertActsFor(requireViewer(context), userId);
     const page = recommendationList.request(args);
     const { items, source } = await this.services.recommendations.recommend(userId, page.end + 1, {

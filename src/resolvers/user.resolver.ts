@@ -1,5 +1,5 @@
 import { Args, Authorized, Ctx, ID, Query, Resolver, Root } from "type-graphql";
-import type { InteractionRow, ItemRow, UserRow } from "../db/rows.js";
+import type { InteractionRow, UserRow } from "../db/rows.js";
 import { assertActsFor } from "../recsys/access/viewer.js";
 import { type Connection, PageArgs } from "../schema/connection.js";
 import { Item } from "../schema/item.type.js";
@@ -22,10 +22,7 @@ export class UserResolver {
     description:
       "A shopper; null for a visitor without recorded interactions. Fails with `OTHER_USER`.",
   })
-  user(
-    @Argument("id", ID, "The shop's own id.") id: string,
-    @Ctx() context: RequestContext,
-  ): Promise<UserRow | null> {
+  user(@Argument("id", ID, "The shop's own id.") id: string, @Ctx() context: RequestContext) {
     assertActsFor(requireViewer(context), id);
     return context.loaders.user.load(id);
   }
@@ -44,10 +41,7 @@ export class UserResolver {
 @Resolver(() => Interaction)
 export class InteractionResolver {
   @Resolved(Item, "The item.")
-  item(
-    @Root() { itemId }: InteractionRow,
-    @Ctx() { loaders }: RequestContext,
-  ): Promise<ItemRow | null> {
+  item(@Root() { itemId }: InteractionRow, @Ctx() { loaders }: RequestContext) {
     return loaders.item.load(itemId);
   }
 }
