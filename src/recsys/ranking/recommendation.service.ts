@@ -6,7 +6,7 @@ import { dot } from "../../ml/nn/matrix.js";
 import { isInductive } from "../../ml/ranking/recommender.js";
 import type { NewItem } from "./new-items.js";
 import type { ImageViewer, PictureRanker, WhatIf, WhatIfRequest } from "./picture-ranker.js";
-import { type KnownViewer, rankedItem, scoresOf } from "./ranked-item.js";
+import { type KnownViewer, scoresOf } from "./ranked-item.js";
 import { RankedList, RankedLists } from "./ranked-lists.js";
 import type { LoadedRanker } from "./ranker-artefact.js";
 import { trainedViewer, whatIfOf } from "./what-if.js";
@@ -83,15 +83,6 @@ export interface Recommendations {
   source: RecommendationSource;
 }
 
-export interface ItemRank {
-  score: number;
-  /** In the whole catalogue without the user's own items; 1 is best, ties by mid-rank. */
-  rank: number;
-  /** Number of ranked items. */
-  numRanked: number;
-  source: "RANKER" | "FOLD_IN";
-}
-
 /** Items in the order of recommendation. */
 interface Ranked {
   /** The ids of the `count` best, best first. */
@@ -160,17 +151,6 @@ export class RecommendationService implements PictureRanker {
   /** Removes the caches of a deleted user. */
   forget(userId: string): void {
     this.lists.forget(userId);
-  }
-
-  /** The item's rank for the user; null without an active model, or if it does not know the item or the user. */
-  async rankOf(userId: string, itemId: string): Promise<ItemRank | null> {
-    const known = await this.viewerOfHistory(userId);
-    const item = known && rankedItem(known, itemId, await this.newItemsFor(known, itemId));
-    if (!item) {
-      return null;
-    }
-    const { score, numRanked, rankAt } = item;
-    return { score, rank: rankAt(score), numRanked, source: known.source };
   }
 
   /** As {@link PictureRanker} says; by the active model. */

@@ -84,6 +84,20 @@ describe("FreedomNetwork", () => {
     }
   });
 
+  it("weighs each modality's own loss by λ, and leaves it out where λ is 0", async () => {
+    const batchWith = async (modalityLossWeight: number) => {
+      const { network, userItem } = await create({ modalityLossWeight });
+      return network.batch(userItem, triples);
+    };
+    const [none, half, whole] = [await batchWith(0), await batchWith(0.5), await batchWith(1)];
+    for (const name of ["visual", "textual"]) {
+      expect(whole.losses[`bpr.${name}`]).toBeGreaterThan(0);
+      expect(whole.losses[`bpr.${name}`]).toBeCloseTo(2 * half.losses[`bpr.${name}`], 9);
+      expect(none.losses[`bpr.${name}`]).toBe(0);
+    }
+    expect(Object.keys(none.gradients).sort()).toEqual(["items", "users"]);
+  });
+
   it("gives the vectors of the dense equations", async () => {
     const { network, parameters, userItem } = await create();
     const { userVectors, itemVectors } = network.forward(userItem);

@@ -27,6 +27,7 @@ describe("summarizeRequests()", () => {
       numBelowFloor: 5,
       numUnranked: 1,
       shownShare: 3 / 9, // not 3 / 4, as if only images were requests
+      fallbackRate: 6 / 9,
     });
   });
 
@@ -48,6 +49,7 @@ describe("summarizeRequests()", () => {
     expect(summarizeRequests([], 0)).toMatchObject({
       numRequests: 0,
       shownShare: null,
+      fallbackRate: null,
       shownInterval: null,
       images: null,
       requests: null,

@@ -51,9 +51,8 @@ describe("RecommendationService", () => {
   it("folds in a user who has chosen more since", async () => {
     withRows(like(userId(0), 7));
     expect(await shop.recommendations.recommend(userId(0), 1)).toMatchObject({ source: "FOLD_IN" });
-    expect(await shop.recommendations.rankOf(userId(0), itemId(1))).toMatchObject({
-      source: "FOLD_IN",
-    });
+    const outcome = await shop.recommendations.whatIf({ userId: userId(0) }, itemId(1), []);
+    expect(outcome).toMatchObject({ numRanked: NUM_ITEMS - 6 });
   });
 
   describe("after interactions were deleted", () => {
@@ -74,7 +73,8 @@ describe("RecommendationService", () => {
     it("treats the user as unknown when nothing is left", async () => {
       remove(userId(0), Infinity);
       expect(await sourceOf(userId(0))).toBe("POPULARITY");
-      expect(await shop.recommendations.rankOf(userId(0), itemId(1))).toBeNull();
+      const outcome = await shop.recommendations.whatIf({ userId: userId(0) }, itemId(1), []);
+      expect(outcome).toBeNull();
     });
 
     it("folds the user in without newly disliked items", async () => {
@@ -224,12 +224,9 @@ describe("RecommendationService", () => {
   });
 
   it("ranks an item among all that the user does not have", async () => {
-    expect(await shop.recommendations.rankOf(userId(0), itemId(0))).toMatchObject({
-      rank: 1,
-      numRanked: NUM_ITEMS - 5,
-      source: "RANKER",
-    });
-    expect(await shop.recommendations.rankOf(userId(0), "item-99")).toBeNull();
+    const rankOf = (id: string) => shop.recommendations.whatIf({ userId: userId(0) }, id, []);
+    expect(await rankOf(itemId(0))).toMatchObject({ rankBefore: 1, numRanked: NUM_ITEMS - 5 });
+    expect(await rankOf("item-99")).toBeNull();
   });
 
   it("gives an item's own image its own score and rank", async () => {
@@ -262,17 +259,15 @@ describe("RecommendationService", () => {
       own,
       embedding("IMAGE", 2),
     ]);
-    const before = await recommendations.rankOf(userId(0), "item-21");
-    expect(before).toMatchObject({ numRanked: NUM_ITEMS - 5 + 1, source: "RANKER" });
     const { items } = await recommendations.recommend(userId(0), 20);
-    expect(items.find(item => item.itemId === "item-21")!.rank).toBe(before!.rank);
+    const before = items.find(item => item.itemId === "item-21")!;
     expect(outcome).toMatchObject({
-      scoreBefore: before!.score,
-      rankBefore: before!.rank,
-      numRanked: before!.numRanked,
+      scoreBefore: before.score,
+      rankBefore: before.rank,
+      numRanked: NUM_ITEMS - 5 + 1,
     });
     const [same, even] = outcome!.candidates;
-    expect(same).toEqual({ score: before!.score, rank: before!.rank, deltaR: 0 });
+    expect(same).toEqual({ score: before.score, rank: before.rank, deltaR: 0 });
     expect(even.score).toBeGreaterThan(same.score);
     expect(even.rank).toBeLessThan(same.rank);
   });

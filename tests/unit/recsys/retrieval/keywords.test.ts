@@ -185,6 +185,12 @@ describe("generatorPrompt()", () => {
     expect(parts.filter(part => part.startsWith("reference")).length).toBeGreaterThanOrEqual(1);
   });
 
+  it("counts a token for each comma: 30 tokens hold 15 short words", () => {
+    const words = Array.from({ length: 20 }, (_, n) => `w${n}`);
+    expect(generatorPrompt(words, [], "").split(", ")).toEqual(words.slice(0, 15));
+    expect(generatorPrompt(words, [], "cup").split(", ")).toEqual(["cup", ...words.slice(0, 14)]);
+  });
+
   it("gives the reference what the preference does not need", () => {
     const reference = ["one", "two", "three", "four", "five", "six", "seven", "eight"];
     expect(generatorPrompt(reference, [], "")).toBe(reference.join(", "));
