@@ -183,11 +183,6 @@ export class RecommendationService implements PictureRanker {
     );
   }
 
-  /** None for an item of the training. */
-  private async newItemsFor({ ranker }: KnownViewer, itemId: string): Promise<readonly NewItem[]> {
-    return ranker.itemIndexOf.has(itemId) ? [] : this.newItems(ranker);
-  }
-
   private async newItems(ranker: LoadedRanker): Promise<readonly NewItem[]> {
     return (await this.deps.newItems?.of(ranker)) ?? [];
   }
