@@ -1,6 +1,7 @@
 /** @file `vitrine index`: completes captions, embeddings and the index. */
 import { Command, Option } from "commander";
-import type { CaptionMode, IndexingReport } from "../recsys/retrieval/indexing.service.js";
+import type { IndexingReport } from "../recsys/retrieval/indexing.service.js";
+import type { CaptionMode } from "../recsys/retrieval/item-captions.js";
 import type { CliContext } from "./cli-context.js";
 import { withProgress } from "./progress.js";
 import { withServices } from "./with-services.js";

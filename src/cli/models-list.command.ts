@@ -1,7 +1,10 @@
 /** @file `vitrine models list`: every pack that is present or can be fetched. */
 import { Command } from "commander";
 import { bundledPackFolder, bundledPacks, loadConfig } from "../config/config.js";
+import { FolderArtefactStore } from "../db/artefact-store.js";
 import { type KnownPack, listPacks } from "../ml/packs/known-packs.js";
+import { describe, storedPackChoice } from "../plugin/choose-pack.js";
+import { storedVerdict } from "../recsys/catalogue/catalogue-kind.service.js";
 import { fileSize, loadPackCatalogue } from "./pack-catalogue.js";
 
 const PLACES: Readonly<Record<KnownPack["where"], string>> = {
@@ -18,13 +21,23 @@ export function modelsListCommand(): Command {
     .option("--json", "print one JSON array")
     .action(async ({ json, packs: file }: { json?: boolean; packs?: string }) => {
       const config = loadConfig();
+      const store = new FolderArtefactStore(config.home);
+      const chosen = config.modelsFolder === null ? await storedPackChoice(store) : null;
       const packs = await listPacks({
         bundledFolders: bundledPacks.map(bundledPackFolder),
         cacheFolder: config.modelCache,
-        usedFolder: config.modelsFolder,
+        usedFolder: config.modelsFolder ?? (chosen && bundledPackFolder(chosen.pack)),
         catalogue: await loadPackCatalogue(config, file),
       });
-      console.log(json ? JSON.stringify(packs) : tableOf(packs));
+      if (json) {
+        console.log(JSON.stringify(packs));
+        return;
+      }
+      const verdict = await storedVerdict(store);
+      console.log(tableOf(packs));
+      if (config.modelsFolder === null) {
+        console.log(`auto: ${verdict ? describe(verdict) : "no verdict on the catalogue yet"}`);
+      }
     });
 }
 

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
-import { loadConfig, modelPackFolder } from "../config/config.js";
+import { bundledPackFolder, loadConfig, modelPackFolder } from "../config/config.js";
 import { FolderArtefactStore } from "../db/artefact-store.js";
 import { openModelPack } from "../ml/runtime/model-pack.js";
 import { writePackFile } from "../ml/runtime/pack-manifest.js";
@@ -34,7 +34,7 @@ const SHEET = { columns: 8, side: 128, numImages: 64 };
 export function modelsMeasureCommand(): Command {
   return new Command("measure")
     .description("measure the model pack on stickers that it never trained on")
-    .option("--pack <name or folder>", "the pack to measure (default: the active one)")
+    .option("--pack <name or folder>", "the pack to measure (default: the active one; by 'auto' mini)")
     .option("--stickers <folder>", "a folder of 'stickers export' (default: exported when needed)")
     .option(
       "--features <file>",
@@ -54,7 +54,9 @@ export function modelsMeasureCommand(): Command {
 async function measure(flags: MeasureFlags): Promise<void> {
   const config = loadConfig();
   const pack = await openModelPack(
-    flags.pack === undefined ? config.modelsFolder : modelPackFolder(flags.pack, config.modelCache),
+    flags.pack === undefined
+      ? (config.modelsFolder ?? bundledPackFolder("mini"))
+      : modelPackFolder(flags.pack, config.modelCache),
   );
   const { figures, images } = await withProgress(null, async show => {
     const report = (label: string, fraction: number) => {

@@ -78,8 +78,11 @@ const environment = z.object({
     }),
   /** Secret of the shoppers' tokens (HS256), at least 32 characters; default: generated once and stored in `VITRINE_HOME`. */
   VITRINE_TOKEN_SECRET: z.string().min(32, "must have at least 32 characters").optional(),
-  /** The model pack: a bundled one's name, the name of one in the cache, or a folder; default `mini`. */
-  VITRINE_MODELS: z.string().min(1).default("mini"),
+  /**
+   * The model pack: a bundled one's name, the name of one in the cache, a folder, or `auto` (`studio` for a catalogue of
+   * photographs, `mini` for one of drawings); default auto.
+   */
+  VITRINE_MODELS: z.string().min(1).default("auto"),
   /** Folder of the packs that `vitrine models pull` fetches; default `models` in `VITRINE_HOME`. */
   VITRINE_MODEL_CACHE: z.string().min(1).optional(),
   /** A file of further packs, in the format of `models/packs.json`; default none. */
@@ -153,8 +156,8 @@ export interface Config {
   readonly publicUrl: string;
   readonly corsOrigins: readonly string[];
   readonly tokenSecret: string | null;
-  /** Absolute path of the active model pack, which may be absent. */
-  readonly modelsFolder: string;
+  /** Absolute path of the active model pack, which may be absent; null: the catalogue decides. */
+  readonly modelsFolder: string | null;
   /** Absolute path of the folder of fetched packs. */
   readonly modelCache: string;
   /** Absolute path. */
@@ -236,7 +239,10 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     publicUrl: settings.VITRINE_PUBLIC_URL?.replace(/\/+$/, "") ?? "",
     corsOrigins: settings.VITRINE_CORS_ORIGINS,
     tokenSecret: settings.VITRINE_TOKEN_SECRET ?? null,
-    modelsFolder: modelPackFolder(settings.VITRINE_MODELS, modelCache),
+    modelsFolder:
+      settings.VITRINE_MODELS === "auto"
+        ? null
+        : modelPackFolder(settings.VITRINE_MODELS, modelCache),
     modelCache,
     packsFile: settings.VITRINE_PACKS ? resolve(settings.VITRINE_PACKS) : null,
     hubUrl: settings.VITRINE_HUB_URL.replace(/\/+$/, ""),

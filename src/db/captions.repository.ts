@@ -1,6 +1,6 @@
 /**
- * @file Generated captions: from images (Eq. 1), or from an item's title and category. Imported captions are never
- * replaced.
+ * @file Generated captions: from images (Eq. 1), from an item's title and category, or, where those say nothing, from
+ * what is recognised in the image. Imported captions are never replaced.
  */
 import type { Pool } from "pg";
 
@@ -18,7 +18,7 @@ export interface NewCaption {
   blobHash: string;
   text: string;
   /** `TEXT` where the captioner's sentence did not agree with the item's text, which became the caption. */
-  source: "MODEL" | "TEXT";
+  source: "MODEL" | "RECOGNIZED" | "TEXT";
   /** The item's text that the sentence was compared with; null if it was not. */
   comparedWith: string | null;
 }
@@ -29,6 +29,14 @@ export interface CaptionRequest {
   model: string;
   /** Whether a caption is valid only if it was compared with the item's present text. */
   compared: boolean;
+}
+
+/** Selects the images whose caption is what is recognised in them. */
+export interface RecognitionRequest {
+  /** The recogniser, `name@version`. */
+  model: string;
+  /** Whether items whose own text says something are included. */
+  includesWorded: boolean;
 }
 
 /** The model name of text captions. */
@@ -50,11 +58,26 @@ const PICTURED = `items JOIN item_images ON item_images.item_id = items.id LEFT 
     WHEN $2::boolean THEN captions.compared_with IS DISTINCT FROM md5(${ITEM_TEXT})
     ELSE captions.source <> 'MODEL' END`;
 
-/** Items that need their own text as caption; `$1` is whether to include those with an image. */
+/** An item whose title says nothing: no category, and a title that is its id, a file name or a code. */
+const WORDLESS = `(items.category IS NULL AND (lower(items.title) = lower(items.id) OR
+    regexp_replace(translate(lower(items.title), '_', ' '),
+      '\\S*\\d\\S*|\\y(img|dsc|dscn|pxl|photo|image|picture|sku|item|product|untitled|jpe?g|png|webp)\\y', ' ', 'g')
+    !~ '[[:alpha:]]'))`;
+
+/** Items whose image needs a recognised caption; `$1` is the recogniser, `$2` whether to include items with words. */
+const UNRECOGNIZED = `items JOIN item_images ON item_images.item_id = items.id LEFT JOIN captions ON captions.item_id = items.id
+  WHERE ($2::boolean OR ${WORDLESS}) AND captions.source IS DISTINCT FROM 'IMPORTED'
+    AND (captions.source, captions.blob_hash, captions.model) IS DISTINCT FROM ('RECOGNIZED'::caption_source, item_images.blob_hash, $1)`;
+
+/** Which items get their own text as caption; see {@link CaptionsRepository.writeTexts}. */
+export type TextCaptions = "all" | "withoutImage" | "worded";
+
+/** Items that need their own text as caption; `$1` is whether to include those with an image, `$2` whether only if it says something. */
 const WORDED = `items LEFT JOIN captions ON captions.item_id = items.id
   WHERE captions.source IS DISTINCT FROM 'IMPORTED'
     AND (captions.source, captions.text) IS DISTINCT FROM ('TEXT'::caption_source, ${ITEM_TEXT})
-    AND ($1::boolean OR NOT EXISTS (SELECT FROM item_images WHERE item_images.item_id = items.id))`;
+    AND (($1::boolean AND NOT ($2::boolean AND ${WORDLESS}))
+      OR NOT EXISTS (SELECT FROM item_images WHERE item_images.item_id = items.id))`;
 
 export class CaptionsRepository {
   constructor(private readonly pool: Pick<Pool, "query">) {}
@@ -78,6 +101,29 @@ export class CaptionsRepository {
     const { rows } = await this.pool.query<{ count: number }>(
       `SELECT count(*)::int AS count FROM ${PICTURED}`,
       [model, compared],
+    );
+    return rows[0].count;
+  }
+
+  /** Items whose image needs a caption by what is recognised in it, in the order of their ids, after `afterId`. */
+  async findUnrecognized(
+    { model, includesWorded }: RecognitionRequest,
+    limit: number,
+    afterId = "",
+  ): Promise<UncaptionedItem[]> {
+    const { rows } = await this.pool.query<UncaptionedItem>(
+      `SELECT items.id AS "itemId", item_images.blob_hash AS "blobHash", ${ITEM_TEXT} AS text
+       FROM ${UNRECOGNIZED} AND items.id > $3
+       ORDER BY items.id LIMIT $4`,
+      [model, includesWorded, afterId, limit],
+    );
+    return rows;
+  }
+
+  async countUnrecognized({ model, includesWorded }: RecognitionRequest): Promise<number> {
+    const { rows } = await this.pool.query<{ count: number }>(
+      `SELECT count(*)::int AS count FROM ${UNRECOGNIZED}`,
+      [model, includesWorded],
     );
     return rows[0].count;
   }
@@ -109,11 +155,11 @@ export class CaptionsRepository {
   /**
    * Sets items' own text as caption.
    *
-   * @param which `withoutImage`, or `all`; imported captions stay in both.
+   * @param which `withoutImage`; `worded`: those too whose text says something; or `all`. Imported captions stay.
    * @returns the number of captions written.
    */
-  async writeTexts(which: "withoutImage" | "all"): Promise<number> {
-    return this.writeTextsOf(WORDED, [which === "all"]);
+  async writeTexts(which: TextCaptions): Promise<number> {
+    return this.writeTextsOf(WORDED, [which !== "withoutImage", which === "worded"]);
   }
 
   /** The same for those of `itemIds` without a caption. */
@@ -135,7 +181,7 @@ export class CaptionsRepository {
   /** Deletes model captions of deleted images. */
   async deleteOrphans(): Promise<void> {
     await this.pool.query(
-      `DELETE FROM captions WHERE source = 'MODEL'
+      `DELETE FROM captions WHERE source IN ('MODEL', 'RECOGNIZED')
          AND NOT EXISTS (SELECT FROM item_images WHERE item_images.item_id = captions.item_id)`,
     );
   }

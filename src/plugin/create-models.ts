@@ -12,8 +12,8 @@ import type { RgbImage } from "../ml/nn/rgb-image.js";
 import { KeywordLlm } from "../ml/personalizer/keyword-llm.js";
 import { type ModelPack, openModelPack } from "../ml/runtime/model-pack.js";
 import { maskVersionOf, type SubjectMask } from "../ml/studio/subject-mask.js";
-import { modelId } from "../recsys/retrieval/indexing.service.js";
 import type { KeywordModel } from "../recsys/retrieval/keyword-extraction.js";
+import { modelId } from "../recsys/retrieval/model-id.js";
 import { lazy } from "./lazy.js";
 import { loadLanguage } from "./load-language.js";
 
@@ -46,9 +46,10 @@ export interface Models {
 
 /** @throws AppError `MODEL_PACK_INVALID`, `MODEL_FILE_MISSING`, `MODEL_FILE_DAMAGED` */
 export async function createModels(
-  config: Pick<Config, "modelsFolder" | "onnxThreads" | "renderOnnxThreads" | "renderThreads">,
+  folder: string,
+  config: Pick<Config, "onnxThreads" | "renderOnnxThreads" | "renderThreads">,
 ): Promise<Models> {
-  const pack = await openModelPack(config.modelsFolder);
+  const pack = await openModelPack(folder);
   const { onnxThreads, renderOnnxThreads, renderThreads: numThreads } = config;
   const clip = lazy(() => ClipEncoder.load(pack, { numThreads: onnxThreads }));
   const captioner = lazy(() => Captioner.load(pack, { numThreads: onnxThreads }));

@@ -1,5 +1,6 @@
 /** @file What finds items: the caption index, its upkeep, retrieval for a user, and similar items. */
 import type { Config } from "../config/config.js";
+import { Recognizer, recognizerOf } from "../ml/captioning/recognizer.js";
 import { IndexingService } from "../recsys/retrieval/indexing.service.js";
 import { KeywordExtraction } from "../recsys/retrieval/keyword-extraction.js";
 import { LiveCaptionIndex } from "../recsys/retrieval/live-caption-index.js";
@@ -18,7 +19,7 @@ interface Parts {
   imaging: Pick<Imaging, "imageFiles">;
 }
 
-export function createRetrieval({ config, imaging, models, storage }: Parts) {
+export async function createRetrieval({ config, imaging, models, storage }: Parts) {
   const { captions, embeddings, store, items, keywords, retrievalRows, shopTexts } = storage;
   const { variantImages } = storage;
   const { encoder, encoderId, pack } = models;
@@ -28,14 +29,22 @@ export function createRetrieval({ config, imaging, models, storage }: Parts) {
     store,
     embeddings,
   });
+  const recognizer = lazy(async () => Recognizer.load(pack, await models.clip()));
+  const recognizerId = pack.has("captioner") ? null : await recognizerOf(pack);
   const indexing = lazy(
     async () =>
       new IndexingService({
         // Loaded when it is first used: captions from text need no captioner.
-        captioner: {
-          name: `${pack.name}/captioner`,
-          version: pack.versionOf("captioner"),
-          caption: async batch => (await models.captioner()).caption(batch),
+        captioner: pack.has("captioner")
+          ? {
+              name: `${pack.name}/captioner`,
+              version: pack.versionOf("captioner"),
+              caption: async batch => (await models.captioner()).caption(batch),
+            }
+          : null,
+        recognizer: recognizerId && {
+          ...recognizerId,
+          caption: async batch => (await recognizer()).caption(batch),
         },
         clip: await models.clip(),
         imageFiles: { loadRgb: hash => imaging.imageFiles.load(hash) },

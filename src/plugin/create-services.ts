@@ -12,6 +12,7 @@ import { JobEvents } from "../recsys/jobs/job-events.js";
 import { JobService } from "../recsys/jobs/job.service.js";
 import type { PictureRanker } from "../recsys/ranking/picture-ranker.js";
 import { RankChangeSummaryService } from "../recsys/ranking/rank-change-summary.service.js";
+import { choosePack } from "./choose-pack.js";
 import { createAccess, createCatalogue, createImports } from "./create-catalogue.js";
 import { createImages } from "./create-images.js";
 import { createImaging } from "./create-imaging.js";
@@ -45,7 +46,8 @@ export type Services = Awaited<ReturnType<typeof createServices>>;
 export async function createServices(options: ServicesOptions) {
   const { db, config, logger, moderation = createModeration(config) } = options;
   const storage = createStorage(db, config, options.store);
-  const models = await createModels(config);
+  const packChoice = await choosePack(storage, config, logger);
+  const models = await createModels(packChoice.folder, config);
   onTfjsNotice(({ level, message }) => {
     logger[level](message);
   });
@@ -55,7 +57,7 @@ export async function createServices(options: ServicesOptions) {
   const { jobRows } = storage;
   const events = new JobEvents();
   const queueing = { events, jobs: new JobService({ jobs: jobRows, events }) };
-  const finding = createRetrieval(base);
+  const finding = await createRetrieval(base);
   const ranking = createRanking({ ...base, ...finding });
   const personalizing = createPersonalizers({ ...base, ...ranking });
   const parts = { ...base, ...queueing, ...finding, ...ranking, ...personalizing };
@@ -80,6 +82,7 @@ export async function createServices(options: ServicesOptions) {
     rankChanges,
     store,
     models,
+    packChoice,
     importsFolder: join(home, "imports"),
     isOffline: config.isOffline,
     publicUrl: config.publicUrl,

@@ -6,6 +6,7 @@ import { BlobStore } from "../db/blob-store.js";
 import { BudgetsRepository } from "../db/budgets.repository.js";
 import { CaptionsRepository } from "../db/captions.repository.js";
 import { CatalogQueries } from "../db/catalog-queries.js";
+import { CatalogueSampleRepository } from "../db/catalogue-sample.repository.js";
 import type { Database } from "../db/database.js";
 import { EmbeddingsRepository } from "../db/embeddings.repository.js";
 import { ErasureRepository } from "../db/erasure.repository.js";
@@ -38,6 +39,7 @@ export function createStorage(
     budgets: new BudgetsRepository(pool),
     captions: new CaptionsRepository(pool),
     catalog: new CatalogQueries(prisma),
+    catalogueSample: new CatalogueSampleRepository(pool),
     embeddings: new EmbeddingsRepository(pool),
     erasure: new ErasureRepository(prisma),
     images: new PersonalizedImagesRepository(prisma, pool),

@@ -6,25 +6,16 @@
  *
  * Shapes: B texts or images, D dimension of the space.
  */
-import {
-  AutoProcessor,
-  CLIPTextModelWithProjection,
-  CLIPVisionModelWithProjection,
-  env,
-  type PreTrainedModel,
-  type Processor,
-  RawImage,
-  Tensor,
-} from "@huggingface/transformers";
 import { z } from "zod";
 import { type RgbImage } from "../nn/rgb-image.js";
 import { type ModelPack } from "../runtime/model-pack.js";
-import { type OnnxOptions, onnxSessionOptions } from "../runtime/onnx-session.js";
-import { ClipTokenizer } from "./clip-tokenizer.js";
+import { type OnnxOptions } from "../runtime/onnx-session.js";
+import { type ClipTowers, loadClipTowers } from "./clip-towers.js";
+import { loadDualTowers } from "./dual-towers.js";
 
-const clipConfigSchema = z.looseObject({
+const encoderConfigSchema = z.looseObject({
+  model_type: z.string().optional(),
   projection_dim: z.number().int().positive(),
-  text_config: z.looseObject({ max_position_embeddings: z.number().int().positive().default(77) }),
 });
 
 export interface ClipOptions extends OnnxOptions {
@@ -40,103 +31,59 @@ export class ClipEncoder {
     readonly version: string,
     /** D. */
     readonly dimension: number,
-    private readonly parts: {
-      tokenizer: ClipTokenizer;
-      maxLength: number;
-      text: PreTrainedModel;
-      vision: PreTrainedModel;
-      processor: Processor;
-      batchSize: number;
-    },
+    private readonly towers: ClipTowers,
+    private readonly batchSize: number,
   ) {}
 
   /**
-   * Loads `clip/` of a pack in the layout of transformers.js, without network access.
+   * Loads `clip/` of a pack, without network access: a CLIP in the layout of transformers.js, or a
+   * `vision-text-dual-encoder`, as the configuration's `model_type` says.
    *
    * @throws AppError `MODEL_FILE_MISSING`, `MODEL_PACK_INVALID`.
    */
   static async load(pack: ModelPack, options: ClipOptions = {}): Promise<ClipEncoder> {
-    const config = await pack.readJson("clip/config.json", clipConfigSchema);
-    const files = ["onnx/text_model.onnx", "onnx/vision_model.onnx", "preprocessor_config.json"];
-    files.forEach(file => pack.path(`clip/${file}`)); // transformers.js's own error does not name the pack
-    env.allowRemoteModels = false;
-    const folder = pack.path("clip");
-    const from = {
-      dtype: "fp32",
-      local_files_only: true,
-      session_options: onnxSessionOptions(options),
-    } as const;
-    const tokenizer = await ClipTokenizer.load(pack, "clip");
-    const positions = config.text_config.max_position_embeddings;
-    return new ClipEncoder(`${pack.name}/clip`, pack.versionOf("clip"), config.projection_dim, {
-      tokenizer,
-      maxLength: Math.min(tokenizer.maxLength ?? positions, positions),
-      text: await CLIPTextModelWithProjection.from_pretrained(folder, from),
-      vision: await CLIPVisionModelWithProjection.from_pretrained(folder, from),
-      processor: await AutoProcessor.from_pretrained(folder, { local_files_only: true }),
-      batchSize: options.batchSize ?? 16,
-    });
+    const config = await pack.readJson("clip/config.json", encoderConfigSchema);
+    const isDual = config.model_type === "vision-text-dual-encoder";
+    return new ClipEncoder(
+      `${pack.name}/clip`,
+      pack.versionOf("clip"),
+      config.projection_dim,
+      await (isDual ? loadDualTowers : loadClipTowers)(pack, options),
+      options.batchSize ?? 16,
+    );
   }
 
   /** Unit vectors of texts, each truncated to the encoder's maximum length; `B -> [B, D]`. */
   encodeTexts(texts: readonly string[]): Promise<Float32Array[]> {
-    return this.inBatches(texts, async batch => {
-      const { maxLength, text, tokenizer } = this.parts;
-      const lengths = tokenizer.lengths(batch).map(length => Math.min(length, maxLength));
-      const length = Math.max(...lengths);
-      const dims = [batch.length, length];
-      const ids = tokenizer.encode(batch, length).flat();
-      const mask = lengths.flatMap(used => Array.from({ length }, (_, i) => (i < used ? 1 : 0)));
-      const { text_embeds } = await call(text, {
-        input_ids: new Tensor("int64", BigInt64Array.from(ids.map(BigInt)), dims),
-        attention_mask: new Tensor("int64", BigInt64Array.from(mask.map(BigInt)), dims),
-      });
-      return text_embeds;
-    });
+    return this.inBatches(texts, batch => this.towers.texts(batch));
   }
 
   /** Unit vectors of images of any size; `B -> [B, D]`. */
   encodeImages(images: readonly RgbImage[]): Promise<Float32Array[]> {
-    return this.inBatches(images, async batch => {
-      const raw = batch.map(
-        ({ heightPixels, pixels, widthPixels }) =>
-          new RawImage(pixels, widthPixels, heightPixels, 3),
-      );
-      const inputs = (await this.parts.processor(raw)) as Record<string, Tensor>;
-      const { image_embeds } = await call(this.parts.vision, inputs);
-      return image_embeds;
-    });
+    return this.inBatches(images, batch => this.towers.images(batch));
   }
 
   async dispose(): Promise<void> {
-    await Promise.all([this.parts.text.dispose(), this.parts.vision.dispose()]);
+    await this.towers.dispose();
   }
 
   private async inBatches<T>(
     inputs: readonly T[],
-    encode: (batch: readonly T[]) => Promise<Tensor>,
+    encode: (batch: readonly T[]) => Promise<Float32Array>,
   ): Promise<Float32Array[]> {
     const vectors: Float32Array[] = [];
-    for (let start = 0; start < inputs.length; start += this.parts.batchSize) {
-      const embeddings = await encode(inputs.slice(start, start + this.parts.batchSize));
-      vectors.push(...unitRows(embeddings));
+    for (let start = 0; start < inputs.length; start += this.batchSize) {
+      const embeddings = await encode(inputs.slice(start, start + this.batchSize));
+      vectors.push(...unitRows(embeddings, this.dimension));
     }
     return vectors;
   }
 }
 
-/** transformers.js types every model's outputs as `any`. */
-function call(
-  model: PreTrainedModel,
-  inputs: Record<string, Tensor>,
-): Promise<Record<string, Tensor>> {
-  return model(inputs) as Promise<Record<string, Tensor>>;
-}
-
 /** The rows of `[B, D]`, scaled to length 1. */
-function unitRows({ data, dims: [numRows, dimension] }: Tensor): Float32Array[] {
-  return Array.from({ length: numRows }, (_, b) => {
-    const row = (data as Float32Array).slice(b * dimension, (b + 1) * dimension);
+function unitRows(data: Float32Array, dimension: number): Float32Array[] {
+  return Array.from({ length: data.length / dimension }, (_, b) => {
+    const row = data.slice(b * dimension, (b + 1) * dimension);
     const norm = Math.sqrt(row.reduce((sum, x) => sum + x * x, 0));
     return row.map(x => x / norm);
   });

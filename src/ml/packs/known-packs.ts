@@ -28,8 +28,8 @@ export interface KnownPack {
 export interface PackPlaces {
   bundledFolders: readonly string[];
   cacheFolder: string;
-  /** Folder of the pack in use. */
-  usedFolder: string;
+  /** Folder of the pack in use; null if none is chosen yet. */
+  usedFolder: string | null;
   catalogue: ReadonlyMap<string, CataloguePack>;
 }
 
@@ -51,7 +51,7 @@ export async function listPacks(places: PackPlaces): Promise<KnownPack[]> {
       packs.push(await presentPack(cachedPackFolder(cacheFolder, name), "cached", places));
     }
   }
-  if (existsSync(usedFolder) && !packs.some(({ folder }) => folder === usedFolder)) {
+  if (usedFolder !== null && existsSync(usedFolder) && !packs.some(({ folder }) => folder === usedFolder)) {
     packs.push(await presentPack(usedFolder, "folder", places));
   }
   return packs;

@@ -115,6 +115,11 @@ export class ModelPack {
     return existsSync(join(this.dir, component));
   }
 
+  /** True when the pack has this file, named with `/`. */
+  hasFile(sub: string): boolean {
+    return existsSync(join(this.dir, sub));
+  }
+
   /**
    * The absolute path of a file or folder of the pack, named with `/`.
    *

@@ -1,5 +1,8 @@
 /** @file The stages of an indexing: what is to be done, a batch at a time. */
 
+/** Rows per batch: few enough to lose in a kill, enough to amortize statements. */
+export const BATCH = 64;
+
 export type IndexingStage =
   | "captions"
   | "caption embeddings"

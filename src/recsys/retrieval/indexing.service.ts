@@ -4,25 +4,19 @@
  * It processes what is missing or outdated and stores each batch before the next. So a killed run resumes where it
  * stopped, and a run with nothing to do costs a few statements.
  */
-import type { CaptionRequest, NewCaption, UncaptionedItem } from "../../db/captions.repository.js";
 import type { NewEmbedding, UnencodedItem } from "../../db/embeddings.repository.js";
 import type { EmbeddingKind } from "../../db/rows.js";
 import type { UnencodedVariantImage } from "../../db/variant-images.repository.js";
-import { cosine } from "../../ml/nn/cosine.js";
 import type { RgbImage } from "../../ml/nn/rgb-image.js";
-import { type BatchRun, inBatches } from "./in-batches.js";
+import { BATCH, type BatchRun, inBatches } from "./in-batches.js";
+import { type CaptionDependencies, type CaptionMode, writeCaptions } from "./item-captions.js";
 import type { KeywordExtraction, KeywordReport } from "./keyword-extraction.js";
 import type { LiveCaptionIndex, SyncReport } from "./live-caption-index.js";
+import { modelId } from "./model-id.js";
+import { ofImages } from "./of-images.js";
 
-/** Rows per batch: few enough to lose in a kill, enough to amortize statements. */
-const BATCH = 64;
-/** Images decoded in parallel: each may take tens of megabytes. */
-const PICTURES = 8;
 /** Unreadable images listed in a report. */
 const MAX_NAMED = 100;
-
-/** The source of captions for items without an imported one; see docs/operations.md. */
-export type CaptionMode = "text" | "model" | "auto";
 
 export interface IndexingOptions extends BatchRun {
   /** Language of the shop's texts, ISO 639-1. Default: as configured, otherwise detected. */
@@ -36,7 +30,7 @@ export interface IndexingOptions extends BatchRun {
 export interface IndexingReport extends SyncReport, KeywordReport {
   /** Of the shop's texts, ISO 639-1. */
   language: string;
-  /** Captions written by the captioner. */
+  /** Captions written by the captioner, or, without one, by the recogniser. */
   numCaptioned: number;
   /** Captions composed from an item's title and category. */
   numTextCaptions: number;
@@ -52,35 +46,15 @@ export interface IndexingReport extends SyncReport, KeywordReport {
   skipped: { itemId: string; reason: string }[];
 }
 
-interface Dependencies {
-  captioner: {
-    readonly name: string;
-    readonly version: string;
-    caption(images: RgbImage[]): Promise<string[]>;
-  };
-  clip: {
+interface Dependencies extends CaptionDependencies {
+  clip: CaptionDependencies["clip"] & {
     readonly name: string;
     readonly version: string;
     readonly dimension: number;
-    encodeTexts(texts: string[]): Promise<Float32Array[]>;
     encodeImages(images: RgbImage[]): Promise<Float32Array[]>;
   };
-  imageFiles: { loadRgb(blobHash: string): Promise<RgbImage> };
-  /** Source of captions, unless a run overrides it. Default: `auto`. */
-  captionMode?: CaptionMode;
-  /** The pack's `captionAgreement`; null or absent if its captioner suits any image. */
-  captionAgreement?: number | null;
   language: { settle(given?: string | null): Promise<string> };
-  captions: {
-    findUncaptioned(
-      request: CaptionRequest,
-      limit: number,
-      afterId?: string,
-    ): Promise<UncaptionedItem[]>;
-    countUncaptioned(request: CaptionRequest): Promise<number>;
-    saveMany(captions: readonly NewCaption[], model: string): Promise<void>;
-    writeTexts(which: "withoutImage" | "all"): Promise<number>;
-    writeTextsOfItems(itemIds: readonly string[]): Promise<number>;
+  captions: CaptionDependencies["captions"] & {
     countWithoutImage(): Promise<number>;
     deleteOrphans(): Promise<void>;
   };
@@ -110,11 +84,6 @@ interface Dependencies {
   keywords: Pick<KeywordExtraction, "run">;
 }
 
-/** `name@version`, stored with a model's output. */
-export function modelId({ name, version }: { name: string; version: string }): string {
-  return `${name}@${version}`;
-}
-
 export class IndexingService {
   constructor(private readonly deps: Dependencies) {}
 
@@ -132,7 +101,7 @@ export class IndexingService {
       await embeddings.deleteAll();
       await variantImages.deleteAll();
     }
-    const written = await this.makeCaptions(run);
+    const written = await writeCaptions(this.deps, run);
     const numCaptionsEncoded = await this.encodeCaptions(run);
     const numImagesEncoded = await this.encodeImages(run);
     const numVariantImagesEncoded = await this.encodeVariantImages(run);
@@ -155,80 +124,6 @@ export class IndexingService {
       numSkipped: unreadable.size,
       skipped: [...unreadable].slice(0, MAX_NAMED).map(([itemId, reason]) => ({ itemId, reason })),
     };
-  }
-
-  private async makeCaptions(run: Run): Promise<Captioned> {
-    const { captions, captionMode, captionAgreement } = this.deps;
-    const mode = run.captions ?? captionMode ?? "auto";
-    if (mode === "text") {
-      return { numCaptioned: 0, numTextCaptions: await captions.writeTexts("all") };
-    }
-    const numTextCaptions = await captions.writeTexts("withoutImage");
-    const floor = mode === "auto" ? (captionAgreement ?? null) : null;
-    const seen = await this.captionImages(run, floor);
-    // An unreadable image counts as none.
-    const numUnreadable = await captions.writeTextsOfItems([...run.unreadable.keys()]);
-    return {
-      numCaptioned: seen.numCaptioned,
-      numTextCaptions: numTextCaptions + seen.numTextCaptions + numUnreadable,
-    };
-  }
-
-  /** @param floor Minimum agreement for the captioner's sentence to replace the item's text; null: always. */
-  private async captionImages(run: Run, floor: number | null): Promise<Captioned> {
-    const { captioner, captions } = this.deps;
-    const model = modelId(captioner);
-    const request = { model, compared: floor !== null };
-    let numCaptioned = 0;
-    const numWritten = await inBatches<UncaptionedItem>({
-      run,
-      stage: "captions",
-      total: await captions.countUncaptioned(request),
-      find: afterId => captions.findUncaptioned(request, BATCH, afterId),
-      work: async batch => {
-        const sentences = await this.seen(
-          batch,
-          item => item.blobHash,
-          run,
-          images => captioner.caption(images),
-        );
-        const described = [...sentences].map(([item, text]) => ({
-          ...item,
-          sentence: text.trim(),
-        }));
-        const written = await this.chosenCaptions(described, floor);
-        await captions.saveMany(written, model);
-        numCaptioned += written.filter(({ source }) => source === "MODEL").length;
-        return written.length;
-      },
-    });
-    return { numCaptioned, numTextCaptions: numWritten - numCaptioned };
-  }
-
-  /** The captioner's sentences, or the item's text where a sentence does not agree with it. */
-  private async chosenCaptions(
-    items: readonly (UncaptionedItem & { sentence: string })[],
-    floor: number | null,
-  ): Promise<NewCaption[]> {
-    if (floor === null || items.length === 0) {
-      return items.map(({ itemId, blobHash, sentence }) => ({
-        itemId,
-        blobHash,
-        text: sentence,
-        source: "MODEL",
-        comparedWith: null,
-      }));
-    }
-    const { clip } = this.deps;
-    const ofSentences = await clip.encodeTexts(items.map(({ sentence }) => sentence));
-    const ofTexts = await clip.encodeTexts(items.map(({ text }) => text));
-    return items.map(({ itemId, blobHash, text, sentence }, n): NewCaption => {
-      const agrees = cosine(ofSentences[n], ofTexts[n]) >= floor;
-      const chosen = agrees
-        ? { text: sentence, source: "MODEL" as const }
-        : { text, source: "TEXT" as const };
-      return { itemId, blobHash, ...chosen, comparedWith: text };
-    });
   }
 
   private async encodeCaptions(run: Run): Promise<number> {
@@ -257,7 +152,8 @@ export class IndexingService {
       total: await embeddings.countUnencoded("IMAGE", encoder),
       find: afterId => embeddings.findUnencoded("IMAGE", encoder, { limit: BATCH, afterId }),
       work: async batch => {
-        const vectors = await this.seen(
+        const vectors = await ofImages(
+          this.deps.imageFiles,
           batch,
           item => item.sourceHash,
           run,
@@ -280,7 +176,8 @@ export class IndexingService {
       find: afterHash => variantImages.findUnencoded(encoder, { limit: BATCH, afterHash }),
       keyOf: ({ sourceHash }) => sourceHash,
       work: async batch => {
-        const vectors = await this.seen(
+        const vectors = await ofImages(
+          this.deps.imageFiles,
           batch,
           item => item.sourceHash,
           run,
@@ -291,36 +188,6 @@ export class IndexingService {
         return rows.length;
       },
     });
-  }
-
-  /** A model's output for the items' images; records and leaves out items with unreadable images. */
-  private async seen<Item extends { itemId: string }, Output>(
-    items: readonly Item[],
-    hashOf: (item: Item) => string,
-    run: Run,
-    apply: (images: RgbImage[]) => Promise<Output[]>,
-  ): Promise<Map<Item, Output>> {
-    const outputs = new Map<Item, Output>();
-    for (let start = 0; start < items.length; start += PICTURES) {
-      run.signal?.throwIfAborted();
-      const loaded = await Promise.all(
-        items.slice(start, start + PICTURES).map(async item => {
-          try {
-            return [{ item, image: await this.deps.imageFiles.loadRgb(hashOf(item)) }];
-          } catch (error) {
-            const reason = error instanceof Error ? error.message : String(error);
-            run.unreadable.set(item.itemId, reason);
-            return [];
-          }
-        }),
-      );
-      const readable = loaded.flat();
-      if (readable.length > 0) {
-        const seen = await apply(readable.map(({ image }) => image));
-        readable.forEach(({ item }, n) => outputs.set(item, seen[n]));
-      }
-    }
-    return outputs;
   }
 
   private embeddingOf(
@@ -337,8 +204,6 @@ export class IndexingService {
     return { itemId, sourceHash, vector: vector.map(value => value / norm) };
   }
 }
-
-type Captioned = Pick<IndexingReport, "numCaptioned" | "numTextCaptions">;
 
 interface Run extends IndexingOptions {
   /** Item -> why its image is unreadable. */

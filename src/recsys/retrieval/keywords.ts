@@ -39,7 +39,7 @@ export interface DescribedItem {
   /** Language of the shop's texts, ISO 639-1; default English. */
   language?: string | null;
   /** Origin of the caption; default the shop. */
-  captionSource?: "IMPORTED" | "MODEL" | "TEXT" | null;
+  captionSource?: "IMPORTED" | "MODEL" | "RECOGNIZED" | "TEXT" | null;
   /** What the language model wrote of title and caption; null or absent if nothing that can be used. */
   modelKeywords?: readonly string[] | null;
   /** Versions of that model and of its prompt. */
@@ -54,7 +54,8 @@ export interface DescribedItem {
 export function itemKeywords(item: DescribedItem): string[] {
   const { title, caption, keywords, captionSource } = item;
   const language = item.language ?? "en";
-  const captionLanguage = captionSource === "MODEL" ? CAPTIONER_LANGUAGE : language;
+  const isByModel = captionSource === "MODEL" || captionSource === "RECOGNIZED";
+  const captionLanguage = isByModel ? CAPTIONER_LANGUAGE : language;
   const own = keywords.map(keyword => wordsOf(keyword).join(" "));
   const telling = [
     ...tellingWords(title, language),

@@ -15,7 +15,7 @@ describe("loadConfig()", () => {
       runJobs: true,
     });
     expect(isAbsolute(config.home)).toBe(true);
-    expect(config.modelsFolder).toMatch(/models.mini$/);
+    expect(config.modelsFolder).toBeNull(); // the catalogue decides
     expect(Object.isFrozen(config)).toBe(true);
   });
 
@@ -23,7 +23,9 @@ describe("loadConfig()", () => {
     const home = await mkdtemp(join(tmpdir(), "vitrine-home-"));
     const folderOf = (pack: string) =>
       loadConfig({ VITRINE_HOME: home, VITRINE_MODELS: pack }).modelsFolder;
+    expect(folderOf("auto")).toBeNull();
     expect(folderOf("mini")).toBe(resolve("models/mini"));
+    expect(folderOf("studio")).toBe(resolve("models/studio"));
     expect(folderOf("sd15")).toBe(join(home, "models", "sd15"));
     expect(folderOf("tests")).toBe(resolve("tests")); // no pack of the cache, but a folder here
     await mkdir(join(home, "models", "tests"), { recursive: true });

@@ -1,0 +1,2 @@
+-- AlterEnum
+ALTER TYPE "caption_source" ADD VALUE 'RECOGNIZED' BEFORE 'TEXT';

@@ -1,0 +1,36 @@
+/** @file Reads items' images a few at a time and applies a model to them. */
+import type { RgbImage } from "../../ml/nn/rgb-image.js";
+
+/** Images decoded in parallel: each may take tens of megabytes. */
+const PICTURES = 8;
+
+/** A model's output for the items' images; records and leaves out items with unreadable images. */
+export async function ofImages<Item extends { itemId: string }, Output>(
+  files: { loadRgb(blobHash: string): Promise<RgbImage> },
+  items: readonly Item[],
+  hashOf: (item: Item) => string,
+  run: { unreadable: Map<string, string>; signal?: AbortSignal },
+  apply: (images: RgbImage[]) => Promise<Output[]>,
+): Promise<Map<Item, Output>> {
+  const outputs = new Map<Item, Output>();
+  for (let start = 0; start < items.length; start += PICTURES) {
+    run.signal?.throwIfAborted();
+    const loaded = await Promise.all(
+      items.slice(start, start + PICTURES).map(async item => {
+        try {
+          return [{ item, image: await files.loadRgb(hashOf(item)) }];
+        } catch (error) {
+          const reason = error instanceof Error ? error.message : String(error);
+          run.unreadable.set(item.itemId, reason);
+          return [];
+        }
+      }),
+    );
+    const readable = loaded.flat();
+    if (readable.length > 0) {
+      const seen = await apply(readable.map(({ image }) => image));
+      readable.forEach(({ item }, n) => outputs.set(item, seen[n]));
+    }
+  }
+  return outputs;
+}
