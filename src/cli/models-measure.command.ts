@@ -34,7 +34,10 @@ const SHEET = { columns: 8, side: 128, numImages: 64 };
 export function modelsMeasureCommand(): Command {
   return new Command("measure")
     .description("measure the model pack on stickers that it never trained on")
-    .option("--pack <name or folder>", "the pack to measure (default: the active one; by 'auto' mini)")
+    .option(
+      "--pack <name or folder>",
+      "the pack to measure (default: the active one; by 'auto' mini)",
+    )
     .option("--stickers <folder>", "a folder of 'stickers export' (default: exported when needed)")
     .option(
       "--features <file>",

@@ -33,10 +33,11 @@ const D = 16;
 const blobHash = (name: string) => createHash("sha256").update(name).digest("hex");
 const embeddingOf = (text: string) => new Random(seedFrom(text)).normals(D);
 
+const textIn = ({ pixels }: RgbImage) => Buffer.from(pixels).toString();
+
 /** Models that return what was written into an image, and record their calls. */
 function createModels(version = "1") {
   const asked = { captions: 0, texts: 0, images: 0, keywords: 0 };
-  const textIn = ({ pixels }: RgbImage) => Buffer.from(pixels).toString();
   return {
     asked,
     captioner: {
@@ -76,7 +77,7 @@ function createModels(version = "1") {
 type Settings = Pick<
   ConstructorParameters<typeof IndexingService>[0],
   "captionMode" | "captionAgreement"
-> & { asksModel?: boolean };
+> & { asksModel?: boolean; hasCaptioner?: boolean };
 
 describeOnEveryDatabase("indexing", open => {
   let db: Database;
@@ -129,7 +130,10 @@ describeOnEveryDatabase("indexing", open => {
     );
   }
 
-  function createProcess(version = "1", { asksModel, ...captions }: Settings = {}) {
+  function createProcess(
+    version = "1",
+    { asksModel, hasCaptioner = true, ...captions }: Settings = {},
+  ) {
     const models = createModels(version);
     const embeddings = new EmbeddingsRepository(db.pool);
     const encoder = modelId(models.clip);
@@ -142,6 +146,14 @@ describeOnEveryDatabase("indexing", open => {
     });
     const indexing = new IndexingService({
       ...models,
+      ...(!hasCaptioner && {
+        captioner: null,
+        recognizer: {
+          name: "test/recognition",
+          version,
+          caption: async (images: RgbImage[]) => images.map(image => `a photo of ${textIn(image)}`),
+        },
+      }),
       imageFiles: {
         loadRgb: async hash => {
           const text = shown.get(hash);
@@ -564,6 +576,36 @@ describeOnEveryDatabase("indexing", open => {
       expect(await captionsNow()).toEqual({ a: "MODEL: a drawing of a", bare: "TEXT: Bare" });
       await indexing.run({ captions: "auto" });
       expect(await captionsNow()).toEqual({ a: "TEXT: Item a", bare: "TEXT: Bare" });
+    });
+
+    it("name what is recognised where a pack has no captioner and the text says nothing", async () => {
+      const titles = {
+        named: "Chaz Hoodie",
+        "4711": "4711",
+        file: "IMG_2041.jpg",
+        code: "SKU 10234-B",
+        chinese: "帽子",
+      };
+      await addItems(Object.keys(titles));
+      await addTexts(Object.entries(titles).map(([id, title]) => ({ id, title })));
+      const { indexing } = createProcess("1", { hasCaptioner: false });
+      expect(await indexing.run()).toMatchObject({ numCaptioned: 3, numTextCaptions: 2 });
+      const expected = {
+        named: "TEXT: Chaz Hoodie",
+        "4711": "RECOGNIZED: a photo of 4711",
+        file: "RECOGNIZED: a photo of file",
+        code: "RECOGNIZED: a photo of code",
+        chinese: "TEXT: 帽子",
+      };
+      expect(await captionsNow()).toEqual(expected);
+      expect(await indexing.run()).toMatchObject({ numCaptioned: 0, numTextCaptions: 0 });
+      await addTexts([{ id: "file", title: "Linen blazer" }]); // the shop names it
+      await indexing.run();
+      expect(await captionsNow()).toEqual({ ...expected, file: "TEXT: Linen blazer" });
+      await indexing.run({ captions: "model" });
+      expect((await captionsNow()).named).toBe("RECOGNIZED: a photo of named");
+      await indexing.run({ captions: "text" });
+      expect((await captionsNow())["4711"]).toBe("TEXT: 4711");
     });
   });
 
