@@ -8,8 +8,8 @@ import {
   type Config,
   isBundledPack,
 } from "../config/config.js";
-import type { ArtefactStore } from "../db/artefact-store.js";
 import { getJson, putJson } from "../db/artefact-files.js";
+import type { ArtefactStore } from "../db/artefact-store.js";
 import { decodeRgb, encodePng } from "../db/image-codec.js";
 import { PictureKindClassifier } from "../ml/clip/picture-kind.js";
 import { openModelPack } from "../ml/runtime/model-pack.js";

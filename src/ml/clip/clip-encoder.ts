@@ -31,8 +31,7 @@ export class ClipEncoder {
     readonly version: string,
     /** D. */
     readonly dimension: number,
-    private readonly towers: ClipTowers,
-    private readonly batchSize: number,
+    private readonly parts: { towers: ClipTowers; batchSize: number },
   ) {}
 
   /**
@@ -44,27 +43,24 @@ export class ClipEncoder {
   static async load(pack: ModelPack, options: ClipOptions = {}): Promise<ClipEncoder> {
     const config = await pack.readJson("clip/config.json", encoderConfigSchema);
     const isDual = config.model_type === "vision-text-dual-encoder";
-    return new ClipEncoder(
-      `${pack.name}/clip`,
-      pack.versionOf("clip"),
-      config.projection_dim,
-      await (isDual ? loadDualTowers : loadClipTowers)(pack, options),
-      options.batchSize ?? 16,
-    );
+    return new ClipEncoder(`${pack.name}/clip`, pack.versionOf("clip"), config.projection_dim, {
+      towers: await (isDual ? loadDualTowers : loadClipTowers)(pack, options),
+      batchSize: options.batchSize ?? 16,
+    });
   }
 
   /** Unit vectors of texts, each truncated to the encoder's maximum length; `B -> [B, D]`. */
   encodeTexts(texts: readonly string[]): Promise<Float32Array[]> {
-    return this.inBatches(texts, batch => this.towers.texts(batch));
+    return this.inBatches(texts, batch => this.parts.towers.texts(batch));
   }
 
   /** Unit vectors of images of any size; `B -> [B, D]`. */
   encodeImages(images: readonly RgbImage[]): Promise<Float32Array[]> {
-    return this.inBatches(images, batch => this.towers.images(batch));
+    return this.inBatches(images, batch => this.parts.towers.images(batch));
   }
 
   async dispose(): Promise<void> {
-    await this.towers.dispose();
+    await this.parts.towers.dispose();
   }
 
   private async inBatches<T>(
@@ -72,8 +68,9 @@ export class ClipEncoder {
     encode: (batch: readonly T[]) => Promise<Float32Array>,
   ): Promise<Float32Array[]> {
     const vectors: Float32Array[] = [];
-    for (let start = 0; start < inputs.length; start += this.batchSize) {
-      const embeddings = await encode(inputs.slice(start, start + this.batchSize));
+    const { batchSize } = this.parts;
+    for (let start = 0; start < inputs.length; start += batchSize) {
+      const embeddings = await encode(inputs.slice(start, start + batchSize));
       vectors.push(...unitRows(embeddings, this.dimension));
     }
     return vectors;

@@ -5,13 +5,19 @@
  * `onnx/text_model.onnx` has pooling and projection inside: `input_ids`, `attention_mask` int64 [B, T] -> `text_embeds`
  * [B, D]. `onnx/vision_model.onnx`: `pixel_values` [B, 3, H, W] -> `image_embeds` [B, D].
  */
-import { AutoImageProcessor, AutoTokenizer, env, type Tensor } from "@huggingface/transformers";
+import { AutoImageProcessor, AutoTokenizer, env } from "@huggingface/transformers";
 import { z } from "zod";
 import { type ModelPack } from "../runtime/model-pack.js";
 import { type OnnxOptions, OnnxSession } from "../runtime/onnx-session.js";
 import { type ClipTowers, rawImage } from "./clip-towers.js";
 
 const tokenizerConfigSchema = z.looseObject({ model_max_length: z.number().int().positive() });
+
+/** What the image processor gives, of transformers.js's tensors. */
+interface ImageInputs {
+  /** [B, 3, H, W] */
+  pixel_values: { data: Float32Array; dims: readonly number[] };
+}
 
 /** @throws AppError `MODEL_FILE_MISSING`, `MODEL_PACK_INVALID`, `FILE_MALFORMED`. */
 export async function loadDualTowers(pack: ModelPack, options: OnnxOptions): Promise<ClipTowers> {
@@ -54,10 +60,8 @@ export async function loadDualTowers(pack: ModelPack, options: OnnxOptions): Pro
       return concatenated(rows);
     },
     async images(batch) {
-      const { pixel_values } = (await processor(batch.map(rawImage))) as Record<string, Tensor>;
-      const { data, dims } = pixel_values;
-      const feeds = { pixel_values: { data: data as Float32Array, dims } };
-      return (await vision.run(feeds, ["image_embeds"])).image_embeds.data;
+      const { pixel_values } = (await processor(batch.map(rawImage))) as ImageInputs;
+      return (await vision.run({ pixel_values }, ["image_embeds"])).image_embeds.data;
     },
     async dispose() {
       await Promise.all([text.dispose(), vision.dispose()]);

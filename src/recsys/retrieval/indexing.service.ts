@@ -153,10 +153,8 @@ export class IndexingService {
       find: afterId => embeddings.findUnencoded("IMAGE", encoder, { limit: BATCH, afterId }),
       work: async batch => {
         const vectors = await ofImages(
-          this.deps.imageFiles,
           batch,
-          item => item.sourceHash,
-          run,
+          { hashOf: item => item.sourceHash, imageFiles: this.deps.imageFiles, run },
           images => clip.encodeImages(images),
         );
         const rows = [...vectors].map(([item, vector]) => this.embeddingOf(item, vector));
@@ -177,10 +175,8 @@ export class IndexingService {
       keyOf: ({ sourceHash }) => sourceHash,
       work: async batch => {
         const vectors = await ofImages(
-          this.deps.imageFiles,
           batch,
-          item => item.sourceHash,
-          run,
+          { hashOf: item => item.sourceHash, imageFiles: this.deps.imageFiles, run },
           images => clip.encodeImages(images),
         );
         const rows = [...vectors].map(([item, vector]) => this.embeddingOf(item, vector));

@@ -108,10 +108,8 @@ async function recognizeImages(
     find: afterId => captions.findUnrecognized(request, BATCH, afterId),
     work: async batch => {
       const sentences = await ofImages(
-        deps.imageFiles,
         batch,
-        item => item.blobHash,
-        run,
+        { hashOf: item => item.blobHash, imageFiles: deps.imageFiles, run },
         images => recognizer.caption(images),
       );
       const written = [...sentences].map(([{ itemId, blobHash }, text]): NewCaption => ({
@@ -146,10 +144,8 @@ async function captionImages(
     find: afterId => captions.findUncaptioned(request, BATCH, afterId),
     work: async batch => {
       const sentences = await ofImages(
-        deps.imageFiles,
         batch,
-        item => item.blobHash,
-        run,
+        { hashOf: item => item.blobHash, imageFiles: deps.imageFiles, run },
         images => captioner.caption(images),
       );
       const described = [...sentences].map(([item, text]) => ({

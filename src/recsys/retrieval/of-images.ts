@@ -4,12 +4,16 @@ import type { RgbImage } from "../../ml/nn/rgb-image.js";
 /** Images decoded in parallel: each may take tens of megabytes. */
 const PICTURES = 8;
 
+interface Reading<Item> {
+  imageFiles: { loadRgb(blobHash: string): Promise<RgbImage> };
+  hashOf: (item: Item) => string;
+  run: { unreadable: Map<string, string>; signal?: AbortSignal };
+}
+
 /** A model's output for the items' images; records and leaves out items with unreadable images. */
 export async function ofImages<Item extends { itemId: string }, Output>(
-  files: { loadRgb(blobHash: string): Promise<RgbImage> },
   items: readonly Item[],
-  hashOf: (item: Item) => string,
-  run: { unreadable: Map<string, string>; signal?: AbortSignal },
+  { hashOf, imageFiles, run }: Reading<Item>,
   apply: (images: RgbImage[]) => Promise<Output[]>,
 ): Promise<Map<Item, Output>> {
   const outputs = new Map<Item, Output>();
@@ -18,7 +22,7 @@ export async function ofImages<Item extends { itemId: string }, Output>(
     const loaded = await Promise.all(
       items.slice(start, start + PICTURES).map(async item => {
         try {
-          return [{ item, image: await files.loadRgb(hashOf(item)) }];
+          return [{ item, image: await imageFiles.loadRgb(hashOf(item)) }];
         } catch (error) {
           const reason = error instanceof Error ? error.message : String(error);
           run.unreadable.set(item.itemId, reason);
