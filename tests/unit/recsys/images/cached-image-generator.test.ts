@@ -9,6 +9,7 @@ import type {
   GenerateOptions,
   GenerateRequest,
 } from "../../../../src/ml/diffusion/image-generator.js";
+import type { RgbImage } from "../../../../src/ml/nn/rgb-image.js";
 import { CachedImageGenerator } from "../../../../src/recsys/images/cached-image-generator.js";
 import { describeImageGenerator } from "../../../contracts/image-generator.contract.js";
 import { createTinyShop, imageOf, type TinyShop } from "../reflection/tiny-shop.js";
@@ -27,6 +28,11 @@ const request: GenerateRequest = {
   numImages: 2,
 };
 const codec = { encode: encodePng, decode: (bytes: Uint8Array) => decodeRgb(bytes) };
+const maskOf = ({ heightPixels, widthPixels }: RgbImage, share: number) => ({
+  widthPixels,
+  heightPixels,
+  alpha: new Uint8Array(widthPixels * heightPixels).fill(share),
+});
 const condition = (value: number) => new Float32Array(80 * 16).fill(value);
 
 beforeAll(async () => {
@@ -66,6 +72,14 @@ describe("CachedImageGenerator", () => {
     expect(later.counts).toEqual({ drawn: 0, found: 2 });
   });
 
+  it("draws again for other values of a mask", async () => {
+    for (const share of [255, 0]) {
+      const mask = maskOf(imageOf("blob-1"), share);
+      await imageGenerator.generate({ ...request, mask });
+    }
+    expect(imageGenerator.counts).toEqual({ drawn: 4, found: 0 });
+  });
+
   it.each<[what: string, change: Partial<GenerateRequest>]>([
     ["prompt", { prompt: "a blue cat" }],
     ["seed", { seed: 2 }],
@@ -76,6 +90,7 @@ describe("CachedImageGenerator", () => {
     ["preference", { imageEmbedding: new Float32Array([1, 0, 0, 0, 0, 0]) }],
     ["condition", { conditions: [condition(0.5)] }],
     ["noise", { sharesNoise: true }],
+    ["mask", { mask: maskOf(imageOf("blob-1"), 255) }],
   ])("draws again for another %s", async (_, change) => {
     await imageGenerator.generate(request);
     await imageGenerator.generate({ ...request, ...change });
