@@ -55,6 +55,9 @@ export const errorRemedies: Readonly<Record<ErrorCode, string>> = {
   MODEL_OUTPUT_INVALID:
     "Run `vitrine models verify`; an fp16 pack may overflow on this hardware, so try its fp32 export.",
   GENERATION_FAILED: "Look in the worker's log; until then the catalogue picture is shown.",
+  GENERATOR_FAILED:
+    "Check the server at `VITRINE_GENERATOR_URL`, its model and the key; until then the catalogue picture is shown.",
+  GENERATOR_UNAVAILABLE: "Do what the message says, or unset `VITRINE_GENERATOR`.",
   MODERATION_UNAVAILABLE:
     "Install the named package beside Vitrine (`npm install nsfwjs`), or unset `VITRINE_MODERATION`.",
   FILE_NOT_FOUND:

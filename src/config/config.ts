@@ -11,6 +11,12 @@ import {
   feedbackRules,
   feedbackSettings,
 } from "./feedback-rules.js";
+import {
+  type GeneratorConfig,
+  generatorConfig,
+  generatorFaults,
+  generatorSettings,
+} from "./generator-settings.js";
 import { defaultSeenRules, seenRulesSetting, type SeenRules } from "./seen-rules.js";
 
 const flag = z
@@ -95,6 +101,7 @@ const environment = z.object({
   VITRINE_OFFLINE: flag.default(false),
   /** Moderation of generated images: `none` or `nsfwjs`; default none. */
   VITRINE_MODERATION: z.enum(["none", "nsfwjs"]).default("none"),
+  ...generatorSettings.shape,
   ...feedbackSettings.shape,
   /**
    * Source of captions for items without an imported one: `text` (title and category), `model` (the captioner) or `auto`
@@ -167,6 +174,8 @@ export interface Config {
   readonly hubToken: string | null;
   readonly isOffline: boolean;
   readonly moderation: "none" | "nsfwjs";
+  /** A generator on another machine; null: the model pack draws. */
+  readonly generator: GeneratorConfig | null;
   /** Which interactions are choices, and their strengths. */
   readonly feedback: FeedbackRules;
   /** ISO 639-1; null: detected from the titles. */
@@ -223,7 +232,11 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
   const faults = (parsed.error?.issues ?? []).map(
     ({ path, message }) => `${path.join(".")}: ${message}`,
   );
-  faults.push(...unknown, ...padded, ...(parsed.data ? feedbackFaults(parsed.data) : []));
+  faults.push(
+    ...unknown,
+    ...padded,
+    ...(parsed.data ? [...feedbackFaults(parsed.data), ...generatorFaults(parsed.data)] : []),
+  );
   if (!parsed.success || faults.length > 0) {
     throw new AppError("CONFIG_INVALID", { faults: faults.join("\n") });
   }
@@ -249,6 +262,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     hubToken: settings.VITRINE_HUB_TOKEN ?? null,
     isOffline: settings.VITRINE_OFFLINE,
     moderation: settings.VITRINE_MODERATION,
+    generator: generatorConfig(settings),
     feedback: feedbackRules(settings),
     language: settings.VITRINE_LANGUAGE === "auto" ? null : settings.VITRINE_LANGUAGE,
     captions: settings.VITRINE_CAPTIONS,

@@ -81,6 +81,8 @@ export const errorCatalogue = {
   IMAGE_TOO_LARGE: [422, "The picture has {got} {unit}; at most {max} is allowed"],
   IMAGE_TYPE: [422, "The picture is {got}; JPEG, PNG, WebP, AVIF, GIF or SVG is needed"],
   GENERATION_FAILED: [500, "The picture could not be generated"],
+  GENERATOR_FAILED: [502, "The image generator at '{host}' failed: {reason}"],
+  GENERATOR_UNAVAILABLE: [500, "The image generator '{kind}' cannot be used: {reason}"],
   MODEL_OUTPUT_INVALID: [
     500,
     "The {part} of the model pack '{pack}' gave values that are no numbers",

@@ -1,16 +1,21 @@
 /** @file HTTP requests with retries and redirects: for catalogue images, model packs and remote generators. */
+import { setTimeout as sleep } from "node:timers/promises";
 import pRetry from "p-retry";
 import { type Dispatcher } from "undici";
 
 /** A fault that merits a retry. */
 export class TransientFault extends Error {
+  /** The least wait before another attempt that the server asks for. */
+  readonly retryAfterMs: number;
+
   constructor(
     message: string,
     /** Whether bytes arrived before the fault. */
     readonly madeProgress = false,
-    options?: ErrorOptions,
+    options: ErrorOptions & { retryAfterMs?: number } = {},
   ) {
     super(message, options);
+    this.retryAfterMs = options.retryAfterMs ?? 0;
   }
 }
 
@@ -47,6 +52,11 @@ export async function withRetries<T>(
       retries: numRetries,
       minTimeout: retryDelayMs,
       signal,
+      onFailedAttempt: async ({ error, retriesLeft }) => {
+        if (error instanceof TransientFault && error.retryAfterMs > 0 && retriesLeft > 0) {
+          await sleep(error.retryAfterMs, undefined, { signal });
+        }
+      },
       shouldRetry: ({ error }) => error instanceof TransientFault,
       shouldConsumeRetry: ({ error }) => !(error instanceof TransientFault && error.madeProgress),
     });

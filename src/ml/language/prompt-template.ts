@@ -10,8 +10,11 @@ import { join, resolve } from "node:path";
 import { AppError } from "../../errors/app-error.js";
 import { type LlamaTokenizer } from "./llama-tokenizer.js";
 
-/** p_k asks for the keywords of one item (Eq. 6), p_g for the appearance that keywords describe (Eq. 7). */
-export type PromptName = "keywords.v1" | "preference.v1";
+/**
+ * p_k asks for the keywords of one item (Eq. 6), p_g for the appearance that keywords describe (Eq. 7); the others instruct
+ * generators on other machines.
+ */
+export type PromptName = "keywords.v1" | "preference.v1" | "edit-around.v1" | "edit-whole.v1";
 
 const promptsFolder = resolve(import.meta.dirname, "../../../prompts");
 const IMAGE_TOKENS = "{{imageTokens}}";
