@@ -54,6 +54,9 @@ export async function run({ data = process.env.VITRINE_BENCH_SD15, threads } = {
   const seconds = Math.min(...stepping.seconds);
   const result = {
     files: sizesOf(join(data, "unet")),
+    inputs: Object.entries(direct.types)
+      .map(([name, type]) => `${name} ${type}`)
+      .join(", "),
     latents: `1 x ${config.latentChannels} x ${config.latentHeight} x ${config.latentWidth}`,
     numThreads,
     loadSeconds: rounded(loadSeconds, 1),
@@ -62,8 +65,8 @@ export async function run({ data = process.env.VITRINE_BENCH_SD15, threads } = {
     peakMegabytes: peakMegabytes(),
     secondsAStep: rounded(seconds, 2),
     secondsOfEachStep: stepping.seconds.map(value => rounded(value, 2)),
-    directSecondsAStep: rounded(direct, 2),
-    ratioToDirect: rounded(seconds / direct, 3),
+    directSecondsAStep: rounded(direct.seconds, 2),
+    ratioToDirect: rounded(seconds / direct.seconds, 3),
     isFinite: stepping.isFinite,
     standardDeviationOfLatents: rounded(stepping.deviation, 3),
   };
@@ -145,7 +148,7 @@ async function directSeconds(
     best = Math.min(best, (performance.now() - started) / 1_000);
   }
   await session.release();
-  return best;
+  return { seconds: best, types };
 }
 
 /** A tensor of 16-bit words, also where Node has a Float16Array. */

@@ -235,6 +235,18 @@ export function encodePng(image: RgbImage): Promise<Buffer> {
   return fromRgb(image).png().toBuffer();
 }
 
+/** Encodes 8-bit pixels of 3 (RGB) or 4 (RGBA) channels, row by row; transparent ones keep their colours. */
+export function encodeRaster({
+  channels,
+  heightPixels,
+  pixels,
+  widthPixels,
+}: RgbImage & { channels: 3 | 4 }): Promise<Buffer> {
+  return sharp(pixels, { raw: { width: widthPixels, height: heightPixels, channels } })
+    .png()
+    .toBuffer();
+}
+
 /**
  * IPTC's terms for "created by a trained model", and for a photograph of which only a part is;
  * https://cv.iptc.org/newscodes/digitalsourcetype/

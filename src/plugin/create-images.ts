@@ -62,7 +62,9 @@ export function createImages(parts: Parts) {
         limits: parts.config.budget,
       }),
       evaluationsOf: options =>
-        options.numCandidates * (pipelineConfig ? evaluationsOfImage(pipelineConfig, options) : 1),
+        options.numCandidates *
+        (generator.evaluationsAnImage ??
+          (pipelineConfig ? evaluationsOfImage(pipelineConfig, options) : 1)),
       defaults: generationDefaults(pipelineConfig, parts.config.fidelity),
     }),
     generation: new ImageGenerationService({

@@ -57,13 +57,15 @@ export function createImaging(
       policyOf: original => fidelity ?? (isForPhotographs ? "PRODUCT" : policyByImage(original)),
     }),
     /** Whether the generator paints settings (`SettingMethod`) rather than prompts. */
-    paintsSettings: generator === models.generator && pipelineConfig === null,
+    paintsSettings:
+      generator.readsSettings ?? (generator === models.generator && pipelineConfig === null),
     generatedCodec,
     looks: new BackdropLooks({ blobs, store, decode: decodeWithAlpha }),
     masks,
     imageFiles: new ImageFiles({ blobs, ...codec }),
-    generatorFiles: pipelineConfig
-      ? new ImageFiles({ blobs, ...generatedCodec }, pipelineConfig)
-      : new ImageFiles({ blobs, ...generatedCodec, decode: ownSize }),
+    generatorFiles:
+      pipelineConfig && !generator.drawsAnySize
+        ? new ImageFiles({ blobs, ...generatedCodec }, pipelineConfig)
+        : new ImageFiles({ blobs, ...generatedCodec, decode: ownSize }),
   };
 }

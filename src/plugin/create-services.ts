@@ -14,6 +14,7 @@ import type { PictureRanker } from "../recsys/ranking/picture-ranker.js";
 import { RankChangeSummaryService } from "../recsys/ranking/rank-change-summary.service.js";
 import { choosePack } from "./choose-pack.js";
 import { createAccess, createCatalogue, createImports } from "./create-catalogue.js";
+import { createGenerator } from "./create-generator.js";
 import { createImages } from "./create-images.js";
 import { createImaging } from "./create-imaging.js";
 import { createLab } from "./create-lab.js";
@@ -51,7 +52,9 @@ export async function createServices(options: ServicesOptions) {
   onTfjsNotice(({ level, message }) => {
     logger[level](message);
   });
-  const { generator = models.generator, method, ranker } = options;
+  const { method, ranker } = options;
+  const drawing = await createGenerator(config, models.generator, options.generator);
+  const { generator } = drawing;
   const imaging = createImaging(storage, models, generator, config);
   const base = { config, logger, storage, models, imaging, moderation, method, ranker };
   const { jobRows } = storage;
@@ -91,6 +94,7 @@ export async function createServices(options: ServicesOptions) {
     async close() {
       await moderation.dispose();
       await remoteImages.close();
+      await drawing.close();
       await models.close();
     },
   };

@@ -87,6 +87,12 @@ export interface GenerateOptions {
 export interface ImageGenerator {
   /** `name@version`. Part of an image's identity: another version makes the images again. */
   readonly version: string;
+  /** Whether it draws images of any size, in the size of `initImage`. Default: it gets images of the pack's size. */
+  readonly drawsAnySize?: boolean;
+  /** Whether conditions are encoded settings (`encodeSetting`). Default: as the pack's own generator. */
+  readonly readsSettings?: boolean;
+  /** U-Net evaluations that one of its images counts as in the budgets. Default: those of the pack. */
+  readonly evaluationsAnImage?: number;
 
   /**
    * Makes the `numImages` images of one request, in order.

@@ -4,7 +4,7 @@ import { PromptTemplate } from "../language/prompt-template.js";
 export interface EditWords {
   /** The prompt of the request: the reference's words, then the preference keywords. */
   words: string;
-  /** The new setting in words; empty: the generator chooses. */
+  /** The new setting in words, where the product is kept; empty: the generator chooses. */
   setting: string;
   /** What the image should not show; empty: nothing more. */
   avoided: string;
@@ -35,7 +35,7 @@ export class EditPrompt {
   of({ avoided, setting, words }: EditWords, keepsProduct: boolean): string {
     const text = keepsProduct
       ? this.around.fill({ words, setting: setting || ANY_SETTING })
-      : this.whole.fill({ words: setting ? `${words}, ${setting}` : words });
+      : this.whole.fill({ words });
     return avoided ? `${text}\n${AVOIDED.fill({ avoided })}` : text;
   }
 }

@@ -6,9 +6,8 @@
  * limits, retries and the way of the key are the same for all servers.
  */
 import { createRequire } from "node:module";
-import { type OpenAI } from "openai";
+import { type ClientOptions, type OpenAI } from "openai";
 import { AppError } from "../../errors/app-error.js";
-import { TransientFault } from "../http/http-retries.js";
 import { type EditServer, type ImageEdit } from "./edit-server.js";
 import { RemoteHttp, type RemoteHttpOptions } from "./remote-http.js";
 
@@ -21,7 +20,6 @@ export class OpenAiServer implements EditServer {
   readonly identity: readonly unknown[];
   private readonly http: RemoteHttp;
   private readonly isOpenAi: boolean;
-  private client: Promise<OpenAI> | null = null;
 
   /** @throws AppError `GENERATOR_UNAVAILABLE` when the package `openai` is not installed. */
   constructor(private readonly options: OpenAiServerOptions) {
@@ -58,8 +56,15 @@ export class OpenAiServer implements EditServer {
     { heightPixels, image, mask, prompt, seed, widthPixels }: ImageEdit,
     signal: AbortSignal,
   ): Promise<{ b64_json?: string; url?: string }[]> {
-    this.client ??= this.connect();
-    const client = await this.client;
+    let fault: unknown;
+    const client = await this.client(async (input, init) => {
+      try {
+        return await this.fetch(input, init);
+      } catch (error) {
+        fault = error; // the client reports some of them without their cause
+        throw error;
+      }
+    });
     const { model } = this.options;
     const file = (bytes: Uint8Array, name: string) =>
       new File([bytes], name, { type: "image/png" });
@@ -84,22 +89,12 @@ export class OpenAiServer implements EditServer {
       return Array.isArray(data) ? data : [];
     } catch (error) {
       signal.throwIfAborted();
-      throw this.faultOf(error);
+      const { message, status } = error as Error & { status?: number };
+      throw fault ?? this.http.failed(status ? `HTTP ${message}` : message, error);
     }
   }
 
-  private faultOf(error: unknown): unknown {
-    const { cause, message, status } = error as Error & { status?: number };
-    if (error instanceof AppError || error instanceof TransientFault) {
-      return error;
-    }
-    if (cause instanceof AppError || cause instanceof TransientFault) {
-      return cause;
-    }
-    return this.http.failed(status ? `HTTP ${message}` : message, error);
-  }
-
-  private async connect(): Promise<OpenAI> {
+  private async client(fetch: ClientOptions["fetch"]): Promise<OpenAI> {
     const { OpenAI: Client } = await import("openai");
     const { baseUrl, key, timeoutMs } = this.http.options;
     return new Client({
@@ -109,14 +104,17 @@ export class OpenAiServer implements EditServer {
       project: null,
       logLevel: "off",
       maxRetries: 0,
-      timeout: timeoutMs,
-      fetch: (input, init) => this.fetch(input, init),
+      timeout: 2 * timeoutMs, // `RemoteHttp` is earlier
+      fetch,
     });
   }
 
   /** `fetch` over {@link RemoteHttp}. */
   private async fetch(input: string | URL | Request, init?: RequestInit): Promise<Response> {
     const request = new Request(input, init);
+    if (request.url.startsWith("data:")) {
+      return globalThis.fetch(input, init); // the client asks so what a form is made of
+    }
     const type = request.headers.get("content-type");
     const { bytes, headers, status } = await this.http.sendOnce({
       method: "POST",

@@ -42,12 +42,17 @@ export interface RemoteGeneratorOptions {
   sizes: readonly Extent[] | null;
   /** Requests at once. Default: 1. */
   numParallel?: number;
+  /** What an image counts as in the budgets. Default: 1. */
+  evaluationsAnImage?: number;
   /** One of `GenerateRequest.conditions` in words, or null if it has none. Default: conditions are not read. */
   settingOf?: (condition: Float32Array) => string | null;
 }
 
 export class RemoteGenerator implements ImageGenerator {
   readonly version: string;
+  readonly drawsAnySize = true;
+  readonly readsSettings: boolean;
+  readonly evaluationsAnImage: number;
   private readonly limit: LimitFunction;
   private readonly closing = new AbortController();
 
@@ -55,7 +60,9 @@ export class RemoteGenerator implements ImageGenerator {
     private readonly options: RemoteGeneratorOptions,
     private readonly prompt: EditPrompt,
   ) {
-    const { numParallel = 1, server, sizes } = options;
+    const { evaluationsAnImage = 1, numParallel = 1, server, sizes } = options;
+    this.evaluationsAnImage = evaluationsAnImage;
+    this.readsSettings = options.settingOf !== undefined;
     const identity = JSON.stringify([server.identity, sizes, prompt.version]);
     const hash = createHash("sha256").update(identity).digest("hex").slice(0, 12);
     this.version = `${server.name.replaceAll(/[^\w./:-]/g, "-")}@${hash}`;
