@@ -19,8 +19,6 @@ import { onnxSessionOptions } from "../dist/ml/runtime/onnx-session.js";
 import { rounded } from "./support/measure.js";
 
 const NUM_TOKENS = 77;
-/** Width of SD-1.5's text states. */
-const TOKEN_WIDTH = 768;
 const NUM_STEPS = 12;
 /** Steps that are run of a schedule of {@link NUM_STEPS}. */
 const NUM_MEASURED = 3;
@@ -42,15 +40,21 @@ export async function run({ data = process.env.VITRINE_BENCH_SD15, threads } = {
   const numThreads = Number(threads ?? Math.max(1, availableParallelism() - 1));
   const pack = await openModelPack(data);
   const config = await loadPipelineConfig(pack);
+  const unetConfig = JSON.parse(readFileSync(pack.path("unet/config.json"), "utf8"));
+  const tokenWidth = unetConfig.cross_attention_dim;
   const before = process.memoryUsage.rss();
   const started = performance.now();
   const denoiser = await Denoiser.load(pack, config, { numThreads });
   const loadSeconds = (performance.now() - started) / 1_000;
   const afterLoad = process.memoryUsage.rss();
-  const stepping = await stepsOf(denoiser, config);
+  const stepping = await stepsOf(denoiser, config, tokenWidth);
   const afterSteps = process.memoryUsage.rss();
   await denoiser.dispose();
-  const direct = await directSeconds(pack.path("unet/model.onnx"), config, numThreads);
+  const direct = await directSeconds(
+    pack.path("unet/model.onnx"),
+    { ...config, tokenWidth },
+    numThreads,
+  );
   const seconds = Math.min(...stepping.seconds);
   const result = {
     files: sizesOf(join(data, "unet")),
@@ -77,16 +81,16 @@ export async function run({ data = process.env.VITRINE_BENCH_SD15, threads } = {
 }
 
 /** Steps of DPM-Solver++ from noise, without guidance: one evaluation each. */
-async function stepsOf(denoiser, config) {
+async function stepsOf(denoiser, config, tokenWidth) {
   const random = new Random(7);
   const size = config.latentChannels * config.latentHeight * config.latentWidth;
   const scheduler = createScheduler("dpm++", config.schedule, NUM_STEPS, () =>
     random.normals(size),
   );
   const condition = {
-    tokens: random.normals(NUM_TOKENS * TOKEN_WIDTH),
+    tokens: random.normals(NUM_TOKENS * tokenWidth),
     numTokens: NUM_TOKENS,
-    dimension: TOKEN_WIDTH,
+    dimension: tokenWidth,
   };
   let latents = random.normals(size);
   const seconds = [];
@@ -110,7 +114,7 @@ async function stepsOf(denoiser, config) {
 /** Seconds of one run of the same graph by ONNX Runtime alone, the better of two. */
 async function directSeconds(
   path,
-  { latentChannels, latentHeight, latentWidth, numExtraChannels },
+  { latentChannels, latentHeight, latentWidth, numExtraChannels, tokenWidth },
   numThreads,
 ) {
   const session = await InferenceSession.create(path, onnxSessionOptions({ numThreads }));
@@ -137,8 +141,8 @@ async function directSeconds(
     timestep: tensor("timestep", [999], [1]),
     encoder_hidden_states: tensor(
       "encoder_hidden_states",
-      random.normals(NUM_TOKENS * TOKEN_WIDTH),
-      [1, NUM_TOKENS, TOKEN_WIDTH],
+      random.normals(NUM_TOKENS * tokenWidth),
+      [1, NUM_TOKENS, tokenWidth],
     ),
   };
   let best = Infinity;
