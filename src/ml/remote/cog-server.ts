@@ -4,6 +4,7 @@
  *
  * Models name their inputs as they like, so a map renames ours. The mask's convention on Replicate is white for what changes.
  */
+import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { type EditInput, editInputs } from "../../config/generator-settings.js";
@@ -36,8 +37,8 @@ const CANCEL_MS = 5_000;
 const predictionSchema = z.looseObject({
   id: z.string().optional(),
   status: z.string(),
-  output: z.unknown(),
-  error: z.unknown(),
+  output: z.unknown().optional(),
+  error: z.unknown().optional(),
   urls: z.looseObject({ get: z.string().optional(), cancel: z.string().optional() }).optional(),
 });
 type Prediction = z.infer<typeof predictionSchema>;
@@ -59,9 +60,14 @@ export class CogServer implements EditServer {
   }
 
   async edit(edit: ImageEdit, signal: AbortSignal): Promise<Uint8Array> {
-    let prediction = await this.start(edit, signal);
+    // A server of one model takes our id, so that a prediction can be stopped before it has answered.
+    let prediction: Prediction = {
+      status: "starting",
+      ...(this.options.model === null && { id: randomUUID() }),
+    };
     const deadline = Date.now() + this.http.options.timeoutMs;
     try {
+      prediction = await this.start(edit, prediction.id, signal);
       while (RUNNING.has(prediction.status)) {
         if (Date.now() > deadline) {
           throw this.http.failed("it timed out");
@@ -86,9 +92,13 @@ export class CogServer implements EditServer {
     return this.http.close();
   }
 
-  private async start(edit: ImageEdit, signal: AbortSignal): Promise<Prediction> {
+  private async start(
+    edit: ImageEdit,
+    id: string | undefined,
+    signal: AbortSignal,
+  ): Promise<Prediction> {
     const { path, version } = this.place();
-    const body = JSON.stringify({ ...version, input: this.inputOf(edit) });
+    const body = JSON.stringify({ id, ...version, input: this.inputOf(edit) });
     const answer = await this.http.send({
       method: "POST",
       url: this.http.urlOf(path),
