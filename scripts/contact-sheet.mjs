@@ -60,11 +60,11 @@ for (const [row, id] of items.entries()) {
       `mutation ($userId: ID!, $itemId: ID!) {
          personalizeImage(userId: $userId, itemId: $itemId, options: { waitMs: 60000 }) {
            ... on PersonalizedImagePayload { image { url rankChange { deltaR } } }
-           ... on OriginalImage { reason picture { url } }
+           ... on OriginalImage { reason item { image { url } } }
          } }`,
       { userId, itemId: id },
     );
-    const shown = answer.image ?? answer.picture;
+    const shown = answer.image ?? answer.item?.image;
     if (shown) {
       put(await picture(shown.url), column + 1, row);
     }

@@ -11,7 +11,7 @@ import type { Plugin } from "../plugin/create-plugin.js";
 import type { CliContext, OpenedContext } from "./cli-context.js";
 import { type DemoShop, type DemoShopName, demoShopNames, demoShops } from "./demo-shops.js";
 import { oneOf, wholeNumber } from "./option-values.js";
-import { withProgress } from "./progress.js";
+import { prepareShop } from "./prepare-shop.js";
 import { startServer, untilAborted } from "./serve.command.js";
 import { withPlugin } from "./with-services.js";
 
@@ -38,8 +38,6 @@ interface DemoImage {
 }
 
 const demoKeyName = "demo";
-/** Fixed, so that one trained ranker serves all pictures of the shop. */
-const rankerSeed = 1;
 const maxWaitMs = 60_000;
 
 export function demoCommand(context: CliContext): Command {
@@ -66,7 +64,9 @@ export function demoCommand(context: CliContext): Command {
       const shop = demoShops[options.shop];
       const own: CliContext = { ...context, open: () => context.open(shop.configure) };
       await withPlugin(own, { runJobs: true }, async (plugin, opened) => {
-        await prepare(opened, plugin, { ...options, shop });
+        const source = await shop.source(opened, options);
+        const rankerVersionId = shop.rankerVersionId(options);
+        await prepareShop(plugin.services, { source, rankerVersionId }, opened.signal);
         const server = await startServer(opened, plugin);
         const key = await freshKey(plugin);
         const image = await personalize(opened, plugin, { shop, userId: options.user });
@@ -79,43 +79,6 @@ export function demoCommand(context: CliContext): Command {
         await server.close();
       });
     });
-}
-
-/** Imports, indexes and trains what is missing. */
-async function prepare(
-  opened: OpenedContext,
-  { services: { imports, indexing, rankers } }: Plugin,
-  { concepts, shop, users }: Pick<DemoOptions, "concepts" | "users"> & { shop: DemoShop },
-) {
-  const { signal } = opened;
-  const source = await shop.source(opened, { concepts, users });
-  await withProgress(source.kind.padEnd(8), show =>
-    imports.run(source, {
-      signal,
-      onProgress: ({ part, done, total }) => {
-        show({ fraction: total ? Math.min(1, done / total) : 0, stage: `${part} ${done}` });
-      },
-    }),
-  );
-  await withProgress("index   ", async show =>
-    (await indexing()).run({
-      signal,
-      onProgress: ({ stage, done, total }) => {
-        const fraction = total === 0 ? 1 : done / total;
-        show({ fraction, stage: `${stage} ${done}/${total}` });
-      },
-    }),
-  );
-  if ((await rankers.activeVersionId()) === null) {
-    const versionId = shop.rankerVersionId({ concepts, users });
-    const config = { preset: "quick" };
-    await withProgress("ranker  ", onProgress =>
-      rankers.train(
-        { versionId, seed: rankerSeed, config, activate: true },
-        { signal, onProgress },
-      ),
-    );
-  }
 }
 
 /** An admin key for this start; revokes the previous start's. */

@@ -1,7 +1,5 @@
 /** @file `vitrine experiment <file>`: an experiment on personalised pictures, its table and its results file. */
-import { execFile } from "node:child_process";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { Command } from "commander";
 import { writeAtomically } from "../db/local-files.js";
 import {
@@ -19,6 +17,7 @@ import {
 } from "../recsys/lab/experiments/summarize-outcomes.js";
 import { contactSheet } from "../recsys/lab/packs/contact-sheet.js";
 import { type CliContext } from "./cli-context.js";
+import { commitOf } from "./commit.js";
 import { readJsonFile } from "./json-file.js";
 import { prepareOutput } from "./output-file.js";
 import { withProgress } from "./progress.js";
@@ -109,15 +108,6 @@ export function timeLeft(seconds: number | null): string {
   const minutes = Math.ceil(seconds / 60);
   const hours = Math.floor(minutes / 60);
   return `, ${hours > 0 ? `${hours} h ` : ""}${minutes % 60} min left`;
-}
-
-/** Of the working folder; null where there is none. */
-async function commitOf(): Promise<string | null> {
-  try {
-    return (await promisify(execFile)("git", ["rev-parse", "HEAD"])).stdout.trim();
-  } catch {
-    return null;
-  }
 }
 
 function tableOf({ arms, comparisons, tests }: ExperimentResult): string {

@@ -19,6 +19,7 @@ import { keysCommand } from "./keys.command.js";
 import { lockedAdvice } from "./locked-advice.js";
 import { modelsCommand } from "./models.command.js";
 import { personalizersCommand } from "./personalizers.command.js";
+import { photosCommand } from "./photos.command.js";
 import { rankersCommand } from "./rankers.command.js";
 import { rerankCommand } from "./rerank.command.js";
 import { schemaCommand } from "./schema.command.js";
@@ -53,6 +54,7 @@ const program = new Command("vitrine")
   .addCommand(personalizersCommand(context))
   .addCommand(rerankCommand(context))
   .addCommand(experimentCommand(context))
+  .addCommand(photosCommand(context))
   .addCommand(keysCommand(context))
   .addCommand(modelsCommand(context))
   .addCommand(stickersCommand())

@@ -50,6 +50,7 @@ export function createImages(parts: Parts) {
   });
   const variants = new VariantChoice({ ranker, images, promptVersion: PROMPT_VERSION });
   return {
+    planner,
     personalization: new PersonalizationService({
       planner,
       items: storage.items,

@@ -65,14 +65,16 @@ export async function createServices(options: ServicesOptions) {
   const personalizing = createPersonalizers({ ...base, ...ranking });
   const parts = { ...base, ...queueing, ...finding, ...ranking, ...personalizing };
   const { remoteImages, ...catalogue } = createCatalogue(parts);
+  const imageServices = createImages(parts);
+  const { planner } = imageServices;
   const { blobs, catalog, home, images, rankChanges, store, versions } = storage;
   return {
     ...queueing,
     ...finding,
     ...ranking,
     ...personalizing,
-    ...createImages(parts),
-    ...createLab(parts),
+    ...imageServices,
+    ...createLab({ ...parts, planner }),
     ...catalogue,
     access: createAccess(storage, config),
     imports: createImports(storage),

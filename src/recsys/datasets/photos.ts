@@ -24,6 +24,8 @@ import {
 } from "./photo-shops.js";
 import {
   defaultPhotoUsers,
+  type PhotoTaste,
+  photoTastes,
   type PhotoUsersConfig,
   type ShopPhoto,
   simulatedPhotoLikes,
@@ -49,6 +51,7 @@ export class PhotosSource implements ImportSource {
   readonly location: string;
   private readonly users: PhotoUsersConfig;
   private readonly shops: readonly (PhotoShop & { name: PhotoShopName })[];
+  private seen: Promise<ShopPhoto[]> | null = null;
 
   constructor({ shops, users }: PhotosOptions) {
     this.users = { ...defaultPhotoUsers, ...users };
@@ -74,7 +77,7 @@ export class PhotosSource implements ImportSource {
 
   async parts(): Promise<readonly ImportPart[]> {
     const products = await this.products();
-    return [itemsOf(products), imagesOf(products), this.interactions(products)];
+    return [itemsOf(products), imagesOf(products), this.interactions()];
   }
 
   /** The products that are imported, sorted by shop and id. */
@@ -86,21 +89,31 @@ export class PhotosSource implements ImportSource {
     return products;
   }
 
-  /** The products as their shoppers see them. */
-  async photos(): Promise<ShopPhoto[]> {
-    return seenPhotos(await this.products());
+  /** The products as their shoppers see them; measured once. */
+  photos(): Promise<ShopPhoto[]> {
+    this.seen ??= this.products().then(seenPhotos);
+    return this.seen;
   }
 
-  private interactions(products: readonly ShopProduct[]): ImportPart {
+  /** The likes of all shoppers, each in the order of time. */
+  async likes(): Promise<NewInteraction[]> {
+    return [...simulatedPhotoLikes(await this.photos(), this.users)];
+  }
+
+  /** Each shopper's taste, which nobody but a test or a caption needs. */
+  async tastes(): Promise<Map<string, PhotoTaste>> {
+    return photoTastes(await this.photos(), this.users);
+  }
+
+  private interactions(): ImportPart {
     const { maxLikes, minLikes, numUsers } = this.users;
-    const likes = async function* (users: PhotoUsersConfig) {
-      const photos = await seenPhotos(products);
-      yield* rowsOf([...simulatedPhotoLikes(photos, users)], ({ userId }) => userId);
+    const likes = async function* (source: PhotosSource) {
+      yield* rowsOf(await source.likes(), ({ userId }) => userId);
     };
     return interactionsPart({
       areSimulated: true,
       numRows: Math.round(((minLikes + maxLikes) / 2) * numUsers),
-      read: () => likes(this.users),
+      read: () => likes(this),
       prepare: value => value as NewInteraction, // the type that `read` yields
     });
   }

@@ -55,12 +55,12 @@ export interface ExperimentResult {
 
 type Statistic = (values: readonly number[]) => number;
 
-const median: Statistic = values =>
+export const median: Statistic = values =>
   percentile(
     [...values].sort((a, b) => a - b),
     0.5,
   );
-const winRate: Statistic = values =>
+export const winRate: Statistic = values =>
   mean(values.map(value => (value > 0 ? 1 : value === 0 ? 0.5 : 0)));
 
 /** @param runs of one experiment: the same pairs in every arm and seed. */
@@ -136,7 +136,7 @@ function figuresOf(runs: Outcomes, seed: number): Figures {
 }
 
 /** The statistic of all values, and its percentiles when users are drawn again with all their values. */
-function figureOf(
+export function figureOf(
   byPair: readonly (readonly number[])[],
   statistic: Statistic,
   seed: number,
