@@ -10,18 +10,30 @@ export interface ReadSource {
   interactions: NewInteraction[];
   /** Item id -> its candidate images, best first. */
   images: Record<string, readonly string[]>;
+  /** Of each image of variants: the item, the variants that share it, and its candidates. */
+  variantImages: unknown[];
   /** `[line, reason]` of rejected rows of items and interactions. */
   rejected: [number, string][];
 }
 
 export async function readSource(source: CatalogueSource): Promise<ReadSource> {
-  const read: ReadSource = { items: [], interactions: [], images: {}, rejected: [] };
+  const read: ReadSource = {
+    items: [],
+    interactions: [],
+    images: {},
+    variantImages: [],
+    rejected: [],
+  };
   const context = { blobs: null as never, signal: new AbortController().signal };
   for (const part of await source.parts()) {
     for await (const row of part.read()) {
       if (part.name === "images") {
         const { itemId, candidates } = row.value as { itemId: string; candidates: string[] };
         read.images[itemId] = candidates;
+        continue;
+      }
+      if (part.name === "variant images") {
+        read.variantImages.push(row.value);
         continue;
       }
       try {

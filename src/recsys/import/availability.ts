@@ -1,5 +1,6 @@
 /** @file Parses whether an item can be bought now. docs/import.md has the same table. */
 import { plainWord, ValueFault } from "../interactions/interaction-values.js";
+import { type FieldCells, isEmpty } from "./field-map.js";
 
 /** Words without case, spaces, `-` and `_`. An item on pre-order can be bought. */
 const availabilityWords = {
@@ -39,4 +40,20 @@ export function parseAvailability(given: unknown): boolean | null {
     throw new ValueFault(problem, given);
   }
   return answer;
+}
+
+/** The cells, unavailable if one of `others` says so; the first unreadable one is kept as a fault. */
+export function restricted(cells: FieldCells, others: readonly unknown[]): FieldCells {
+  const said = [cells.available, ...others].filter(answer => !isEmpty(answer));
+  const decisive = said.find(answer => !isYes(answer)) ?? said.at(0);
+  return decisive === undefined ? cells : { ...cells, available: decisive };
+}
+
+/** Whether it says that something is available; an empty answer does. */
+export function isYes(answer: unknown): boolean {
+  try {
+    return parseAvailability(answer) ?? true;
+  } catch {
+    return false; // kept, and reported when the item is read
+  }
 }

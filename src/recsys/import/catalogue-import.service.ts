@@ -30,8 +30,8 @@ import { type Rejection, RejectLog } from "./reject-log.js";
 
 /** Rows prepared in parallel: keeps sharp's threads busy while files or responses are pending. */
 const PREPARED_AT_ONCE = 8;
-/** The optional part: items are useful without images. */
-const IMAGES = "images";
+/** The optional parts: items are useful without images. */
+const IMAGES = ["images", "variant images"];
 
 interface Dependencies {
   prisma: PrismaClient;
@@ -326,7 +326,7 @@ function countReplaced({ part, keys }: Reading, rows: readonly unknown[]): numbe
  * @throws AppError `IMPORT_NOTHING_TAKEN` if a part has no valid row, or there are no rows at all.
  */
 async function refuseNothing(counts: ImportRun["counts"], log: RejectLog): Promise<void> {
-  const parts = Object.entries(counts).filter(([part]) => part !== IMAGES);
+  const parts = Object.entries(counts).filter(([part]) => !IMAGES.includes(part));
   for (const [part, { accepted, rejected }] of parts) {
     if (accepted === 0 && rejected > 0) {
       const first = await log.first(part);

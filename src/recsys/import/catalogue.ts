@@ -9,15 +9,17 @@ import { dirname, resolve } from "node:path";
 import { AppError } from "../../errors/app-error.js";
 import { CatalogueImages } from "./catalogue-images.js";
 import { type FieldCells, FieldMap, type TableKind } from "./field-map.js";
+import { type FieldRow, fieldRows } from "./field-rows.js";
 import { imagesPart, interactionsPart, itemsPart } from "./import-parts.js";
 import { type ImportPart, type ImportSource, RowFault } from "./import-source.js";
-import { parseImages, parseInteraction, parseItem } from "./item-row.js";
-import { layouts } from "./layouts.js";
-import { fieldRows, type FieldRow, productRows } from "./product-rows.js";
+import { parseImages, parseInteraction, parseItem, parseVariantImages } from "./item-row.js";
+import { type Layout, type LayoutName, layouts } from "./layouts.js";
+import { productRows } from "./product-rows.js";
 import type { RemoteImageOptions } from "./remote-image.js";
 import { contentVersion, folderExists, folderVersion } from "./source-files.js";
 import { describeTable, openTable, type SourceTable, type TableOptions } from "./source-table.js";
 import { Tally, type TallyLine } from "./tally.js";
+import { type VariantImageChoice, variantImagesPart } from "./variant-images-part.js";
 
 export interface CatalogueOptions extends TableOptions {
   /** File of the items. */
@@ -38,7 +40,7 @@ export interface OpenTable {
 }
 
 /** Increase when parsing rules change, so that files imported by the old rules can be imported again. */
-const READER_VERSION = 2;
+const READER_VERSION = 3;
 
 /** Input of an item row. */
 interface PlacedCells {
@@ -119,7 +121,7 @@ export class CatalogueSource implements ImportSource {
   async parts(): Promise<readonly ImportPart[]> {
     const { items, interactions } = await this.open();
     return [
-      ...(items ? [this.items(items), await this.imagesOf(items)] : []),
+      ...(items ? [this.items(items), ...(await this.imagesOf(items))] : []),
       ...(interactions ? [this.interactions(interactions)] : []),
     ];
   }
@@ -152,12 +154,12 @@ export class CatalogueSource implements ImportSource {
     });
   }
 
-  /** The images of the items that have one; invalid items were already rejected. */
-  private async imagesOf(items: OpenTable): Promise<ImportPart> {
+  /** The images of the items that have one, and of their variants; invalid items were already rejected. */
+  private async imagesOf(items: OpenTable): Promise<ImportPart[]> {
     const images = await this.findImages();
     const isFresh = this.options.refetchImages ?? false;
     const choiceIn = (value: unknown) => value as ImageChoice; // the type that `read` yields
-    return imagesPart({
+    const ofItems = imagesPart({
       numRows: null,
       retriesRejected: true,
       sourceOf: isFresh
@@ -176,6 +178,18 @@ export class CatalogueSource implements ImportSource {
         return images.store(itemId, candidates, context);
       },
     });
+    const ofVariants = variantImagesPart({
+      images,
+      isFresh,
+      read: async function* () {
+        for await (const row of productRows(items.table, items.map)) {
+          for (const choice of variantChoices(row, items, images)) {
+            yield { ...row, value: choice };
+          }
+        }
+      },
+    });
+    return hasVariants(items) ? [ofItems, ofVariants] : [ofItems];
   }
 
   private interactions({ table, map }: OpenTable): ImportPart {
@@ -191,6 +205,19 @@ export class CatalogueSource implements ImportSource {
   }
 }
 
+/** Whether a file can name variants: otherwise it is not read once more. */
+function hasVariants({ table, map }: OpenTable): boolean {
+  const ownColumns: Partial<Record<LayoutName, string>> = {
+    shopify: "option1value",
+    vendure: "optionvalues",
+    woocommerce: "parent",
+    magento: "configurablevariations",
+    google: "itemgroupid",
+  };
+  const column = ownColumns[table.layout];
+  return map.sources.has("variants") || (column !== undefined && map.has(column));
+}
+
 /** The candidate images of a row; null if it has none, or is no valid item. */
 export function imageChoice(
   { value: cells }: FieldRow,
@@ -203,18 +230,35 @@ export function imageChoice(
   const layout = layouts[table.layout];
   const found = parseImages(cells, layout);
   const candidates = found ? images.candidates(found) : [];
-  return found && candidates.length > 0 && isItem(cells)
+  return found && candidates.length > 0 && isItem(cells, layout)
     ? { itemId: found.itemId, candidates }
     : null;
+}
 
-  function isItem(row: FieldCells): boolean {
-    try {
-      return parseItem(row, layout).id !== "";
-    } catch (error) {
-      if (error instanceof RowFault) {
-        return false;
-      }
-      throw error;
+/** The images of a row's variants, each once, with the variants that share it; none if it is no valid item. */
+export function variantChoices(
+  { value: cells }: FieldRow,
+  { table }: OpenTable,
+  images: CatalogueImages,
+): VariantImageChoice[] {
+  const layout = layouts[table.layout];
+  const found = cells ? parseVariantImages(cells, layout) : [];
+  return cells && found.length > 0 && isItem(cells, layout)
+    ? found.map(({ itemId, variantIds, images: named }) => ({
+        itemId,
+        variantIds,
+        candidates: images.candidates({ itemId, images: named }),
+      }))
+    : [];
+}
+
+function isItem(cells: FieldCells, layout: Layout): boolean {
+  try {
+    return parseItem(cells, layout).id !== "";
+  } catch (error) {
+    if (error instanceof RowFault) {
+      return false;
     }
+    throw error;
   }
 }

@@ -1,11 +1,12 @@
 /** @file Validates a catalogue's files completely, without storing or fetching anything. */
 import { isAddress } from "./catalogue-images.js";
-import { type CatalogueSource, imageChoice, type OpenTable } from "./catalogue.js";
+import { type CatalogueSource, imageChoice, type OpenTable, variantChoices } from "./catalogue.js";
 import type { FieldCells, TableKind } from "./field-map.js";
+import { type FieldRow, fieldRows } from "./field-rows.js";
 import { RowFault } from "./import-source.js";
 import { parseInteraction, parseItem } from "./item-row.js";
 import { type Field, layouts } from "./layouts.js";
-import { fieldRows, type FieldRow, productRows } from "./product-rows.js";
+import { productRows } from "./product-rows.js";
 import { describeTable } from "./source-table.js";
 import { Tally, type TallyLine } from "./tally.js";
 
@@ -34,6 +35,9 @@ export interface ImagesReport {
   files: number;
   /** Items without image. */
   none: number;
+  /** Variants of accepted items, and their own images. */
+  variants: number;
+  ofVariants: number;
   faults: TallyLine[];
 }
 
@@ -80,7 +84,10 @@ async function itemsReport(
   const found = await source.findImages();
   const count = new RowCount();
   const imageFaults = new Tally();
-  const images: ImagesReport = { addresses: 0, files: 0, none: 0, faults: [] };
+  const images: ImagesReport = {
+    ...{ addresses: 0, files: 0, none: 0, variants: 0, ofVariants: 0 },
+    faults: [],
+  };
   let joined = 0;
   let replaced = 0;
   const rows = productRows(table, map, () => {
@@ -101,6 +108,8 @@ async function itemsReport(
     }
     replaced += ids.has(item.id) ? 1 : 0;
     ids.add(item.id);
+    images.variants += item.variants?.length ?? 0;
+    images.ofVariants += variantChoices(row, items, found).length;
     const choice = imageChoice(row, items, found);
     if (!choice) {
       images.none++;
@@ -212,6 +221,11 @@ export function describeDryRun({ tables, images, unknownItems }: DryRunReport): 
   if (images) {
     const { addresses, files, none } = images;
     lines.push("", `images: ${addresses} URLs, ${files} files, ${none} items without`);
+    lines.push(
+      ...(images.variants > 0
+        ? [`${images.variants} variants with ${images.ofVariants} images of their own`]
+        : []),
+    );
     lines.push(...tallied("fault", images.faults));
   }
   return lines.join("\n");

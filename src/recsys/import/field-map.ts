@@ -71,6 +71,11 @@ export class FieldMap {
     return column === undefined ? undefined : row[column];
   }
 
+  /** Whether the file has a column, by its plain name. */
+  has(name: string): boolean {
+    return this.plainToColumn.has(name);
+  }
+
   /** The row's cells by field. */
   cells(row: Readonly<Record<string, unknown>>): FieldCells {
     const cells: FieldCells = {};

@@ -13,6 +13,7 @@ import {
 import { readLocal, statLocal } from "../../db/local-files.js";
 import { isStorable, UNSTORABLE_PROBLEM } from "../../db/storable-text.js";
 import { type NewUser, UsersRepository } from "../../db/users.repository.js";
+import { VariantsRepository } from "../../db/variants.repository.js";
 import { AppError } from "../../errors/app-error.js";
 import { type ImportPart, type PrepareContext, RowFault, type SourceRow } from "./import-source.js";
 
@@ -91,7 +92,7 @@ export function imagesPart({ sourceOf, ...input }: ImagesInput): ImportPart<NewI
   };
 }
 
-/** Interactions with items already in the catalogue; creates unknown users. */
+/** Interactions with items already in the catalogue, or with their variants; creates unknown users. */
 export function interactionsPart(
   input: PartInput<NewInteraction> & { areSimulated?: boolean },
 ): ImportPart<NewInteraction> {
@@ -101,8 +102,9 @@ export function interactionsPart(
     batchSize: ROWS_PER_BATCH,
     ...rest,
     store: async (prisma, interactions) => {
-      const refusals = await findUnknownItems(prisma, interactions);
-      const stored = interactions.filter((_, i) => refusals[i] === null);
+      const named = await withItemsOfVariants(prisma, interactions);
+      const refusals = await findUnknownItems(prisma, named);
+      const stored = named.filter((_, i) => refusals[i] === null);
       const users = new Set(stored.map(({ userId }) => userId));
       await new UsersRepository(prisma).upsertMany(
         Array.from(users, (id): NewUser => ({ id, isSimulated })),
@@ -147,6 +149,23 @@ async function areStored(
     return Boolean(hash && (await blobs.stat(hash)));
   };
   return Promise.all(sources.map(isThere));
+}
+
+/** Orders name what was bought, which may be a variant: its item takes the interaction. An item with that id goes before. */
+async function withItemsOfVariants(
+  prisma: PrismaTransaction,
+  rows: readonly NewInteraction[],
+): Promise<NewInteraction[]> {
+  const known = await new ItemsRepository(prisma).existing(rows.map(({ itemId }) => itemId));
+  const unknown = rows.flatMap(({ itemId }) => (known.has(itemId) ? [] : itemId));
+  const items =
+    unknown.length > 0
+      ? await new VariantsRepository(prisma).itemsOf(unknown)
+      : new Map<string, string>();
+  return rows.map(row => {
+    const itemId = known.has(row.itemId) ? undefined : items.get(row.itemId);
+    return itemId === undefined ? row : { ...row, itemId };
+  });
 }
 
 /** For each row why it cannot be stored: its item is not in the catalogue. */

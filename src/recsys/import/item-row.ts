@@ -113,6 +113,23 @@ export function parseImages(cells: FieldCells, layout: Layout = layouts.own): Im
   }
 }
 
+/** The images of an item's variants, each once, with the variants that share it. */
+export function parseVariantImages(
+  cells: FieldCells,
+  layout: Layout = layouts.own,
+): (ImageCells & { variantIds: string[] })[] {
+  const found = new Map<string, ImageCells & { variantIds: string[] }>();
+  for (const { id, images } of parseVariants(cells.variants, layout) ?? []) {
+    if (images.length > 0) {
+      const key = JSON.stringify(images);
+      const group = found.get(key) ?? { itemId: idOf(cells.id), images, variantIds: [] };
+      group.variantIds.push(id);
+      found.set(key, group);
+    }
+  }
+  return [...found.values()];
+}
+
 /** @throws RowFault with all faults of the row. */
 export function parseInteraction(cells: FieldCells, now?: Date): NewInteraction {
   const faults = new Faults();

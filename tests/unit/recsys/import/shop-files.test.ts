@@ -34,8 +34,13 @@ describe("exports of shops", () => {
           isAvailable: true,
           attribution: null,
           caption: null,
+          variants: ["Small", "Medium", "Large"].map(size => ({
+            ...{ id: size, title: size, options: [{ name: "Size", value: size }] },
+            ...{ isAvailable: true, hasImage: false, images: [] },
+          })),
         },
       ]);
+      expect(read.variantImages).toEqual([]);
       expect(read.images).toEqual({
         "varsity-top": ["https://example.com/a.jpg", "https://example.com/b.jpg"],
       });
