@@ -74,7 +74,10 @@ describeOnEveryDatabase("the variant that a shopper prefers", open => {
     db = await open({ onStatement: () => statements++ });
     const { pool, prisma } = db;
     await prisma.rankingModelVersion.create({
-      data: { id: versionId, algorithm: "MICRO", state: "READY", config: {}, seed: 1 },
+      data: {
+        ...{ id: versionId, algorithm: "MICRO", state: "READY", config: {}, seed: 1 },
+        ...{ metrics: {}, artefactPath: `rankers/${versionId}`, activatedAt: new Date() },
+      },
     });
     const ids = Array.from({ length: NUM_ITEMS }, (_, index) => itemId(index));
     await prisma.item.createMany({ data: ids.map(id => ({ id, title: id })) });
