@@ -375,6 +375,7 @@ describeOnEveryDatabase("the variant that a shopper prefers", open => {
       imageFiles: { load: never, store: never, remove: never },
       clip: { encodeImages: never },
       ranker: shop.recommendations,
+      products: null,
       gate: () => ({ passes: true, faults: [] }),
       moderation: { name: "", faultsOf: never },
     });
