@@ -110,7 +110,7 @@ export class ImageGenerationService {
     { signal, report, priority }: GenerationReport,
   ): Promise<Candidates> {
     const { imageFiles, images, moderation } = this.deps;
-    const { fidelity = "AUTO", numCandidates: numImages, ...knobs } = options;
+    const { fidelity = "AUTO", numCandidates: numImages, variants: _, ...knobs } = options;
     const previews: string[] = [];
     let reporting = Promise.resolve();
     const onProgress = ({ step, numSteps, preview }: GenerateProgress) => {

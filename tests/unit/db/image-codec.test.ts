@@ -560,6 +560,16 @@ describe("encodeGeneratedPng()", () => {
     expect(bytes.includes("XML:com.adobe.xmp")).toBe(true);
   });
 
+  it("records a product in a generated setting as a composite, in every served format", async () => {
+    const type = "compositeWithTrainedAlgorithmicMedia";
+    const bytes = await encodeGeneratedPng(image, "studio@1", type);
+    const url = `http://cv.iptc.org/newscodes/digitalsourcetype/${type}`;
+    expect(await xmpOf(bytes)).toContain(`Iptc4xmpExt:DigitalSourceType="${url}"`);
+    expect(await xmpOf(await resizeForServing(bytes, { width: 12, format: "webp" }))).toContain(
+      url,
+    );
+  });
+
   it("keeps its pixels", async () => {
     const { pixels } = await decodeRgb(await encodeGeneratedPng(image, "mini@2"));
     expect(pixels).toEqual(image.pixels);

@@ -1,5 +1,6 @@
 import type { RgbImage } from "../../../../src/ml/nn/rgb-image.js";
 import { type Gate, selectCandidate } from "../../../../src/recsys/images/candidate-selection.js";
+import type { CheckedImage } from "../../../../src/recsys/images/product-lock.js";
 import type { WhatIf } from "../../../../src/recsys/ranking/picture-ranker.js";
 
 const image: RgbImage = { widthPixels: 1, heightPixels: 1, pixels: new Uint8Array(3) };
@@ -85,6 +86,28 @@ describe("selectCandidate()", () => {
     expect(selection.captionFloor).toBeCloseTo(0.4);
     expect(selection.candidates[0].faults).toEqual(["OFF_CAPTION"]);
     expect(selection).toMatchObject({ chosen: 1, isServed: true });
+  });
+
+  it("leaves out a better image that is not true to the product, and says why", async () => {
+    const ranked = whatIf([
+      [9, 1],
+      [2, 4],
+    ]);
+    const check = (faults: CheckedImage["faults"]): CheckedImage => ({
+      image,
+      policy: "PRODUCT",
+      fidelity: { colorMean: 0, colorP95: 0, ssim: 1, edgeEnergy: 1, sharpness: 1, size: 1 },
+      generatedFidelity: null,
+      faults,
+    });
+    const checks = [check(["PRODUCT_CHANGED"]), check([])];
+    const candidates = { images: [image, image], embeddings: [like, like], whatIf: ranked, checks };
+    const rules = { gate: passing, moderation: { faultsOf: async () => [[], []] } };
+    expect(await selectCandidate(reference, candidates, rules)).toMatchObject({
+      chosen: 1,
+      candidates: [{ faults: ["PRODUCT_CHANGED"] }, { faults: [], check: { policy: "PRODUCT" } }],
+    });
+    expect(await selectCandidate(reference, candidates, null)).toMatchObject({ chosen: 0 });
   });
 
   it("chooses none when the gate lets none through", async () => {

@@ -1,6 +1,7 @@
 import {
   generationDefaults,
   generationOptions,
+  generationOptionsSchema,
 } from "../../../../src/recsys/images/generation-options.js";
 
 const defaults = generationDefaults({
@@ -19,6 +20,16 @@ describe("generationOptions()", () => {
     expect(
       generationDefaults({ defaults: { strength: 0.7, numSteps: 4, guidanceScale: 1 } }),
     ).toMatchObject({ strength: 0.7, numSteps: 4, guidanceScale: 1 });
+  });
+
+  it("has a fidelity only where the shop or the request sets one, so that stored images keep their keys", () => {
+    const diffusion = { defaults: { strength: 0.7, numSteps: 4, guidanceScale: 1 } };
+    expect(Object.keys(generationOptions({ fidelity: null }, defaults))).not.toContain("fidelity");
+    const shop = generationDefaults(diffusion, "PRODUCT");
+    expect(generationOptions({}, shop)).toMatchObject({ fidelity: "PRODUCT" });
+    expect(generationOptions({ fidelity: "FREE" }, shop)).toMatchObject({ fidelity: "FREE" });
+    expect(generationOptionsSchema.parse(shop)).toEqual(shop);
+    expect(generationOptionsSchema.safeParse({ ...shop, fidelity: "LOOSE" }).success).toBe(false);
   });
 
   it.each([

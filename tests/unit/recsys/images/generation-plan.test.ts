@@ -89,6 +89,15 @@ describe("GenerationPlanner", () => {
     expect(other).not.toBe(await keyOf());
   });
 
+  it("gives another key for another fidelity than the catalogue image's own", async () => {
+    const keys = [
+      await keyOf(),
+      await keyOf({}, { ...defaults, fidelity: "PRODUCT" }),
+      await keyOf({}, { ...defaults, fidelity: "FREE" }),
+    ];
+    expect(new Set(keys).size).toBe(3);
+  });
+
   it("keeps the key of images that were made before methods had ids", async () => {
     expect(await keyOf()).toBe("9dc367d85e4efd3cbf700c124b627f08cfca8a7b224a2994acc91d13c4e666ae");
   });

@@ -13,6 +13,7 @@ import type {
   GenerationPlan,
   OriginalReason,
 } from "../../../../src/recsys/images/generation-plan.js";
+import type { ImagePath } from "../../../../src/recsys/images/image-path.js";
 import { ImageGenerationService } from "../../../../src/recsys/images/image-generation.service.js";
 import {
   type PersonalizationMethod,
@@ -72,6 +73,7 @@ interface Given {
   stored?: { id: string; isServed: boolean };
   passes?: boolean;
   moderation?: string;
+  products?: ImagePath["products"];
   whatIf?: WhatIf | null;
   generate?: (request: GenerateRequest, options: GenerateOptions) => Promise<RgbImage[]>;
 }
@@ -84,6 +86,7 @@ function createService({
   moderation = "",
   whatIf = null,
   generate = async () => [pixel(1), pixel(2)],
+  products = null,
 }: Given = {}) {
   const refusals: NewImageRefusal[] = [];
   const saved: { image: NewPersonalizedImage; change: NewRankChange | null }[] = [];
@@ -112,7 +115,7 @@ function createService({
     },
     clip: { encodeImages: async images => images.map(() => unit) },
     ranker: { whatIf: async () => whatIf },
-    products: null,
+    products,
     gate: () => ({ passes, faults: passes ? [] : ["BLANK"] }),
     moderation: { name: moderation, faultsOf: async images => images.map(() => []) },
     images: {
@@ -215,6 +218,51 @@ describe("ImageGenerationService", () => {
       },
     ]);
     expect([saved, files]).toEqual([[], []]);
+  });
+
+  describe("under PRODUCT", () => {
+    /** Two pixels: the left one is the product. */
+    const twoPixels = (left: number, right: number): RgbImage => ({
+      widthPixels: 2,
+      heightPixels: 1,
+      pixels: new Uint8Array([left, left, left, right, right, right]),
+    });
+    const mask = { widthPixels: 2, heightPixels: 1, alpha: new Uint8Array([255, 0]), fault: null };
+    const productsOf = (maskFault: string | null) => ({
+      open: async () => ({
+        policy: "PRODUCT" as const,
+        original: twoPixels(50, 200),
+        mask: maskFault === null ? mask : null,
+        fault: maskFault === null ? null : ("MASK_IMPLAUSIBLE" as const),
+        maskFault,
+      }),
+    });
+
+    it("stores the product's own pixels in the generated setting, and says how true it is", async () => {
+      const { asked, files, run, saved } = createService({
+        products: productsOf(null),
+        generate: async () => [twoPixels(51, 90), twoPixels(51, 120)],
+      });
+      expect(await run()).toEqual({ imageId: "image" });
+      expect(files).toEqual(["blob-50"]);
+      expect(saved[0].image.provenance).toMatchObject({
+        fidelityPolicy: "PRODUCT",
+        sourceType: "compositeWithTrainedAlgorithmicMedia",
+        candidates: [
+          { faults: [], fidelity: { colorP95: 0, ssim: 1, size: 1 } },
+          { faults: [], generatedFidelity: { size: 1 } },
+        ],
+      });
+      expect(asked[0].options.previewInterval).toBe(0);
+      expect(asked[0].request.mask?.alpha).toHaveLength(1); // at the size that the generator draws
+    });
+
+    it("draws nothing where the mask cannot be trusted, and says what is wrong with it", async () => {
+      const { asked, refusals, run } = createService({ products: productsOf("FRAGMENTS") });
+      expect(await run()).toEqual({ originalReason: "MASK_IMPLAUSIBLE", faults: ["FRAGMENTS"] });
+      expect(asked).toEqual([]);
+      expect(refusals).toMatchObject([{ reason: "MASK_IMPLAUSIBLE" }]);
+    });
   });
 
   it.each([
