@@ -112,7 +112,8 @@ export class JobResolver {
     }
     const reason = reasonOf(job, result);
     const item = reason && (await loaders.item.load(job.itemId));
-    return item && { kind: "original", item, reason };
+    const faults = result && "faults" in result ? result.faults : undefined;
+    return item && { kind: "original", item, reason, faults };
   }
 }
 

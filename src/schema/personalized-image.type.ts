@@ -101,7 +101,7 @@ export class CandidateImage {
 
   @Described(
     [String],
-    "Why it could not be shown: `BLANK`, `NOISE`, `UNLIKE_REFERENCE`, `OFF_CAPTION`, `UNSAFE`, `PRODUCT_CHANGED`, `BLURRED`, `WRONG_SIZE`; empty if it could.",
+    "Why it could not be shown: `BLANK`, `NOISE`, `UNLIKE_REFERENCE`, `OFF_CAPTION`, `UNSAFE`, `PRODUCT_CHANGED`, `BLURRED`; empty if it could.",
   )
   faults!: string[];
 

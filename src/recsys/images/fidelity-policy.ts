@@ -15,7 +15,7 @@ export const fidelityPolicies = ["PRODUCT", "STYLE", "FREE"] as const;
 export type FidelityPolicy = (typeof fidelityPolicies)[number];
 
 /** Why an image is not true enough to be shown. */
-export type FidelityFault = "PRODUCT_CHANGED" | "BLURRED" | "WRONG_SIZE" | "MASK_IMPLAUSIBLE";
+export type FidelityFault = "PRODUCT_CHANGED" | "BLURRED" | "MASK_IMPLAUSIBLE";
 
 export interface MeasuredFidelity {
   /** Of the image as it is shown. */
@@ -29,9 +29,8 @@ interface Thresholds {
   shown: { maxColorP95: number; minSsim: number; edgeEnergy: readonly [min: number, max: number] };
   /** SSIM of the image as generated. Below, the fault is `PRODUCT_CHANGED`. */
   minGeneratedSsim: number;
-  /** Sharpness of the image as generated. Below, the fault is `BLURRED`. */
+  /** Sharpness and size of the image as generated. Below either, the fault is `BLURRED`. */
   minSharpness: number;
-  /** Size of the image as generated. Below, the fault is `WRONG_SIZE`. */
   minSize: number;
 }
 
@@ -57,7 +56,7 @@ export const fidelityThresholds: Readonly<Record<FidelityPolicy, Thresholds>> = 
     minGeneratedSsim: 0.8,
     // Half of the original's size, enlarged, keeps about .07 of a photograph's sharpness; a third keeps .04.
     minSharpness: 0.05,
-    // Less than half of the size is a blur around a sharp product.
+    // Less than half of the size, enlarged, is a blur around a sharp product, also where the product has no detail to lose.
     minSize: 0.5,
   },
   STYLE: {
@@ -87,11 +86,8 @@ export function fidelityFaults(
   if (!isProductKept) {
     faults.push("PRODUCT_CHANGED");
   }
-  if (!(made.sharpness >= limits.minSharpness)) {
+  if (!(made.sharpness >= limits.minSharpness && made.size >= limits.minSize)) {
     faults.push("BLURRED");
-  }
-  if (!(made.size >= limits.minSize)) {
-    faults.push("WRONG_SIZE");
   }
   return faults;
 }

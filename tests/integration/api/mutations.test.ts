@@ -105,7 +105,7 @@ describeOnEveryDatabase("mutations", open => {
       await api.jobRows.complete(started!, result);
       const { data } = await execute(
         `{ job(id: "${id}") { state progress outcome {
-          ... on PersonalizedImagePayload { image { id } } ... on OriginalImage { reason } } } }`,
+          ... on PersonalizedImagePayload { image { id } } ... on OriginalImage { reason faults } } } }`,
         { as: "STOREFRONT" },
       );
       return data;
@@ -115,7 +115,11 @@ describeOnEveryDatabase("mutations", open => {
       job: { ...done, outcome: { image: { id: image.id } } },
     });
     expect(await finish({ originalReason: "BELOW_QUALITY_FLOOR" })).toEqual({
-      job: { ...done, outcome: { reason: "BELOW_QUALITY_FLOOR" } },
+      job: { ...done, outcome: { reason: "BELOW_QUALITY_FLOOR", faults: [] } },
+    });
+    const refused = { originalReason: "MASK_IMPLAUSIBLE", faults: ["FRAGMENTS"] };
+    expect(await finish(refused)).toEqual({
+      job: { ...done, outcome: { reason: "MASK_IMPLAUSIBLE", faults: ["FRAGMENTS"] } },
     });
   });
 

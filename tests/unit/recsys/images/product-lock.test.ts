@@ -91,10 +91,17 @@ describe("checkedImage() under PRODUCT", () => {
     const half = resizedRgb(restaged(product.original), { widthPixels: 30, heightPixels: 40 });
     const checked = checkedImage(product, half);
     expect([checked.image.widthPixels, checked.image.heightPixels]).toEqual([WIDTH, HEIGHT]);
-    expect(checked.faults).not.toContain("WRONG_SIZE");
     expect(checked.generatedFidelity!.size).toBe(0.5);
     const third = resizedRgb(restaged(product.original), { widthPixels: 18, heightPixels: 24 });
-    expect(checkedImage(product, third).faults).toContain("WRONG_SIZE");
+    expect(checkedImage(product, third).faults).toContain("BLURRED");
+  });
+
+  it("refuses a small image also of a product without detail", () => {
+    const plain = imageOf(x => (isProduct(x) ? [90, 90, 90] : [200, 210, 220]));
+    const product = productOf({ original: plain });
+    const third = resizedRgb(plain, { widthPixels: 18, heightPixels: 24 });
+    expect(checkedImage(product, third).faults).toEqual(["BLURRED"]);
+    expect(checkedImage(product, plain).faults).toEqual([]);
   });
 
   it("passes nothing but the original where there is no mask", () => {
