@@ -97,7 +97,7 @@ describe("checkedImage() under PRODUCT", () => {
   });
 
   it("refuses a small image also of a product without detail", () => {
-    const plain = imageOf(x => (isProduct(x) ? [90, 90, 90] : [200, 210, 220]));
+    const plain = imageOf(() => [90, 90, 90]);
     const product = productOf({ original: plain });
     const third = resizedRgb(plain, { widthPixels: 18, heightPixels: 24 });
     expect(checkedImage(product, third).faults).toEqual(["BLURRED"]);
