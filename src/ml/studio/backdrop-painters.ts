@@ -12,8 +12,10 @@ import { type Tile, tileLight } from "./texture-tiles.js";
 
 /** A backdrop is brightened this much at most: more would show its noise. */
 const MOST_GAIN = 3.2;
-/** Share of its own colours that a structured backdrop keeps. */
-const KEPT_COLOUR = 0.4;
+/** The light of a backdrop with a structure changes within these factors: its contrasts change with it. */
+const [LEAST_LIFT, MOST_LIFT] = [0.5, 1.45];
+/** Squared distance of chromaticities, twice over, within which a pixel has the backdrop's hue. */
+const HUE_SPREAD = 0.006;
 /** Place of the horizon below the middle of the image, as a share of its height, where the product gives none. */
 const HORIZON = 0.68;
 
@@ -23,24 +25,53 @@ function shoulder(value: number): number {
 }
 
 /** The photograph's own backdrop, its mean moved to the setting's colour; its light and its structure stay. */
-export function paintRestaged(
-  { backdropMean, image, backdrop }: Stage,
-  { colour }: Setting,
-): Float32Array {
-  const own = Math.max(0.004, luminance(...backdropMean));
+export function paintRestaged(stage: Stage, { colour }: Setting): Float32Array {
+  const own = Math.max(0.004, luminance(...stage.backdropMean));
   const target = linearOf(colour);
-  const gain = Math.min(MOST_GAIN, luminance(...target) / own);
-  const share = (gain * own) / Math.max(1e-4, luminance(...target));
-  const kept = backdrop?.isPlain ? 0 : KEPT_COLOUR * gain;
-  const result = new Float32Array(image.pixels.length);
+  const wanted = luminance(...target) / own;
+  return stage.backdrop?.isPlain
+    ? restagedPlain(stage.image, target, Math.min(MOST_GAIN, wanted) / wanted / own)
+    : restagedStructure(stage, target, Math.min(MOST_LIFT, Math.max(LEAST_LIFT, wanted)) / own);
+}
+
+/** Every pixel takes the target's colour in its own light. */
+function restagedPlain({ pixels }: RgbImage, target: LinearRgb, gain: number): Float32Array {
+  const result = new Float32Array(pixels.length);
   for (let i = 0; i < result.length; i += 3) {
-    const r = LINEAR_OF_CODE[image.pixels[i]];
-    const g = LINEAR_OF_CODE[image.pixels[i + 1]];
-    const b = LINEAR_OF_CODE[image.pixels[i + 2]];
-    const light = luminance(r, g, b) / own;
-    result[i] = shoulder(share * light * target[0] + kept * (r - light * backdropMean[0]));
-    result[i + 1] = shoulder(share * light * target[1] + kept * (g - light * backdropMean[1]));
-    result[i + 2] = shoulder(share * light * target[2] + kept * (b - light * backdropMean[2]));
+    const r = LINEAR_OF_CODE[pixels[i]];
+    const g = LINEAR_OF_CODE[pixels[i + 1]];
+    const light = gain * luminance(r, g, LINEAR_OF_CODE[pixels[i + 2]]);
+    result[i] = shoulder(light * target[0]);
+    result[i + 1] = shoulder(light * target[1]);
+    result[i + 2] = shoulder(light * target[2]);
+  }
+  return result;
+}
+
+/** Pixels of about the mean's hue take the target's; what has another keeps it, but for the light. */
+function restagedStructure(
+  { backdropMean, image: { pixels } }: Stage,
+  target: LinearRgb,
+  gain: number,
+): Float32Array {
+  const own = luminance(...backdropMean);
+  const power = gain * own;
+  const tint = target.map(value => value / Math.max(1e-4, luminance(...target)));
+  const mean = backdropMean[0] + backdropMean[1] + backdropMean[2];
+  const [meanRed, meanGreen] = [backdropMean[0] / mean, backdropMean[1] / mean];
+  const result = new Float32Array(pixels.length);
+  for (let i = 0; i < result.length; i += 3) {
+    const r = LINEAR_OF_CODE[pixels[i]];
+    const g = LINEAR_OF_CODE[pixels[i + 1]];
+    const b = LINEAR_OF_CODE[pixels[i + 2]];
+    const sum = r + g + b + 1e-4;
+    const off = (r / sum - meanRed) ** 2 + (g / sum - meanGreen) ** 2;
+    const share = 0.12 + 0.78 * Math.exp(-off / HUE_SPREAD);
+    const light = share * power * luminance(r, g, b);
+    const rest = (1 - share) * power;
+    result[i] = shoulder(light * tint[0] + rest * r);
+    result[i + 1] = shoulder(light * tint[1] + rest * g);
+    result[i + 2] = shoulder(light * tint[2] + rest * b);
   }
   return result;
 }
@@ -119,13 +150,13 @@ export function paintSurface(stage: Stage, setting: Setting, tile: Tile): Float3
   return horizon === null ? result : softHorizon(result, image, horizon);
 }
 
-/** The material face on. A tile covers the shorter side. */
+/** The material face on. A tile covers the shorter side, but is not enlarged. */
 function flatLight(
   { heightPixels, widthPixels }: Extent,
   { scale }: Setting,
   tile: Tile,
 ): Float32Array {
-  const step = scale / Math.min(widthPixels, heightPixels);
+  const step = scale / Math.min(widthPixels, heightPixels, 1.15 * tile.side);
   const result = new Float32Array(widthPixels * heightPixels);
   for (let y = 0, at = 0; y < heightPixels; y++) {
     for (let x = 0; x < widthPixels; x++, at++) {

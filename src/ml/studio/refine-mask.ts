@@ -11,7 +11,7 @@ import { type RgbImage } from "../nn/rgb-image.js";
 import { type BackdropModel, backdropColours, fitBackdrop } from "./backdrop-model.js";
 import { boxMean, dilated, eroded } from "./box-filter.js";
 import { applyGuided, guidedCoefficients } from "./guided-filter.js";
-import { correctedMap, evidenceOf, surelyBackdrop } from "./mask-evidence.js";
+import { correctedMap, Evidence, evidenceOf, surelyBackdrop } from "./mask-evidence.js";
 import { type Extent, resized, within } from "./resample.js";
 import { SALIENCY_EXTENT } from "./saliency-net.js";
 
@@ -42,9 +42,23 @@ export function workMask(image: RgbImage, map: Float32Array): WorkMask {
   const pixels = resized(image.pixels, image, extent, 3);
   const saliency = resized(map, SALIENCY_EXTENT, extent, 1);
   const backdrop = fitBackdrop(pixels, extent, surelyBackdrop(saliency, extent));
-  const evidence = backdrop?.isPlain ? evidenceOf(pixels, backdrop, extent) : null;
+  const found = backdrop?.isPlain ? evidenceOf(pixels, backdrop, extent) : null;
+  const evidence = found && isCredible(found, saliency) ? found : null;
   const subject = evidence ? correctedMap(saliency, evidence, extent) : saliency;
   return { extent, pixels, saliency, subject, backdrop, evidence };
+}
+
+/** Of the subject that the network sees, the share that may lie where it sees nothing: more is a floor, not a strap. */
+const MOST_UNSEEN = 0.3;
+
+/** Whether what differs from the backdrop is mostly what the network sees. */
+function isCredible(evidence: Uint8Array, saliency: Float32Array): boolean {
+  let [seen, unseen] = [0, 0];
+  evidence.forEach((kind, at) => {
+    seen += saliency[at] > 0.5 ? 1 : 0;
+    unseen += kind === Evidence.OBJECT && saliency[at] < 0.1 ? 1 : 0;
+  });
+  return unseen <= MOST_UNSEEN * seen;
 }
 
 /** The share of the subject in each pixel, 0..255; `[H, W]`. */

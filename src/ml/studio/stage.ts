@@ -5,8 +5,8 @@
  */
 import { type RgbImage } from "../nn/rgb-image.js";
 import { type BackdropModel, backdropColours, fitBackdrop } from "./backdrop-model.js";
-import { boxMean, dilated, softened } from "./box-filter.js";
-import { LINEAR_OF_CODE, type LinearRgb, luminance, oklabOf } from "./oklab.js";
+import { boxMean, dilated, eroded, softened } from "./box-filter.js";
+import { LINEAR_OF_CODE, type LinearRgb, luminance, type Oklab, oklabOf } from "./oklab.js";
 import { type Extent, resized, within } from "./resample.js";
 
 /** Longest side of the smooth maps. */
@@ -34,6 +34,8 @@ export interface Stage {
   backdrop: BackdropModel | null;
   /** Mean linear light of the backdrop; mid grey where none is seen. */
   backdropMean: LinearRgb;
+  /** Mean colour of the product's edge in OKLab: a backdrop must differ from it. */
+  rim: Oklab;
   /** Light of the backdrop under the product's shadows, 0..1; `[h, w]`; all 1 where the backdrop is not plain. */
   shadow: Float32Array;
   hasShadow: boolean;
@@ -58,7 +60,15 @@ export function createStage(image: RgbImage, alpha: Uint8Array): Stage {
   const shadow = shadowOf({ backdrop, extent, free, pixels });
   const hasShadow = countBelow(shadow, 0.92) > 0.004 * shadow.length;
   const parts = { image, alpha, extent, subject, pixels, backdrop, shadow, hasShadow, bounds };
-  return { ...parts, backdropMean: meanOf(pixels, free), view: viewOf(parts, free) };
+  const rim = oklabOf(meanOf(pixels, rimOf(subject, extent)));
+  return { ...parts, rim, backdropMean: meanOf(pixels, free), view: viewOf(parts, free) };
+}
+
+/** Pixels of the product within some pixels of its edge. */
+function rimOf(subject: Float32Array, extent: Extent): Uint8Array {
+  const inside = Uint8Array.from(subject, share => (share > 0.9 ? 1 : 0));
+  const core = eroded(inside, extent, 8);
+  return inside.map((set, at) => set - core[at]);
 }
 
 function countBelow(values: Float32Array, limit: number): number {
@@ -141,7 +151,7 @@ export function spread(values: Float32Array, marked: Uint8Array, extent: Extent)
   return result;
 }
 
-function viewOf(stage: Omit<Stage, "backdropMean" | "view">, free: Uint8Array): View {
+function viewOf(stage: Omit<Stage, "backdropMean" | "rim" | "view">, free: Uint8Array): View {
   const { backdrop, bounds, extent, hasShadow, shadow, subject } = stage;
   const { heightPixels: height, widthPixels: width } = extent;
   const lastRow = subject.subarray((height - 2) * width, (height - 1) * width);

@@ -7,7 +7,8 @@ import { type RgbImage } from "../nn/rgb-image.js";
 import { paintRestaged, paintScene, paintStudio, paintSurface } from "./backdrop-painters.js";
 import { composed } from "./compose.js";
 import { type EdgeColours, edgeColours } from "./edge-colours.js";
-import { type Setting, type SettingKind, type SurfaceTexture } from "./setting.js";
+import { type Oklab } from "./oklab.js";
+import { mutedColour, type Setting, type SettingKind, type SurfaceTexture } from "./setting.js";
 import { shadowLight } from "./shadows.js";
 import { createStage, type Stage } from "./stage.js";
 import { createTile, type Tile } from "./texture-tiles.js";
@@ -26,6 +27,23 @@ export function prepareStage(image: RgbImage, alpha: Uint8Array): PreparedStage 
   return { ...stage, edges: edgeColours(stage) };
 }
 
+/** A backdrop with folds or joints may be replaced where this share of it is of one colour; else its mask is not sure enough. */
+const CALM_SHARE = 0.8;
+/** Least OKLab distance between the backdrop and the product's edge. */
+const LEAST_DISTANCE = 0.16;
+
+/** The colour made lighter or darker until the product stands out from it; its hue and chroma stay. */
+export function apart([lightness, a, b]: Oklab, rim: Oklab): Oklab {
+  const sideways = Math.hypot(a - rim[1], b - rim[2]);
+  if (Math.hypot(lightness - rim[0], sideways) >= LEAST_DISTANCE) {
+    return [lightness, a, b];
+  }
+  const needed = Math.sqrt(LEAST_DISTANCE ** 2 - Math.min(sideways, LEAST_DISTANCE) ** 2);
+  const [darker, lighter] = [rim[0] - needed, rim[0] + needed];
+  const goesUp = lighter <= 0.95 && (lightness >= rim[0] || darker < 0.25);
+  return mutedColour([goesUp ? lighter : darker, a, b]);
+}
+
 /**
  * The kinds that suit a photograph, the best first. A floor or a room of its own keeps its structure, unless it is seen from above.
  *
@@ -36,7 +54,8 @@ export function suitedKinds({ backdrop, view }: Stage, numScenes: number): Setti
   if (backdrop?.isPlain) {
     return ["RESTAGE", "STUDIO", "SURFACE", ...scenes];
   }
-  return view === "ROOM" ? ["RESTAGE"] : ["RESTAGE", "SURFACE", "STUDIO"];
+  const isCalm = view !== "ROOM" && (backdrop?.share ?? 0) >= CALM_SHARE;
+  return isCalm ? ["RESTAGE", "SURFACE", "STUDIO"] : ["RESTAGE"];
 }
 
 export class StudioRenderer {
@@ -48,7 +67,8 @@ export class StudioRenderer {
   /** One candidate. A setting that does not suit the photograph becomes one that does. */
   draw(stage: PreparedStage, setting: Setting, seed: number): RgbImage {
     const kinds = suitedKinds(stage, this.scenes.length);
-    const suited = kinds.includes(setting.kind) ? setting : { ...setting, kind: kinds[0] };
+    const kind = kinds.includes(setting.kind) ? setting.kind : kinds[0];
+    const suited = { ...setting, kind, colour: apart(setting.colour, stage.rim) };
     const painted = this.paint(stage, suited, seed);
     return composed(stage, stage.edges, { painted, shadow: shadowLight(stage, suited), seed });
   }

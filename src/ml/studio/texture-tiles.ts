@@ -9,7 +9,7 @@ import { type SurfaceTexture } from "./setting.js";
 import { layeredNoise, type Noise, valueNoise } from "./tileable-noise.js";
 
 /** Side of a tile in pixels. */
-export const TILE_SIDE = 768;
+export const TILE_SIDE = 1_024;
 
 export interface Tile {
   side: number;
@@ -47,26 +47,34 @@ export function tileLight({ light, side }: Tile, u: number, v: number): number {
 }
 
 const materials: Record<SurfaceTexture, (random: Random) => Noise> = {
-  /** Boards with grain along them, rings that wander, and dark joints. */
+  /** Boards with streaks along them, rings that wander, and dark joints; each board ends somewhere. */
   WOOD(random) {
     const numBoards = 5;
     const boards = Array.from({ length: numBoards }, () => ({
       shift: random.uniform(),
-      tone: 0.92 + 0.16 * random.uniform(),
-      rings: 3 + random.int(4),
+      end: random.uniform(),
+      tone: 0.9 + 0.2 * random.uniform(),
+      rings: 2 + random.int(3),
+      bend: 1.6 + 1.6 * random.uniform(),
     }));
-    const fine = layeredNoise(random, [6, 160], 2);
-    const warp = layeredNoise(random, [3, 10], 3);
-    const pores = valueNoise(random, 40, 384);
+    const streaks = layeredNoise(random, [5, 128], 3);
+    const warp = layeredNoise(random, [2, 10], 4);
+    const pores = valueNoise(random, 24, 512);
     return (u, v) => {
       const place = v * numBoards;
-      const { rings, shift, tone } = boards[Math.min(numBoards - 1, Math.floor(place))];
+      const number = Math.min(numBoards - 1, Math.floor(place));
+      const { bend, end, rings, shift, tone } = boards[number];
+      const along = u + shift;
       const across = place - Math.floor(place);
-      const wave = Math.sin(2 * Math.PI * (rings * across + 2.6 * warp(u + shift, v)));
-      const joint = Math.min(across, 1 - across);
-      const gap = joint < 0.012 ? 0.55 + 37 * joint : 1;
-      const grain = 1 + 0.09 * wave + 0.16 * (fine(u + shift, v) - 0.5);
-      return tone * gap * grain * (pores(u + shift, v) > 0.9 ? 0.93 : 1);
+      const ring = rings * across + bend * warp(along, v);
+      const saw = ring - Math.floor(ring); // dark late wood, then light early wood
+      const late = saw < 0.82 ? saw / 0.82 : (1 - saw) / 0.18;
+      const fromEnd = Math.abs(((u - end + 1.5) % 1) - 0.5);
+      const joint = Math.min(across, 1 - across, 5 * fromEnd);
+      const gap = joint < 0.014 ? 0.45 + 39 * joint : 1;
+      const grain = 1 - 0.17 * late * late + 0.34 * (streaks(along, v) - 0.5);
+      const pore = pores(along, v);
+      return tone * gap * grain * (pore > 0.82 ? 1 - 0.5 * (pore - 0.82) : 1);
     };
   },
   /** Clouds of several sizes with pale and dark veins. */

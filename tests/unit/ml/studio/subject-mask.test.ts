@@ -1,13 +1,14 @@
 /** @jest-environment ./tests/unit/ml/runtime/onnx-environment.js */
 import type { RgbImage } from "../../../../src/ml/nn/rgb-image.js";
+import { openModelPack } from "../../../../src/ml/runtime/model-pack.js";
 import { maskFaultOf } from "../../../../src/ml/studio/mask-faults.js";
 import { refinedAlpha, workMask } from "../../../../src/ml/studio/refine-mask.js";
 import { resized } from "../../../../src/ml/studio/resample.js";
 import { SALIENCY_EXTENT } from "../../../../src/ml/studio/saliency-net.js";
 import { SubjectMasker } from "../../../../src/ml/studio/subject-mask.js";
 import { patience } from "../../../helpers/patience.js";
+import { studioPackDir } from "../runtime/studio-pack.js";
 import { box, disc, overlap, photograph, type Shape, truth } from "./photographs.js";
-import { itWithNet, maskPack } from "./studio-pack.js";
 
 /** What a perfect network of 320 x 320 would say, or a doubtful one. */
 function mapOf(image: RgbImage, shape: Shape, sure = 1): Float32Array {
@@ -186,10 +187,12 @@ describe("SubjectMasker", () => {
     layers: [{ shape, colour: red }],
   });
 
-  itWithNet(
+  it(
     "masks a product, and takes a transparent image's own alpha",
     async () => {
-      const masker = await SubjectMasker.load(maskPack!, { numThreads: 1 });
+      const masker = await SubjectMasker.load(await openModelPack(studioPackDir), {
+        numThreads: 1,
+      });
       const mask = await masker.mask(image);
       expect(mask).toMatchObject({ widthPixels: 400, heightPixels: 300, fault: null });
       expect(overlap(mask.alpha, truth(400, 300, shape))).toBeGreaterThan(0.97);
