@@ -4,6 +4,7 @@
  *
  * Shapes: H, W pixels. Colours are sRGB codes, 0..255. Places are -1..1 in both directions.
  */
+import { bytesOf } from "./planes.js";
 import { type Extent } from "./resample.js";
 
 /** Terms 1, x, y, x², xy, y². */
@@ -58,6 +59,22 @@ export function backdropColours(
   return result;
 }
 
+/** The surface's colour at some places of an image: `N` places -> `[N, 3]`, clamped to 0..255. */
+export function backdropColoursAt(
+  { terms }: BackdropModel,
+  extent: Extent,
+  places: Int32Array,
+): Float32Array {
+  const rows = designOf(places, extent);
+  const result = new Float32Array(3 * places.length);
+  for (let n = 0; n < places.length; n++) {
+    for (let c = 0; c < 3; c++) {
+      result[3 * n + c] = colourAt(rows, n, terms, c);
+    }
+  }
+  return result;
+}
+
 /**
  * Fits the surface to the pixels that `isBackdrop` marks; null with fewer than 60 of them.
  *
@@ -82,7 +99,7 @@ export function fitBackdrop(
     const distances = distancesOf(rows, places, pixels, terms);
     const near = distances.filter((_, i) => inside[i] === 1).sort();
     const limit = Math.max(NOISE_CODES, 2.5 * 1.48 * near[near.length >> 1]);
-    inside = Uint8Array.from(distances, distance => (distance <= limit ? 1 : 0));
+    inside = bytesOf(distances.length, at => (distances[at] <= limit ? 1 : 0));
     const kept = distances.filter((_, i) => inside[i] === 1);
     spread = Math.sqrt(kept.reduce((sum, d) => sum + d * d, 0) / Math.max(1, kept.length));
     if (kept.length < 30) {

@@ -1,4 +1,5 @@
 /** @file Box filters in constant time per pixel: means, and the least and greatest value of a window. Shapes: `[H, W]`. */
+import { bytesOf } from "./planes.js";
 import { type Extent } from "./resample.js";
 
 /** The mean over `(2 radius + 1)²` pixels; at the border, over those that exist. */
@@ -8,24 +9,33 @@ export function boxMean(
   radius: number,
 ): Float32Array {
   const across = new Float32Array(widthPixels * heightPixels);
+  const shares = sharesOf(widthPixels, radius);
+  const reach = Math.min(radius, widthPixels);
   for (let y = 0; y < heightPixels; y++) {
     const row = y * widthPixels;
     let sum = 0;
-    for (let x = 0; x < Math.min(radius, widthPixels); x++) {
+    for (let x = 0; x < reach; x++) {
       sum += plane[row + x];
     }
     for (let x = 0; x < widthPixels; x++) {
       if (x + radius < widthPixels) {
         sum += plane[row + x + radius];
       }
-      if (x - radius - 1 >= 0) {
+      if (x > radius) {
         sum -= plane[row + x - radius - 1];
       }
-      const count = Math.min(x + radius, widthPixels - 1) - Math.max(x - radius, 0) + 1;
-      across[row + x] = sum / count;
+      across[row + x] = sum * shares[x];
     }
   }
   return columnMean(across, { heightPixels, widthPixels }, radius);
+}
+
+/** One over the number of places within `radius` of each of `size`. */
+function sharesOf(size: number, radius: number): Float64Array {
+  return Float64Array.from(
+    { length: size },
+    (_, at) => 1 / (Math.min(at + radius, size - 1) - Math.max(at - radius, 0) + 1),
+  );
 }
 
 /** Row by row, for the cache: one running sum for each column. */
@@ -36,6 +46,7 @@ function columnMean(
 ): Float32Array {
   const result = new Float32Array(plane.length);
   const sums = new Float64Array(widthPixels);
+  const shares = sharesOf(heightPixels, radius);
   const add = (y: number, sign: number) => {
     for (let x = 0, at = y * widthPixels; x < widthPixels; x++, at++) {
       sums[x] += sign * plane[at];
@@ -51,9 +62,9 @@ function columnMean(
     if (y - radius - 1 >= 0) {
       add(y - radius - 1, -1);
     }
-    const count = Math.min(y + radius, heightPixels - 1) - Math.max(y - radius, 0) + 1;
+    const share = shares[y];
     for (let x = 0, at = y * widthPixels; x < widthPixels; x++, at++) {
-      result[at] = sums[x] / count;
+      result[at] = sums[x] * share;
     }
   }
   return result;
@@ -69,12 +80,12 @@ export function softened(plane: ArrayLike<number>, extent: Extent, radius: numbe
 export function dilated(mask: Uint8Array, extent: Extent, radius: number): Uint8Array {
   const means = boxMean(mask, extent, radius);
   const least = 0.5 / (2 * radius + 1) ** 2;
-  return Uint8Array.from(means, mean => (mean > least ? 1 : 0));
+  return bytesOf(means.length, at => (means[at] > least ? 1 : 0));
 }
 
 /** 1 where all pixels within `radius` (a square) are set; the border does not count as unset. */
 export function eroded(mask: Uint8Array, extent: Extent, radius: number): Uint8Array {
   const means = boxMean(mask, extent, radius);
   const least = 1 - 0.5 / (2 * radius + 1) ** 2;
-  return Uint8Array.from(means, mean => (mean > least ? 1 : 0));
+  return bytesOf(means.length, at => (means[at] > least ? 1 : 0));
 }

@@ -24,7 +24,7 @@ export function composed(
 ): RgbImage {
   const { heightPixels, widthPixels } = image;
   const light = resized(shadow, extent, image, 1);
-  const pixels = Uint8Array.from(image.pixels);
+  const pixels = image.pixels.slice();
   const backs = new Float32Array(3 * edges.places.length);
   let edge = 0;
   for (let at = 0, i = 0; at < alpha.length; at++, i += 3) {

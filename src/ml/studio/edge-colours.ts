@@ -3,9 +3,9 @@
  * Where the backdrop is plain it is known, and `F = (C - (1 - alpha) B) / alpha`; else B and F are means of the neighbours, as in
  * Forte, "Approximate Fast Foreground Colour Estimation", ICIP 2021.
  */
-import { backdropColours } from "./backdrop-model.js";
+import { backdropColoursAt } from "./backdrop-model.js";
 import { boxMean } from "./box-filter.js";
-import { type Extent, resized } from "./resample.js";
+import { type Extent, sampled } from "./resample.js";
 import { type Stage } from "./stage.js";
 
 export interface EdgeColours {
@@ -17,43 +17,45 @@ export interface EdgeColours {
 
 export function edgeColours(stage: Stage): EdgeColours {
   const { alpha, backdrop, extent, image } = stage;
-  const found: number[] = [];
-  alpha.forEach((value, at) => {
-    if (value > 0 && value < 255) {
-      found.push(at);
-    }
-  });
-  const places = Int32Array.from(found);
-  const front = resized(
+  const places = edgePlaces(alpha);
+  const near = sampled(
     neighbours(stage, share => share),
-    extent,
-    image,
+    [extent, image],
     3,
+    places,
   );
   const back = backdrop?.isPlain
-    ? backdropColours(backdrop, image)
-    : resized(
+    ? backdropColoursAt(backdrop, image, places)
+    : sampled(
         neighbours(stage, share => 1 - share),
-        extent,
-        image,
+        [extent, image],
         3,
+        places,
       );
   const fronts = new Float32Array(3 * places.length);
-  places.forEach((at, n) => {
-    const share = alpha[at] / 255;
+  for (let n = 0, i = 0; n < places.length; n++) {
+    const share = alpha[places[n]] / 255;
     // An estimate divided by a small alpha is noise: there the neighbours say more.
     const trust = Math.min(1, share * 1.6);
-    for (let c = 0; c < 3; c++) {
-      const own = image.pixels[3 * at + c];
-      const near = front[3 * at + c];
+    for (let c = 0; c < 3; c++, i++) {
+      const own = image.pixels[3 * places[n] + c];
       const solved = backdrop?.isPlain
-        ? (own - (1 - share) * back[3 * at + c]) / share
-        : near + share * (own - share * near - (1 - share) * back[3 * at + c]);
-      const value = trust * Math.min(255, Math.max(0, solved)) + (1 - trust) * near;
-      fronts[3 * n + c] = value;
+        ? (own - (1 - share) * back[i]) / share
+        : near[i] + share * (own - share * near[i] - (1 - share) * back[i]);
+      fronts[i] = trust * Math.min(255, Math.max(0, solved)) + (1 - trust) * near[i];
     }
-  });
+  }
   return { places, fronts };
+}
+
+function edgePlaces(alpha: Uint8Array): Int32Array {
+  const places: number[] = [];
+  for (let at = 0; at < alpha.length; at++) {
+    if (alpha[at] > 0 && alpha[at] < 255) {
+      places.push(at);
+    }
+  }
+  return Int32Array.from(places);
 }
 
 /** The mean colour near each pixel, by a weight of its alpha; `[h, w, 3]`. */

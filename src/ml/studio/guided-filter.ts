@@ -4,8 +4,10 @@
  *
  * Shapes: H, W pixels of the small image, `[H, W, 3]` with values 0..1.
  */
+import { type RgbImage } from "../nn/rgb-image.js";
 import { boxMean } from "./box-filter.js";
-import { type Extent, resized } from "./resample.js";
+import { floatsOf } from "./planes.js";
+import { type Extent, sampled } from "./resample.js";
 
 /** `q = a·I + b` at each pixel: three planes of `a`, then `b`; interleaved `[H, W, 4]`. */
 export function guidedCoefficients(
@@ -69,22 +71,19 @@ export function guidedCoefficients(
   return result;
 }
 
-/** The mask at the large image's size, not clamped; `[large H, large W]`. */
+/** The mask at some places of the large image, not clamped: `N` places -> `[N]`. */
 export function applyGuided(
   coefficients: Float32Array,
   small: Extent,
-  pixels: Uint8Array,
-  large: Extent,
+  { places, image }: { places: Int32Array; image: RgbImage },
 ): Float32Array {
-  const spread = resized(coefficients, small, large, 4);
-  const result = new Float32Array(large.widthPixels * large.heightPixels);
-  for (let at = 0; at < result.length; at++) {
-    result[at] =
-      (spread[4 * at] * pixels[3 * at] +
-        spread[4 * at + 1] * pixels[3 * at + 1] +
-        spread[4 * at + 2] * pixels[3 * at + 2]) /
-        255 +
-      spread[4 * at + 3];
-  }
-  return result;
+  const spread = sampled(coefficients, [small, image], 4, places);
+  const { pixels } = image;
+  return floatsOf(places.length, n => {
+    const at = 3 * places[n];
+    const red = spread[4 * n] * pixels[at];
+    const green = spread[4 * n + 1] * pixels[at + 1];
+    const blue = spread[4 * n + 2] * pixels[at + 2];
+    return (red + green + blue) / 255 + spread[4 * n + 3];
+  });
 }

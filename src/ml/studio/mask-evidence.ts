@@ -6,6 +6,7 @@
  */
 import { type BackdropModel, backdropColours } from "./backdrop-model.js";
 import { boxMean, dilated, eroded } from "./box-filter.js";
+import { bytesOf, floatsOf } from "./planes.js";
 import { fromBorder, regionsOf } from "./regions.js";
 import { type Extent } from "./resample.js";
 
@@ -52,19 +53,19 @@ export function correctedMap(
   extent: Extent,
 ): Float32Array {
   const reach = Math.max(2, Math.round(REACH * Math.max(extent.widthPixels, extent.heightPixels)));
-  const inside = Uint8Array.from(saliency, p => (p > 0.5 ? 1 : 0));
+  const inside = bytesOf(saliency.length, at => (saliency[at] > 0.5 ? 1 : 0));
   const core = eroded(inside, extent, reach);
-  const open = Uint8Array.from(evidence, (kind, at) =>
-    (kind === Evidence.BACKDROP && core[at] === 0) ||
-    (kind === Evidence.SHADE && saliency[at] < 0.5)
+  const open = bytesOf(evidence.length, at =>
+    (evidence[at] === Evidence.BACKDROP && core[at] === 0) ||
+    (evidence[at] === Evidence.SHADE && saliency[at] < 0.5)
       ? 1
       : 0,
   );
   const outside = fromBorder(open, extent);
   openHoles(outside, { saliency, evidence, extent });
   const objects = largeObjects(evidence, extent);
-  return Float32Array.from(saliency, (p, at) =>
-    outside[at] !== 0 ? 0 : objects[at] !== 0 || p > 0.5 ? 1 : core[at] !== 0 ? 1 : 0,
+  return floatsOf(saliency.length, at =>
+    outside[at] !== 0 ? 0 : objects[at] !== 0 || saliency[at] > 0.5 ? 1 : core[at] !== 0 ? 1 : 0,
   );
 }
 
@@ -73,8 +74,8 @@ function openHoles(
   outside: Uint8Array,
   { evidence, extent, saliency }: { saliency: Float32Array; evidence: Uint8Array; extent: Extent },
 ): void {
-  const doubtful = Uint8Array.from(evidence, (kind, at) =>
-    kind === Evidence.BACKDROP && saliency[at] < 0.6 ? 1 : 0,
+  const doubtful = bytesOf(evidence.length, at =>
+    evidence[at] === Evidence.BACKDROP && saliency[at] < 0.6 ? 1 : 0,
   );
   const { labels, sizes } = regionsOf(doubtful, extent);
   labels.forEach((label, at) => {
@@ -86,16 +87,16 @@ function openHoles(
 
 /** Pixels of other colours in regions large enough to be something. */
 function largeObjects(evidence: Uint8Array, extent: Extent): Uint8Array {
-  const isObject = Uint8Array.from(evidence, kind => (kind === Evidence.OBJECT ? 1 : 0));
+  const isObject = bytesOf(evidence.length, at => (evidence[at] === Evidence.OBJECT ? 1 : 0));
   const { labels, sizes } = regionsOf(isObject, extent);
   const least = LEAST_OBJECT * evidence.length;
-  return Uint8Array.from(labels, label => (label !== 0 && sizes[label] >= least ? 1 : 0));
+  return bytesOf(labels.length, at => (labels[at] !== 0 && sizes[labels[at]] >= least ? 1 : 0));
 }
 
 /** Pixels that are certainly backdrop, to fit its model to: far from all that the network half sees. */
 export function surelyBackdrop(saliency: Float32Array, extent: Extent): Uint8Array {
-  const seen = Uint8Array.from(saliency, p => (p > 0.2 ? 1 : 0));
+  const seen = bytesOf(saliency.length, at => (saliency[at] > 0.2 ? 1 : 0));
   const near = dilated(seen, extent, 6);
   const means = boxMean(saliency, extent, 4);
-  return Uint8Array.from(near, (close, at) => (close === 0 && means[at] < 0.12 ? 1 : 0));
+  return bytesOf(near.length, at => (near[at] === 0 && means[at] < 0.12 ? 1 : 0));
 }

@@ -5,6 +5,7 @@
  */
 import { dilated, eroded } from "./box-filter.js";
 import { Evidence } from "./mask-evidence.js";
+import { bytesOf } from "./planes.js";
 import { type WorkMask } from "./refine-mask.js";
 import { regionsOf } from "./regions.js";
 import { type Extent } from "./resample.js";
@@ -52,7 +53,7 @@ const SEAM_CODES = 14;
 /** The first fault of a mask; null if there is none. */
 export function maskFaultOf(work: WorkMask, image: Extent): MaskFault | null {
   const { extent, subject } = work;
-  const inside = Uint8Array.from(subject, p => (p > 0.5 ? 1 : 0));
+  const inside = bytesOf(subject.length, at => (subject[at] > 0.5 ? 1 : 0));
   const area = inside.reduce((sum, set) => sum + set, 0);
   const coverage = area / inside.length;
   if (Math.min(image.widthPixels, image.heightPixels) < LEAST_SIDE) {
@@ -120,7 +121,7 @@ function weakEdge(
   edge: readonly number[],
 ): number {
   const outside = dilated(inside, extent, 4);
-  const beside = Uint8Array.from(inside, (set, at) => (set === 0 && outside[at] === 1 ? 1 : 0));
+  const beside = bytesOf(inside.length, at => (inside[at] === 0 && outside[at] === 1 ? 1 : 0));
   const inner = meanColours({ extent, pixels }, inside, edge);
   const outer = meanColours({ extent, pixels }, beside, edge);
   let [weak, count] = [0, 0];

@@ -8,11 +8,13 @@
  * Shapes: H, W pixels of the photograph.
  */
 import { type RgbImage } from "../nn/rgb-image.js";
-import { type BackdropModel, backdropColours, fitBackdrop } from "./backdrop-model.js";
+import { type BackdropModel, backdropColoursAt, fitBackdrop } from "./backdrop-model.js";
 import { boxMean, dilated, eroded } from "./box-filter.js";
 import { applyGuided, guidedCoefficients } from "./guided-filter.js";
 import { correctedMap, Evidence, evidenceOf, surelyBackdrop } from "./mask-evidence.js";
-import { type Extent, resized, within } from "./resample.js";
+import { bytesOf, floatsOf } from "./planes.js";
+import { fromBorder } from "./regions.js";
+import { type Extent, resized, sampled, within } from "./resample.js";
 import { SALIENCY_EXTENT } from "./saliency-net.js";
 
 /** Longest side at which maps are corrected and filtered. */
@@ -43,85 +45,91 @@ export function workMask(image: RgbImage, map: Float32Array): WorkMask {
   const saliency = resized(map, SALIENCY_EXTENT, extent, 1);
   const backdrop = fitBackdrop(pixels, extent, surelyBackdrop(saliency, extent));
   const found = backdrop?.isPlain ? evidenceOf(pixels, backdrop, extent) : null;
-  const evidence = found && isCredible(found, saliency) ? found : null;
+  const evidence = found && isCredible(found, saliency, extent) ? found : null;
   const subject = evidence ? correctedMap(saliency, evidence, extent) : saliency;
   return { extent, pixels, saliency, subject, backdrop, evidence };
 }
 
-/** Of the subject that the network sees, the share that may lie where it sees nothing: more is a floor, not a strap. */
+/** Of the subject that the network sees, the share that may reach the border unseen: more is a floor, not a strap. */
 const MOST_UNSEEN = 0.3;
 
-/** Whether what differs from the backdrop is mostly what the network sees. */
-function isCredible(evidence: Uint8Array, saliency: Float32Array): boolean {
+/** Whether the backdrop is plain as far as the border: what else reaches it must be mostly what the network sees. */
+function isCredible(evidence: Uint8Array, saliency: Float32Array, extent: Extent): boolean {
+  const others = bytesOf(evidence.length, at => (evidence[at] === Evidence.OBJECT ? 1 : 0));
+  const reaching = fromBorder(others, extent);
   let [seen, unseen] = [0, 0];
-  evidence.forEach((kind, at) => {
+  for (let at = 0; at < evidence.length; at++) {
     seen += saliency[at] > 0.5 ? 1 : 0;
-    unseen += kind === Evidence.OBJECT && saliency[at] < 0.1 ? 1 : 0;
-  });
+    unseen += reaching[at] === 1 && saliency[at] < 0.1 ? 1 : 0;
+  }
   return unseen <= MOST_UNSEEN * seen;
 }
 
 /** The share of the subject in each pixel, 0..255; `[H, W]`. */
 export function refinedAlpha(image: RgbImage, work: WorkMask): Uint8Array {
-  const { extent, pixels, subject } = work;
+  const { evidence, extent, pixels, subject } = work;
+  const zone = resized(zonesOf(subject, extent, evidence ? 3 : 8), extent, image, 1);
+  const alpha = bytesOf(zone.length, at => (zone[at] >= 0.999 ? 255 : 0));
+  const places = placesBetween(zone);
   const guide = pixels.map(code => code / 255);
-  const settings = work.evidence ? { radius: 2, epsilon: 2e-4 } : { radius: 5, epsilon: 4e-4 };
+  const settings = evidence ? { radius: 2, epsilon: 2e-4 } : { radius: 13, epsilon: 2e-3 };
   const coefficients = guidedCoefficients(guide, subject, extent, settings);
-  const alpha = applyGuided(coefficients, extent, image.pixels, image);
-  const zones = zonesOf(subject, extent, work.evidence ? 3 : 8);
-  const zone = resized(zones, extent, image, 1);
-  if (work.evidence) {
-    unmixEdges(alpha, zone, image, work);
+  const guided = applyGuided(coefficients, extent, { places, image });
+  const solved = evidence ? unmixed(guided, places, image, work) : guided;
+  for (let n = 0; n < places.length; n++) {
+    const value = solved[n];
+    alpha[places[n]] = value > SNAP_HIGH ? 255 : value < SNAP_LOW ? 0 : Math.round(255 * value);
   }
-  return Uint8Array.from(alpha, (value, at) => {
-    if (zone[at] >= 0.999 || value > SNAP_HIGH) {
-      return zone[at] <= 0.001 ? 0 : 255;
+  return alpha;
+}
+
+function placesBetween(zone: Float32Array): Int32Array {
+  const places: number[] = [];
+  for (let at = 0; at < zone.length; at++) {
+    if (zone[at] > 0.001 && zone[at] < 0.999) {
+      places.push(at);
     }
-    return zone[at] <= 0.001 || value < SNAP_LOW ? 0 : Math.round(255 * value);
-  });
+  }
+  return Int32Array.from(places);
 }
 
 /** 1 surely inside, 0 surely outside, 0.5 between: within `radius` of the edge. */
 function zonesOf(subject: Float32Array, extent: Extent, radius: number): Float32Array {
-  const inside = Uint8Array.from(subject, p => (p > 0.5 ? 1 : 0));
+  const inside = bytesOf(subject.length, at => (subject[at] > 0.5 ? 1 : 0));
   const core = eroded(inside, extent, radius);
   const near = dilated(inside, extent, radius);
-  return Float32Array.from(core, (set, at) => (set === 1 ? 1 : near[at] === 1 ? 0.5 : 0));
+  return floatsOf(core.length, at => (core[at] === 1 ? 1 : near[at] === 1 ? 0.5 : 0));
 }
 
-/** Solves for alpha near the edge, where the colours of subject and backdrop differ enough. */
-function unmixEdges(
-  alpha: Float32Array,
-  zone: Float32Array,
+/** Alpha solved for, where the colours of subject and backdrop differ enough; `[N]`. */
+function unmixed(
+  guided: Float32Array,
+  places: Int32Array,
   image: RgbImage,
   work: WorkMask,
-): void {
-  const { extent } = work;
-  const fronts = resized(frontColours(work), extent, image, 3);
-  const backs = backdropColours(work.backdrop!, image);
+): Float32Array {
+  const fronts = sampled(frontColours(work), [work.extent, image], 3, places);
+  const backs = backdropColoursAt(work.backdrop!, image, places);
   const { pixels } = image;
-  for (let at = 0, i = 0; at < alpha.length; at++, i += 3) {
-    if (zone[at] <= 0.001 || zone[at] >= 0.999) {
-      continue;
-    }
+  return floatsOf(places.length, n => {
     let [along, length] = [0, 0];
     for (let c = 0; c < 3; c++) {
-      const span = fronts[i + c] - backs[i + c];
-      along += (pixels[i + c] - backs[i + c]) * span;
+      const span = fronts[3 * n + c] - backs[3 * n + c];
+      along += (pixels[3 * places[n] + c] - backs[3 * n + c]) * span;
       length += span * span;
     }
-    const trust = Math.min(
-      1,
-      Math.max(0, (Math.sqrt(length) - NEAR_CODES) / (FAR_CODES - NEAR_CODES)),
-    );
-    const solved = Math.min(1, Math.max(0, along / Math.max(1, length)));
-    alpha[at] = trust * solved + (1 - trust) * alpha[at];
-  }
+    const trust = clamped((Math.sqrt(length) - NEAR_CODES) / (FAR_CODES - NEAR_CODES));
+    return trust * clamped(along / Math.max(1, length)) + (1 - trust) * guided[n];
+  });
+}
+
+function clamped(value: number): number {
+  return Math.min(1, Math.max(0, value));
 }
 
 /** The subject's colours, spread outwards over its edge; `[h, w, 3]`. */
 function frontColours({ extent, pixels, subject }: WorkMask): Float32Array {
-  const inside = Uint8Array.from(subject, p => (p > 0.5 ? 1 : 0));
+  const inside = bytesOf(subject.length, at => (subject[at] > 0.5 ? 1 : 0));
   const core = eroded(inside, extent, 1);
   const near = spreadFrom(core, pixels, extent, 3);
   const far = spreadFrom(inside, pixels, extent, 6);
@@ -140,7 +148,7 @@ function spreadFrom(mask: Uint8Array, pixels: Float32Array, extent: Extent, radi
   const weight = boxMean(mask, extent, radius);
   const sums = [0, 1, 2].map(c =>
     boxMean(
-      Float32Array.from(mask, (set, at) => (set === 1 ? pixels[3 * at + c] : 0)),
+      floatsOf(mask.length, at => (mask[at] === 1 ? pixels[3 * at + c] : 0)),
       extent,
       radius,
     ),

@@ -1,4 +1,5 @@
 /** @file Connected regions of a mask, with four neighbours. Shapes: `[H, W]`. */
+import { bytesOf } from "./planes.js";
 import { type Extent } from "./resample.js";
 
 export interface Regions {
@@ -63,5 +64,5 @@ export function fromBorder(mask: Uint8Array, extent: Extent): Uint8Array {
     touching[labels[(y + 1) * widthPixels - 1]] = 1;
   }
   touching[0] = 0;
-  return Uint8Array.from(labels, label => touching[label]);
+  return bytesOf(labels.length, at => touching[labels[at]]);
 }

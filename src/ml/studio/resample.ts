@@ -51,8 +51,80 @@ export function resized(
   to: Extent,
   channels: number,
 ): Float32Array {
+  if (to.widthPixels >= from.widthPixels && to.heightPixels >= from.heightPixels) {
+    return enlarged(data, from, to, channels);
+  }
   const across = squeezed(data, from, to.widthPixels, channels);
   return stacked(across, from.heightPixels, to.heightPixels, to.widthPixels * channels);
+}
+
+/** Source places of `side` target places among `size`: the lower of two, and the part of the upper one. */
+function placesOf(size: number, side: number): { low: Int32Array; part: Float32Array } {
+  const low = new Int32Array(side);
+  const part = new Float32Array(side);
+  for (let i = 0; i < side; i++) {
+    const place = Math.min(Math.max(((i + 0.5) * size) / side - 0.5, 0), size - 1);
+    low[i] = Math.min(Math.floor(place), Math.max(0, size - 2));
+    part[i] = size === 1 ? 0 : place - low[i];
+  }
+  return { low, part };
+}
+
+/** Two rows are mixed while they are short, then stretched. */
+function enlarged(
+  data: ArrayLike<number>,
+  from: Extent,
+  to: Extent,
+  channels: number,
+): Float32Array {
+  const length = from.widthPixels * channels;
+  const row = new Float32Array(length + channels); // a column more, which has no part
+  const down = placesOf(from.heightPixels, to.heightPixels);
+  const across = placesOf(from.widthPixels, to.widthPixels);
+  const result = new Float32Array(to.widthPixels * to.heightPixels * channels);
+  for (let y = 0, at = 0; y < to.heightPixels; y++) {
+    const first = down.low[y] * length;
+    const part = down.part[y];
+    const second = part === 0 ? first : first + length;
+    for (let i = 0; i < length; i++) {
+      row[i] = data[first + i] * (1 - part) + data[second + i] * part;
+    }
+    for (let x = 0; x < to.widthPixels; x++) {
+      const source = across.low[x] * channels;
+      const share = across.part[x];
+      for (let c = 0; c < channels; c++, at++) {
+        const value = row[source + c];
+        result[at] = value + share * (row[source + channels + c] - value);
+      }
+    }
+  }
+  return result;
+}
+
+/** {@link resized} at some places of the target only: `N` places -> `[N, C]`. For an enlargement. */
+export function sampled(
+  data: Float32Array,
+  [from, to]: readonly [Extent, Extent],
+  channels: number,
+  places: Int32Array,
+): Float32Array {
+  const down = placesOf(from.heightPixels, to.heightPixels);
+  const across = placesOf(from.widthPixels, to.widthPixels);
+  const length = from.widthPixels * channels;
+  const result = new Float32Array(places.length * channels);
+  for (let n = 0, at = 0; n < places.length; n++) {
+    const [x, y] = [places[n] % to.widthPixels, Math.floor(places[n] / to.widthPixels)];
+    const [right, below] = [across.part[x], down.part[y]];
+    const corner = down.low[y] * length + across.low[x] * channels;
+    const [east, south] = [right === 0 ? 0 : channels, below === 0 ? 0 : length];
+    for (let c = 0; c < channels; c++, at++) {
+      const i = corner + c;
+      const top = data[i] + right * (data[i + east] - data[i]);
+      const foot = data[i + south] + right * (data[i + south + east] - data[i + south]);
+      result[at] = top + below * (foot - top);
+    }
+  }
+  return result;
 }
 
 /** `[H, W, C] -> [H, w, C]` */

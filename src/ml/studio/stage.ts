@@ -7,6 +7,7 @@ import { type RgbImage } from "../nn/rgb-image.js";
 import { type BackdropModel, backdropColours, fitBackdrop } from "./backdrop-model.js";
 import { boxMean, dilated, eroded, softened } from "./box-filter.js";
 import { LINEAR_OF_CODE, type LinearRgb, luminance, type Oklab, oklabOf } from "./oklab.js";
+import { bytesOf, floatsOf } from "./planes.js";
 import { type Extent, resized, within } from "./resample.js";
 
 /** Longest side of the smooth maps. */
@@ -50,7 +51,7 @@ export function createStage(image: RgbImage, alpha: Uint8Array): Stage {
   const pixels = resized(image.pixels, image, extent, 3);
   const subject = resized(alpha, image, extent, 1).map(value => value / 255);
   const near = dilated(
-    Uint8Array.from(subject, share => (share > 0.02 ? 1 : 0)),
+    bytesOf(subject.length, at => (subject[at] > 0.02 ? 1 : 0)),
     extent,
     2,
   );
@@ -66,7 +67,7 @@ export function createStage(image: RgbImage, alpha: Uint8Array): Stage {
 
 /** Pixels of the product within some pixels of its edge. */
 function rimOf(subject: Float32Array, extent: Extent): Uint8Array {
-  const inside = Uint8Array.from(subject, share => (share > 0.9 ? 1 : 0));
+  const inside = bytesOf(subject.length, at => (subject[at] > 0.9 ? 1 : 0));
   const core = eroded(inside, extent, 8);
   return inside.map((set, at) => set - core[at]);
 }
@@ -121,7 +122,8 @@ function shadowOf({
       LINEAR_OF_CODE[Math.round(values[3 * at + 1])],
       LINEAR_OF_CODE[Math.round(values[3 * at + 2])],
     );
-  const ratios = Float32Array.from(free, (set, at) => {
+  const ratios = floatsOf(free.length, at => {
+    const set = free[at];
     const ratio = set === 1 ? light(pixels, at) / Math.max(0.01, light(colours, at)) : 1;
     return ratio > SHADOW_LIGHT ? 1 : ratio / SHADOW_LIGHT;
   });
@@ -130,7 +132,7 @@ function shadowOf({
 
 /** Values of unmarked pixels from marked ones near them. */
 export function spread(values: Float32Array, marked: Uint8Array, extent: Extent): Float32Array {
-  const result = Float32Array.from(values);
+  const result = values.slice();
   let known = marked;
   for (const radius of [3, 8, 20, 60, 200]) {
     const weights = boxMean(known, extent, radius);
@@ -139,7 +141,7 @@ export function spread(values: Float32Array, marked: Uint8Array, extent: Extent)
       extent,
       radius,
     );
-    const next = Uint8Array.from(known);
+    const next = known.slice();
     known.forEach((set, at) => {
       if (set === 0 && weights[at] > 1e-4) {
         result[at] = sums[at] / weights[at];
