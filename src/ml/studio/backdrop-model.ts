@@ -91,7 +91,7 @@ export function fitBackdrop(
     return null;
   }
   const rows = designOf(places, extent);
-  let inside = new Uint8Array(places.length).fill(1);
+  let inside: Uint8Array = new Uint8Array(places.length).fill(1);
   let terms: Float64Array = new Float64Array(3 * NUM_TERMS);
   let spread = 0;
   for (let round = 0; round < NUM_ROUNDS; round++) {

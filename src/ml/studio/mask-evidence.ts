@@ -17,6 +17,14 @@ export const Evidence = { BACKDROP: 0, SHADE: 1, OBJECT: 2 } as const;
 const LEAST_TOLERANCE = 9;
 /** The least light of a shadow, as a share of the backdrop's. */
 const DARKEST_SHADE = 0.4;
+/** A faint reflection of the product beneath it takes some of its colour: codes of tint, and of the whole difference. */
+const [TINT, FAINT] = [16, 48];
+/** Below this value of the network's map, shade is backdrop. */
+const SHADE_LIMIT = 0.7;
+/** Enclosed backdrop that the network is sure is product: at least this share of the image ... */
+const LEAST_GAP = 0.01;
+/** ... within so many codes of the backdrop's model, with a rim that differs by so many. Not a print, not a blown-out shirt. */
+const [GAP_TOLERANCE, GAP_RIM] = [4, 60];
 /** Objects that the network does not see count from this share of the image on; below, they are dust and JPEG noise. */
 const LEAST_OBJECT = 1.2e-4;
 /** How far inside the network's subject backdrop colours may reach, as a share of the longest side: its edge is that wrong. */
@@ -37,7 +45,9 @@ export function evidenceOf(pixels: Float32Array, model: BackdropModel, extent: E
     const light = (R * r + G * g + B * b) / Math.max(1, r * r + g * g + b * b);
     const shade = Math.min(1.04, light);
     const off = Math.max(Math.abs(R - shade * r), Math.abs(G - shade * g), Math.abs(B - shade * b));
-    result[at] = off <= tolerance && light >= DARKEST_SHADE ? Evidence.SHADE : Evidence.OBJECT;
+    const isTinted = off <= tolerance + TINT && far <= FAINT;
+    const isShade = off <= tolerance && light >= DARKEST_SHADE;
+    result[at] = isShade || isTinted ? Evidence.SHADE : Evidence.OBJECT;
   }
   return result;
 }
@@ -48,16 +58,15 @@ export function evidenceOf(pixels: Float32Array, model: BackdropModel, extent: E
  * product, a strap, a watermark. Nothing that is not the backdrop is ever removed.
  */
 export function correctedMap(
-  saliency: Float32Array,
+  { extent, gaps, saliency }: { saliency: Float32Array; gaps: Uint8Array; extent: Extent },
   evidence: Uint8Array,
-  extent: Extent,
 ): Float32Array {
   const reach = Math.max(2, Math.round(REACH * Math.max(extent.widthPixels, extent.heightPixels)));
   const inside = bytesOf(saliency.length, at => (saliency[at] > 0.5 ? 1 : 0));
   const core = eroded(inside, extent, reach);
   const open = bytesOf(evidence.length, at =>
     (evidence[at] === Evidence.BACKDROP && core[at] === 0) ||
-    (evidence[at] === Evidence.SHADE && saliency[at] < 0.5)
+    (evidence[at] === Evidence.SHADE && saliency[at] < SHADE_LIMIT && core[at] === 0)
       ? 1
       : 0,
   );
@@ -65,7 +74,13 @@ export function correctedMap(
   openHoles(outside, { saliency, evidence, extent });
   const objects = largeObjects(evidence, extent);
   return floatsOf(saliency.length, at =>
-    outside[at] !== 0 ? 0 : objects[at] !== 0 || saliency[at] > 0.5 ? 1 : core[at] !== 0 ? 1 : 0,
+    outside[at] !== 0 || gaps[at] !== 0
+      ? 0
+      : objects[at] !== 0 || saliency[at] > 0.5
+        ? 1
+        : core[at] !== 0
+          ? 1
+          : 0,
   );
 }
 
@@ -78,10 +93,44 @@ function openHoles(
     evidence[at] === Evidence.BACKDROP && saliency[at] < 0.6 ? 1 : 0,
   );
   const { labels, sizes } = regionsOf(doubtful, extent);
+  const isWide = new Uint8Array(sizes.length); // a zip fastener is no gap
+  eroded(doubtful, extent, 2).forEach((set, at) => {
+    isWide[labels[at]] |= set;
+  });
   labels.forEach((label, at) => {
-    if (label !== 0 && sizes[label] >= 6) {
+    if (label !== 0 && isWide[label] === 1) {
       outside[at] = 1;
     }
+  });
+}
+
+/** Large regions of exactly the backdrop's colour inside dark rims, such as the loops of a rope; `[H, W]` of 0 and 1. */
+export function gapsOf(pixels: Float32Array, model: BackdropModel, extent: Extent): Uint8Array {
+  const colours = backdropColours(model, extent);
+  const far = (at: number) =>
+    Math.max(
+      Math.abs(pixels[3 * at] - colours[3 * at]),
+      Math.abs(pixels[3 * at + 1] - colours[3 * at + 1]),
+      Math.abs(pixels[3 * at + 2] - colours[3 * at + 2]),
+    );
+  const size = extent.widthPixels * extent.heightPixels;
+  const exact = bytesOf(size, at => (far(at) <= GAP_TOLERANCE ? 1 : 0));
+  const { labels, sizes } = regionsOf(exact, extent);
+  const [sums, counts] = [new Float64Array(sizes.length), new Float64Array(sizes.length)];
+  const reach = 4;
+  for (let at = reach; at < size - reach; at++) {
+    for (const beside of [at - reach, at + reach]) {
+      const label = labels[beside];
+      if (exact[at] === 0 && label !== 0) {
+        sums[label] += far(at);
+        counts[label]++;
+      }
+    }
+  }
+  return bytesOf(size, at => {
+    const label = labels[at];
+    const isLarge = label !== 0 && sizes[label] >= LEAST_GAP * size;
+    return isLarge && sums[label] >= GAP_RIM * counts[label] ? 1 : 0;
   });
 }
 
@@ -99,4 +148,14 @@ export function surelyBackdrop(saliency: Float32Array, extent: Extent): Uint8Arr
   const near = dilated(seen, extent, 6);
   const means = boxMean(saliency, extent, 4);
   return bytesOf(near.length, at => (near[at] === 0 && means[at] < 0.12 ? 1 : 0));
+}
+
+/** The part of {@link surelyBackdrop} at the border of the image: where art on a box is large, the rest is not backdrop. */
+export function nearBorder(sure: Uint8Array, { heightPixels, widthPixels }: Extent): Uint8Array {
+  const reach = Math.round(0.05 * Math.min(widthPixels, heightPixels));
+  return sure.map((set, at) => {
+    const [x, y] = [at % widthPixels, Math.floor(at / widthPixels)];
+    const isNear = Math.min(x, y, widthPixels - 1 - x, heightPixels - 1 - y) < reach;
+    return isNear ? set : 0;
+  });
 }

@@ -42,10 +42,10 @@ const NUM_PIECES = 12;
 const MOST_DOUBT = 0.3;
 const EDGE_PIXELS = 5;
 /** Share of the edge along which subject and backdrop differ by less than {@link LEAST_CONTRAST} codes. */
-const MOST_WEAK_EDGE = 0.42;
+const MOST_WEAK_EDGE = 0.34;
 const LEAST_CONTRAST = 11;
 /** Share of the subject's inside with the backdrop's own colour or a shade of it, where the backdrop is plain. */
-const MOST_BACKDROP_INSIDE = 0.55;
+const MOST_BACKDROP_INSIDE = 0.3;
 /** Share of a line's pixels that jump, where two images meet. */
 const SEAM_SHARE = 0.93;
 const SEAM_CODES = 14;

@@ -11,7 +11,14 @@ import { type RgbImage } from "../nn/rgb-image.js";
 import { type BackdropModel, backdropColoursAt, fitBackdrop } from "./backdrop-model.js";
 import { boxMean, dilated, eroded } from "./box-filter.js";
 import { applyGuided, guidedCoefficients } from "./guided-filter.js";
-import { correctedMap, Evidence, evidenceOf, surelyBackdrop } from "./mask-evidence.js";
+import {
+  correctedMap,
+  Evidence,
+  evidenceOf,
+  gapsOf,
+  nearBorder,
+  surelyBackdrop,
+} from "./mask-evidence.js";
 import { bytesOf, floatsOf } from "./planes.js";
 import { fromBorder } from "./regions.js";
 import { type Extent, resized, sampled, within } from "./resample.js";
@@ -23,6 +30,9 @@ export const WORK_SIDE = 512;
 const [SNAP_LOW, SNAP_HIGH] = [0.06, 0.93];
 /** Colours of subject and backdrop nearer than this cannot be unmixed; from the second on they are trusted alone. */
 const [NEAR_CODES, FAR_CODES] = [26, 70];
+
+/** Share of the border of one colour from which on it stands for the whole backdrop. */
+const PLAIN_BORDER = 0.88;
 
 /** All that is known of a photograph at working size. */
 export interface WorkMask {
@@ -43,10 +53,15 @@ export function workMask(image: RgbImage, map: Float32Array): WorkMask {
   const extent = within(image, WORK_SIDE);
   const pixels = resized(image.pixels, image, extent, 3);
   const saliency = resized(map, SALIENCY_EXTENT, extent, 1);
-  const backdrop = fitBackdrop(pixels, extent, surelyBackdrop(saliency, extent));
+  const sure = surelyBackdrop(saliency, extent);
+  const whole = fitBackdrop(pixels, extent, sure);
+  const border = whole?.isPlain ? null : fitBackdrop(pixels, extent, nearBorder(sure, extent));
+  const backdrop = border?.isPlain && border.share >= PLAIN_BORDER ? border : whole;
   const found = backdrop?.isPlain ? evidenceOf(pixels, backdrop, extent) : null;
   const evidence = found && isCredible(found, saliency, extent) ? found : null;
-  const subject = evidence ? correctedMap(saliency, evidence, extent) : saliency;
+  const subject = evidence
+    ? correctedMap({ extent, saliency, gaps: gapsOf(pixels, backdrop!, extent) }, evidence)
+    : saliency;
   return { extent, pixels, saliency, subject, backdrop, evidence };
 }
 

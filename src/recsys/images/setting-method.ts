@@ -62,7 +62,7 @@ export class SettingMethod implements PersonalizationMethod {
     );
     const colours = looks.flatMap(found => (found ? [preferred(found.look, found.weight)] : []));
     const counted = colours.filter(({ weight }) => weight > 0);
-    return tasteOf(counted.length > 0 ? counted : [{ colour: [0.86, 0.004, 0.012], weight: 1 }]);
+    return tasteOf(counted.length > 0 ? counted : [{ colour: [0.86, 0.002, 0.008], weight: 1 }]);
   }
 }
 
