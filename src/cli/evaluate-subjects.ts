@@ -64,14 +64,14 @@ export async function evaluateSubjects(
   options: EvaluateOptions,
 ): Promise<EvaluatedRanker[]> {
   if (options.data !== undefined) {
-    return measured(await preparedSubjects(options.data, rankers, options));
+    return measureSubjects(await readPreparedSubjects(options.data, rankers, options));
   }
   return withServices(context, async services =>
-    measured(await databaseSubjects(services, rankers, options)),
+    measureSubjects(await readDatabaseSubjects(services, rankers, options)),
   );
 }
 
-async function measured(subjects: readonly Subject[]): Promise<EvaluatedRanker[]> {
+async function measureSubjects(subjects: readonly Subject[]): Promise<EvaluatedRanker[]> {
   assertComparable(subjects.map(({ ranker, heldOut }) => ({ name: ranker, heldOut })));
   const results: EvaluatedRanker[] = [];
   for (const { measure, ...subject } of subjects) {
@@ -80,7 +80,7 @@ async function measured(subjects: readonly Subject[]): Promise<EvaluatedRanker[]
   return results;
 }
 
-async function preparedSubjects(
+async function readPreparedSubjects(
   folder: string,
   rankers: readonly string[],
   { split: kind, seed, on, at }: EvaluateOptions,
@@ -107,7 +107,7 @@ async function preparedSubjects(
   );
 }
 
-async function databaseSubjects(
+async function readDatabaseSubjects(
   { rankerTrainer, rankers: versions, store }: Services,
   rankers: readonly string[],
   { seed, on, at }: EvaluateOptions,

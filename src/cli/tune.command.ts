@@ -79,8 +79,8 @@ async function tune(context: CliContext, flags: TuneFlags): Promise<void> {
   const signal = context.interruptible();
   const data =
     flags.data === undefined
-      ? await withServices(context, services => shopData(services, space, seed))
-      : await preparedData(flags.data, flags);
+      ? await withServices(context, services => readShop(services, space, seed))
+      : await readPrepared(flags.data, flags);
   const outcome = await withProgress("tune", show =>
     search(space, data, { ...flags, signal, show }),
   );
@@ -141,7 +141,7 @@ interface TuningData {
   about: { dataHash: string; split: { kind: string; hash: string } };
 }
 
-async function preparedData(
+async function readPrepared(
   folder: string,
   { split: kind, seed }: Pick<TuneFlags, "split" | "seed">,
 ): Promise<TuningData> {
@@ -154,7 +154,7 @@ async function preparedData(
   };
 }
 
-async function shopData(
+async function readShop(
   { rankerTrainer }: Services,
   space: SearchSpace,
   seed: number,

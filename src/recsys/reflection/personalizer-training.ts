@@ -19,9 +19,9 @@ import {
   scoredMeans,
   type PendingRollouts,
   type PreparedPair,
-  preparedPairs,
+  preparePairs,
   type RolloutParts,
-  scoredRollouts,
+  scoreRollouts,
 } from "./rollouts.js";
 
 /** What the policy's mean does for the validation users. */
@@ -108,7 +108,7 @@ export async function trainPersonalizer(
   const progress = await restoreCheckpoint(options);
   const watch = new StopWatch();
   const validationPairs = await watch.timed("validations", () =>
-    preparedPairs(parts, model, validation),
+    preparePairs(parts, model, validation),
   );
   if (progress.step === 0 && progress.validations.length === 0) {
     await watch.timed("validations", () => validateAndKeep(options, progress, validationPairs));
@@ -125,11 +125,11 @@ export async function trainPersonalizer(
     const isValidation = next % config.validateEvery === 0 || next === batches.length;
     const batch: Batch =
       drawn ??
-      begun(await watch.timed("images", () => preparedPairs(parts, model, batches[step])), step);
-    const preparing = isValidation ? null : preparedPairs(parts, model, batches[next]); // v^key, drawn after this batch
+      begun(await watch.timed("images", () => preparePairs(parts, model, batches[step])), step);
+    const preparing = isValidation ? null : preparePairs(parts, model, batches[next]); // v^key, drawn after this batch
     preparing?.catch(() => undefined);
     const { rollouts, ...means } = await watch.timed("images", () =>
-      scoredRollouts(parts, batch.prepared, batch.pending),
+      scoreRollouts(parts, batch.prepared, batch.pending),
     );
     const prepared = preparing && (await watch.timed("images", () => preparing));
     drawn = prepared && begun(prepared, next); // before the step, always: a rerun does the same

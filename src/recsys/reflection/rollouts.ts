@@ -81,7 +81,7 @@ function rolloutRequest({ config, seed, shop }: RolloutParts, pair: Pair): PairR
 }
 
 /** Inputs, v^key and its score for each pair. */
-export async function preparedPairs(
+export async function preparePairs(
   parts: RolloutParts,
   model: Pick<PersonalizerModel, "promptIds">,
   pairs: readonly Pair[],
@@ -94,7 +94,7 @@ export async function preparedPairs(
   );
   return Promise.all(
     requests.map(async (request, index): Promise<PreparedPair> => {
-      const { whatIf, captionSimilarities } = await scoredImages(
+      const { whatIf, captionSimilarities } = await scoreImages(
         parts,
         { ...request, numImages: 1 },
         { prompt: request.context.referencePrompt },
@@ -124,14 +124,14 @@ export function beginRollouts(
   const conditions = policies.map((policy, index) =>
     noises[index].map(noise => explored(policy, noise)),
   );
-  const scored = scoredConditions(parts, prepared, conditions);
+  const scored = scoreConditions(parts, prepared, conditions);
   scored.catch(() => undefined); // the caller awaits it and gets the error
   const rendered = conditions.map((actions, index) => ({ actions, sigma: policies[index].sigma }));
   return { noises, rendered, scored };
 }
 
 /** The rewards of what was drawn (Eq. 14). */
-export async function scoredRollouts(
+export async function scoreRollouts(
   { config }: Pick<RolloutParts, "config">,
   prepared: readonly PreparedPair[],
   { scored, noises, rendered }: PendingRollouts,
@@ -170,7 +170,7 @@ export function scoredMeans(
   isUntrained: boolean,
 ): Promise<ScoredImages[]> {
   const policies: Policy[] = model.policy(prepared.map(({ input }) => input));
-  return scoredConditions(
+  return scoreConditions(
     parts,
     prepared,
     policies.map(({ mean }) => [mean]),
@@ -178,7 +178,7 @@ export function scoredMeans(
   );
 }
 
-async function scoredConditions(
+async function scoreConditions(
   parts: RolloutParts,
   prepared: readonly PreparedPair[],
   conditions: readonly Float32Array[][],
@@ -188,13 +188,13 @@ async function scoredConditions(
     prepared.map(({ request }, index) => {
       const own = conditions[index];
       const images = { ...request, sharesNoise: true, numImages: own.length };
-      return scoredImages(parts, images, { prompt: "", conditions: own }, cache);
+      return scoreImages(parts, images, { prompt: "", conditions: own }, cache);
     }),
   );
 }
 
 /** @param cache Whether the images are kept and found again. */
-async function scoredImages(
+async function scoreImages(
   { path, signal }: RolloutParts,
   request: CandidateRequest,
   condition: ImageCondition,

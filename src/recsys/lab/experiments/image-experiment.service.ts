@@ -155,7 +155,7 @@ export class ImageExperimentService {
     const pairs = sheetPairs(scene, { numObjects, numUsers });
     const drawings = new Map<string, RgbImage>();
     for (const arm of arms) {
-      const trained = await this.trained(scene, arm, seed, { signal });
+      const trained = await this.trainArm(scene, arm, seed, { signal });
       try {
         const run = { arm, seed, method: armMethod(arm.condition, trained), signal };
         for (const pair of pairs.flat()) {
@@ -232,7 +232,7 @@ export class ImageExperimentService {
       report("done before");
       return { ...done, arm: arm.name };
     }
-    const trained = await this.trained(scene, arm, seed, { signal: hooks.signal, report });
+    const trained = await this.trainArm(scene, arm, seed, { signal: hooks.signal, report });
     try {
       const run = { arm, seed, method: armMethod(arm.condition, trained), signal: hooks.signal };
       const outcomes: ImageOutcome[] = [];
@@ -250,7 +250,7 @@ export class ImageExperimentService {
   }
 
   /** The arm's personalizer, trained if it was not; null for an arm without. The caller disposes of it. */
-  private async trained(
+  private async trainArm(
     scene: Scene,
     arm: ExperimentArm,
     seed: number,
