@@ -81,8 +81,13 @@ async function edit(
   response: ServerResponse,
   received: ReceivedEdit[],
 ): Promise<void> {
+  const type = request.headers["content-type"] ?? "";
+  if (!type.startsWith("multipart/")) {
+    answering(404, { error: "no such thing" })(request, response);
+    return;
+  }
   const form = await new Response(new Uint8Array(await bodyOf(request)), {
-    headers: { "content-type": request.headers["content-type"] ?? "" },
+    headers: { "content-type": type },
   }).formData();
   const fields: Record<string, string> = {};
   const files: Partial<Record<string, Buffer>> = {};
