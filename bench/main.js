@@ -23,6 +23,8 @@ const { values, positionals } = parseArgs({
         "length",
         "anchors",
         "depth",
+        "luma",
+        "clothing",
       ].map(name => [name, { type: "string" }]),
     ),
     help: { type: "boolean" },

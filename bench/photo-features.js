@@ -1,0 +1,205 @@
+/**
+ * Whether the encoder of `studio` serves photographs better than that of `mini`: on the same products, simulated shoppers and split.
+ *
+ *     npm run bench -- photo-features --luma FOLDER [--clothing FOLDER] [--json results/photo-features.json]
+ *
+ * 1. Similar items: of the 5 titles of Luma nearest to a title, the share with its category; one item a title.
+ * 2. Retrieval: items ranked by the mean cosine with the shopper's history, of captions, of images, and of both.
+ * 3. Ranking: MICRO trained on those embeddings, the mean of three seeds.
+ * NDCG@10 of the last tenth of each shopper's likes; paired bootstrap over shoppers. Needs `npm run build`.
+ */
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { bundledPackFolder } from "../dist/config/config.js";
+import { decodeRgb } from "../dist/db/image-codec.js";
+import { ClipEncoder } from "../dist/ml/clip/clip-encoder.js";
+import { mean } from "../dist/ml/metrics/bootstrap.js";
+import { pairedBootstrap } from "../dist/ml/metrics/paired-tests.js";
+import { dot } from "../dist/ml/nn/cosine.js";
+import { matrix } from "../dist/ml/nn/matrix.js";
+import { Random } from "../dist/ml/nn/random.js";
+import { openModelPack } from "../dist/ml/runtime/model-pack.js";
+import { PhotosSource } from "../dist/recsys/datasets/photos.js";
+import { defaultPhotoUsers, simulatedPhotoLikes } from "../dist/recsys/datasets/photo-users.js";
+import { evaluateRanker } from "../dist/recsys/evaluation/evaluate-ranker.js";
+import { ratioSplit } from "../dist/recsys/evaluation/splits.js";
+import { fitRanker } from "../dist/recsys/lab/rankers/fit-and-evaluate.js";
+import { rankerConfig } from "../dist/recsys/ranking/ranker-config.js";
+
+const SEED = 1;
+const RANKER_SEEDS = [1, 2, 3];
+/** The quick preset with time to converge: validation chooses the epoch. */
+const RANKER = { preset: "quick", model: { numEpochs: 40, patience: 5 } };
+const CLOTHING_LIMIT = 300;
+const PACKS = ["mini", "studio"];
+
+export async function run({ luma, clothing, threads = "1" }) {
+  if (!luma) {
+    throw new Error("give --luma FOLDER (Magento's sample data: fixtures/ and images/)");
+  }
+  const shops = {
+    luma: { folder: luma },
+    ...(clothing && { clothing: { folder: clothing, limit: CLOTHING_LIMIT } }),
+  };
+  const source = new PhotosSource({ shops });
+  const products = await source.products();
+  const photos = await source.photos();
+  const split = ratioSplit(
+    timelinesOf(products, [...simulatedPhotoLikes(photos, defaultPhotoUsers)]),
+  );
+  const embedded = {};
+  for (const name of PACKS) {
+    embedded[name] = await embeddingsOf(name, products, Number(threads));
+    console.error(`${name}: ${products.length} products encoded`);
+  }
+  const similar = Object.fromEntries(
+    PACKS.map(name => [name, titlePrecision(products, embedded[name])]),
+  );
+  const values = {};
+  for (const name of PACKS) {
+    values[name] = await ndcgs(embedded[name], split);
+    console.error(`${name}: evaluated`);
+  }
+  const comparisons = Object.fromEntries(
+    Object.keys(values.mini).map(what => {
+      const { difference, interval, pValue } = pairedBootstrap(
+        values.studio[what],
+        values.mini[what],
+        new Random(SEED),
+      );
+      return [
+        what,
+        {
+          mini: mean(values.mini[what]),
+          studio: mean(values.studio[what]),
+          difference,
+          interval,
+          pValue,
+        },
+      ];
+    }),
+  );
+  return {
+    shoppers: "simulated (photo-users.ts)",
+    numProducts: products.length,
+    numShoppers: split.train.length,
+    kindPrecisionAt5OfTitles: similar,
+    ndcgAt10: comparisons,
+  };
+}
+
+function timelinesOf(products, likes) {
+  const index = new Map(products.map(({ id }, n) => [id, n]));
+  const timelines = new Map();
+  for (const { itemId, userId } of likes) {
+    timelines.set(userId, [...(timelines.get(userId) ?? []), index.get(itemId)]);
+  }
+  return [...timelines.values()];
+}
+
+/** Unit vectors of images, of captions (title and category, as `vitrine index` writes them) and of titles. */
+async function embeddingsOf(name, products, numThreads) {
+  const clip = await ClipEncoder.load(await openModelPack(bundledPackFolder(name)), { numThreads });
+  const images = [];
+  for (const { imagePath } of products) {
+    images.push(...(await clip.encodeImages([await decodeRgb(await readFile(imagePath), {})])));
+  }
+  const texts = [...new Set(products.flatMap(product => [nameOf(product), captionOf(product)]))];
+  const encoded = new Map((await clip.encodeTexts(texts)).map((vector, n) => [texts[n], vector]));
+  await clip.dispose();
+  return {
+    images,
+    captions: products.map(product => encoded.get(captionOf(product))),
+    titles: products.map(product => encoded.get(nameOf(product))),
+  };
+}
+
+/** The title without the colour, so that the colours of one product are not each other's neighbours. */
+const nameOf = ({ shop, title }) => (shop === "luma" ? title.replace(/, [a-z]+$/, "") : title);
+
+const captionOf = ({ category, title }) =>
+  title.toLowerCase().includes(category.toLowerCase()) ? title : `${title}, ${category}`;
+
+/** Of Luma's titles; `heldOut`: for the products that the pair of `studio` was not trained on. */
+function titlePrecision(products, { titles }) {
+  const first = new Map();
+  products.forEach((product, n) => {
+    if (product.shop === "luma" && !first.has(nameOf(product))) {
+      first.set(nameOf(product), n);
+    }
+  });
+  const items = [...first.values()];
+  const precisions = items.map(n => {
+    const others = items.filter(m => m !== n);
+    others.sort((a, b) => dot(titles[n], titles[b]) - dot(titles[n], titles[a]));
+    return others.slice(0, 5).filter(m => products[m].category === products[n].category).length / 5;
+  });
+  const heldOut = precisions.filter((_, i) => isHeldOut(products[items[i]]));
+  return {
+    numTitles: items.length,
+    all: mean(precisions),
+    numHeldOut: heldOut.length,
+    heldOut: mean(heldOut),
+  };
+}
+
+/** Fold 0 of `pretrain/studio/data.py`. */
+function isHeldOut({ imagePath }) {
+  const sku = /([a-z]{2,3}\d\d)-[a-z]+[_-]\w+\.jpg$/.exec(imagePath)?.[1] ?? "";
+  const hash = createHash("sha256").update(`17:luma:${sku}`).digest("hex");
+  return BigInt(`0x${hash}`) % 5n === 0n;
+}
+
+function matrixOf(rows) {
+  const features = matrix([rows.length, rows[0].length]);
+  rows.forEach((row, n) => features.values.set(row, n * row.length));
+  return features;
+}
+
+/** Each shopper's NDCG@10 of retrieval and of ranking. */
+async function ndcgs({ captions, images }, split) {
+  const numItems = images.length;
+  const masks = [split.train, split.validation];
+  const measure = async model => {
+    const { byUser } = await evaluateRanker(model, split.test, masks, { cutoffs: [10] });
+    return byUser.map(values => values["ndcg@10"]);
+  };
+  const nearest = (...kinds) => ({
+    score: user =>
+      Float32Array.from({ length: numItems }, (_, item) =>
+        mean(
+          [...split.train[user]].flatMap(liked =>
+            kinds.map(vectors => dot(vectors[item], vectors[liked])),
+          ),
+        ),
+      ),
+  });
+  const results = {
+    "retrieval by captions": await measure(nearest(captions)),
+    "retrieval by images": await measure(nearest(images)),
+    "retrieval by both": await measure(nearest(captions, images)),
+    "ranking by MICRO": await rankingOf(captions, images, split, measure),
+  };
+  return results;
+}
+
+/** Each shopper's NDCG@10, the mean of trainings with several seeds. */
+async function rankingOf(captions, images, split, measure) {
+  const view = {
+    numUsers: split.train.length,
+    numItems: images.length,
+    modalities: [
+      { name: "visual", features: matrixOf(images) },
+      { name: "textual", features: matrixOf(captions) },
+    ],
+    split,
+  };
+  const runs = [];
+  for (const seed of RANKER_SEEDS) {
+    const { epoch, model } = await fitRanker(rankerConfig(RANKER), seed, view);
+    runs.push(await measure(model));
+    console.error(`MICRO, seed ${seed}: epoch ${epoch}, NDCG@10 ${mean(runs.at(-1))}`);
+    await model.dispose?.();
+  }
+  return runs[0].map((_, user) => mean(runs.map(run => run[user])));
+}
