@@ -129,19 +129,31 @@ function titlePrecision(products, { titles }) {
     }
   });
   const items = [...first.values()];
-  const precisions = items.map(n => {
+  const nearest = items.map(n => {
     const others = items.filter(m => m !== n);
     others.sort((a, b) => dot(titles[n], titles[b]) - dot(titles[n], titles[a]));
-    return others.slice(0, 5).filter(m => products[m].category === products[n].category).length / 5;
+    return others.slice(0, 5);
   });
-  const heldOut = precisions.filter((_, i) => isHeldOut(products[items[i]]));
+  const precision = (indices, labelOf) =>
+    mean(
+      indices.map(i => {
+        const label = labelOf(products[items[i]]);
+        return nearest[i].filter(m => labelOf(products[m]) === label).length / 5;
+      }),
+    );
+  const all = [...items.keys()];
+  const heldOut = all.filter(i => isHeldOut(products[items[i]]));
+  const category = product => product.category;
   return {
-    numTitles: items.length,
-    all: mean(precisions),
+    numTitles: all.length,
     numHeldOut: heldOut.length,
-    heldOut: mean(heldOut),
+    byKind: { all: precision(all, kindOf), heldOut: precision(heldOut, kindOf) },
+    byCategory: { all: precision(all, category), heldOut: precision(heldOut, category) },
   };
 }
+
+/** Luma's category, where men's "Tanks" and women's "Bras & Tanks" are one kind of thing. */
+const kindOf = ({ category }) => (category === "Bras & Tanks" ? "Tanks" : category);
 
 /** Fold 0 of `pretrain/studio/data.py`. */
 function isHeldOut({ imagePath }) {

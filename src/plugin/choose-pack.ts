@@ -16,6 +16,7 @@ import { openModelPack } from "../ml/runtime/model-pack.js";
 import {
   CatalogueKindService,
   type CatalogueVerdict,
+  isStored,
 } from "../recsys/catalogue/catalogue-kind.service.js";
 import { ImageFiles } from "../recsys/images/image-files.js";
 import type { Storage } from "./create-storage.js";
@@ -45,11 +46,14 @@ export interface PackChoice {
   reason: "CONFIGURED" | "INDEX" | "CATALOGUE" | "EMPTY";
   /** What the catalogue shows; null without an image to judge by. */
   verdict: CatalogueVerdict | null;
+  /** Whether the index was made by another pack, so that an indexing is due. */
+  needsIndexing: boolean;
 }
 
 /**
  * Decides once per process, and logs why. An existing index keeps its pack, because another encoder would need every
- * embedding again; an index that was made while the catalogue was still empty at the start does not.
+ * embedding again; an index that was made while the catalogue was still empty at the start only does until a verdict
+ * rests on enough images.
  */
 export async function choosePack(
   { blobs, catalogueSample, store }: Pick<Storage, "blobs" | "catalogueSample" | "store">,
@@ -74,18 +78,21 @@ export async function choosePack(
     logger.warn({ before, verdict }, `${seen}; before, it showed ${before.kind.toLowerCase()}`);
   }
   if (modelsFolder !== null) {
-    return { folder: modelsFolder, reason: "CONFIGURED", verdict };
+    return { folder: modelsFolder, reason: "CONFIGURED", verdict, needsIndexing: false };
   }
   const wanted = verdict ? PACKS[verdict.kind] : EMPTY;
   const indexed = await packOfIndex(catalogueSample);
   const former = await storedPackChoice(store);
   const wasEmpty = former?.wasEmpty ?? false;
-  const isKept = indexed !== null && !(wasEmpty && verdict !== null);
+  const isSure = verdict !== null && isStored(verdict);
+  const isKept = indexed !== null && !(wasEmpty && isSure);
   const pack = isKept ? indexed : wanted;
   // Until an indexing run with the chosen pack, what is indexed still counts as made for an empty catalogue.
-  const isStillEmpty = verdict === null || (wasEmpty && indexed !== null && indexed !== pack);
-  if (former?.pack !== pack || wasEmpty !== isStillEmpty) {
-    await putJson(store, KEY, { pack, wasEmpty: isStillEmpty } satisfies StoredChoice);
+  const isStillEmpty = !isSure && (verdict === null || wasEmpty);
+  const isOutdated = wasEmpty && indexed !== null && indexed !== pack;
+  if (former?.pack !== pack || wasEmpty !== (isStillEmpty || isOutdated)) {
+    const choice = { pack, wasEmpty: isStillEmpty || isOutdated };
+    await putJson(store, KEY, choice satisfies StoredChoice);
   }
   if (pack !== wanted) {
     logger.warn(
@@ -94,12 +101,20 @@ export async function choosePack(
         `'VITRINE_MODELS=${wanted} vitrine index --rebuild' changes to '${wanted}'`,
     );
   } else if (indexed !== null && indexed !== pack) {
-    logger.warn({ pack, verdict }, `${seen}: the pack is now '${pack}'; run 'vitrine index'`);
+    logger.warn(
+      { pack, verdict },
+      `${seen}: the pack is now '${pack}'; 'vitrine index' encodes the catalogue with it`,
+    );
   } else {
     logger.info({ pack, verdict }, `${seen}: the model pack is '${pack}'`);
   }
   const byVerdict = verdict ? "CATALOGUE" : "EMPTY";
-  return { folder: bundledPackFolder(pack), reason: isKept ? "INDEX" : byVerdict, verdict };
+  return {
+    folder: bundledPackFolder(pack),
+    reason: isKept ? "INDEX" : byVerdict,
+    verdict,
+    needsIndexing: isOutdated,
+  };
 }
 
 /** A sentence for people. */

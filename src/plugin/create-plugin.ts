@@ -1,6 +1,7 @@
 /** @file Everything a host needs to serve Vitrine: a schema, a context for each request, pictures, and a worker. */
 import type { GraphQLFormattedError, GraphQLSchema } from "graphql";
 import { resizeForServing } from "../db/image-codec.js";
+import { requestIndexing } from "../recsys/catalogue/request-indexing.js";
 import { createContextFactory, type CreateContext } from "./context.js";
 import { createSchema } from "./create-schema.js";
 import { createServices, type Services, type ServicesOptions } from "./create-services.js";
@@ -33,6 +34,9 @@ export async function createPlugin(options: PluginOptions): Promise<Plugin> {
   const { index } = services;
   const worker = createWorker(services, logger, runJobs);
   await worker.start();
+  if (services.packChoice.needsIndexing) {
+    await requestIndexing(services.jobs);
+  }
   await index.sync();
   const syncing = setInterval(() => {
     index.sync().catch((error: unknown) => {

@@ -27,6 +27,11 @@ const verdictSchema = z.object({
 
 export type CatalogueVerdict = z.infer<typeof verdictSchema>;
 
+/** Whether a verdict rests on enough images to be stored. */
+export function isStored({ numImages }: CatalogueVerdict): boolean {
+  return numImages >= MIN_STORED;
+}
+
 interface Dependencies {
   catalogue: {
     countImages(): Promise<number>;
@@ -54,10 +59,10 @@ export class CatalogueKindService {
       return { verdict: stored, former: null };
     }
     const verdict = await this.judge(numInCatalogue);
-    if (!verdict || (stored && verdict.numImages < MIN_STORED)) {
+    if (!verdict || (stored && !isStored(verdict))) {
       return { verdict: stored, former: null };
     }
-    if (verdict.numImages >= MIN_STORED) {
+    if (isStored(verdict)) {
       await putJson(store, KEY, verdict);
     }
     return { verdict, former: stored && stored.kind !== verdict.kind ? stored : null };
