@@ -48,7 +48,8 @@ export const demoShops: Readonly<Record<DemoShopName, DemoShop>> = {
     source: async (_, { concepts, users }) =>
       new StickersSource({ limitConcepts: concepts, users: { numUsers: users } }),
     rankerVersionId: ({ concepts, users }) => versionId("8000", users, concepts),
-    references: (prisma, userId) => findReferences(prisma, userId, unlovedStyle),
+    references: (prisma, userId) =>
+      findReferences(prisma, userId, { order: "desc", restriction: unlovedStyle }),
   },
   photos: {
     configure: config => ({
@@ -66,7 +67,9 @@ export const demoShops: Readonly<Record<DemoShopName, DemoShop>> = {
       });
     },
     rankerVersionId: ({ users }) => versionId("8001", users, 0),
-    references: (prisma, userId) => findReferences(prisma, userId, () => ({})),
+    // In a small shop the popular items are at the top already.
+    references: (prisma, userId) =>
+      findReferences(prisma, userId, { order: "asc", restriction: () => ({}) }),
   },
 };
 
@@ -75,11 +78,14 @@ function versionId(family: string, ...counts: readonly number[]): string {
   return `00000000-0000-4000-${family}-${digits.slice(-12)}`;
 }
 
-/** Popular items of the favourite category that the shopper has not chosen. */
+/** Items of the favourite category that the shopper has not chosen. @param order by their popularity. */
 async function findReferences(
   prisma: Prisma,
   userId: string,
-  restriction: (liked: readonly ItemRow[]) => object,
+  {
+    order,
+    restriction,
+  }: { order: "asc" | "desc"; restriction: (liked: readonly ItemRow[]) => object },
 ): Promise<ItemRow[]> {
   const liked = await prisma.item.findMany({ where: { interactions: { some: { userId } } } });
   if (liked.length === 0) {
@@ -92,7 +98,7 @@ async function findReferences(
   for (const where of [{ ...restricted, category }, restricted, isNew]) {
     const references = await prisma.item.findMany({
       where,
-      orderBy: [{ interactions: { _count: "desc" } }, { id: "asc" }],
+      orderBy: [{ interactions: { _count: order } }, { id: "asc" }],
       take: MAX_REFERENCES,
     });
     if (references.length > 0) {

@@ -7,7 +7,7 @@ import { mixture, PhotosSource } from "../recsys/datasets/photos.js";
 import { contactSheet } from "../recsys/lab/packs/contact-sheet.js";
 import type { PhotoOutcome } from "../recsys/lab/studio/photo-trial.js";
 import { summarizeTrial, type TrialSummary } from "../recsys/lab/studio/summarize-trial.js";
-import { populationHistory, trialPairs } from "../recsys/lab/studio/trial-pairs.js";
+import { inTurns, populationHistory, trialPairs } from "../recsys/lab/studio/trial-pairs.js";
 import type { CliContext } from "./cli-context.js";
 import { commitOf } from "./commit.js";
 import { wholeNumber } from "./option-values.js";
@@ -68,30 +68,35 @@ async function measure(context: CliContext, flags: Flags): Promise<void> {
     await prepareShop(services, shop, signal);
     const likes = await source.likes();
     const sampled = (await source.products()).filter(isIn(await source.products(), count));
-    const pairs = trialPairs(sampled, likes);
-    const outcomes = await withProgress("measure ", onProgress =>
-      services.photoTrials.run(
-        {
-          pairs,
-          population: populationHistory(likes),
-          numCandidates,
-          atOnce: services.renderThreads,
-        },
-        { signal, onProgress },
-      ),
-    );
-    const summary = summarizeTrial(outcomes);
-    const result = {
+    const pairs = trialPairs(inTurns(sampled), likes);
+    const about = {
       command: commandText(flags),
       commit: await commitOf(),
       generator: services.models.generator.version,
       clip: services.models.encoderId,
       shoppers: "simulated: see src/recsys/datasets/photo-users.ts",
-      seconds: Math.round((performance.now() - startMs) / 1_000),
-      ...summary,
-      outcomes: outcomes.map(rounded),
     };
-    await writeAtomically(output, `${JSON.stringify(result, null, 1)}\n`);
+    /** Written after each checkpoint, so that an interrupted run keeps its results. */
+    const onOutcomes = async (outcomes: readonly PhotoOutcome[]) => {
+      const result = {
+        ...about,
+        isComplete: outcomes.length === pairs.length,
+        seconds: Math.round((performance.now() - startMs) / 1_000),
+        ...summarizeTrial(outcomes),
+        outcomes: outcomes.map(rounded),
+      };
+      await writeAtomically(output, `${JSON.stringify(result, null, 1)}\n`);
+    };
+    const trial = {
+      pairs,
+      population: populationHistory(likes),
+      numCandidates,
+      atOnce: services.renderThreads,
+    };
+    const outcomes = await withProgress("measure ", onProgress =>
+      services.photoTrials.run(trial, { signal, onProgress, onOutcomes }),
+    );
+    const summary = summarizeTrial(outcomes);
     if (worst !== undefined) {
       await withProgress("sheet   ", async onProgress => {
         const pairs = leastTrue(outcomes);

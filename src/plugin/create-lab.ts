@@ -10,6 +10,7 @@ import {
   type PhotoTrial,
   runPhotoTrial,
   shownImages,
+  type TrialHooks,
   type TrialPair,
 } from "../recsys/lab/studio/photo-trial.js";
 import type { PictureRanker } from "../recsys/ranking/picture-ranker.js";
@@ -55,7 +56,7 @@ export function createLab(parts: Parts) {
     photoTrials: {
       run: (
         { numCandidates, ...trial }: Omit<PhotoTrial, "options"> & { numCandidates: number },
-        hooks?: WorkHooks,
+        hooks?: TrialHooks,
       ) => runPhotoTrial(trialParts, { ...trial, options: trialOptions(numCandidates) }, hooks),
       shown: (pairs: readonly TrialPair[], numCandidates: number, hooks?: WorkHooks) =>
         shownImages(trialParts, trialOptions(numCandidates), pairs, hooks),

@@ -96,11 +96,16 @@ interface ArmImage {
 
 const nothing: ArmOutcome = { bestDeltaR: null, servedDeltaR: 0, reason: null, faults: [] };
 
+export interface TrialHooks extends WorkHooks {
+  /** Awaited after each checkpoint, with all outcomes so far. */
+  onOutcomes?: (outcomes: readonly PhotoOutcome[]) => Promise<void>;
+}
+
 /** The outcomes of all pairs, in order; a stopped trial resumes after its last checkpoint. */
 export async function runPhotoTrial(
   parts: TrialParts,
   trial: PhotoTrial,
-  { onProgress, signal }: WorkHooks = {},
+  { onOutcomes, onProgress, signal }: TrialHooks = {},
 ): Promise<PhotoOutcome[]> {
   const { masks, path, store } = parts;
   const { atOnce, options, pairs, population } = trial;
@@ -122,6 +127,7 @@ export async function runPhotoTrial(
     const made = next.map(pair => limit(() => outcomeOf(parts, trial, pair, signal)));
     outcomes.push(...(await Promise.all(made)));
     await putJson(store, key, outcomes);
+    await onOutcomes?.(outcomes);
     const { length: done } = outcomes;
     onProgress?.({ fraction: done / pairs.length, stage: `${done} of ${pairs.length} pairs` });
   }

@@ -35,6 +35,17 @@ export function trialPairs(
   });
 }
 
+/** One of each shop in turn, so that a part of a trial speaks of all. */
+export function inTurns<Product extends { shop: string }>(products: readonly Product[]): Product[] {
+  const counts = new Map<string, number>();
+  const turns = products.map(product => {
+    const turn = counts.get(product.shop) ?? 0;
+    counts.set(product.shop, turn + 1);
+    return { product, turn };
+  });
+  return turns.sort((a, b) => a.turn - b.turn).map(({ product }) => product);
+}
+
 /** The history of everybody: choices drawn at random from all shoppers', with equal weights. */
 export function populationHistory(likes: readonly Like[]): RetrievedItem[] {
   const drawn = new Random(seedFrom("population")).shuffled(likes).slice(0, POPULATION_SIZE);

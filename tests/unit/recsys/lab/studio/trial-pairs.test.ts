@@ -1,4 +1,8 @@
-import { populationHistory, trialPairs } from "../../../../../src/recsys/lab/studio/trial-pairs.js";
+import {
+  inTurns,
+  populationHistory,
+  trialPairs,
+} from "../../../../../src/recsys/lab/studio/trial-pairs.js";
 
 const products = ["a", "b", "c", "d"].map(id => ({ id, shop: "luma" }));
 const like = (userId: string, itemId: string) => ({ userId, itemId });
@@ -39,5 +43,12 @@ describe("populationHistory()", () => {
     expect(history).toHaveLength(60);
     expect(history.reduce((sum, { weight }) => sum + weight, 0)).toBeCloseTo(1);
     expect(populationHistory(likes)).toEqual(history);
+  });
+});
+
+describe("inTurns()", () => {
+  it("takes one of each shop in turn", () => {
+    const shops = ["a", "a", "a", "b", "b"].map((shop, n) => ({ shop, n }));
+    expect(inTurns(shops).map(({ n }) => n)).toEqual([0, 3, 1, 4, 2]);
   });
 });
