@@ -81,7 +81,9 @@ it.each(pages.filter(page => !/CHANGELOG|errors/.test(page)))(
   "%s uses the glossary's words",
   page => {
     const lines = readFileSync(page, "utf8").split("\n");
-    expect(lines.filter(line => avoided.test(line.replaceAll(/`[^`]*`|\bSTUDIO\b/g, "")))).toEqual([]);
+    expect(lines.filter(line => avoided.test(line.replaceAll(/`[^`]*`|\bSTUDIO\b/g, "")))).toEqual(
+      [],
+    );
   },
 );
 
