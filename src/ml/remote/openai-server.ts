@@ -56,12 +56,12 @@ export class OpenAiServer implements EditServer {
     { heightPixels, image, mask, prompt, seed, widthPixels }: ImageEdit,
     signal: AbortSignal,
   ): Promise<{ b64_json?: string; url?: string }[]> {
-    let fault: unknown;
+    let fault: Error | undefined;
     const client = await this.client(async (input, init) => {
       try {
         return await this.fetch(input, init);
       } catch (error) {
-        fault = error; // the client reports some of them without their cause
+        fault = error as Error; // the client reports some of them without their cause
         throw error;
       }
     });
