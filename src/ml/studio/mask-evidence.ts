@@ -21,10 +21,6 @@ const DARKEST_SHADE = 0.4;
 const [TINT, FAINT] = [16, 48];
 /** Below this value of the network's map, shade is backdrop. */
 const SHADE_LIMIT = 0.7;
-/** Enclosed backdrop that the network is sure is product: at least this share of the image ... */
-const LEAST_GAP = 0.01;
-/** ... within so many codes of the backdrop's model, with a rim that differs by so many. Not a print, not a blown-out shirt. */
-const [GAP_TOLERANCE, GAP_RIM] = [4, 60];
 /** Objects that the network does not see count from this share of the image on; below, they are dust and JPEG noise. */
 const LEAST_OBJECT = 1.2e-4;
 /** How far inside the network's subject backdrop colours may reach, as a share of the longest side: its edge is that wrong. */
@@ -58,7 +54,7 @@ export function evidenceOf(pixels: Float32Array, model: BackdropModel, extent: E
  * product, a strap, a watermark. Nothing that is not the backdrop is ever removed.
  */
 export function correctedMap(
-  { extent, gaps, saliency }: { saliency: Float32Array; gaps: Uint8Array; extent: Extent },
+  { extent, saliency }: { saliency: Float32Array; extent: Extent },
   evidence: Uint8Array,
 ): Float32Array {
   const reach = Math.max(2, Math.round(REACH * Math.max(extent.widthPixels, extent.heightPixels)));
@@ -74,13 +70,7 @@ export function correctedMap(
   openHoles(outside, { saliency, evidence, extent });
   const objects = largeObjects(evidence, extent);
   return floatsOf(saliency.length, at =>
-    outside[at] !== 0 || gaps[at] !== 0
-      ? 0
-      : objects[at] !== 0 || saliency[at] > 0.5
-        ? 1
-        : core[at] !== 0
-          ? 1
-          : 0,
+    outside[at] !== 0 ? 0 : objects[at] !== 0 || saliency[at] > 0.5 ? 1 : core[at] !== 0 ? 1 : 0,
   );
 }
 
@@ -101,36 +91,6 @@ function openHoles(
     if (label !== 0 && isWide[label] === 1) {
       outside[at] = 1;
     }
-  });
-}
-
-/** Large regions of exactly the backdrop's colour inside dark rims, such as the loops of a rope; `[H, W]` of 0 and 1. */
-export function gapsOf(pixels: Float32Array, model: BackdropModel, extent: Extent): Uint8Array {
-  const colours = backdropColours(model, extent);
-  const far = (at: number) =>
-    Math.max(
-      Math.abs(pixels[3 * at] - colours[3 * at]),
-      Math.abs(pixels[3 * at + 1] - colours[3 * at + 1]),
-      Math.abs(pixels[3 * at + 2] - colours[3 * at + 2]),
-    );
-  const size = extent.widthPixels * extent.heightPixels;
-  const exact = bytesOf(size, at => (far(at) <= GAP_TOLERANCE ? 1 : 0));
-  const { labels, sizes } = regionsOf(exact, extent);
-  const [sums, counts] = [new Float64Array(sizes.length), new Float64Array(sizes.length)];
-  const reach = 4;
-  for (let at = reach; at < size - reach; at++) {
-    for (const beside of [at - reach, at + reach]) {
-      const label = labels[beside];
-      if (exact[at] === 0 && label !== 0) {
-        sums[label] += far(at);
-        counts[label]++;
-      }
-    }
-  }
-  return bytesOf(size, at => {
-    const label = labels[at];
-    const isLarge = label !== 0 && sizes[label] >= LEAST_GAP * size;
-    return isLarge && sums[label] >= GAP_RIM * counts[label] ? 1 : 0;
   });
 }
 

@@ -11,14 +11,7 @@ import { type RgbImage } from "../nn/rgb-image.js";
 import { type BackdropModel, backdropColoursAt, fitBackdrop } from "./backdrop-model.js";
 import { boxMean, dilated, eroded } from "./box-filter.js";
 import { applyGuided, guidedCoefficients } from "./guided-filter.js";
-import {
-  correctedMap,
-  Evidence,
-  evidenceOf,
-  gapsOf,
-  nearBorder,
-  surelyBackdrop,
-} from "./mask-evidence.js";
+import { correctedMap, Evidence, evidenceOf, nearBorder, surelyBackdrop } from "./mask-evidence.js";
 import { bytesOf, floatsOf } from "./planes.js";
 import { fromBorder } from "./regions.js";
 import { type Extent, resized, sampled, within } from "./resample.js";
@@ -59,9 +52,7 @@ export function workMask(image: RgbImage, map: Float32Array): WorkMask {
   const backdrop = border?.isPlain && border.share >= PLAIN_BORDER ? border : whole;
   const found = backdrop?.isPlain ? evidenceOf(pixels, backdrop, extent) : null;
   const evidence = found && isCredible(found, saliency, extent) ? found : null;
-  const subject = evidence
-    ? correctedMap({ extent, saliency, gaps: gapsOf(pixels, backdrop!, extent) }, evidence)
-    : saliency;
+  const subject = evidence ? correctedMap({ extent, saliency }, evidence) : saliency;
   return { extent, pixels, saliency, subject, backdrop, evidence };
 }
 
