@@ -190,9 +190,9 @@ describe("a generator of the host", () => {
     const rows = ["Red fox", "Grey wolf"].map(title => ({ id: title, title }));
     await catalogue.upsert(rows);
     for (const [at, { id }] of rows.entries()) {
-      const pixels = Uint8Array.from({ length: 3 * 64 * 64 }, (_, n) => (n * (at + 3)) % 251);
-      const raw = { width: 64, height: 64, channels: 3 as const };
-      const file = await sharp(pixels, { raw }).blur(4).png().toBuffer();
+      const color = ["firebrick", "slategrey"][at]; // a drawing: of a photograph the product would be locked
+      const drawing = `<svg xmlns="http://www.w3.org/2000/svg" width="64" height="64"><rect width="64" height="64" fill="white"/><circle cx="32" cy="32" r="20" fill="${color}"/></svg>`;
+      const file = await sharp(Buffer.from(drawing)).png().toBuffer();
       const image = await storeImage(id, file, { source: id, blobs: services.blobs });
       await new ItemsRepository(db.prisma).setImages([image]);
     }
