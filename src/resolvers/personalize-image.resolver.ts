@@ -1,4 +1,4 @@
-import { Arg, Authorized, Ctx, FieldResolver, ID, Mutation, Resolver, Root } from "type-graphql";
+import { Authorized, Ctx, ID, Mutation, Resolver, Root } from "type-graphql";
 import type { BlobRow, ItemRow, JobRow, PersonalizedImageRow } from "../db/rows.js";
 import { AppError } from "../errors/app-error.js";
 import { assertActsFor, assertReaches, type Viewer } from "../recsys/access/viewer.js";
@@ -23,6 +23,13 @@ import {
 } from "../schema/personalize-image.type.js";
 import { PersonalizedImage } from "../schema/personalized-image.type.js";
 import { requireViewer, type RequestContext } from "./context.js";
+import {
+  Argument,
+  MutationFor,
+  NullableResolved,
+  OptionalArgument,
+  Resolved,
+} from "./decorators.js";
 import type { ApiServices } from "./services.js";
 
 type Outcome<Kind extends PersonalizeOutcome["kind"]> = Extract<PersonalizeOutcome, { kind: Kind }>;
@@ -36,20 +43,17 @@ export const maxShelf = 100;
 export class PersonalizeImageResolver {
   constructor(private readonly personalization: ApiServices["personalization"]) {}
 
-  @Authorized("SHOPPER")
-  @Mutation(() => PersonalizeImageResult, {
-    description:
-      "The item's picture for the shopper. Repeating a request does not generate again; a new interaction or model " +
+  @MutationFor(
+    "SHOPPER",
+    PersonalizeImageResult,
+    "The item's picture for the shopper. Repeating a request does not generate again; a new interaction or model " +
       "does. An unknown visitor gets the catalogue picture (`NO_HISTORY`). " +
       "Fails with `ITEM_NOT_FOUND`, `OTHER_USER` or `INVALID_ARGUMENT`.",
-  })
+  )
   personalizeImage(
-    @Arg("userId", () => ID, { description: "The shopper's id in the shop." }) userId: string,
-    @Arg("itemId", () => ID, { description: "The item's id in the shop." }) itemId: string,
-    @Arg("options", () => PersonalizeImageOptions, {
-      nullable: true,
-      description: "Generation options.",
-    })
+    @Argument("userId", ID, "The shopper's id in the shop.") userId: string,
+    @Argument("itemId", ID, "The item's id in the shop.") itemId: string,
+    @OptionalArgument("options", PersonalizeImageOptions, "Generation options.")
     options: PersonalizeImageOptions | null | undefined,
     @Ctx() context: RequestContext,
   ): Promise<PersonalizeOutcome> {
@@ -74,12 +78,13 @@ export class PersonalizeImageResolver {
       1 + Math.min((args as { itemIds: unknown[] }).itemIds.length, maxShelf) * childComplexity,
   })
   async personalizeImages(
-    @Arg("userId", () => ID, { description: "The shopper's id in the shop." }) userId: string,
-    @Arg("itemIds", () => [ID], { description: "The items' ids in the shop." }) itemIds: string[],
-    @Arg("options", () => PersonalizeImageOptions, {
-      nullable: true,
-      description: "Generation options for all of them; `waitMs` is ignored.",
-    })
+    @Argument("userId", ID, "The shopper's id in the shop.") userId: string,
+    @Argument("itemIds", [ID], "The items' ids in the shop.") itemIds: string[],
+    @OptionalArgument(
+      "options",
+      PersonalizeImageOptions,
+      "Generation options for all of them; `waitMs` is ignored.",
+    )
     options: PersonalizeImageOptions | null | undefined,
     @Ctx() context: RequestContext,
   ): Promise<ShelfImage[]> {
@@ -109,12 +114,13 @@ export class PersonalizeImageResolver {
       "(`personalizeImage`). An invalid pair is null, with its error at its position.",
   })
   async startGeneration(
-    @Arg("pairs", () => [GenerationPairInput], { description: "Pairs of shopper and item." })
+    @Argument("pairs", [GenerationPairInput], "Pairs of shopper and item.")
     pairs: GenerationPairInput[],
-    @Arg("options", () => PersonalizeImageOptions, {
-      nullable: true,
-      description: "Generation options for all of them; `waitMs` is ignored.",
-    })
+    @OptionalArgument(
+      "options",
+      PersonalizeImageOptions,
+      "Generation options for all of them; `waitMs` is ignored.",
+    )
     options: PersonalizeImageOptions | null | undefined,
     @Ctx() context: RequestContext,
   ): Promise<(PersonalizeOutcome | AppError)[]> {
@@ -168,12 +174,12 @@ function originOf(viewer: Viewer): RequestOrigin {
 
 @Resolver(() => PersonalizedImagePayload)
 export class PersonalizedImagePayloadResolver {
-  @FieldResolver(() => PersonalizedImage, { description: "The picture." })
+  @Resolved(PersonalizedImage, "The picture.")
   image(@Root() { image }: Outcome<"image">): PersonalizedImageRow {
     return image;
   }
 
-  @FieldResolver(() => Boolean, { description: "Whether it existed before this request." })
+  @Resolved(Boolean, "Whether it existed before this request.")
   isCached(@Root() { cached }: Outcome<"image">): boolean {
     return cached;
   }
@@ -181,14 +187,12 @@ export class PersonalizedImagePayloadResolver {
 
 @Resolver(() => JobRunning)
 export class JobRunningResolver {
-  @FieldResolver(() => Job, { description: "The job that generates it." })
+  @Resolved(Job, "The job that generates it.")
   job(@Root() { job }: Outcome<"running">): JobRow {
     return job;
   }
 
-  @FieldResolver(() => String, {
-    description: "A message for people: the picture is being generated.",
-  })
+  @Resolved(String, "A message for people: the picture is being generated.")
   message(): string {
     return "The picture is being generated";
   }
@@ -210,15 +214,12 @@ const messages: Record<OriginalReason, string> = {
 
 @Resolver(() => OriginalImage)
 export class OriginalImageResolver {
-  @FieldResolver(() => Item, { description: "The item." })
+  @Resolved(Item, "The item.")
   item(@Root() { item }: Outcome<"original">): ItemRow {
     return item;
   }
 
-  @FieldResolver(() => Image, {
-    nullable: true,
-    description: "Its catalogue picture; null if it has none.",
-  })
+  @NullableResolved(Image, "Its catalogue picture; null if it has none.")
   async catalogueImage(
     @Root() { item }: Outcome<"original">,
     @Ctx() { loaders }: RequestContext,
@@ -226,16 +227,16 @@ export class OriginalImageResolver {
     return (await loaders.itemImage.load(item.id))?.blob ?? null;
   }
 
-  @FieldResolver(() => [String], {
-    description:
-      "Why the generated pictures may not be shown, as in `CandidateImage.faults`, or what is wrong with the product's mask; " +
+  @Resolved(
+    [String],
+    "Why the generated pictures may not be shown, as in `CandidateImage.faults`, or what is wrong with the product's mask; " +
       "empty if nothing was refused.",
-  })
+  )
   faults(@Root() { faults }: Outcome<"original">): string[] {
     return faults ?? [];
   }
 
-  @FieldResolver(() => String, { description: "The reason, for people." })
+  @Resolved(String, "The reason, for people.")
   message(@Root() { reason, retryAt }: Outcome<"original">): string {
     const again = retryAt ? `; try again at ${retryAt.toISOString()}` : "";
     return messages[reason] + again;

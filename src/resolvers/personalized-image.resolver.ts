@@ -1,4 +1,4 @@
-import { Args, Ctx, FieldResolver, Resolver, Root } from "type-graphql";
+import { Args, Ctx, Resolver, Root } from "type-graphql";
 import type {
   BlobRow,
   ItemRow,
@@ -26,6 +26,7 @@ import { PersonalizerVersion } from "../schema/personalizer-version.type.js";
 import { RankChange } from "../schema/rank-change.type.js";
 import { User } from "../schema/user.type.js";
 import { type RequestContext } from "./context.js";
+import { NullableResolved, Resolved } from "./decorators.js";
 import { imageUrl } from "./image-urls.js";
 
 type ExplanationSource = Provenance & Provenance["options"];
@@ -46,9 +47,7 @@ const provenanceOf = ({ provenance }: PersonalizedImageRow) => provenance as unk
 export class PersonalizedImageResolver {
   constructor(private readonly publicUrl: string) {}
 
-  @FieldResolver(() => String, {
-    description: "URL of the picture; it may be cached forever.",
-  })
+  @Resolved(String, "URL of the picture; it may be cached forever.")
   url(
     @Root() { blobHash }: PersonalizedImageRow,
     @Args(() => ImageUrlArgs) args: ImageUrlArgs,
@@ -56,7 +55,7 @@ export class PersonalizedImageResolver {
     return imageUrl(this.publicUrl, blobHash, args);
   }
 
-  @FieldResolver(() => Image, { description: "The picture's file." })
+  @Resolved(Image, "The picture's file.")
   file(
     @Root() { blobHash }: PersonalizedImageRow,
     @Ctx() { loaders }: RequestContext,
@@ -64,15 +63,15 @@ export class PersonalizedImageResolver {
     return loaders.blob.load(blobHash);
   }
 
-  @FieldResolver(() => ImageKind, { description: "How it was made." })
+  @Resolved(ImageKind, "How it was made.")
   kind(@Root() image: PersonalizedImageRow): ImageKind {
     return imageKindOf(image);
   }
 
-  @FieldResolver(() => ItemVariant, {
-    nullable: true,
-    description: "The variant that it shows; null for a generated one, or if it was deleted since.",
-  })
+  @NullableResolved(
+    ItemVariant,
+    "The variant that it shows; null for a generated one, or if it was deleted since.",
+  )
   async variant(
     @Root() { itemId, variantId }: PersonalizedImageRow,
     @Ctx() { loaders }: RequestContext,
@@ -80,7 +79,7 @@ export class PersonalizedImageResolver {
     return variantId === null ? null : loaders.variant.load({ itemId, variantId });
   }
 
-  @FieldResolver(() => Item, { description: "The item it shows." })
+  @Resolved(Item, "The item it shows.")
   item(
     @Root() { itemId }: PersonalizedImageRow,
     @Ctx() { loaders }: RequestContext,
@@ -88,7 +87,7 @@ export class PersonalizedImageResolver {
     return loaders.item.load(itemId);
   }
 
-  @FieldResolver(() => User, { description: "The shopper it was generated for." })
+  @Resolved(User, "The shopper it was generated for.")
   user(
     @Root() { userId }: PersonalizedImageRow,
     @Ctx() { loaders }: RequestContext,
@@ -96,12 +95,11 @@ export class PersonalizedImageResolver {
     return loaders.user.load(userId);
   }
 
-  @FieldResolver(() => RankChange, {
-    nullable: true,
-    description:
-      "How it changes the item's rank for its shopper, by the active ranking model, otherwise by the newest that scored it; " +
+  @NullableResolved(
+    RankChange,
+    "How it changes the item's rank for its shopper, by the active ranking model, otherwise by the newest that scored it; " +
       "null if none did: see `noRankChange`.",
-  })
+  )
   rankChange(
     @Root() { id }: PersonalizedImageRow,
     @Ctx() { loaders }: RequestContext,
@@ -109,10 +107,7 @@ export class PersonalizedImageResolver {
     return loaders.currentRankChange.load(id);
   }
 
-  @FieldResolver(() => NoRankChangeReason, {
-    nullable: true,
-    description: "Why `rankChange` is null; null when it is not.",
-  })
+  @NullableResolved(NoRankChangeReason, "Why `rankChange` is null; null when it is not.")
   async noRankChange(
     @Root() { id, rankingModelVersionId }: PersonalizedImageRow,
     @Ctx() { loaders }: RequestContext,
@@ -130,10 +125,10 @@ export class PersonalizedImageResolver {
     return ranksImages(version) ? "UNKNOWN_TO_MODEL" : "MODEL_READS_NO_IMAGES";
   }
 
-  @FieldResolver(() => PersonalizerVersion, {
-    nullable: true,
-    description: "The personalizer that conditioned it; null for the untrained condition.",
-  })
+  @NullableResolved(
+    PersonalizerVersion,
+    "The personalizer that conditioned it; null for the untrained condition.",
+  )
   async personalizer(
     @Root() { personalizerVersionId }: PersonalizedImageRow,
     @Ctx() { loaders }: RequestContext,
@@ -143,35 +138,32 @@ export class PersonalizedImageResolver {
       : loaders.personalizerVersion.load(personalizerVersionId);
   }
 
-  @FieldResolver(() => String, {
-    nullable: true,
-    description:
-      "A sentence for the picture's label: that it, or the product's surroundings, are generated. Null if nothing is.",
-  })
+  @NullableResolved(
+    String,
+    "A sentence for the picture's label: that it, or the product's surroundings, are generated. Null if nothing is.",
+  )
   disclosure(@Root() image: PersonalizedImageRow): string | null {
     return disclosureOf(image.variantId === null ? provenanceOf(image).sourceType : null);
   }
 
-  @FieldResolver(() => FidelityPolicy, {
-    nullable: true,
-    description:
-      "How true it had to be to the catalogue picture; null for a variant, and a picture of an earlier release.",
-  })
+  @NullableResolved(
+    FidelityPolicy,
+    "How true it had to be to the catalogue picture; null for a variant, and a picture of an earlier release.",
+  )
   fidelityPolicy(@Root() image: PersonalizedImageRow): FidelityPolicy | null {
     return provenanceOf(image).fidelityPolicy ?? null;
   }
 
-  @FieldResolver(() => Fidelity, {
-    nullable: true,
-    description:
-      "How true it is to the catalogue picture; null for a variant, and a picture of an earlier release.",
-  })
+  @NullableResolved(
+    Fidelity,
+    "How true it is to the catalogue picture; null for a variant, and a picture of an earlier release.",
+  )
   fidelity(@Root() image: PersonalizedImageRow): Fidelity | null {
     const { candidates, chosenCandidate } = provenanceOf(image);
     return candidates[chosenCandidate].fidelity ?? null;
   }
 
-  @FieldResolver(() => Explanation, { description: "How it was generated." })
+  @Resolved(Explanation, "How it was generated.")
   explanation(@Root() image: PersonalizedImageRow): ExplanationSource {
     const provenance = provenanceOf(image);
     return { ...unsaid, ...provenance, ...provenance.options };
@@ -180,9 +172,10 @@ export class PersonalizedImageResolver {
 
 @Resolver(() => Explanation)
 export class ExplanationResolver {
-  @FieldResolver(() => [RetrievedItem], {
-    description: "The items of the shopper's history that influenced it, most similar first.",
-  })
+  @Resolved(
+    [RetrievedItem],
+    "The items of the shopper's history that influenced it, most similar first.",
+  )
   retrieved(@Root() { retrieved }: ExplanationSource): Provenance["retrieved"] {
     return retrieved;
   }
@@ -190,10 +183,7 @@ export class ExplanationResolver {
 
 @Resolver(() => RetrievedItem)
 export class RetrievedItemResolver {
-  @FieldResolver(() => Item, {
-    nullable: true,
-    description: "The item; null if it was deleted since.",
-  })
+  @NullableResolved(Item, "The item; null if it was deleted since.")
   item(
     @Root() { itemId }: { itemId: string },
     @Ctx() { loaders }: RequestContext,
