@@ -67,6 +67,11 @@ function commandWords(argv: readonly string[]): string[] {
   return argv.slice(2).filter(word => !word.startsWith("-"));
 }
 
+/** `npm run demo -- --shop photos -- --once` passes the second `--` on; the demo has only options, so it means nothing there. */
+function argumentsOf(argv: readonly string[]): string[] {
+  return argv[2] === "demo" ? argv.filter(word => word !== "--") : [...argv];
+}
+
 /** Usage errors have their own exit code; commander has already printed them. */
 function overrideExit(command: Command): void {
   command.exitOverride();
@@ -75,7 +80,7 @@ function overrideExit(command: Command): void {
 overrideExit(program);
 
 try {
-  await program.parseAsync();
+  await program.parseAsync(argumentsOf(process.argv));
 } catch (error) {
   if (error instanceof CommanderError) {
     process.exitCode = error.exitCode === 0 ? 0 : EXIT_USAGE;
