@@ -43,7 +43,8 @@ export const CaptionSource = apiEnum<CaptionSourceRow>(
   {
     IMPORTED: "Imported with the catalogue.",
     MODEL: "The captioner wrote it from the picture.",
-    RECOGNIZED: "Composed from the kind and colour recognised in the picture, where the item's text says nothing.",
+    RECOGNIZED:
+      "Composed from the kind and colour recognised in the picture, where the item's text says nothing.",
     TEXT: "Composed from the item's title and category.",
   },
 );

@@ -51,7 +51,11 @@ export async function listPacks(places: PackPlaces): Promise<KnownPack[]> {
       packs.push(await presentPack(cachedPackFolder(cacheFolder, name), "cached", places));
     }
   }
-  if (usedFolder !== null && existsSync(usedFolder) && !packs.some(({ folder }) => folder === usedFolder)) {
+  if (
+    usedFolder !== null &&
+    existsSync(usedFolder) &&
+    !packs.some(({ folder }) => folder === usedFolder)
+  ) {
     packs.push(await presentPack(usedFolder, "folder", places));
   }
   return packs;

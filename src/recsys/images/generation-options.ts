@@ -40,6 +40,12 @@ type Knob = Exclude<keyof GenerationOptions, "fidelity" | "variants">;
 /** One step, from the whole image: what a generator without a diffusion model costs. */
 const withoutDiffusion = { strength: 1, numSteps: 1, guidanceScale: 1 };
 
+/** What the generator is asked of the options. */
+export function drawingKnobs(options: GenerationOptions) {
+  const { guidanceScale, numCandidates: numImages, numSteps, seed, strength } = options;
+  return { guidanceScale, numImages, numSteps, seed, strength };
+}
+
 /**
  * @param diffusion Configuration of the pack's diffusion model; null where it has none.
  * @param fidelity The shop's setting; null: by the catalogue image.

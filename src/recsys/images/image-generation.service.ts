@@ -20,6 +20,7 @@ import {
   selectCandidate,
 } from "./candidate-selection.js";
 import { sourceTypeOf } from "./disclosure.js";
+import { drawingKnobs } from "./generation-options.js";
 import type { GenerationPlan, GenerationPlanner } from "./generation-plan.js";
 import { type CandidateRequest, type ImagePath, makeCandidates } from "./image-path.js";
 import type { PersonalizeImagePayload, PersonalizeImageResult } from "./personalization.service.js";
@@ -110,7 +111,7 @@ export class ImageGenerationService {
     { signal, report, priority }: GenerationReport,
   ): Promise<Candidates> {
     const { imageFiles, images, moderation } = this.deps;
-    const { fidelity = "AUTO", numCandidates: numImages, variants: _, ...knobs } = options;
+    const { fidelity = "AUTO" } = options;
     const previews: string[] = [];
     let reporting = Promise.resolve();
     const onProgress = ({ step, numSteps, preview }: GenerateProgress) => {
@@ -126,7 +127,7 @@ export class ImageGenerationService {
     };
     const previewInterval = moderation.name === "" ? PREVIEW_INTERVAL : 0; // it cannot be moderated before it is shown
     try {
-      const request: CandidateRequest = { ...knobs, fidelity, numImages, context: retrieval };
+      const request: CandidateRequest = { ...drawingKnobs(options), fidelity, context: retrieval };
       const drawing = { onProgress, previewInterval, priority, signal };
       const [candidates] = await makeCandidates(this.deps, method, [request], drawing);
       return candidates;

@@ -19,7 +19,7 @@ import {
   selectCandidate,
   type ServingRules,
 } from "../../images/candidate-selection.js";
-import type { GenerationOptions } from "../../images/generation-options.js";
+import { drawingKnobs, type GenerationOptions } from "../../images/generation-options.js";
 import type { GenerationPlan, GenerationPlanner } from "../../images/generation-plan.js";
 import { type CandidateRequest, type ImagePath, makeCandidates } from "../../images/image-path.js";
 import type { PersonalizationMethod } from "../../images/personalization-method.js";
@@ -202,16 +202,16 @@ async function outcomeOf(
     oneForAll: oneForAll.outcome,
     fidelity: shown && fidelityOf(original, shown, mask),
     rimColorP95: shown && fidelityOf(original, shown, withRim(mask)).colorP95,
-    isSameSize:
-      shown &&
-      shown.widthPixels === original.widthPixels &&
-      shown.heightPixels === original.heightPixels,
+    isSameSize: shown === null ? null : isOfSize(shown, original),
     maskIou: truth && mask.fault === null ? maskOverlap(mask.alpha, truth) : null,
     maskFault: mask.fault,
     maskSeconds: (maskedMs - startMs) / 1_000,
     imageSeconds,
   };
 }
+
+const isOfSize = (image: RgbImage, other: RgbImage) =>
+  image.widthPixels === other.widthPixels && image.heightPixels === other.heightPixels;
 
 /** The serving path: candidates, gates, and the choice. */
 async function armImage(
@@ -220,8 +220,8 @@ async function armImage(
   method: PersonalizationMethod,
   signal: AbortSignal | undefined,
 ): Promise<ArmImage & { rankBefore: number | null }> {
-  const { fidelity = "AUTO", numCandidates: numImages, variants: _, ...knobs } = options;
-  const request: CandidateRequest = { ...knobs, fidelity, numImages, context: retrieval };
+  const { fidelity = "AUTO" } = options;
+  const request: CandidateRequest = { ...drawingKnobs(options), fidelity, context: retrieval };
   const [candidates] = await makeCandidates(path, method, [request], { signal, cache: false });
   const selection = await selectCandidate(retrieval, candidates, rules);
   const { chosen, isServed, whatIf } = selection;

@@ -79,8 +79,8 @@ function filled(
     }
   };
   starts.forEach(take);
-  for (let next = 0; next < found.length; next++) {
-    const i = found[next];
+  for (const i of found) {
+    // `take` appends to what is iterated
     const x = i % width;
     if (x > 0) {
       take(i - 1);

@@ -13,8 +13,8 @@ import type {
   GenerationPlan,
   OriginalReason,
 } from "../../../../src/recsys/images/generation-plan.js";
-import type { ImagePath } from "../../../../src/recsys/images/image-path.js";
 import { ImageGenerationService } from "../../../../src/recsys/images/image-generation.service.js";
+import type { ImagePath } from "../../../../src/recsys/images/image-path.js";
 import {
   type PersonalizationMethod,
   plainMethod,

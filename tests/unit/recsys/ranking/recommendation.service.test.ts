@@ -262,7 +262,7 @@ describe("RecommendationService", () => {
     const { items } = await recommendations.recommend(userId(0), 20);
     const before = items.find(item => item.itemId === "item-21")!;
     expect(outcome).toMatchObject({
-      scoreBefore: expect.closeTo(before.score, 6), // the list has float32
+      scoreBefore: expect.closeTo(before.score, 6) as number, // the list has float32
       rankBefore: before.rank,
       numRanked: NUM_ITEMS - 5 + 1,
     });
