@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { Command } from "commander";
 import { resizeForServing } from "../db/image-codec.js";
 import { writeAtomically } from "../db/local-files.js";
+import { type PhotoShopName, photoShopNames } from "../recsys/datasets/photo-shops.js";
 import { mixture, PhotosSource } from "../recsys/datasets/photos.js";
 import { contactSheet } from "../recsys/lab/packs/contact-sheet.js";
 import type { PhotoOutcome } from "../recsys/lab/studio/photo-trial.js";
@@ -10,7 +11,7 @@ import { summarizeTrial, type TrialSummary } from "../recsys/lab/studio/summariz
 import { inTurns, populationHistory, trialPairs } from "../recsys/lab/studio/trial-pairs.js";
 import type { CliContext } from "./cli-context.js";
 import { commitOf } from "./commit.js";
-import { wholeNumber } from "./option-values.js";
+import { oneOf, wholeNumber } from "./option-values.js";
 import { prepareOutput } from "./output-file.js";
 import {
   chosenShops,
@@ -29,6 +30,7 @@ interface Flags extends ShopFolders {
   candidates: number;
   output: string;
   worst?: string;
+  worstShop?: PhotoShopName;
   json?: boolean;
 }
 
@@ -49,12 +51,18 @@ export function photosMeasureCommand(context: CliContext): Command {
     .option("--candidates <number>", "candidates of each image, 1 to 8", wholeNumber, 3)
     .option("--output <file>", "file of the results", join("results", "studio.json"))
     .option("--worst <file>", `a JPEG of the ${NUM_WORST} least true images beside their originals`)
+    .option(
+      "--worst-shop <name>",
+      "only images of this shop on that sheet, where others may not be published (default: all)",
+      oneOf(photoShopNames),
+    )
     .option("--json", "print one JSON line");
   return withShopOptions(command).action(flags => measure(context, flags as Flags)); // as commander parses them
 }
 
 async function measure(context: CliContext, flags: Flags): Promise<void> {
-  const { candidates: numCandidates, count, json, output, products: limit, users, worst } = flags;
+  const { candidates: numCandidates, count, json, output, products: limit, users } = flags;
+  const { worst, worstShop } = flags;
   const shops = chosenShops(flags, limit);
   const source = new PhotosSource({ shops, users: { numUsers: users } });
   await prepareOutput("--output", output);
@@ -99,7 +107,9 @@ async function measure(context: CliContext, flags: Flags): Promise<void> {
     const summary = summarizeTrial(outcomes);
     if (worst !== undefined) {
       await withProgress("sheet   ", async onProgress => {
-        const pairs = leastTrue(outcomes);
+        const pairs = leastTrue(
+          outcomes.filter(({ shop }) => worstShop === undefined || shop === worstShop),
+        );
         const images = await services.photoTrials.shown(pairs, numCandidates, {
           signal,
           onProgress,
