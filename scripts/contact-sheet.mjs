@@ -6,10 +6,12 @@
  */
 import { parseArgs } from "node:util";
 import sharp from "sharp";
+import { createSheetApi, textLayer } from "./sheet-api.mjs";
 
 const CELL = 160;
 const LABEL = 22;
 const PICTURE = 128;
+const SIZE = { width: PICTURE, height: PICTURE };
 
 const { values } = parseArgs({
   options: Object.fromEntries(
@@ -19,31 +21,12 @@ const { values } = parseArgs({
 const items = values.items.split(",");
 const users = values.users.split(",");
 
-async function ask(query, variables) {
-  const response = await fetch(`${values.url}/graphql`, {
-    method: "POST",
-    headers: { "content-type": "application/json", authorization: `Bearer ${values.key}` },
-    body: JSON.stringify({ query, variables }),
-  });
-  const { data, errors } = await response.json();
-  if (errors) {
-    throw new Error(errors[0].message);
-  }
-  return data;
-}
-
-const picture = async path =>
-  sharp(await (await fetch(new URL(path, values.url))).arrayBuffer())
-    .resize(PICTURE, PICTURE, { fit: "contain", background: "white" })
-    .png()
-    .toBuffer();
+const { ask, picture } = createSheetApi(values);
 
 const layers = [];
 const label = (text, column, row) => {
-  const escaped = text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
-  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${CELL}" height="${LABEL}"><text x="${CELL / 2}" y="15" font-family="sans-serif" font-size="12" text-anchor="middle" fill="#444">${escaped}</text></svg>`;
   layers.push({
-    input: Buffer.from(svg),
+    input: textLayer(text, CELL, LABEL, `x="${CELL / 2}" y="15" text-anchor="middle" fill="#444"`),
     left: column * CELL,
     top: row * (CELL + LABEL) + PICTURE,
   });
@@ -53,7 +36,7 @@ const put = (input, column, row) =>
 
 for (const [row, id] of items.entries()) {
   const { item } = await ask(`query ($id: ID!) { item(id: $id) { id image { url } } }`, { id });
-  put(await picture(item.image.url), 0, row);
+  put(await picture(item.image.url, SIZE), 0, row);
   label(item.id, 0, row);
   for (const [column, userId] of users.entries()) {
     const { personalizeImage: answer } = await ask(
@@ -66,7 +49,7 @@ for (const [row, id] of items.entries()) {
     );
     const shown = answer.image ?? answer.item?.image;
     if (shown) {
-      put(await picture(shown.url), column + 1, row);
+      put(await picture(shown.url, SIZE), column + 1, row);
     }
     const deltaR = answer.image?.rankChange?.deltaR;
     label(

@@ -6,6 +6,7 @@
  */
 import { parseArgs } from "node:util";
 import sharp from "sharp";
+import { createSheetApi, textLayer } from "./sheet-api.mjs";
 
 const CELL = { width: 240, height: 200 };
 const GAP = 10;
@@ -22,32 +23,14 @@ const { values } = parseArgs({
 const items = values.items.split(",");
 const users = values.users.split(",");
 
-async function ask(query, variables) {
-  const response = await fetch(`${values.url}/graphql`, {
-    method: "POST",
-    headers: { "content-type": "application/json", authorization: `Bearer ${values.key}` },
-    body: JSON.stringify({ query, variables }),
-  });
-  const { data, errors } = await response.json();
-  if (errors) {
-    throw new Error(errors[0].message);
-  }
-  return data;
-}
-
-const picture = async (path, { height, width }, fit) =>
-  sharp(await (await fetch(new URL(path, values.url))).arrayBuffer())
-    .resize(Math.round(width), Math.round(height), { fit, background: "white" })
-    .png()
-    .toBuffer();
+const { ask, picture } = createSheetApi(values);
 
 const layers = [];
 const columnAt = column => GAP + column * (CELL.width + GAP);
 const rowAt = row => GAP + HEAD + GAP + row * (CELL.height + LABEL + GAP);
 const label = (text, left, top, width) => {
-  const escaped = text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
-  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${LABEL}"><text x="2" y="14" font-family="sans-serif" font-size="12" fill="#333">${escaped}</text></svg>`;
-  layers.push({ input: Buffer.from(svg), left: Math.round(left), top: Math.round(top) });
+  const input = textLayer(text, width, LABEL, 'x="2" y="14" fill="#333"');
+  layers.push({ input, left: Math.round(left), top: Math.round(top) });
 };
 const put = (input, left, top) =>
   layers.push({ input, left: Math.round(left), top: Math.round(top) });

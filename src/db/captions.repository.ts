@@ -83,47 +83,43 @@ export class CaptionsRepository {
   constructor(private readonly pool: Pick<Pool, "query">) {}
 
   /** Items whose image needs a caption, in the order of their ids, after `afterId`. */
-  async findUncaptioned(
-    { model, compared }: CaptionRequest,
-    limit: number,
-    afterId = "",
-  ): Promise<UncaptionedItem[]> {
-    const { rows } = await this.pool.query<UncaptionedItem>(
-      `SELECT items.id AS "itemId", item_images.blob_hash AS "blobHash", ${ITEM_TEXT} AS text
-       FROM ${PICTURED} AND items.id > $3
-       ORDER BY items.id LIMIT $4`,
-      [model, compared, afterId, limit],
-    );
-    return rows;
+  findUncaptioned({ model, compared }: CaptionRequest, limit: number, afterId = "") {
+    return this.findIn(PICTURED, [model, compared, afterId, limit]);
   }
 
-  async countUncaptioned({ model, compared }: CaptionRequest): Promise<number> {
-    const { rows } = await this.pool.query<{ count: number }>(
-      `SELECT count(*)::int AS count FROM ${PICTURED}`,
-      [model, compared],
-    );
-    return rows[0].count;
+  countUncaptioned({ model, compared }: CaptionRequest): Promise<number> {
+    return this.countIn(PICTURED, [model, compared]);
   }
 
   /** Items whose image needs a caption by what is recognised in it, in the order of their ids, after `afterId`. */
-  async findUnrecognized(
-    { model, includesWorded }: RecognitionRequest,
-    limit: number,
-    afterId = "",
+  findUnrecognized({ model, includesWorded }: RecognitionRequest, limit: number, afterId = "") {
+    return this.findIn(UNRECOGNIZED, [model, includesWorded, afterId, limit]);
+  }
+
+  countUnrecognized({ model, includesWorded }: RecognitionRequest): Promise<number> {
+    return this.countIn(UNRECOGNIZED, [model, includesWorded]);
+  }
+
+  private async findIn(
+    items: string,
+    values: readonly [model: string, flag: boolean, afterId: string, limit: number],
   ): Promise<UncaptionedItem[]> {
     const { rows } = await this.pool.query<UncaptionedItem>(
       `SELECT items.id AS "itemId", item_images.blob_hash AS "blobHash", ${ITEM_TEXT} AS text
-       FROM ${UNRECOGNIZED} AND items.id > $3
+       FROM ${items} AND items.id > $3
        ORDER BY items.id LIMIT $4`,
-      [model, includesWorded, afterId, limit],
+      [...values],
     );
     return rows;
   }
 
-  async countUnrecognized({ model, includesWorded }: RecognitionRequest): Promise<number> {
+  private async countIn(
+    items: string,
+    values: readonly [model: string, flag: boolean],
+  ): Promise<number> {
     const { rows } = await this.pool.query<{ count: number }>(
-      `SELECT count(*)::int AS count FROM ${UNRECOGNIZED}`,
-      [model, includesWorded],
+      `SELECT count(*)::int AS count FROM ${items}`,
+      [...values],
     );
     return rows[0].count;
   }

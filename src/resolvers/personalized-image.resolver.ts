@@ -8,8 +8,7 @@ import type {
   RankChangeRow,
   UserRow,
 } from "../db/rows.js";
-import { disclosureOf } from "../recsys/images/disclosure.js";
-import { imageKindOf } from "../recsys/images/image-kind.js";
+import { disclosureOf, imageKindOf } from "../recsys/images/disclosure.js";
 import type { Provenance } from "../recsys/images/provenance.js";
 import { ranksImages } from "../recsys/ranking/image-ranking.js";
 import { FidelityPolicy, ImageKind, NoRankChangeReason } from "../schema/enums.js";
@@ -65,7 +64,7 @@ export class PersonalizedImageResolver {
 
   @Resolved(ImageKind, "How it was made.")
   kind(@Root() image: PersonalizedImageRow): ImageKind {
-    return imageKindOf(image);
+    return imageKindOf(provenanceOf(image).sourceType);
   }
 
   @NullableResolved(

@@ -1,4 +1,4 @@
-/** @file What a shop tells its shoppers about an image: IPTC's digital source type, and a sentence for the label. */
+/** @file What an image is and what a shop tells its shoppers about it: IPTC's digital source type, its kind, and a sentence. */
 import type { DigitalSourceType } from "../../db/image-codec.js";
 import type { CheckedImage } from "./product-lock.js";
 
@@ -8,6 +8,23 @@ export function sourceTypeOf(
 ): DigitalSourceType {
   const isLocked = check?.policy === "PRODUCT" && check.generatedFidelity !== null;
   return isLocked ? "compositeWithTrainedAlgorithmicMedia" : "trainedAlgorithmicMedia";
+}
+
+/**
+ * - `VARIANT`: the shop's own image of one of the item's variants; nothing is generated.
+ * - `STUDIO`: the pixels of the product are the shop's own, in a new setting, whatever generator drew that.
+ * - `GENERATED`: a generator drew it.
+ */
+export type ImageKind = "VARIANT" | "STUDIO" | "GENERATED";
+
+/** @param sourceType as {@link disclosureOf} */
+export function imageKindOf(
+  sourceType: DigitalSourceType | null = "trainedAlgorithmicMedia",
+): ImageKind {
+  if (sourceType === null) {
+    return "VARIANT";
+  }
+  return sourceType === "compositeWithTrainedAlgorithmicMedia" ? "STUDIO" : "GENERATED";
 }
 
 const sentences: Readonly<Record<DigitalSourceType, string>> = {

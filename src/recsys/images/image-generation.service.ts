@@ -84,8 +84,8 @@ export class ImageGenerationService {
       return earlier.isServed ? { imageId: earlier.id } : { originalReason: "RANKED_LOWER" };
     }
     // The history may be newer than the request.
-    const [variant] = (await this.deps.variants?.choose([plan])) ?? [];
-    if (variant as PersonalizedImageRow | undefined) {
+    const variant = (await this.deps.variants?.choose([plan]))?.at(0);
+    if (variant) {
       return { imageId: variant.id };
     }
     await report(0.02, "drawing");

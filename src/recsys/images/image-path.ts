@@ -1,6 +1,7 @@
 /**
  * @file The one path to a personalized image: retrieve -> `method.condition` -> `generator.generate` -> product lock
- * (`product-lock.ts`) -> `ranker.whatIf` -> choose (`candidate-selection.ts`). Serving, rollouts, experiments and re-ranking take it; what differs is an argument.
+ * (`product-lock.ts`) -> `ranker.whatIf` -> choose (`candidate-selection.ts`). Serving, rollouts, experiments and re-ranking
+ * take it; what differs is an argument.
  */
 import { AppError } from "../../errors/app-error.js";
 import type {

@@ -152,12 +152,7 @@ export class IndexingService {
       total: await embeddings.countUnencoded("IMAGE", encoder),
       find: afterId => embeddings.findUnencoded("IMAGE", encoder, { limit: BATCH, afterId }),
       work: async batch => {
-        const vectors = await ofImages(
-          batch,
-          { hashOf: item => item.sourceHash, imageFiles: this.deps.imageFiles, run },
-          images => clip.encodeImages(images),
-        );
-        const rows = [...vectors].map(([item, vector]) => this.embeddingOf(item, vector));
+        const rows = await this.embeddingsOf(batch, run);
         await embeddings.saveMany("IMAGE", encoder, rows);
         return rows.length;
       },
@@ -174,16 +169,22 @@ export class IndexingService {
       find: afterHash => variantImages.findUnencoded(encoder, { limit: BATCH, afterHash }),
       keyOf: ({ sourceHash }) => sourceHash,
       work: async batch => {
-        const vectors = await ofImages(
-          batch,
-          { hashOf: item => item.sourceHash, imageFiles: this.deps.imageFiles, run },
-          images => clip.encodeImages(images),
-        );
-        const rows = [...vectors].map(([item, vector]) => this.embeddingOf(item, vector));
+        const rows = await this.embeddingsOf(batch, run);
         await variantImages.saveMany(encoder, rows);
         return rows.length;
       },
     });
+  }
+
+  /** Of the readable images. */
+  private async embeddingsOf(
+    batch: readonly Omit<UnencodedItem, "text">[],
+    run: Run,
+  ): Promise<NewEmbedding[]> {
+    const { clip, imageFiles } = this.deps;
+    const reading = { hashOf: (item: { sourceHash: string }) => item.sourceHash, imageFiles, run };
+    const vectors = await ofImages(batch, reading, images => clip.encodeImages(images));
+    return [...vectors].map(([item, vector]) => this.embeddingOf(item, vector));
   }
 
   private embeddingOf(

@@ -107,11 +107,7 @@ async function recognizeImages(
     total: await captions.countUnrecognized(request),
     find: afterId => captions.findUnrecognized(request, BATCH, afterId),
     work: async batch => {
-      const sentences = await ofImages(
-        batch,
-        { hashOf: item => item.blobHash, imageFiles: deps.imageFiles, run },
-        images => recognizer.caption(images),
-      );
+      const sentences = await sentencesOf(batch, recognizer, deps, run);
       const written = [...sentences].map(([{ itemId, blobHash }, text]): NewCaption => ({
         itemId,
         blobHash,
@@ -143,11 +139,7 @@ async function captionImages(
     total: await captions.countUncaptioned(request),
     find: afterId => captions.findUncaptioned(request, BATCH, afterId),
     work: async batch => {
-      const sentences = await ofImages(
-        batch,
-        { hashOf: item => item.blobHash, imageFiles: deps.imageFiles, run },
-        images => captioner.caption(images),
-      );
+      const sentences = await sentencesOf(batch, captioner, deps, run);
       const described = [...sentences].map(([item, text]) => ({
         ...item,
         sentence: text.trim(),
@@ -159,6 +151,17 @@ async function captionImages(
     },
   });
   return { numCaptioned, numTextCaptions: numWritten - numCaptioned };
+}
+
+/** A sentence for each readable image. */
+function sentencesOf(
+  batch: readonly UncaptionedItem[],
+  writer: SentenceWriter,
+  { imageFiles }: CaptionDependencies,
+  run: CaptionRun,
+): Promise<Map<UncaptionedItem, string>> {
+  const reading = { hashOf: (item: UncaptionedItem) => item.blobHash, imageFiles, run };
+  return ofImages(batch, reading, images => writer.caption(images));
 }
 
 /** The captioner's sentences, or the item's text where a sentence does not agree with it. */
