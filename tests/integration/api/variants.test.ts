@@ -28,14 +28,15 @@ describeOnEveryDatabase("variants", open => {
         })),
       ).flat(),
     });
-    const seeds = ["variant@1", "studio@1"];
     await prisma.personalizedImage.updateMany({
       where: { seed: 0 },
-      data: { generator: seeds[0], variantId: "red" },
+      data: { generator: "variant@1", variantId: "red", provenance: { sourceType: null } },
     });
+    // A generator of the host, whose images were locked: what it is called says nothing.
+    const sourceType = "compositeWithTrainedAlgorithmicMedia";
     await prisma.personalizedImage.updateMany({
       where: { seed: 1, userId: "anna" },
-      data: { generator: seeds[1] },
+      data: { generator: "host@1", provenance: { sourceType } },
     });
   });
 
