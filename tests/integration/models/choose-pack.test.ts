@@ -14,6 +14,8 @@ describeOnEveryDatabase("the pack that 'auto' chooses", open => {
   let db: Database;
   let home: string;
   let logged: string[];
+  /** Of the last choice. */
+  let needsIndexing: boolean;
 
   beforeAll(async () => {
     db = await open();
@@ -33,8 +35,13 @@ describeOnEveryDatabase("the pack that 'auto' chooses", open => {
 
   async function choose(pack = "auto") {
     const config = loadConfig({ VITRINE_HOME: home, VITRINE_MODELS: pack });
-    const { folder, reason, verdict } = await choosePack(createStorage(db, config), config, logger);
-    return { pack: basename(folder), reason, kind: verdict?.kind ?? null };
+    const choice = await choosePack(createStorage(db, config), config, logger);
+    needsIndexing = choice.needsIndexing;
+    return {
+      pack: basename(choice.folder),
+      reason: choice.reason,
+      kind: choice.verdict?.kind ?? null,
+    };
   }
 
   async function addStickers(count = 4) {
@@ -66,6 +73,7 @@ describeOnEveryDatabase("the pack that 'auto' chooses", open => {
     expect(logged.at(-1)).toBe("the catalogue shows drawings (4 of 4 images): the model pack is 'mini'");
     const configured = { pack: "studio", reason: "CONFIGURED", kind: "DRAWINGS" };
     expect(await choose("studio")).toEqual(configured);
+    expect(needsIndexing).toBe(false);
   });
 
   it("is the one of the index, and says so when another would suit", async () => {
@@ -83,12 +91,17 @@ describeOnEveryDatabase("the pack that 'auto' chooses", open => {
     await indexWith("studio"); // as if the empty catalogue's pack were another
     expect(await choose()).toMatchObject({ pack: "studio", reason: "INDEX" });
     await addStickers(20);
+    expect(needsIndexing).toBe(false);
     expect(await choose()).toMatchObject({ pack: "mini", reason: "CATALOGUE" });
     expect(logged.at(-1)).toMatch(/the pack is now 'mini'; 'vitrine index'/);
+    expect(needsIndexing).toBe(true);
     expect(await choose()).toMatchObject({ pack: "mini" }); // also before that run
+    expect(needsIndexing).toBe(true);
     await indexWith("mini");
     expect(await choose()).toMatchObject({ pack: "mini", reason: "CATALOGUE" });
+    expect(needsIndexing).toBe(false);
     await indexWith("studio");
     expect(await choose()).toMatchObject({ pack: "studio", reason: "INDEX" });
+    expect(needsIndexing).toBe(false);
   });
 });

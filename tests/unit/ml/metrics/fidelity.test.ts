@@ -95,6 +95,14 @@ describe("fidelityOf()", () => {
     expect(measured.ssim).toBeLessThan(0.5);
   });
 
+  it("gives the size of the side that shrank most", () => {
+    const image = fabric(40, 60);
+    const ofSize = (widthPixels: number, heightPixels: number) =>
+      fidelityOf(image, resizedRgb(image, { widthPixels, heightPixels }), null).size;
+    expect(ofSize(10, 45)).toBe(0.25); // 10 / 40, not 45 / 60
+    expect(ofSize(30, 15)).toBe(0.25); // 15 / 60, not 30 / 40
+  });
+
   it("finds noise sharper than the original", () => {
     const flat = imageOf(40, 40, () => [100, 100, 100]);
     expect(fidelityOf(flat, fabric(40, 40), null).sharpness).toBeGreaterThan(100);

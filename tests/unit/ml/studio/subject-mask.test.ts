@@ -173,6 +173,17 @@ describe("maskFaultOf", () => {
     expect(faultOf(on(white, bag, [247, 247, 247] as never), bag)).toMatch(/WEAK_EDGE|SEE_THROUGH/);
   });
 
+  it("refuses a product a third of whose edge has the colour of what is behind it", () => {
+    // The grain makes the backdrop restless, so colours alone say nothing and only the edge is asked.
+    const grain = { backdrop: [130, 120, 110] as const, noise: 12 };
+    const blendingTo = (x: number) =>
+      photograph(500, 400, { ...grain, layers: [{ shape: box(x, 100, 350, 300), colour: red }] });
+    // The first 60 or 20 of the box's 200 columns are the backdrop's: 320 or 240 of the edge's 800 pixels.
+    expect(faultOf(blendingTo(210), bag)).toBe("WEAK_EDGE");
+    expect(faultOf(blendingTo(170), bag)).toBeNull();
+    expect(workMask(blendingTo(210), mapOf(blendingTo(210), bag)).evidence).toBeNull();
+  });
+
   it("refuses glass on a plain backdrop, which shows through", () => {
     const rim: Shape = (x, y) => bag(x, y) - box(158, 108, 342, 292)(x, y);
     const glass = on(white, rim, [150, 160, 160] as never);

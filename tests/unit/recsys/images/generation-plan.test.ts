@@ -98,6 +98,19 @@ describe("GenerationPlanner", () => {
     expect(new Set(keys).size).toBe(3);
   });
 
+  it("gives variants alone a key of their own, and generated images that of an item without variants", async () => {
+    const first = await keyOf();
+    expect(await keyOf({}, { ...defaults, variants: "ONLY" })).not.toBe(first);
+    expect(await keyOf({}, { ...defaults, variants: "OFF" })).toBe(first);
+    const image = { variantId: "blue", blobHash: "ef", embedding: unit };
+    const offered = {
+      retrieval: { variantStamp: "1" },
+      deps: { variants: { of: async () => new Map([["i9", [image]]]) } },
+    };
+    expect(await keyOf(offered)).not.toBe(first);
+    expect(await keyOf(offered, { ...defaults, variants: "OFF" })).toBe(first);
+  });
+
   it("keeps the key of images that were made before methods had ids", async () => {
     expect(await keyOf()).toBe("9dc367d85e4efd3cbf700c124b627f08cfca8a7b224a2994acc91d13c4e666ae");
   });

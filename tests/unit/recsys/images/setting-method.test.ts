@@ -98,6 +98,11 @@ describe("SettingMethod", () => {
     expect(Math.abs(warmth(drawn))).toBeLessThan(0.03);
   });
 
+  it("reads no item without weight, and draws neutral settings where none has any", async () => {
+    expect(await settings({ wood: 0.5, slate: 0 })).toEqual(await settings({ wood: 0.5 }));
+    expect(await settings({ wood: 0, clay: 0 })).toEqual(await settings({ absent: 1 }));
+  });
+
   it("draws other settings for another seed", async () => {
     const conditions = await method.condition(
       [contextOf({ wood: 1 }), contextOf({ wood: 1 })],
