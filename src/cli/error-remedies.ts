@@ -28,7 +28,7 @@ export const errorRemedies: Readonly<Record<ErrorCode, string>> = {
   RANKER_DATA_CHANGED:
     "Train a version on the present data; the metrics of its training are in `vitrine rankers list --json`.",
   RANKER_IGNORES_IMAGES:
-    "Train and activate MICRO or FREEDOM (`vitrine train ranker`): they rank an item by another image.",
+    "Train and activate MICRO, FREEDOM or VBPR (`vitrine train ranker`): they rank an item by another image.",
   NOT_COMPARABLE:
     "Compare versions of one data snapshot, split and seed (`vitrine rankers list`), or evaluate them one by one.",
   NOTHING_TO_ROLL_BACK: "Activate a version by its id instead.",

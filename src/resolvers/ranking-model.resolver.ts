@@ -46,7 +46,7 @@ export class RankingModelResolver {
 
   @Resolved(
     Boolean,
-    "Whether it can rank an item by another image, as MICRO and FREEDOM can. While another model is active, " +
+    "Whether it can rank an item by another image, as MICRO, FREEDOM and VBPR can. While another model is active, " +
       "personalised images have no rank change and are served without the check that the item ranks at least as well.",
   )
   ranksImages(@Root() version: RankingModelVersionRow): boolean {

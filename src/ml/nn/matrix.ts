@@ -77,6 +77,35 @@ export function stackedMatrices(numRows: readonly number[], columns: number): Ma
   });
 }
 
+/** The matrices side by side; `[N, D1], [N, D2], .. -> [N, D1 + D2 + ..]`. */
+export function joinedColumns(...parts: readonly Matrix[]): Matrix {
+  const [N] = parts[0].shape;
+  const width = parts.reduce((sum, { shape }) => sum + shape[1], 0);
+  const result = matrix([N, width]);
+  let start = 0;
+  for (const { shape, values } of parts) {
+    assertLength("joinedColumns", values, N * shape[1]);
+    for (let i = 0, at = 0; i < N; i++) {
+      for (let d = 0; d < shape[1]; d++, at++) {
+        result.values[i * width + start + d] = values[at];
+      }
+    }
+    start += shape[1];
+  }
+  return result;
+}
+
+/** A copy of the columns `start` up to `end` (exclusive). */
+export function columnRange({ shape: [N, D], values }: Matrix, start: number, end: number): Matrix {
+  const result = matrix([N, end - start]);
+  for (let i = 0, at = 0; i < N; i++) {
+    for (let d = start; d < end; d++, at++) {
+      result.values[at] = values[i * D + d];
+    }
+  }
+  return result;
+}
+
 export function assertLength(where: string, values: ArrayLike<unknown>, expected: number): void {
   if (values.length !== expected) {
     throw new Error(`${where}: expected ${expected} values, got ${values.length}`);

@@ -5,10 +5,12 @@ import { BPR_MF_ALGORITHM, LIGHT_GCN_ALGORITHM, LightGcn } from "./light-gcn.js"
 import { Micro, MICRO_ALGORITHM } from "./micro.js";
 import { Popularity, POPULARITY_ALGORITHM } from "./popularity.js";
 import type { Recommender } from "./recommender.js";
+import { Vbpr, VBPR_ALGORITHM } from "./vbpr.js";
 
 const loaders: Readonly<Record<string, (files: ModelFiles) => Recommender>> = {
   [MICRO_ALGORITHM]: files => Micro.fromFiles(files),
   [FREEDOM_ALGORITHM]: files => Freedom.fromFiles(files),
+  [VBPR_ALGORITHM]: files => Vbpr.fromFiles(files),
   [LIGHT_GCN_ALGORITHM]: files => LightGcn.fromFiles(files),
   [BPR_MF_ALGORITHM]: files => LightGcn.fromFiles(files),
   [POPULARITY_ALGORITHM]: files => Popularity.fromFiles(files),

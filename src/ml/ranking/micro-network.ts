@@ -40,6 +40,7 @@ import {
 } from "./micro-parameters.js";
 import { type Fusion, fusion, fusionGradient } from "./modality-fusion.js";
 import type { LossTerms } from "./recommender.js";
+import { batchItems } from "./training-batches.js";
 import { propagated } from "./user-item-graph.js";
 
 /** The item graph of one modality. */
@@ -233,9 +234,4 @@ export class MicroNetwork {
       [`${name}.bias`]: dBias,
     };
   }
-}
-
-/** The distinct items of a batch, by ascending index. */
-function batchItems({ positives, negatives }: Triples): number[] {
-  return [...new Set([...positives, ...negatives])].sort((a, b) => a - b);
 }

@@ -21,7 +21,7 @@ export interface RankingData {
   /** The items each user chose, by ascending index, without repeats. */
   train: readonly Int32Array[];
   /**
-   * Non-negative strength of each of these choices, in the order of `train`. MICRO, LightGCN and BPR-MF draw a user's
+   * Non-negative strength of each of these choices, in the order of `train`. MICRO, VBPR, LightGCN and BPR-MF draw a user's
    * positives in proportion to it, FREEDOM all of an epoch's, and popularity sums it. Graphs, negatives and validation
    * weigh every choice equally. Default: all equal.
    */
@@ -180,6 +180,29 @@ export interface WhatIfRecommender extends Recommender {
 export function canWhatIf(model: Recommender, modality: string): model is WhatIfRecommender {
   const { modalityNames } = model as Partial<WhatIfRecommender>;
   return "whatIf" in model && !!modalityNames?.includes(modality);
+}
+
+/** A ranking model whose score has a part that is linear in a raw feature. */
+export interface FeatureGradientRecommender extends WhatIfRecommender {
+  /** Names of these modalities. */
+  readonly linearModalityNames: readonly string[];
+
+  /**
+   * `∂score / ∂v` of the linear part, v an item's raw feature of the modality: one gradient for all items that have it;
+   * `[F]`. Leaves out the part that reads v through an item graph, which is piecewise constant in it.
+   *
+   * @throws Error for a modality without a linear part.
+   */
+  featureGradient(viewer: Viewer, modality: string): Float32Array;
+}
+
+/** The only test of whether a model's score has a gradient at a feature of this modality. */
+export function hasFeatureGradient(
+  model: Recommender,
+  modality: string,
+): model is FeatureGradientRecommender {
+  const { linearModalityNames } = model as Partial<FeatureGradientRecommender>;
+  return "featureGradient" in model && !!linearModalityNames?.includes(modality);
 }
 
 /** @throws Error when the parts of `data` do not match. */

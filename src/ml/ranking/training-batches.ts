@@ -10,6 +10,11 @@ export function numBatches(itemsOfUser: readonly Int32Array[], batchSize: number
   return Math.floor(n / batchSize) + 1;
 }
 
+/** The distinct items of a batch, by ascending index. */
+export function batchItems({ positives, negatives }: Triples): Int32Array {
+  return Int32Array.from(new Set([...positives, ...negatives])).sort();
+}
+
 /** The users' choices and their strengths. */
 export interface Choices {
   itemsOfUser: readonly Int32Array[];

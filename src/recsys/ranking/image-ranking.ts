@@ -3,8 +3,11 @@ import { AppError } from "../../errors/app-error.js";
 import { FREEDOM_ALGORITHM } from "../../ml/ranking/freedom.js";
 import { MICRO_ALGORITHM } from "../../ml/ranking/micro.js";
 import { canWhatIf } from "../../ml/ranking/recommender.js";
+import { VBPR_ALGORITHM } from "../../ml/ranking/vbpr.js";
 import { IMAGE_MODALITY } from "./ranked-item.js";
 import type { LoadedRanker } from "./ranker-artefact.js";
+
+const imageRankers = [MICRO_ALGORITHM, FREEDOM_ALGORITHM, VBPR_ALGORITHM];
 
 /** For a loaded model: the authoritative answer. */
 export function ranksImagesLoaded({ model }: Pick<LoadedRanker, "model">): boolean {
@@ -27,16 +30,13 @@ export function ranksImages({
   metrics: unknown;
 }): boolean {
   const { modalities } = (metrics ?? {}) as { modalities?: readonly string[] }; // as training stored it
-  return (
-    [MICRO_ALGORITHM, FREEDOM_ALGORITHM].includes(algorithm) &&
-    (modalities?.includes(IMAGE_MODALITY) ?? true)
-  );
+  return imageRankers.includes(algorithm) && (modalities?.includes(IMAGE_MODALITY) ?? true);
 }
 
 /** The warning for operators when the active version cannot. */
 export function imagesUnrankedText(algorithm: string): string {
   return (
     `warning: ${algorithm} does not read the items' images. While it is active, personalised images have no rank change, ` +
-    "and an image is served without a check that the item ranks at least as well with it. MICRO and FREEDOM read images."
+    `and an image is served without a check that the item ranks at least as well with it. ${imageRankers.join(", ")} read images.`
   );
 }

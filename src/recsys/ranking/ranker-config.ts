@@ -15,10 +15,13 @@ import { defaultMicroConfig, type MicroConfig } from "../../ml/ranking/micro-con
 import { Micro, MICRO_ALGORITHM } from "../../ml/ranking/micro.js";
 import { Popularity, POPULARITY_ALGORITHM } from "../../ml/ranking/popularity.js";
 import type { Recommender } from "../../ml/ranking/recommender.js";
+import { defaultVbprConfig, type VbprConfig } from "../../ml/ranking/vbpr-config.js";
+import { Vbpr, VBPR_ALGORITHM } from "../../ml/ranking/vbpr.js";
 
 const algorithms = [
   MICRO_ALGORITHM,
   FREEDOM_ALGORITHM,
+  VBPR_ALGORITHM,
   LIGHT_GCN_ALGORITHM,
   BPR_MF_ALGORITHM,
   POPULARITY_ALGORITHM,
@@ -27,7 +30,7 @@ const algorithms = [
 export type RankerAlgorithm = (typeof algorithms)[number];
 
 /** Hyper-parameters by name, without the seed, which belongs to the version. */
-type ModelOptions = Omit<MicroConfig & FreedomConfig & LightGcnConfig, "seed">;
+type ModelOptions = Omit<MicroConfig & FreedomConfig & VbprConfig & LightGcnConfig, "seed">;
 
 const count = z.int().min(1);
 
@@ -59,6 +62,8 @@ const modelOptions = {
   pruning: z.number().min(0).lt(1),
   modalityLossWeight: z.number().min(0),
   trainFeatures: z.boolean(),
+  featureSize: count,
+  featureL2Weight: z.number().min(0),
 } satisfies { [Name in keyof ModelOptions]: z.ZodType<ModelOptions[Name]> };
 
 /** Changes to the hyper-parameters of a model. */
@@ -113,6 +118,7 @@ delete bprMfOptions.numLayers;
 const authorsOptions: Readonly<Record<RankerAlgorithm, Partial<ModelOptions>>> = {
   [MICRO_ALGORITHM]: defaultMicroConfig,
   [FREEDOM_ALGORITHM]: defaultFreedomConfig,
+  [VBPR_ALGORITHM]: defaultVbprConfig,
   [LIGHT_GCN_ALGORITHM]: defaultLightGcnConfig,
   [BPR_MF_ALGORITHM]: bprMfOptions,
   [POPULARITY_ALGORITHM]: {},
@@ -170,6 +176,8 @@ export function createRanker({ algorithm, model }: RankerConfig, seed: number): 
       return new Micro({ ...model, seed });
     case "FREEDOM":
       return new Freedom({ ...model, seed });
+    case "VBPR":
+      return new Vbpr({ ...model, seed });
     case "LightGCN":
       return new LightGcn({ ...model, seed });
     case "BPR-MF":

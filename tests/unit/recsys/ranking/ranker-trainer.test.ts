@@ -104,13 +104,14 @@ describe("RankerTrainer", () => {
   it.each([
     ["MICRO", "EMBEDDINGS_MISSING"],
     ["FREEDOM", "EMBEDDINGS_MISSING"],
+    ["VBPR", "EMBEDDINGS_MISSING"],
   ])("refuses to train %s before items are indexed", async (algorithm, code) => {
     shop.embeddings.isEmpty = true;
     await expect(shop.train("v1", { algorithm })).rejects.toMatchObject({ code });
     expect(shop.versions.rows.get("v1")).toMatchObject({ state: "FAILED" });
   });
 
-  it.each(["MICRO", "FREEDOM", "LightGCN", "BPR-MF"])(
+  it.each(["MICRO", "FREEDOM", "VBPR", "LightGCN", "BPR-MF"])(
     "refuses to train %s where every user chose everything",
     async algorithm => {
       const two = Array.from({ length: 20 }, (_, user) =>
@@ -182,7 +183,7 @@ describe("RankerTrainer", () => {
     expect(epochs[0]).toMatch(/^epoch 1 /);
   });
 
-  it.each(["MICRO", "FREEDOM", "LightGCN", "popularity"])(
+  it.each(["MICRO", "FREEDOM", "VBPR", "LightGCN", "popularity"])(
     "trains %s to the same bytes when the test items are given to other users",
     async algorithm => {
       const trained = async (id: string) => {
