@@ -28,7 +28,12 @@ export interface Database {
 
 /** Who asks: a shopper, who sees their own pictures only, or a server of the shop with a role. */
 export type Viewer =
-  | { readonly kind: "SHOPPER"; readonly userId: string }
+  | {
+      readonly kind: "SHOPPER";
+      readonly userId: string;
+      /** A websocket of this shopper is closed then. Default: never. */
+      readonly expiresAt?: Date;
+    }
   | {
       readonly kind: "KEY";
       /** A name of the host's own for this caller. */

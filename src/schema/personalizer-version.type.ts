@@ -1,4 +1,4 @@
-import { ID, ObjectType } from "type-graphql";
+import { Authorized, ID, ObjectType } from "type-graphql";
 import type {
   PersonalizerState as PersonalizerStateRow,
   PersonalizerVersionRow,
@@ -41,9 +41,10 @@ export class PersonalizerVersion
   @Described(ID, "The version of the ranking model that rewarded it.")
   rankingModelVersionId!: string;
 
+  @Authorized("RECOMMENDER")
   @Nullable(
     JsonObject,
-    "Rank changes and CLIP scores by split, pairs, seconds; null until trained.",
+    "Rank changes and CLIP scores by split, pairs, seconds; null until trained. Needs RECOMMENDER.",
   )
   metrics!: object | null;
 }

@@ -1,4 +1,4 @@
-import { ObjectType } from "type-graphql";
+import { Authorized, ObjectType } from "type-graphql";
 import type {
   RankingModelState as RankingModelStateRow,
   RankingModelVersionRow,
@@ -36,15 +36,19 @@ export class RankingModelVersion
   @Described(Boolean, "Whether it is the active ranker.")
   isActive!: boolean;
 
+  @Authorized("RECOMMENDER")
   @Nullable(
     String,
-    "SHA-256 of its training interactions and features: versions with the same hash saw the same data; null until trained.",
+    "SHA-256 of its training interactions and features: versions with the same hash saw the same data; null until trained. " +
+      "Needs RECOMMENDER.",
   )
   dataHash!: string | null;
 
+  @Authorized("RECOMMENDER")
   @Nullable(
     JsonObject,
-    "Recall and NDCG by split and cut-off, fractions 0 to 1, and training seconds; null until trained.",
+    "Recall and NDCG by split and cut-off, fractions 0 to 1, and training seconds; null until trained. " +
+      "Needs RECOMMENDER.",
   )
   metrics!: object | null;
 }

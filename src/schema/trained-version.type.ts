@@ -1,4 +1,4 @@
-import { ID, Int, ObjectType } from "type-graphql";
+import { Authorized, ID, Int, ObjectType } from "type-graphql";
 import { Described, Nullable } from "./field.js";
 import { DateTime, JsonObject } from "./scalars.js";
 
@@ -8,13 +8,16 @@ export abstract class TrainedVersion {
   @Described(ID, "A UUID.")
   id!: string;
 
-  @Described(JsonObject, "Hyper-parameters.")
+  @Authorized("RECOMMENDER")
+  @Described(JsonObject, "Hyper-parameters. Needs RECOMMENDER.")
   config!: object;
 
-  @Described(Int, "Seed of all randomness in its training.")
+  @Authorized("RECOMMENDER")
+  @Described(Int, "Seed of all randomness in its training. Needs RECOMMENDER.")
   seed!: number;
 
-  @Nullable(String, "Why its training failed; null otherwise.")
+  @Authorized("RECOMMENDER")
+  @Nullable(String, "Why its training failed; null otherwise. Needs RECOMMENDER.")
   failure!: string | null;
 
   @Described(DateTime, "When its training was requested.")

@@ -40,7 +40,7 @@ export class AccessService {
       throw new AppError("UNAUTHENTICATED");
     }
     if (!credential.startsWith(keyPrefix)) {
-      return { kind: "SHOPPER", userId: await this.deps.tokens.verify(credential, this.now()) };
+      return { kind: "SHOPPER", ...(await this.deps.tokens.verify(credential, this.now())) };
     }
     const row = await this.deps.apiKeys.findByHash(hashApiKey(credential));
     if (!row || row.revokedAt) {

@@ -1,5 +1,6 @@
 /** @file Signed tokens that let a user's own browser call the API for that user only (JWT, HS256). */
-import { errors, jwtVerify, SignJWT } from "jose";
+import { errors, type JWTPayload, jwtVerify, SignJWT } from "jose";
+import { isStorable } from "../../db/storable-text.js";
 import { AppError } from "../../errors/app-error.js";
 
 const audience = "vitrine";
@@ -7,9 +8,16 @@ const algorithm = "HS256";
 
 /** Seven days: a token cannot be revoked, so it must be short-lived. */
 export const maxTtlSeconds = 7 * 24 * 3_600;
+/** By how much the clocks of the servers that sign and verify may differ. */
+const clockToleranceSeconds = 60;
 
 export interface ShopperToken {
   token: string;
+  expiresAt: Date;
+}
+
+export interface VerifiedToken {
+  userId: string;
   expiresAt: Date;
 }
 
@@ -36,8 +44,30 @@ export class ShopperTokens {
     return { token, expiresAt: new Date((issuedAt + ttlSeconds) * 1_000) };
   }
 
-  /** The user of a token. @throws AppError `TOKEN_INVALID` */
-  async verify(token: string, now: Date): Promise<string> {
+  /**
+   * The user of a token, and when it expires.
+   *
+   * A shop may sign tokens itself: whoever signed it, a token is refused if it is valid for longer than
+   * {@link maxTtlSeconds}, or is from the future.
+   *
+   * @throws AppError `TOKEN_INVALID`
+   */
+  async verify(token: string, now: Date): Promise<VerifiedToken> {
+    const { sub, exp = 0, iat } = await this.claimsOf(token, now);
+    if (typeof sub !== "string" || sub === "" || !isStorable(sub)) {
+      throw invalid("it names no user");
+    }
+    const nowSeconds = now.getTime() / 1_000;
+    if (exp > nowSeconds + maxTtlSeconds + clockToleranceSeconds) {
+      throw invalid(`it may be valid for at most ${maxTtlSeconds} seconds`);
+    }
+    if (iat !== undefined && iat > nowSeconds + clockToleranceSeconds) {
+      throw invalid("its claim 'iat' is in the future");
+    }
+    return { userId: sub, expiresAt: new Date(exp * 1_000) };
+  }
+
+  private async claimsOf(token: string, now: Date): Promise<JWTPayload> {
     try {
       const { payload } = await jwtVerify(token, this.key, {
         algorithms: [algorithm],
@@ -45,14 +75,15 @@ export class ShopperTokens {
         requiredClaims: ["sub", "exp"],
         currentDate: now,
       });
-      if (payload.sub) {
-        return payload.sub;
-      }
+      return payload;
     } catch (error) {
-      throw new AppError("TOKEN_INVALID", { reason: reasonOf(error) }, { cause: error });
+      throw invalid(reasonOf(error), error);
     }
-    throw new AppError("TOKEN_INVALID", { reason: "it names no user" });
   }
+}
+
+function invalid(reason: string, cause?: unknown): AppError {
+  return new AppError("TOKEN_INVALID", { reason }, { cause });
 }
 
 function reasonOf(error: unknown): string {

@@ -9,7 +9,12 @@ export type AccessLevel = "SHOPPER" | ApiKeyRole;
 
 export type Viewer =
   | { readonly kind: "KEY"; readonly keyId: string; readonly role: ApiKeyRole }
-  | { readonly kind: "SHOPPER"; readonly userId: string };
+  | {
+      readonly kind: "SHOPPER";
+      readonly userId: string;
+      /** When the token expires; a websocket is closed then. Default: the host ends the caller's session itself. */
+      readonly expiresAt?: Date;
+    };
 
 function levelOf(viewer: Viewer): AccessLevel {
   return viewer.kind === "SHOPPER" ? "SHOPPER" : viewer.role;

@@ -214,6 +214,11 @@ describeOnEveryDatabase("access", open => {
       );
     const good = (jwt: SignJWT) =>
       jwt.setSubject("anna").setAudience("vitrine").setExpirationTime("1h");
+    const inAnHour = Math.floor(Date.now() / 1_000) + 3_600;
+    const claims = (payload: Record<string, unknown>) =>
+      new SignJWT({ aud: "vitrine", ...payload })
+        .setProtectedHeader({ alg: "HS256" })
+        .sign(new TextEncoder().encode(tokenSecret));
     const tokens: [token: string, reason: string][] = [
       [await sign(tokenSecret, jwt => good(jwt).setExpirationTime(1)), "it has expired"],
       [await sign("another secret of at least 32 characters", good), "its signature is wrong"],
@@ -226,6 +231,25 @@ describeOnEveryDatabase("access", open => {
         await sign(tokenSecret, jwt => jwt.setAudience("vitrine").setExpirationTime("1h")),
         "its claim 'sub' is missing",
       ],
+      [
+        await sign(tokenSecret, jwt => good(jwt).setExpirationTime("8d")),
+        "it may be valid for at most 604800 seconds",
+      ],
+      [
+        await sign(tokenSecret, jwt => good(jwt).setExpirationTime(4_102_444_800)), // the year 2100
+        "it may be valid for at most 604800 seconds",
+      ],
+      [await claims({ sub: "anna", exp: 1e308 }), "it may be valid for at most 604800 seconds"],
+      [await claims({ sub: "anna", exp: "soon" }), "its claim 'exp' is wrong"],
+      [
+        await claims({ sub: "anna", exp: inAnHour, iat: inAnHour }),
+        "its claim 'iat' is in the future",
+      ],
+      [await claims({ sub: 7, exp: inAnHour }), "it names no user"],
+      [await claims({ sub: ["anna"], exp: inAnHour }), "it names no user"],
+      [await claims({ sub: { id: "anna" }, exp: inAnHour }), "it names no user"],
+      [await claims({ sub: "", exp: inAnHour }), "it names no user"],
+      [await claims({ sub: "an\0na", exp: inAnHour }), "it names no user"],
       [`${Buffer.from('{"alg":"none"}').toString("base64url")}.e30.`, "it is malformed"],
       ["nonsense", "it is malformed"],
     ];
