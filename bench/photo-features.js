@@ -3,12 +3,12 @@
  *
  *     npm run bench -- photo-features --luma FOLDER [--clothing FOLDER] [--json results/photo-features.json]
  *
- * 1. Similar items: of the 5 titles of Luma nearest to a title, the share with its category; one item a title.
+ * 1. Similar items: of the 5 titles of Luma most similar to a title, the share with its category; one item a title
+ *    (`support/similar-titles.js`).
  * 2. Retrieval: items ranked by the mean cosine with the shopper's history, of captions, of images, and of both.
  * 3. Ranking: MICRO trained on those embeddings, the mean of three seeds.
  * NDCG@10 of the last tenth of each shopper's likes; paired bootstrap over shoppers. Needs `npm run build`.
  */
-import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { bundledPackFolder } from "../dist/config/config.js";
 import { decodeRgb } from "../dist/db/image-codec.js";
@@ -25,6 +25,7 @@ import { evaluateRanker } from "../dist/recsys/evaluation/evaluate-ranker.js";
 import { ratioSplit } from "../dist/recsys/evaluation/splits.js";
 import { fitRanker } from "../dist/recsys/lab/rankers/fit-and-evaluate.js";
 import { rankerConfig } from "../dist/recsys/ranking/ranker-config.js";
+import { nameOf, similarTitles } from "./support/similar-titles.js";
 
 const SEED = 1;
 const RANKER_SEEDS = [1, 2, 3];
@@ -52,9 +53,11 @@ export async function run({ luma, clothing, threads = "1" }) {
     embedded[name] = await embeddingsOf(name, products, Number(threads));
     console.error(`${name}: ${products.length} products encoded`);
   }
-  const similar = Object.fromEntries(
-    PACKS.map(name => [name, titlePrecision(products, embedded[name])]),
-  );
+  const similar = {};
+  for (const name of PACKS) {
+    similar[name] = await similarTitles(products, embedded[name]);
+    console.error(`${name}: similar items ${JSON.stringify(similar[name].precisionAt5)}`);
+  }
   const values = {};
   for (const name of PACKS) {
     values[name] = await ndcgs(embedded[name], split);
@@ -83,7 +86,7 @@ export async function run({ luma, clothing, threads = "1" }) {
     shoppers: "simulated (photo-users.ts)",
     numProducts: products.length,
     numShoppers: split.train.length,
-    kindPrecisionAt5OfTitles: similar,
+    similarTitles: similar,
     ndcgAt10: comparisons,
   };
 }
@@ -114,53 +117,8 @@ async function embeddingsOf(name, products, numThreads) {
   };
 }
 
-/** The title without the colour, so that the colours of one product are not each other's neighbours. */
-const nameOf = ({ shop, title }) => (shop === "luma" ? title.replace(/, [a-z]+$/, "") : title);
-
 const captionOf = ({ category, title }) =>
   title.toLowerCase().includes(category.toLowerCase()) ? title : `${title}, ${category}`;
-
-/** Of Luma's titles; `heldOut`: for the products that the pair of `studio` was not trained on. */
-function titlePrecision(products, { titles }) {
-  const first = new Map();
-  products.forEach((product, n) => {
-    if (product.shop === "luma" && !first.has(nameOf(product))) {
-      first.set(nameOf(product), n);
-    }
-  });
-  const items = [...first.values()];
-  const nearest = items.map(n => {
-    const others = items.filter(m => m !== n);
-    others.sort((a, b) => dot(titles[n], titles[b]) - dot(titles[n], titles[a]));
-    return others.slice(0, 5);
-  });
-  const precision = (indices, labelOf) =>
-    mean(
-      indices.map(i => {
-        const label = labelOf(products[items[i]]);
-        return nearest[i].filter(m => labelOf(products[m]) === label).length / 5;
-      }),
-    );
-  const all = [...items.keys()];
-  const heldOut = all.filter(i => isHeldOut(products[items[i]]));
-  const category = product => product.category;
-  return {
-    numTitles: all.length,
-    numHeldOut: heldOut.length,
-    byKind: { all: precision(all, kindOf), heldOut: precision(heldOut, kindOf) },
-    byCategory: { all: precision(all, category), heldOut: precision(heldOut, category) },
-  };
-}
-
-/** Luma's category, where men's "Tanks" and women's "Bras & Tanks" are one kind of thing. */
-const kindOf = ({ category }) => (category === "Bras & Tanks" ? "Tanks" : category);
-
-/** Fold 0 of `pretrain/studio/data.py`. */
-function isHeldOut({ imagePath }) {
-  const sku = /([a-z]{2,3}\d\d)-[a-z]+[_-]\w+\.jpg$/.exec(imagePath)?.[1] ?? "";
-  const hash = createHash("sha256").update(`17:luma:${sku}`).digest("hex");
-  return BigInt(`0x${hash}`) % 5n === 0n;
-}
 
 function matrixOf(rows) {
   const features = matrix([rows.length, rows[0].length]);

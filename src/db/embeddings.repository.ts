@@ -19,6 +19,21 @@ export interface NewEmbedding {
   sourceHash: string;
 }
 
+/** What similar items are compared by. */
+export interface ItemTraitsRow {
+  itemId: string;
+  isAvailable: boolean;
+  /** The caption's text; the empty string without one. */
+  text: string;
+  /** `[D]`; null without one. */
+  image: Float32Array | null;
+}
+
+interface EncodedCaption {
+  /** `[D]`. */
+  caption: Float32Array;
+}
+
 /** The source of each kind: its table, text and hash. */
 const SOURCES: Record<EmbeddingKind, { table: string; text: string; hash: string }> = {
   CAPTION: {
@@ -138,12 +153,34 @@ export class EmbeddingsRepository {
     return rows.map(row => ({ ...row, vector: vectorOf(row.vector) }));
   }
 
-  /** Those of `itemIds` that are available. */
-  async findAvailable(itemIds: readonly string[]): Promise<Set<string>> {
-    const { rows } = await this.pool.query<{ id: string }>(
-      "SELECT id FROM items WHERE id = ANY($1::text[]) AND is_available",
-      [itemIds],
+  // ── similar items ──
+
+  /** Caption text, image embedding and availability of those of `itemIds` that are in the catalogue. */
+  async findTraits(encoder: string, itemIds: readonly string[]): Promise<ItemTraitsRow[]> {
+    const { rows } = await this.pool.query<{
+      itemId: string;
+      isAvailable: boolean;
+      text: string;
+      image: Buffer | null;
+    }>(
+      `SELECT items.id AS "itemId", is_available AS "isAvailable", coalesce(captions.text, '') AS text, vector AS image
+       FROM items LEFT JOIN captions ON captions.item_id = items.id
+         LEFT JOIN embeddings ON embeddings.item_id = items.id AND kind = 'IMAGE' AND encoder = $1
+       WHERE items.id = ANY($2::text[]) ORDER BY items.id`,
+      [encoder, itemIds],
     );
-    return new Set(rows.map(({ id }) => id));
+    return rows.map(row => ({ ...row, image: row.image && vectorOf(row.image) }));
+  }
+
+  /** The same of up to `limit` items with a caption embedding, always the same ones, with that embedding. */
+  async sampleTraits(encoder: string, limit: number): Promise<(ItemTraitsRow & EncodedCaption)[]> {
+    const { rows } = await this.pool.query<{ itemId: string; vector: Buffer }>(
+      `SELECT item_id AS "itemId", vector FROM embeddings WHERE kind = 'CAPTION' AND encoder = $1
+       ORDER BY md5(item_id), item_id LIMIT $2`,
+      [encoder, limit],
+    );
+    const captionOf = new Map(rows.map(({ itemId, vector }) => [itemId, vectorOf(vector)]));
+    const traits = await this.findTraits(encoder, [...captionOf.keys()]);
+    return traits.map(row => ({ ...row, caption: captionOf.get(row.itemId)! })); // was asked for
   }
 }

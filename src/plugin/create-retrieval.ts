@@ -69,7 +69,8 @@ export async function createRetrieval({ config, imaging, models, storage }: Part
       index,
       items: {
         existing: ids => items.existing(ids),
-        findAvailable: ids => embeddings.findAvailable(ids),
+        findTraits: ids => embeddings.findTraits(encoderId, ids),
+        sampleTraits: limit => embeddings.sampleTraits(encoderId, limit),
       },
     }),
   };

