@@ -4,8 +4,8 @@
  * R. He, J. McAuley, "VBPR: Visual Bayesian Personalized Ranking from Implicit Feedback", AAAI 2016, eq. 4.
  * https://arxiv.org/abs/1510.01784
  *
- * `v̂ = (v - μ) / s`: μ is the mean of the items that have the modality, s the root of their mean squared distance from
- * it, so that v̂ has a mean squared length of 1. An item without the modality has v̂ = 0. With several modalities the
+ * `v̂ = w (v - μ) / s`: μ is the mean of the items that have the modality, s the root of their mean squared distance from
+ * it, so that v̂ has a root mean squared length of w, by default 1. An item without the modality has v̂ = 0. With several modalities the
  * terms add up, as if their features were joined.
  *
  * E and β are one matrix W = [E β], so that the term is `[θ_u; 1] · (Wᵀ v̂)`.
@@ -29,22 +29,23 @@ export interface HeadFeatures {
   standardized: Matrix;
   /** μ `[F]`. */
   mean: Float32Array;
-  /** s. */
+  /** s / w. */
   scale: number;
 }
 
 /** The head of one modality after training, for raw features: `Wᵀ v̂ = weightᵀ v + offset`. */
 export interface HeadState {
   name: string;
-  /** W / s `[F, d + 1]`. */
+  /** w W / s `[F, d + 1]`. */
   weight: Matrix;
-  /** `-Wᵀ μ / s` `[d + 1]`. */
+  /** `-w Wᵀ μ / s` `[d + 1]`. */
   offset: Float32Array;
   /** `Wᵀ v̂` of each item of the training `[N, d + 1]`. */
   projected: Matrix;
 }
 
-export function headFeatures({ name, features }: Modality): HeadFeatures {
+/** @param weight w, the root mean squared length of v̂. */
+export function headFeatures({ name, features }: Modality, weight = 1): HeadFeatures {
   const [N, F] = features.shape;
   const present = Array.from({ length: N }, (_, item) => row(features, item)).filter(isPresent);
   const mean = new Float32Array(F);
@@ -60,7 +61,7 @@ export function headFeatures({ name, features }: Modality): HeadFeatures {
       squares += dot(target, target);
     }
   }
-  const scale = Math.sqrt(squares / present.length) || 1; // 1: all alike, or none
+  const scale = (Math.sqrt(squares / present.length) || 1) / weight; // 1: all alike, or none
   for (let at = 0; at < standardized.values.length; at++) {
     standardized.values[at] /= scale;
   }
@@ -185,7 +186,7 @@ export function headVector(
   return vector;
 }
 
-/** `∂([θ_u; 1] · Wᵀ v̂) / ∂v = (E θ_u + β) / s`, given `[θ_u; 1]`; `[F]`. */
+/** `∂([θ_u; 1] · Wᵀ v̂) / ∂v = w (E θ_u + β) / s`, given `[θ_u; 1]`; `[F]`. */
 export function headGradient({ weight }: HeadState, user: Float32Array): Float32Array {
   return Float32Array.from({ length: weight.shape[0] }, (_, f) => dot(row(weight, f), user));
 }

@@ -1,4 +1,5 @@
 /** @file The hyper-parameters of MICRO. */
+import type { VisualHeadConfig } from "./micro-head.js";
 import type { NeighbourSearch } from "./neighbour-search.js";
 import type { Schedule } from "./recommender.js";
 import type { AdjacencyKind } from "./user-item-graph.js";
@@ -44,6 +45,8 @@ export interface MicroConfig extends Schedule {
   graphs: ItemGraphMode;
   /** Normalization of the user-item graph [`random-walk`]. */
   adjacency: AdjacencyKind;
+  /** A part of the score that is linear in the image (`micro-head.ts`). Default: null, none, as in the paper. */
+  visualHead: VisualHeadConfig | null;
   /** Seed of every random choice. */
   seed: number;
 }
@@ -64,5 +67,6 @@ export const defaultMicroConfig: MicroConfig = {
   contrast: { kind: "anchors", count: 1024 },
   graphs: "rebuilt",
   adjacency: "random-walk",
+  visualHead: null,
   seed: 123,
 };

@@ -13,12 +13,16 @@
  * - baseItems        -> Ī, the items after it [N, D]
  * - itemVectors      -> Ī + h / ||h|| [N, D]; the score of an item is ρ = ū · i
  *
+ * With a visual head (`micro-head.ts`) the vectors of users and items have its part behind these.
+ *
  * Every step has an explicit gradient, compared with central differences by the tests: automatic differentiation has no
  * fast path for sparse products on the portable backends.
  */
 import type { NamedArrays } from "../nn/adam.js";
 import {
   addScaled,
+  columnRange,
+  joinedColumns,
   type Matrix,
   normalizeRowsInto,
   normalizedRowsGradientInto,
@@ -27,11 +31,12 @@ import {
 } from "../nn/matrix.js";
 import { type CsrMatrix, sparseProduct, transposed } from "../nn/sparse.js";
 import { Workspace } from "../nn/workspace.js";
-import { bprLoss, type Triples } from "./bpr-loss.js";
+import { type BprLoss, bprLoss, type Triples } from "./bpr-loss.js";
 import { contrastiveLoss, contrastiveLossWithin } from "./contrastive-loss.js";
 import type { DenseKernels } from "./dense-kernels.js";
 import { type ItemGraph, itemGraph, itemGraphGradient, mixedGraph } from "./item-graph.js";
 import type { MicroConfig } from "./micro-config.js";
+import type { MicroHead } from "./micro-head.js";
 import {
   featureProjection,
   fusionParameters,
@@ -83,8 +88,12 @@ export class MicroNetwork {
     private readonly shape: MicroShape,
     private readonly config: MicroConfig,
     private readonly parameters: NamedArrays,
-    private readonly kernels: DenseKernels,
+    private readonly parts: { kernels: DenseKernels; head?: MicroHead | null },
   ) {}
+
+  private get kernels(): DenseKernels {
+    return this.parts.kernels;
+  }
 
   /** A modality's graph: of the raw features, and unless `frozen` mixed with that of the learned ones. */
   async modalityGraph(modality: number, raw: ItemGraph): Promise<ModalityGraph> {
@@ -157,13 +166,13 @@ export class MicroNetwork {
     graphs: MicroGraphs,
     batch: MicroBatch,
   ): Promise<{ losses: LossTerms; gradients: NamedArrays }> {
-    const { contrastWeight, l2Weight, numLayers } = this.config;
+    const { contrastWeight, numLayers } = this.config;
     const { workspace } = this;
     const forward = await this.forward(graphs, workspace);
-    const { views, userVectors, itemVectors } = forward;
+    const { views, itemVectors } = forward;
 
     // 1. BPR at the vectors, the contrastive term at the views.
-    const { bpr, l2, dUsers, dItems } = bprLoss(userVectors, itemVectors, batch.triples, l2Weight);
+    const { bpr, l2, dUsers, dItems, head } = await this.bpr(forward, batch.triples);
     const dFused = workspace.matrix("dFused", itemVectors.shape);
     normalizedRowsGradientInto(forward.fusion.fused, dItems, dFused); // of h / ||h||
     const { contrastive, dViews: dContrast } = await this.contrast(forward, batch, dFused);
@@ -182,6 +191,7 @@ export class MicroNetwork {
       "fusion.weight": fused.weight.values,
       "fusion.bias": fused.bias,
       "fusion.query": fused.query,
+      ...head,
     };
     const ofView = workspace.matrix("dItems of a view", itemVectors.shape);
     for (const [m, graph] of graphs.modalities.entries()) {
@@ -192,6 +202,36 @@ export class MicroNetwork {
       }
     }
     return { losses: { total: bpr + contrastive + l2, bpr, contrastive, l2 }, gradients };
+  }
+
+  /** BPR and the norms of a batch's vectors, with the visual head's part where there is one. */
+  private async bpr(
+    { userVectors, itemVectors }: MicroForward,
+    triples: Triples,
+  ): Promise<BprLoss & { head: NamedArrays }> {
+    const { l2Weight } = this.config;
+    const { head } = this.parts;
+    if (!head) {
+      return { ...bprLoss(userVectors, itemVectors, triples, l2Weight), head: {} };
+    }
+    const D = itemVectors.shape[1];
+    const items = batchItems(triples);
+    const part = await head.forward(items);
+    const loss = bprLoss(
+      joinedColumns(userVectors, part.users),
+      joinedColumns(itemVectors, part.items),
+      triples,
+      l2Weight,
+    );
+    const split = (gradient: Matrix) => [
+      columnRange(gradient, 0, D),
+      columnRange(gradient, D, gradient.shape[1]),
+    ];
+    const [dUsers, dHeadUsers] = split(loss.dUsers);
+    const [dItems, dHeadItems] = split(loss.dItems);
+    const { l2, gradients } = await head.gradient(dHeadUsers, dHeadItems, items);
+    const constant = l2Weight / 2; // of the users' last component, which is 1
+    return { bpr: loss.bpr, l2: loss.l2 - constant + l2, dUsers, dItems, head: gradients };
   }
 
   /** The contrastive terms of all modalities; adds their weighted gradient at h to `dFused`, leaves `dViews` unweighted. */

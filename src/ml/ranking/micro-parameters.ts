@@ -5,11 +5,13 @@
  * - `fusion.weight` [D, D], `fusion.bias` [D], `fusion.query` [D]: the attention over modalities
  * - `<modality>.features` [N, F]: the raw features, trained; `<modality>.weight` [F, D], `<modality>.bias` [D]: their
  *   projection. Absent when item graphs are frozen.
+ * - `head.users`, `head.sources`, `visual.head`: the visual head (`micro-head.ts`). Absent without one.
  */
 import type { NamedArrays } from "../nn/adam.js";
 import { type Matrix, matrix, stackedMatrices } from "../nn/matrix.js";
 import type { Random } from "../nn/random.js";
 import type { MicroConfig } from "./micro-config.js";
+import { microHeadParameters } from "./micro-head.js";
 import type { FusionParameters } from "./modality-fusion.js";
 import type { Modality, RankingData } from "./recommender.js";
 
@@ -49,17 +51,19 @@ export function microShape(
 /** Initial parameters of MICRO. */
 export function initialParameters(
   shape: MicroShape,
-  { graphs }: MicroConfig,
-  { modalities = [] }: RankingData,
+  { graphs, visualHead }: MicroConfig,
+  data: RankingData,
   random: Random,
 ): NamedArrays {
   const D = shape.embeddingSize;
+  const { modalities = [] } = data;
   return {
     ...embeddingParameters(shape, random),
     "fusion.weight": uniform(D * D, linear(D), random.fork("fusion.weight")),
     "fusion.bias": uniform(D, linear(D), random.fork("fusion.bias")),
     "fusion.query": uniform(D, linear(D), random.fork("fusion.query")),
     ...(graphs === "rebuilt" ? projectionParameters(modalities, D, random) : {}),
+    ...(visualHead ? microHeadParameters(data, visualHead, random) : {}),
   };
 }
 

@@ -16,8 +16,11 @@ import {
   weightsOf,
 } from "../nn/model-files.js";
 import type { StoredTensor } from "../nn/safetensors.js";
+import { headStateOf, headTensors } from "./feature-head.js";
 import type { MicroConfig } from "./micro-config.js";
+import type { MicroHeadState } from "./micro-head.js";
 import type { FusionParameters } from "./modality-fusion.js";
+import { VISUAL_MODALITY } from "./recommender.js";
 
 export interface ModalityState {
   name: string;
@@ -41,9 +44,9 @@ export interface ModalityState {
 }
 
 export interface MicroState {
-  /** Ū `[M, D]`. */
+  /** Ū `[M, D]`; with a visual head [ū; θ; 1] `[M, D + d + 1]`. */
   userVectors: Matrix;
-  /** Ī + h / ||h|| `[N, D]`. */
+  /** Ī + h / ||h|| `[N, D]`; with a visual head [i; E v; β · v] `[N, D + d + 1]`. */
   itemVectors: Matrix;
   /** Ī `[N, D]`. */
   baseItems: Matrix;
@@ -51,6 +54,8 @@ export interface MicroState {
   items: Matrix;
   fusion: FusionParameters;
   modalities: readonly ModalityState[];
+  /** Null without a visual head. */
+  head: MicroHeadState | null;
 }
 
 export function encodeMicroState(state: MicroState, config: MicroConfig): ModelFiles {
@@ -74,6 +79,10 @@ export function encodeMicroState(state: MicroState, config: MicroConfig): ModelF
       tensors[`${name}.learned.bias`] = vector(learned.bias);
     }
   }
+  if (state.head) {
+    tensors["head.sources"] = state.head.sources;
+    Object.assign(tensors, headTensors([state.head]));
+  }
   const metadata = { algorithm: "MICRO", seed: String(config.seed) };
   const modalities = state.modalities.map(({ name }) => name);
   return encodeModel({ tensors, metadata }, { algorithm: "MICRO", modalities, config });
@@ -85,17 +94,17 @@ export function decodeMicroState(files: ModelFiles): { state: MicroState; config
     malformedConfig("MICRO's configuration", reason),
   );
   const { tensors } = weightsOf(files);
-  const values = (name: string): Float32Array => {
-    const tensor = tensors[name] as StoredTensor | undefined;
-    if (!(tensor?.values instanceof Float32Array)) {
+  const tensor = (name: string) => {
+    const found = tensors[name] as StoredTensor | undefined;
+    if (!(found?.values instanceof Float32Array)) {
       throw malformedWeights("a MICRO model", `it has no tensor '${name}'`);
     }
-    return tensor.values;
+    return { shape: found.shape, values: found.values };
   };
+  const values = (name: string): Float32Array => tensor(name).values;
   const read = (name: string): Matrix => {
-    const content = values(name);
-    const [rows, columns] = tensors[name].shape;
-    return matrix([rows, columns], content);
+    const { shape, values: content } = tensor(name);
+    return matrix([shape[0], shape[1]], content);
   };
   const state: MicroState = {
     userVectors: read("userVectors"),
@@ -122,9 +131,16 @@ export function decodeMicroState(files: ModelFiles): { state: MicroState; config
               bias: values(`${name}.learned.bias`),
             },
     })),
+    head:
+      "head.sources" in tensors
+        ? { ...headStateOf(VISUAL_MODALITY, tensor), sources: read("head.sources") }
+        : null,
   };
-  return { state, config };
+  return { state, config: { ...withoutExtras, ...config } };
 }
+
+/** What models saved before these options are without. */
+const withoutExtras = { visualHead: null };
 
 const configSchema = z.looseObject({
   algorithm: z.literal("MICRO"),

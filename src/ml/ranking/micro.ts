@@ -2,23 +2,25 @@
  * @file MICRO as a {@link Recommender}: training, scores, what-if, files. Its equations are in `micro-network.ts`.
  */
 import { Adam } from "../nn/adam.js";
-import { dot, row } from "../nn/matrix.js";
+import { dot, joinedColumns, row } from "../nn/matrix.js";
 import type { ModelFiles } from "../nn/model-files.js";
 import { Random } from "../nn/random.js";
 import { transposed } from "../nn/sparse.js";
 import type { DenseKernels } from "./dense-kernels.js";
+import { headGradient } from "./feature-head.js";
 import { FeatureRecommender, type FeatureTraining } from "./feature-recommender.js";
 import { type ItemGraph, itemGraph } from "./item-graph.js";
 import { defaultMicroConfig, type MicroConfig } from "./micro-config.js";
+import { foldedInWithHead, MicroHead } from "./micro-head.js";
 import { MicroNetwork, type MicroGraphs } from "./micro-network.js";
 import { fusionParameters, initialParameters, microShape, parameter } from "./micro-parameters.js";
 import { decodeMicroState, encodeMicroState, type MicroState } from "./micro-state.js";
 import type {
+  FeatureGradientRecommender,
   ItemFeatures,
   LossTerms,
   RankingData,
   Viewer,
-  WhatIfRecommender,
   WhatIfTarget,
 } from "./recommender.js";
 import { drawnTriples, numBatches } from "./training-batches.js";
@@ -33,13 +35,36 @@ export const MICRO_ALGORITHM = "MICRO";
 
 export class Micro
   extends FeatureRecommender<MicroConfig, MicroState>
-  implements WhatIfRecommender
+  implements FeatureGradientRecommender
 {
   readonly algorithm = MICRO_ALGORITHM;
 
   /** @param createKernels Creates the kernels of training. Default: ONNX Runtime. */
   constructor(config: Partial<MicroConfig> = {}, createKernels?: () => Promise<DenseKernels>) {
     super({ ...defaultMicroConfig, ...config }, createKernels);
+  }
+
+  /** `visual` with a visual head. */
+  get linearModalityNames(): readonly string[] {
+    const { head } = this.trained;
+    return head ? [head.name] : [];
+  }
+
+  override userVectorOf(viewer: Viewer): Float32Array {
+    const { head, itemVectors } = this.trained;
+    return head && "history" in viewer
+      ? foldedInWithHead(viewer, itemVectors, head)
+      : super.userVectorOf(viewer);
+  }
+
+  /** That of the visual head, `Eᵀ θ_u + β` for raw features; the item graphs' part is left out. */
+  featureGradient(viewer: Viewer, modality: string): Float32Array {
+    const { head } = this.trained;
+    if (head?.name !== modality) {
+      throw new Error(`Micro: expected a modality of the visual head, got '${modality}'`);
+    }
+    const user = this.userVectorOf(viewer);
+    return headGradient(head, user.subarray(user.length - head.offset.length));
   }
 
   /** The item's score with each of the features `[F]` in place of its own, the rest as trained; see `what-if.ts`. */
@@ -87,6 +112,7 @@ class MicroTraining implements FeatureTraining<MicroState> {
   readonly optimizer: Adam;
   private readonly shape;
   private readonly network: MicroNetwork;
+  private readonly head: MicroHead | null;
   private readonly random: Random;
   private readonly userItem;
   private readonly userItemTransposed;
@@ -102,7 +128,9 @@ class MicroTraining implements FeatureTraining<MicroState> {
     this.shape = microShape(data, config.embeddingSize);
     this.parameters = initialParameters(this.shape, config, data, this.random.fork("parameters"));
     this.optimizer = new Adam(this.parameters);
-    this.network = new MicroNetwork(this.shape, config, this.parameters, kernels);
+    this.head = MicroHead.create(data, config.visualHead, { parameters: this.parameters, kernels });
+    const { head } = this;
+    this.network = new MicroNetwork(this.shape, config, this.parameters, { kernels, head });
     this.userItem = userItemGraph(config.adjacency, data.train, data.numItems);
     this.userItemTransposed = transposed(this.userItem);
   }
@@ -147,9 +175,11 @@ class MicroTraining implements FeatureTraining<MicroState> {
     const graphs = await this.graphs();
     const { userVectors, itemVectors, baseItems, views } = await this.network.forward(graphs);
     const { modalities = [] } = this.data;
+    const part = await this.head?.forward();
     this.current = {
-      userVectors,
-      itemVectors,
+      userVectors: part ? joinedColumns(userVectors, part.users) : userVectors,
+      itemVectors: part ? joinedColumns(itemVectors, part.items) : itemVectors,
+      head: (await this.head?.state()) ?? null,
       baseItems,
       items: parameter(this.shape, this.parameters, "items"),
       fusion: fusionParameters(this.shape, this.parameters),

@@ -14,6 +14,9 @@ export interface Modality {
   features: Matrix;
 }
 
+/** The modality of images. */
+export const VISUAL_MODALITY = "visual";
+
 /** Training data of a model; users and items are dense indices. Must not contain any test split. */
 export interface RankingData {
   numUsers: number;

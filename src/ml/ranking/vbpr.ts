@@ -213,7 +213,7 @@ function createTraining(
   const random = new Random(config.seed);
   const parameters = vbprParameters(data, config, random.fork("parameters"));
   const optimizer = new Adam(parameters);
-  const features = modalities.map(headFeatures);
+  const features = modalities.map(modality => headFeatures(modality));
   const network = new VbprNetwork(numUsers, config, parameters, { features, kernels });
   let current: VbprState | null = null;
   const state = () => {

@@ -14,21 +14,33 @@
  * Raw features are trained, so the learned graph sees `f + Δ_N`; the correction Δ_N stays with the item. Its projection
  * is linear: `z' = z + (f' - f) W`, so the item's own feature gives the trained score.
  *
+ * A visual head adds `θ_u · (E f') + β · f'` to ρ, exactly (`micro-head.ts`).
+ *
  * The same rows place a new item ({@link newItemVector}).
  *
  * Shapes: N items, D embedding size, F length of a raw feature.
  */
-import { addScaled, dot, type Matrix, matrix, normalizedRows, row } from "../nn/matrix.js";
+import {
+  addScaled,
+  dot,
+  joinedColumns,
+  type Matrix,
+  matrix,
+  normalizedRows,
+  row,
+} from "../nn/matrix.js";
 import { sparseProduct } from "../nn/sparse.js";
 import type { DenseKernels } from "./dense-kernels.js";
+import { headVector } from "./feature-head.js";
 import { featureNeighbours, type Neighbour } from "./feature-neighbours.js";
 import { inverseRoot, itemGraph, mixedGraph } from "./item-graph.js";
 import type { MicroConfig } from "./micro-config.js";
+import { joined, withHead } from "./micro-head.js";
 import type { MicroState, ModalityState } from "./micro-state.js";
 import { fusion, softmaxColumnsInPlace } from "./modality-fusion.js";
 import type { ItemFeatures, WhatIfTarget } from "./recommender.js";
 
-/** i_N with each of the candidate features `[F]` in turn; `[D]` each. */
+/** i_N with each of the candidate features `[F]` in turn, and the visual head's part where there is one. */
 export function whatIfVectors(
   state: MicroState,
   config: MicroConfig,
@@ -42,13 +54,16 @@ export function whatIfVectors(
     ? replacedFeatures(modality, modality.learned, itemIndex, candidates)
     : [];
   const views = viewRows(state, config, modality, { itemIndex, raw: candidates, learned });
-  return views.map(view =>
-    itemVector(
-      state,
-      row(state.baseItems, itemIndex),
-      state.modalities.map(other => (other === modality ? view : row(other.views, itemIndex))),
-    ),
-  );
+  return views.map((view, c) => {
+    const rows = state.modalities.map(other =>
+      other === modality ? view : row(other.views, itemIndex),
+    );
+    const vector = itemVector(state, row(state.baseItems, itemIndex), rows);
+    const { head } = state;
+    return head && head.name !== modality.name
+      ? joined(vector, row(head.projected, itemIndex))
+      : withHead(vector, head, candidates[c]);
+  });
 }
 
 /**
@@ -74,7 +89,8 @@ export function newItemVector(
     const row = { itemIndex: -1, raw: [feature], learned };
     return viewRows(state, config, modality, row)[0];
   });
-  return itemVector(state, new Float32Array(D), views);
+  const vector = itemVector(state, new Float32Array(D), views);
+  return withHead(vector, state.head, state.head ? features[state.head.name] : undefined);
 }
 
 function assertFeatures({ features }: ModalityState, candidates: readonly Float32Array[]): void {
@@ -197,7 +213,8 @@ function itemVector(
 
 /**
  * All item vectors with the feature replaced and both graphs of the modality rebuilt: the reference for {@link
- * whatIfVectors}, at the cost of a rebuild. `[N, D]`.
+ * whatIfVectors}, at the cost of a rebuild. `[N, D]`, with
+ * the visual head's part behind where there is one.
  */
 export async function exactWhatIfVectors(
   state: MicroState,
@@ -226,7 +243,15 @@ export async function exactWhatIfVectors(
   const { fused } = await fusion(views, state.fusion, kernels);
   const vectors = normalizedRows(fused);
   addScaled(vectors.values, state.baseItems.values, 1);
-  return vectors;
+  const { head } = state;
+  if (!head) {
+    return vectors;
+  }
+  const projected =
+    head.name === modality.name
+      ? withRow(head.projected, itemIndex, headVector(head, candidate))
+      : head.projected;
+  return joinedColumns(vectors, projected);
 }
 
 function withRow({ shape, values }: Matrix, index: number, replacement: Float32Array): Matrix {

@@ -1,12 +1,17 @@
 /** @file One item in one user's ranking, with its own image and with others. */
 import { midRank } from "../../ml/metrics/ranking-metrics.js";
 import { dot } from "../../ml/nn/matrix.js";
-import { canWhatIf, isInductive, type Viewer } from "../../ml/ranking/recommender.js";
+import {
+  canWhatIf,
+  isInductive,
+  type Viewer,
+  VISUAL_MODALITY,
+} from "../../ml/ranking/recommender.js";
 import type { NewItem } from "./new-items.js";
 import type { LoadedRanker } from "./ranker-artefact.js";
 
 /** The modality of images. */
-export const IMAGE_MODALITY = "visual";
+export const IMAGE_MODALITY = VISUAL_MODALITY;
 
 /** A user as the active model sees them. */
 export interface KnownViewer {

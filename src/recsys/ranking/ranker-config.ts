@@ -61,6 +61,9 @@ const modelOptions = {
   numItemLayers: count,
   pruning: z.number().min(0).lt(1),
   modalityLossWeight: z.number().min(0),
+  visualHead: z
+    .strictObject({ size: count, weight: z.number().positive(), l2: z.number().min(0) })
+    .nullable(),
   trainFeatures: z.boolean(),
   featureSize: count,
   featureL2Weight: z.number().min(0),

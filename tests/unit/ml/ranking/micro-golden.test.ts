@@ -53,12 +53,9 @@ async function train(kernels: DenseKernels) {
   for (const [name, { values }] of Object.entries(golden.weights)) {
     parameters[name] = Float32Array.from(values);
   }
-  const network = new MicroNetwork(
-    microShape(data, config.embeddingSize),
-    config,
-    parameters,
+  const network = new MicroNetwork(microShape(data, config.embeddingSize), config, parameters, {
     kernels,
-  );
+  });
   const optimizer = new Adam(parameters);
   const raw = [];
   for (const { features } of data.modalities!) {

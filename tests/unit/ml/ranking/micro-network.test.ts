@@ -4,6 +4,7 @@ import { Random } from "../../../../src/ml/nn/random.js";
 import { transposed } from "../../../../src/ml/nn/sparse.js";
 import { itemGraph } from "../../../../src/ml/ranking/item-graph.js";
 import { defaultMicroConfig, type MicroConfig } from "../../../../src/ml/ranking/micro-config.js";
+import { MicroHead } from "../../../../src/ml/ranking/micro-head.js";
 import { MicroNetwork, type MicroGraphs } from "../../../../src/ml/ranking/micro-network.js";
 import { initialParameters, microShape } from "../../../../src/ml/ranking/micro-parameters.js";
 import type { RankingData } from "../../../../src/ml/ranking/recommender.js";
@@ -56,7 +57,8 @@ async function create(changes: Partial<MicroConfig> = {}) {
   const changed = { ...config, ...changes };
   const shape = microShape(data, changed.embeddingSize);
   const parameters = initialParameters(shape, changed, data, new Random(7));
-  const network = new MicroNetwork(shape, changed, parameters, kernels);
+  const head = MicroHead.create(data, changed.visualHead, { parameters, kernels });
+  const network = new MicroNetwork(shape, changed, parameters, { kernels, head });
   const userItem = userItemGraph(changed.adjacency, data.train, N);
   const raw = await Promise.all(
     data.modalities!.map(modality => itemGraph(modality.features, changed, kernels)),
@@ -73,6 +75,11 @@ describe("MicroNetwork", () => {
   it.each<[string, Partial<MicroConfig>, number[] | null]>([
     ["learned and raw graphs, some anchors", {}, [0, 3, 7]],
     ["frozen graphs, contrast within the batch", { graphs: "frozen" }, null],
+    [
+      "a visual head",
+      { graphs: "frozen", visualHead: { size: 3, weight: 1.5, l2: 0.02 } },
+      [0, 3, 7],
+    ],
     ["the symmetric adjacency", { adjacency: "symmetric", numLayers: 1 }, [1, 2, 4, 5]],
   ])("has the gradient of central differences with %s", async (_, changes, anchors) => {
     const { network, parameters, graphs } = await create(changes);

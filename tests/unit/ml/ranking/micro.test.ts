@@ -1,5 +1,6 @@
 import { matrix } from "../../../../src/ml/nn/matrix.js";
 import { Random } from "../../../../src/ml/nn/random.js";
+import { loadRecommender } from "../../../../src/ml/ranking/load-recommender.js";
 import type { MicroConfig } from "../../../../src/ml/ranking/micro-config.js";
 import { Micro } from "../../../../src/ml/ranking/micro.js";
 import type { RankingData } from "../../../../src/ml/ranking/recommender.js";
@@ -36,6 +37,13 @@ describeRecommender(
     isInductive: true,
   },
 );
+
+describeRecommender("MICRO with a visual head", {
+  create: () => create({ graphs: "frozen", visualHead: { size: 4, weight: 1, l2: 1e-4 } }),
+  load: loadRecommender,
+  isPersonal: true,
+  isInductive: true,
+});
 
 /** The checkerboard with the withheld items as validation. */
 const validated = (): RankingData => ({

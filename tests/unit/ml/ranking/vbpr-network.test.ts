@@ -51,7 +51,10 @@ const triples = {
 function create() {
   const parameters = vbprParameters(data, config, new Random(7));
   parameters.biases.set(new Random(8).normals(N));
-  const parts = { features: data.modalities!.map(headFeatures), kernels: new PlainKernels() };
+  const parts = {
+    features: data.modalities!.map(modality => headFeatures(modality)),
+    kernels: new PlainKernels(),
+  };
   return { parameters, network: new VbprNetwork(M, config, parameters, parts) };
 }
 

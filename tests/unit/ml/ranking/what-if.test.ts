@@ -58,6 +58,7 @@ const features = data.modalities![0].features;
 const modes: [string, Partial<MicroConfig>][] = [
   ["frozen graphs", { graphs: "frozen" }],
   ["rebuilt graphs", { graphs: "rebuilt", rawWeight: 0.6 }],
+  ["a visual head", { graphs: "rebuilt", visualHead: { size: 5, weight: 0.5, l2: 1e-4 } }],
 ];
 
 describe.each(modes)("Micro.whatIf() with %s", (_, changes) => {
