@@ -1,5 +1,6 @@
 /** @file Loads a saved ranking model of any algorithm. */
 import { configTextOf, malformedConfig, type ModelFiles } from "../nn/model-files.js";
+import { Ease, EASE_ALGORITHM } from "./ease.js";
 import { Freedom, FREEDOM_ALGORITHM } from "./freedom.js";
 import { BPR_MF_ALGORITHM, LIGHT_GCN_ALGORITHM, LightGcn } from "./light-gcn.js";
 import { Micro, MICRO_ALGORITHM } from "./micro.js";
@@ -13,6 +14,7 @@ const loaders: Readonly<Record<string, (files: ModelFiles) => Recommender>> = {
   [VBPR_ALGORITHM]: files => Vbpr.fromFiles(files),
   [LIGHT_GCN_ALGORITHM]: files => LightGcn.fromFiles(files),
   [BPR_MF_ALGORITHM]: files => LightGcn.fromFiles(files),
+  [EASE_ALGORITHM]: files => Ease.fromFiles(files),
   [POPULARITY_ALGORITHM]: files => Popularity.fromFiles(files),
 };
 

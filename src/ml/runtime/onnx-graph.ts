@@ -1,7 +1,7 @@
 /**
  * @file Writes small ONNX models, so that ONNX Runtime can compute what the rankers need without a file from elsewhere.
  *
- * An ONNX model is a Protocol Buffers message; only the few fields a graph of float32 matrices needs are here, with their
+ * An ONNX model is a Protocol Buffers message; only the few fields a graph of matrices needs are here, with their
  * numbers from https://github.com/onnx/onnx/blob/v1.17.0/onnx/onnx.proto
  */
 
@@ -24,7 +24,7 @@ export interface OnnxValue {
   dimensions: readonly string[];
 }
 
-const elementType = { float32: 1, int32: 6, int64: 7 } as const;
+const elementType = { float32: 1, int32: 6, int64: 7, float64: 11 } as const;
 const IR_VERSION = 8;
 /** Operator set 17 has all that is used here, with one meaning. */
 const OPSET_VERSION = 17;

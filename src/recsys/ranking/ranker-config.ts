@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { type FeedbackRules, feedbackRulesSchema } from "../../config/feedback-rules.js";
 import { parseOptions } from "../../errors/parse-options.js";
+import { defaultEaseConfig, Ease, EASE_ALGORITHM, type EaseConfig } from "../../ml/ranking/ease.js";
 import { defaultFreedomConfig, type FreedomConfig } from "../../ml/ranking/freedom-config.js";
 import { Freedom, FREEDOM_ALGORITHM } from "../../ml/ranking/freedom.js";
 import {
@@ -24,13 +25,17 @@ const algorithms = [
   VBPR_ALGORITHM,
   LIGHT_GCN_ALGORITHM,
   BPR_MF_ALGORITHM,
+  EASE_ALGORITHM,
   POPULARITY_ALGORITHM,
 ] as const;
 
 export type RankerAlgorithm = (typeof algorithms)[number];
 
 /** Hyper-parameters by name, without the seed, which belongs to the version. */
-type ModelOptions = Omit<MicroConfig & FreedomConfig & VbprConfig & LightGcnConfig, "seed">;
+type ModelOptions = Omit<
+  MicroConfig & FreedomConfig & VbprConfig & LightGcnConfig & EaseConfig,
+  "seed"
+>;
 
 const count = z.int().min(1);
 
@@ -67,6 +72,9 @@ const modelOptions = {
   trainFeatures: z.boolean(),
   featureSize: count,
   featureL2Weight: z.number().min(0),
+  lambda: z.number().positive(),
+  sideWeight: z.number().min(0),
+  maxRegressors: count,
 } satisfies { [Name in keyof ModelOptions]: z.ZodType<ModelOptions[Name]> };
 
 /** Changes to the hyper-parameters of a model. */
@@ -124,6 +132,7 @@ const authorsOptions: Readonly<Record<RankerAlgorithm, Partial<ModelOptions>>> =
   [VBPR_ALGORITHM]: defaultVbprConfig,
   [LIGHT_GCN_ALGORITHM]: defaultLightGcnConfig,
   [BPR_MF_ALGORITHM]: bprMfOptions,
+  [EASE_ALGORITHM]: defaultEaseConfig,
   [POPULARITY_ALGORITHM]: {},
 };
 
@@ -185,6 +194,8 @@ export function createRanker({ algorithm, model }: RankerConfig, seed: number): 
       return new LightGcn({ ...model, seed });
     case "BPR-MF":
       return new LightGcn({ ...model, numLayers: 0, seed });
+    case "EASE":
+      return new Ease(model);
     case "popularity":
       return new Popularity();
   }
