@@ -21,6 +21,7 @@ import { modelsCommand } from "./models.command.js";
 import { personalizersCommand } from "./personalizers.command.js";
 import { photosCommand } from "./photos.command.js";
 import { rankersCommand } from "./rankers.command.js";
+import { recommendCommand } from "./recommend.command.js";
 import { rerankCommand } from "./rerank.command.js";
 import { schemaCommand } from "./schema.command.js";
 import { serveCommand, workerCommand } from "./serve.command.js";
@@ -52,6 +53,7 @@ const program = new Command("vitrine")
   .addCommand(evaluateCommand(context))
   .addCommand(rankersCommand(context))
   .addCommand(personalizersCommand(context))
+  .addCommand(recommendCommand(context))
   .addCommand(rerankCommand(context))
   .addCommand(experimentCommand(context))
   .addCommand(photosCommand(context))

@@ -26,6 +26,23 @@ export class UsersRepository {
     return this.prisma.user.findUnique({ where: { id } });
   }
 
+  /** All ids, in the database's order, read in pages. */
+  async *streamIds(pageSize = 1_000): AsyncGenerator<string> {
+    for (let after: string | undefined; ;) {
+      const page = await this.prisma.user.findMany({
+        select: { id: true },
+        where: { id: { gt: after } },
+        orderBy: { id: "asc" },
+        take: pageSize,
+      });
+      yield* page.map(({ id }) => id);
+      if (page.length < pageSize) {
+        return;
+      }
+      after = page[page.length - 1].id;
+    }
+  }
+
   count(): Promise<number> {
     return this.prisma.user.count();
   }

@@ -67,7 +67,7 @@ export async function createServices(options: ServicesOptions) {
   const { remoteImages, ...catalogue } = createCatalogue(parts);
   const imageServices = createImages(parts);
   const { planner } = imageServices;
-  const { blobs, catalog, home, images, rankChanges, store, versions } = storage;
+  const { blobs, catalog, home, images, rankChanges, store, users, versions } = storage;
   return {
     ...queueing,
     ...finding,
@@ -86,6 +86,7 @@ export async function createServices(options: ServicesOptions) {
     jobRows,
     rankChanges,
     store,
+    users,
     models,
     packChoice,
     importsFolder: join(home, "imports"),

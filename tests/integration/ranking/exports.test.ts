@@ -1,0 +1,122 @@
+/** Rankings and vectors of a trained shop, written by the command line and read by other parsers. */
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parse } from "csv-parse/sync";
+import { asyncBufferFromFile, parquetReadObjects } from "hyparquet";
+import { compressors } from "hyparquet-compressors";
+import { runCli, runCliJson } from "../../helpers/cli.js";
+import { patience } from "../../helpers/patience.js";
+
+const NUM_USERS = 12;
+const NUM_ITEMS = 15;
+/** Items of one user: every second one, by the user's parity. */
+const NUM_CHOSEN = 5;
+
+interface Row {
+  user_id: string;
+  item_id: string;
+  rank: number | string;
+  score: number | string;
+  source: string;
+  run: string;
+}
+
+describe("exports of a trained shop", () => {
+  let home: string;
+  let versionId: string;
+  const path = (name: string) => join(home, name);
+  const env = () => ({ VITRINE_HOME: path("shop"), VITRINE_MODELS: "mini" });
+
+  const userIds = Array.from({ length: NUM_USERS }, (_, n) => `u${String(n).padStart(2, "0")}`);
+  const itemIds = Array.from({ length: NUM_ITEMS }, (_, n) => `i${String(n).padStart(2, "0")}`);
+  const chosenBy = (user: number) =>
+    Array.from({ length: NUM_CHOSEN }, (_, n) => itemIds[(2 * n + user) % NUM_ITEMS]);
+
+  beforeAll(async () => {
+    home = await mkdtemp(join(tmpdir(), "exports-"));
+    const items = itemIds.map(id => `${id},Item ${id}`);
+    await writeFile(path("items.csv"), `id,title\n${items.join("\n")}\n`);
+    const choices = userIds.flatMap((userId, user) =>
+      chosenBy(user).map((itemId, n) => `${userId},${itemId},LIKE,2026-01-${10 + n}T00:00:00Z`),
+    );
+    await writeFile(
+      path("interactions.csv"),
+      `userId,itemId,kind,occurredAt\n${choices.join("\n")}\n`,
+    );
+    const imported = ["--items", path("items.csv"), "--interactions", path("interactions.csv")];
+    await runCliJson(["import", "catalogue", ...imported], env());
+    await writeFile(
+      path("bpr.json"),
+      JSON.stringify({ algorithm: "BPR-MF", model: { embeddingSize: 4, numEpochs: 3 } }),
+    );
+    const trained = await runCliJson<{ id: string }>(
+      ["train", "ranker", "--config", path("bpr.json")],
+      env(),
+    );
+    versionId = trained.id;
+  }, patience(60_000));
+
+  afterAll(() => rm(home, { recursive: true }));
+
+  it("writes what the API would recommend to every shopper, in each format", async () => {
+    const report = await runCliJson<object>(
+      ["recommend", "--output", path("r.csv"), "--k", "4"],
+      env(),
+    );
+    expect(report).toEqual({
+      output: path("r.csv"),
+      run: versionId,
+      numUsers: NUM_USERS,
+      numRows: 4 * NUM_USERS,
+      sources: { RANKER: NUM_USERS },
+      numEmpty: 0,
+    });
+    const csv: Row[] = parse(await readFile(path("r.csv"), "utf8"), { columns: true });
+    expect(csv.map(({ user_id }) => user_id)).toEqual(userIds.flatMap(id => Array(4).fill(id)));
+    for (const [user, userId] of userIds.entries()) {
+      const own = csv.filter(({ user_id }) => user_id === userId);
+      expect(own.map(({ rank }) => rank)).toEqual(["1", "2", "3", "4"]);
+      const scores = own.map(({ score }) => Number(score));
+      expect(scores).toEqual([...scores].sort((a, b) => b - a));
+      const seen = new Set(chosenBy(user));
+      expect(own.filter(({ item_id }) => seen.has(item_id))).toEqual([]);
+    }
+    await runCliJson(["recommend", "--output", path("r.parquet"), "--k", "4"], env());
+    const file = await asyncBufferFromFile(path("r.parquet"));
+    const parquet = await parquetReadObjects({ file, compressors });
+    expect(parquet).toEqual(
+      csv.map(({ rank, score, ...row }) => ({ ...row, rank: Number(rank), score: Number(score) })),
+    );
+    expect((await readdir(home)).filter(name => name.endsWith(".tmp"))).toEqual([]);
+  });
+
+  it("writes a TREC run of the shoppers of a file, with items they have seen", async () => {
+    await writeFile(path("users.txt"), "u03\n\nu01\nnobody\nu03\n");
+    const args = ["--users", path("users.txt"), "--k", String(NUM_ITEMS), "--include-seen"];
+    const report = await runCliJson<object>(
+      ["recommend", "--output", path("r.trec"), "--run", "ours", ...args],
+      env(),
+    );
+    expect(report).toMatchObject({ numUsers: 3, sources: { RANKER: 2, POPULARITY: 1 } });
+    const lines = (await readFile(path("r.trec"), "utf8")).trimEnd().split("\n");
+    const cells = lines.map(line => line.split(" "));
+    expect(cells.every(own => own.length === 6 && own[1] === "Q0" && own[5] === "ours")).toBe(true);
+    const ofUser = (id: string) => cells.filter(([userId]) => userId === id);
+    expect(cells[0][0]).toBe("u03");
+    expect(ofUser("u03").map(([, , itemId]) => itemId).sort()).toEqual(itemIds);
+    expect(ofUser("nobody").length).toBeGreaterThan(0);
+  });
+
+  it("refuses an ending or a file of shoppers before any work", async () => {
+    const ending = await runCli(["recommend", "--output", path("r.xlsx")], env());
+    expect(ending).toMatchObject({ code: 1, stdout: "" });
+    expect(ending.stderr).toContain("INVALID_ARGUMENT");
+    const users = await runCli(
+      ["recommend", "--output", path("x.csv"), "--users", path("absent.txt")],
+      env(),
+    );
+    expect(users.stderr).toContain("FILE_NOT_FOUND");
+    expect((await readdir(home)).filter(name => /^(x|r\.xlsx)/.test(name))).toEqual([]);
+  });
+});
