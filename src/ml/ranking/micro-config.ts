@@ -1,4 +1,5 @@
 /** @file The hyper-parameters of MICRO. */
+import type { ItemItemConfig } from "./item-item.js";
 import type { VisualHeadConfig } from "./micro-head.js";
 import type { NeighbourSearch } from "./neighbour-search.js";
 import type { Schedule } from "./recommender.js";
@@ -47,6 +48,8 @@ export interface MicroConfig extends Schedule {
   adjacency: AdjacencyKind;
   /** A part of the score that is linear in the image (`micro-head.ts`). Default: null, none, as in the paper. */
   visualHead: VisualHeadConfig | null;
+  /** EASE^R blended with the score (`item-item.ts`). Default: null, none, as in the paper. */
+  itemItem: ItemItemConfig | null;
   /** Seed of every random choice. */
   seed: number;
 }
@@ -68,5 +71,6 @@ export const defaultMicroConfig: MicroConfig = {
   graphs: "rebuilt",
   adjacency: "random-walk",
   visualHead: null,
+  itemItem: null,
   seed: 123,
 };

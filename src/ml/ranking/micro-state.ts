@@ -17,6 +17,7 @@ import {
 } from "../nn/model-files.js";
 import type { StoredTensor } from "../nn/safetensors.js";
 import { headStateOf, headTensors } from "./feature-head.js";
+import { ItemItemPart } from "./item-item.js";
 import type { MicroConfig } from "./micro-config.js";
 import type { MicroHeadState } from "./micro-head.js";
 import type { FusionParameters } from "./modality-fusion.js";
@@ -56,6 +57,8 @@ export interface MicroState {
   modalities: readonly ModalityState[];
   /** Null without a visual head. */
   head: MicroHeadState | null;
+  /** Null without an item-item part. */
+  itemItem: ItemItemPart | null;
 }
 
 export function encodeMicroState(state: MicroState, config: MicroConfig): ModelFiles {
@@ -85,7 +88,10 @@ export function encodeMicroState(state: MicroState, config: MicroConfig): ModelF
   }
   const metadata = { algorithm: "MICRO", seed: String(config.seed) };
   const modalities = state.modalities.map(({ name }) => name);
-  return encodeModel({ tensors, metadata }, { algorithm: "MICRO", modalities, config });
+  return {
+    ...encodeModel({ tensors, metadata }, { algorithm: "MICRO", modalities, config }),
+    ...state.itemItem?.toFiles(),
+  };
 }
 
 /** @throws AppError FILE_NOT_FOUND, FILE_MALFORMED */
@@ -93,6 +99,7 @@ export function decodeMicroState(files: ModelFiles): { state: MicroState; config
   const { modalities, config } = parseJson(configTextOf(files), configSchema, reason =>
     malformedConfig("MICRO's configuration", reason),
   );
+  const complete: MicroConfig = { ...withoutExtras, ...config };
   const { tensors } = weightsOf(files);
   const tensor = (name: string) => {
     const found = tensors[name] as StoredTensor | undefined;
@@ -135,12 +142,13 @@ export function decodeMicroState(files: ModelFiles): { state: MicroState; config
       "head.sources" in tensors
         ? { ...headStateOf(VISUAL_MODALITY, tensor), sources: read("head.sources") }
         : null,
+    itemItem: complete.itemItem && ItemItemPart.fromFiles(files, complete.itemItem),
   };
-  return { state, config: { ...withoutExtras, ...config } };
+  return { state, config: complete };
 }
 
 /** What models saved before these options are without. */
-const withoutExtras = { visualHead: null };
+const withoutExtras = { visualHead: null, itemItem: null };
 
 const configSchema = z.looseObject({
   algorithm: z.literal("MICRO"),

@@ -10,6 +10,7 @@ import type { DenseKernels } from "./dense-kernels.js";
 import { headGradient } from "./feature-head.js";
 import { FeatureRecommender, type FeatureTraining } from "./feature-recommender.js";
 import { type ItemGraph, itemGraph } from "./item-graph.js";
+import { addedTo, ItemItemPart } from "./item-item.js";
 import { defaultMicroConfig, type MicroConfig } from "./micro-config.js";
 import { foldedInWithHead, MicroHead } from "./micro-head.js";
 import { MicroNetwork, type MicroGraphs } from "./micro-network.js";
@@ -26,6 +27,7 @@ import type {
 import { drawnTriples, numBatches } from "./training-batches.js";
 import { type EpochHooks, runBatches } from "./training-loop.js";
 import { userItemGraph } from "./user-item-graph.js";
+import type { UserItemVectors } from "./vector-recommender.js";
 import { itemScores } from "./vector-scores.js";
 import { exactWhatIfVectors, newItemVector, whatIfVectors } from "./what-if.js";
 
@@ -50,6 +52,21 @@ export class Micro
     return head ? [head.name] : [];
   }
 
+  /** Undefined with an item-item part: then a score is more than a dot product. */
+  override get allVectors(): UserItemVectors | undefined {
+    return this.trained.itemItem ? undefined : this.trained;
+  }
+
+  override score(userIndex: number): Float32Array {
+    const part = this.itemItemPart({ userIndex });
+    return addedTo(super.score(userIndex), part);
+  }
+
+  override scoreHistory(history: readonly number[], strengths?: readonly number[]): Float32Array {
+    const part = this.itemItemPart({ history, strengths });
+    return addedTo(super.scoreHistory(history, strengths), part);
+  }
+
   override userVectorOf(viewer: Viewer): Float32Array {
     const { head, itemVectors } = this.trained;
     return head && "history" in viewer
@@ -67,11 +84,15 @@ export class Micro
     return headGradient(head, user.subarray(user.length - head.offset.length));
   }
 
-  /** The item's score with each of the features `[F]` in place of its own, the rest as trained; see `what-if.ts`. */
+  /**
+   * The item's score with each of the features `[F]` in place of its own, the rest as trained; see `what-if.ts`. The
+   * item-item part does not read images: it stays.
+   */
   whatIf(viewer: Viewer, target: WhatIfTarget, candidates: readonly Float32Array[]): number[] {
     const user = this.userVectorOf(viewer);
     const vectors = whatIfVectors(this.trained, this.config, target, candidates);
-    return vectors.map(vector => dot(user, vector));
+    const rest = this.itemItemPart(viewer)?.[target.itemIndex] ?? 0;
+    return vectors.map(vector => dot(user, vector) + rest);
   }
 
   itemVectorOf(features: ItemFeatures): Float32Array {
@@ -85,7 +106,7 @@ export class Micro
   ): Promise<Float32Array> {
     const kernels = await this.openKernels();
     const vectors = await exactWhatIfVectors(this.trained, this.config, target, kernels);
-    return itemScores(this.userVectorOf(viewer), vectors);
+    return addedTo(itemScores(this.userVectorOf(viewer), vectors), this.itemItemPart(viewer));
   }
 
   toFiles(): ModelFiles {
@@ -98,6 +119,11 @@ export class Micro
     const model = new Micro(config);
     model.state = state;
     return model;
+  }
+
+  private itemItemPart(viewer: Viewer): Float32Array | undefined {
+    const { itemItem, itemVectors } = this.trained;
+    return itemItem?.of(viewer, this.userVectorOf(viewer), itemVectors);
   }
 
   protected createTraining(data: RankingData, kernels: DenseKernels): Promise<MicroTraining> {
@@ -121,7 +147,7 @@ class MicroTraining implements FeatureTraining<MicroState> {
   private constructor(
     private readonly data: RankingData,
     private readonly config: MicroConfig,
-    private readonly rawGraphs: readonly ItemGraph[],
+    private readonly parts: { rawGraphs: readonly ItemGraph[]; itemItem: ItemItemPart | null },
     kernels: DenseKernels,
   ) {
     this.random = new Random(config.seed);
@@ -144,7 +170,8 @@ class MicroTraining implements FeatureTraining<MicroState> {
     for (const { features } of data.modalities ?? []) {
       rawGraphs.push(await itemGraph(features, config, kernels));
     }
-    return new MicroTraining(data, config, rawGraphs, kernels);
+    const itemItem = config.itemItem && (await ItemItemPart.fit(data, config.itemItem));
+    return new MicroTraining(data, config, { rawGraphs, itemItem }, kernels);
   }
 
   async runEpoch(epoch: number, hooks: EpochHooks): Promise<LossTerms> {
@@ -180,6 +207,7 @@ class MicroTraining implements FeatureTraining<MicroState> {
       userVectors: part ? joinedColumns(userVectors, part.users) : userVectors,
       itemVectors: part ? joinedColumns(itemVectors, part.items) : itemVectors,
       head: (await this.head?.state()) ?? null,
+      itemItem: this.parts.itemItem,
       baseItems,
       items: parameter(this.shape, this.parameters, "items"),
       fusion: fusionParameters(this.shape, this.parameters),
@@ -201,8 +229,9 @@ class MicroTraining implements FeatureTraining<MicroState> {
   }
 
   score(userIndex: number): Float32Array {
-    const { userVectors, itemVectors } = this.state;
-    return itemScores(row(userVectors, userIndex), itemVectors);
+    const { userVectors, itemVectors, itemItem } = this.state;
+    const user = row(userVectors, userIndex);
+    return addedTo(itemScores(user, itemVectors), itemItem?.of({ userIndex }, user, itemVectors));
   }
 
   /** As of the last `refresh`. */
@@ -215,7 +244,7 @@ class MicroTraining implements FeatureTraining<MicroState> {
 
   private async graphs(): Promise<MicroGraphs> {
     const modalities = [];
-    for (const [m, raw] of this.rawGraphs.entries()) {
+    for (const [m, raw] of this.parts.rawGraphs.entries()) {
       modalities.push(await this.network.modalityGraph(m, raw));
     }
     const { userItem, userItemTransposed } = this;

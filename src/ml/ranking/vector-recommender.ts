@@ -24,8 +24,8 @@ export abstract class VectorRecommender {
     return this.trained.itemVectors.shape[0];
   }
 
-  /** All vectors, for scoring many users at once; shared, not copied. */
-  get allVectors(): UserItemVectors {
+  /** All vectors, for scoring many users at once, where their products are the scores; shared, not copied. */
+  get allVectors(): UserItemVectors | undefined {
     return this.trained;
   }
 

@@ -69,6 +69,13 @@ const modelOptions = {
   visualHead: z
     .strictObject({ size: count, weight: z.number().positive(), l2: z.number().min(0) })
     .nullable(),
+  itemItem: z
+    .strictObject({
+      lambda: z.number().positive(),
+      sideWeight: z.number().min(0),
+      weight: z.number().min(0),
+    })
+    .nullable(),
   trainFeatures: z.boolean(),
   featureSize: count,
   featureL2Weight: z.number().min(0),

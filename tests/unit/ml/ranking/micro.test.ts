@@ -1,3 +1,4 @@
+/** @jest-environment ./tests/unit/ml/runtime/onnx-environment.js */
 import { matrix } from "../../../../src/ml/nn/matrix.js";
 import { Random } from "../../../../src/ml/nn/random.js";
 import { loadRecommender } from "../../../../src/ml/ranking/load-recommender.js";
@@ -37,6 +38,13 @@ describeRecommender(
     isInductive: true,
   },
 );
+
+describeRecommender("MICRO with an item-item part", {
+  create: () => create({ graphs: "frozen", itemItem: { lambda: 5, sideWeight: 2, weight: 1 } }),
+  load: loadRecommender,
+  isPersonal: true,
+  isInductive: true,
+});
 
 describeRecommender("MICRO with a visual head", {
   create: () => create({ graphs: "frozen", visualHead: { size: 4, weight: 1, l2: 1e-4 } }),

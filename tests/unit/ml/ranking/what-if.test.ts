@@ -1,3 +1,4 @@
+/** @jest-environment ./tests/unit/ml/runtime/onnx-environment.js */
 import { addScaled, dot, type Matrix, matrix, row } from "../../../../src/ml/nn/matrix.js";
 import { Random } from "../../../../src/ml/nn/random.js";
 import { sparseProduct } from "../../../../src/ml/nn/sparse.js";
@@ -58,6 +59,7 @@ const features = data.modalities![0].features;
 const modes: [string, Partial<MicroConfig>][] = [
   ["frozen graphs", { graphs: "frozen" }],
   ["rebuilt graphs", { graphs: "rebuilt", rawWeight: 0.6 }],
+  ["an item-item part", { graphs: "frozen", itemItem: { lambda: 9, sideWeight: 1, weight: 1 } }],
   ["a visual head", { graphs: "rebuilt", visualHead: { size: 5, weight: 0.5, l2: 1e-4 } }],
 ];
 
