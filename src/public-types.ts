@@ -127,8 +127,10 @@ export interface Plugin {
   /**
    * Makes the context of one request; never use one for two. Bad credentials are no error here but where a field needs good
    * ones.
+   *
+   * @param client.signal Raised when the client has left: what waits for it stops. Default: it stays.
    */
-  createContext(caller?: Caller): Promise<RequestContext>;
+  createContext(caller?: Caller, client?: { signal?: AbortSignal }): Promise<RequestContext>;
   /** Answers `GET` and `HEAD` of any path that ends with `/images/<hash>`, also with faults; it never rejects. */
   handleImage(request: Request): Promise<Response>;
   /** Formats errors as Apollo Server calls it: masks, and logs, all that has no code of this product or of GraphQL. */

@@ -19,6 +19,8 @@ export const errorRemedies: Readonly<Record<ErrorCode, string>> = {
   INVALID_CURSOR: "Pass a cursor unchanged, to the same list in the same order.",
   PAGE_SIZE: "Ask for fewer rows and page through the rest with `after`.",
   QUERY_TOO_COMPLEX: "Ask for smaller pages or fewer nested lists, or split the query.",
+  TOO_MANY_WAITING:
+    "Ask for the job again later, or end subscriptions that nobody reads. Each API key, shopper and process has a limit.",
   PAYLOAD_TOO_LARGE: "Send it in several parts, or narrow the filter.",
   INDEX_NOT_BUILT: "Run `vitrine index`, or call `startIndexing`.",
   INDEX_STALE:

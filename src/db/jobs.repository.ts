@@ -11,8 +11,8 @@
  * also name the attempt, so a lost worker that comes back cannot overwrite what its successor does. All times are the
  * database's.
  */
-import { randomUUID } from "node:crypto";
 import type { Pool } from "pg";
+import { v7 as uuidv7 } from "uuid";
 import { AppError } from "../errors/app-error.js";
 import type { JobKind, JobRow } from "./rows.js";
 
@@ -74,6 +74,8 @@ const COLUMNS = `id, kind, state, payload, dedupe_key AS "dedupeKey", priority, 
   cancel_requested AS "cancelRequested", user_id AS "userId", item_id AS "itemId", created_at AS "createdAt",
   started_at AS "startedAt", heartbeat_at AS "heartbeatAt", finished_at AS "finishedAt"`;
 
+const SERVED_ORDER = "priority DESC, created_at, id";
+
 /** Whether one job is served before another of its kind, or is that job. */
 export const isServedBefore = (one: string, other: string) =>
   `(-${one}.priority, ${one}.created_at, ${one}.id) <= (-${other}.priority, ${other}.created_at, ${other}.id)`;
@@ -91,8 +93,8 @@ export class JobsRepository {
    * @throws AppError `USER_NOT_FOUND`, `ITEM_NOT_FOUND`: nothing is stored then.
    */
   async createMany(jobs: readonly NewJob[]): Promise<{ job: JobRow; isNew: boolean }[]> {
-    // All have one `created_at`, so their ids are the order.
-    const ids = jobs.map(() => randomUUID()).sort();
+    // Where two have one `created_at`, their ids are the order: those of a process rise.
+    const ids = jobs.map(() => uuidv7());
     const byKey = new Map<string, StoredJob>();
     const keys = jobs.map((job, place) => {
       const key = job.dedupeKey ?? ids[place];
@@ -140,18 +142,19 @@ export class JobsRepository {
     return rows[0].n;
   }
 
-  async findSnapshot(id: string): Promise<JobSnapshot | null> {
+  /** Those that exist, in any order. @param ids UUIDs */
+  async findSnapshots(ids: readonly string[]): Promise<JobSnapshot[]> {
     const { rows } = await this.pool.query<JobSnapshot>(
-      `SELECT ${COLUMNS},
-         CASE WHEN state = 'QUEUED' THEN (
-           SELECT count(*)::int FROM jobs AS earlier
-           WHERE earlier.state = 'QUEUED' AND earlier.kind = jobs.kind
-             AND ${isServedBefore("earlier", "jobs")}
-         ) END AS "queuePosition"
-       FROM jobs WHERE id = $1`,
-      [id],
+      `WITH asked AS (SELECT * FROM jobs WHERE id = ANY($1::uuid[])),
+         places AS (
+           SELECT id, row_number() OVER (PARTITION BY kind ORDER BY ${SERVED_ORDER})::int AS place
+           FROM jobs
+           WHERE state = 'QUEUED' AND kind IN (SELECT kind FROM asked WHERE state = 'QUEUED')
+         )
+       SELECT ${COLUMNS}, place AS "queuePosition" FROM asked LEFT JOIN places USING (id)`,
+      [ids],
     );
-    return rows[0] ?? null;
+    return rows;
   }
 
   /** Begins the next attempt of the first job of a kind; null if none waits. @param lane Default: live jobs first. */
@@ -167,7 +170,7 @@ export class JobsRepository {
          started_at = now(), heartbeat_at = now()
        WHERE id = (
          SELECT id FROM jobs WHERE state = 'QUEUED' AND kind = $1::job_kind ${priorities}
-         ORDER BY priority DESC, created_at, id LIMIT 1 FOR UPDATE SKIP LOCKED
+         ORDER BY ${SERVED_ORDER} LIMIT 1 FOR UPDATE SKIP LOCKED
        ) RETURNING ${COLUMNS}`,
       [kind],
     );

@@ -20,6 +20,8 @@ const catalogue = {
   INVALID_CURSOR: "400 The cursor '{cursor}' is not one this list gave",
   PAGE_SIZE: "400 'first' must be between 1 and {max}, but got {got}",
   QUERY_TOO_COMPLEX: "400 The query's complexity is {got}; at most {max} is allowed",
+  TOO_MANY_WAITING:
+    "429 At most {max} requests may wait for jobs at once; ask for the job again later",
   PAYLOAD_TOO_LARGE: "413 {what} has {got}; at most {max} is allowed",
   // ── what is not ready ──
   INDEX_NOT_BUILT: "503 The caption index is not built; run 'vitrine index'",

@@ -1,12 +1,19 @@
 /** @file What a request brings with it: who asks, and loaders of its own. */
 import { AppError } from "../errors/app-error.js";
 import { assertMayFollow, userScope, type Viewer } from "../recsys/access/viewer.js";
+import { waitingOf } from "../recsys/jobs/waiting-places.js";
 import { requireViewer, type RequestContext } from "../resolvers/context.js";
 import { createLoaders } from "../resolvers/loaders.js";
 import type { ApiServices } from "../resolvers/services.js";
 
 /** Who calls: an `Authorization` header (or what a websocket sent in its place), or whom the host has made out itself. */
 export type Caller = string | null | undefined | { readonly viewer: Viewer | null };
+
+/** What is known of the other end of the connection. */
+export interface Client {
+  /** Raised when the client has left: what waits for it stops. Default: it stays. */
+  signal?: AbortSignal;
+}
 
 /**
  * Creates the context of one request; never share it, since its loaders cache what they read.
@@ -15,7 +22,7 @@ export type Caller = string | null | undefined | { readonly viewer: Viewer | nul
  *
  * @throws AppError `DATABASE_UNREACHABLE`
  */
-export type CreateContext = (caller?: Caller) => Promise<RequestContext>;
+export type CreateContext = (caller?: Caller, client?: Client) => Promise<RequestContext>;
 
 export function createContextFactory({
   access,
@@ -27,7 +34,7 @@ export function createContextFactory({
   ApiServices,
   "access" | "catalog" | "rankChanges" | "jobs" | "personalization"
 >): CreateContext {
-  return async caller => {
+  return async (caller, { signal } = {}) => {
     const { viewer, refusal } =
       typeof caller === "object" && caller !== null
         ? { viewer: caller.viewer, refusal: null }
@@ -35,10 +42,12 @@ export function createContextFactory({
     const context: RequestContext = {
       viewer,
       refusal,
+      signal,
       loaders: createLoaders(catalog, rankChanges, personalization, userScope(viewer)),
       async watchJob(id) {
-        assertMayFollow(requireViewer(context), await jobs.get(id));
-        return stoppable(signal => jobs.watch(id, signal));
+        const caller = requireViewer(context);
+        assertMayFollow(caller, await jobs.get(id));
+        return stoppable(stopped => jobs.watch(id, stopped, waitingOf(caller)));
       },
     };
     return context;

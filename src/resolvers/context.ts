@@ -9,6 +9,8 @@ export interface RequestContext {
   viewer: Viewer | null;
   /** Why the credentials were refused; null if they are valid or absent. */
   refusal: AppError | null;
+  /** Raised when the client has left. Default: it stays. */
+  signal?: AbortSignal;
   /** Created per request, so that nothing loaded for one viewer reaches another. */
   loaders: Loaders;
   /** The job now and after every change, if the viewer may follow it. */

@@ -8,6 +8,7 @@ import {
   type PersonalizeOutcome,
   type RequestOrigin,
 } from "../recsys/images/personalization.service.js";
+import { waitingOf } from "../recsys/jobs/waiting-places.js";
 import { GenerationPairInput } from "../schema/admin.input.js";
 import { type OriginalReason } from "../schema/enums.js";
 import { Image } from "../schema/image.type.js";
@@ -65,7 +66,8 @@ export class PersonalizeImageResolver {
       const problem = `must be between 0 and ${MAX_WAIT_MS}, but got ${waitMs}`;
       throw new AppError("INVALID_ARGUMENT", { argument: "waitMs", problem });
     }
-    return this.personalization.request(userId, itemId, { ...options }, originOf(viewer));
+    const origin = { ...originOf(viewer), waiting: waitingOf(viewer), signal: context.signal };
+    return this.personalization.request(userId, itemId, { ...options }, origin);
   }
 
   @Authorized("SHOPPER")

@@ -1,4 +1,5 @@
 /** @file The API as a fastify plugin: GraphQL over HTTP and websockets, and pictures. */
+import type { ServerResponse } from "node:http";
 import { fastifyApolloHandler } from "@as-integrations/fastify";
 import websocket from "@fastify/websocket";
 import type { FastifyInstance, FastifyRequest } from "fastify";
@@ -35,7 +36,8 @@ export async function fastifyVitrine(
   await apollo.start();
   app.addHook("onClose", () => apollo.stop());
   const handler = fastifyApolloHandler(apollo, {
-    context: ({ headers }) => createContext(headers.authorization),
+    context: ({ headers }, { raw }) =>
+      createContext(headers.authorization, { signal: closedSignal(raw) }),
   });
   await app.register(async scope => {
     const wsHandler = createWebsocketHandler(schema, createContext, logger);
@@ -57,4 +59,15 @@ function webRequest({ headers, host, method, url }: FastifyRequest): Request {
     method,
     headers: ifNoneMatch === undefined ? {} : { "if-none-match": ifNoneMatch },
   });
+}
+
+/** Raised when the client closes the connection before it has the answer. */
+function closedSignal(response: ServerResponse): AbortSignal {
+  const closed = new AbortController();
+  response.once("close", () => {
+    if (!response.writableFinished) {
+      closed.abort();
+    }
+  });
+  return closed.signal;
 }

@@ -15,6 +15,7 @@ import type { CreateContext } from "../plugin/context.js";
 import { createFormatError, logFault } from "../plugin/format-error.js";
 import { limitRules, maxTokens } from "../plugin/limit-rules.js";
 import { assertAffordable } from "../plugin/limits.js";
+import type { Viewer } from "../recsys/access/viewer.js";
 
 interface ConnectionParams extends Record<string, unknown> {
   authorization?: unknown;
@@ -22,6 +23,10 @@ interface ConnectionParams extends Record<string, unknown> {
 
 /** Operations that one connection may have open. */
 const maxOperations = 50;
+/** How often the key of an open connection is looked up again: it may be revoked. */
+const recheckMs = 30_000;
+/** The code with which graphql-ws refuses a connection. */
+const FORBIDDEN_CODE = 4403;
 
 export function createWebsocketHandler(
   schema: GraphQLSchema,
@@ -31,12 +36,21 @@ export function createWebsocketHandler(
   const formatError = createFormatError(logFault(logger));
   const format = (error: GraphQLError) => formatError(error.toJSON(), error);
   const rules = [...specifiedRules, ...limitRules()];
+  const guards = new WeakMap<object, () => void>();
 
   return makeHandler<ConnectionParams>({
     // The caller is authenticated for each operation: a key may be revoked, a token may expire.
     onConnect: async ({ connectionParams, extra }) => {
-      const { viewer } = await createContext(authorizationOf(connectionParams, extra));
+      const authorization = authorizationOf(connectionParams, extra);
+      const { viewer } = await createContext(authorization);
+      if (viewer) {
+        const isValid = async () => (await createContext(authorization)).viewer !== null;
+        guards.set(extra, closedWithCredentials(extra.socket as Closable, viewer, isValid));
+      }
       return viewer !== null;
+    },
+    onClose: ({ extra }) => {
+      guards.get(extra)?.();
     },
     onSubscribe: async ({ connectionParams, extra, subscriptions }, _id, payload) => {
       const { query, operationName, variables } = payload;
@@ -70,6 +84,41 @@ export function createWebsocketHandler(
       errors.map(error => format(error instanceof GraphQLError ? error : wrapped(error))),
     isProd: true, // what breaks a connection is not told to its other end
   });
+}
+
+interface Closable {
+  close(code: number, reason: string): void;
+}
+
+/**
+ * Closes a socket when its token expires, or when its key is found revoked.
+ *
+ * @returns the function that ends the guard.
+ */
+function closedWithCredentials(
+  socket: Closable,
+  viewer: Viewer,
+  isValid: () => Promise<boolean>,
+): () => void {
+  const close = () => {
+    socket.close(FORBIDDEN_CODE, "Forbidden");
+  };
+  const recheck = setInterval(() => {
+    isValid().then(
+      valid => {
+        if (!valid) {
+          close();
+        }
+      },
+      () => undefined, // the database is away: each operation finds that out itself
+    );
+  }, recheckMs).unref();
+  const expiresAt = viewer.kind === "SHOPPER" ? viewer.expiresAt : undefined;
+  const expiry = expiresAt && setTimeout(close, expiresAt.getTime() - Date.now()).unref();
+  return () => {
+    clearInterval(recheck);
+    clearTimeout(expiry);
+  };
 }
 
 function authorizationOf(

@@ -6,6 +6,7 @@ import { z } from "zod";
 import { JobPriority, type NewJob } from "../../db/jobs.repository.js";
 import type { ItemRow, JobRow, JobState, PersonalizedImageRow } from "../../db/rows.js";
 import { AppError } from "../../errors/app-error.js";
+import type { Waiting } from "../jobs/waiting-places.js";
 import type { FidelityPolicy } from "./fidelity-policy.js";
 import type { Grant, Payer } from "./generation-budget.js";
 import {
@@ -47,6 +48,10 @@ export interface RequestOrigin {
   keyId?: string | null;
   /** Whether it is one of many that nobody waits for; they are made when no live one waits. Default: false. */
   isBatch?: boolean;
+  /** Who waits, if anybody does. Default: this process. */
+  waiting?: Waiting;
+  /** Raised when the one who waits has left. Default: never. */
+  signal?: AbortSignal;
 }
 
 export type PersonalizeOutcome =
@@ -86,7 +91,11 @@ interface Dependencies {
   };
   jobs: {
     requestMany(jobs: readonly NewJob[]): Promise<{ job: JobRow; isNew: boolean }[]>;
-    waitFor(jobId: string, waitMs: number): Promise<JobRow>;
+    waitFor(
+      jobId: string,
+      waitMs: number,
+      options: { signal?: AbortSignal; waiting?: Waiting },
+    ): Promise<JobRow>;
     /** Of each key the job that has not ended, else the newest that ended well. */
     findCurrent(dedupeKeys: readonly string[]): Promise<JobRow[]>;
   };
@@ -130,7 +139,7 @@ export class PersonalizationService {
     if (outcome.kind !== "running" || wait === 0) {
       return outcome;
     }
-    const job = await this.deps.jobs.waitFor(outcome.job.id, wait);
+    const job = await this.deps.jobs.waitFor(outcome.job.id, wait, origin);
     const answer = (await this.answersOf([job])).get(job.id) ?? { kind: "running", job };
     const [waited] = await this.withItems([itemId], [answer]);
     if (waited instanceof AppError) {

@@ -4,24 +4,25 @@ import type { JobKind, JobRow, JobState } from "../../db/rows.js";
 import { AppError } from "../../errors/app-error.js";
 import type { JobEvents } from "./job-events.js";
 import { type JobPayloads, parseJobPayload } from "./job-payloads.js";
+import { type JobNews, JobWatcher } from "./job-watcher.js";
+import { type Waiting, type WaitingLimits, WaitingPlaces } from "./waiting-places.js";
 import { WakeSignal } from "./wake-signal.js";
 
 export type { JobSnapshot } from "../../db/jobs.repository.js";
 
-/** How often the row of a watched job is read while this process hears nothing of it. */
-const POLL_MS = 300;
-
 interface Dependencies {
   jobs: {
     createMany(jobs: readonly NewJob[]): Promise<{ job: JobRow; isNew: boolean }[]>;
-    findSnapshot(id: string): Promise<JobSnapshot | null>;
+    findSnapshots(ids: readonly string[]): Promise<JobSnapshot[]>;
     findSucceeded(dedupeKey: string): Promise<JobRow | null>;
     findCurrent(dedupeKeys: readonly string[]): Promise<JobRow[]>;
     requestCancel(id: string): Promise<JobRow | null>;
   };
   events: JobEvents;
-  /** Default 300 ms. */
+  /** How often watched jobs are read. Default 300 ms. */
   pollMs?: number;
+  /** How many may wait. Default: `defaultWaitingLimits`. */
+  limits?: WaitingLimits;
 }
 
 export function hasEnded({ state }: { state: JobState }): boolean {
@@ -29,7 +30,13 @@ export function hasEnded({ state }: { state: JobState }): boolean {
 }
 
 export class JobService {
-  constructor(private readonly deps: Dependencies) {}
+  private readonly watcher: JobWatcher;
+  private readonly places: WaitingPlaces;
+
+  constructor(private readonly deps: Dependencies) {
+    this.watcher = new JobWatcher(deps);
+    this.places = new WaitingPlaces(deps.limits);
+  }
 
   /**
    * Queues a job, or gives the one with the same key that has not ended.
@@ -62,8 +69,8 @@ export class JobService {
 
   /** @throws AppError `JOB_NOT_FOUND` */
   async get(jobId: string): Promise<JobSnapshot> {
-    const job = isUuid(jobId) ? await this.deps.jobs.findSnapshot(jobId) : null;
-    if (!job) {
+    const [job] = isUuid(jobId) ? await this.deps.jobs.findSnapshots([jobId]) : [];
+    if (!(job as JobSnapshot | undefined)) {
       throw new AppError("JOB_NOT_FOUND", { jobId });
     }
     return job;
@@ -98,15 +105,23 @@ export class JobService {
   /**
    * The job as it is, then again whenever that changes, until it has ended or `signal` is raised.
    *
-   * @throws AppError `JOB_NOT_FOUND`
+   * @param waiting Who watches. Default: this process.
+   * @throws AppError `JOB_NOT_FOUND`, `TOO_MANY_WAITING`
    */
-  async *watch(jobId: string, signal?: AbortSignal): AsyncGenerator<JobSnapshot, void, void> {
-    const { events, pollMs = POLL_MS } = this.deps;
+  async *watch(
+    jobId: string,
+    signal?: AbortSignal,
+    waiting?: Waiting,
+  ): AsyncGenerator<JobSnapshot, void, void> {
+    if (!isUuid(jobId)) {
+      throw new AppError("JOB_NOT_FOUND", { jobId });
+    }
+    const leave = this.places.take(waiting);
     const wake = new WakeSignal();
-    const stopListening = events.on("changed", id => {
-      if (id === jobId) {
-        wake.arrive();
-      }
+    let news: JobNews | null = null;
+    const stop = this.watcher.follow(jobId, latest => {
+      news = latest;
+      wake.arrive();
     });
     const onAbort = () => {
       wake.arrive();
@@ -115,37 +130,60 @@ export class JobService {
     try {
       let shown = "";
       while (!signal?.aborted) {
-        const job = await this.get(jobId);
+        await wake.wait();
+        const job = jobOf(jobId, news);
         const seen = JSON.stringify({ ...job, heartbeatAt: null });
-        if (seen !== shown) {
+        if (job && seen !== shown) {
           shown = seen;
           yield job;
         }
-        if (hasEnded(job)) {
+        if (job && hasEnded(job)) {
           return;
         }
-        await wake.wait(pollMs);
       }
     } finally {
-      stopListening();
+      stop();
+      leave();
       signal?.removeEventListener("abort", onAbort);
     }
   }
 
   /**
-   * The job when it has ended, or as it stands after `waitMs`.
+   * The job when it has ended, or as it stands after `waitMs`, or at once if too many wait.
    *
+   * @param options.signal The one who waits has left. @param options.waiting Who waits. Default: this process.
    * @throws AppError `JOB_NOT_FOUND`
    */
-  async waitFor(jobId: string, waitMs: number): Promise<JobSnapshot> {
+  async waitFor(
+    jobId: string,
+    waitMs: number,
+    { signal, waiting }: { signal?: AbortSignal; waiting?: Waiting } = {},
+  ): Promise<JobSnapshot> {
     const timeout = AbortSignal.timeout(waitMs);
-    for await (const job of this.watch(jobId, timeout)) {
-      if (hasEnded(job)) {
-        return job;
+    const isOver = signal ? AbortSignal.any([timeout, signal]) : timeout;
+    let last: JobSnapshot | null = null;
+    try {
+      for await (const job of this.watch(jobId, isOver, waiting)) {
+        last = job;
+      }
+    } catch (error) {
+      if (!(error instanceof AppError && error.code === "TOO_MANY_WAITING")) {
+        throw error;
       }
     }
-    return this.get(jobId);
+    return last ?? this.get(jobId);
   }
+}
+
+/** Null while nothing is read. @throws AppError `JOB_NOT_FOUND`, and what the read failed with */
+function jobOf(jobId: string, news: JobNews | null): JobSnapshot | null {
+  if (news && "error" in news) {
+    throw news.error;
+  }
+  if (news && !news.job) {
+    throw new AppError("JOB_NOT_FOUND", { jobId });
+  }
+  return news?.job ?? null;
 }
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;

@@ -10,11 +10,11 @@ export class WakeSignal {
     this.wake?.();
   }
 
-  /** Until a call arrives, one since the last wait included, or `ms` have passed. */
-  async wait(ms: number): Promise<void> {
+  /** Until a call arrives, one since the last wait included, or `ms` have passed. @param ms Default: no limit. */
+  async wait(ms?: number): Promise<void> {
     if (!this.hasArrived) {
       await new Promise<void>(resolve => {
-        const timer = setTimeout(resolve, ms);
+        const timer = ms === undefined ? undefined : setTimeout(resolve, ms);
         this.wake = () => {
           clearTimeout(timer);
           resolve();

@@ -5,6 +5,7 @@ import { type Client, createClient } from "graphql-ws";
 import sharp from "sharp";
 import { WebSocket } from "undici";
 import { inspectImage, resizeForServing } from "../../../src/db/image-codec.js";
+import { AppError } from "../../../src/errors/app-error.js";
 import { createContextFactory } from "../../../src/plugin/context.js";
 import { createSchema } from "../../../src/plugin/create-schema.js";
 import { logFault } from "../../../src/plugin/format-error.js";
@@ -307,6 +308,47 @@ describeOnEveryDatabase("the server", open => {
       { state: "RUNNING", progress: 0.5, stage: "drawing", queuePosition: null },
       { state: "SUCCEEDED", progress: 1, stage: "drawing", queuePosition: null },
     ]);
+  });
+
+  it("closes the socket of a shopper whose token expires", async () => {
+    const { id } = await api.services.jobs.request("INDEX", {}, { userId: "anna" });
+    const { token } = await api.services.access.issueShopperToken("anna", 2);
+    const answers = connect(`Bearer ${token}`).iterate(progress(id));
+    await answers.next();
+    await expect(answers.next()).rejects.toMatchObject({ code: 4403, reason: "Forbidden" });
+  });
+
+  it("stops waiting for a picture when the client leaves", async () => {
+    const { personalization } = api.services;
+    const { request } = personalization;
+    let left: () => void;
+    const hasLeft = new Promise<void>(resolve => (left = resolve));
+    const leaving = new AbortController();
+    personalization.request = (_userId, _itemId, _options, origin) => {
+      expect(origin?.waiting).toMatchObject({ kind: "KEY" });
+      origin?.signal?.addEventListener("abort", () => {
+        left();
+      });
+      setTimeout(() => {
+        leaving.abort();
+      }, 10);
+      return hasLeft.then(() => Promise.reject(new AppError("JOB_NOT_FOUND", { jobId: "x" })));
+    };
+    const query = `mutation { personalizeImage(userId: "anna", itemId: "item-01", options: { waitMs: 60000 }) { __typename } }`;
+    const body = JSON.stringify({ query });
+    await expect(
+      fetch(`${server.url}/graphql`, {
+        method: "POST",
+        headers: {
+          authorization: `Bearer ${api.keys.STOREFRONT}`,
+          "content-type": "application/json",
+        },
+        body,
+        signal: leaving.signal,
+      }),
+    ).rejects.toThrow();
+    await hasLeft;
+    personalization.request = request;
   });
 
   it("stops watching when the client disconnects", async () => {

@@ -114,6 +114,7 @@ describeOnEveryDatabase("jobs", (open, kind) => {
     for (const name of ["a", "b", "c"]) {
       jobs.push(await service.request("PERSONALIZE_IMAGE", imagePayload(name)));
     }
+    await db.pool.query("UPDATE jobs SET created_at = '2026-01-01'"); // all within one millisecond
     await service.request("INDEX", {});
     const places = async () =>
       Promise.all(jobs.map(async ({ id }) => (await service.get(id)).queuePosition));
