@@ -73,7 +73,7 @@ describe("exports of a trained shop", () => {
       numEmpty: 0,
     });
     const csv: Row[] = parse(await readFile(path("r.csv"), "utf8"), { columns: true });
-    expect(csv.map(({ user_id }) => user_id)).toEqual(userIds.flatMap(id => Array(4).fill(id)));
+    expect(csv.map(({ user_id }) => user_id)).toEqual(userIds.flatMap(id => [id, id, id, id]));
     for (const [user, userId] of userIds.entries()) {
       const own = csv.filter(({ user_id }) => user_id === userId);
       expect(own.map(({ rank }) => rank)).toEqual(["1", "2", "3", "4"]);
@@ -104,7 +104,11 @@ describe("exports of a trained shop", () => {
     expect(cells.every(own => own.length === 6 && own[1] === "Q0" && own[5] === "ours")).toBe(true);
     const ofUser = (id: string) => cells.filter(([userId]) => userId === id);
     expect(cells[0][0]).toBe("u03");
-    expect(ofUser("u03").map(([, , itemId]) => itemId).sort()).toEqual(itemIds);
+    expect(
+      ofUser("u03")
+        .map(([, , itemId]) => itemId)
+        .sort(),
+    ).toEqual(itemIds);
     expect(ofUser("nobody").length).toBeGreaterThan(0);
   });
 
