@@ -31,6 +31,8 @@ export const errorRemedies: Readonly<Record<ErrorCode, string>> = {
     "Train a version on the present data; the metrics of its training are in `vitrine rankers list --json`.",
   RANKER_IGNORES_IMAGES:
     "Train and activate MICRO, FREEDOM or VBPR (`vitrine train ranker`): they rank an item by another image.",
+  RANKER_WITHOUT_VECTORS:
+    "Choose a version of a model with vectors, such as MICRO, LightGCN or BPR-MF (`vitrine rankers list`), or write its rankings with `vitrine recommend`.",
   NOT_COMPARABLE:
     "Compare versions of one data snapshot, split and seed (`vitrine rankers list`), or evaluate them one by one.",
   NOTHING_TO_ROLL_BACK: "Activate a version by its id instead.",

@@ -28,6 +28,7 @@ import { serveCommand, workerCommand } from "./serve.command.js";
 import { stickersCommand } from "./stickers.command.js";
 import { trainCommand } from "./train.command.js";
 import { tuneCommand } from "./tune.command.js";
+import { vectorsCommand } from "./vectors.command.js";
 
 const EXIT_FAULT = 1;
 const EXIT_USAGE = 2;
@@ -54,6 +55,7 @@ const program = new Command("vitrine")
   .addCommand(rankersCommand(context))
   .addCommand(personalizersCommand(context))
   .addCommand(recommendCommand(context))
+  .addCommand(vectorsCommand(context))
   .addCommand(rerankCommand(context))
   .addCommand(experimentCommand(context))
   .addCommand(photosCommand(context))

@@ -33,6 +33,8 @@ const catalogue = {
     "409 What the ranking-model version '{versionId}' was trained on has changed; its held-out items cannot be told",
   RANKER_IGNORES_IMAGES:
     "409 The active ranking model, {algorithm}, does not rank items by their images",
+  RANKER_WITHOUT_VECTORS:
+    "409 The ranking-model version '{versionId}', {algorithm}, has no vectors of users and items",
   NOT_COMPARABLE: "422 '{first}' and '{second}' cannot be compared: {reason}",
   NOTHING_TO_ROLL_BACK: "409 There is no earlier version to go back to",
   PERSONALIZER_NOT_READY:

@@ -34,3 +34,21 @@ export function parseNpy(bytes: Buffer, path: string): Matrix {
   const values = width === 2 ? fromFloat16(new Uint16Array(own)) : new Float32Array(own);
   return matrix([Number(rows), Number(columns)], values);
 }
+
+/** The bytes of a `.npy` file of a matrix of single floats, format 1.0. */
+export function npyOf({ shape, values }: Matrix): Buffer {
+  const dictionary = `{'descr': '<f4', 'fortran_order': False, 'shape': (${shape.join(", ")}), }`;
+  // The format asks that the values begin at a multiple of 64 bytes; the header ends with a line feed.
+  const length = Math.ceil((10 + dictionary.length + 1) / 64) * 64 - 10;
+  const head = Buffer.alloc(10);
+  head.write(MAGIC, "latin1");
+  head[6] = 1;
+  head.writeUInt16LE(length, 8);
+  const header = `${dictionary.padEnd(length - 1)}\n`;
+  const { buffer, byteLength, byteOffset } = values;
+  return Buffer.concat([
+    head,
+    Buffer.from(header, "latin1"),
+    new Uint8Array(buffer, byteOffset, byteLength),
+  ]);
+}

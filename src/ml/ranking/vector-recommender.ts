@@ -1,6 +1,6 @@
 /** @file The common part of ranking models with one vector per user and per item: `ρ = u · i`. */
 import { type Matrix, row } from "../nn/matrix.js";
-import type { ScoredItem, Viewer } from "./recommender.js";
+import type { Recommender, ScoredItem, Viewer } from "./recommender.js";
 import { bestItems, foldInVector, itemScores, nearestItems } from "./vector-scores.js";
 
 export interface UserItemVectors {
@@ -8,6 +8,13 @@ export interface UserItemVectors {
   userVectors: Matrix;
   /** `[N, D]`. */
   itemVectors: Matrix;
+}
+
+/** Whether the scores of a model are the dot products of vectors of users and items. */
+export function hasVectors(
+  model: Recommender,
+): model is Recommender & { readonly allVectors: UserItemVectors } {
+  return "allVectors" in model;
 }
 
 export abstract class VectorRecommender {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { parse } from "csv-parse/sync";
 import { asyncBufferFromFile, parquetReadObjects } from "hyparquet";
 import { compressors } from "hyparquet-compressors";
+import { parseNpy } from "../../../src/ml/nn/npy.js";
 import { runCli, runCliJson } from "../../helpers/cli.js";
 import { patience } from "../../helpers/patience.js";
 
@@ -110,6 +111,49 @@ describe("exports of a trained shop", () => {
         .sort(),
     ).toEqual(itemIds);
     expect(ofUser("nobody").length).toBeGreaterThan(0);
+  });
+
+  it("writes vectors whose products are the scores of the rankings", async () => {
+    const folder = path("vectors");
+    const report = await runCliJson<object>(["vectors", "--output", folder], env());
+    expect(report).toEqual({
+      output: folder,
+      versionId,
+      algorithm: "BPR-MF",
+      dimension: 4,
+      numUsers: NUM_USERS,
+      numItems: NUM_ITEMS,
+    });
+    const load = async (name: string) => {
+      const file = join(folder, `${name}.npy`);
+      const { values } = parseNpy(await readFile(file), file);
+      const ids = JSON.parse(await readFile(join(folder, `${name}.json`), "utf8")) as string[];
+      return new Map(ids.map((id, n) => [id, values.subarray(4 * n, 4 * (n + 1))]));
+    };
+    const users = await load("users");
+    const items = await load("items");
+    expect([...users.keys()]).toEqual(userIds);
+    expect([...items.keys()]).toEqual(itemIds);
+    await runCliJson(["recommend", "--output", path("v.csv"), "--k", "3"], env());
+    const rows: Row[] = parse(await readFile(path("v.csv"), "utf8"), { columns: true });
+    for (const { item_id, score, user_id } of rows) {
+      const user = users.get(user_id)!;
+      const product = items.get(item_id)!.reduce((sum, x, d) => sum + x * user[d], 0);
+      expect(product).toBeCloseTo(Number(score), 5);
+    }
+  });
+
+  it("refuses vectors of a model that has none", async () => {
+    await writeFile(path("popularity.json"), JSON.stringify({ algorithm: "popularity" }));
+    const { id } = await runCliJson<{ id: string }>(
+      ["train", "ranker", "--config", path("popularity.json"), "--no-activate"],
+      env(),
+    );
+    const args = ["vectors", id, "--output", path("none")];
+    const { code, stderr } = await runCli(args, env());
+    expect(code).toBe(1);
+    expect(stderr).toContain("RANKER_WITHOUT_VECTORS");
+    expect(await readdir(home)).not.toContain("none");
   });
 
   it("refuses an ending or a file of shoppers before any work", async () => {

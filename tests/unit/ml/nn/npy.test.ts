@@ -1,4 +1,5 @@
-import { parseNpy } from "../../../../src/ml/nn/npy.js";
+import { matrix } from "../../../../src/ml/nn/matrix.js";
+import { npyOf, parseNpy } from "../../../../src/ml/nn/npy.js";
 
 /** As `numpy.save` writes it, in version 1 of the format. */
 function npy(descr: string, shape: string, body: Uint8Array): Buffer {
@@ -35,5 +36,19 @@ describe("parseNpy()", () => {
         message: expect.stringContaining(reason) as string,
       }) as Error,
     );
+  });
+});
+
+describe("npyOf()", () => {
+  it("writes what numpy.save writes", () => {
+    const values = Float32Array.of(1.5, -3.25, 0, 1e-9, 7, 8);
+    expect(npyOf(matrix([3, 2], values))).toEqual(
+      npy("<f4", "3, 2", new Uint8Array(values.buffer)),
+    );
+  });
+
+  it("writes a part of a longer array", () => {
+    const part = Float32Array.of(9, 1, 2, 9).subarray(1, 3);
+    expect(parseNpy(npyOf(matrix([1, 2], part)), "a.npy").values).toEqual(Float32Array.of(1, 2));
   });
 });
