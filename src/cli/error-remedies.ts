@@ -48,7 +48,7 @@ export const errorRemedies: Readonly<Record<ErrorCode, string>> = {
     "Import the items that nobody chose too, or wait for more users; until then popularity serves (`algorithm: popularity`).",
   NOTHING_TO_VALIDATE: "Import or record more interactions of the same users first.",
   EMBEDDINGS_MISSING:
-    "Run `vitrine index`, or call `startIndexing`; LightGCN, BPR-MF, EASE and popularity need no embeddings.",
+    "Run `vitrine index`, or call `startIndexing`; LightGCN, BPR-MF, EASE, iALS, ItemKNN and popularity need no embeddings.",
   TRAINING_DIVERGED: "Train again with a lower learning rate; the active version is unchanged.",
   JOB_NOT_CANCELLABLE: "Nothing: the job has ended.",
   JOB_CANCELLED: "Request the work again if it is still needed.",

@@ -200,7 +200,7 @@ export const NoRankChangeReason = apiEnum(
   {
     NO_RANKING_MODEL: "No ranking model was active when it was generated.",
     MODEL_READS_NO_IMAGES:
-      "The ranking model that was active does not use images (LightGCN, BPR-MF, EASE, popularity).",
+      "The ranking model that was active does not use images (LightGCN, BPR-MF, EASE, iALS, ItemKNN, popularity).",
     UNKNOWN_TO_MODEL:
       "The ranking model that was active does not know the item or the shopper. `startScoring` retries with the active one.",
   },

@@ -23,6 +23,14 @@ import { AppError } from "../../errors/app-error.js";
 import { addScaled, type Matrix, matrix, normalizedRows, row } from "../nn/matrix.js";
 import { encodeModel, malformedWeights, type ModelFiles, weightsOf } from "../nn/model-files.js";
 import { createDoubleProducts, type DoubleMatrix, type DoubleProducts } from "./double-products.js";
+import {
+  decodeRows,
+  encodeRows,
+  ItemWeightsRecommender,
+  list,
+  type UserRows,
+  userRows,
+} from "./item-weights.js";
 import { type InverseOptions, inverseOf, NotPositiveDefiniteError } from "./positive-definite.js";
 import {
   assertRankingData,
@@ -72,34 +80,23 @@ export async function easeWeights(data: RankingData, options: EaseOptions = {}):
   return all;
 }
 
-/** The items each user chose, in one list by user. */
-interface Rows {
-  /** `[M + 1]`: user u's entries are `starts[u]` up to `starts[u + 1]`. */
-  starts: Int32Array;
-  items: Int32Array;
-  strengths: Float32Array;
-}
-
 interface EaseState {
   /** `[K]` item indices, ascending. */
   regressors: Int32Array;
   /** B `[K, N]`. */
   weights: Matrix;
-  rows: Rows;
+  rows: UserRows;
 }
 
-export class Ease implements Recommender {
+export class Ease extends ItemWeightsRecommender implements Recommender {
   readonly algorithm = EASE_ALGORITHM;
   readonly config: EaseConfig;
   private state: EaseState | null = null;
   private rowOf = new Map<number, number>();
 
   constructor(config: Partial<EaseConfig> = {}) {
+    super();
     this.config = { ...defaultEaseConfig, ...config };
-  }
-
-  get numUsers(): number {
-    return this.trained.rows.starts.length - 1;
   }
 
   get numItems(): number {
@@ -110,33 +107,9 @@ export class Ease implements Recommender {
   async fit(data: RankingData, { signal }: FitOptions = {}): Promise<FitReport> {
     assertRankingData("Ease.fit", data);
     signal?.throwIfAborted();
-    this.use({ ...(await solve(data, { ...this.config, signal })), rows: rowsOf(data) });
+    this.use({ ...(await solve(data, { ...this.config, signal })), rows: userRows(data) });
     const recall = await validationRecall(data, user => this.score(user));
     return { epoch: 1, validationRecall: recall };
-  }
-
-  score(userIndex: number): Float32Array {
-    const { starts, items, strengths } = this.trained.rows;
-    const M = this.numUsers;
-    if (!(userIndex >= 0 && userIndex < M)) {
-      throw new Error(`EASE: expected a user index below ${M}, got ${userIndex}`);
-    }
-    const [start, end] = [starts[userIndex], starts[userIndex + 1]];
-    return this.product(items.subarray(start, end), strengths.subarray(start, end));
-  }
-
-  /** `x B`, exact for any user; strengths are divided by their mean. */
-  scoreHistory(itemIndices: readonly number[], strengths?: readonly number[]): Float32Array {
-    const total = strengths?.reduce((sum, strength) => sum + strength, 0) ?? itemIndices.length;
-    const scale = total > 0 ? itemIndices.length / total : 0;
-    return this.product(
-      itemIndices,
-      itemIndices.map((_, n) => (strengths?.[n] ?? 1) * scale),
-    );
-  }
-
-  recommend(userIndex: number, k: number, exclude?: ReadonlySet<number>): ScoredItem[] {
-    return bestItems(this.score(userIndex), k, exclude && (item => exclude.has(item)));
   }
 
   /** By the weight from one item to the other, both directions added. */
@@ -151,14 +124,7 @@ export class Ease implements Recommender {
   toFiles(): ModelFiles {
     const { algorithm, config } = this;
     const { regressors, weights, rows } = this.trained;
-    const list = (values: Float32Array | Int32Array) => ({ shape: [values.length], values });
-    const tensors = {
-      weights,
-      regressors: list(regressors),
-      starts: list(rows.starts),
-      items: list(rows.items),
-      strengths: list(rows.strengths),
-    };
+    const tensors = { weights, regressors: list(regressors), ...encodeRows(rows) };
     const metadata = { algorithm, config: JSON.stringify(config) };
     return encodeModel({ tensors, metadata }, { algorithm, config });
   }
@@ -170,16 +136,11 @@ export class Ease implements Recommender {
       throw malformedWeights("an EASE model", `it is of '${metadata.algorithm}'`);
     }
     const model = new Ease(JSON.parse(metadata.config) as EaseConfig); // written by toFiles
-    const whole = (name: string) => Int32Array.from(tensors[name].values);
     const [K, N] = tensors.weights.shape;
     model.use({
-      regressors: whole("regressors"),
+      regressors: Int32Array.from(tensors.regressors.values),
       weights: matrix([K, N], tensors.weights.values as Float32Array),
-      rows: {
-        starts: whole("starts"),
-        items: whole("items"),
-        strengths: tensors.strengths.values as Float32Array,
-      },
+      rows: decodeRows(tensors),
     });
     return model;
   }
@@ -201,7 +162,11 @@ export class Ease implements Recommender {
     return this.state;
   }
 
-  private product(items: ArrayLike<number>, strengths: ArrayLike<number>): Float32Array {
+  protected get rows(): UserRows {
+    return this.trained.rows;
+  }
+
+  protected product(items: ArrayLike<number>, strengths: ArrayLike<number>): Float32Array {
     const { weights } = this.trained;
     const scores = new Float32Array(weights.shape[1]);
     for (let n = 0; n < items.length; n++) {
@@ -353,22 +318,4 @@ function columnsOf(
 
 function range(start: number, end: number): number[] {
   return Array.from({ length: end - start }, (_, n) => start + n);
-}
-
-/** The training rows in one list. */
-function rowsOf({ train, strengths }: RankingData): Rows {
-  const starts = new Int32Array(train.length + 1);
-  train.forEach((items, user) => (starts[user + 1] = starts[user] + items.length));
-  const all: Rows = {
-    starts,
-    items: new Int32Array(starts[train.length]),
-    strengths: new Float32Array(starts[train.length]).fill(1),
-  };
-  train.forEach((items, user) => {
-    all.items.set(items, starts[user]);
-    if (strengths) {
-      all.strengths.set(strengths[user], starts[user]);
-    }
-  });
-  return all;
 }

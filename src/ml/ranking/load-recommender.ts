@@ -2,6 +2,8 @@
 import { configTextOf, malformedConfig, type ModelFiles } from "../nn/model-files.js";
 import { Ease, EASE_ALGORITHM } from "./ease.js";
 import { Freedom, FREEDOM_ALGORITHM } from "./freedom.js";
+import { Ials, IALS_ALGORITHM } from "./ials.js";
+import { ItemKnn, ITEM_KNN_ALGORITHM } from "./item-knn.js";
 import { BPR_MF_ALGORITHM, LIGHT_GCN_ALGORITHM, LightGcn } from "./light-gcn.js";
 import { Micro, MICRO_ALGORITHM } from "./micro.js";
 import { Popularity, POPULARITY_ALGORITHM } from "./popularity.js";
@@ -15,6 +17,8 @@ const loaders: Readonly<Record<string, (files: ModelFiles) => Recommender>> = {
   [LIGHT_GCN_ALGORITHM]: files => LightGcn.fromFiles(files),
   [BPR_MF_ALGORITHM]: files => LightGcn.fromFiles(files),
   [EASE_ALGORITHM]: files => Ease.fromFiles(files),
+  [IALS_ALGORITHM]: files => Ials.fromFiles(files),
+  [ITEM_KNN_ALGORITHM]: files => ItemKnn.fromFiles(files),
   [POPULARITY_ALGORITHM]: files => Popularity.fromFiles(files),
 };
 

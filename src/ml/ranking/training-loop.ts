@@ -25,7 +25,8 @@ export interface Trainee {
   algorithm: string;
   /** Updated in place. */
   parameters: NamedArrays;
-  optimizer: Adam;
+  /** Absent for a model that needs none. */
+  optimizer?: Adam;
   /** One pass over the data; yields to the event loop and checks the signal between batches. */
   runEpoch(epoch: number, hooks: EpochHooks): Promise<LossTerms>;
   /** Recomputes what `score` uses from the parameters. */
@@ -169,7 +170,7 @@ function encodeCheckpoint(
   return encodeSafetensors({
     tensors: {
       ...prefixed("parameter", parameters),
-      ...prefixed("optimizer", optimizer.state()),
+      ...prefixed("optimizer", optimizer?.state() ?? {}),
       ...prefixed("best", best ?? {}),
     },
     metadata: { fingerprint, progress: JSON.stringify(progress) },
@@ -197,7 +198,7 @@ async function loadCheckpoint(
   for (const [name, values] of Object.entries(withoutPrefix("parameter", tensors))) {
     parameters[name].set(values);
   }
-  optimizer.restore(withoutPrefix("optimizer", tensors));
+  optimizer?.restore(withoutPrefix("optimizer", tensors));
   const best = withoutPrefix("best", tensors);
   return {
     progress: JSON.parse(metadata.progress) as Progress, // written by encodeCheckpoint: the fingerprint matches

@@ -5,6 +5,13 @@ import { parseOptions } from "../../errors/parse-options.js";
 import { defaultEaseConfig, Ease, EASE_ALGORITHM, type EaseConfig } from "../../ml/ranking/ease.js";
 import { defaultFreedomConfig, type FreedomConfig } from "../../ml/ranking/freedom-config.js";
 import { Freedom, FREEDOM_ALGORITHM } from "../../ml/ranking/freedom.js";
+import { defaultIalsConfig, Ials, IALS_ALGORITHM, type IalsConfig } from "../../ml/ranking/ials.js";
+import {
+  defaultItemKnnConfig,
+  ItemKnn,
+  ITEM_KNN_ALGORITHM,
+  type ItemKnnConfig,
+} from "../../ml/ranking/item-knn.js";
 import {
   BPR_MF_ALGORITHM,
   defaultLightGcnConfig,
@@ -26,6 +33,8 @@ const algorithms = [
   LIGHT_GCN_ALGORITHM,
   BPR_MF_ALGORITHM,
   EASE_ALGORITHM,
+  IALS_ALGORITHM,
+  ITEM_KNN_ALGORITHM,
   POPULARITY_ALGORITHM,
 ] as const;
 
@@ -33,7 +42,13 @@ export type RankerAlgorithm = (typeof algorithms)[number];
 
 /** Hyper-parameters by name, without the seed, which belongs to the version. */
 type ModelOptions = Omit<
-  MicroConfig & FreedomConfig & VbprConfig & LightGcnConfig & EaseConfig,
+  MicroConfig &
+    FreedomConfig &
+    VbprConfig &
+    LightGcnConfig &
+    EaseConfig &
+    IalsConfig &
+    ItemKnnConfig,
   "seed"
 >;
 
@@ -82,6 +97,11 @@ const modelOptions = {
   lambda: z.number().positive(),
   sideWeight: z.number().min(0),
   maxRegressors: count,
+  unobservedWeight: z.number().positive(),
+  frequencyExponent: z.number().min(0),
+  initialScale: z.number().positive(),
+  shrinkage: z.number().min(0),
+  weighting: z.enum(["none", "tfIdf", "bm25"]),
 } satisfies { [Name in keyof ModelOptions]: z.ZodType<ModelOptions[Name]> };
 
 /** Changes to the hyper-parameters of a model. */
@@ -140,6 +160,8 @@ const authorsOptions: Readonly<Record<RankerAlgorithm, Partial<ModelOptions>>> =
   [LIGHT_GCN_ALGORITHM]: defaultLightGcnConfig,
   [BPR_MF_ALGORITHM]: bprMfOptions,
   [EASE_ALGORITHM]: defaultEaseConfig,
+  [IALS_ALGORITHM]: defaultIalsConfig,
+  [ITEM_KNN_ALGORITHM]: defaultItemKnnConfig,
   [POPULARITY_ALGORITHM]: {},
 };
 
@@ -203,6 +225,10 @@ export function createRanker({ algorithm, model }: RankerConfig, seed: number): 
       return new LightGcn({ ...model, numLayers: 0, seed });
     case "EASE":
       return new Ease(model);
+    case "iALS":
+      return new Ials({ ...model, seed });
+    case "ItemKNN":
+      return new ItemKnn(model);
     case "popularity":
       return new Popularity();
   }
