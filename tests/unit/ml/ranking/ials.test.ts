@@ -30,7 +30,7 @@ describe("solveVector", () => {
 describe("Ials", () => {
   /** The loss of `ials.ts`, summed over all pairs. */
   function loss(model: Ials): number {
-    const { userVectors, itemVectors } = model.allVectors;
+    const { userVectors, itemVectors } = model.allVectors!;
     const { unobservedWeight: alpha, l2Weight, frequencyExponent } = model.config;
     const { numUsers, numItems, train } = checkerboard();
     const counts = new Int32Array(numItems);
@@ -65,7 +65,7 @@ describe("Ials", () => {
   it("leaves each user at the minimum: any step raises the loss", async () => {
     const model = new Ials(small);
     await model.fit(checkerboard());
-    const user = row(model.allVectors.userVectors, 3);
+    const user = row(model.allVectors!.userVectors, 3);
     const before = loss(model);
     for (let d = 0; d < user.length; d++) {
       for (const step of [-0.01, 0.01]) {
