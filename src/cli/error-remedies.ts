@@ -31,6 +31,8 @@ export const errorRemedies: Readonly<Record<ErrorCode, string>> = {
     "Train a version on the present data; the metrics of its training are in `vitrine rankers list --json`.",
   RANKER_IGNORES_IMAGES:
     "Train and activate MICRO, FREEDOM or VBPR (`vitrine train ranker`): they rank an item by another image.",
+  RANKER_HAS_OWN_FEATURES:
+    "Activate a version that was trained without `--features`, or with features of another modality than `visual`.",
   RANKER_WITHOUT_VECTORS:
     "Choose a version of a model with vectors, such as MICRO, LightGCN or BPR-MF (`vitrine rankers list`), or write its rankings with `vitrine recommend`.",
   NOT_COMPARABLE:
@@ -49,6 +51,8 @@ export const errorRemedies: Readonly<Record<ErrorCode, string>> = {
   NOTHING_TO_VALIDATE: "Import or record more interactions of the same users first.",
   EMBEDDINGS_MISSING:
     "Run `vitrine index`, or call `startIndexing`; LightGCN, BPR-MF, EASE, iALS, ItemKNN and popularity need no embeddings.",
+  FEATURES_MISSING:
+    "Add a row for each item that has an interaction or is indexed; zeros for an item without features.",
   TRAINING_DIVERGED: "Train again with a lower learning rate; the active version is unchanged.",
   JOB_NOT_CANCELLABLE: "Nothing: the job has ended.",
   JOB_CANCELLED: "Request the work again if it is still needed.",

@@ -2,7 +2,7 @@
 import { type Command } from "commander";
 import type { MeanMetrics } from "../recsys/evaluation/evaluate-ranker.js";
 import { figureText } from "../recsys/evaluation/figure-text.js";
-import { imagesUnrankedText, ranksImages } from "../recsys/ranking/image-ranking.js";
+import { imagesWarning } from "../recsys/ranking/image-ranking.js";
 import { type CliContext } from "./cli-context.js";
 import { versionsCommand } from "./versions-command.js";
 
@@ -22,7 +22,7 @@ export function rankersCommand(context: CliContext): Command {
       rollback: "serve the previously active version",
     },
     service: ({ rankers }) => rankers,
-    warningOf: version => (ranksImages(version) ? null : imagesUnrankedText(version.algorithm)),
+    warningOf: version => imagesWarning(version),
     columns: ({ algorithm, createdAt, dataHash, metrics, seed, state }) => [
       algorithm.padEnd(10),
       state.padEnd(8),

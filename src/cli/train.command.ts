@@ -2,8 +2,9 @@
 import { Command } from "commander";
 import type { RankingModelVersionRow } from "../db/rows.js";
 import { type Activation, activationText } from "../recsys/ranking/activation.js";
-import { imagesUnrankedText, ranksImages } from "../recsys/ranking/image-ranking.js";
+import { imagesWarning } from "../recsys/ranking/image-ranking.js";
 import { type CliContext } from "./cli-context.js";
+import { readFeatures } from "./feature-files.js";
 import { readConfigFile } from "./json-file.js";
 import { uuid, wholeNumber } from "./option-values.js";
 import { trainPersonalizerCommand } from "./train-personalizer.command.js";
@@ -12,6 +13,9 @@ import { withServices } from "./with-services.js";
 
 interface TrainOptions {
   config?: string;
+  features?: string;
+  featureIds?: string;
+  modality: string;
   seed: number;
   activate?: boolean;
   resume?: string;
@@ -26,17 +30,34 @@ export function trainCommand(context: CliContext): Command {
       "train a new version of the ranking model (default: MICRO); it serves unless it is worse on validation than the active one",
     )
     .option("--config <file>", "hyper-parameters as JSON; omitted ones take their defaults")
+    .option(
+      "--features <file>",
+      "item features of your own: a .npy file of float32 or float16, one row for each id of --feature-ids",
+    )
+    .option("--feature-ids <file>", "item ids of the rows: a JSON array, or one id a line")
+    .option(
+      "--modality <name>",
+      "what the features are: visual and textual replace the model pack's, another name is one more modality",
+      "visual",
+    )
     .option("--seed <number>", "seed of initial weights and batches", wholeNumber, 1)
     .option("--activate", "serve the new version even if it is worse on validation")
     .option("--no-activate", "leave the active version unchanged")
     .option("--resume <versionId>", "resume a version whose training was interrupted", uuid)
     .option("--json", "print one JSON line")
-    .action(async ({ config, seed, activate, resume, json }: TrainOptions) => {
+    .action(async ({ activate, config, json, resume, seed, ...own }: TrainOptions) => {
       const overrides = await readConfigFile(config);
-      const request = { resume, seed, config: overrides, activate: activate ?? null };
-      const trained = await withServices(context, ({ rankers }, { signal }) =>
-        trainVersion(rankers, request, signal),
-      );
+      const features = await readFeatures(own, resume);
+      const trained = await withServices(context, async ({ ownFeatures, rankers }, { signal }) => {
+        const kept = features && { features: [await features.keep(ownFeatures)] };
+        const request = {
+          resume,
+          seed,
+          config: { ...overrides, ...kept },
+          activate: activate ?? null,
+        };
+        return trainVersion(rankers, request, signal);
+      });
       console.log(json ? JSON.stringify(reportOf(trained)) : described(trained));
     });
   train.addCommand(trainPersonalizerCommand(context));
@@ -58,7 +79,7 @@ function described({ version, activation }: Trained): string {
   return [
     `version ${id} (${isActive ? "active" : "not active"})`,
     activationText(activation),
-    ...(ranksImages(version) ? [] : [imagesUnrankedText(version.algorithm)]),
+    ...[imagesWarning(version) ?? []].flat(),
     JSON.stringify(metrics, null, 2),
   ].join("\n");
 }

@@ -33,6 +33,8 @@ const catalogue = {
     "409 What the ranking-model version '{versionId}' was trained on has changed; its held-out items cannot be told",
   RANKER_IGNORES_IMAGES:
     "409 The active ranking model, {algorithm}, does not rank items by their images",
+  RANKER_HAS_OWN_FEATURES:
+    "409 The ranking model, {algorithm}, was trained on the shop's own features in place of the model pack's images; it cannot rank another image",
   RANKER_WITHOUT_VECTORS:
     "409 The ranking-model version '{versionId}', {algorithm}, has no vectors of users and items",
   NOT_COMPARABLE: "422 '{first}' and '{second}' cannot be compared: {reason}",
@@ -51,6 +53,8 @@ const catalogue = {
     "422 No user has an item to validate on: a user needs three choices to have one held out",
   EMBEDDINGS_MISSING:
     "503 {model} learns from the items' embeddings, and there are none; run 'vitrine index'",
+  FEATURES_MISSING:
+    "422 {numMissing} of {numItems} items have no row of features '{modality}', such as '{first}'",
   TRAINING_DIVERGED:
     "500 Training '{model}' gave values that are not numbers; lower the learning rate",
   JOB_NOT_CANCELLABLE: "409 The job '{jobId}' is {state} and cannot be cancelled",

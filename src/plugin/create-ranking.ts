@@ -4,6 +4,8 @@ import type { Config } from "../config/config.js";
 import { ContentLikeness } from "../recsys/ranking/content-likeness.js";
 import { imagesUnrankedText, ranksImagesLoaded } from "../recsys/ranking/image-ranking.js";
 import { NewItems } from "../recsys/ranking/new-items.js";
+import { OwnFeaturesStore } from "../recsys/ranking/own-features.js";
+import { IMAGE_MODALITY } from "../recsys/ranking/ranked-item.js";
 import { RankerTrainer } from "../recsys/ranking/ranker-trainer.js";
 import { rankerVersions } from "../recsys/ranking/ranker-versions.js";
 import { RecommendationService } from "../recsys/ranking/recommendation.service.js";
@@ -23,13 +25,18 @@ export type Ranking = ReturnType<typeof createRanking>;
 
 export function createRanking({ config, index, logger, models, storage }: Parts) {
   const { feedback, seen } = config;
-  const { interactions, rankingQueries, store, versions } = storage;
+  const { interactions, items, rankingQueries, store, versions } = storage;
   /** Rankers read the embeddings of this encoder. */
   const { encoderId: encoder } = models;
+  const ownFeatures = new OwnFeaturesStore({
+    store,
+    items: { existing: ids => items.existing(ids) },
+  });
   const rankerTrainer = new RankerTrainer({
     interactions,
     feedback,
     embeddings: { findAll: kind => rankingQueries.findEmbeddings(kind, encoder) },
+    ownFeatures,
     store,
   });
   const rankers = rankerVersions({
@@ -39,7 +46,8 @@ export function createRanking({ config, index, logger, models, storage }: Parts)
     onLoaded: ranker => {
       if (!ranksImagesLoaded(ranker)) {
         const { versionId } = ranker;
-        logger.warn({ versionId }, imagesUnrankedText(ranker.model.algorithm));
+        const hasOwn = ranker.ownModalities?.includes(IMAGE_MODALITY);
+        logger.warn({ versionId }, imagesUnrankedText(ranker.model.algorithm, hasOwn));
       }
     },
   });
@@ -59,5 +67,5 @@ export function createRanking({ config, index, logger, models, storage }: Parts)
       },
     }),
   });
-  return { rankers, recommendations, rankerTrainer };
+  return { rankers, recommendations, rankerTrainer, ownFeatures };
 }

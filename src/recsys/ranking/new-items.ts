@@ -58,7 +58,11 @@ export class NewItems {
     }
   }
 
-  private async read({ model, itemIds }: LoadedRanker): Promise<readonly NewItem[]> {
+  private async read({
+    itemIds,
+    model,
+    ownModalities = [],
+  }: LoadedRanker): Promise<readonly NewItem[]> {
     if (!isInductive(model)) {
       return [];
     }
@@ -70,8 +74,8 @@ export class NewItems {
       ["visual", visual],
       ["textual", textual],
     ] as const) {
-      if (!canWhatIf(model, name)) {
-        continue; // the shop had none of these when the model was trained
+      if (!canWhatIf(model, name) || ownModalities.includes(name)) {
+        continue; // the shop had none of these when the model was trained, or its own
       }
       for (const { itemId, vector } of entries) {
         features.set(itemId, { ...features.get(itemId), [name]: vector });

@@ -59,14 +59,20 @@ export function rankedItem(
   );
 }
 
+/** Whether another image of the model pack can stand in for an item's own. */
+export function readsPackImages({
+  model,
+  ownModalities = [],
+}: Pick<LoadedRanker, "model" | "ownModalities">): boolean {
+  return canWhatIf(model, IMAGE_MODALITY) && !ownModalities.includes(IMAGE_MODALITY);
+}
+
 /** A training item keeps its place in the graphs (`what-if.ts`). */
-function ofTrained(
-  { ranker: { model }, viewer }: KnownViewer,
-  itemIndex: number,
-): RankedItem["scoresWith"] {
+function ofTrained({ ranker, viewer }: KnownViewer, itemIndex: number): RankedItem["scoresWith"] {
+  const { model } = ranker;
   const target = { itemIndex, modality: IMAGE_MODALITY };
   return images => {
-    if (!canWhatIf(model, IMAGE_MODALITY)) {
+    if (!readsPackImages(ranker) || !canWhatIf(model, IMAGE_MODALITY)) {
       return null;
     }
     return images.length === 0 ? [] : model.whatIf(viewer, target, images);
@@ -75,7 +81,7 @@ function ofTrained(
 
 /** A new item is placed again with each image. */
 function ofNew(
-  { ranker: { model }, viewer }: KnownViewer,
+  { ranker: { model, ownModalities }, viewer }: KnownViewer,
   newItems: readonly NewItem[],
   itemId: string,
 ): Pick<RankedItem, "score" | "scoresWith"> | null {
@@ -87,9 +93,11 @@ function ofNew(
   return {
     score: dot(user, item.vector),
     scoresWith: images =>
-      images.map(image =>
-        dot(user, model.itemVectorOf({ ...item.features, [IMAGE_MODALITY]: image })),
-      ),
+      ownModalities?.includes(IMAGE_MODALITY)
+        ? null
+        : images.map(image =>
+            dot(user, model.itemVectorOf({ ...item.features, [IMAGE_MODALITY]: image })),
+          ),
   };
 }
 

@@ -23,6 +23,7 @@ const lineageSchema = z.object({
   config: z.looseObject({
     feedback: feedbackRulesSchema.optional(),
     minRating: z.number().optional(),
+    features: z.array(z.looseObject({ modality: z.string() })).optional(),
   }),
   /** SHA-256 of the interactions and features. */
   dataHash: z.string(),
@@ -51,6 +52,8 @@ export interface LoadedRanker {
   hadChosen(userIndex: number, itemIds: readonly string[]): boolean;
   /** What counted as chosen at training. */
   feedback: FeedbackRules;
+  /** Modalities whose features were the shop's own, so that the pack's embeddings mean nothing to them. Default: none. */
+  ownModalities?: readonly string[];
 }
 
 /** Hash of a user's chosen items, in any order. */
@@ -117,6 +120,7 @@ function decodeRanker(files: NamedFiles): LoadedRanker {
         : chosen.length <= numChosen[userIndex],
     itemIndexOf: new Map(itemIds.map((id, index) => [id, index])),
     userIndexOf: new Map(userIds.map((id, index) => [id, index])),
+    ownModalities: config.features?.map(({ modality }) => modality),
     feedback: feedbackOf(config, defaultFeedbackRules), // older versions recorded only `minRating`
   };
 }

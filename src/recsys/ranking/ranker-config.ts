@@ -25,6 +25,7 @@ import { Popularity, POPULARITY_ALGORITHM } from "../../ml/ranking/popularity.js
 import type { Recommender } from "../../ml/ranking/recommender.js";
 import { defaultVbprConfig, type VbprConfig } from "../../ml/ranking/vbpr-config.js";
 import { Vbpr, VBPR_ALGORITHM } from "../../ml/ranking/vbpr.js";
+import { ownFeaturesSchema } from "./own-features.js";
 
 const algorithms = [
   MICRO_ALGORITHM,
@@ -118,6 +119,8 @@ const schema = z.strictObject({
   minRating: z.number().positive().optional(),
   /** What counts as chosen; recorded by the version itself. Default: the shop's settings. */
   feedback: feedbackRulesSchema.optional(),
+  /** Item features of the shop's own, by modality (`own-features.ts`). Default: the model pack's only. */
+  features: z.array(ownFeaturesSchema).min(1).optional(),
   /** Leaves out users and items with fewer choices. Default: 1. */
   coreSize: count.default(1),
   /** Changes to the preset. */

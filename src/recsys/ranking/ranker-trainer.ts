@@ -9,6 +9,7 @@ import { evaluateRanker, type MeanMetrics } from "../evaluation/evaluate-ranker.
 import { fitProgress } from "../evaluation/fit-progress.js";
 import { leaveLastOneSplit, randomSplit, ratioSplit, type Split } from "../evaluation/splits.js";
 import type { Trainer, VersionPlace } from "../versions/trained-version.service.js";
+import { assertComplete, type OwnFeaturesStore } from "./own-features.js";
 import { checkpointAt, trainedVersion } from "./ranker-artefact.js";
 import { createRanker, feedbackOf, rankerConfig, type RankerConfig } from "./ranker-config.js";
 import {
@@ -42,6 +43,8 @@ interface Dependencies {
   interactions: { streamAll(): AsyncIterable<readonly InteractionEntry[]> };
   /** All items' embeddings of one kind by the current encoder. */
   embeddings: { findAll(kind: "IMAGE" | "CAPTION"): Promise<readonly EmbeddingEntry[]> };
+  /** Features of the shop's own. Default: none, and a configuration must have none. */
+  ownFeatures?: Pick<OwnFeaturesStore, "find">;
   /** What counts as chosen in this shop. Default: `defaultFeedbackRules`. */
   feedback?: FeedbackRules;
   /** Has the checkpoints. */
@@ -111,6 +114,21 @@ export class RankerTrainer implements Trainer<{ algorithm: string }> {
     return { ...config, feedback: feedbackOf({ ...config, minRating }, feedback) };
   }
 
+  /** By modality. */
+  private async ownFeatures({
+    features = [],
+  }: RankerConfig): Promise<Record<string, EmbeddingEntry[]>> {
+    const own: Record<string, EmbeddingEntry[]> = {};
+    for (const reference of features) {
+      const { ownFeatures } = this.deps;
+      if (!ownFeatures) {
+        throw new Error("RankerTrainer: a configuration with features needs where they are kept");
+      }
+      own[reference.modality] = await ownFeatures.find(reference);
+    }
+    return own;
+  }
+
   private async readDataset(config: RankerConfig): Promise<RankingDataset> {
     const { interactions, embeddings } = this.deps;
     const { coreSize, feedback } = this.resolved(config);
@@ -118,9 +136,16 @@ export class RankerTrainer implements Trainer<{ algorithm: string }> {
     for await (const batch of interactions.streamAll()) {
       rows.push(...batch);
     }
-    const visual = await embeddings.findAll("IMAGE");
-    const textual = await embeddings.findAll("CAPTION");
-    const dataset = rankingDataset(rows, { visual, textual }, { feedback, coreSize });
+    const own = await this.ownFeatures(config);
+    const features = {
+      visual: own.visual ?? (await embeddings.findAll("IMAGE")),
+      textual: own.textual ?? (await embeddings.findAll("CAPTION")),
+      ...own,
+    };
+    const dataset = rankingDataset(rows, features, { feedback, coreSize });
+    Object.entries(own).forEach(([modality, entries]) => {
+      assertComplete(dataset, modality, entries);
+    });
     if (numChoices(dataset) < MIN_CHOICES) {
       const got = numChoices(dataset);
       throw new AppError("TOO_FEW_INTERACTIONS", { needed: MIN_CHOICES, got });

@@ -25,4 +25,19 @@ describe("NewItems.of()", () => {
     expect(await newItems.of(ranker)).toMatchObject([{ itemId: "new" }]);
     expect(placed).toEqual([{ textual: text }]);
   });
+
+  it("leaves out the pack's embeddings where the model was trained on the shop's own", async () => {
+    const model = {
+      modalityNames: ["visual", "textual"],
+      whatIf: () => [],
+      userVectorOf: () => new Float32Array(2),
+      itemVectorOf: () => new Float32Array(2),
+    };
+    const newItems = new NewItems({
+      embeddings: { findExcept: async () => [{ itemId: "new", vector: Float32Array.of(1) }] },
+    });
+    const ranker = { versionId: "v", model, itemIds: [], ownModalities: ["visual"] };
+    const [found] = await newItems.of(ranker as unknown as LoadedRanker); // what it reads
+    expect(found.features).toEqual({ textual: Float32Array.of(1) });
+  });
 });

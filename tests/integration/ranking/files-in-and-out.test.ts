@@ -1,11 +1,12 @@
-/** Rankings and vectors of a trained shop, written by the command line and read by other parsers. */
+/** Item features that a shop brings along, and rankings and vectors that it takes out and reads with other parsers. */
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse } from "csv-parse/sync";
 import { asyncBufferFromFile, parquetReadObjects } from "hyparquet";
 import { compressors } from "hyparquet-compressors";
-import { parseNpy } from "../../../src/ml/nn/npy.js";
+import { matrix } from "../../../src/ml/nn/matrix.js";
+import { npyOf, parseNpy } from "../../../src/ml/nn/npy.js";
 import { runCli, runCliJson } from "../../helpers/cli.js";
 import { patience } from "../../helpers/patience.js";
 
@@ -13,6 +14,13 @@ const NUM_USERS = 12;
 const NUM_ITEMS = 15;
 /** Items of one user: every second one, by the user's parity. */
 const NUM_CHOSEN = 5;
+
+interface Trained {
+  id: string;
+  config: { features?: object[] };
+  dataHash: string;
+  metrics: { modalities: string[]; test: Record<string, number> };
+}
 
 interface Row {
   user_id: string;
@@ -23,7 +31,7 @@ interface Row {
   run: string;
 }
 
-describe("exports of a trained shop", () => {
+describe("features into and rankings out of a shop", () => {
   let home: string;
   let versionId: string;
   const path = (name: string) => join(home, name);
@@ -154,6 +162,59 @@ describe("exports of a trained shop", () => {
     expect(code).toBe(1);
     expect(stderr).toContain("RANKER_WITHOUT_VECTORS");
     expect(await readdir(home)).not.toContain("none");
+  });
+
+  describe("with features of its own", () => {
+    const train = ["train", "ranker", "--no-activate"];
+    const given = (ids = "f.json") => ["--features", path("f.npy"), "--feature-ids", path(ids)];
+
+    beforeAll(async () => {
+      const values = Float32Array.from({ length: 3 * NUM_ITEMS }, (_, n) => Math.sin(n));
+      await writeFile(path("f.npy"), npyOf(matrix([NUM_ITEMS, 3], values)));
+      await writeFile(path("f.json"), JSON.stringify(itemIds));
+      await writeFile(path("reversed.txt"), `${[...itemIds].reverse().join("\n")}\n`);
+      await writeFile(path("other.json"), JSON.stringify(["i99", ...itemIds.slice(1)]));
+      await writeFile(
+        path("vbpr.json"),
+        JSON.stringify({ algorithm: "VBPR", preset: "quick", model: { numEpochs: 2 } }),
+      );
+    });
+
+    it("trains on them without an index, and evaluates the version on the same features", async () => {
+      const config = ["--config", path("vbpr.json")];
+      const trained = await runCliJson<Trained>([...train, ...config, ...given()], env());
+      expect(trained.config.features).toMatchObject([
+        { modality: "visual", width: 3, numItems: NUM_ITEMS },
+      ]);
+      expect(trained.metrics.modalities).toEqual(["visual"]);
+      const { models } = await runCliJson<{ models: { dataHash: string; metrics: object }[] }>(
+        ["evaluate", trained.id],
+        env(),
+      );
+      expect(models[0].dataHash).toBe(trained.dataHash);
+      expect(models[0].metrics).toMatchObject(trained.metrics.test);
+      const other = await runCliJson<Trained>(
+        [...train, ...config, ...given("reversed.txt"), "--modality", "looks"],
+        env(),
+      );
+      expect(other.metrics.modalities).toEqual(["looks"]);
+      expect(other.dataHash).not.toBe(trained.dataHash);
+    });
+
+    it("refuses what does not fit", async () => {
+      const config = ["--config", path("vbpr.json")];
+      const refused = async (args: readonly string[]) =>
+        (await runCli([...train, ...config, ...args], env())).stderr;
+      const missing = await refused(given("other.json"));
+      expect(missing).toContain("1 rows are of items that are not in the catalogue");
+      expect(missing).toContain(
+        `FEATURES_MISSING: 1 of ${NUM_ITEMS} items have no row of features 'visual', such as 'i00'`,
+      );
+      expect(await refused(["--features", path("f.npy")])).toContain("INVALID_ARGUMENT");
+      expect(await refused(given("absent.json"))).toContain("FILE_NOT_FOUND");
+      const resumed = await refused([...given(), "--resume", versionId]);
+      expect(resumed).toContain("cannot be given with --resume");
+    });
   });
 
   it("refuses an ending or a file of shoppers before any work", async () => {
