@@ -4,6 +4,7 @@
  * rate of a plain matrix product at the same time, to compare figures of busy machines, and CPU time.
  *
  * Synthetic: items in 30 clusters, two modalities of 256, 500 users with 20 choices each; 10 batches of 1,024 an epoch.
+ * On ml-latest-small also with the visual head and the item-item part, each with its ratio to the epoch without them.
  * `--threads N` of ONNX Runtime (default: all cores). Needs `npm run build`.
  */
 import { availableParallelism } from "node:os";
@@ -23,15 +24,30 @@ const modes = [
   { name: "inBatch, frozen", contrast: { kind: "inBatch" }, graphs: "frozen", upTo: Infinity },
 ];
 
+/** Beside the paper's form, on ml-latest-small; the ratio is to `anchors(1024), frozen`. */
+const visualHead = { size: 16, weight: 0.3, l2: 1e-3 };
+const itemItem = { lambda: 200, sideWeight: 100, weight: 1 };
+const REFERENCE = "anchors(1024), frozen";
+const extras = [
+  { name: `${REFERENCE}, visual head`, visualHead },
+  { name: `${REFERENCE}, item-item`, itemItem },
+  { name: `${REFERENCE}, visual head, item-item`, visualHead, itemItem },
+].map(extra => ({ contrast: anchors, graphs: "frozen", ...extra }));
+
 /** Floating-point operations of the contrastive term in one epoch: three products of anchors and keys a modality. */
 function contrastGflop({ kind, count }, numItems, numBatches) {
   const compared = kind === "full" ? numItems : Math.min(count ?? 0, numItems);
   return (2 * 3 * 2 * compared * 2 * numItems * 64 * numBatches) / 1e9;
 }
 
-async function measure(data, { contrast, graphs }, { epochs, numThreads, kernels }) {
+async function measure(
+  data,
+  { contrast, graphs, visualHead = null, itemItem = null },
+  { epochs, numThreads, kernels },
+) {
   const rate = await matMulRate(kernels);
-  const model = new Micro({ numEpochs: epochs, validateEvery: epochs + 1, contrast, graphs }, () =>
+  const changes = { contrast, graphs, visualHead, itemItem };
+  const model = new Micro({ numEpochs: epochs, validateEvery: epochs + 1, ...changes }, () =>
     createOnnxKernels({ numThreads }),
   );
   let before = process.cpuUsage();
@@ -71,8 +87,12 @@ export async function run({
   const real = await readMlLatest(data);
   const mlLatest = [];
   if (real) {
-    for (const mode of modes) {
+    for (const mode of [...modes, ...extras]) {
       mlLatest.push({ mode: mode.name, ...(await measure(real, mode, { ...options, epochs: 8 })) });
+    }
+    const reference = mlLatest.find(({ mode }) => mode === REFERENCE);
+    for (const figures of mlLatest) {
+      figures.ratio = rounded(figures.secondsPerEpoch / reference.secondsPerEpoch, 2);
     }
     console.log(`ml-latest-small: ${real.numUsers} users, ${real.numItems} items`);
     console.table(mlLatest);

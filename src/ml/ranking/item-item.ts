@@ -29,8 +29,8 @@ export interface ItemItemConfig {
   weight: number;
 }
 
-/** Most chosen items with weights of their own: the time of a fit grows by its cube, a second at 2,000. */
-const MAX_REGRESSORS = 4_000;
+/** Most chosen items with weights on all others: time grows by the cube, memory is 8 kB an item. */
+const MAX_REGRESSORS = 2_000;
 const FILE_PREFIX = "item-item.";
 
 export class ItemItemPart {

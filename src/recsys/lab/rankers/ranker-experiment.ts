@@ -90,7 +90,7 @@ export async function runExperiment(
   for (const { name, config } of configs) {
     for (const seed of experiment.seeds) {
       hooks.signal?.throwIfAborted();
-      const key = contentHash([JSON.stringify(config), seed, dataHash, experiment.cutoffs]);
+      const key = runKey(config, seed, dataHash, experiment.cutoffs);
       const before = hooks.done?.find(run => run.ranker === name && run.key === key);
       if (before) {
         runs.push(before);
@@ -102,6 +102,17 @@ export async function runExperiment(
     }
   }
   return runs;
+}
+
+/** An option that is null is off, and the same as in a release that did not have it. */
+export function runKey(
+  config: RankerConfig,
+  seed: number,
+  dataHash: string,
+  cutoffs: readonly number[],
+): string {
+  const set = JSON.stringify(config, (_, value: unknown) => (value === null ? undefined : value));
+  return contentHash([set, seed, dataHash, cutoffs]);
 }
 
 async function oneRun(

@@ -13,6 +13,7 @@ import type { TrainingView } from "../../../../../src/recsys/lab/rankers/fit-and
 import {
   type RankerRun,
   runExperiment,
+  runKey,
   summarizeRuns,
 } from "../../../../../src/recsys/lab/rankers/ranker-experiment.js";
 import {
@@ -21,6 +22,7 @@ import {
   type Trial,
   tuneRanker,
 } from "../../../../../src/recsys/lab/rankers/tune-ranker.js";
+import { rankerConfig } from "../../../../../src/recsys/ranking/ranker-config.js";
 import { NUM_ITEMS, NUM_USERS, writePreparedData } from "./prepared.js";
 
 const halved = ({ shape, values }: Matrix) =>
@@ -68,6 +70,17 @@ describe("prepared data", () => {
     expect(await data.split("ratio", 1)).toEqual(await data.split("official", 1));
     expect(await data.split("leaveLastOne", 1)).toEqual(await data.split("official", 1));
     expect(await data.split("random", 1)).not.toEqual(await data.split("random", 2));
+  });
+
+  it("knows a run of a release without an option by its key where the option is off", () => {
+    const config = rankerConfig({ algorithm: "MICRO", visualHead: null, itemItem: null });
+    const key = (model: object) => runKey({ ...config, model }, 1, "data", [10]);
+    const { visualHead, itemItem, ...older } = config.model;
+    expect([visualHead, itemItem]).toEqual([null, null]);
+    expect(key(config.model)).toBe(key(older));
+    const itemItemOn = { lambda: 1, sideWeight: 0, weight: 1 };
+    expect(key({ ...config.model, itemItem: itemItemOn })).not.toBe(key(older));
+    expect(key({ ...older, numLayers: 1 })).not.toBe(key(older));
   });
 
   it("never reads the test part for tuning", async () => {
