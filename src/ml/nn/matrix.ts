@@ -39,6 +39,15 @@ export function gatherRows(source: Matrix, indices: ArrayLike<number>): Matrix {
   return result;
 }
 
+/** A matrix of `numRows` rows: those of `source` at `indices`, the others zeros. */
+export function scattered(source: Matrix, indices: ArrayLike<number>, numRows: number): Matrix {
+  const result = matrix([numRows, source.shape[1]]);
+  for (let i = 0; i < indices.length; i++) {
+    row(result, indices[i]).set(row(source, i));
+  }
+  return result;
+}
+
 /** The matrices stacked, read-only: shares their memory where they are contiguous (see {@link stackedMatrices}). */
 export function stackRows(...parts: readonly Matrix[]): Matrix {
   const [first] = parts;

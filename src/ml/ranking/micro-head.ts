@@ -16,7 +16,15 @@
  * Shapes: M users, N items, D embedding size, d size of θ, F length of a raw feature.
  */
 import type { NamedArrays } from "../nn/adam.js";
-import { addScaled, columnRange, joinedColumns, type Matrix, matrix, row } from "../nn/matrix.js";
+import {
+  addScaled,
+  columnRange,
+  gatherRows,
+  joinedColumns,
+  type Matrix,
+  matrix,
+  scattered,
+} from "../nn/matrix.js";
 import type { Random } from "../nn/random.js";
 import { type CsrMatrix, csrFromPlaces, sparseProduct, transposed } from "../nn/sparse.js";
 import type { DenseKernels } from "./dense-kernels.js";
@@ -24,6 +32,7 @@ import {
   FeatureHead,
   headFeatures,
   headParameters,
+  headRows,
   type HeadState,
   headVector,
 } from "./feature-head.js";
@@ -110,34 +119,29 @@ export class MicroHead {
   /**
    * `[θ_u; 1]` `[M, d + 1]` and `[E v_i; β · v_i]` `[N, d + 1]`.
    *
-   * @param items The rows of items that are needed; the others are zeros. Default: all.
+   * @param rows The items whose vectors are needed; the others may be zeros. Default: all.
    */
-  async forward(items?: Int32Array): Promise<{ users: Matrix; items: Matrix }> {
-    const { size } = this.config;
+  async forward(rows?: Int32Array): Promise<{ users: Matrix; items: Matrix }> {
     const taste = sparseProduct(this.histories, this.sources);
     addScaled(taste.values, this.parts.parameters["head.users"], 1);
-    const [M] = taste.shape;
+    const [M, N] = this.histories.shape;
     const users = joinedColumns(taste, matrix([M, 1], new Float32Array(M).fill(1)));
-    const projected = await this.head.projected(items);
-    if (!items) {
-      return { users, items: projected };
-    }
-    const all = matrix([this.histories.shape[1], size + 1]);
-    items.forEach((item, place) => row(all, item).set(row(projected, place)));
-    return { users, items: all };
+    const chosen = rows && headRows(rows, N);
+    const projected = await this.head.projected(chosen);
+    return { users, items: chosen ? scattered(projected, chosen, N) : projected };
   }
 
-  /** The loss `l2 · ½ ||W||²` and the gradients, given those at {@link forward}'s results. */
+  /** The loss `l2 · ½ ||W||²` and the gradients, given those at {@link forward}'s results for the same rows. */
   async gradient(
     dUsers: Matrix,
     dItems: Matrix,
-    items: Int32Array,
+    rows: Int32Array,
   ): Promise<{ l2: number; gradients: NamedArrays }> {
     const { l2: l2Weight, size } = this.config;
     const dTaste = columnRange(dUsers, 0, size);
-    const dProjected = matrix([items.length, size + 1]);
-    items.forEach((item, place) => row(dProjected, place).set(row(dItems, item)));
-    const { l2, gradients } = await this.head.gradient(dProjected, l2Weight, items);
+    const chosen = headRows(rows, dItems.shape[0]);
+    const dProjected = chosen ? gatherRows(dItems, chosen) : dItems;
+    const { l2, gradients } = await this.head.gradient(dProjected, l2Weight, chosen);
     return {
       l2,
       gradients: {

@@ -17,11 +17,19 @@
  * Shapes: M users, N items, K size of γ, d size of θ.
  */
 import type { NamedArrays } from "../nn/adam.js";
-import { columnRange, joinedColumns, type Matrix, matrix, row } from "../nn/matrix.js";
+import {
+  columnRange,
+  gatherRows,
+  joinedColumns,
+  type Matrix,
+  matrix,
+  row,
+  scattered,
+} from "../nn/matrix.js";
 import type { Random } from "../nn/random.js";
 import { bprLoss, type Triples } from "./bpr-loss.js";
 import type { DenseKernels } from "./dense-kernels.js";
-import { FeatureHead, type HeadFeatures, headParameters } from "./feature-head.js";
+import { FeatureHead, type HeadFeatures, headParameters, headRows } from "./feature-head.js";
 import type { LossTerms, RankingData } from "./recommender.js";
 import { batchItems } from "./training-batches.js";
 import type { VbprConfig } from "./vbpr-config.js";
@@ -67,16 +75,13 @@ export class VbprNetwork {
   /** The loss of one batch and its gradient. */
   async batch(triples: Triples): Promise<{ losses: LossTerms; gradients: NamedArrays }> {
     const { embeddingSize: K, featureSize: d, featureL2Weight, l2Weight } = this.config;
-    const chosen = batchItems(triples);
+    const chosen = headRows(batchItems(triples), this.numItems);
     const projected = await this.head.projected(chosen);
-    const all = matrix([this.numItems, d + 1]); // only the batch's rows are read
-    chosen.forEach((item, place) => row(all, item).set(row(projected, place)));
+    const all = chosen ? scattered(projected, chosen, this.numItems) : projected;
     const { userVectors, itemVectors } = this.vectors(all);
     const { bpr, l2, dUsers, dItems } = bprLoss(userVectors, itemVectors, triples, l2Weight);
-    const dProjected = matrix(projected.shape);
-    chosen.forEach((item, place) => {
-      row(dProjected, place).set(row(dItems, item).subarray(K));
-    });
+    const dAll = columnRange(dItems, K, K + d + 1);
+    const dProjected = chosen ? gatherRows(dAll, chosen) : dAll;
     const head = await this.head.gradient(dProjected, featureL2Weight, chosen);
     const constant = l2Weight / 2; // of the users' last component, which is 1
     const losses = { bpr, l2: l2 - constant + head.l2 };

@@ -9,23 +9,25 @@ import { centralDifferences, relativeError } from "../../../helpers/gradient.js"
 import { PlainKernels } from "../../../helpers/plain-kernels.js";
 
 const M = 4;
-const N = 9;
 const K = 5;
 const d = 3;
 const MISSING = 4;
 
-const data: RankingData = {
+/** The batch has 7 items: of 9 all are multiplied, of 60 only these. */
+const sizes = [9, 60];
+
+const dataOf = (numItems: number): RankingData => ({
   numUsers: M,
-  numItems: N,
+  numItems,
   train: Array.from({ length: M }, () => new Int32Array(0)),
   modalities: [
-    { name: "visual", features: features(6, 1) },
-    { name: "textual", features: features(4, 2) },
+    { name: "visual", features: features(numItems, 6, 1) },
+    { name: "textual", features: features(numItems, 4, 2) },
   ],
-};
+});
 
 /** Random features far from zero; zeros for the item without any. */
-function features(F: number, seed: number): Matrix {
+function features(N: number, F: number, seed: number): Matrix {
   const result = matrix(
     [N, F],
     new Random(seed).normals(N * F).map(value => 3 + 2 * value),
@@ -48,19 +50,20 @@ const triples = {
   negatives: Int32Array.of(2, 0, 4, 5, 0),
 };
 
-function create() {
+function create(N: number) {
+  const data = dataOf(N);
   const parameters = vbprParameters(data, config, new Random(7));
   parameters.biases.set(new Random(8).normals(N));
   const parts = {
     features: data.modalities!.map(modality => headFeatures(modality)),
     kernels: new PlainKernels(),
   };
-  return { parameters, network: new VbprNetwork(M, config, parameters, parts) };
+  return { data, parameters, network: new VbprNetwork(M, config, parameters, parts) };
 }
 
 describe("VbprNetwork", () => {
-  it("has the gradient of central differences", async () => {
-    const { network, parameters } = create();
+  it.each(sizes)("has the gradient of central differences with %i items", async N => {
+    const { network, parameters } = create(N);
     const { gradients } = await network.batch(triples);
     const loss = async () => (await network.batch(triples)).losses.total;
     expect(Object.keys(gradients).sort()).toEqual(Object.keys(parameters).sort());
@@ -71,8 +74,8 @@ describe("VbprNetwork", () => {
     }
   });
 
-  it("scores by equation 4 of the paper", async () => {
-    const { network, parameters } = create();
+  it.each(sizes)("scores by equation 4 of the paper with %i items", async N => {
+    const { data, network, parameters } = create(N);
     const { userVectors, itemVectors } = await network.forward();
     const scores: number[] = [];
     const expected: number[] = [];
@@ -81,14 +84,14 @@ describe("VbprNetwork", () => {
         scores.push(
           row(userVectors, u).reduce((sum, x, at) => sum + x * row(itemVectors, i)[at], 0),
         );
-        expected.push(paperScore(parameters, u, i));
+        expected.push(paperScore(data, parameters, u, i));
       }
     }
     expect(scores).toBeAllclose(expected, { atol: 1e-9 });
   });
 
   it("gives a training item's raw feature its own projection, and none to an absent one", async () => {
-    const { network } = create();
+    const { data, network } = create(9);
     for (const [m, state] of (await network.head.state()).entries()) {
       for (const item of [0, MISSING, 8]) {
         const vector = headVector(state, row(data.modalities![m].features, item));
@@ -100,15 +103,20 @@ describe("VbprNetwork", () => {
 });
 
 /** `β_i + γ_u · γ_i + θ_u · (E v_i) + β' · v_i`, v_i centred and scaled over the items that have it. */
-function paperScore(parameters: Record<string, Float32Array>, u: number, i: number): number {
+function paperScore(
+  { modalities, numItems }: RankingData,
+  parameters: Record<string, Float32Array>,
+  u: number,
+  i: number,
+): number {
   const user = [...parameters.users.subarray(u * (K + d), (u + 1) * (K + d))];
   let score = parameters.biases[i];
   for (let k = 0; k < K; k++) {
     score += user[k] * parameters.items[i * K + k];
   }
-  for (const { name, features: raw } of data.modalities!) {
+  for (const { name, features: raw } of modalities!) {
     const F = raw.shape[1];
-    const rows = Array.from({ length: N }, (_, item) => [...row(raw, item)]);
+    const rows = Array.from({ length: numItems }, (_, item) => [...row(raw, item)]);
     const present = rows.filter((_, item) => item !== MISSING);
     const mean = rows[0].map((_, f) => present.reduce((sum, v) => sum + v[f], 0) / present.length);
     const centred = present.map(v => v.map((x, f) => x - mean[f]));
