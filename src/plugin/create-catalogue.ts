@@ -2,6 +2,7 @@
 import type { Logger } from "pino";
 import type { Config } from "../config/config.js";
 import { loadTokenSecret } from "../db/token-secret.js";
+import { VariantsRepository } from "../db/variants.repository.js";
 import { AccessService } from "../recsys/access/access.service.js";
 import { ShopperTokens } from "../recsys/access/shopper-tokens.js";
 import { CatalogueChangesService } from "../recsys/catalogue/catalogue-changes.service.js";
@@ -75,6 +76,7 @@ export function createCatalogue(parts: Parts) {
     interactions: new InteractionRecordingService({
       users,
       items,
+      variants: new VariantsRepository(prisma),
       interactions,
       onChanged: userIds => {
         recommendations.refresh(userIds).catch((error: unknown) => {

@@ -85,7 +85,7 @@ export class InteractionInput {
   @Described(ID, "The shopper's id in the shop.")
   userId!: string;
 
-  @Described(ID, "The item's id in the shop.")
+  @Described(ID, "The item's id in the shop, or the id of a variant that only one item has.")
   itemId!: string;
 
   @Described(InteractionKind, "Kind of the interaction.")
@@ -110,7 +110,7 @@ export class DeleteInteractionsInput {
   @Described(ID, "The shopper's id in the shop.")
   userId!: string;
 
-  @Described(ID, "The item's id in the shop.")
+  @Described(ID, "The item's id in the shop, or the id of a variant that only one item has.")
   itemId!: string;
 
   @Nullable([InteractionKind], "Only these kinds; default all.")

@@ -11,6 +11,11 @@ const MAX_USER_ID = 200;
 interface Dependencies {
   users: { upsertMany(users: readonly { id: string; isSimulated: boolean }[]): Promise<unknown> };
   items: { existing(ids: readonly string[]): Promise<ReadonlySet<string>> };
+  /** Default: none. */
+  variants?: {
+    /** Variant id -> its item, where exactly one item has it. */
+    itemsOf(ids: readonly string[]): Promise<ReadonlyMap<string, string>>;
+  };
   interactions: {
     insertMany(rows: readonly NewInteraction[]): Promise<number>;
     deleteMany(filter: InteractionFilter): Promise<number>;
@@ -41,21 +46,22 @@ export class InteractionRecordingService {
   constructor(private readonly deps: Dependencies) {}
 
   /**
-   * Stores interactions; of equal ones the last weight counts. Creates unknown users; rejects single rows with an
-   * unknown item or an invalid value.
+   * Stores interactions; of equal ones the last weight counts. A variant's id counts for its item. Creates unknown users;
+   * rejects single rows with an unknown item or an invalid value.
    */
   async record(rows: readonly GivenInteraction[]): Promise<RecordingOutcome> {
-    const { users, items, interactions, now = () => new Date() } = this.deps;
+    const { users, interactions, now = () => new Date() } = this.deps;
     const checked = rows.map(row => checkedRow(row, now()));
     const sound = checked.flatMap(row => (row instanceof AppError ? [] : [row.itemId]));
-    const known = await items.existing([...new Set(sound)]);
+    const itemOf = await this.itemsOf([...new Set(sound)]);
     const rejected: RecordingOutcome["rejected"] = [];
     const good: NewInteraction[] = [];
     for (const [index, row] of checked.entries()) {
+      const itemId = row instanceof AppError ? undefined : itemOf.get(row.itemId);
       if (row instanceof AppError) {
         rejected.push({ index, code: row.code, message: row.message });
-      } else if (known.has(row.itemId)) {
-        good.push(row);
+      } else if (itemId !== undefined) {
+        good.push({ ...row, itemId });
       } else {
         const { code, message } = new AppError("ITEM_NOT_FOUND", { itemId: row.itemId });
         rejected.push({ index, code, message });
@@ -75,7 +81,8 @@ export class InteractionRecordingService {
   }
 
   /**
-   * Deletes a user's interactions with an item; they no longer influence recommendations. Repeating it removes nothing.
+   * Deletes a user's interactions with an item, or with the item of a variant; they no longer influence recommendations.
+   * Repeating it removes nothing.
    *
    * @returns the number of removed interactions.
    * @throws AppError INVALID_ARGUMENT
@@ -90,11 +97,25 @@ export class InteractionRecordingService {
     }
     const removed = [filter.userId, filter.itemId].some(id => !isStorable(id))
       ? 0 // no stored id can match
-      : await this.deps.interactions.deleteMany(filter);
+      : await this.deps.interactions.deleteMany(await this.withItem(filter));
     if (removed > 0) {
       this.deps.onChanged?.([userId]);
     }
     return removed;
+  }
+
+  /** Given id -> the item with that id, else the only item with such a variant; without those that are neither. */
+  private async itemsOf(ids: readonly string[]): Promise<Map<string, string>> {
+    const { items, variants } = this.deps;
+    const known = await items.existing(ids);
+    const unknown = ids.filter(id => !known.has(id));
+    const ofVariants = unknown.length > 0 ? await variants?.itemsOf(unknown) : undefined;
+    return new Map([...[...known].map(id => [id, id] as const), ...(ofVariants ?? [])]);
+  }
+
+  private async withItem(filter: InteractionFilter): Promise<InteractionFilter> {
+    const items = await this.itemsOf([filter.itemId]);
+    return { ...filter, itemId: items.get(filter.itemId) ?? filter.itemId };
   }
 }
 

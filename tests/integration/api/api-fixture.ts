@@ -19,6 +19,7 @@ import { PersonalizedImagesRepository } from "../../../src/db/personalized-image
 import { RankChangesRepository } from "../../../src/db/rank-changes.repository.js";
 import type { ApiKeyRole, ItemRow } from "../../../src/db/rows.js";
 import { UsersRepository } from "../../../src/db/users.repository.js";
+import { VariantsRepository } from "../../../src/db/variants.repository.js";
 import { personalizerVersions, rankingModelVersions } from "../../../src/db/versions.repository.js";
 import { AppError } from "../../../src/errors/app-error.js";
 import { createContextFactory } from "../../../src/plugin/context.js";
@@ -211,6 +212,7 @@ export class Api {
       interactions: new InteractionRecordingService({
         users: new UsersRepository(prisma),
         items,
+        variants: new VariantsRepository(prisma),
         interactions: new InteractionsRepository(prisma),
       }),
       publicUrl: "",

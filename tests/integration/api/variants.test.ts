@@ -40,6 +40,46 @@ describeOnEveryDatabase("variants", open => {
     });
   });
 
+  it("records and deletes an interaction with a variant for its item", async () => {
+    const { prisma } = api.db;
+    const [kept, other] = [itemId(3), itemId(4)];
+    await prisma.itemVariant.createMany({
+      data: [
+        { itemId: kept, id: "SKU-1", position: 9, title: "Red, M" },
+        { itemId: kept, id: other, position: 10, title: "Its id is another item's" },
+      ],
+    });
+    const row = { userId: "vera", kind: "PURCHASE", occurredAt: "2026-02-01T10:00:00Z" };
+    const input = ["SKU-1", other, "red", "SKU-2"].map(id => ({ ...row, itemId: id }));
+    const { data } = await execute(
+      `mutation ($input: [InteractionInput!]!) {
+        recordInteractions(input: $input) { accepted duplicates rejected { index code } }
+      }`,
+      { as: "STOREFRONT", variables: { input } },
+    );
+    expect(data).toEqual({
+      recordInteractions: {
+        accepted: 2,
+        duplicates: 0,
+        rejected: [
+          { index: 2, code: "ITEM_NOT_FOUND" }, // every item has one called red
+          { index: 3, code: "ITEM_NOT_FOUND" },
+        ],
+      },
+    });
+    const stored = () =>
+      prisma.interaction.findMany({ where: { userId: "vera" }, orderBy: { itemId: "asc" } });
+    expect((await stored()).map(found => found.itemId)).toEqual([kept, other]);
+    const removed = await execute(
+      `mutation { deleteInteractions(input: { userId: "vera", itemId: "SKU-1" }) { deleted } }`,
+      { as: "STOREFRONT" },
+    );
+    expect(removed.data).toEqual({ deleteInteractions: { deleted: 1 } });
+    expect((await stored()).map(found => found.itemId)).toEqual([other]);
+    await prisma.itemVariant.deleteMany({ where: { id: { in: ["SKU-1", other] } } });
+    await prisma.user.delete({ where: { id: "vera" } });
+  });
+
   const query = `query ($first: Int!) {
     items(first: $first) {
       edges { node {
