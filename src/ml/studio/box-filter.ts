@@ -89,3 +89,8 @@ export function eroded(mask: Uint8Array, extent: Extent, radius: number): Uint8A
   const least = 1 - 0.5 / (2 * radius + 1) ** 2;
   return bytesOf(means.length, at => (means[at] > least ? 1 : 0));
 }
+
+/** What is left of a mask where nothing thinner than `2 radius + 1` counts. */
+export function opened(mask: Uint8Array, extent: Extent, radius: number): Uint8Array {
+  return dilated(eroded(mask, extent, radius), extent, radius);
+}

@@ -5,8 +5,8 @@
  * Shapes: H, W pixels at working size.
  */
 import { type BackdropModel, backdropColours } from "./backdrop-model.js";
-import { boxMean, dilated, eroded } from "./box-filter.js";
-import { bytesOf, floatsOf } from "./planes.js";
+import { boxMean, dilated, eroded, opened } from "./box-filter.js";
+import { bytesOf, countOf, floatsOf } from "./planes.js";
 import { fromBorder, regionsOf } from "./regions.js";
 import { type Extent } from "./resample.js";
 
@@ -23,6 +23,8 @@ const [TINT, FAINT] = [16, 48];
 const SHADE_LIMIT = 0.7;
 /** Objects that the network does not see count from this share of the image on; below, they are dust and JPEG noise. */
 const LEAST_OBJECT = 1.2e-4;
+/** Thinner strips are shades of an edge, as a share of the longest side. */
+const LEAST_HALF_WIDTH = 0.006;
 /** How far inside the network's subject backdrop colours may reach, as a share of the longest side: its edge is that wrong. */
 const REACH = 0.022;
 
@@ -100,6 +102,21 @@ function largeObjects(evidence: Uint8Array, extent: Extent): Uint8Array {
   const { labels, sizes } = regionsOf(isObject, extent);
   const least = LEAST_OBJECT * evidence.length;
   return bytesOf(labels.length, at => (labels[at] !== 0 && sizes[labels[at]] >= least ? 1 : 0));
+}
+
+/** Half the width of the thinnest part of a product that counts, in pixels. */
+export function leastHalfWidth({ heightPixels, widthPixels }: Extent): number {
+  return Math.max(2, Math.round(LEAST_HALF_WIDTH * Math.max(widthPixels, heightPixels)));
+}
+
+/** What the network sees and colours took away, as a share of the subject: it has the backdrop's colour, as a white hem on white. */
+export function cutShare(
+  { extent, saliency }: { saliency: Float32Array; extent: Extent },
+  subject: Float32Array,
+): number {
+  const cut = bytesOf(subject.length, at => (saliency[at] > 0.5 && subject[at] <= 0.5 ? 1 : 0));
+  const numInside = countOf(bytesOf(subject.length, at => (subject[at] > 0.5 ? 1 : 0)));
+  return countOf(opened(cut, extent, leastHalfWidth(extent))) / Math.max(1, numInside);
 }
 
 /** Pixels that are certainly backdrop, to fit its model to: far from all that the network half sees. */

@@ -28,6 +28,8 @@ export const maskFaults = [
   "WEAK_EDGE",
   /** The backdrop shows through the product. */
   "SEE_THROUGH",
+  /** A part of the product may be missing: beside the mask are its colours, or the network saw more. */
+  "INCOMPLETE",
 ] as const;
 
 export type MaskFault = (typeof maskFaults)[number];
@@ -46,6 +48,8 @@ const MOST_WEAK_EDGE = 0.34;
 const LEAST_CONTRAST = 11;
 /** Share of the subject's inside with the backdrop's own colour or a shade of it, where the backdrop is plain. */
 const MOST_BACKDROP_INSIDE = 0.3;
+/** {@link WorkMask.missing} where the backdrop is plain: what colours took away from the network's subject; and elsewhere. */
+const [MOST_CUT, MOST_MISSING] = [0.004, 0.01];
 /** Share of a line's pixels that jump, where two images meet. */
 const SEAM_SHARE = 0.93;
 const SEAM_CODES = 14;
@@ -78,7 +82,10 @@ export function maskFaultOf(work: WorkMask, image: Extent): MaskFault | null {
   if (weakEdge(work, inside, edge) > MOST_WEAK_EDGE) {
     return "WEAK_EDGE";
   }
-  return backdropInside(work, inside) > MOST_BACKDROP_INSIDE ? "SEE_THROUGH" : null;
+  if (backdropInside(work, inside) > MOST_BACKDROP_INSIDE) {
+    return "SEE_THROUGH";
+  }
+  return work.missing > (work.evidence ? MOST_CUT : MOST_MISSING) ? "INCOMPLETE" : null;
 }
 
 /** Pixels in all pieces but the largest. */

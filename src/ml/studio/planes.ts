@@ -8,6 +8,15 @@ export function bytesOf(length: number, value: (at: number) => number): Uint8Arr
   return plane;
 }
 
+/** How many of a plane's bytes are set. */
+export function countOf(plane: Uint8Array): number {
+  let count = 0;
+  for (const value of plane) {
+    count += value === 0 ? 0 : 1;
+  }
+  return count;
+}
+
 export function floatsOf(length: number, value: (at: number) => number): Float32Array {
   const plane = new Float32Array(length);
   for (let at = 0; at < length; at++) {

@@ -11,7 +11,14 @@ import { type RgbImage } from "../nn/rgb-image.js";
 import { type BackdropModel, backdropColoursAt, fitBackdrop } from "./backdrop-model.js";
 import { boxMean, dilated, eroded } from "./box-filter.js";
 import { applyGuided, guidedCoefficients } from "./guided-filter.js";
-import { correctedMap, Evidence, evidenceOf, nearBorder, surelyBackdrop } from "./mask-evidence.js";
+import {
+  correctedMap,
+  cutShare,
+  Evidence,
+  evidenceOf,
+  nearBorder,
+  surelyBackdrop,
+} from "./mask-evidence.js";
 import { bytesOf, floatsOf } from "./planes.js";
 import { fromBorder } from "./regions.js";
 import { type Extent, resized, sampled, within } from "./resample.js";
@@ -39,6 +46,8 @@ export interface WorkMask {
   backdrop: BackdropModel | null;
   /** Of {@link evidenceOf}; null where the backdrop is not plain. */
   evidence: Uint8Array | null;
+  /** Pixels that may be a part of the subject but are not in the mask, as a share of the subject. */
+  missing: number;
 }
 
 /** @param map `[320, 320]`, 0..1 */
@@ -53,7 +62,8 @@ export function workMask(image: RgbImage, map: Float32Array): WorkMask {
   const found = backdrop?.isPlain ? evidenceOf(pixels, backdrop, extent) : null;
   const evidence = found && isCredible(found, saliency, extent) ? found : null;
   const subject = evidence ? correctedMap({ extent, saliency }, evidence) : saliency;
-  return { extent, pixels, saliency, subject, backdrop, evidence };
+  const missing = evidence ? cutShare({ extent, saliency }, subject) : 0;
+  return { extent, pixels, saliency, subject, backdrop, evidence, missing };
 }
 
 /** Of the subject that the network sees, the share that may reach the border unseen: more is a floor, not a strap. */

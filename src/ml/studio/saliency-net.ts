@@ -39,21 +39,27 @@ export class SaliencyNet {
     return new SaliencyNet(session);
   }
 
-  /** `[320, 320]`, 0..1; all 0 where the network sees no subject. */
-  async run(image: RgbImage): Promise<Float32Array> {
+  /**
+   * `[320, 320]`, 0..1; all 0 where the network sees no subject.
+   *
+   * @param isMirrored the network sees the mirror image; the map is mirrored back.
+   */
+  async run(image: RgbImage, isMirrored = false): Promise<Float32Array> {
     const side = { widthPixels: SIDE, heightPixels: SIDE };
     const small = resized(image.pixels, image, side, 3);
     const peak = small.reduce((most, value) => Math.max(most, value), 1e-3);
     const size = SIDE * SIDE;
     const data = new Float32Array(3 * size);
     for (let at = 0; at < size; at++) {
+      const to = isMirrored ? mirrored(at) : at;
       for (let c = 0; c < 3; c++) {
-        data[c * size + at] = (small[3 * at + c] / peak - MEAN[c]) / DEVIATION[c];
+        data[c * size + to] = (small[3 * at + c] / peak - MEAN[c]) / DEVIATION[c];
       }
     }
     const feeds = { [INPUT]: { data, dims: [1, 3, SIDE, SIDE] } };
     const outputs = await this.session.run(feeds, [OUTPUT]);
-    return stretched(outputs[OUTPUT].data);
+    const map = stretched(outputs[OUTPUT].data);
+    return isMirrored ? map.map((_, at) => map[mirrored(at)]) : map;
   }
 
   dispose(): Promise<void> {
@@ -63,6 +69,10 @@ export class SaliencyNet {
 
 /** The side of {@link SaliencyNet.run}'s map. */
 export const SALIENCY_EXTENT = { widthPixels: SIDE, heightPixels: SIDE };
+
+function mirrored(at: number): number {
+  return at + SIDE - 1 - 2 * (at % SIDE);
+}
 
 function stretched(values: Float32Array): Float32Array {
   let [least, most] = [Infinity, -Infinity];
