@@ -22,6 +22,9 @@ import { limitRules, maxComplexity } from "./limit-rules.js";
 // Its ES module build would load a second copy of graphql; the other one has no named exports for Node.
 const { fieldExtensionsEstimator, getComplexity, simpleEstimator } = complexity;
 
+/** No input of the API needs a tenth of it; checks and coercion recurse over the variables. */
+const MAX_VARIABLE_DEPTH = 100;
+
 /** A request whose document is valid. */
 export interface LimitedRequest {
   document: DocumentNode;
@@ -56,6 +59,10 @@ export function assertWithinLimits(
       throw new GraphQLError(message, { nodes, extensions: { code: "GRAPHQL_VALIDATION_FAILED" } });
     }
   }
+  if (!nestsAtMost(request.variables, MAX_VARIABLE_DEPTH)) {
+    const problem = `The variables may nest ${MAX_VARIABLE_DEPTH} levels`;
+    throw new GraphQLError(problem, { extensions: { code: "BAD_USER_INPUT" } });
+  }
   if (!isStorableRequest(schema, request)) {
     const argument = "a text of the request";
     throw new AppError("INVALID_ARGUMENT", { argument, problem: UNSTORABLE_PROBLEM });
@@ -69,6 +76,19 @@ export function assertWithinLimits(
     passed.set(operation, executed);
   }
   executed.add(execution);
+}
+
+/** Whether a value of JSON has at most so many lists and objects within each other. Does not recurse. */
+function nestsAtMost(value: unknown, max: number): boolean {
+  let level: unknown[] = [value];
+  for (let depth = 0; level.length > 0; depth++) {
+    const below = level.filter(item => typeof item === "object" && item !== null);
+    if (below.length > 0 && depth > max) {
+      return false;
+    }
+    level = below.flatMap(item => Object.values(item) as unknown[]);
+  }
+  return true;
 }
 
 /** Whether {@link assertWithinLimits} has passed the operation in this execution. */

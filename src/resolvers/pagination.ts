@@ -1,11 +1,16 @@
 /** @file Cursors: the position of a row in its list, opaque to clients and validated on return. */
 import { z } from "zod";
 import type { PageRequest, Position } from "../db/keyset.js";
+import { isStorable } from "../db/storable-text.js";
+import { isStorableTime } from "../db/storable-time.js";
 import { AppError } from "../errors/app-error.js";
 import { type Connection, type Edge, maxPageSize, type PageArgs } from "../schema/connection.js";
 
-const text = z.string().min(1).max(1_000);
-const time = z.iso.datetime().transform(value => new Date(value));
+const text = z.string().min(1).max(1_000).refine(isStorable);
+const time = z.iso
+  .datetime()
+  .transform(value => new Date(value))
+  .refine(isStorableTime);
 const finite = z.number();
 
 function encode(list: string, ...place: readonly unknown[]): string {

@@ -1,10 +1,22 @@
 /** @file The schema's own scalars. */
 import "reflect-metadata"; // type-graphql requires it, although no metadata is emitted
-import { GraphQLScalarType } from "graphql";
+import { GraphQLError, GraphQLScalarType, type GraphQLScalarTypeConfig } from "graphql";
 import { GraphQLDateTimeISO, GraphQLJSONObject } from "graphql-scalars";
+import { isStorableTime, UNSTORABLE_TIME_PROBLEM } from "../db/storable-time.js";
 
-/** A time in UTC, ISO 8601. */
-export const DateTime: GraphQLScalarType = GraphQLDateTimeISO;
+/** A time in UTC, ISO 8601, that Postgres can store. */
+export const DateTime: GraphQLScalarType = new GraphQLScalarType<Date, unknown>({
+  ...(GraphQLDateTimeISO.toConfig() as GraphQLScalarTypeConfig<Date, unknown>),
+  parseValue: value => storable(GraphQLDateTimeISO.parseValue(value)),
+  parseLiteral: (node, variables) => storable(GraphQLDateTimeISO.parseLiteral(node, variables)),
+});
+
+function storable(time: Date): Date {
+  if (!isStorableTime(time)) {
+    throw new GraphQLError(`A time ${UNSTORABLE_TIME_PROBLEM}`);
+  }
+  return time;
+}
 
 /** A JSON object whose shape the schema does not fix. */
 export const JsonObject: GraphQLScalarType = GraphQLJSONObject;

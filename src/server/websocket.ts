@@ -38,7 +38,7 @@ export function createWebsocketHandler(
   const rules = [...specifiedRules, ...limitRules()];
   const guards = new WeakMap<object, () => void>();
 
-  return makeHandler<ConnectionParams>({
+  const handle = makeHandler<ConnectionParams>({
     // The caller is authenticated for each operation: a key may be revoked, a token may expire.
     onConnect: async ({ connectionParams, extra }) => {
       const authorization = authorizationOf(connectionParams, extra);
@@ -84,6 +84,20 @@ export function createWebsocketHandler(
       errors.map(error => format(error instanceof GraphQLError ? error : wrapped(error))),
     isProd: true, // what breaks a connection is not told to its other end
   });
+  return function (socket, request) {
+    const faulty = socket as FaultySocket;
+    void handle.call(this, socket, request);
+    // Both libraries report what a client sends wrong, such as a message that is too long, as a fault of the server.
+    faulty.removeAllListeners("error");
+    faulty.on("error", error => {
+      logger.debug({ err: error }, "a websocket sent what is not allowed");
+    });
+  };
+}
+
+interface FaultySocket {
+  removeAllListeners(event: "error"): void;
+  on(event: "error", listener: (error: Error) => void): void;
 }
 
 interface Closable {
