@@ -1,5 +1,6 @@
 /**
  * The caption index: time to build and to search, how long the event loop is blocked, and recall against the exact answer.
+ * Similar items: `similarRatio` is their time over that of the search for their 200 candidates, without the database.
  * Vectors are clustered, as captions are. `npm run bench -- retrieval [--items 10000] [--dimension 128]`
  */
 import { mkdtempSync, rmSync } from "node:fs";
@@ -15,6 +16,7 @@ import {
   loadCaptionIndex,
   saveCaptionIndex,
 } from "../dist/recsys/retrieval/caption-index-files.js";
+import { SimilarItemsService } from "../dist/recsys/retrieval/similar-items.service.js";
 import { correlate } from "../dist/recsys/retrieval/correlation-unit.js";
 
 const NUM_QUERIES = 200;
@@ -80,6 +82,8 @@ export async function run({ items: given = "10000", dimension: width = "128" }) 
     queries.forEach(({ vector }) => correlate(history, vector)),
   );
 
+  const similar = await similarItems(index, items, random);
+
   const folder = mkdtempSync(join(tmpdir(), "vitrine-bench-"));
   const identity = { encoder: "bench@1", dimension };
   const store = new FolderArtefactStore(folder);
@@ -102,10 +106,56 @@ export async function run({ items: given = "10000", dimension: width = "128" }) 
     checkSeconds: checkMs / 1_000,
     checkedRecallAt10: index.quality.hnswRecallAt10,
     correlateMs: correlateMs / NUM_QUERIES,
+    ...similar,
     saveMs,
     loadMs,
     sizeBytes,
   };
   console.table(result);
   return result;
+}
+
+/** Milliseconds of a request with captions, images and words, beside the search for its candidates alone. */
+async function similarItems(index, items, random) {
+  const words = Array.from({ length: 2_000 }, (_, n) => `word${n}`);
+  const traitsOf = new Map(
+    items.map(({ itemId, vector }) => [
+      itemId,
+      {
+        itemId,
+        isAvailable: true,
+        image: unit(Float32Array.from(vector, x => x + random.normal())),
+        caption: unit(vector),
+        text: Array.from({ length: 6 }, () => words[random.int(words.length)]).join(" "),
+      },
+    ]),
+  );
+  const service = new SimilarItemsService({
+    index: { current: index },
+    items: {
+      existing: async ids => new Set(ids),
+      findTraits: async ids => ids.map(id => traitsOf.get(id)),
+      sampleTraits: async limit => [...traitsOf.values()].slice(0, limit),
+    },
+  });
+  const asked = items.slice(0, NUM_QUERIES).map(({ itemId }) => itemId);
+  const [, sampleMs] = await timed(() => service.similarItems(asked[0], K));
+  const [, candidatesMs] = await timed(() =>
+    asked.forEach(id => index.search(index.vectorOf(id), 200, { exclude: new Set([id]) })),
+  );
+  const [, similarMs] = await timed(async () => {
+    for (const id of asked) {
+      await service.similarItems(id, K);
+    }
+  });
+  return {
+    similarMs: similarMs / NUM_QUERIES,
+    similarRatio: similarMs / candidatesMs,
+    similarSampleMs: sampleMs,
+  };
+}
+
+function unit(vector) {
+  const norm = Math.hypot(...vector);
+  return vector.map(x => x / norm);
 }

@@ -49,8 +49,9 @@ type PairSignals = Readonly<Partial<Record<Signal, number>>>;
 
 /** Compares items of one catalogue. */
 export class ItemLikeness {
-  private readonly frequencies = new Map<string, number>();
-  private readonly numTexts: number;
+  private readonly idfs: ReadonlyMap<string, number>;
+  /** Of a word that the sample lacks: df = 0. */
+  private readonly idfOfOthers: number;
   private readonly spreads: Readonly<Partial<Record<Signal, Spread>>>;
 
   /** @param sample Items of the catalogue; a few hundred suffice. */
@@ -58,11 +59,14 @@ export class ItemLikeness {
     sample: readonly SampledTraits[],
     private readonly weights: Readonly<Record<Signal, number>> = SIGNAL_WEIGHTS,
   ) {
-    this.numTexts = sample.length;
     const words = sample.map(({ text }) => new Set(wordsOf(text)));
+    const frequencies = new Map<string, number>();
     for (const word of words.flatMap(own => [...own])) {
-      this.frequencies.set(word, (this.frequencies.get(word) ?? 0) + 1);
+      frequencies.set(word, (frequencies.get(word) ?? 0) + 1);
     }
+    const idf = (df: number) => Math.log(1 + (sample.length - df + 0.5) / (df + 0.5));
+    this.idfs = new Map(Array.from(frequencies, ([word, df]) => [word, idf(df)]));
+    this.idfOfOthers = idf(0);
     const pairs = sample.flatMap((one, n) =>
       sample.slice(0, n).map((other, m): PairSignals => ({
         caption: dot(one.caption, other.caption),
@@ -110,12 +114,11 @@ export class ItemLikeness {
     return norm === 0 ? 0 : this.weightOf(common) / norm;
   }
 
-  /** Σ idf(w); a word that the sample lacks has df = 0. */
+  /** Σ idf(w). */
   private weightOf(words: Iterable<string>): number {
     let sum = 0;
     for (const word of words) {
-      const df = this.frequencies.get(word) ?? 0;
-      sum += Math.log(1 + (this.numTexts - df + 0.5) / (df + 0.5));
+      sum += this.idfs.get(word) ?? this.idfOfOthers;
     }
     return sum;
   }
