@@ -9,6 +9,7 @@ import {
   type RankingData,
   type Recommender,
 } from "../../src/ml/ranking/recommender.js";
+import { hasVectors } from "../../src/ml/ranking/vector-recommender.js";
 
 const SIZE = 20;
 
@@ -84,6 +85,18 @@ export function describeRecommender(name: string, subject: Subject): void {
 
     it("reports its numbers of users and items", () => {
       expect([model.numUsers, model.numItems]).toEqual([SIZE, SIZE]);
+    });
+
+    it("has vectors whose products are its scores, if it has vectors", () => {
+      if (hasVectors(model)) {
+        const { itemVectors, userVectors } = model.allVectors;
+        for (const user of [0, SIZE - 1]) {
+          const products = Array.from({ length: SIZE }, (_, item) =>
+            dot(row(userVectors, user), row(itemVectors, item)),
+          );
+          expect(model.score(user)).toBeAllclose(products, { rtol: 1e-5, atol: 1e-6 });
+        }
+      }
     });
 
     it("scores every item, without NaN", () => {

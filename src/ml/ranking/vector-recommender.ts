@@ -10,11 +10,11 @@ export interface UserItemVectors {
   itemVectors: Matrix;
 }
 
-/** Whether the scores of a model are the dot products of vectors of users and items. */
+/** Whether all scores of a model are the dot products of vectors of users and items. */
 export function hasVectors(
   model: Recommender,
 ): model is Recommender & { readonly allVectors: UserItemVectors } {
-  return "allVectors" in model;
+  return (model as { allVectors?: UserItemVectors }).allVectors !== undefined;
 }
 
 export abstract class VectorRecommender {
