@@ -1,13 +1,14 @@
 /**
  * Whether the encoder of `studio` serves photographs better than that of `mini`: on the same products, simulated shoppers and split.
  *
- *     npm run bench -- photo-features --luma FOLDER [--clothing FOLDER] [--json results/photo-features.json]
+ *     npm run bench -- photo-features --luma FOLDER [--clothing FOLDER] [--json results/photo-features.json] [--data FOLDER]
  *
  * 1. Similar items: of the 5 titles of Luma most similar to a title, the share with its category; one item a title
  *    (`support/similar-titles.js`).
  * 2. Retrieval: items ranked by the mean cosine with the shopper's history, of captions, of images, and of both.
- * 3. Ranking: MICRO, MICRO with its visual head, and VBPR, trained on those embeddings; each the mean of five seeds.
- * NDCG@10 of the last tenth of each shopper's likes; paired bootstrap over shoppers. Needs `npm run build`.
+ * 3. Ranking: MICRO, MICRO with its visual head, and VBPR, trained on those embeddings; each the mean of three seeds.
+ * NDCG@10 of the last tenth of each shopper's likes; paired bootstrap over shoppers. With `--data`, embeddings
+ * and finished trainings are kept in that folder, and a stopped run resumes; use a new one for new code. Needs `npm run build`.
  */
 import { readFile } from "node:fs/promises";
 import { bundledPackFolder } from "../dist/config/config.js";
@@ -25,10 +26,11 @@ import { evaluateRanker } from "../dist/recsys/evaluation/evaluate-ranker.js";
 import { ratioSplit } from "../dist/recsys/evaluation/splits.js";
 import { fitRanker } from "../dist/recsys/lab/rankers/fit-and-evaluate.js";
 import { rankerConfig } from "../dist/recsys/ranking/ranker-config.js";
+import { keptIn } from "./support/kept.js";
 import { nameOf, similarTitles } from "./support/similar-titles.js";
 
 const SEED = 1;
-const RANKER_SEEDS = [1, 2, 3, 4, 5];
+const RANKER_SEEDS = [1, 2, 3];
 /** The quick preset with time to converge: validation chooses the epoch. */
 const quick = { preset: "quick", model: { numEpochs: 40, patience: 5 } };
 /**
@@ -44,7 +46,8 @@ const RANKERS = {
 const CLOTHING_LIMIT = 300;
 const PACKS = ["mini", "studio"];
 
-export async function run({ luma, clothing, threads = "1" }) {
+export async function run({ luma, clothing, data, threads = "1" }) {
+  const kept = keptIn(data);
   if (!luma) {
     throw new Error("give --luma FOLDER (Magento's sample data: fixtures/ and images/)");
   }
@@ -60,7 +63,9 @@ export async function run({ luma, clothing, threads = "1" }) {
   );
   const embedded = {};
   for (const name of PACKS) {
-    embedded[name] = await embeddingsOf(name, products, Number(threads));
+    embedded[name] = vectorsOf(
+      await kept(`embeddings ${name}`, () => embeddingsOf(name, products, Number(threads))),
+    );
     console.error(`${name}: ${products.length} products encoded`);
   }
   const similar = {};
@@ -70,8 +75,21 @@ export async function run({ luma, clothing, threads = "1" }) {
   }
   const values = {};
   for (const name of PACKS) {
-    values[name] = await ndcgs(embedded[name], split);
-    console.error(`${name}: evaluated`);
+    values[name] = await retrievals(embedded[name], split);
+  }
+  for (const [ranker, config] of Object.entries(RANKERS)) {
+    const runs = Object.fromEntries(PACKS.map(name => [name, []]));
+    for (const seed of RANKER_SEEDS) {
+      for (const name of PACKS) {
+        const training = () => trained(config, seed, { ...embedded[name], split });
+        const run = await kept(`${name} ${ranker} ${seed}`, training);
+        console.error(`${name}, ${ranker}, seed ${seed}: NDCG@10 ${mean(run)}`);
+        runs[name].push(run);
+      }
+    }
+    for (const name of PACKS) {
+      values[name][`ranking by ${ranker}`] = meanOver(runs[name]);
+    }
   }
   const comparisons = Object.fromEntries(
     Object.keys(values.mini).map(what => {
@@ -133,11 +151,16 @@ async function embeddingsOf(name, products, numThreads) {
   const encoded = new Map((await clip.encodeTexts(texts)).map((vector, n) => [texts[n], vector]));
   await clip.dispose();
   return {
-    images,
-    captions: products.map(product => encoded.get(captionOf(product))),
-    titles: products.map(product => encoded.get(nameOf(product))),
+    images: images.map(vector => [...vector]),
+    captions: products.map(product => [...encoded.get(captionOf(product))]),
+    titles: products.map(product => [...encoded.get(nameOf(product))]),
   };
 }
+
+const vectorsOf = embeddings =>
+  Object.fromEntries(
+    Object.entries(embeddings).map(([of, rows]) => [of, rows.map(row => Float32Array.from(row))]),
+  );
 
 const captionOf = ({ category, title }) =>
   title.toLowerCase().includes(category.toLowerCase()) ? title : `${title}, ${category}`;
@@ -148,17 +171,17 @@ function matrixOf(rows) {
   return features;
 }
 
-/** Each shopper's NDCG@10 of retrieval and of ranking. */
-async function ndcgs({ captions, images }, split) {
-  const numItems = images.length;
+async function ndcgsOf(model, split) {
   const masks = [split.train, split.validation];
-  const measure = async model => {
-    const { byUser } = await evaluateRanker(model, split.test, masks, { cutoffs: [10] });
-    return byUser.map(values => values["ndcg@10"]);
-  };
+  const { byUser } = await evaluateRanker(model, split.test, masks, { cutoffs: [10] });
+  return byUser.map(values => values["ndcg@10"]);
+}
+
+/** Each shopper's NDCG@10. */
+async function retrievals({ captions, images }, split) {
   const nearest = (...kinds) => ({
     score: user =>
-      Float32Array.from({ length: numItems }, (_, item) =>
+      Float32Array.from({ length: images.length }, (_, item) =>
         mean(
           [...split.train[user]].flatMap(liked =>
             kinds.map(vectors => dot(vectors[item], vectors[liked])),
@@ -166,20 +189,15 @@ async function ndcgs({ captions, images }, split) {
         ),
       ),
   });
-  const results = {
-    "retrieval by captions": await measure(nearest(captions)),
-    "retrieval by images": await measure(nearest(images)),
-    "retrieval by both": await measure(nearest(captions, images)),
+  return {
+    "retrieval by captions": await ndcgsOf(nearest(captions), split),
+    "retrieval by images": await ndcgsOf(nearest(images), split),
+    "retrieval by both": await ndcgsOf(nearest(captions, images), split),
   };
-  for (const [ranker, config] of Object.entries(RANKERS)) {
-    const runs = await rankingsOf(ranker, config, { captions, images, split, measure });
-    results[`ranking by ${ranker}`] = runs;
-  }
-  return results;
 }
 
-/** Each shopper's NDCG@10, the mean of trainings with several seeds. */
-async function rankingsOf(ranker, config, { captions, images, split, measure }) {
+/** Each shopper's NDCG@10 of one training. */
+async function trained(config, seed, { captions, images, split }) {
   const view = {
     numUsers: split.train.length,
     numItems: images.length,
@@ -189,12 +207,10 @@ async function rankingsOf(ranker, config, { captions, images, split, measure }) 
     ],
     split,
   };
-  const runs = [];
-  for (const seed of RANKER_SEEDS) {
-    const { epoch, model } = await fitRanker(rankerConfig(config), seed, view);
-    runs.push(await measure(model));
-    console.error(`${ranker}, seed ${seed}: epoch ${epoch}, NDCG@10 ${mean(runs.at(-1))}`);
-    await model.dispose?.();
-  }
-  return runs[0].map((_, user) => mean(runs.map(run => run[user])));
+  const { model } = await fitRanker(rankerConfig(config), seed, view);
+  const values = await ndcgsOf(model, split);
+  await model.dispose?.();
+  return values;
 }
+
+const meanOver = runs => runs[0].map((_, user) => mean(runs.map(run => run[user])));
