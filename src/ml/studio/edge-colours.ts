@@ -63,22 +63,26 @@ function neighbours(
   { extent, pixels, subject }: { extent: Extent; pixels: Float32Array; subject: Float32Array },
   weightOf: (share: number) => number,
 ): Float32Array {
-  // To the fourth: pixels that are the product's alone count most.
-  const weights = subject.map(share => weightOf(share) ** 4);
+  const weights = new Float32Array(subject.length);
+  for (let at = 0; at < weights.length; at++) {
+    const square = weightOf(subject[at]) ** 2;
+    weights[at] = square * square; // to the fourth: pixels that are the product's alone count most
+  }
   const result = new Float32Array(pixels);
+  const weighted = new Float32Array(weights.length);
   for (const radius of [9, 3]) {
     const total = boxMean(weights, extent, radius);
+    const least = radius === 3 ? 0.05 : 1e-3;
     for (let c = 0; c < 3; c++) {
-      const sums = boxMean(
-        weights.map((weight, at) => weight * pixels[3 * at + c]),
-        extent,
-        radius,
-      );
-      sums.forEach((sum, at) => {
-        if (total[at] > (radius === 3 ? 0.05 : 1e-3)) {
-          result[3 * at + c] = sum / total[at];
+      for (let at = 0; at < weights.length; at++) {
+        weighted[at] = weights[at] * pixels[3 * at + c];
+      }
+      const sums = boxMean(weighted, extent, radius);
+      for (let at = 0; at < weights.length; at++) {
+        if (total[at] > least) {
+          result[3 * at + c] = sums[at] / total[at];
         }
-      });
+      }
     }
   }
   return result;

@@ -17,25 +17,19 @@ export function guidedCoefficients(
   { epsilon, radius }: { radius: number; epsilon: number },
 ): Float32Array {
   const size = mask.length;
-  const mean = (value: (at: number) => number) => {
-    const plane = new Float32Array(size);
-    for (let at = 0; at < size; at++) {
-      plane[at] = value(at);
-    }
-    return boxMean(plane, extent, radius);
-  };
-  const [r, g, b] = [0, 1, 2].map(c => mean(at => guide[3 * at + c]));
-  const p = mean(at => mask[at]);
-  const [pr, pg, pb] = [0, 1, 2].map(c => mean(at => guide[3 * at + c] * mask[at]));
-  const product = (i: number, j: number) => mean(at => guide[3 * at + i] * guide[3 * at + j]);
+  const mean = (plane: Float32Array) => boxMean(plane, extent, radius);
+  const channels = [0, 1, 2].map(c => channelOf(guide, c));
+  const [r, g, b] = channels.map(mean);
+  const p = mean(mask);
+  const [pr, pg, pb] = channels.map(channel => mean(productOf(channel, mask)));
   const pairs = [
-    product(0, 0),
-    product(0, 1),
-    product(0, 2),
-    product(1, 1),
-    product(1, 2),
-    product(2, 2),
-  ];
+    [0, 0],
+    [0, 1],
+    [0, 2],
+    [1, 1],
+    [1, 2],
+    [2, 2],
+  ].map(([i, j]) => mean(productOf(channels[i], channels[j])));
   const planes = [0, 1, 2, 3].map(() => new Float32Array(size));
   for (let at = 0; at < size; at++) {
     const [mr, mg, mb, mp] = [r[at], g[at], b[at], p[at]];
@@ -69,6 +63,23 @@ export function guidedCoefficients(
     }
   });
   return result;
+}
+
+/** One channel of three; `[H, W, 3] -> [H, W]`. */
+function channelOf(guide: Float32Array, c: number): Float32Array {
+  const plane = new Float32Array(guide.length / 3);
+  for (let at = 0, i = c; at < plane.length; at++, i += 3) {
+    plane[at] = guide[i];
+  }
+  return plane;
+}
+
+function productOf(a: Float32Array, b: Float32Array): Float32Array {
+  const product = new Float32Array(a.length);
+  for (let at = 0; at < product.length; at++) {
+    product[at] = a[at] * b[at];
+  }
+  return product;
 }
 
 /** The mask at some places of the large image, not clamped: `N` places -> `[N]`. */
