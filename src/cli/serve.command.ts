@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { Command } from "commander";
 import { noteServing } from "../db/serving-note.js";
 import type { Plugin } from "../plugin/create-plugin.js";
+import type { Damage } from "../recsys/versions/trained-version.service.js";
 import { createServer, type Server } from "../server/create-server.js";
 import type { CliContext, OpenedContext } from "./cli-context.js";
 import { withPlugin } from "./with-services.js";
@@ -20,7 +21,7 @@ export function startServer(
   { db, config, logger }: OpenedContext,
   plugin: Plugin,
 ): Promise<Server> {
-  const { index, rankers } = plugin.services;
+  const { index, personalizers, rankers } = plugin.services;
   return createServer({
     plugin,
     config,
@@ -31,8 +32,20 @@ export function startServer(
         ...(index.isBuilt ? [] : ["caption index"]),
         ...((await rankers.activeVersionId()) === null ? ["ranking model"] : []),
       ],
+      degraded: () => [
+        ...damageText("ranking model", rankers.damage),
+        ...damageText("personalizer", personalizers.damage),
+      ],
     },
   });
+}
+
+function damageText(what: string, damage: Damage | null): string[] {
+  return damage
+    ? [
+        `the active ${what} ${damage.versionId} cannot be read; ${damage.replacementId ?? "none"} serves in its place`,
+      ]
+    : [];
 }
 
 export function serveCommand(context: CliContext): Command {

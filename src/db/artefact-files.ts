@@ -1,9 +1,14 @@
 /** @file What services keep in an {@link ArtefactStore}: JSON, and the files of a model below one prefix. */
+import { createHash } from "node:crypto";
+import { z } from "zod";
 import { AppError } from "../errors/app-error.js";
+import { parseJson } from "../errors/parse-options.js";
 import type { ArtefactStore } from "./artefact-store.js";
 
 type Reader = Pick<ArtefactStore, "get" | "list">;
 type Writer = Pick<ArtefactStore, "put">;
+
+const checksumsSchema = z.record(z.string(), z.string());
 
 /** Files by their names, such as `config.json`. */
 export type NamedFiles = Readonly<Record<string, Uint8Array>>;
@@ -23,14 +28,46 @@ export async function putJson(store: Writer, key: string, content: object): Prom
   await store.put(key, Buffer.from(`${JSON.stringify(content)}\n`));
 }
 
-/** Stores the files in the order given: a reader that finds the last one finds them all. */
+/** SHA-256 of each other file, 64 hex digits. */
+const CHECKSUMS_FILE = "checksums.json";
+
+/** Stores the files in the order given, then their checksums: a reader that finds these finds all. */
 export async function putFiles(store: Writer, prefix: string, files: NamedFiles): Promise<void> {
   for (const [name, bytes] of Object.entries(files)) {
     await store.put(`${prefix}/${name}`, bytes);
   }
+  const checksums = Object.entries(files).map(([name, bytes]) => [name, sha256(bytes)]);
+  await putJson(store, `${prefix}/${CHECKSUMS_FILE}`, Object.fromEntries(checksums) as object);
 }
 
-/** Decodes the files right below `prefix`. A fault names its file by the whole key. */
+/** @throws AppError `FILE_NOT_FOUND`, `FILE_MALFORMED` for a file that is missing, or has other bytes than when it was stored. */
+function assertWhole(files: NamedFiles): void {
+  if (!Object.hasOwn(files, CHECKSUMS_FILE)) {
+    return; // stored by an older release
+  }
+  const fault = (path: string, reason: string) =>
+    new AppError("FILE_MALFORMED", { path, expected: "the file as it was stored", reason });
+  const text = Buffer.from(files[CHECKSUMS_FILE]).toString("utf8");
+  const checksums = parseJson(text, checksumsSchema, reason => fault(CHECKSUMS_FILE, reason));
+  for (const [name, checksum] of Object.entries(checksums)) {
+    if (!Object.hasOwn(files, name)) {
+      throw new AppError("FILE_NOT_FOUND", { path: name });
+    }
+    if (sha256(files[name]) !== checksum) {
+      throw fault(name, "its checksum is another one");
+    }
+  }
+}
+
+function sha256(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
+/**
+ * Decodes the files right below `prefix`, once their checksums are found right. A fault names its file by the whole key.
+ *
+ * @throws AppError `FILE_NOT_FOUND`, `FILE_MALFORMED`, and what `decode` throws
+ */
 export async function decodeFiles<Result>(
   store: Reader,
   prefix: string,
@@ -45,6 +82,7 @@ export async function decodeFiles<Result>(
     }
   }
   try {
+    assertWhole(files);
     return await decode(files);
   } catch (error) {
     const { code, details, cause } = error as AppError;

@@ -16,7 +16,7 @@ import type { Storage } from "./create-storage.js";
 interface Parts {
   storage: Storage;
   config: Pick<Config, "feedback" | "seen">;
-  logger: Pick<Logger, "warn">;
+  logger: Pick<Logger, "error" | "warn">;
   models: Pick<Models, "encoderId">;
   index: LiveCaptionIndex;
 }
@@ -43,6 +43,9 @@ export function createRanking({ config, index, logger, models, storage }: Parts)
     versions,
     trainer: rankerTrainer,
     store,
+    onDamaged: damage => {
+      logger.error(damage, "the active ranking model cannot be read; the one before it serves");
+    },
     onLoaded: ranker => {
       if (!ranksImagesLoaded(ranker)) {
         const { versionId } = ranker;

@@ -7,6 +7,8 @@ export interface Probes {
   ping(): Promise<unknown>;
   /** What is missing, such as `caption index`; empty if nothing is. Default: nothing. */
   missing?(): Promise<readonly string[]>;
+  /** What serves in a lesser way, in a sentence each; empty if nothing does. Default: nothing. */
+  degraded?(): readonly string[];
 }
 
 export function healthRoutes(app: FastifyInstance, probes: Probes, apiUrl: () => string): void {
@@ -28,6 +30,7 @@ export function healthRoutes(app: FastifyInstance, probes: Probes, apiUrl: () =>
     return reply.code(missing.length === 0 ? 200 : 503).send({
       ready: missing.length === 0,
       missing,
+      degraded: probes.degraded?.() ?? [],
     });
   });
 

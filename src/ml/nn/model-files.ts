@@ -13,9 +13,15 @@ export function encodeModel(weights: Safetensors, config: object): ModelFiles {
   return { [WEIGHTS_FILE]: encodeSafetensors(weights), [CONFIG_FILE]: encodeJson(config) };
 }
 
-/** @throws AppError FILE_NOT_FOUND, FILE_MALFORMED */
+/** @throws AppError FILE_NOT_FOUND; FILE_MALFORMED, also where a weight is not a finite number */
 export function weightsOf(files: ModelFiles): Safetensors {
-  return decodeSafetensors(fileOf(files, WEIGHTS_FILE), WEIGHTS_FILE);
+  const weights = decodeSafetensors(fileOf(files, WEIGHTS_FILE), WEIGHTS_FILE);
+  for (const [name, { values }] of Object.entries(weights.tensors)) {
+    if (!values.every(Number.isFinite)) {
+      throw malformedWeights("finite numbers", `'${name}' has others`);
+    }
+  }
+  return weights;
 }
 
 /** @throws AppError FILE_NOT_FOUND */

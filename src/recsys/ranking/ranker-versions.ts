@@ -1,6 +1,7 @@
 /** @file The versions of the ranking model: a new one serves unless it is worse, and all of them are read alike. */
 import type { ArtefactStore } from "../../db/artefact-store.js";
 import {
+  type Damage,
   type Trainer,
   TrainedVersionService,
   type VersionRow,
@@ -15,6 +16,8 @@ interface Dependencies<Version extends VersionRow, Own> {
   store: ArtefactStore;
   /** Called with every version loaded to serve. Default: none. */
   onLoaded?: (ranker: LoadedRanker) => void;
+  /** See {@link TrainedVersionService}. */
+  onDamaged?: (damage: Damage) => void;
   /** See {@link TrainedVersionService}. */
   nowMs?: () => number;
 }

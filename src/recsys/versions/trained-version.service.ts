@@ -77,6 +77,8 @@ interface Dependencies<Version extends VersionRow, Loaded, Own, Decision> {
   decide: (trained: Version, active: Version | null, asked: boolean | null) => Decision;
   /** Reads a ready version's files. */
   load: (artefactPath: string, version: Version) => Promise<Loaded>;
+  /** Told once of an active version whose files cannot be read. Default: nobody is. */
+  onDamaged?: (damage: Damage) => void;
   /** Frees a version that no longer serves. Default: nothing to free. */
   unload?: (loaded: Loaded) => void;
   /** What an unknown version and one that is not ready are called. */
@@ -86,6 +88,17 @@ interface Dependencies<Version extends VersionRow, Loaded, Own, Decision> {
   /** Default: `performance.now`. */
   nowMs?: () => number;
 }
+
+/** An active version that cannot be read. */
+export interface Damage {
+  versionId: string;
+  /** The version that serves in its place, the one that was active before; null: none. */
+  replacementId: string | null;
+  error: AppError;
+}
+
+/** How long a damaged version is not tried again. */
+const RETRY_MS = 60_000;
 
 /** A version in memory. */
 interface Held<Loaded> {
@@ -105,6 +118,7 @@ export class TrainedVersionService<
 > {
   private known: { version: Version | null; atMs: number } | null = null;
   private loaded: Held<Loaded> | null = null;
+  private damaged: (Damage & { replacement: Version | null; atMs: number }) | null = null;
 
   constructor(private readonly parts: Dependencies<Version, Loaded, Own, Decision>) {}
 
@@ -134,14 +148,31 @@ export class TrainedVersionService<
     return this.parts.versions.findPage(page);
   }
 
+  /** The version that serves: the active one, or while its files cannot be read the one before it. */
   async activeVersionId(): Promise<string | null> {
-    return (await this.findActive())?.id ?? null;
+    return (await this.findServing())?.id ?? null;
   }
 
-  /** The active version, loaded; read again from disk only when another became active. Null when none is. */
+  /** The active version that could not be read; null if there is none. */
+  get damage(): Damage | null {
+    return this.damaged;
+  }
+
+  /**
+   * The version that serves, loaded; read again from disk only when another serves. Null when none does.
+   *
+   * An active version whose files are damaged or gone is replaced by the one that was active before it.
+   */
   async active(): Promise<Loaded | null> {
-    const version = await this.findActive();
-    return version && this.load(version);
+    const version = await this.findServing();
+    try {
+      return version && (await this.load(version));
+    } catch (error) {
+      if (await this.isReplaced(version!, error)) {
+        return this.active();
+      }
+      throw error;
+    }
   }
 
   /**
@@ -151,7 +182,7 @@ export class TrainedVersionService<
    * @throws AppError not found
    */
   async use<Result>(versionId: string, run: (loaded: Loaded) => Promise<Result>): Promise<Result> {
-    const active = await this.findActive();
+    const active = await this.findServing();
     if (active?.id === versionId) {
       void this.load(active).catch(() => undefined); // the run hears of the fault
     }
@@ -166,7 +197,7 @@ export class TrainedVersionService<
           };
     held.numUses++;
     try {
-      return await run(await held.model);
+      return await run(await this.readable(held, active));
     } finally {
       held.numUses--;
       this.freeUnused(held);
@@ -248,8 +279,59 @@ export class TrainedVersionService<
     return this.parts.load(artefactPath, version);
   }
 
+  /** The model of a run. A fault of the active version's files is noted for the runs after it. */
+  private async readable(held: Held<Loaded>, active: Version | null): Promise<Loaded> {
+    try {
+      return await held.model;
+    } catch (error) {
+      if (active?.id === held.versionId) {
+        await this.isReplaced(active, error);
+      }
+      throw error;
+    }
+  }
+
+  /** The active version, or while it is damaged its replacement. */
+  private async findServing(): Promise<Version | null> {
+    const active = await this.findActive();
+    const { damaged } = this;
+    if (!active || damaged?.versionId !== active.id) {
+      return active;
+    }
+    if (this.nowMs() - damaged.atMs >= RETRY_MS) {
+      damaged.atMs = this.nowMs();
+      try {
+        await this.load(active); // it may have been mended
+        this.damaged = null;
+        return active;
+      } catch {
+        // as it was
+      }
+    }
+    return damaged.replacement;
+  }
+
+  /** Whether another version, or none, serves in the place of one that cannot be read. */
+  private async isReplaced(version: Version, error: unknown): Promise<boolean> {
+    if (!(error instanceof AppError && ["FILE_MALFORMED", "FILE_NOT_FOUND"].includes(error.code))) {
+      return false;
+    }
+    if (this.damaged?.replacement?.id === version.id) {
+      this.damaged = { ...this.damaged, replacement: null, replacementId: null };
+      return true;
+    }
+    if (this.damaged?.versionId !== version.id) {
+      const replacement = await this.parts.versions.findPrevious();
+      const damage = { versionId: version.id, replacementId: replacement?.id ?? null, error };
+      this.damaged = { ...damage, replacement, atMs: this.nowMs() };
+      this.parts.onDamaged?.(damage);
+    }
+    return true;
+  }
+
   private switchTo(version: Version, model: Loaded): Version {
     this.known = { version, atMs: this.nowMs() };
+    this.damaged = null;
     this.replace(version.id, Promise.resolve(model));
     return version;
   }

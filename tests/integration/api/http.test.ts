@@ -142,7 +142,11 @@ describeOnEveryDatabase("the server", open => {
     const unready = await fetch(`${server.url}/ready`);
     missing = [];
     expect(unready.status).toBe(503);
-    expect(await unready.json()).toEqual({ ready: false, missing: ["caption index"] });
+    expect(await unready.json()).toEqual({
+      ready: false,
+      missing: ["caption index"],
+      degraded: [],
+    });
     const page = await (await fetch(server.url)).text();
     expect(page).toContain(`${server.url}/graphql`);
     expect(page).not.toMatch(/src=|href=/);

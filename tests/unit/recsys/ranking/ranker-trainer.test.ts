@@ -38,6 +38,7 @@ describe("RankerTrainer", () => {
     const folder = join(shop.home, "rankers", "v1");
     expect((await readdir(folder)).sort()).toEqual([
       "checkpoint",
+      "checksums.json",
       "config.json",
       "data-hash",
       "lineage.json",

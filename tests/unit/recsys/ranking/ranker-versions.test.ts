@@ -55,7 +55,7 @@ describe("rankerVersions", () => {
     );
   });
 
-  it("loads again after a failure", async () => {
+  it("serves the version before one whose files are gone, until they are back", async () => {
     const { artefactPath } = shop.versions.rows.get("v2")!;
     shop.versions.rows.get("v2")!.artefactPath = "elsewhere";
     shop.wait(1_000);
@@ -63,9 +63,9 @@ describe("rankerVersions", () => {
     await shop.rankers.active();
     await shop.versions.activate("v2");
     shop.wait(1_000);
-    await expect(shop.rankers.active()).rejects.toMatchObject({ code: "FILE_NOT_FOUND" });
+    expect(await shop.rankers.active()).toMatchObject({ versionId: "v1" });
     shop.versions.rows.get("v2")!.artefactPath = artefactPath;
-    shop.wait(1_000);
+    shop.wait(60_000);
     expect(await shop.rankers.active()).toMatchObject({ versionId: "v2" });
   });
 });
