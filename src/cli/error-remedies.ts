@@ -32,7 +32,7 @@ export const errorRemedies: Readonly<Record<ErrorCode, string>> = {
   RANKER_IGNORES_IMAGES:
     "Train and activate MICRO, FREEDOM or VBPR (`vitrine train ranker`): they rank an item by another image.",
   RANKER_HAS_OWN_FEATURES:
-    "Activate a version that was trained without `--features`, or with features of another modality than `visual`.",
+    "Activate a version that was trained without `--features`; to rank another image, features of another modality than `visual` do.",
   RANKER_WITHOUT_VECTORS:
     "Choose a version of a model with vectors, such as MICRO, LightGCN or BPR-MF (`vitrine rankers list`), or write its rankings with `vitrine recommend`.",
   NOT_COMPARABLE:

@@ -34,7 +34,7 @@ const catalogue = {
   RANKER_IGNORES_IMAGES:
     "409 The active ranking model, {algorithm}, does not rank items by their images",
   RANKER_HAS_OWN_FEATURES:
-    "409 The ranking model, {algorithm}, was trained on the shop's own features in place of the model pack's images; it cannot rank another image",
+    "409 The ranking model, {algorithm}, was trained on '{modality}' features of the shop's own, for which the model pack's embeddings cannot stand in",
   RANKER_WITHOUT_VECTORS:
     "409 The ranking-model version '{versionId}', {algorithm}, has no vectors of users and items",
   NOT_COMPARABLE: "422 '{first}' and '{second}' cannot be compared: {reason}",

@@ -18,11 +18,8 @@ export function ranksImagesLoaded(ranker: RankerImages): boolean {
 /** @throws AppError `RANKER_IGNORES_IMAGES`, `RANKER_HAS_OWN_FEATURES` */
 export function assertRanksImages(ranker: RankerImages): void {
   if (!ranksImagesLoaded(ranker)) {
-    const { model, ownModalities } = ranker;
-    const code = ownModalities?.includes(IMAGE_MODALITY)
-      ? "RANKER_HAS_OWN_FEATURES"
-      : "RANKER_IGNORES_IMAGES";
-    throw new AppError(code, { algorithm: model.algorithm });
+    assertPackFeatures(ranker, [IMAGE_MODALITY]);
+    throw new AppError("RANKER_IGNORES_IMAGES", { algorithm: ranker.model.algorithm });
   }
 }
 
@@ -30,6 +27,20 @@ interface RankerVersion {
   algorithm: string;
   metrics: unknown;
   config: unknown;
+}
+
+/**
+ * @param modalities Which must be the pack's. Default: all.
+ * @throws AppError `RANKER_HAS_OWN_FEATURES`
+ */
+export function assertPackFeatures(
+  { model, ownModalities = [] }: RankerImages,
+  modalities: readonly string[] = ownModalities,
+): void {
+  const modality = ownModalities.find(name => modalities.includes(name));
+  if (modality !== undefined) {
+    throw new AppError("RANKER_HAS_OWN_FEATURES", { algorithm: model.algorithm, modality });
+  }
 }
 
 /** For a version that need not be loaded: by its algorithm, its recorded modalities, if any, and whose features they are. */

@@ -7,6 +7,7 @@
 import type { ItemWithEmbeddings } from "../../db/retrieval.repository.js";
 import { AppError } from "../../errors/app-error.js";
 import type { Split } from "../evaluation/splits.js";
+import { assertPackFeatures } from "../ranking/image-ranking.js";
 import type { LoadedRanker } from "../ranking/ranker-artefact.js";
 import { rankerConfig, type RankerConfig } from "../ranking/ranker-config.js";
 import { splitOf } from "../ranking/ranker-trainer.js";
@@ -41,13 +42,14 @@ interface Dependencies {
   items: { findAll(): Promise<readonly ShopItem[]> };
 }
 
-/** @throws AppError `RANKER_NOT_TRAINED` */
+/** @throws AppError `RANKER_NOT_TRAINED`, `RANKER_HAS_OWN_FEATURES` */
 export async function readShopSnapshot(deps: Dependencies): Promise<ShopSnapshot> {
   const ranker = await deps.rankers.active();
   const version = ranker && (await deps.versions.findById(ranker.versionId));
   if (!ranker || !version) {
     throw new AppError("RANKER_NOT_TRAINED");
   }
+  assertPackFeatures(ranker); // what trains on a snapshot trains rankers on the pack's embeddings
   const config = rankerConfig(version.config as Record<string, unknown>);
   const rows: InteractionEntry[] = [];
   for await (const batch of deps.interactions.streamAll()) {

@@ -1,6 +1,7 @@
 import { Popularity } from "../../../../src/ml/ranking/popularity.js";
 import type { Recommender } from "../../../../src/ml/ranking/recommender.js";
 import {
+  assertPackFeatures,
   assertRanksImages,
   imagesWarning,
   ranksImages,
@@ -54,7 +55,23 @@ describe("a ranker of the shop's own features", () => {
     }).not.toThrow();
     expect(() => {
       assertRanksImages({ model, ownModalities: ["visual"] });
-    }).toThrow(expect.objectContaining({ code: "RANKER_HAS_OWN_FEATURES" }) as Error);
+    }).toThrow(
+      expect.objectContaining({
+        code: "RANKER_HAS_OWN_FEATURES",
+        details: { algorithm: "VBPR", modality: "visual" },
+      }) as Error,
+    );
+  });
+
+  it("does not train again on the model pack's embeddings, whatever the modality", () => {
+    expect(() => {
+      assertPackFeatures({ model, ownModalities: ["looks"] });
+    }).toThrow(
+      expect.objectContaining({ details: { algorithm: "VBPR", modality: "looks" } }) as Error,
+    );
+    expect(() => {
+      assertPackFeatures({ model });
+    }).not.toThrow();
   });
 
   it("is told from its version, with a warning that says why", () => {
