@@ -43,6 +43,8 @@ export const errorRemedies: Readonly<Record<ErrorCode, string>> = {
     "Run `vitrine train personalizer`, or call `startPersonalizerTraining`.",
   PERSONALIZER_MISMATCH:
     "Train a personalizer for the loaded pack, or set `VITRINE_MODELS` to the pack it was trained for.",
+  SURROGATE_MISMATCH:
+    "Repeat the re-ranking with the loaded pack, the active personalizer and the active ranking model.",
   LANGUAGE_MODEL_MISSING: "Use a model pack with a folder `llm/`, such as the bundled one.",
   TOO_FEW_PAIRS: "Import more interactions, or train a ranking model on the existing ones.",
   TOO_FEW_INTERACTIONS: "Import or record more interactions first.",

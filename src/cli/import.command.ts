@@ -4,6 +4,7 @@ import { loadConfig } from "../config/config.js";
 import { createImports } from "../plugin/create-catalogue.js";
 import { createStorage } from "../plugin/create-storage.js";
 import { MovieLensSource } from "../recsys/datasets/movielens.js";
+import { PhotosSource } from "../recsys/datasets/photos.js";
 import { StickersSource } from "../recsys/datasets/stickers.js";
 import type { ImportProgress, ImportResult } from "../recsys/import/catalogue-import.service.js";
 import { CatalogueSource } from "../recsys/import/catalogue.js";
@@ -13,6 +14,7 @@ import type { TallyLine } from "../recsys/import/tally.js";
 import { type ReadingFlags, tableOptions, withReadingOptions } from "./catalogue-options.js";
 import type { CliContext } from "./cli-context.js";
 import { wholeNumber } from "./option-values.js";
+import { chosenShops, type ShopFolders, withShopOptions } from "./photo-shop-options.js";
 import { type ShownProgress, withProgress } from "./progress.js";
 import { withDatabase } from "./with-services.js";
 
@@ -34,6 +36,10 @@ interface StickerFlags extends ImportFlags {
   concepts?: number;
   users?: number;
   seed?: number;
+}
+
+interface PhotoFlags {
+  users?: number;
 }
 
 export function importCommand(context: CliContext): Command {
@@ -67,6 +73,16 @@ export function importCommand(context: CliContext): Command {
       };
       const source = new StickersSource({ limitConcepts: concepts, users: changes });
       return runImport(context, source, flags);
+    });
+  withShopOptions(withFlags(command.command("photos")))
+    .description("photographs of public shops and simulated shoppers")
+    .option("--users <number>", "number of simulated shoppers (default: 400)", wholeNumber)
+    .action(({ users, json, restart, ...folders }: ImportFlags & ShopFolders & PhotoFlags) => {
+      const source = new PhotosSource({
+        shops: chosenShops(folders),
+        users: users === undefined ? {} : { numUsers: users },
+      });
+      return runImport(context, source, { json, restart });
     });
   return command;
 }

@@ -1,11 +1,14 @@
 /**
- * @file `vitrine rerank`: generates pictures, computes item features from them, trains the ranking model again and
- * reports the effect.
+ * @file `vitrine rerank`: generates pictures, feeds them back into the ranking, as item features of a new training or to re-rank
+ * each user's first items, and reports the effect.
  */
 import { randomUUID } from "node:crypto";
 import { Command } from "commander";
 import { writeAtomically } from "../db/local-files.js";
+import type { Comparison } from "../recsys/evaluation/compare-rankers.js";
+import type { PerUserFindings } from "../recsys/lab/reranking/per-user-findings.js";
 import type { RerankReport } from "../recsys/lab/reranking/rerank-report.js";
+import type { ChosenBlend } from "../recsys/lab/reranking/user-signals.js";
 import { type CliContext } from "./cli-context.js";
 import { readConfigFile } from "./json-file.js";
 import { uuid, wholeNumber, wholeNumbers } from "./option-values.js";
@@ -19,6 +22,9 @@ interface Options {
   items?: number;
   images?: number;
   protocol?: string;
+  mode?: string;
+  depth?: number;
+  bank?: number;
   seeds?: number[];
   run?: string;
   activate?: boolean;
@@ -29,7 +35,7 @@ interface Options {
 export function rerankCommand(context: CliContext): Command {
   return new Command("rerank")
     .description(
-      "generate pictures, compute item features from them, and train the ranking model on these",
+      "generate pictures and feed them back into the ranking: train the ranking model on them, or re-rank each shopper's first items by them",
     )
     .option("--config <file>", "all options below and more, as JSON")
     .option("--users <number>", "number of shoppers to generate for (default all)", wholeNumber)
@@ -39,6 +45,13 @@ export function rerankCommand(context: CliContext): Command {
       wholeNumber,
     )
     .option("--images <number>", "pictures per item, each for another shopper", wholeNumber)
+    .option("--mode <name>", "retrain or perUser (default retrain)")
+    .option("--depth <number>", "perUser: items of a shopper that are re-ranked", wholeNumber)
+    .option(
+      "--bank <number>",
+      "perUser: pictures drawn, from which those that are not drawn are predicted",
+      wholeNumber,
+    )
     .option("--protocol <name>", "leakFree or paper")
     .option("--seeds <list>", "seeds of the ranking models, such as 1,2,3", wholeNumbers)
     .option("--run <id>", "UUID of the run; repeating it writes the same report and version", uuid)
@@ -70,13 +83,19 @@ export function rerankCommand(context: CliContext): Command {
 
 /** The given options by their names in the configuration. */
 function named({
+  bank: numBankImages,
+  depth,
   items: numItems,
   images: imagesPerItem,
+  mode,
   protocol,
   seeds,
   users: numUsers,
-}: Pick<Options, "items" | "images" | "protocol" | "seeds" | "users">): Record<string, unknown> {
+}: Omit<Options, "activate" | "config" | "json" | "output" | "run">): Record<string, unknown> {
   const all = {
+    mode,
+    depth,
+    numBankImages,
     numItems,
     numUsers,
     imagesPerItem,
@@ -86,11 +105,16 @@ function named({
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
 }
 
+const figure = (value: number) => value.toFixed(4);
+
 function described(report: RerankReport): string {
-  const { arms, comparisons, drawnShare, numImages, protocol, versionId } = report;
-  const figure = (value: number) => value.toFixed(4);
+  const { arms, comparisons, comparisonsWithOriginals, numImages, perUser, protocol } = report;
+  const share = (100 * report.drawnShare).toFixed(1);
+  const drawn = perUser
+    ? `${numImages} pictures drawn, ${perUser.numPredicted} predicted`
+    : `${numImages} pictures of ${share} % of the items`;
   const lines = [
-    `${protocol}: ${numImages} pictures of ${(100 * drawnShare).toFixed(1)} % of the items; test, means over seeds, 95 % intervals over users`,
+    `${report.config.mode}, ${protocol}: ${drawn}; test, means over seeds, 95 % intervals over users`,
     ...arms.map(({ name, test }) =>
       [
         name.padEnd(6),
@@ -100,11 +124,39 @@ function described(report: RerankReport): string {
         ),
       ].join("  "),
     ),
-    ...Object.entries(comparisons).map(
+    ...[comparisons, comparisonsWithOriginals ?? {}].flatMap(Object.entries<Comparison>).map(
       ([metric, { better, difference, interval, pValue, wilcoxonPValue, worse }]) =>
         `${metric}: ${better} over ${worse} by ${figure(difference)} [${interval.map(figure).join(", ")}], paired bootstrap p ${pValue.toFixed(3)}, Wilcoxon p ${wilcoxonPValue.toFixed(3)}`,
     ),
-    versionId === null ? "the active version stays" : `version ${versionId} is active`,
+    ...(perUser ? foundPerUser(perUser) : []),
+    outcome(report),
   ];
   return lines.join("\n");
+}
+
+function foundPerUser({
+  blend,
+  blendOfOriginals,
+  secondsPer1000Users,
+  surrogate,
+  ...found
+}: PerUserFindings): string[] {
+  const weights = ({ blend: chosen }: ChosenBlend) =>
+    Object.entries(chosen)
+      .map(([name, weight]) => `${name} ${weight}`)
+      .join(", ");
+  return [
+    `weights chosen on validation: ${weights(blend)}; of the catalogue images: ${weights(blendOfOriginals)}`,
+    `predicted pictures: R² ${surrogate.rSquared.toFixed(3)}, cosine error ${surrogate.cosineError.toFixed(3)} on ${surrogate.numHeldOut} of other shoppers (catalogue image ${surrogate.cosineErrorOfOriginal.toFixed(3)})`,
+    `${found.renderSeconds.toFixed(0)} s to draw, ${secondsPer1000Users.toFixed(1)} s to re-rank 1,000 shoppers; ${found.numUsersLeft} shoppers and ${found.numCandidatesWithoutImage} items without a picture keep their order`,
+  ];
+}
+
+function outcome({ areListsKept, config: { mode }, versionId }: RerankReport): string {
+  if (mode === "perUser") {
+    return areListsKept
+      ? "the re-ranked lists serve from now on"
+      : "not better on validation: nothing changes";
+  }
+  return versionId === null ? "the active version stays" : `version ${versionId} is active`;
 }

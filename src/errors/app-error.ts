@@ -44,6 +44,7 @@ const catalogue = {
   PERSONALIZER_NOT_TRAINED: "503 No personalizer is active; run 'vitrine train personalizer'",
   PERSONALIZER_MISMATCH:
     "409 The personalizer was trained for the model pack {trainedFor}, but {generator} is loaded",
+  SURROGATE_MISMATCH: "409 The surrogate of images was fitted for {fittedFor}, not for {current}",
   LANGUAGE_MODEL_MISSING: "503 The model pack '{pack}' has no language model to personalise with",
   TOO_FEW_PAIRS: "422 A training needs at least {needed} pairs of user and item, but got {got}",
   TOO_FEW_INTERACTIONS: "422 The ranker needs at least {needed} interactions, but got {got}",

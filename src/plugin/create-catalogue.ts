@@ -14,6 +14,7 @@ import { InteractionRecordingService } from "../recsys/interactions/interaction-
 import type { JobEvents } from "../recsys/jobs/job-events.js";
 import type { JobService } from "../recsys/jobs/job.service.js";
 import type { RecommendationService } from "../recsys/ranking/recommendation.service.js";
+import type { RerankedLists } from "../recsys/ranking/reranked-lists.js";
 import type { LiveCaptionIndex } from "../recsys/retrieval/live-caption-index.js";
 import type { Storage } from "./create-storage.js";
 
@@ -43,6 +44,7 @@ interface Parts {
   jobs: JobService;
   index: LiveCaptionIndex;
   recommendations: RecommendationService;
+  rerankedLists: RerankedLists;
 }
 
 export function createCatalogue(parts: Parts) {
@@ -69,6 +71,7 @@ export function createCatalogue(parts: Parts) {
     }),
     erasure: new UserErasureService({
       ...erasing,
+      rerankedLists: parts.rerankedLists,
       forget: userId => {
         recommendations.forget(userId);
       },

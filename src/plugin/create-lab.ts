@@ -23,7 +23,7 @@ import type { Storage } from "./create-storage.js";
 
 interface Parts
   extends
-    Pick<Ranking, "rankers" | "recommendations">,
+    Pick<Ranking, "rankers" | "recommendations" | "rerankedLists">,
     Pick<Personalizers, "methods" | "offline" | "personalizers"> {
   storage: Storage;
   models: Pick<Models, "pack" | "pipelineConfig">;
@@ -68,6 +68,6 @@ export function createLab(parts: Parts) {
       training: parts.personalizers,
       load: artefactPath => loadPersonalizer(models.pack, store, artefactPath),
     }),
-    reranking: new RerankService({ ...offline, methods, rankers }),
+    reranking: new RerankService({ ...offline, methods, rankers, lists: parts.rerankedLists }),
   };
 }

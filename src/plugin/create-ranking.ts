@@ -9,6 +9,7 @@ import { IMAGE_MODALITY } from "../recsys/ranking/ranked-item.js";
 import { RankerTrainer } from "../recsys/ranking/ranker-trainer.js";
 import { rankerVersions } from "../recsys/ranking/ranker-versions.js";
 import { RecommendationService } from "../recsys/ranking/recommendation.service.js";
+import { RerankedLists } from "../recsys/ranking/reranked-lists.js";
 import type { LiveCaptionIndex } from "../recsys/retrieval/live-caption-index.js";
 import type { Models } from "./create-models.js";
 import type { Storage } from "./create-storage.js";
@@ -54,8 +55,10 @@ export function createRanking({ config, index, logger, models, storage }: Parts)
       }
     },
   });
+  const rerankedLists = new RerankedLists(store);
   const recommendations = new RecommendationService({
     rankers,
+    rerankedLists,
     feedback,
     seen,
     interactions: {
@@ -70,5 +73,5 @@ export function createRanking({ config, index, logger, models, storage }: Parts)
       },
     }),
   });
-  return { rankers, recommendations, rankerTrainer, ownFeatures };
+  return { rankers, recommendations, rankerTrainer, ownFeatures, rerankedLists };
 }

@@ -185,6 +185,8 @@ export const RecommendationSource = apiEnum(
   "The source of recommendations.",
   {
     RANKER: "The active ranking model, which was trained on this shopper.",
+    RERANKED:
+      "The active ranking model, which was trained on this shopper, with the first items re-ranked by images made for the shopper (`startRerank` with the mode `perUser`).",
     FOLD_IN:
       "The active ranking model, given the shopper's latest interactions: they are new, or have more, since its training.",
     CONTENT:

@@ -6,6 +6,7 @@ interface Dependencies {
   blobs: { remove(hash: string): Promise<void> };
   /** Stops deleted jobs that run in this process. */
   stopJobs: (jobIds: readonly string[]) => void;
+  rerankedLists: { erase(userId: string): Promise<void> };
   /** Drops this process's caches of the user. */
   forget: (userId: string) => void;
 }
@@ -25,12 +26,13 @@ export class UserErasureService {
    * call is not an error.
    */
   async deleteUser(userId: string): Promise<ErasureOutcome> {
-    const { erasure, blobs, forget, stopJobs } = this.deps;
+    const { erasure, blobs, forget, rerankedLists, stopJobs } = this.deps;
     const { ids, jobIds, hashes, ...numbers } = await erasure.deleteUser(userId);
     stopJobs(jobIds);
     for (const hash of await erasure.findUnused(hashes)) {
       await blobs.remove(hash);
     }
+    await rerankedLists.erase(userId);
     forget(userId);
     const { numInteractions: interactions, numImages: images } = numbers;
     return { existed: ids.length > 0, interactions, images };

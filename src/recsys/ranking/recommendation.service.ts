@@ -9,6 +9,7 @@ import type { ImageViewer, PictureRanker, WhatIf, WhatIfRequest } from "./pictur
 import { type KnownViewer, scoresOf } from "./ranked-item.js";
 import { RankedList, RankedLists } from "./ranked-lists.js";
 import type { LoadedRanker } from "./ranker-artefact.js";
+import type { RerankedLists } from "./reranked-lists.js";
 import { trainedViewer, whatIfOf } from "./what-if.js";
 
 /** Newest interactions of one user that are read. */
@@ -21,10 +22,11 @@ const MAX_LIKE = 1_000;
 const FIRST_PAGE = 200;
 
 /**
- * The source of a ranking: the model, trained on this user; the model with the user's present items (fold-in), for a new
+ * The source of a ranking: the model, trained on this user, or the same with their first items re-ranked by the images made
+ * for them; the model with the user's present items (fold-in), for a new
  * or changed user; similarity to the user's items, where no model knows any of them; or popularity, for an unknown user.
  */
-export type RecommendationSource = "RANKER" | "FOLD_IN" | "CONTENT" | "POPULARITY";
+export type RecommendationSource = "RANKER" | "RERANKED" | "FOLD_IN" | "CONTENT" | "POPULARITY";
 
 interface Dependencies {
   rankers: { active(): Promise<LoadedRanker | null> };
@@ -34,6 +36,8 @@ interface Dependencies {
     /** Every chosen item with its total strength, best first. */
     findPopularItems(): Promise<readonly { itemId: string; strength: number }[]>;
   };
+  /** Re-ranked lists of users whose choices are those of the training (`reranked-lists.ts`). Default: none. */
+  rerankedLists?: Pick<RerankedLists, "of">;
   /** What counts as chosen where no model defines it. Default: `defaultFeedbackRules`. */
   feedback?: FeedbackRules;
   /** What recommendations leave out. Default: `defaultSeenRules`. */
@@ -122,7 +126,7 @@ export class RecommendationService implements PictureRanker {
       source,
       isNew,
     } = known
-      ? await this.rankByModel(userId, known)
+      ? await this.rankReranked(userId, known)
       : (this.rankedByContent(history) ?? (await this.rankByPopularity()));
     const passing = (itemIds: readonly string[]) =>
       this.deps.items.filter(itemIds, { category, onlyAvailable });
@@ -235,6 +239,28 @@ export class RecommendationService implements PictureRanker {
       scoreOf: itemId => list.scores[placeOf(itemId)],
       source,
       isNew: itemId => !ranker.itemIndexOf.has(itemId),
+    };
+  }
+
+  /** As the model ranks, after the user's re-ranked list if there is one that is not stale. */
+  private async rankReranked(userId: string, known: KnownViewer): Promise<Ranked> {
+    const ranked = await this.rankByModel(userId, known);
+    const list =
+      known.source === "RANKER"
+        ? await this.deps.rerankedLists?.of(userId, known.ranker.versionId)
+        : null;
+    if (!list) {
+      return ranked;
+    }
+    const scores = new Map(list.itemIds.map((itemId, place) => [itemId, list.scores[place]]));
+    return {
+      ...ranked,
+      best: count => {
+        const rest = ranked.best(count).filter(itemId => !scores.has(itemId));
+        return [...list.itemIds, ...rest].slice(0, count);
+      },
+      scoreOf: itemId => scores.get(itemId) ?? ranked.scoreOf(itemId),
+      source: "RERANKED",
     };
   }
 

@@ -145,7 +145,11 @@ export class Api {
         index: { sync: async () => answers.synced() },
         requestIndexing: () => requestIndexing(jobs),
       }),
-      erasure: new UserErasureService({ ...erasing, forget: userId => answers.forgotten(userId) }),
+      erasure: new UserErasureService({
+        ...erasing,
+        rerankedLists: { erase: async () => undefined },
+        forget: userId => answers.forgotten(userId),
+      }),
       access: new AccessService({
         apiKeys: new ApiKeysRepository(prisma),
         tokens: new ShopperTokens(tokenSecret),

@@ -22,23 +22,36 @@ export interface ItemDrawing {
 export async function drawItemImages(
   drawing: ItemDrawing,
   planned: ReadonlyMap<number, readonly Pair[]>,
-  { onProgress, signal }: WorkHooks,
+  hooks: WorkHooks,
 ): Promise<Map<number, Float32Array[]>> {
-  const { method, path } = drawing;
   const pairs = [...planned.values()].flat();
+  const drawn = await drawPairs(drawing, pairs, hooks);
   const embeddings = new Map<number, Float32Array[]>();
+  for (const [place, { itemIndex }] of pairs.entries()) {
+    embeddings.set(itemIndex, [...(embeddings.get(itemIndex) ?? []), drawn[place]]);
+  }
+  return embeddings;
+}
+
+/** The CLIP embedding of each pair's image, the best of its candidates. */
+export async function drawPairs(
+  drawing: ItemDrawing,
+  pairs: readonly Pair[],
+  { onProgress, signal }: WorkHooks,
+): Promise<Float32Array[]> {
+  const { method, path } = drawing;
+  const embeddings: Float32Array[] = [];
   for (let start = 0; start < pairs.length; start += AT_ONCE) {
     signal?.throwIfAborted();
     const batch = pairs.slice(start, start + AT_ONCE);
     const requests = batch.map(pair => requestOf(drawing, pair));
     const made = await makeCandidates(path, method, requests, { signal });
-    for (const [place, { itemIndex }] of batch.entries()) {
-      const { context } = requests[place];
+    for (const [place, { context }] of requests.entries()) {
       const { chosen } = await selectCandidate(context, made[place], null);
       // Without rules there is always one, unless nothing may be drawn of the catalogue image.
-      const own =
-        chosen === null ? context.referenceImageEmbedding : made[place].embeddings[chosen];
-      embeddings.set(itemIndex, [...(embeddings.get(itemIndex) ?? []), own]);
+      embeddings.push(
+        chosen === null ? context.referenceImageEmbedding : made[place].embeddings[chosen],
+      );
     }
     const done = Math.min(start + AT_ONCE, pairs.length);
     onProgress?.({ fraction: done / pairs.length, stage: `image ${done} of ${pairs.length}` });

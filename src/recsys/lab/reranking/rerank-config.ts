@@ -8,8 +8,18 @@ import { modelChangesSchema } from "../../ranking/ranker-config.js";
 const count = z.int().min(1);
 
 export const protocols = ["leakFree", "paper"] as const;
+export const rerankModes = ["retrain", "perUser"] as const;
 
 export const rerankConfigSchema = z.strictObject({
+  /**
+   * `retrain` (default): the images become item features, and the ranking model is trained again. `perUser`: the model stays,
+   * and each user's first items are re-ranked by the images made for that user (`per-user-rerank.ts`).
+   */
+  mode: z.enum(rerankModes).default("retrain"),
+  /** `perUser`: items of a user that are re-ranked, the first by the ranking model; default 100, at least 20. */
+  depth: count.min(20).max(1000).default(100),
+  /** `perUser`: drawn images that the surrogate of the others is fitted on; default 400. */
+  numBankImages: count.default(400),
   /**
    * `leakFree` (default): an item's feature is the mean of its picture's and of those made of it for users who have it in the
    * *train* part. `paper`: pictures made for a user and an item of their *test* part take the item's place, so the feature
@@ -52,7 +62,12 @@ export type RerankConfig = z.infer<typeof rerankConfigSchema>;
 
 /** A complete configuration. @throws AppError INVALID_ARGUMENT, naming every fault. */
 export function rerankConfig(given: Readonly<Record<string, unknown>>): RerankConfig {
-  return parseOptions(rerankConfigSchema, given, "config");
+  const config = parseOptions(rerankConfigSchema, given, "config");
+  if (config.mode === "perUser" && config.protocol === "paper") {
+    const problem = "must not be 'paper' with the mode 'perUser', which has no such protocol";
+    throw new AppError("INVALID_ARGUMENT", { argument: "config.protocol", problem });
+  }
+  return config;
 }
 
 /** @throws AppError INVALID_ARGUMENT when a version that has seen the test items would serve. */

@@ -3,13 +3,20 @@ import { type Interval, mean } from "../../../ml/metrics/bootstrap.js";
 import { comparePairs, type Comparison, userInterval } from "../../evaluation/compare-rankers.js";
 import type { RankerConfig } from "../../ranking/ranker-config.js";
 import type { ShopSnapshot } from "../../reflection/shop-snapshot.js";
+import type { PerUserFindings } from "./per-user-findings.js";
 import type { RerankConfig } from "./rerank-config.js";
 
 export const METRICS = ["recall@10", "ndcg@10"] as const;
 /** Decides whether the new version is kept. */
 const VALIDATION_METRIC = "ndcg@10";
 
-export type ArmName = "ORI" | NonNullable<RerankConfig["condition"]>;
+/** `ORI+`: the mode `perUser` with the catalogue images in place of those made for the user. */
+export type ArmName = "ORI" | "ORI+" | NonNullable<RerankConfig["condition"]>;
+
+export interface Arm {
+  name: ArmName;
+  runs: readonly ArmRun[];
+}
 
 export interface ArmRun {
   seed: number;
@@ -37,10 +44,16 @@ export type RerankReport = Readonly<{
     test: Readonly<Record<string, { mean: number; interval: Interval }>>;
     validation: Readonly<Record<string, number>>;
   }[];
-  /** Paired over the same users, by metric. */
+  /** Of the arm with images and `ORI`, paired over the same users, by metric. */
   comparisons: Readonly<Record<string, Comparison>>;
+  /** Of the arm with images and `ORI+`; null without that arm. */
+  comparisonsWithOriginals: Readonly<Record<string, Comparison>> | null;
   /** The new version, if it was kept. */
   versionId: string | null;
+  /** What the mode `perUser` found; null in other modes. */
+  perUser: PerUserFindings | null;
+  /** Whether `recommendations` serves the re-ranked lists from now on. */
+  areListsKept: boolean;
 }>;
 
 /** What a run is about. */
@@ -55,22 +68,17 @@ export function validationOf(runs: readonly ArmRun[]): number {
   return mean(runs.map(({ validation }) => validation[VALIDATION_METRIC]));
 }
 
+/** @param arms `ORI` first, the one with images last. */
 export function reportOf({
   runId,
   given: { config, shop },
-  ori,
-  ragar,
+  arms,
 }: {
   runId: string;
   given: RerankSubject;
-  ori: readonly ArmRun[];
-  ragar: readonly ArmRun[];
-}): Omit<RerankReport, "numImages" | "drawnShare" | "versionId"> {
-  const arms = [
-    { name: "ORI" as const, runs: ori },
-    { name: config.condition ?? "plain", runs: ragar },
-  ];
-  const valuesOf = (name: string, runs: readonly ArmRun[], metric: string) => ({
+  arms: readonly Arm[];
+}): Omit<RerankReport, "numImages" | "drawnShare" | "versionId" | "perUser" | "areListsKept"> {
+  const valuesOf = ({ name, runs }: Arm, metric: string) => ({
     name,
     values: runs[0].byUser[metric].map((_, user) =>
       mean(runs.map(run => run.byUser[metric][user])),
@@ -78,6 +86,10 @@ export function reportOf({
   });
   const record = <T>(make: (metric: string) => T) =>
     Object.fromEntries(METRICS.map(metric => [metric, make(metric)])) as Record<string, T>;
+  const compared = (one: Arm, other: Arm) =>
+    record(metric => comparePairs([valuesOf(one, metric), valuesOf(other, metric)], 0)[0]);
+  const originals = arms.find(({ name }) => name === "ORI+");
+  const last = arms[arms.length - 1];
   return {
     runId,
     protocol: config.protocol,
@@ -85,22 +97,17 @@ export function reportOf({
     rankingModelVersionId: shop.ranker.versionId,
     numUsers: shop.userIds.length,
     numItems: shop.ranker.itemIds.length,
-    arms: arms.map(({ name, runs }) => ({
-      name,
-      seeds: runs.map(({ seed, test, validation }) => ({ seed, validation, test })),
-      validation: record(metric => mean(runs.map(run => run.validation[metric]))),
+    arms: arms.map(arm => ({
+      name: arm.name,
+      seeds: arm.runs.map(({ seed, test, validation }) => ({ seed, validation, test })),
+      validation: record(metric => mean(arm.runs.map(run => run.validation[metric]))),
       test: record(metric => {
-        const own = valuesOf(name, runs, metric); // of at least one user: `measuredMetrics`
+        const own = valuesOf(arm, metric); // of at least one user: `measuredMetrics`
         return { mean: mean(own.values), interval: userInterval(own, 0)! };
       }),
     })),
-    comparisons: record(
-      metric =>
-        comparePairs(
-          arms.map(({ name, runs }) => valuesOf(name, runs, metric)),
-          0,
-        )[0],
-    ),
+    comparisons: compared(arms[0], last),
+    comparisonsWithOriginals: originals ? compared(originals, last) : null,
   };
 }
 

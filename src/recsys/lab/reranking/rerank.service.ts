@@ -3,15 +3,14 @@
  * models are evaluated on the same held-out items.
  *
  * Arms: `ORI`, the catalogue's features, and `RAGAR` (or `plain`), those of `item-images.ts`; several seeds each. Images are stored by
- * their content and runs by their data, so a stopped run resumes.
+ * their content and runs by their data, so a stopped run resumes. The mode `perUser` trains nothing again: `per-user-rerank.ts`.
  */
 import { createHash } from "node:crypto";
 import { getJson, putJson } from "../../../db/artefact-files.js";
 import type { ArtefactStore } from "../../../db/artefact-store.js";
 import { AppError } from "../../../errors/app-error.js";
-import { matrix, type Matrix, row } from "../../../ml/nn/matrix.js";
 import type { WorkHooks } from "../../../ml/progress.js";
-import type { Modality, Recommender } from "../../../ml/ranking/recommender.js";
+import type { Modality } from "../../../ml/ranking/recommender.js";
 import { measuredMetrics } from "../../evaluation/evaluate-ranker.js";
 import { fitProgress } from "../../evaluation/fit-progress.js";
 import type { ImagePath } from "../../images/image-path.js";
@@ -20,13 +19,16 @@ import type { PictureRanker } from "../../ranking/picture-ranker.js";
 import { IMAGE_MODALITY } from "../../ranking/ranked-item.js";
 import { checkpointAt, trainedVersion } from "../../ranking/ranker-artefact.js";
 import { rankerConfig } from "../../ranking/ranker-config.js";
-import { trainStrengths } from "../../ranking/ranking-dataset.js";
-import type { ShopItem, ShopSnapshot } from "../../reflection/shop-snapshot.js";
+import type { RerankedLists } from "../../ranking/reranked-lists.js";
+import type { ShopSnapshot } from "../../reflection/shop-snapshot.js";
 import type { Trainer, TrainRequest } from "../../versions/trained-version.service.js";
-import { evaluatePart, fitRanker } from "../rankers/fit-and-evaluate.js";
-import { drawItemImages } from "./draw-item-images.js";
+import { fitRanker } from "../rankers/fit-and-evaluate.js";
+import { drawItemImages, type ItemDrawing } from "./draw-item-images.js";
 import { imageFeatures, plannedImages } from "./item-images.js";
+import { rerankedLists } from "./per-user-lists.js";
+import { rerankPerUser, stampOf } from "./per-user-rerank.js";
 import { assertMayActivate, rerankConfig, type RerankConfig } from "./rerank-config.js";
+import { hashOf, measure, modalitiesOf, viewOf } from "./rerank-data.js";
 import {
   type ArmName,
   type ArmRun,
@@ -49,8 +51,16 @@ interface Dependencies {
       trainer: Trainer<{ algorithm: string }>,
     ): Promise<unknown>;
   };
+  /** Where the lists of the mode `perUser` are kept. */
+  lists: Pick<RerankedLists, "replace">;
   /** Reports are stored under `reranks/`, finished parts of a run under `reranks/runs/`. */
   store: ArtefactStore;
+}
+
+interface RunRequest {
+  runId: string;
+  config: Readonly<Record<string, unknown>>;
+  activate: boolean;
 }
 
 export class RerankService {
@@ -62,10 +72,10 @@ export class RerankService {
    * @throws AppError INVALID_ARGUMENT, RANKER_NOT_TRAINED, TOO_FEW_PAIRS
    */
   async run(
-    request: { runId: string; config: Readonly<Record<string, unknown>>; activate: boolean },
+    request: RunRequest,
     hooks: WorkHooks = {},
   ): Promise<RerankReport> {
-    const { runId, activate } = request;
+    const { activate, runId } = request;
     const asked = rerankConfig(request.config);
     assertMayActivate(asked, activate);
     const { condition, method } = await this.methodOf(asked);
@@ -77,13 +87,66 @@ export class RerankService {
       model: { ...shop.config.model, ...config.ranker },
     });
     const given = { shop, ranker, config };
+    const report =
+      config.mode === "perUser"
+        ? await this.perUser(request, { given, method }, hooks)
+        : await this.retrain(request, { given, method, condition }, hooks);
+    await putJson(this.deps.store, `reranks/${runId}.json`, report);
+    return report;
+  }
+
+  private async perUser(
+    { activate, runId }: RunRequest,
+    { given, method }: { given: RerankSubject; method: PersonalizationMethod },
+    hooks: WorkHooks,
+  ): Promise<RerankReport> {
+    const { lists, path, store } = this.deps;
+    const { config, shop } = given;
+    const drawing = this.drawing(given, method);
+    const { arms, blend, findings, surrogate } = await rerankPerUser(
+      { drawing, given, store },
+      hooks,
+    );
+    const { after, before } = findings.blend.validation;
+    const isKept = activate || after > before;
+    if (isKept) {
+      hooks.onProgress?.({ fraction: 0.97, stage: "writing the lists that serve" });
+      const stamp = stampOf(path.generator.version, method, shop);
+      const made = await rerankedLists({ shop, surrogate, stamp, blend, config }, hooks);
+      const rankingModelVersionId = shop.ranker.versionId;
+      await lists.replace({ runId, rankingModelVersionId }, made);
+    }
+    return {
+      ...reportOf({ runId, given, arms }),
+      numImages: findings.numDrawn,
+      drawnShare: findings.numDrawn / (findings.numDrawn + findings.numPredicted),
+      versionId: null,
+      perUser: findings,
+      areListsKept: isKept,
+    };
+  }
+
+  /** Of several candidates the ranking model chooses; of one there is no choice. */
+  private drawing({ config, shop }: RerankSubject, method: PersonalizationMethod): ItemDrawing {
+    const chooser = config.numCandidates > 1 ? this.deps.rankerOf(shop) : null;
+    return { shop, config, method, path: { ...this.deps.path, ranker: chooser } };
+  }
+
+  private async retrain(
+    { activate, runId }: RunRequest,
+    {
+      condition,
+      given,
+      method,
+    }: { given: RerankSubject; method: PersonalizationMethod; condition: ArmName },
+    hooks: WorkHooks,
+  ): Promise<RerankReport> {
+    const { config, shop } = given;
     const planned = plannedImages(shop, config);
     if (planned.size === 0) {
       throw new AppError("TOO_FEW_PAIRS", { needed: 1, got: 0 });
     }
-    const chooser = config.numCandidates > 1 ? this.deps.rankerOf(shop) : null; // else there is no choice
-    const drawing = { shop, config, method, path: { ...this.deps.path, ranker: chooser } };
-    const embeddings = await drawItemImages(drawing, planned, {
+    const embeddings = await drawItemImages(this.drawing(given, method), planned, {
       ...hooks,
       onProgress: ({ fraction, stage }) => hooks.onProgress?.({ fraction: 0.5 * fraction, stage }),
     });
@@ -102,16 +165,19 @@ export class RerankService {
     if (isKept) {
       await this.keep(runId, given, after, hooks);
     }
-    const report = reportOf({ runId, given, ori, ragar });
+    const arms = [
+      { name: "ORI" as const, runs: ori },
+      { name: condition, runs: ragar },
+    ];
     const numImages = [...planned.values()].reduce((sum, pairs) => sum + pairs.length, 0);
-    const whole: RerankReport = {
-      ...report,
+    return {
+      ...reportOf({ runId, given, arms }),
       numImages,
       drawnShare: planned.size / shop.ranker.itemIds.length,
       versionId: isKept ? runId : null,
+      perUser: null,
+      areListsKept: false,
     };
-    await putJson(this.deps.store, `reranks/${runId}.json`, whole);
-    return whole;
   }
 
   /**
@@ -225,59 +291,4 @@ export class RerankService {
     const request = { versionId, seed, config: ranker, activate: true };
     await this.deps.rankers.train(request, { signal }, trainer);
   }
-}
-
-/** What a ranker is trained and measured on. */
-function viewOf({ ranker, ...shop }: ShopSnapshot, modalities: readonly Modality[]) {
-  const { split, userIds } = shop;
-  const strengths = trainStrengths(shop, split.train);
-  const [numUsers, numItems] = [userIds.length, ranker.itemIds.length];
-  return { numUsers, numItems, modalities, strengths, split };
-}
-
-function measure(
-  model: Recommender,
-  { numItems, split }: ReturnType<typeof viewOf>,
-  part: "validation" | "test",
-) {
-  return evaluatePart(model, { split, part, numItems }, { cutoffs: [10, 20] });
-}
-
-function modalitiesOf({ items, ranker: { itemIds } }: ShopSnapshot): Modality[] {
-  return [
-    { name: IMAGE_MODALITY, features: featuresOf(itemIds, id => items.get(id)?.imageEmbedding) },
-    { name: "textual", features: featuresOf(itemIds, id => items.get(id)?.captionEmbedding) },
-  ].filter(({ features }) => features.shape[1] > 0);
-}
-
-function featuresOf(
-  itemIds: readonly string[],
-  embeddingOf: (id: string) => ShopItem["imageEmbedding"] | undefined,
-): Matrix {
-  const dimension = itemIds.map(id => embeddingOf(id)?.length).find(length => length) ?? 0;
-  const features = matrix([itemIds.length, dimension]);
-  itemIds.forEach((id, index) => {
-    const embedding = embeddingOf(id);
-    if (embedding) {
-      row(features, index).set(embedding);
-    }
-  });
-  return features;
-}
-
-function hashOf(
-  { split, strengths, userIds }: ShopSnapshot,
-  modalities: readonly Modality[],
-): string {
-  const hash = createHash("sha256").update(
-    JSON.stringify([
-      userIds,
-      [split.train, split.validation, split.test].map(part => part.map(items => [...items])),
-    ]),
-  );
-  if (strengths) {
-    hash.update(JSON.stringify(strengths));
-  }
-  modalities.forEach(({ features, name }) => hash.update(name).update(features.values));
-  return hash.digest("hex");
 }

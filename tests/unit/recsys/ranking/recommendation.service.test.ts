@@ -36,6 +36,47 @@ describe("RecommendationService", () => {
     expect(items[0].score).toBeGreaterThan(items[1].score);
   });
 
+  describe("with re-ranked lists", () => {
+    const asked: string[] = [];
+    const reranked = () =>
+      shop.withReranked(async (id, versionId) => {
+        asked.push(`${id} ${versionId}`);
+        return id === userId(0)
+          ? { itemIds: [itemId(3), itemId(2), itemId(0)], scores: [9, 8, 7] }
+          : null;
+      }).recommendations;
+
+    it("serves a trained user's list without seen items, then the model's other items", async () => {
+      const { items, source } = await reranked().recommend(userId(0), 4);
+      expect(source).toBe("RERANKED");
+      expect(items.slice(0, 2)).toMatchObject([
+        { itemId: itemId(3), score: 9, rank: 1 },
+        { itemId: itemId(0), score: 7, rank: 2 },
+      ]);
+      expect(new Set(items.map(item => item.itemId)).size).toBe(4);
+      expect(asked.at(-1)).toBe(`${userId(0)} v1`);
+    });
+
+    it("passes every item once in the order of the list and of the model", async () => {
+      const options = { excludeSeen: false };
+      const { items } = await reranked().recommend(userId(0), NUM_ITEMS, options);
+      const model = await shop.recommendations.recommend(userId(0), NUM_ITEMS, options);
+      const first = [itemId(3), itemId(2), itemId(0)];
+      const rest = model.items.map(item => item.itemId).filter(id => !first.includes(id));
+      expect(items.map(item => item.itemId)).toEqual([...first, ...rest]);
+    });
+
+    it("leaves the ranking to the model for a user without a list", async () => {
+      const { source } = await reranked().recommend(userId(1), 2);
+      expect(source).toBe("RANKER");
+    });
+
+    it("holds a list for stale after a new choice", async () => {
+      withRows(like(userId(0), 7));
+      expect(await reranked().recommend(userId(0), 2)).toMatchObject({ source: "FOLD_IN" });
+    });
+  });
+
   it("includes seen items on request", async () => {
     const { items } = await shop.recommendations.recommend(userId(0), 6, { excludeSeen: false });
     expect(items.every(({ itemId }) => indexOf(itemId) % 2 === 0)).toBe(true);

@@ -121,6 +121,9 @@ export async function createShop(rows: InteractionEntry[] = choices()) {
     withContent: (likeThese: NonNullable<typeof serving.content>["likeThese"]) => ({
       recommendations: new RecommendationService({ ...serving, content: { likeThese } }),
     }),
+    withReranked: (of: NonNullable<typeof serving.rerankedLists>["of"]) => ({
+      recommendations: new RecommendationService({ ...serving, rerankedLists: { of } }),
+    }),
     /** With items newer than the training, whose features have these indices. */
     withNewItems: (items: readonly { itemId: string; index: number }[]) => ({
       recommendations: new RecommendationService({

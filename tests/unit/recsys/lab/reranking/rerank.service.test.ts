@@ -20,6 +20,7 @@ import {
 import { rerankConfig } from "../../../../../src/recsys/lab/reranking/rerank-config.js";
 import { RerankService } from "../../../../../src/recsys/lab/reranking/rerank.service.js";
 import { rankerVersions } from "../../../../../src/recsys/ranking/ranker-versions.js";
+import { RerankedLists } from "../../../../../src/recsys/ranking/reranked-lists.js";
 import { snapshotRanker } from "../../../../../src/recsys/ranking/what-if.js";
 import { trainItemIds } from "../../../../../src/recsys/reflection/pairs.js";
 import type { ShopSnapshot } from "../../../../../src/recsys/reflection/shop-snapshot.js";
@@ -58,17 +59,19 @@ function createProcess({
   const versions = new InMemoryVersions<RankingModelVersionRow, RankingModelColumns>();
   const trainer = { folder: "rankers", prepare: () => Promise.reject(new Error("not this one")) };
   const path = { ...tiny.path, generator: imageGenerator };
+  const lists = new RerankedLists(store);
   const service = new RerankService({
     shop: async () => shop,
     path,
     rankerOf: snapshotRanker,
     methods: { active: async () => method },
     rankers: rankerVersions({ versions, trainer, store }),
+    lists,
     store,
   });
   const run = (config: Record<string, unknown> = {}, activate = false) =>
     service.run({ runId: randomUUID(), config: { ...quick, ...config }, activate });
-  return { versions, path, run, imageGenerator };
+  return { versions, path, run, imageGenerator, lists };
 }
 
 /** The same shop, whose users have each other's held-out items where these are new to them. */
@@ -246,6 +249,112 @@ describe("RerankService", () => {
       (await readdir(join(home, "reranks", "runs"))).filter(f => f.endsWith(".json")),
     ).toHaveLength(4);
   });
+});
+
+describe("RerankService, perUser", () => {
+  const perUser = { mode: "perUser", numBankImages: 30 };
+
+  it("compares the model with its lists re-ranked by images, and by catalogue images", async () => {
+    const { run, imageGenerator } = createProcess();
+    const report = await run(perUser);
+    expect(report.arms.map(({ name }) => name)).toEqual(["ORI", "ORI+", "plain"]);
+    expect(report.numImages).toBe(30);
+    expect(imageGenerator.counts.drawn).toBe(30);
+    const { perUser: found } = report;
+    // 40 users, 8 items each that are not in the train part, 2 seeds.
+    expect(found!.numPredicted + found!.numCandidatesWithoutImage).toBe(2 * numCandidates());
+    expect(found!.blend.validation.after).toBeGreaterThanOrEqual(found!.blend.validation.before);
+    expect(report.comparisonsWithOriginals).not.toBeNull();
+    expect(report.versionId).toBeNull();
+  });
+
+  it("measures the model as `retrain` does", async () => {
+    const { arms } = await createProcess().run(perUser);
+    const { arms: retrained } = await createProcess().run({ numItems: 4 });
+    const metrics = (all: typeof arms) =>
+      all[0].seeds.map(({ validation, test }) =>
+        ["recall@10", "ndcg@10"].flatMap(metric => [validation[metric], test[metric]]),
+      );
+    const expected = metrics(retrained).flat();
+    metrics(arms)
+      .flat()
+      .forEach((value, place) => {
+        expect(value).toBeCloseTo(expected[place], 10);
+      });
+  });
+
+  it("makes the same images, surrogate and weights whatever the test items are", async () => {
+    const report = await createProcess().run(perUser, true);
+    const files = await images();
+    const kept = await listFiles();
+    await rm(home, { recursive: true });
+    const other = await createProcess({ shop: permutedTest(tiny.shop) }).run(perUser, true);
+    expect(await images()).toEqual(files);
+    const artefacts = ({ arms, perUser: found }: typeof report) => ({
+      surrogate: found!.surrogate,
+      blend: found!.blend,
+      blendOfOriginals: found!.blendOfOriginals,
+      validation: arms.map(({ seeds }) => seeds.map(({ validation }) => validation)),
+    });
+    expect(artefacts(other)).toEqual(artefacts(report));
+    expect(await listFiles()).toEqual(kept);
+    const tests = ({ arms }: typeof report) => arms.map(({ test }) => test);
+    expect(tests(other)).not.toEqual(tests(report));
+  });
+
+  it("resumes after a stop: draws no image and trains no model twice", async () => {
+    const expected = await createProcess().run(perUser);
+    const again = createProcess();
+    const { arms, perUser: found } = await again.run(perUser);
+    expect(arms).toEqual(expected.arms);
+    expect(found!.blend).toEqual(expected.perUser!.blend);
+    expect(again.imageGenerator.counts.drawn).toBe(0);
+  });
+
+  it("keeps lists of the active model that leave out what users have chosen", async () => {
+    const { lists, run } = createProcess();
+    const report = await run(perUser, true);
+    expect(report.areListsKept).toBe(true);
+    const { itemIds, versionId } = tiny.shop.ranker;
+    for (const [user, userId] of tiny.shop.userIds.entries()) {
+      const list = await lists.of(userId, versionId);
+      const chosen = new Set(tiny.shop.timelines[user].map(item => itemIds[item]));
+      expect(list!.itemIds).toHaveLength(itemIds.length - chosen.size);
+      expect(list!.itemIds.filter(id => chosen.has(id))).toEqual([]);
+      expect([...list!.scores].sort((a, b) => b - a)).toEqual(list!.scores);
+    }
+  });
+
+  it("counts users and items that nothing can be said of, and leaves their order", async () => {
+    const [firstId] = tiny.shop.ranker.itemIds;
+    const items = new Map(tiny.shop.items);
+    items.set(firstId, { ...items.get(firstId)!, imageEmbedding: null });
+    const split = {
+      ...tiny.shop.split,
+      train: tiny.shop.split.train.map((own, user) => (user === 0 ? Int32Array.of(0) : own)),
+    };
+    const timelines = tiny.shop.timelines.map((own, user) => (user === 0 ? [0, ...own] : own));
+    const { run } = createProcess({ shop: { ...tiny.shop, items, split, timelines } });
+    const { perUser: found } = await run({ ...perUser, seeds: [1] });
+    expect(found!.numUsersLeft).toBe(1); // their only item has no image
+    expect(found!.numCandidatesWithoutImage).toBeGreaterThan(0);
+  });
+
+  it("has no protocol of the paper's", async () => {
+    await expect(createProcess().run({ ...perUser, protocol: "paper" })).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+    });
+  });
+
+  const numCandidates = () =>
+    tiny.shop.split.train.reduce((sum, own) => sum + Math.max(0, 12 - own.length), 0);
+  const listFiles = async () => {
+    const folder = join(home, "reranks", "lists");
+    const names = (await readdir(folder, { recursive: true })).filter(f => /..\.json$/.test(f));
+    const shards = names.filter(name => !name.startsWith("current"));
+    const contents = await Promise.all(shards.map(name => readFile(join(folder, name), "utf8")));
+    return contents.sort();
+  };
 });
 
 const images = async () =>
