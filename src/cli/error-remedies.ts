@@ -51,6 +51,8 @@ export const errorRemedies: Readonly<Record<ErrorCode, string>> = {
   NOTHING_TO_COMPARE:
     "Import the items that nobody chose too, or wait for more users; until then popularity serves (`algorithm: popularity`).",
   NOTHING_TO_VALIDATE: "Import or record more interactions of the same users first.",
+  NOTHING_SINCE:
+    "Wait for new interactions, or name versions that were trained before; `vitrine evaluate` without `--since` uses the held-out items.",
   EMBEDDINGS_MISSING:
     "Run `vitrine index`, or call `startIndexing`; LightGCN, BPR-MF, EASE, iALS, ItemKNN and popularity need no embeddings.",
   FEATURES_MISSING:

@@ -6,6 +6,7 @@ import { writeAtomically } from "../db/local-files.js";
 import { AppError } from "../errors/app-error.js";
 import { readPreparedData } from "../recsys/datasets/prepared-data.js";
 import { splitHash } from "../recsys/evaluation/held-out.js";
+import { numWithoutTrain } from "../recsys/evaluation/splits.js";
 import { experimentTable } from "../recsys/lab/rankers/experiment-table.js";
 import {
   type Experiment,
@@ -62,18 +63,29 @@ export async function evaluateExperiment(
   const results = out ?? join("results", `${config.name}.json`);
   await prepareOutput("--out", results);
   const data = await readPreparedData(folder);
+  const split = await data.split(config.split, config.splitSeed);
   const about = {
     dataHash: data.dataHash,
-    splitHash: splitHash(await data.split(config.split, config.splitSeed)),
+    splitHash: splitHash(split),
+    // Of all users; these have no train item and count in no metric.
+    numUsersWithoutTrain: numWithoutTrain(split),
     configs: Object.fromEntries(config.rankers.map(ranker => [ranker.name, ranker.config])),
   };
   const done = await readRuns(results);
   const total = config.rankers.length * config.seeds.length;
   let numDone = 0;
   const write = async (runs: readonly RankerRun[]) => {
-    const { name, seeds, split } = config;
+    const { name, seeds } = config;
     const seedsVary = "initial weights and batches; the split is the same for all";
-    const content = { name, split, seeds, seedsVary, ...about, ...summarizeRuns(runs), runs };
+    const content = {
+      name,
+      split: config.split,
+      seeds,
+      seedsVary,
+      ...about,
+      ...summarizeRuns(runs),
+      runs,
+    };
     await writeAtomically(results, `${JSON.stringify(content, null, 1)}\n`);
   };
   const runs = await withProgress(config.name, show =>
@@ -103,8 +115,10 @@ export async function evaluateExperiment(
   );
   await write(runs);
   const summary = summarizeRuns(runs);
-  const { split, seeds } = config;
+  const { seeds } = config;
   console.log(
-    json ? JSON.stringify({ split, seeds, ...about, ...summary }) : experimentTable(summary),
+    json
+      ? JSON.stringify({ split: config.split, seeds, ...about, ...summary })
+      : experimentTable(summary),
   );
 }

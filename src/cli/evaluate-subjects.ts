@@ -18,7 +18,7 @@ import {
   fitRanker,
   type TrainingView,
 } from "../recsys/lab/rankers/fit-and-evaluate.js";
-import { type LoadedRanker, loadRanker } from "../recsys/ranking/ranker-artefact.js";
+import { type LoadedRanker, loadHeldOut } from "../recsys/ranking/ranker-artefact.js";
 import { type RankerConfig, rankerConfig } from "../recsys/ranking/ranker-config.js";
 import { trainStrengths } from "../recsys/ranking/ranking-dataset.js";
 import type { CliContext } from "./cli-context.js";
@@ -119,14 +119,29 @@ async function readDatabaseSubjects(
   const subjects: Subject[] = [];
   for (const ranker of rankers.length > 0 ? rankers : [active!]) {
     const version = existsSync(ranker) ? null : await versions.find(ranker);
-    const config = version
-      ? rankerConfig(version.config as Record<string, unknown>)
-      : await readConfig(ranker);
-    const ownSeed = version?.seed ?? seed;
     if (version?.artefactPath === null) {
       throw new AppError("RANKER_NOT_READY", { versionId: ranker, state: version.state });
     }
-    const { dataset, split } = await rankerTrainer.read(config, ownSeed);
+    const config = version
+      ? rankerConfig(version.config as Record<string, unknown>)
+      : await readConfig(ranker);
+    const own = { ranker, config, seed: version?.seed ?? seed };
+    const stored = version && (await loadHeldOut(store, version.artefactPath)); // refused above without
+    if (version && stored?.split) {
+      const { split } = stored;
+      const { itemIds, userIndexOf } = stored.ranker;
+      const ids = { userIds: [...userIndexOf.keys()], itemIds };
+      subjects.push({
+        ...own,
+        versionId: version.id,
+        split: { kind: config.split, hash: splitHash(split) },
+        dataHash: version.dataHash ?? "", // a ready version has one
+        heldOut: heldOutOf(ids, split, on),
+        measure: () => measureStored(stored.ranker, { split, part: on }, at),
+      });
+      continue;
+    }
+    const { dataset, split } = await rankerTrainer.read(config, own.seed);
     if (version && version.dataHash !== dataset.dataHash) {
       throw new AppError("RANKER_DATA_CHANGED", { versionId: ranker });
     }
@@ -135,17 +150,15 @@ async function readDatabaseSubjects(
     const [numUsers, numItems] = [userIds.length, itemIds.length];
     const view = { numUsers, numItems, modalities, strengths, split };
     subjects.push({
-      ranker,
+      ...own,
       versionId: version?.id ?? null,
-      config,
-      seed: ownSeed,
       split: { kind: config.split, hash: splitHash(split) },
       dataHash,
       heldOut: heldOutOf(dataset, split, on),
       measure: () =>
-        version
-          ? loadAndMeasure(loadRanker(store, version.artefactPath!), view, { on, at }) // refused above without
-          : trainAndMeasure(config, view, { seed: ownSeed, on, at }),
+        stored
+          ? measureStored(stored.ranker, { split, part: on }, at)
+          : trainAndMeasure(config, view, { seed: own.seed, on, at }),
     });
   }
   return subjects;
@@ -157,13 +170,12 @@ async function readConfig(path: string): Promise<RankerConfig> {
 
 type WholeView = TrainingView & { split: Split };
 
-async function loadAndMeasure(
-  ranker: Promise<LoadedRanker>,
-  { split, numItems }: WholeView,
-  { on, at }: Pick<EvaluateOptions, "on" | "at">,
+function measureStored(
+  { itemIds, model }: LoadedRanker,
+  { part, split }: { split: Split; part: EvaluateOptions["on"] },
+  cutoffs: readonly number[],
 ): Promise<RankerEvaluation> {
-  const { model } = await ranker;
-  return evaluateAndDispose(model, { split, part: on, numItems }, at);
+  return evaluateAndDispose(model, { split, part, numItems: itemIds.length }, cutoffs);
 }
 
 async function trainAndMeasure(

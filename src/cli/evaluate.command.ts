@@ -1,25 +1,29 @@
 /** @file `vitrine evaluate`: rankers on held-out items, with intervals and paired tests. */
 import { Command } from "commander";
+import { AppError } from "../errors/app-error.js";
 import { splitKinds } from "../recsys/datasets/prepared-data.js";
 import {
   comparePairs,
   type Comparison,
   userInterval,
 } from "../recsys/evaluation/compare-rankers.js";
+import type { RankerEvaluation } from "../recsys/evaluation/evaluate-ranker.js";
 import { figureText, intervalText, pValueText } from "../recsys/evaluation/figure-text.js";
 import type { CliContext } from "./cli-context.js";
 import { evaluateExperiment } from "./evaluate-experiment.js";
+import { evaluateVersionsSince } from "./evaluate-since.js";
 import {
   type EvaluatedRanker,
   type EvaluateOptions,
   evaluateSubjects,
 } from "./evaluate-subjects.js";
-import { oneOf, positiveNumbers, wholeNumber } from "./option-values.js";
+import { isoTime, oneOf, positiveNumbers, wholeNumber } from "./option-values.js";
 
 const parts = ["validation", "test"] as const;
 
 interface EvaluateFlags extends EvaluateOptions {
   experiment?: string;
+  since?: Date;
   out?: string;
   json?: boolean;
 }
@@ -45,9 +49,18 @@ export function evaluateCommand(context: CliContext): Command {
       "--experiment <file>",
       "rankers and seeds to run on prepared data; resumes an interrupted run",
     )
+    .option(
+      "--since <time>",
+      "compare versions on what users chose from this time on and after their training; ISO 8601",
+      isoTime,
+    )
     .option("--out <file>", "file of an experiment's results (default: results/<name>.json)")
     .option("--json", "print one JSON line")
-    .action(async (rankers: string[], flags: EvaluateFlags) => {
+    .action(async (rankers: string[], { since, ...flags }: EvaluateFlags) => {
+      if (since) {
+        await compareSince(context, rankers, { ...flags, since });
+        return;
+      }
       await (flags.experiment === undefined
         ? evaluateRankers(context, rankers, flags)
         : evaluateExperiment(flags.experiment, flags, context.interruptible()));
@@ -82,21 +95,70 @@ async function evaluateRankers(
   }
 }
 
+async function compareSince(
+  context: CliContext,
+  versionIds: readonly string[],
+  { at, data, experiment, json, seed, since }: EvaluateFlags & { since: Date },
+): Promise<void> {
+  if (data !== undefined || experiment !== undefined) {
+    const problem = "compares versions of the database: not with --data or --experiment";
+    throw new AppError("INVALID_ARGUMENT", { argument: "--since", problem });
+  }
+  const evaluated = await evaluateVersionsSince(context, versionIds, { since, at });
+  const { models, from, leftOut, ...counts } = evaluated;
+  const metric = `ndcg@${at[0]}`;
+  const comparisons = comparePairs(
+    models.map(({ evaluation, ranker: name }) => ({
+      name,
+      values: evaluation.byUser.map(own => own[metric]),
+    })),
+    seed,
+  );
+  const reports = models.map(({ evaluation, ranker }) => figuresOf(ranker, evaluation, at, seed));
+  if (json) {
+    const about = { since, from, seed, ...counts, leftOut };
+    console.log(JSON.stringify({ ...about, models: reports, comparedBy: metric, comparisons }));
+    return;
+  }
+  const { newItems, unknownUsers } = leftOut;
+  reports.forEach(report => {
+    console.log(described(report, `choices since ${from.toISOString()}`));
+  });
+  console.log(
+    `${counts.numInteractions} choices; left out: ${newItems} of items that a version does not rank, ` +
+      `${unknownUsers} of users whom one cannot score`,
+  );
+  if (comparisons.length > 0) {
+    console.log(comparisonTable(metric, comparisons));
+  }
+}
+
 function reportOf(
-  { evaluation, heldOut, ...about }: EvaluatedRanker,
+  { evaluation, heldOut, ranker, ...about }: EvaluatedRanker,
   cutoffs: readonly number[],
   seed: number,
 ) {
-  const { byUser, metrics, userIndices } = evaluation;
+  return {
+    ...about,
+    heldOutHash: heldOut.items,
+    ...figuresOf(ranker, evaluation, cutoffs, seed),
+  };
+}
+
+function figuresOf(
+  ranker: string,
+  { byUser, metrics, userIndices }: RankerEvaluation,
+  cutoffs: readonly number[],
+  seed: number,
+) {
   const intervals = cutoffs
     .flatMap(k => [`recall@${k}`, `ndcg@${k}`])
     .map(metric => {
       const values = byUser.map(own => own[metric]);
-      return [metric, userInterval({ name: about.ranker, values }, seed)] as const;
+      return [metric, userInterval({ name: ranker, values }, seed)] as const;
     });
   return {
-    ...about,
-    heldOutHash: heldOut.items,
+    ranker,
     metrics,
     intervals: Object.fromEntries(intervals),
     numUsers: userIndices.length,
@@ -104,7 +166,7 @@ function reportOf(
 }
 
 function described(
-  { ranker, metrics, intervals, numUsers }: ReturnType<typeof reportOf>,
+  { ranker, metrics, intervals, numUsers }: ReturnType<typeof figuresOf>,
   on: string,
 ): string {
   const lines = Object.entries(metrics).map(([name, value]) => {

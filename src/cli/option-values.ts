@@ -50,3 +50,12 @@ export const oneOf =
     }
     return found;
   };
+
+/** A time in ISO 8601, such as `2026-11-01` or `2026-11-01T12:00:00Z`. */
+export function isoTime(text: string): Date {
+  const time = /^\d{4}-\d{2}-\d{2}/.test(text) ? new Date(text) : new Date(NaN);
+  if (Number.isNaN(time.getTime())) {
+    throw new InvalidArgumentError("must be a time in ISO 8601, such as 2026-11-01");
+  }
+  return time;
+}

@@ -18,6 +18,7 @@ interface TrainOptions {
   modality: string;
   seed: number;
   activate?: boolean;
+  refit: boolean;
   resume?: string;
   json?: boolean;
 }
@@ -43,9 +44,10 @@ export function trainCommand(context: CliContext): Command {
     .option("--seed <number>", "seed of initial weights and batches", wholeNumber, 1)
     .option("--activate", "serve the new version even if it is worse on validation")
     .option("--no-activate", "leave the active version unchanged")
+    .option("--no-refit", "serve the model of the train part, not one of all interactions")
     .option("--resume <versionId>", "resume a version whose training was interrupted", uuid)
     .option("--json", "print one JSON line")
-    .action(async ({ activate, config, json, resume, seed, ...own }: TrainOptions) => {
+    .action(async ({ activate, config, json, refit, resume, seed, ...own }: TrainOptions) => {
       const overrides = await readConfigFile(config);
       const features = await readFeatures(own, resume);
       const trained = await withServices(context, async ({ ownFeatures, rankers }, { signal }) => {
@@ -53,7 +55,7 @@ export function trainCommand(context: CliContext): Command {
         const request = {
           resume,
           seed,
-          config: { ...overrides, ...kept },
+          config: { ...overrides, ...kept, ...(!refit && { refit }) },
           activate: activate ?? null,
         };
         return trainVersion(rankers, request, signal);

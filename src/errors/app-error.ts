@@ -52,6 +52,8 @@ const catalogue = {
     "422 A ranker learns from what users chose and what they did not, but no user has chosen some items and not others",
   NOTHING_TO_VALIDATE:
     "422 No user has an item to validate on: a user needs three choices to have one held out",
+  NOTHING_SINCE:
+    "422 No user chose an item after {time} that the versions rank: nothing to compare them on",
   EMBEDDINGS_MISSING:
     "503 {model} learns from the items' embeddings, and there are none; run 'vitrine index'",
   FEATURES_MISSING:

@@ -41,6 +41,7 @@ export function createPersonalizers(parts: Parts) {
     readShopSnapshot({
       rankers,
       versions,
+      store,
       interactions,
       items: { findAll: () => retrievalRows.findAllItems(encoderId) },
     });

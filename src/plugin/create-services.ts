@@ -85,6 +85,7 @@ export async function createServices(options: ServicesOptions) {
     isOnlyProcess: db.kind === "embedded",
     jobRows,
     rankChanges,
+    interactionRows: storage.interactions,
     store,
     users,
     models,

@@ -86,8 +86,10 @@ export interface Schedule {
   numEpochs: number;
   /** Epochs between validations. */
   validateEvery: number;
-  /** Training stops after this many validations without a better recall. */
+  /** Training stops after this many validations without a better recall, counted after `minEpochs`. */
   patience: number;
+  /** Warm-up: no validation up to this epoch counts against the patience. Default: 0. */
+  minEpochs?: number;
 }
 
 export interface FitReport {

@@ -98,11 +98,13 @@ export async function fitEpochs(
       await trainee.refresh();
       recall = await validationRecall(data, user => trainee.score(user));
     }
-    progress = afterEpoch(progress, epoch, recall);
+    progress = afterEpoch(progress, epoch, recall, schedule);
     if (recall !== null && progress.bestEpoch === epoch) {
       best = copied(parameters);
     }
-    if (checkpoint && isDue(checkpoint, epoch, performance.now() - savedAtMs)) {
+    // Also at the end, so that what follows the training can resume without it.
+    const isLast = epoch === schedule.numEpochs || progress.numWorse > schedule.patience;
+    if (checkpoint && (isLast || isDue(checkpoint, epoch, performance.now() - savedAtMs))) {
       const { fingerprint } = schedule;
       await checkpoint.write(encodeCheckpoint(trainee, { progress, best, fingerprint }));
       savedAtMs = performance.now();
@@ -136,13 +138,19 @@ function isDue(
   return epoch % everyEpochs === 0 || sinceLastMs >= 60_000 * everyMinutes;
 }
 
-function afterEpoch(before: Progress, epoch: number, recall: number | null): Progress {
+function afterEpoch(
+  before: Progress,
+  epoch: number,
+  recall: number | null,
+  { minEpochs = 0 }: Schedule,
+): Progress {
   if (recall === null) {
     return { ...before, epoch };
   }
-  return before.bestRecall === null || recall > before.bestRecall
-    ? { epoch, bestEpoch: epoch, bestRecall: recall, numWorse: 0 }
-    : { ...before, epoch, numWorse: before.numWorse + 1 };
+  if (before.bestRecall === null || recall > before.bestRecall) {
+    return { epoch, bestEpoch: epoch, bestRecall: recall, numWorse: 0 };
+  }
+  return { ...before, epoch, numWorse: epoch <= minEpochs ? 0 : before.numWorse + 1 };
 }
 
 function assertFinite(model: string, values: Float32Array): void {

@@ -19,11 +19,17 @@ import { gatherRows } from "../../ml/nn/matrix.js";
 import { parseNpy } from "../../ml/nn/npy.js";
 import { Random, seedFrom } from "../../ml/nn/random.js";
 import type { Modality } from "../../ml/ranking/recommender.js";
-import { leaveLastOneSplit, randomSplit, ratioSplit, type Split } from "../evaluation/splits.js";
+import {
+  leaveLastOneSplit,
+  randomSplit,
+  ratioSplit,
+  type Split,
+  timeSplit,
+} from "../evaluation/splits.js";
 import { csvRows } from "../import/csv-rows.js";
 
 /** `official`: as stored, random per user by the official MICRO (seed 123); the others are computed here. */
-export const splitKinds = ["official", "random", "leaveLastOne", "ratio"] as const;
+export const splitKinds = ["official", "time", "random", "leaveLastOne", "ratio"] as const;
 export type SplitKind = (typeof splitKinds)[number];
 
 export interface PreparedData {
@@ -74,7 +80,7 @@ export async function readPreparedData(folder: string): Promise<PreparedData> {
   const part = (name: string) =>
     readPart(join(folder, "split", `${name}.json`), userIds.length, itemIds.length);
   const made = async (kind: Exclude<SplitKind, "official">, seed: number) =>
-    madeSplit(kind, await timelines(join(folder, "ratings.csv"), userIds, itemIds), seed);
+    madeSplit(kind, await likesOf(join(folder, "ratings.csv"), userIds, itemIds), seed);
   return {
     numUsers: userIds.length,
     numItems: itemIds.length,
@@ -97,25 +103,33 @@ export async function readPreparedData(folder: string): Promise<PreparedData> {
 
 function madeSplit(
   kind: Exclude<SplitKind, "official">,
-  timelinesOfUsers: readonly (readonly number[])[],
+  { timelines, times }: Likes,
   seed: number,
 ): Split {
   switch (kind) {
+    case "time":
+      return timeSplit(timelines, times);
     case "random":
-      return randomSplit(timelinesOfUsers, new Random(seedFrom("split", seed)));
+      return randomSplit(timelines, new Random(seedFrom("split", seed)));
     case "leaveLastOne":
-      return leaveLastOneSplit(timelinesOfUsers);
+      return leaveLastOneSplit(timelines);
     case "ratio":
-      return ratioSplit(timelinesOfUsers);
+      return ratioSplit(timelines);
   }
 }
 
 /** Each user's liked items by the time of rating, ties by item. */
-async function timelines(
+interface Likes {
+  timelines: number[][];
+  /** In seconds since 1970. */
+  times: number[][];
+}
+
+async function likesOf(
   path: string,
   userIds: readonly number[],
   itemIds: readonly number[],
-): Promise<number[][]> {
+): Promise<Likes> {
   const userOf = new Map(userIds.map((id, index) => [String(id), index]));
   const itemOf = new Map(itemIds.map((id, index) => [String(id), index]));
   const events = userIds.map((): { item: number; time: number }[] => []);
@@ -132,9 +146,11 @@ async function timelines(
       events[user].push({ item, time: Number(timestamp) });
     }
   }
-  return events.map(own =>
-    own.sort((a, b) => a.time - b.time || a.item - b.item).map(({ item }) => item),
-  );
+  events.forEach(own => own.sort((a, b) => a.time - b.time || a.item - b.item));
+  return {
+    timelines: events.map(own => own.map(({ item }) => item)),
+    times: events.map(own => own.map(({ time }) => time)),
+  };
 }
 
 async function readPart(path: string, numUsers: number, numItems: number): Promise<Int32Array[]> {

@@ -75,6 +75,7 @@ const modelOptions = {
   numEpochs: count,
   validateEvery: count,
   patience: count,
+  minEpochs: z.int().min(0),
   contrast,
   graphs: z.enum(["rebuilt", "frozen"]),
   adjacency: z.enum(["random-walk", "symmetric"]),
@@ -113,8 +114,16 @@ const schema = z.strictObject({
   algorithm: z.preprocess(inOurCase, z.enum(algorithms)).default(MICRO_ALGORITHM),
   /** Starting hyper-parameters: the authors', or those that train a small shop in half a minute. Default: `authors`. */
   preset: z.enum(["authors", "quick"]).default("authors"),
-  /** How items are held out for validation and test. Default: by time, 8 : 1 : 1. */
-  split: z.enum(["ratio", "leaveLastOne", "random"]).default("ratio"),
+  /**
+   * How items are held out for validation and test: `ratio` by time within each user, 8 : 1 : 1; `time` by two cuts that are
+   * the same for all users. Default: `ratio`.
+   */
+  split: z.enum(["ratio", "time", "leaveLastOne", "random"]).default("ratio"),
+  /**
+   * Whether the model that serves is trained once more on all interactions, held-out ones included, for the epochs that
+   * validation chose. Default: true, and false where experiments train.
+   */
+  refit: z.boolean().optional(),
   /** The lowest rating that counts as liked, in the shop's scale. Default: the shop's setting. */
   minRating: z.number().positive().optional(),
   /** What counts as chosen; recorded by the version itself. Default: the shop's settings. */
@@ -190,9 +199,14 @@ export function rankerConfig(given: Readonly<Record<string, unknown>>): RankerCo
   const defaults = authorsOptions[algorithm];
   const all = { ...defaults, ...(preset === "quick" ? quickOptions : {}), ...changes };
   const model = Object.fromEntries(
-    Object.entries(all).filter(([name]) => name !== "seed" && Object.hasOwn(defaults, name)),
+    Object.entries(all).filter(([name]) => name !== "seed" && hasOption(defaults, name)),
   );
   return { ...parsed, model };
+}
+
+/** `minEpochs` is in no defaults, so that configurations of earlier versions stay the same. */
+function hasOption(defaults: Partial<ModelOptions>, name: string): boolean {
+  return Object.hasOwn(defaults, name === "minEpochs" ? "patience" : name);
 }
 
 /** What a `TRAIN_RANKER` job trains. */

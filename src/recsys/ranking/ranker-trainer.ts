@@ -1,13 +1,28 @@
-/** @file Trains versions of the ranking model on the imported and indexed data, and measures them on held-out items. */
+/**
+ * @file Trains versions of the ranking model on the imported and indexed data, and measures them on held-out items.
+ *
+ * A training has two fits. The first learns the train part, and validation chooses its epoch; the version's metrics are its.
+ * The second (refit) learns all interactions for as many epochs, and serves: the newest choices of every user, which the
+ * first never sees, say most about the next. See docs/adr/0017.
+ */
 import { defaultFeedbackRules, type FeedbackRules } from "../../config/feedback-rules.js";
 import type { ArtefactStore } from "../../db/artefact-store.js";
 import { AppError } from "../../errors/app-error.js";
+import { contentHash } from "../../ml/content-hash.js";
 import { Random, seedFrom } from "../../ml/nn/random.js";
-import type { WorkHooks } from "../../ml/progress.js";
+import type { Progress, WorkHooks } from "../../ml/progress.js";
 import type { RankingData, Recommender } from "../../ml/ranking/recommender.js";
 import { evaluateRanker, type MeanMetrics } from "../evaluation/evaluate-ranker.js";
 import { fitProgress } from "../evaluation/fit-progress.js";
-import { leaveLastOneSplit, randomSplit, ratioSplit, type Split } from "../evaluation/splits.js";
+import { splitHash } from "../evaluation/held-out.js";
+import {
+  leaveLastOneSplit,
+  randomSplit,
+  ratioSplit,
+  type Split,
+  timeSplit,
+  wholeOf,
+} from "../evaluation/splits.js";
 import type { Trainer, VersionPlace } from "../versions/trained-version.service.js";
 import { assertComplete, type OwnFeaturesStore } from "./own-features.js";
 import { checkpointAt, trainedVersion } from "./ranker-artefact.js";
@@ -30,7 +45,10 @@ export type VersionMetrics = Readonly<{
   test: MeanMetrics;
   /** The selected epoch. */
   epoch: number;
+  /** Of both fits. */
   trainingSeconds: number;
+  /** Whether the model that serves was trained on the held-out items too. */
+  isRefitted: boolean;
   numUsers: number;
   numItems: number;
   /** Distinct chosen items, summed over users. */
@@ -74,28 +92,49 @@ export class RankerTrainer implements Trainer<{ algorithm: string }> {
     onProgress?.({ fraction: 0, stage: "reading interactions and embeddings" });
     const { dataset, split } = await this.read(config, seed);
     const { store } = this.deps;
-    const checkpoint = checkpointAt(store, `${folder}/checkpoint.safetensors`);
-    const model = createRanker(config, seed);
+    const refits = config.refit ?? true;
+    const [first, second] = ["checkpoint", "refit"].map(name =>
+      checkpointAt(store, `${folder}/${name}.safetensors`),
+    );
     onProgress?.({ fraction: 0, stage: `preparing ${config.algorithm}` });
+    const dataHash = contentHash([dataset.dataHash, splitHash(split)]);
+    if (!(await isTrainedOn(store, `${artefactPath}/data-hash`, dataHash))) {
+      await store.delete(first.name); // of other data: restart
+      await store.delete(second.name);
+    }
+    const model = createRanker(config, seed);
+    let refitted: Recommender | null = null;
     try {
-      if (!(await isTrainedOn(store, `${artefactPath}/data-hash`, dataset.dataHash))) {
-        await store.delete(checkpoint.name); // of other data: restart
-      }
       const startMs = performance.now();
+      const share = refits ? 0.5 : 1;
       const fitted = await model.fit(rankingData(dataset, split), {
         signal,
-        checkpoint,
-        ...fitProgress(progress => onProgress?.(progress)),
+        checkpoint: first,
+        ...fitProgress(partOf(onProgress, { from: 0, share })),
       });
-      onProgress?.({ fraction: 1, stage: "measuring on the held-out items" });
-      const measured = {
-        ...(await evaluation(model, split)),
-        epoch: fitted.epoch,
-        trainingSeconds: (performance.now() - startMs) / 1_000,
-      };
-      return trainedVersion(model, { versionId, config, seed }, dataset, measured);
+      onProgress?.({ fraction: share, stage: "measuring on the held-out items" });
+      const metrics = { ...(await evaluation(model, split)), epoch: fitted.epoch };
+      if (refits) {
+        refitted = createRanker(forEpochs(config, fitted.epoch), seed);
+        await refitted.fit(wholeData(dataset, split), {
+          signal,
+          checkpoint: second,
+          ...fitProgress(
+            partOf(onProgress, { from: share, share, label: "on all interactions, " }),
+          ),
+        });
+      }
+      onProgress?.({ fraction: 1, stage: "storing the version" });
+      const trainingSeconds = (performance.now() - startMs) / 1_000;
+      return trainedVersion(
+        refitted ?? model,
+        { versionId, config, seed },
+        { ...dataset, split, ...(refitted && { beforeRefit: model }) },
+        { ...metrics, trainingSeconds, isRefitted: refits },
+      );
     } finally {
       model.dispose();
+      refitted?.dispose();
     }
   }
 
@@ -154,8 +193,9 @@ export class RankerTrainer implements Trainer<{ algorithm: string }> {
   }
 }
 
+/** @param data.times Needed by a split by time. */
 export function splitOf(
-  { timelines }: Pick<RankingDataset, "timelines">,
+  { timelines, times }: Pick<RankingDataset, "timelines"> & Partial<Pick<RankingDataset, "times">>,
   kind: RankerConfig["split"],
   seed: number,
 ): Split {
@@ -164,6 +204,11 @@ export function splitOf(
       return ratioSplit(timelines);
     case "leaveLastOne":
       return leaveLastOneSplit(timelines);
+    case "time":
+      if (!times) {
+        throw new Error("splitOf: expected the times of choices for a split by time");
+      }
+      return timeSplit(timelines, times);
     case "random":
       return randomSplit(timelines, new Random(seedFrom("split", seed)));
   }
@@ -171,10 +216,33 @@ export function splitOf(
 
 /** The model's data, without the test part. */
 function rankingData(dataset: RankingDataset, { train, validation }: Split): RankingData {
+  return { ...dataOf(dataset, train), validation };
+}
+
+/** All interactions, without validation: a refit has its number of epochs already. */
+function wholeData(dataset: RankingDataset, split: Split): RankingData {
+  return dataOf(dataset, wholeOf(split));
+}
+
+function dataOf(dataset: RankingDataset, train: readonly Int32Array[]): RankingData {
   const { itemIds, modalities, userIds } = dataset;
   const strengths = trainStrengths(dataset, train);
-  const [numUsers, numItems] = [userIds.length, itemIds.length];
-  return { numUsers, numItems, train, strengths, validation, modalities };
+  return { numUsers: userIds.length, numItems: itemIds.length, train, strengths, modalities };
+}
+
+/** The same model, trained for exactly these epochs; a closed form has none. */
+function forEpochs(config: RankerConfig, numEpochs: number): RankerConfig {
+  const { model } = config;
+  return model.numEpochs === undefined ? config : { ...config, model: { ...model, numEpochs } };
+}
+
+/** Progress of one of several fits, as a part of the whole. */
+function partOf(
+  onProgress: WorkHooks["onProgress"],
+  { from, share, label = "" }: { from: number; share: number; label?: string },
+) {
+  return ({ fraction, stage }: Progress) =>
+    onProgress?.({ fraction: from + share * fraction, stage: `${label}${stage}` });
 }
 
 async function evaluation(model: Recommender, { train, validation, test }: Split) {

@@ -1,7 +1,7 @@
 /** @file Converts rows of interactions and embeddings to a ranking model's training data: dense indices and features. */
 import { createHash } from "node:crypto";
 import { defaultFeedbackRules, type FeedbackRules } from "../../config/feedback-rules.js";
-import { choicesOf, type Feedback } from "../../db/choices.js";
+import { type Choice, choicesOf, type Feedback } from "../../db/choices.js";
 import { matrix, row } from "../../ml/nn/matrix.js";
 import type { Modality } from "../../ml/ranking/recommender.js";
 
@@ -31,11 +31,15 @@ export interface RankingDataset {
   itemIds: readonly string[];
   /** The distinct items each user chose, in the order of time. */
   timelines: readonly (readonly number[])[];
+  /** When each of these was first chosen, in milliseconds since 1970. */
+  times: readonly (readonly number[])[];
+  /** The newest interaction of any kind; null without one. */
+  until: Date | null;
   /** Strengths of these choices, with mean 1; absent when all are equal. */
   strengths?: Strengths;
   /** An item without an embedding has zeros. */
   modalities: readonly Modality[];
-  /** SHA-256 of all of the above. */
+  /** SHA-256 of users, items, their order, strengths and features. */
   dataHash: string;
 }
 
@@ -48,7 +52,7 @@ export function rankingDataset(
   embeddings: Readonly<Record<string, readonly EmbeddingEntry[]>>,
   { feedback = defaultFeedbackRules, coreSize = 1 }: DatasetOptions = {},
 ): RankingDataset {
-  const { choices: all, strengthOf } = choicesByUser(interactions, feedback);
+  const { choices: all, strengthOf, timeOf } = choicesByUser(interactions, feedback);
   const choices = core(all, coreSize);
   const items = new Set([...choices.values()].flat());
   if (coreSize <= 1) {
@@ -66,23 +70,35 @@ export function rankingDataset(
   const strengths = normalized(
     userIds.map(userId => choices.get(userId)!.map(itemId => strengthOf(userId, itemId))),
   );
+  const times = userIds.map(id => choices.get(id)!.map(itemId => timeOf(id, itemId)));
   const dataset = { userIds, itemIds, timelines, modalities, ...(strengths && { strengths }) };
-  return { ...dataset, dataHash: hashOf(dataset) };
+  return { ...dataset, times, until: newestOf(interactions), dataHash: hashOf(dataset) };
 }
 
 /** Each user's chosen items, by the time of the first choice, with their strengths. */
 function choicesByUser(interactions: readonly InteractionEntry[], feedback: FeedbackRules) {
   const choices = new Map<string, string[]>();
-  const strengths = new Map<string, Map<string, number>>();
-  for (const { userId, itemId, strength } of choicesOf(interactions, feedback)) {
+  const found = new Map<string, Map<string, Choice>>();
+  for (const choice of choicesOf(interactions, feedback)) {
+    const { itemId, userId } = choice;
     const items = choices.get(userId) ?? [];
     choices.set(userId, items);
     items.push(itemId);
-    const own = strengths.get(userId) ?? new Map<string, number>();
-    strengths.set(userId, own.set(itemId, strength));
+    const own = found.get(userId) ?? new Map<string, Choice>();
+    found.set(userId, own.set(itemId, choice));
   }
-  const strengthOf = (userId: string, itemId: string) => strengths.get(userId)!.get(itemId)!;
-  return { choices, strengthOf };
+  const strengthOf = (userId: string, itemId: string) => found.get(userId)!.get(itemId)!.strength;
+  const timeOf = (userId: string, itemId: string) =>
+    found.get(userId)!.get(itemId)!.firstAt.getTime();
+  return { choices, strengthOf, timeOf };
+}
+
+function newestOf(interactions: readonly InteractionEntry[]): Date | null {
+  const newest = interactions.reduce(
+    (max, { occurredAt }) => Math.max(max, occurredAt.getTime()),
+    -Infinity,
+  );
+  return newest === -Infinity ? null : new Date(newest);
 }
 
 /** With a mean of 1; undefined when all are the same. */
@@ -158,7 +174,7 @@ function modality(
   return { name, features };
 }
 
-function hashOf(dataset: Omit<RankingDataset, "dataHash">) {
+function hashOf(dataset: Omit<RankingDataset, "dataHash" | "times" | "until">) {
   const { userIds, itemIds, timelines, strengths, modalities } = dataset;
   const hash = createHash("sha256").update(JSON.stringify([userIds, itemIds, timelines]));
   if (strengths) {

@@ -129,13 +129,15 @@ describe("vitrine evaluate and tune", () => {
   });
 
   it(
-    "evaluates versions of the database, and refuses after their data changed",
+    "evaluates versions of the database on what their training held out, also after new interactions",
     async () => {
       const items = Array.from({ length: 12 }, (_, i) => `i${i},Item ${i}`);
       const liked = (user: number, count: number) =>
         Array.from({ length: count }, (_, place) => {
           const time = new Date(Date.UTC(2026, 0, 1 + place)).toISOString();
-          return `u${user},i${(user % 2) + 2 * place},LIKE,1,${time}`;
+          // The sixth is of the other taste: an item that was in the trainings.
+          const item = place < 5 ? (user % 2) + 2 * place : (user + 1) % 2;
+          return `u${user},i${item},LIKE,1,${time}`;
         });
       const save = async (count: number) => {
         await writeFile(path("items.csv"), ["id,title", ...items].join("\n") + "\n");
@@ -165,12 +167,19 @@ describe("vitrine evaluate and tune", () => {
       expect(other.stderr).toContain("NOT_COMPARABLE: ");
       expect(other.stderr).not.toContain("epoch"); // refused before anything was trained
       expect(await save(6)).toMatchObject({ code: 0 });
-      const changed = await runCli(["evaluate", active.id], env());
-      expect(changed.code).toBe(1);
-      expect(changed.stderr).toContain("RANKER_DATA_CHANGED");
+      const later = await runCliJson<Evaluated>(["evaluate"], env());
+      expect(later.models[0].metrics).toEqual(one.models[0].metrics);
+      // The sixth choice of each user came on 6 January, after both versions.
+      const since = ["evaluate", popular.id, active.id, "--since", "2026-01-01"];
+      const now = await runCliJson<Evaluated & { numInteractions: number }>(since, env());
+      expect(now.numInteractions).toBe(10);
+      expect(now.comparisons).toHaveLength(1);
+      const none = await runCli(["evaluate", active.id, "--since", "2026-02-01"], env());
+      expect(none.code).toBe(1);
+      expect(none.stderr).toContain("NOTHING_SINCE");
       const unknown = await runCli(["evaluate", "no-such-version"], env());
       expect(unknown.stderr).toContain("MODEL_VERSION_NOT_FOUND");
     },
     patience(300_000),
-  ); // eleven processes
+  ); // thirteen processes
 });

@@ -110,6 +110,17 @@ describe("Micro.fit()", () => {
     expect(report).toEqual({ epoch: 1, validationRecall: 1 });
   });
 
+  it("counts the patience after the warm-up", async () => {
+    const epochs: number[] = [];
+    const schedule = { numEpochs: 50, validateEvery: 1, patience: 2, minEpochs: 6 };
+    const report = await create(schedule).fit(validated(), {
+      onEpoch: ({ epoch }) => epochs.push(epoch),
+    });
+    // Epoch 1 is the best as above; without a warm-up training stops after epoch 4.
+    expect(epochs.at(-1)).toBe(9);
+    expect(report.epoch).toBe(1);
+  });
+
   it("refuses non-finite values", async () => {
     await expect(create({ learningRate: 1e30 }).fit(checkerboard())).rejects.toMatchObject({
       code: "TRAINING_DIVERGED",

@@ -1,9 +1,12 @@
 import { Random } from "../../../../src/ml/nn/random.js";
 import {
   leaveLastOneSplit,
+  numWithoutTrain,
   randomSplit,
   ratioSplit,
   type Split,
+  timeSplit,
+  wholeOf,
 } from "../../../../src/recsys/evaluation/splits.js";
 
 const range = (length: number) => Array.from({ length }, (_, index) => index);
@@ -78,5 +81,56 @@ describe("ratioSplit()", () => {
     expect(test).toEqual([Int32Array.of(18, 19), Int32Array.of(3)]);
     expect(validation).toEqual([Int32Array.of(16, 17), Int32Array.of(2)]);
     expect(train.map(items => items.length)).toEqual([16, 2]);
+  });
+});
+
+describe("timeSplit", () => {
+  /** Items 0 to 9 chosen at times 0 to 9: the cuts are at 8 and 9. */
+  const timelines = [
+    [0, 1, 2, 3, 4],
+    [5, 8],
+    [6, 7, 9],
+  ];
+
+  it("cuts all users at the same two times", () => {
+    const split = timeSplit(timelines, timelines);
+    expect(split.train.map(items => [...items])).toEqual([[0, 1, 2, 3, 4], [5], [6, 7]]);
+    expect(split.validation.map(items => [...items])).toEqual([[], [8], []]);
+    expect(split.test.map(items => [...items])).toEqual([[], [], [9]]);
+  });
+
+  it("leaves out users without an item before the first cut, and counts them", () => {
+    const split = timeSplit([...timelines, [1, 2]], [...timelines, [8.5, 9.5]]);
+    // 12 interactions: the cuts are the 10th and the 11th, at 8.5 and 9.
+    expect(split.train[3]).toHaveLength(0);
+    expect([split.validation[3], split.test[3]].map(items => items.length)).toEqual([0, 0]);
+    expect(numWithoutTrain(split)).toBe(1);
+  });
+
+  it("keeps interactions of the same time together", () => {
+    const times = [
+      [0, 0, 0, 0, 0],
+      [0, 0],
+      [0, 1, 1],
+    ];
+    const { train, validation, test } = timeSplit(timelines, times);
+    expect(train.map(items => items.length)).toEqual([5, 2, 1]);
+    expect(validation.map(items => items.length)).toEqual([0, 0, 0]);
+    expect([...test[2]]).toEqual([7, 9]);
+  });
+
+  it("holds out nothing where there is nothing", () => {
+    expect(timeSplit([[]], [[]])).toEqual({
+      train: [new Int32Array(0)],
+      validation: [new Int32Array(0)],
+      test: [new Int32Array(0)],
+    });
+  });
+});
+
+describe("wholeOf", () => {
+  it("joins the parts of each user in ascending order", () => {
+    const split = leaveLastOneSplit([[4, 0, 3, 1], [2]]);
+    expect(wholeOf(split).map(items => [...items])).toEqual([[0, 1, 3, 4], [2]]);
   });
 });

@@ -1,6 +1,8 @@
 /** @jest-environment ./tests/unit/ml/runtime/onnx-environment.js */
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { loadHeldOut, loadRanker } from "../../../../src/recsys/ranking/ranker-artefact.js";
+import type { VersionMetrics } from "../../../../src/recsys/ranking/ranker-trainer.js";
 import { choices, createShop, itemId, quickConfig, userId } from "./shop.js";
 
 describe("RankerTrainer", () => {
@@ -41,7 +43,13 @@ describe("RankerTrainer", () => {
       "checksums.json",
       "config.json",
       "data-hash",
+      "held-out",
       "lineage.json",
+      "weights.safetensors",
+    ]);
+    expect((await readdir(join(folder, "held-out"))).sort()).toEqual([
+      "config.json",
+      "split.json",
       "weights.safetensors",
     ]);
     expect(await readdir(join(folder, "checkpoint"))).toEqual([]);
@@ -49,6 +57,7 @@ describe("RankerTrainer", () => {
       versionId: "v1",
       seed: 1,
       dataHash: version.dataHash,
+      dataUntil: "2026-01-05T00:00:00.000Z",
       numChosen: Array.from({ length: 10 }, () => 5),
     });
   });
@@ -135,20 +144,29 @@ describe("RankerTrainer", () => {
     expect(fractions).toEqual([...fractions].sort((a, b) => a - b));
     expect([fractions[0], fractions.at(-1)]).toEqual([0, 1]);
     const ofEpochs = stages.filter(([, stage]) => stage.includes("loss"));
-    expect(ofEpochs.map(([fraction]) => fraction)).toEqual([0.2, 0.4, 0.6, 0.8, 1]);
+    const tenths = Array.from({ length: 10 }, (_, n) => (n + 1) / 10);
+    expect(ofEpochs.map(([fraction]) => fraction)).toBeAllclose(tenths);
     expect(ofEpochs[4][1]).toMatch(/^epoch 5 of at most 5: loss \d\.\d{4}, recall@20 1\.0000$/);
+    expect(ofEpochs[5][1]).toMatch(/^on all interactions, epoch 1 of at most 5: loss \d\.\d{4}$/);
   });
 
-  it("resumes from the checkpoint after a stop, to the same bytes", async () => {
-    const weights = (id: string) => readFile(join(shop.home, "rankers", id, "weights.safetensors"));
-    await shop.train("whole");
+  it.each([
+    ["in the first fit", 0.35, ["epoch 6", "epoch 7"]],
+    // Nothing is left of the first fit, whose checkpoint is of its last epoch.
+    ["in the refit", 0.85, ["on all interactions, epoch 6", "on all interactions, epoch 7"]],
+  ])("resumes after a stop %s, to the same bytes", async (_, stopAt, expected) => {
+    const files = ["weights.safetensors", "held-out/weights.safetensors"];
+    const weights = (id: string) =>
+      Promise.all(files.map(name => readFile(join(shop.home, "rankers", id, name))));
+    const config = { ...quickConfig, numEpochs: 10, validateEvery: 10 };
+    await shop.train("whole", config);
     const stop = new AbortController();
     const stopped = shop.rankers.train(
-      { versionId: "stopped", seed: 1, config: quickConfig, activate: true },
+      { versionId: "stopped", seed: 1, config, activate: true },
       {
         signal: stop.signal,
         onProgress: ({ fraction }) => {
-          if (fraction >= 0.7) {
+          if (fraction >= stopAt) {
             stop.abort();
           }
         },
@@ -160,11 +178,55 @@ describe("RankerTrainer", () => {
     const epochs: string[] = [];
     const { version: resumed } = await shop.rankers.train(
       { versionId: "stopped", seed: 99, config: { numEpochs: 1 }, activate: false }, // its own number
-      { onProgress: ({ stage }) => stage.includes("loss") && epochs.push(stage.slice(0, 7)) },
+      {
+        onProgress: ({ stage }) => {
+          if (stage.includes("loss")) {
+            epochs.push(stage.slice(0, stage.indexOf(" of ")));
+          }
+        },
+      },
     );
     expect(resumed).toMatchObject({ state: "READY", seed: 1 });
-    expect(epochs.slice(0, 2)).toEqual(["epoch 6", "epoch 7"]);
-    expect((await weights("stopped")).equals(await weights("whole"))).toBe(true);
+    expect(epochs.slice(0, 2)).toEqual(expected);
+    expect(await weights("stopped")).toEqual(await weights("whole"));
+  });
+
+  it("serves a model of all interactions, and keeps the one of the train part", async () => {
+    const refitted = await shop.train("v1");
+    const plain = await shop.train("v2", { refit: false });
+    expect(refitted.metrics).toMatchObject({ isRefitted: true });
+    expect(plain.metrics).toMatchObject({ isRefitted: false });
+    const { validation, test, epoch } = refitted.metrics as VersionMetrics;
+    expect(plain.metrics).toMatchObject({ validation, test, epoch });
+    const weights = (path: string) => readFile(join(shop.home, "rankers", path));
+    const before = await weights("v1/held-out/weights.safetensors");
+    expect(before.equals(await weights("v2/weights.safetensors"))).toBe(true);
+    expect(before.equals(await weights("v1/weights.safetensors"))).toBe(false);
+    expect(await readdir(join(shop.home, "rankers", "v2", "held-out"))).toEqual(["split.json"]);
+  });
+
+  it("refits on every choice: popularity then counts them all", async () => {
+    await shop.train("v1", { algorithm: "popularity" });
+    const counts = new Array<number>(12).fill(0);
+    shop.rows.forEach(row => counts[Number(row.itemId.split("-")[1])]++);
+    const served = await loadRanker(shop.store, "rankers/v1");
+    const inOrder = served.itemIds.map(id => counts[Number(id.split("-")[1])]);
+    expect([...served.model.score(0)]).toEqual(inOrder);
+    const { ranker, split } = await loadHeldOut(shop.store, "rankers/v1");
+    const ofTrain = new Array<number>(12).fill(0);
+    split!.train.forEach(items => items.forEach(item => ofTrain[item]++));
+    expect([...ranker.model.score(0)]).toEqual(ofTrain);
+    expect(split!.test.every(items => items.length === 1)).toBe(true);
+  });
+
+  it("refuses a split that is not of its model", async () => {
+    await shop.train("v1", { algorithm: "popularity" });
+    const path = join(shop.home, "rankers", "v1", "held-out", "split.json");
+    await writeFile(path, '{"train": [[99]], "validation": [], "test": []}');
+    await expect(loadHeldOut(shop.store, "rankers/v1")).rejects.toMatchObject({
+      code: "FILE_MALFORMED",
+      details: { path: "rankers/v1/held-out/split.json" },
+    });
   });
 
   it("restarts when the data changed since it was stopped", async () => {
@@ -189,7 +251,7 @@ describe("RankerTrainer", () => {
     async algorithm => {
       const trained = async (id: string) => {
         const { metrics, dataHash } = await shop.train(id, { algorithm });
-        const weights = join(shop.home, "rankers", id, "weights.safetensors");
+        const weights = join(shop.home, "rankers", id, "held-out", "weights.safetensors");
         return { metrics, dataHash, weights: await readFile(weights) };
       };
       const before = await trained("v1");
@@ -272,7 +334,9 @@ describe("RankerTrainer", () => {
     expect(shop.rows.map(({ itemId }) => itemId)).not.toEqual(before.map(({ itemId }) => itemId));
     await shop.train("b");
     const [a, b] = await Promise.all(
-      ["a", "b"].map(id => readFile(join(shop.home, "rankers", id, "weights.safetensors"))),
+      ["a", "b"].map(id =>
+        readFile(join(shop.home, "rankers", id, "held-out", "weights.safetensors")),
+      ),
     );
     expect(a.equals(b)).toBe(true);
   });

@@ -14,7 +14,7 @@ describe("RecommendationService", () => {
 
   beforeAll(async () => {
     shop = await createShop();
-    await shop.train("v1", { numEpochs: 30 });
+    await shop.train("v1", { numEpochs: 30, refit: false });
   });
 
   afterAll(() => shop.remove());

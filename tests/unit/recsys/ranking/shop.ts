@@ -142,6 +142,7 @@ export async function createShop(rows: InteractionEntry[] = choices()) {
     /** Whether items are indexed. */
     embeddings,
     home,
+    store,
     rows,
     versions,
     rankers,

@@ -129,6 +129,7 @@ export async function createTinyShop(rows = users()): Promise<TinyShop> {
   const shop = await readShopSnapshot({
     rankers: ranking.rankers,
     versions: ranking.versions,
+    store: ranking.store,
     interactions: {
       async *streamAll() {
         yield rows;
