@@ -44,11 +44,15 @@ describe("RankerTrainer", () => {
       "config.json",
       "data-hash",
       "held-out",
+      "item-item.config.json",
+      "item-item.weights.safetensors",
       "lineage.json",
       "weights.safetensors",
     ]);
     expect((await readdir(join(folder, "held-out"))).sort()).toEqual([
       "config.json",
+      "item-item.config.json",
+      "item-item.weights.safetensors",
       "split.json",
       "weights.safetensors",
     ]);

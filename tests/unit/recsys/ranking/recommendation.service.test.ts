@@ -14,7 +14,7 @@ describe("RecommendationService", () => {
 
   beforeAll(async () => {
     shop = await createShop();
-    await shop.train("v1", { numEpochs: 30, refit: false });
+    await shop.train("v1", { numEpochs: 30, refit: false, itemItem: null });
   });
 
   afterAll(() => shop.remove());
