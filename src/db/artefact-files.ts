@@ -31,13 +31,28 @@ export async function putJson(store: Writer, key: string, content: object): Prom
 /** SHA-256 of each other file, 64 hex digits. */
 const CHECKSUMS_FILE = "checksums.json";
 
-/** Stores the files in the order given, then their checksums: a reader that finds these finds all. */
+/**
+ * Stores the files in the order given, then their checksums: a reader that finds these finds all. Files whose name has a
+ * folder (`held-out/config.json`) are stored first, with checksums of their own.
+ */
 export async function putFiles(store: Writer, prefix: string, files: NamedFiles): Promise<void> {
-  for (const [name, bytes] of Object.entries(files)) {
-    await store.put(`${prefix}/${name}`, bytes);
+  const folders = new Map<string, Record<string, Uint8Array>>();
+  const checksums: Record<string, string> = {};
+  const own = Object.entries(files).filter(([name, bytes]) => {
+    const [folder, ...rest] = name.split("/");
+    if (rest.length > 0) {
+      folders.set(folder, { ...folders.get(folder), [rest.join("/")]: bytes });
+    }
+    return rest.length === 0;
+  });
+  for (const [folder, inner] of folders) {
+    await putFiles(store, `${prefix}/${folder}`, inner);
   }
-  const checksums = Object.entries(files).map(([name, bytes]) => [name, sha256(bytes)]);
-  await putJson(store, `${prefix}/${CHECKSUMS_FILE}`, Object.fromEntries(checksums) as object);
+  for (const [name, bytes] of own) {
+    await store.put(`${prefix}/${name}`, bytes);
+    checksums[name] = sha256(bytes);
+  }
+  await putJson(store, `${prefix}/${CHECKSUMS_FILE}`, checksums);
 }
 
 /** @throws AppError `FILE_NOT_FOUND`, `FILE_MALFORMED` for a file that is missing, or has other bytes than when it was stored. */

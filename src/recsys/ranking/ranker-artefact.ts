@@ -163,8 +163,8 @@ export async function loadHeldOut(store: ArtefactStore, prefix: string): Promise
   const ranker = await loadRanker(store, prefix);
   return decodeFiles(store, `${prefix}/${HELD_OUT}`, files => {
     const split = Object.hasOwn(files, SPLIT_FILE) ? decodeSplit(files, ranker) : null;
-    if (Object.keys(files).every(name => name === SPLIT_FILE)) {
-      return { ranker, split };
+    if (!Object.hasOwn(files, "config.json")) {
+      return { ranker, split }; // not refitted
     }
     ranker.model.dispose();
     return { ranker: { ...ranker, model: loadRecommender(files) }, split };

@@ -1,5 +1,5 @@
 /** @jest-environment ./tests/unit/ml/runtime/onnx-environment.js */
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { loadHeldOut, loadRanker } from "../../../../src/recsys/ranking/ranker-artefact.js";
 import type { VersionMetrics } from "../../../../src/recsys/ranking/ranker-trainer.js";
@@ -50,6 +50,7 @@ describe("RankerTrainer", () => {
       "weights.safetensors",
     ]);
     expect((await readdir(join(folder, "held-out"))).sort()).toEqual([
+      "checksums.json",
       "config.json",
       "item-item.config.json",
       "item-item.weights.safetensors",
@@ -206,7 +207,10 @@ describe("RankerTrainer", () => {
     const before = await weights("v1/held-out/weights.safetensors");
     expect(before.equals(await weights("v2/weights.safetensors"))).toBe(true);
     expect(before.equals(await weights("v1/weights.safetensors"))).toBe(false);
-    expect(await readdir(join(shop.home, "rankers", "v2", "held-out"))).toEqual(["split.json"]);
+    expect(await readdir(join(shop.home, "rankers", "v2", "held-out"))).toEqual([
+      "checksums.json",
+      "split.json",
+    ]);
   });
 
   it("refits on every choice: popularity then counts them all", async () => {
@@ -225,11 +229,15 @@ describe("RankerTrainer", () => {
 
   it("refuses a split that is not of its model", async () => {
     await shop.train("v1", { algorithm: "popularity" });
-    const path = join(shop.home, "rankers", "v1", "held-out", "split.json");
-    await writeFile(path, '{"train": [[99]], "validation": [], "test": []}');
+    const folder = join(shop.home, "rankers", "v1", "held-out");
+    await writeFile(join(folder, "split.json"), '{"train": [[99]], "validation": [], "test": []}');
+    await rm(join(folder, "checksums.json")); // as if it was stored so
     await expect(loadHeldOut(shop.store, "rankers/v1")).rejects.toMatchObject({
       code: "FILE_MALFORMED",
-      details: { path: "rankers/v1/held-out/split.json" },
+      details: {
+        path: "rankers/v1/held-out/split.json",
+        reason: "it is not of 10 users and 12 items",
+      },
     });
   });
 
