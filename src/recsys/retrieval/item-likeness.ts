@@ -13,6 +13,10 @@
  *     likeness = Σ v_s x_s / Σ v_s,  v_s = a_s / σ_s,  a = {@link SIGNAL_WEIGHTS}
  *
  * The order is that of the sum of z-scores (CombSUM; E. Fox, J. Shaw, "Combination of Multiple Searches", TREC-2, 1994).
+ *
+ * Images of some catalogues say little of what an item is: two film posters may look alike by chance. There the cosines of
+ * images and of captions hardly correlate over pairs. So a_image is multiplied by min(1, r / {@link FULL_AGREEMENT}), where r
+ * is that correlation in the sample, and by 0 where r < 0.
  */
 import { dot } from "../../ml/nn/cosine.js";
 import { wordsOf } from "./words.js";
@@ -22,6 +26,12 @@ import { wordsOf } from "./words.js";
  * `npm run bench -- photo-features` compares these with weights chosen by cross-validation.
  */
 export const SIGNAL_WEIGHTS = { caption: 1, image: 1, words: 0.5 } as const;
+
+/**
+ * From this correlation of images and captions on, images count fully. Photographs of products come near it with an encoder
+ * that knows photographs. With one that does not, or for film posters and plots, the correlation is near 0.
+ */
+const FULL_AGREEMENT = 0.5;
 
 type Signal = keyof typeof SIGNAL_WEIGHTS;
 const signals = Object.keys(SIGNAL_WEIGHTS) as Signal[];
@@ -53,11 +63,12 @@ export class ItemLikeness {
   /** Of a word that the sample lacks: df = 0. */
   private readonly idfOfOthers: number;
   private readonly spreads: Readonly<Partial<Record<Signal, Spread>>>;
+  private readonly weights: Readonly<Record<Signal, number>>;
 
   /** @param sample Items of the catalogue; a few hundred suffice. */
   constructor(
     sample: readonly SampledTraits[],
-    private readonly weights: Readonly<Record<Signal, number>> = SIGNAL_WEIGHTS,
+    weights: Readonly<Record<Signal, number>> = SIGNAL_WEIGHTS,
   ) {
     const words = sample.map(({ text }) => new Set(wordsOf(text)));
     const frequencies = new Map<string, number>();
@@ -77,6 +88,7 @@ export class ItemLikeness {
     this.spreads = Object.fromEntries(
       signals.map(signal => [signal, spreadOf(pairs.flatMap(pair => pair[signal] ?? []))]),
     );
+    this.weights = { ...weights, image: weights.image * agreementOf(pairs) };
   }
 
   /**
@@ -126,6 +138,25 @@ export class ItemLikeness {
 
 function imageCosine(one: ItemTraits, other: ItemTraits): number | undefined {
   return one.image && other.image ? dot(one.image, other.image) : undefined;
+}
+
+/** How far images count, 0..1; fully where captions do not vary. */
+function agreementOf(pairs: readonly PairSignals[]): number {
+  const both = pairs.flatMap(({ caption, image }) =>
+    caption === undefined || image === undefined ? [] : [{ caption, image }],
+  );
+  const captions = spreadOf(both.map(({ caption }) => caption));
+  const images = spreadOf(both.map(({ image }) => image));
+  const deviations = captions.deviation * images.deviation;
+  if (deviations === 0) {
+    return 1;
+  }
+  const covariance = both.reduce(
+    (sum, { caption, image }) => sum + (caption - captions.mean) * (image - images.mean),
+    0,
+  );
+  const correlation = covariance / (both.length * deviations);
+  return Math.min(1, Math.max(0, correlation / FULL_AGREEMENT));
 }
 
 /** A deviation of rounding is none. */

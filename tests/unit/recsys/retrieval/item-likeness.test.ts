@@ -61,6 +61,21 @@ describe("ItemLikeness", () => {
     expect(byImage).toBeGreaterThan(byCaption);
   });
 
+  it("counts images as far as they agree with captions", () => {
+    // Angles of three captions and images: the caption cosines of the pairs 01, 02, 12 and the image cosines.
+    const foundWith = (captions: readonly number[], images: readonly number[]) => {
+      const sample = captions.map((degrees, n) => sampled("", degrees, images[n]));
+      const likeness = new ItemLikeness(sample, { caption: 1, image: 1, words: 0 });
+      return likeness.compare({ text: "", image: at(0) }, [other(0, 0)])[0];
+    };
+    // Captions .5, .5, -.5; images 1, 0, 0 (r = .5, counts fully), then 0, 0, 1 (r = -1, does not count).
+    expect(foundWith([0, 60, -60], [0, 0, 90])).toBeCloseTo(1 / 2, 6);
+    expect(foundWith([0, 60, -60], [90, 0, 0])).toBeCloseTo(0, 6);
+    // Captions 1, 0, 0 and images cos 60, cos 60, cos 0 = .5, .5, 1: r = -.5. Images 1, .5, .5 have r = 1.
+    expect(foundWith([0, 0, 90], [60, 0, 0])).toBeCloseTo(0, 6);
+    expect(foundWith([0, 0, 90], [0, 0, 60])).toBeCloseTo(2 / 3, 6); // the deviation of images is half as large
+  });
+
   it("takes the sample's mean for an image that is missing", () => {
     const images = { caption: 0, image: 1, words: 0 };
     const likeness = new ItemLikeness(
