@@ -129,6 +129,8 @@ const environment = z.object({
    * for drawings; default auto.
    */
   VITRINE_FIDELITY: z.enum(["auto", "product", "style", "free"]).default("auto"),
+  /** Folder of the shop's own backdrops, for settings of the kind SCENE of photographs; default none. */
+  VITRINE_BACKDROPS: z.string().min(1).optional(),
   /** Threads that render pictures; default 1. */
   VITRINE_RENDER_THREADS: wholeNumber(1, 64).default(1),
   /** Threads per image; default: the cores but one, divided among the render threads. */
@@ -185,6 +187,8 @@ export interface Config {
   readonly preferenceWeights: "similarity" | "similarity-and-strength";
   /** How true an image must be to the catalogue image, unless a request says it; null: by the image. */
   readonly fidelity: "PRODUCT" | "STYLE" | "FREE" | null;
+  /** Absolute path of the folder of the shop's own backdrops; null: none. */
+  readonly backdropsFolder: string | null;
   /** What recommendations omit, unless a request overrides it. */
   readonly seen: SeenRules;
   readonly renderThreads: number;
@@ -269,6 +273,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     keywords: settings.VITRINE_KEYWORDS,
     preferenceWeights: settings.VITRINE_PREFERENCE_WEIGHTS,
     fidelity: fidelities[settings.VITRINE_FIDELITY],
+    backdropsFolder: settings.VITRINE_BACKDROPS ? resolve(settings.VITRINE_BACKDROPS) : null,
     seen: settings.VITRINE_SEEN_DAYS ?? defaultSeenRules,
     renderThreads: settings.VITRINE_RENDER_THREADS,
     onnxThreads: settings.VITRINE_ONNX_THREADS ?? cores,

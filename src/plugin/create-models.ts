@@ -15,6 +15,7 @@ import { maskVersionOf, type SubjectMask } from "../ml/studio/subject-mask.js";
 import type { KeywordModel } from "../recsys/retrieval/keyword-extraction.js";
 import { modelId } from "../recsys/retrieval/model-id.js";
 import { lazy } from "./lazy.js";
+import { loadBackdrops } from "./load-backdrops.js";
 import { loadLanguage } from "./load-language.js";
 
 /** p_k of Eq. 6. */
@@ -34,6 +35,8 @@ export interface Models {
   conditionEncoder: () => Promise<ConditionEncoder>;
   /** Draws in threads, which start with the first request. */
   generator: ImageGenerator;
+  /** Backdrops of the shop that {@link generator} has, where it paints settings. */
+  numScenes: number;
   /** Masks photographs in the same threads, with the network of the pack or of the bundled `studio`. */
   masker: {
     version: string;
@@ -44,10 +47,10 @@ export interface Models {
   close(): Promise<void>;
 }
 
-/** @throws AppError `MODEL_PACK_INVALID`, `MODEL_FILE_MISSING`, `MODEL_FILE_DAMAGED` */
+/** @throws AppError `CONFIG_INVALID` of the backdrops, `MODEL_PACK_INVALID`, `MODEL_FILE_MISSING`, `MODEL_FILE_DAMAGED` */
 export async function createModels(
   folder: string,
-  config: Pick<Config, "onnxThreads" | "renderOnnxThreads" | "renderThreads">,
+  config: Pick<Config, "backdropsFolder" | "onnxThreads" | "renderOnnxThreads" | "renderThreads">,
 ): Promise<Models> {
   const pack = await openModelPack(folder);
   const { onnxThreads, renderOnnxThreads, renderThreads: numThreads } = config;
@@ -57,12 +60,14 @@ export async function createModels(
   const maskPack = pack.has("subject_mask")
     ? pack
     : await openModelPack(bundledPackFolder("studio"));
+  const scenes = await loadBackdrops(config.backdropsFolder);
   const renderPool = lazy(() =>
     RenderPool.create({
       packDir: pack.dir,
       maskPackDir: maskPack.dir,
       numThreads,
       onnxThreads: renderOnnxThreads,
+      scenes,
     }),
   );
   const language = lazy(() => loadLanguage(pack, KEYWORD_PROMPT));
@@ -79,9 +84,10 @@ export async function createModels(
     captioner,
     conditionEncoder,
     generator: {
-      version: renderVersionOf(pack),
+      version: renderVersionOf(pack, scenes),
       generate: async (request, options) => (await renderPool()).generate(request, options),
     },
+    numScenes: scenes.length,
     masker: {
       version: maskVersionOf(maskPack),
       mask: async (image, alpha) => (await renderPool()).mask(image, alpha),

@@ -86,7 +86,12 @@ export function createPersonalizers(parts: Parts) {
   const methods = {
     async active(): Promise<PersonalizationMethod> {
       if (imaging.paintsSettings && !parts.method) {
-        return new SettingMethod({ images: { findImageHashes }, looks: imaging.looks });
+        const numScenes = imaging.generator === models.generator ? models.numScenes : 0;
+        return new SettingMethod({
+          images: { findImageHashes },
+          looks: imaging.looks,
+          numScenes,
+        });
       }
       const versionId = parts.method ? null : await personalizers.activeVersionId();
       const use = <Result>(run: (model: PersonalizerModel) => Promise<Result>) =>

@@ -13,6 +13,8 @@ export interface RenderThreadData {
   /** Threads inside one operator of ONNX Runtime. */
   onnxThreads: number;
   maxBatchSize: number | undefined;
+  /** The shop's own backdrops, for a pack that paints settings. */
+  scenes: readonly RgbImage[];
 }
 
 /**

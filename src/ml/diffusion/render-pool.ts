@@ -47,6 +47,8 @@ export interface RenderPoolOptions {
   onnxThreads?: number;
   /** Pictures of a request that share a U-Net run. Default: that of `DiffusionPipeline`. */
   maxBatchSize?: number;
+  /** The shop's own backdrops, for a pack that paints settings. Default: none. */
+  scenes?: readonly RgbImage[];
 }
 
 export class RenderPool implements ImageGenerator {
@@ -71,7 +73,7 @@ export class RenderPool implements ImageGenerator {
    * @throws AppError as `openModelPack`; Error when the package is not built.
    */
   static async create(options: RenderPoolOptions): Promise<RenderPool> {
-    const { maskPackDir, maxBatchSize, numThreads = 1, packDir } = options;
+    const { maskPackDir, maxBatchSize, numThreads = 1, packDir, scenes = [] } = options;
     const pack = await openModelPack(packDir);
     if (pack.has("unet") || !pack.has("subject_mask")) {
       await loadPipelineConfig(pack); // a damaged pack is refused before any thread starts
@@ -82,6 +84,7 @@ export class RenderPool implements ImageGenerator {
       maskPackDir: pack.has("subject_mask") ? pack.dir : maskPackDir,
       onnxThreads: options.onnxThreads ?? share,
       maxBatchSize,
+      scenes,
     };
     const threads = new Piscina<RenderTask | MaskTask, RenderResult | MaskResult>({
       filename: threadEntry(),
@@ -91,7 +94,7 @@ export class RenderPool implements ImageGenerator {
       workerData,
       atomics: "disabled", // an idle thread that blocks in Atomics.wait() would never close its end of the port
     });
-    return new RenderPool(renderVersionOf(pack), threads, pack.has("unet"));
+    return new RenderPool(renderVersionOf(pack, scenes), threads, pack.has("unet"));
   }
 
   /** Requests that wait for a thread; those being rendered are not counted. */
@@ -209,8 +212,11 @@ export class RenderPool implements ImageGenerator {
 }
 
 /** The name and version of what a pack draws: of itself, or of the studio where it has no U-Net. */
-export function renderVersionOf(pack: Pick<ModelPack, "has" | "id" | "versionOf">): string {
-  return !pack.has("unet") && pack.has("subject_mask") ? studioVersionOf(pack) : pack.id;
+export function renderVersionOf(
+  pack: Pick<ModelPack, "has" | "id" | "versionOf">,
+  scenes: readonly RgbImage[] = [],
+): string {
+  return !pack.has("unet") && pack.has("subject_mask") ? studioVersionOf(pack, scenes) : pack.id;
 }
 
 function thrown({ cause, code, details }: RenderFault): never {

@@ -98,7 +98,8 @@ async function openStudio(source: ModelPack | string, numThreads: number) {
   if (!pack.has("subject_mask")) {
     throw new AppError("MODEL_FILE_MISSING", { pack: pack.name, path: "subject_mask/model.onnx" });
   }
-  return StudioGenerator.create(pack, { numThreads });
+  const { scenes } = workerData as RenderThreadData;
+  return StudioGenerator.create(pack, { numThreads, scenes });
 }
 
 async function run(

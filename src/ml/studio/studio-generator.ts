@@ -30,9 +30,20 @@ export interface StudioOptions extends OnnxOptions {
   scenes?: readonly RgbImage[];
 }
 
-/** `studio@<ours>+<mask's>` */
-export function studioVersionOf(pack: Pick<ModelPack, "versionOf">): string {
-  return `studio@${STUDIO_VERSION}+${maskVersionOf(pack).replace("@", "-")}`;
+/** `studio@<ours>+<mask's>`, and `+scenes-<hash>` with backdrops of the shop. */
+export function studioVersionOf(
+  pack: Pick<ModelPack, "versionOf">,
+  scenes: readonly RgbImage[] = [],
+): string {
+  const version = `studio@${STUDIO_VERSION}+${maskVersionOf(pack).replace("@", "-")}`;
+  if (scenes.length === 0) {
+    return version;
+  }
+  const hash = createHash("sha256");
+  for (const { heightPixels, pixels, widthPixels } of scenes) {
+    hash.update(`${widthPixels} ${heightPixels} `).update(pixels);
+  }
+  return `${version}+scenes-${hash.digest("hex").slice(0, 8)}`;
 }
 
 export class StudioGenerator implements ImageGenerator {
@@ -54,7 +65,7 @@ export class StudioGenerator implements ImageGenerator {
     { scenes = [], ...options }: StudioOptions = {},
   ): StudioGenerator {
     const load = () => SubjectMasker.load(pack, options);
-    return new StudioGenerator(studioVersionOf(pack), load, scenes);
+    return new StudioGenerator(studioVersionOf(pack, scenes), load, scenes);
   }
 
   /**

@@ -241,6 +241,24 @@ describe("RenderPool of the studio pack", () => {
     },
     patience(30_000),
   );
+
+  it(
+    "paints the shop's own backdrops, which are part of its version",
+    async () => {
+      const scenes = [photograph(64, 48, { backdrop: [60, 90, 60], layers: [], noise: 20 })];
+      const scenic = await RenderPool.create({ packDir: studioPackDir, onnxThreads: 1, scenes });
+      const setting: Setting = { ...warm, kind: "SCENE" };
+      const pack = { path: () => "absent.onnx", versionOf: () => "test" };
+      const expected = StudioGenerator.create(pack, { scenes });
+      expect(scenic.version).toMatch(/\+scenes-[0-9a-f]{8}$/);
+      expect(expected.version).not.toBe(create().version);
+      const drawn = await scenic.generate(requestOf([setting]));
+      expect(drawn).toEqual(await expected.generate(requestOf([setting])));
+      expect(drawn).not.toEqual(await create().generate(requestOf([setting])));
+      await scenic.close();
+    },
+    patience(30_000),
+  );
 });
 
 describe("OKLab", () => {

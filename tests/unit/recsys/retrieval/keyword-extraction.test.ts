@@ -90,7 +90,12 @@ const isThere = existsSync(join(modelsFolder, "llm", "config.json"));
   `the language model of the bundled pack${isThere ? "" : ` (none in ${modelsFolder})`}`,
   () => {
     it("writes keywords that can be used, of several items at once", async () => {
-      const threads = { onnxThreads: 1, renderOnnxThreads: 1, renderThreads: 1 };
+      const threads = {
+        backdropsFolder: null,
+        onnxThreads: 1,
+        renderOnnxThreads: 1,
+        renderThreads: 1,
+      };
       const models = await createModels(modelsFolder, threads);
       const { keywordModel } = models;
       const melon = { title: "melon", caption: "a melon, green and yellow, in flat vector style" };
