@@ -124,10 +124,12 @@ function described(report: RerankReport): string {
         ),
       ].join("  "),
     ),
-    ...[comparisons, comparisonsWithOriginals ?? {}].flatMap(Object.entries<Comparison>).map(
-      ([metric, { better, difference, interval, pValue, wilcoxonPValue, worse }]) =>
-        `${metric}: ${better} over ${worse} by ${figure(difference)} [${interval.map(figure).join(", ")}], paired bootstrap p ${pValue.toFixed(3)}, Wilcoxon p ${wilcoxonPValue.toFixed(3)}`,
-    ),
+    ...[comparisons, comparisonsWithOriginals ?? {}]
+      .flatMap(Object.entries<Comparison>)
+      .map(
+        ([metric, { better, difference, interval, pValue, wilcoxonPValue, worse }]) =>
+          `${metric}: ${better} over ${worse} by ${figure(difference)} [${interval.map(figure).join(", ")}], paired bootstrap p ${pValue.toFixed(3)}, Wilcoxon p ${wilcoxonPValue.toFixed(3)}`,
+      ),
     ...(perUser ? foundPerUser(perUser) : []),
     outcome(report),
   ];
@@ -141,10 +143,10 @@ function foundPerUser({
   surrogate,
   ...found
 }: PerUserFindings): string[] {
-  const weights = ({ blend: chosen }: ChosenBlend) =>
-    Object.entries(chosen)
-      .map(([name, weight]) => `${name} ${weight}`)
-      .join(", ");
+  const weights = ({ blend: chosen, validation: { after, before, pValue } }: ChosenBlend) => {
+    const named = Object.entries(chosen).map(([name, weight]) => `${name} ${weight}`);
+    return `${named.join(", ")} (ndcg@10 ${figure(before)} -> ${figure(after)}, p ${pValue.toFixed(3)})`;
+  };
   return [
     `weights chosen on validation: ${weights(blend)}; of the catalogue images: ${weights(blendOfOriginals)}`,
     `predicted pictures: R² ${surrogate.rSquared.toFixed(3)}, cosine error ${surrogate.cosineError.toFixed(3)} on ${surrogate.numHeldOut} of other shoppers (catalogue image ${surrogate.cosineErrorOfOriginal.toFixed(3)})`,
@@ -156,7 +158,7 @@ function outcome({ areListsKept, config: { mode }, versionId }: RerankReport): s
   if (mode === "perUser") {
     return areListsKept
       ? "the re-ranked lists serve from now on"
-      : "not better on validation: nothing changes";
+      : "not better on validation beyond chance: nothing changes";
   }
   return versionId === null ? "the active version stays" : `version ${versionId} is active`;
 }

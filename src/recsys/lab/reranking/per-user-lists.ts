@@ -7,7 +7,12 @@ import { IMAGE_MODALITY } from "../../ranking/ranked-item.js";
 import type { RerankedList } from "../../ranking/reranked-lists.js";
 import type { ShopSnapshot } from "../../reflection/shop-snapshot.js";
 import { meanRow, present, topCandidates } from "./candidates.js";
-import { assertBelongs, type ImageSurrogate, PredictedImages, type SurrogateStamp } from "./image-surrogate.js";
+import {
+  assertBelongs,
+  type ImageSurrogate,
+  PredictedImages,
+  type SurrogateStamp,
+} from "./image-surrogate.js";
 import { modalitiesOf } from "./rerank-data.js";
 import { UserImages } from "./user-images.js";
 import { type Blend, blended, signalsOf } from "./user-signals.js";

@@ -108,9 +108,7 @@ export async function rerankPerUser(parts: PerUserParts, hooks: WorkHooks): Prom
   const blend = chooseBlend(byImages, validation);
   const blendOfOriginals = chooseBlend(byOriginals, validation);
   const arm = (ranked: typeof byImages, chosen: Blend) =>
-    Promise.all(
-      ranked.map((own, place) => measuredRun(shop, runs[place], own, chosen)),
-    );
+    Promise.all(ranked.map((own, place) => measuredRun(shop, runs[place], own, chosen)));
   return {
     arms: [
       { name: "ORI", runs: await arm(byOriginals, NO_BLEND) },
@@ -252,7 +250,7 @@ interface Tallies {
   predicted: number;
 }
 
-/** Every user's candidates with their signals, of the predicted images or of the catalogue's; null for a user without history. */
+/** Every user's candidates with their signals, of the predicted images or of the catalogue's. */
 function rankedOf(
   { given: { config, shop } }: PerUserParts,
   { candidates, gradients }: SeedRun,
@@ -261,7 +259,7 @@ function rankedOf(
     predicted,
     tallies,
   }: { features: Matrix; predicted?: PredictedImages; tallies?: Tallies },
-): (RankedCandidates | null)[] {
+): RankedCandidates[] {
   const shopMean = meanRow(features);
   return candidates.map((own, user) => {
     const images = UserImages.ofTrain(shop, user, config);
@@ -291,12 +289,12 @@ function withoutSignals(own: Candidates): RankedCandidates {
 async function measuredRun(
   { ranker, split }: ShopSnapshot,
   { seed }: SeedRun,
-  ranked: readonly (RankedCandidates | null)[],
+  ranked: readonly RankedCandidates[],
   blend: Blend,
 ): Promise<ArmRun> {
   const score = (user: number) => {
     const scores = new Float32Array(ranker.itemIds.length).fill(NaN);
-    const order = reordered(ranked[user]!, blend);
+    const order = reordered(ranked[user], blend);
     order.forEach((item, place) => (scores[item] = -place));
     return scores;
   };

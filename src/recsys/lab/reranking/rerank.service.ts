@@ -38,6 +38,7 @@ import {
   type RerankSubject,
   isWorthKeeping,
 } from "./rerank-report.js";
+import { isBeyondChance } from "./user-signals.js";
 
 interface Dependencies {
   shop(): Promise<ShopSnapshot>;
@@ -71,10 +72,7 @@ export class RerankService {
    * @param request.activate Whether the version is kept and serves even if it is not better on the validation split.
    * @throws AppError INVALID_ARGUMENT, RANKER_NOT_TRAINED, TOO_FEW_PAIRS
    */
-  async run(
-    request: RunRequest,
-    hooks: WorkHooks = {},
-  ): Promise<RerankReport> {
+  async run(request: RunRequest, hooks: WorkHooks = {}): Promise<RerankReport> {
     const { activate, runId } = request;
     const asked = rerankConfig(request.config);
     assertMayActivate(asked, activate);
@@ -107,8 +105,7 @@ export class RerankService {
       { drawing, given, store },
       hooks,
     );
-    const { after, before } = findings.blend.validation;
-    const isKept = activate || after > before;
+    const isKept = activate || isBeyondChance(findings.blend);
     if (isKept) {
       hooks.onProgress?.({ fraction: 0.97, stage: "writing the lists that serve" });
       const stamp = stampOf(path.generator.version, method, shop);

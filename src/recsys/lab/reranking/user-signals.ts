@@ -14,8 +14,11 @@
  *
  * A weight may be negative. All candidates of a user have such images, or none has; what has no image stands at the mean.
  */
+import { mean } from "../../../ml/metrics/bootstrap.js";
+import { pairedBootstrap } from "../../../ml/metrics/paired-tests.js";
 import { ndcgAt } from "../../../ml/metrics/ranking-metrics.js";
 import { dot } from "../../../ml/nn/matrix.js";
+import { Random, seedFrom } from "../../../ml/nn/random.js";
 
 export const signalNames = ["score", "history", "change"] as const;
 export type SignalName = (typeof signalNames)[number];
@@ -87,8 +90,13 @@ const CUTOFF = 10;
 
 export interface ChosenBlend {
   blend: Blend;
-  /** Mean NDCG@10 on validation, over seeds and users, with and without it. */
-  validation: { before: number; after: number };
+  /** Mean NDCG@10 on validation, over seeds and users, without and with it, and p of the paired bootstrap over users. */
+  validation: { before: number; after: number; pValue: number };
+}
+
+/** Of 14 weights for each signal the best is often better by chance: only a gain beyond chance is worth serving. */
+export function isBeyondChance({ validation: { after, before, pValue } }: ChosenBlend): boolean {
+  return after > before && pValue < 0.05;
 }
 
 /**
@@ -99,25 +107,22 @@ export interface ChosenBlend {
  * @param heldOut Validation items of each user.
  */
 export function chooseBlend(
-  runs: readonly (readonly (RankedCandidates | null)[])[],
+  runs: readonly (readonly RankedCandidates[])[],
   heldOut: readonly Int32Array[],
 ): ChosenBlend {
   const relevant = heldOut.map(items => new Set(items));
   const users = [...heldOut.keys()].filter(user => heldOut[user].length > 0);
-  const measured = (blend: Blend) => {
-    const sum = runs.reduce(
-      (total, run) =>
-        total +
-        users.reduce((own, user) => {
+  /** Each user's NDCG@10, mean over the seeds. */
+  const byUser = (blend: Blend) =>
+    users.map(user =>
+      mean(
+        runs.map(run => {
           const candidates = run[user];
-          return candidates
-            ? own + ndcgAt(reordered(candidates, blend), relevant[user], CUTOFF)
-            : own;
-        }, 0),
-      0,
+          return ndcgAt(reordered(candidates, blend), relevant[user], CUTOFF);
+        }),
+      ),
     );
-    return sum / (runs.length * users.length || 1);
-  };
+  const measured = (blend: Blend) => (users.length === 0 ? 0 : mean(byUser(blend)));
   const before = measured(NO_BLEND);
   let best = { blend: NO_BLEND, after: before };
   for (let round = 0; round < NUM_ROUNDS; round++) {
@@ -131,7 +136,12 @@ export function chooseBlend(
       }
     }
   }
-  return { blend: best.blend, validation: { before, after: best.after } };
+  const { after, blend } = best;
+  const { pValue } =
+    after > before
+      ? pairedBootstrap(byUser(blend), byUser(NO_BLEND), new Random(seedFrom("blend")))
+      : { pValue: 1 };
+  return { blend, validation: { before, after, pValue } };
 }
 
 /** Zeros where all values are equal. */

@@ -1,6 +1,7 @@
 import {
   blended,
   chooseBlend,
+  isBeyondChance,
   NO_BLEND,
   type RankedCandidates,
   reordered,
@@ -61,13 +62,26 @@ describe("chooseBlend()", () => {
   it("takes the weight that finds the validation items", () => {
     const { blend, validation } = chooseBlend([[candidates]], [Int32Array.of(5)]);
     expect(blend.history).toBeGreaterThan(0.1); // the last item passes the first
-    expect(validation).toEqual({ before: 0.5, after: 1 }); // 1 / log2(4) at the third place
+    expect(validation).toMatchObject({ before: 0.5, after: 1 }); // 1 / log2(4) at the third place
   });
 
   it("takes none where none is better", () => {
     const { blend, validation } = chooseBlend([[candidates]], [Int32Array.of(7)]);
     expect(blend).toEqual(NO_BLEND);
-    expect(validation).toEqual({ before: 1, after: 1 });
+    expect(validation).toEqual({ before: 1, after: 1, pValue: 1 });
+  });
+
+  it("says whether the gain is beyond chance: for many users with it, not for one of many", () => {
+    const users = Array.from({ length: 40 }, () => candidates);
+    const found = (numLast: number) =>
+      chooseBlend(
+        [users],
+        users.map((_, user) => Int32Array.of(user < numLast ? 5 : 9)), // 9 is no candidate
+      );
+    expect(isBeyondChance(found(20))).toBe(true);
+    expect(found(1).validation.after).toBeGreaterThan(found(1).validation.before);
+    expect(isBeyondChance(found(1))).toBe(false);
+    expect(isBeyondChance(found(0))).toBe(false);
   });
 
   it("decides for all seeds at once, and does not count users without validation items", () => {
