@@ -125,8 +125,8 @@ const environment = z.object({
     .regex(/^([a-z]{2}|auto)$/, "must be two letters (ISO 639-1) or auto")
     .default("auto"),
   /**
-   * How true an image must be to the catalogue image: `product`, `style`, `free`, or `auto`: product for photographs, style
-   * for drawings; default auto.
+   * How true an image must be to the catalogue image: `product`, `style`, `free`, or `auto`: product for a pack or a catalogue
+   * of photographs, else by the catalogue image; default auto.
    */
   VITRINE_FIDELITY: z.enum(["auto", "product", "style", "free"]).default("auto"),
   /** Folder of the shop's own backdrops, for settings of the kind SCENE of photographs; default none. */
@@ -185,7 +185,7 @@ export interface Config {
   readonly captions: "text" | "model" | "auto";
   readonly keywords: "model" | "extractor";
   readonly preferenceWeights: "similarity" | "similarity-and-strength";
-  /** How true an image must be to the catalogue image, unless a request says it; null: by the image. */
+  /** How true an image must be to the catalogue image, unless a request says it; null: by pack, catalogue and image. */
   readonly fidelity: "PRODUCT" | "STYLE" | "FREE" | null;
   /** Absolute path of the folder of the shop's own backdrops; null: none. */
   readonly backdropsFolder: string | null;

@@ -10,9 +10,10 @@ import {
 import type { ClipEncoder } from "../ml/clip/clip-encoder.js";
 import type { ImageGenerator } from "../ml/diffusion/image-generator.js";
 import type { RgbImage } from "../ml/nn/rgb-image.js";
+import type { CatalogueVerdict } from "../recsys/catalogue/catalogue-kind.service.js";
 import { BackdropLooks } from "../recsys/images/backdrop-looks.js";
 import { ImageFiles } from "../recsys/images/image-files.js";
-import { policyByImage, ProductLock } from "../recsys/images/product-lock.js";
+import { policyOfShop, ProductLock } from "../recsys/images/product-lock.js";
 import { LONGEST_SIDE, SubjectMasks } from "../recsys/images/subject-masks.js";
 import type { Models } from "./create-models.js";
 import type { Storage } from "./create-storage.js";
@@ -24,7 +25,7 @@ export function createImaging(
   { blobs, store }: Pick<Storage, "blobs" | "store">,
   models: Models,
   generator: ImageGenerator,
-  { fidelity }: Pick<Config, "fidelity">,
+  { catalogue, fidelity }: Pick<Config, "fidelity"> & { catalogue: CatalogueVerdict | null },
 ) {
   const codec = { decode: decodeRgb, encode: encodePng };
   const generatedCodec = {
@@ -47,14 +48,14 @@ export function createImaging(
     masker: models.masker,
   });
   // A pack with a subject mask is made for photographs.
-  const isForPhotographs = models.pack.has("subject_mask");
+  const isOfPhotographs = models.pack.has("subject_mask") || catalogue?.kind === "PHOTOGRAPHS";
   return {
     clip,
     generator,
     products: new ProductLock({
       originals: new ImageFiles({ blobs, ...codec, decode: ownSize }),
       masks,
-      policyOf: original => fidelity ?? (isForPhotographs ? "PRODUCT" : policyByImage(original)),
+      policyOf: policyOfShop(fidelity, { isOfPhotographs }),
     }),
     /** Whether the generator paints settings (`SettingMethod`) rather than prompts. */
     paintsSettings:

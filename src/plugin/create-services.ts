@@ -55,7 +55,10 @@ export async function createServices(options: ServicesOptions) {
   const { method, ranker } = options;
   const drawing = await createGenerator(config, models.generator, options.generator);
   const { generator } = drawing;
-  const imaging = createImaging(storage, models, generator, config);
+  const imaging = createImaging(storage, models, generator, {
+    ...config,
+    catalogue: packChoice.verdict,
+  });
   const base = { config, logger, storage, models, imaging, moderation, method, ranker };
   const { jobRows } = storage;
   const events = new JobEvents();

@@ -44,7 +44,7 @@ export class PersonalizeImageOptions {
 
   @Nullable(
     FidelityPolicy,
-    "How true the picture must be to the catalogue picture. Default: `VITRINE_FIDELITY`; if that is `auto`, PRODUCT for photographs and STYLE for drawings.",
+    "How true the picture must be to the catalogue picture. Default: `VITRINE_FIDELITY`; if that is `auto`, PRODUCT for photographs and STYLE for drawings, by the catalogue.",
   )
   fidelity?: FidelityPolicy | null;
 }

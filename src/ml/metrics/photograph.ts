@@ -8,7 +8,7 @@
  *
  * `npm run bench -- photographs` counts: of 1,395 photographs of clothes at home 1,390 are found, of 444 studio photographs on
  * white 417, of 400 stickers in four styles none. A packshot on perfect white is taken for a drawing: with a pack for drawings that means that a sharp
- * image of it may be shown, so a shop of packshots sets `VITRINE_FIDELITY=product`, or takes a pack for photographs.
+ * image of it may be shown, but the catalogue's verdict counts first (`policyOfShop`).
  */
 import { type RgbImage } from "../nn/rgb-image.js";
 

@@ -143,7 +143,11 @@ function solved({ n, xx, xy }: Sums, lambda: number, [F, O]: readonly [number, n
 }
 
 /** `||Y - X W||²` of the rows behind the sums. */
-function squaredError({ xx, xy, yy }: Sums, weights: Float64Array, [F, O]: readonly [number, number]) {
+function squaredError(
+  { xx, xy, yy }: Sums,
+  weights: Float64Array,
+  [F, O]: readonly [number, number],
+) {
   let error = yy;
   for (let f = 0; f < F; f++) {
     for (let o = 0; o < O; o++) {

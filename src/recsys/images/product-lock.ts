@@ -60,6 +60,19 @@ const [FADE_FROM, FADE_TO] = [200, 250];
 export const policyByImage = (original: RgbImage): FidelityPolicy =>
   isPhotograph(original) ? "PRODUCT" : "STYLE";
 
+/**
+ * The policy where a request names none.
+ *
+ * @param setting The shop's; null: `PRODUCT` where the pack or the catalogue is of photographs, else by the image. A packshot
+ *   on perfect white looks like a drawing by itself.
+ */
+export function policyOfShop(
+  setting: FidelityPolicy | null,
+  { isOfPhotographs }: { isOfPhotographs: boolean },
+): (original: RgbImage) => FidelityPolicy {
+  return original => setting ?? (isOfPhotographs ? "PRODUCT" : policyByImage(original));
+}
+
 export class ProductLock {
   constructor(private readonly parts: ProductLockParts) {}
 

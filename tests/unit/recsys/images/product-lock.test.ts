@@ -8,6 +8,7 @@ import {
   lockedImage,
   type OriginalProduct,
   policyByImage,
+  policyOfShop,
   ProductLock,
   type ProductMask,
 } from "../../../../src/recsys/images/product-lock.js";
@@ -175,6 +176,23 @@ describe("ProductLock", () => {
 
   it("has no mask without a mask model", async () => {
     expect(await lockOf(null).open("ab", "PRODUCT")).toMatchObject({ mask: null, fault: null });
+  });
+});
+
+describe("policyOfShop()", () => {
+  const packshot = imageOf((x, y) => (isProduct(x) ? [90 + (y % 3), 40, 40] : [255, 255, 255]));
+
+  it("is the shop's setting, whatever the image", () => {
+    expect(policyOfShop("FREE", { isOfPhotographs: true })(photograph())).toBe("FREE");
+  });
+
+  it("is PRODUCT for every image of a catalogue of photographs, a packshot on perfect white too", () => {
+    expect(policyOfShop(null, { isOfPhotographs: false })(packshot)).toBe("STYLE");
+    expect(policyOfShop(null, { isOfPhotographs: true })(packshot)).toBe("PRODUCT");
+  });
+
+  it("is that of the image where the catalogue is of drawings", () => {
+    expect(policyOfShop(null, { isOfPhotographs: false })(photograph())).toBe("PRODUCT");
   });
 });
 
