@@ -3,6 +3,8 @@ import { join } from "node:path";
 import { Command } from "commander";
 import { writeAtomically } from "../db/local-files.js";
 import {
+  armsOf,
+  type ImageExperiment,
   imageExperimentSchema,
   scaledExperiment,
   shownArmsOf,
@@ -67,7 +69,7 @@ export function experimentCommand(context: CliContext): Command {
           const result = {
             experiment: { ...experiment, scales: undefined },
             scale: scale ?? null,
-            isComplete: runs.length === experiment.arms.length * experiment.seeds.length,
+            isComplete: runs.length === numRunsOf(experiment),
             command,
             commit,
             generator,
@@ -98,6 +100,10 @@ export function experimentCommand(context: CliContext): Command {
       });
       console.log(text);
     });
+}
+
+function numRunsOf(experiment: ImageExperiment): number {
+  return experiment.seeds.reduce((sum, seed) => sum + armsOf(experiment, seed).length, 0);
 }
 
 /** In words, such as ", 1 h 20 min left". */

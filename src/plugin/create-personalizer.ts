@@ -57,6 +57,8 @@ function modelOf(
 ): PersonalizerModel {
   const { exploration, form } = personalizer.config;
   return {
+    startsAtImageTokens: form === "slots",
+    readsRankerPreference: personalizer.config.rankerPreference,
     explore: (samples, { count }) => {
       if (form === "slots" && exploration === "preference") {
         // No more directions than samples, less one for their mean.
@@ -65,6 +67,7 @@ function modelOf(
     },
     policy: inputs => personalizer.policy(inputs),
     trainStep: rollouts => personalizer.trainStep(rollouts),
+    trainToward: (lessons, scale) => personalizer.trainToward(lessons, scale),
     toFiles: lineage => personalizer.toFiles(lineage),
     encodeTraining: () => personalizer.encodeTraining(),
     restoreTraining: bytes => {

@@ -10,6 +10,7 @@ import type { PersonalizerModel } from "../recsys/images/personalizer-model.js";
 import { RagarMethod } from "../recsys/images/ragar-method.js";
 import { SettingMethod } from "../recsys/images/setting-method.js";
 import type { PictureRanker } from "../recsys/ranking/picture-ranker.js";
+import { TopFeatures } from "../recsys/ranking/top-feature.js";
 import { snapshotRanker } from "../recsys/ranking/what-if.js";
 import { PersonalizerTrainer } from "../recsys/reflection/personalizer-trainer.js";
 import { readShopSnapshot, type ShopSnapshot } from "../recsys/reflection/shop-snapshot.js";
@@ -20,7 +21,7 @@ import { createPersonalizer, loadPersonalizer } from "./create-personalizer.js";
 import type { Ranking } from "./create-ranking.js";
 import type { Storage } from "./create-storage.js";
 
-interface Parts extends Pick<Ranking, "rankers"> {
+interface Parts extends Pick<Ranking, "rankers" | "recommendations"> {
   storage: Storage;
   models: Models;
   imaging: Imaging;
@@ -82,6 +83,10 @@ export function createPersonalizers(parts: Parts) {
     const images = await storage.catalog.findItemImages(itemIds);
     return new Map(images.map(({ blobHash, itemId }) => [itemId, blobHash]));
   };
+  const topFeatures = new TopFeatures({
+    recommendations: parts.recommendations,
+    items: { find: itemIds => retrievalRows.findItems(encoderId, itemIds) },
+  });
   /** Settings where the generator paints them, else the active version, or the plain condition. Nothing is loaded before the method conditions an image. */
   const methods = {
     async active(): Promise<PersonalizationMethod> {
@@ -98,7 +103,7 @@ export function createPersonalizers(parts: Parts) {
         personalizers.use(versionId!, run);
       return versionId === null
         ? (parts.method ?? plainMethod)
-        : new RagarMethod({ versionId, use, encoder });
+        : new RagarMethod({ versionId, use, encoder, topFeatures });
     },
   };
   return { offline, methods, personalizers };

@@ -6,7 +6,8 @@
  * departures: docs/adr/0008.
  *
  * Notation (name here -> symbol): keyStates -> E^key, retrieved -> P^ret, semantic -> E^sem_N, multiModal -> E^m,
- * imageTokens -> T(P^ret), the generator's projection of P^ret.
+ * imageTokens -> T(P^ret), the generator's projection of P^ret, rankerTokens -> T(P^rk), that of the mean feature of the items
+ * that the ranking model puts first (not in the paper).
  *
  * Shapes: B pairs, K tokens of E^key, Q of T(P^ret), T of E^txt, D width of the condition, E of the embeddings.
  */
@@ -27,6 +28,8 @@ export interface ConditionTensors {
   keyStates: tf.Tensor3D;
   /** T(P^ret); `[B, Q, D]`. */
   imageTokens: tf.Tensor3D;
+  /** The image tokens of the ranking model's preference; read if so configured. `[B, Q, D]`. */
+  rankerTokens: tf.Tensor3D;
 }
 
 export interface GeneratedPreference {
@@ -52,16 +55,39 @@ export function preferenceValues(
     ...named("attention", attentionValues(D, random.fork("attention"), form === "slots")),
     ...named("calibrator", linearValues(E, D, random.fork("calibrator"))),
     ...named("semantic", linearValues(D, E, random.fork("semantic"))),
+    ...(config.rankerPreference && {
+      "ranker.gate": {
+        shape: [numPreferenceTokens, D],
+        values: new Float32Array(numPreferenceTokens * D),
+      },
+    }),
   };
+}
+
+/** Adam moves a weight by about its learning rate; the gate's way from 0 to 1 should take some tens of steps. */
+const GATE_SCALE = 20;
+
+/** `T(P^ret) + g (T(P^rk) - T(P^ret))` with a trained gate g for every number of a token, 0 at first. */
+function baseTokens(
+  { imageTokens, rankerTokens }: ConditionTensors,
+  parameters: Parameters,
+  { rankerPreference }: PersonalizerConfig,
+): tf.Tensor3D {
+  if (!rankerPreference) {
+    return imageTokens;
+  }
+  const gate = tf.mul(parameters("gate"), GATE_SCALE);
+  return tf.add(imageTokens, tf.mul(gate, tf.sub(rankerTokens, imageTokens)));
 }
 
 /** E^m and P^gen; differentiable in the parameters and the language model's states. */
 export function generatedPreference(
   { text, textMask, image }: LlmFeatures,
-  { keyStates, imageTokens }: ConditionTensors,
+  constants: ConditionTensors,
   parameters: Parameters,
   config: PersonalizerConfig,
 ): GeneratedPreference {
+  const { keyStates, imageTokens, rankerTokens } = constants;
   const [B, K] = keyStates.shape;
   const mapped = modalMapper(image, within(parameters, "mapper"), config.mapper);
   const Q = mapped.shape[1];
@@ -70,7 +96,14 @@ export function generatedPreference(
     mask: tf.concat([textMask, tf.ones([B, Q])], 1),
   };
   const memory = {
-    tokens: config.memory === "key" ? keyStates : tf.concat([keyStates, imageTokens], 1),
+    tokens: tf.concat(
+      [
+        keyStates,
+        ...(config.memory === "key" ? [] : [imageTokens]),
+        ...(config.rankerPreference ? [rankerTokens] : []),
+      ],
+      1,
+    ),
     mask: null,
   };
   const attend = (queries: tf.Tensor3D) =>
@@ -78,7 +111,13 @@ export function generatedPreference(
   // Leaves out the text's rows: no slot of the generator reads them.
   const preference: MaskedTokens =
     config.form === "slots"
-      ? { tokens: tf.add(imageTokens, attend(mapped)), mask: tf.ones([B, Q]) }
+      ? {
+          tokens: tf.add(
+            baseTokens(constants, within(parameters, "ranker"), config),
+            attend(mapped),
+          ),
+          mask: tf.ones([B, Q]),
+        }
       : { tokens: attend(multiModal.tokens), mask: multiModal.mask };
   return {
     multiModal,

@@ -32,6 +32,11 @@ export interface PersonalizerConfig {
   memory: (typeof memoryKinds)[number];
   /** Default: `preference`: noise on the keywords' states says little about taste, and more dimensions need more samples. */
   exploration: (typeof explorations)[number];
+  /**
+   * Whether P^gen also reads the preference that the ranking model itself has (the image tokens of the mean feature of its top
+   * items), with the form `slots`. Untrained it makes no difference. Default: false, as in the paper.
+   */
+  rankerPreference: boolean;
 
   // Values from the paper.
   /** n, keywords of w'. Not in the paper. Default: 8, which fit a small text encoder. */
@@ -69,6 +74,7 @@ export const defaultPersonalizerConfig: Omit<
   form: "slots",
   memory: "keyAndRetrieved",
   exploration: "preference",
+  rankerPreference: false,
   numKeywords: 8,
   numImageTokens: 4,
   sigma: 0.1,
@@ -108,6 +114,7 @@ export const personalizerConfigSchema: z.ZodType<PersonalizerConfig> = z
     form: z.enum(preferenceForms),
     memory: z.enum(memoryKinds),
     exploration: z.enum(explorations),
+    rankerPreference: z.boolean(),
     numKeywords: size,
     numImageTokens: size,
     sigma: z.number().positive(),
@@ -123,15 +130,23 @@ export const personalizerConfigSchema: z.ZodType<PersonalizerConfig> = z
   .refine(({ mapper }) => mapper.width % mapper.numHeads === 0, {
     message: "mapper.width must be a multiple of mapper.numHeads",
   })
+  .refine(({ form, rankerPreference }) => form === "slots" || !rankerPreference, {
+    message: "the form 'paper' does not read the ranking model's preference",
+  })
   .refine(({ form, calibrator }) => form === "slots" || calibrator !== "tokens", {
     message:
       "the calibrator 'tokens' compares the image tokens of P^ret, which the form 'paper' does not have",
   });
 
 /** A stored configuration without the fields that are the trainer's, which older versions also had. */
-export function modelFields(stored: unknown): unknown {
+export function modelFields(stored: unknown): Readonly<Record<string, unknown>> {
   const trainers = ["delta", "numRetrieved", "numRollouts", "rewardMode"];
   return Object.fromEntries(
     Object.entries(stored ?? {}).filter(([name]) => !trainers.includes(name)),
   );
+}
+
+/** {@link modelFields} of a whole configuration, with what older versions did not have. */
+export function wholeModelFields(stored: unknown): Readonly<Record<string, unknown>> {
+  return { rankerPreference: false, ...modelFields(stored) };
 }

@@ -7,9 +7,9 @@ import { fileOf, type ModelFiles } from "../nn/model-files.js";
 import { type NamedValues } from "../nn/parameters.js";
 import { decodeSafetensors, encodeSafetensors } from "../nn/safetensors.js";
 import {
-  modelFields,
   type PersonalizerConfig,
   personalizerConfigSchema,
+  wholeModelFields,
 } from "./personalizer-config.js";
 
 export const PERSONALIZER_FILE = "personalizer.safetensors";
@@ -21,7 +21,9 @@ export interface StoredPersonalizer {
 
 const metadataSchema = z.looseObject({
   format: z.literal("vitrine-personalizer"),
-  config: jsonText.transform(modelFields).pipe(personalizerConfigSchema),
+  config: jsonText
+    .transform((stored): unknown => wholeModelFields(stored))
+    .pipe(personalizerConfigSchema),
   lineage: jsonText.pipe(z.record(z.string(), z.unknown())),
 });
 

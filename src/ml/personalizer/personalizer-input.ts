@@ -19,6 +19,8 @@ export interface PersonalizerInput {
   semantic: Float32Array;
   /** P^ret as the generator's image tokens; `[Q, D]`. */
   imageTokens: Matrix;
+  /** The same of the ranking model's own preference; absent where it has none, or where it is not read. */
+  rankerTokens?: Matrix | null;
 }
 
 /** A pair's images and their rewards. */
@@ -33,6 +35,13 @@ export interface Rollout {
    * more than a step or two since; without them the actions are taken around the present mean.
    */
   rendered?: { actions: Float32Array[]; sigma: number };
+}
+
+/** A pair's input, and the preference tokens that its P^gen should have. */
+export interface Lesson {
+  input: PersonalizerInput;
+  /** `[Q D]`. */
+  target: Float32Array;
 }
 
 /** The unweighted parts of the loss (Eq. 17), and the gradient's length before clipping. */
@@ -50,6 +59,8 @@ export interface InputTensors {
   keyStates: tf.Tensor3D;
   /** `[B, Q, D]`. */
   imageTokens: tf.Tensor3D;
+  /** Those of the ranking model's preference; of P^ret where it has none. `[B, Q, D]`. */
+  rankerTokens: tf.Tensor3D;
   /** P^ret scaled to root mean square 1, as the generator's projection expects it; `[B, E]`. */
   retrieved: tf.Tensor2D;
   /** E^sem_N scaled to root mean square 1, so that its loss is per dimension too; `[B, E]`. */
@@ -63,9 +74,10 @@ export function inputTensors(
 ): InputTensors {
   const B = inputs.length;
   const T = inputs[0]?.keyStates.shape[0];
-  for (const { imageTokens, keyStates, retrieved, semantic } of inputs) {
+  for (const { imageTokens, keyStates, rankerTokens, retrieved, semantic } of inputs) {
     assertShape("keyStates", keyStates.shape, [T, D]);
     assertShape("imageTokens", imageTokens.shape, [Q, D]);
+    assertShape("rankerTokens", (rankerTokens ?? imageTokens).shape, [Q, D]);
     assertShape("retrieved", [retrieved.length], [E]);
     assertShape("semantic", [semantic.length], [E]);
   }
@@ -77,6 +89,10 @@ export function inputTensors(
   return {
     keyStates: tf.tensor3d(joined(inputs.map(({ keyStates }) => keyStates.values)), [B, T, D]),
     imageTokens: tf.tensor3d(joined(inputs.map(input => input.imageTokens.values)), [B, Q, D]),
+    rankerTokens: tf.tensor3d(
+      joined(inputs.map(input => (input.rankerTokens ?? input.imageTokens).values)),
+      [B, Q, D],
+    ),
     retrieved: tf.tensor2d(joined(inputs.map(input => unitSquared(input.retrieved))), [B, E]),
     semantic: tf.tensor2d(joined(inputs.map(input => unitSquared(input.semantic))), [B, E]),
   };

@@ -30,6 +30,7 @@ import {
   scaledAdvantages,
 } from "../reflection/policy-gradient.js";
 import { semanticLoss } from "../reflection/semantic-loss.js";
+import { targetLoss } from "../reflection/target-loss.js";
 import { type LossParts, totalLoss } from "../reflection/total-loss.js";
 import { calibrationLoss, tokenCalibrationLoss } from "./balance-calibrator.js";
 import {
@@ -49,6 +50,7 @@ import {
 import {
   type InputTensors,
   inputTensors,
+  type Lesson,
   type LossTerms,
   type PersonalizerInput,
   type Rollout,
@@ -192,11 +194,41 @@ export class Personalizer {
    * @throws AppError `TRAINING_DIVERGED`; changes nothing then.
    */
   trainStep(rollouts: readonly Rollout[]): LossTerms {
+    const inputs = rollouts.map(({ input }) => input);
+    return this.descend(inputs, made =>
+      rankLoss(made.moved.tokens, this.policyBatch(rollouts, made)),
+    );
+  }
+
+  /**
+   * The same with `targetLoss` in place of L_rank: P^gen learns conditions that were chosen by their rewards.
+   *
+   * @param scale As of `targetLoss`. @throws AppError `TRAINING_DIVERGED`; Error for the form `paper`.
+   */
+  trainToward(lessons: readonly Lesson[], scale: number): LossTerms {
+    const { conditionSize: D, form, numPreferenceTokens: Q } = this.config;
+    if (form !== "slots") {
+      throw new Error("Personalizer.trainToward: expected the form 'slots'");
+    }
+    const B = lessons.length;
+    const targets = new Float32Array(B * Q * D);
+    lessons.forEach(({ target }, b) => targets.set(target, b * Q * D));
+    const inputs = lessons.map(({ input }) => input);
+    return this.descend(inputs, made => {
+      const preference = tf.slice(made.tokens.tokens, [0, 0, 0], [B, Q, D]);
+      return targetLoss(preference, tf.tensor3d(targets, [B, Q, D]), scale);
+    });
+  }
+
+  private descend(
+    inputs: readonly PersonalizerInput[],
+    rank: (made: Condition) => tf.Scalar,
+  ): LossTerms {
     const { config } = this;
     let terms: Omit<LossTerms, "gradientNorm"> | undefined;
     const loss = () =>
       tf.tidy(() => {
-        const parts = this.losses(rollouts);
+        const parts = this.losses(inputs, rank);
         const total = totalLoss(parts, config);
         const value = (scalar: tf.Scalar) => scalar.dataSync()[0];
         terms = {
@@ -235,9 +267,11 @@ export class Personalizer {
   }
 
   /** L_cal, L_rank and L_sem (Eq. 10, 15, 16). */
-  private losses(rollouts: readonly Rollout[]): LossParts<tf.Scalar> {
+  private losses(
+    inputs: readonly PersonalizerInput[],
+    rank: (made: Condition) => tf.Scalar,
+  ): LossParts<tf.Scalar> {
     const { config } = this;
-    const inputs = rollouts.map(({ input }) => input);
     const tensors = inputTensors(inputs, config);
     const made = this.condition(inputs, tensors);
     const mapped: MaskedTokens = {
@@ -246,7 +280,7 @@ export class Personalizer {
     };
     return {
       calibration: this.calibration(made, tensors),
-      rank: rankLoss(made.moved.tokens, this.policyBatch(rollouts, made)),
+      rank: rank(made),
       semantic: semanticLoss(mapped, tensors.semantic, config.semantic),
     };
   }

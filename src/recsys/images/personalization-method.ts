@@ -13,6 +13,8 @@ import type { RetrievalResult } from "../retrieval/retrieval-result.js";
 export interface PersonalizationContext extends RetrievalResult {
   userId: string;
   itemId: string;
+  /** P^rk, the mean CLIP feature of the items that the ranking model puts first for the user; `[E]`. Default: none. */
+  rankerPreference?: Float32Array | null;
 }
 
 /**
@@ -63,6 +65,12 @@ export const plainMethod = promptMethod("plain", context => ({
 
 /** E^key alone. */
 export const keywordOnlyMethod = promptMethod("keyword-only", ({ prompt }) => ({ prompt }));
+
+/** E^key and P^rk, the preference that the ranking model itself has, in place of P^ret. */
+export const rankerPreferenceMethod = promptMethod("ranker-preference", context => ({
+  prompt: context.prompt,
+  imageEmbedding: context.rankerPreference ?? undefined,
+}));
 
 /** The reference's own keywords and P^ret. */
 export const retrievalOnlyMethod = promptMethod("retrieval-only", context => ({

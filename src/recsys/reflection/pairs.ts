@@ -8,6 +8,7 @@ import { Random, seedFrom } from "../../ml/nn/random.js";
 import type { CandidateRequest, ImageContext } from "../images/image-path.js";
 import type { HistoryItem, Retrieval } from "../retrieval/retrieval.service.js";
 import { retrieved } from "../retrieval/retrieval.service.js";
+import { rankerPreference } from "./ranker-preference.js";
 import type { ShopSnapshot } from "./shop-snapshot.js";
 
 export type UserPart = "train" | "validation" | "test";
@@ -50,6 +51,28 @@ export function trainingPairs(
   return random.shuffled(pairs).slice(0, numPairs);
 }
 
+/**
+ * Pairs for the choice of conditions, `numPairs` of them or all: every other one is of {@link trainingPairs}, the others show the
+ * same users an item that they have not chosen, after all their train items. A shop shows both.
+ */
+export function choicePairs(
+  shop: ShopSnapshot,
+  { numPairs, seed }: { numPairs: number; seed: number },
+): Pair[] {
+  const random = new Random(seedFrom("other references", seed));
+  const numItems = shop.ranker.itemIds.length;
+  const own = trainingPairs(shop, { numPairs: Math.ceil(numPairs / 2), seed });
+  return own
+    .flatMap(pair => {
+      const chosen = new Set(shop.split.train[pair.userIndex]);
+      const item = random.int(numItems);
+      const history = trainTimeline(shop, pair.userIndex);
+      const other = chosen.has(item) ? null : pairOf(shop, pair.userIndex, item, history);
+      return other ? [pair, other] : [pair];
+    })
+    .slice(0, numPairs);
+}
+
 /** Pairs for validation or test, whose references the ranking model did not learn from. */
 export function evaluationPairs(
   shop: ShopSnapshot,
@@ -74,10 +97,12 @@ export function assertEnough(pairs: readonly Pair[], needed: number): void {
 
 /** What a pair's history says of its reference (Eq. 1-6); nothing else of the user is read. */
 export function pairContext(
-  { items }: Pick<ShopSnapshot, "items">,
-  { blobHash, historyItemIds, itemId, userId }: Pair,
+  shop: Pick<ShopSnapshot, "items" | "ranker">,
+  pair: Pair,
   { k, historyLimit }: { k: number; historyLimit: number },
 ): ImageContext & Retrieval {
+  const { items } = shop;
+  const { blobHash, historyItemIds, itemId, userId } = pair;
   const history = historyItemIds.slice(-historyLimit).flatMap((id, place): HistoryItem[] => {
     const item = items.get(id);
     return item ? [{ ...item, occurredAt: new Date(place) }] : []; // only their order counts
@@ -88,6 +113,7 @@ export function pairContext(
     userId,
     itemId,
     sourceBlobHash: blobHash,
+    rankerPreference: rankerPreference(shop, pair),
     referenceCaptionEmbedding: retrieval.referenceCaptionEmbedding!, // a pair has both: `pairOf`
     referenceImageEmbedding: retrieval.referenceImageEmbedding!,
   };

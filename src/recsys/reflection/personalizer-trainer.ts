@@ -11,7 +11,8 @@ import type { ImagePath } from "../images/image-path.js";
 import type { PersonalizerModel } from "../images/personalizer-model.js";
 import type { PictureRanker } from "../ranking/picture-ranker.js";
 import type { Trainer, VersionPlace } from "../versions/trained-version.service.js";
-import { assertEnough, evaluationPairs, type Pair, trainingPairs } from "./pairs.js";
+import type { ChoiceReport } from "./chosen-conditions.js";
+import { assertEnough, choicePairs, evaluationPairs, type Pair, trainingPairs } from "./pairs.js";
 import {
   personalizerConfig,
   type PersonalizerTrainingConfig,
@@ -20,11 +21,11 @@ import {
 import {
   type PersonalizerTrainingResult,
   type StepReport,
-  type TrainingSpeed,
   trainPersonalizer,
   type ValidationResult,
 } from "./personalizer-training.js";
 import type { ShopSnapshot } from "./shop-snapshot.js";
+import type { TrainingSpeed } from "./stop-watch.js";
 
 /** Pictures whose image tokens say in which directions there is anything to explore. */
 const NUM_TOKEN_SAMPLES = 512;
@@ -42,6 +43,8 @@ export type PersonalizerMetrics = Readonly<{
   /** Means over all steps: losses, reward, ρ over the reference's and over the keyword picture's. */
   means: Readonly<Record<string, number>>;
   trainingSeconds: number;
+  /** How the conditions were chosen that it was trained toward; null for `reinforce`. */
+  choice: ChoiceReport | null;
   speed: TrainingSpeed;
   /** Most memory the process held, in MiB. */
   peakMemoryMib: number;
@@ -95,7 +98,9 @@ export class PersonalizerTrainer implements Trainer<PersonalizerColumns> {
   ) {
     const { create, encoder, path, rankerOf, store } = this.deps;
     const { version: generator } = path.generator;
-    const train = trainingPairs(shop, { numPairs: config.numPairs, seed });
+    const about = { numPairs: config.numPairs, seed };
+    const isByRollouts = config.rewardTraining === "reinforce";
+    const train = isByRollouts ? trainingPairs(shop, about) : choicePairs(shop, about);
     assertEnough(train, MIN_PAIRS);
     const numPairs = config.numValidationPairs;
     const validation = evaluationPairs(shop, "validation", { numPairs, seed: 0 }); // the same for every seed
@@ -120,6 +125,8 @@ export class PersonalizerTrainer implements Trainer<PersonalizerColumns> {
         train,
         validation,
         store,
+        onBank: (done, total) =>
+          onProgress?.({ fraction: 0, stage: `bank of images: ${done} of ${total} pairs` }),
         checkpoint,
         fingerprint: fingerprintOf({ config, seed, dataHash, generator }),
         onStep: report => onProgress?.(progressOf(report)),
@@ -154,7 +161,7 @@ async function imageTokenSamples(
 }
 
 function metricsOf(
-  { best, validations, means, numSteps, speed }: PersonalizerTrainingResult,
+  { best, choice, validations, means, numSteps, speed }: PersonalizerTrainingResult,
   about: { train: readonly Pair[]; validation: readonly Pair[]; trainingSeconds: number },
 ): PersonalizerMetrics {
   return {
@@ -164,6 +171,7 @@ function metricsOf(
     best,
     validations,
     means,
+    choice,
     trainingSeconds: about.trainingSeconds,
     speed,
     peakMemoryMib: process.resourceUsage().maxRSS / 1024, // Linux and Node give KiB
@@ -185,15 +193,16 @@ export function fingerprintOf(parts: object): string {
   return createHash("sha256").update(stringify(parts)).digest("hex");
 }
 
-function progressOf({ validated, losses, numSteps, overKey, overReference, step }: StepReport) {
+function progressOf({ validated, losses, means, numSteps, step }: StepReport) {
   const terms = Object.entries(losses).map(([name, value]) => `${name} ${value.toFixed(3)}`);
+  const { overKey, overReference } = means;
+  const scores =
+    overReference === undefined
+      ? ""
+      : `, ρ over reference ${overReference.toFixed(3)}, over keywords ${overKey.toFixed(3)}`;
   const validation =
     validated &&
     `; validation: median ΔR ${validated.medianDeltaR.toFixed(3)}, win rate ${validated.winRate.toFixed(2)}, CS ${(100 * validated.captionSimilarity).toFixed(1)} (keywords ${(100 * validated.keyCaptionSimilarity).toFixed(1)})`;
-  return {
-    fraction: step / numSteps,
-    stage:
-      `step ${step} of ${numSteps}: ${terms.join(", ")}, ρ over reference ${overReference.toFixed(3)}, ` +
-      `over keywords ${overKey.toFixed(3)}${validation ?? ""}`,
-  };
+  const stage = `step ${step} of ${numSteps}: ${terms.join(", ")}${scores}${validation ?? ""}`;
+  return { fraction: step / numSteps, stage };
 }

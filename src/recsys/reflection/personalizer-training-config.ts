@@ -10,6 +10,10 @@ import { rewardModes } from "../../ml/reflection/rank-reward.js";
 
 const count = z.int().min(1);
 
+export const rewardTrainings = ["reinforce", "critic", "distill", "surrogate"] as const;
+
+export type RewardTraining = (typeof rewardTrainings)[number];
+
 export const personalizerConfigSchema = z.strictObject({
   /** (user, reference) pairs learned from; default 1,000, the scale at which two cores need an hour or so. */
   numPairs: count.default(1_000),
@@ -28,6 +32,13 @@ export const personalizerConfigSchema = z.strictObject({
   k: z.int().min(0).max(100).default(5),
   /** Latest items of a history that are looked at; default 20, the paper's. */
   historyLimit: count.default(20),
+  /**
+   * How the reward teaches P^gen; default `reinforce`. By rollouts and the policy gradient (Eq. 15), or toward conditions that are
+   * chosen with the help of a bank of drawn images (`chosen-conditions.ts`): `critic`, `distill`, `surrogate`.
+   */
+  rewardTraining: z.enum(rewardTrainings).default("reinforce"),
+  /** Pairs of the bank; default 150: with the menu's 16 conditions (`condition-menu.ts`), 2,400 images. */
+  numBankPairs: z.int().min(2).default(150),
   /** What a picture earns; default `marginCost`, which stops paying once both others are beaten. */
   rewardMode: z.enum(rewardModes).default("marginCost"),
   /** δ, the margin, in standard deviations of the user's scores over all items; default 0.05. */
@@ -40,7 +51,7 @@ export const personalizerConfigSchema = z.strictObject({
   numValidationPairs: z.int().min(0).default(64),
   /** Gradient steps between two looks at them, which are also the checkpoints; default 20. */
   validateEvery: count.default(20),
-  /** Looks without a better median ΔR until training stops; default 4. */
+  /** Looks without a greater mean gain of the score until training stops; default 4. */
   patience: count.default(4),
   /** A version must keep this part of the keyword pictures' mean CS; default 0.9: taste may not cost the item. */
   captionFloorShare: z.number().min(0).max(1).default(0.9),

@@ -1,28 +1,18 @@
 /**
- * @file The training loop of the personalizer (RAGAR, Eq. 17): rollouts, rewards, a gradient step, now and then a look at
- * other users.
- *
- * The pictures of the next batch are drawn, in the render threads, while this one's gradient step runs here: their conditions
- * come from the weights before that step, one step behind. At a look the pipeline is empty, so a checkpoint needs no pictures,
- * and a killed training resumes to the same bytes.
+ * @file The training loop of the personalizer (RAGAR, Eq. 17): steps of a teacher (`teachers.ts`), now and then a look at other
+ * users. At a look nothing is being drawn, so a checkpoint needs no pictures, and a killed training resumes to the same bytes.
  */
-import { setImmediate as yieldToEventLoop } from "node:timers/promises";
 import { deleteAll, getJson, putJson } from "../../db/artefact-files.js";
 import type { ArtefactStore } from "../../db/artefact-store.js";
 import { AppError } from "../../errors/app-error.js";
 import { mean, percentile } from "../../ml/metrics/bootstrap.js";
-import { Random, seedFrom } from "../../ml/nn/random.js";
 import type { PersonalizerModel } from "../images/personalizer-model.js";
+import { type ChoiceReport, chosenConditions } from "./chosen-conditions.js";
+import { type BankHooks, conditionBank } from "./condition-bank.js";
 import type { Pair } from "./pairs.js";
-import {
-  beginRollouts,
-  scoredMeans,
-  type PendingRollouts,
-  type PreparedPair,
-  preparePairs,
-  type RolloutParts,
-  scoreRollouts,
-} from "./rollouts.js";
+import { scoredMeans, type PreparedPair, preparePairs, type RolloutParts } from "./rollouts.js";
+import { StopWatch, type TrainingSpeed } from "./stop-watch.js";
+import { choiceTeacher, rolloutTeacher, type Teacher } from "./teachers.js";
 
 /** What the policy's mean does for the validation users. */
 export interface ValidationResult {
@@ -45,9 +35,8 @@ export interface StepReport {
   step: number;
   numSteps: number;
   losses: Readonly<Record<string, number>>;
-  overReference: number;
-  overKey: number;
-  reward: number;
+  /** Of rollouts: the mean reward, and ρ over the reference's and over the keyword picture's. */
+  means: Readonly<Record<string, number>>;
   validated: ValidationResult | null;
 }
 
@@ -57,6 +46,8 @@ export interface PersonalizerTrainingOptions {
   train: readonly Pair[];
   validation: readonly Pair[];
   store: ArtefactStore;
+  /** Called while a bank is drawn. */
+  onBank?: BankHooks["onPairs"];
   /** What the keys of the checkpoint begin with. */
   checkpoint: string;
   /** Tells trainings apart: a checkpoint of another one is not gone on from. */
@@ -82,16 +73,10 @@ export interface PersonalizerTrainingResult {
   best: ValidationResult | null;
   /** Means over all steps. */
   means: Readonly<Record<string, number>>;
+  /** Of a bank's choice; null for `reinforce`. */
+  choice: ChoiceReport | null;
   speed: TrainingSpeed;
 }
-
-/** Of this process; what was before an interruption is not in it. A type and not an interface, so that it passes as JSON. */
-export type TrainingSpeed = Readonly<{
-  numPairs: number;
-  pairsPerSecond: number;
-  /** Where the time went: waiting for pictures, gradient steps, looks at the validation users. */
-  seconds: Readonly<{ images: number; gradients: number; validations: number }>;
-}>;
 
 /** Keys below that of the checkpoint. */
 const BEST = "best/training.safetensors";
@@ -102,9 +87,9 @@ const latest = (step: number) => `latest-${step}/training.safetensors`;
 export async function trainPersonalizer(
   options: PersonalizerTrainingOptions,
 ): Promise<PersonalizerTrainingResult> {
-  const { model, parts, train, validation } = options;
-  const { config, seed, signal } = parts;
-  const batches = batchesOf(train, config, seed);
+  const { model, parts, validation } = options;
+  const { config, signal } = parts;
+  assertTeachable(model, config);
   const progress = await restoreCheckpoint(options);
   const watch = new StopWatch();
   const validationPairs = await watch.timed("validations", () =>
@@ -113,29 +98,13 @@ export async function trainPersonalizer(
   if (progress.step === 0 && progress.validations.length === 0) {
     await watch.timed("validations", () => validateAndKeep(options, progress, validationPairs));
   }
-  const begun = (prepared: readonly PreparedPair[], step: number): Batch => {
-    const random = new Random(seedFrom("rollouts", seed, step));
-    return { prepared, pending: beginRollouts(parts, model, prepared, random) };
-  };
-  let drawn: Batch | null = null;
-  while (progress.step < batches.length && !isPatienceOver(progress, config.patience)) {
+  const { choice, teacher } = await teacherOf(options, watch);
+  const { numSteps } = teacher;
+  while (progress.step < numSteps && !isPatienceOver(progress, config.patience)) {
     signal?.throwIfAborted();
-    const { step } = progress;
-    const next = step + 1;
-    const isValidation = next % config.validateEvery === 0 || next === batches.length;
-    const batch: Batch =
-      drawn ??
-      begun(await watch.timed("images", () => preparePairs(parts, model, batches[step])), step);
-    const preparing = isValidation ? null : preparePairs(parts, model, batches[next]); // v^key, drawn after this batch
-    preparing?.catch(() => undefined);
-    const { rollouts, ...means } = await watch.timed("images", () =>
-      scoreRollouts(parts, batch.prepared, batch.pending),
-    );
-    const prepared = preparing && (await watch.timed("images", () => preparing));
-    drawn = prepared && begun(prepared, next); // before the step, always: a rerun does the same
-    await yieldToEventLoop(); // the render threads get their work before this thread is busy
-    const losses = await watch.timed("gradients", () => model.trainStep(rollouts));
-    watch.numPairs += rollouts.length;
+    const next = progress.step + 1;
+    const isLook = next % config.validateEvery === 0 || next === numSteps;
+    const { losses, means } = await teacher.teach(progress.step, isLook);
     if (!Object.values(losses).every(Number.isFinite)) {
       throw new AppError("TRAINING_DIVERGED", { model: "personalizer" });
     }
@@ -143,10 +112,10 @@ export async function trainPersonalizer(
     for (const [name, value] of Object.entries({ ...losses, ...means })) {
       progress.sums[name] = (progress.sums[name] ?? 0) + value;
     }
-    const validated = isValidation
+    const validated = isLook
       ? await watch.timed("validations", () => validateAndKeep(options, progress, validationPairs))
       : null;
-    options.onStep?.({ step: next, numSteps: batches.length, losses, ...means, validated });
+    options.onStep?.({ step: next, numSteps, losses, means, validated });
   }
   if (validation.length > 0) {
     await restoreWeights(options, BEST);
@@ -157,54 +126,36 @@ export async function trainPersonalizer(
     validations: progress.validations,
     best: validation.length > 0 ? progress.validations[progress.best] : null,
     means: Object.fromEntries(means) as Record<string, number>,
+    choice,
     speed: watch.speed,
   };
 }
 
-class StopWatch {
-  numPairs = 0;
-  private readonly startMs = performance.now();
-  private readonly seconds = { images: 0, gradients: 0, validations: 0 };
-
-  async timed<Result>(
-    part: keyof TrainingSpeed["seconds"],
-    run: () => Result | Promise<Result>,
-  ): Promise<Result> {
-    const startMs = performance.now();
-    try {
-      return await run();
-    } finally {
-      this.seconds[part] += (performance.now() - startMs) / 1_000;
-    }
-  }
-
-  get speed(): TrainingSpeed {
-    const total = (performance.now() - this.startMs) / 1_000;
-    const { numPairs, seconds } = this;
-    return { numPairs, pairsPerSecond: numPairs / total, seconds: { ...seconds } };
+/** @throws AppError `INVALID_ARGUMENT` where a bank's conditions are not those of an untrained P^gen. */
+function assertTeachable(
+  { startsAtImageTokens }: PersonalizerModel,
+  { k, rewardTraining: mode }: RolloutParts["config"],
+): void {
+  if (mode !== "reinforce" && (!startsAtImageTokens || k === 0)) {
+    const where = k === 0 ? "without retrieval (k = 0)" : "for a personalizer of the form 'paper'";
+    const problem = `must be 'reinforce' ${where}, but is '${mode}'`;
+    throw new AppError("INVALID_ARGUMENT", { argument: "rewardTraining", problem });
   }
 }
 
-interface Batch {
-  prepared: readonly PreparedPair[];
-  pending: PendingRollouts;
-}
-
-/** Every epoch in an order of its own; the last batch of an epoch may be short. */
-function batchesOf(
-  pairs: readonly Pair[],
-  { batchSize, numEpochs }: RolloutParts["config"],
-  seed: number,
-): Pair[][] {
-  const random = new Random(seedFrom("batches", seed));
-  const batches: Pair[][] = [];
-  for (let epoch = 0; epoch < numEpochs; epoch++) {
-    const order = random.shuffled(pairs);
-    for (let start = 0; start < order.length; start += batchSize) {
-      batches.push(order.slice(start, start + batchSize));
-    }
+/** By `rewardTraining`; a bank is drawn, or found, before the first step. */
+async function teacherOf(
+  { model, onBank: onPairs, parts, store, train }: PersonalizerTrainingOptions,
+  watch: StopWatch,
+): Promise<{ teacher: Teacher; choice: ChoiceReport | null }> {
+  const { rewardTraining: mode } = parts.config;
+  if (mode === "reinforce") {
+    return { teacher: rolloutTeacher({ model, parts, watch }, train), choice: null };
   }
-  return batches;
+  const bank = await watch.timed("images", () => conditionBank(parts, { store, onPairs }));
+  const about = { ...parts, ranker: parts.path.ranker! }; // rollouts and validations have one
+  const { chosen, report } = await chosenConditions(mode, about, bank, train);
+  return { teacher: await choiceTeacher({ model, parts, watch }, chosen), choice: report };
 }
 
 /** Validates, then stores the checkpoint, and the weights if they are the best so far. */
@@ -279,14 +230,9 @@ async function validationResult(
   };
 }
 
-/** By eligibility, then median ΔR, then the mean gain of the score: medians are often equal, and few pairs win by chance. */
+/** By eligibility, then the mean gain of the score: over few pairs medians of ΔR tie, and its mean is ruled by single pairs. */
 function isBetter(a: ValidationResult, b: ValidationResult): boolean {
-  if (a.isEligible !== b.isEligible) {
-    return a.isEligible;
-  }
-  return a.medianDeltaR !== b.medianDeltaR
-    ? a.medianDeltaR > b.medianDeltaR
-    : a.meanScoreGain > b.meanScoreGain;
+  return a.isEligible !== b.isEligible ? a.isEligible : a.meanScoreGain > b.meanScoreGain;
 }
 
 function isPatienceOver({ best, validations }: Progress, patience: number): boolean {

@@ -71,10 +71,10 @@ export interface ScoredRollouts {
   reward: number;
 }
 
-type PairRequest = Omit<CandidateRequest, "numImages">;
+export type PairRequest = Omit<CandidateRequest, "numImages">;
 
 /** How a pair's images are drawn and ranked, whatever they attend to. */
-function rolloutRequest({ config, seed, shop }: RolloutParts, pair: Pair): PairRequest {
+export function rolloutRequest({ config, seed, shop }: RolloutParts, pair: Pair): PairRequest {
   const { guidanceScale, numSteps, strength } = config;
   const own = seedFrom("pair", seed, pair.userId, pair.itemId);
   return pairRequest(shop, pair, config, { seed: own, guidanceScale, numSteps, strength });

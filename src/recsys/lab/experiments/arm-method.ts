@@ -6,6 +6,7 @@ import {
   keywordOnlyMethod,
   type PersonalizationMethod,
   plainMethod,
+  rankerPreferenceMethod,
   retrievalOnlyMethod,
 } from "../../images/personalization-method.js";
 import type { PersonalizerModel } from "../../images/personalizer-model.js";
@@ -36,6 +37,8 @@ export function armMethod(
       return retrievalOnlyMethod;
     case "both":
       return plainMethod;
+    case "ranker":
+      return rankerPreferenceMethod;
     case "personalizer": {
       const { encoder, model, versionId } = trained!; // trained for the arm
       return new RagarMethod({ versionId, encoder, use: run => run(model) });

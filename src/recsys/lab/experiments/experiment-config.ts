@@ -22,10 +22,18 @@ const training = z
 
 /**
  * What an image attends to. `original`: none is made, the catalogue image is measured. `keywords`: E^key alone.
- * `retrieval`: the reference's keywords and P^ret. `both`: E^key and P^ret. `personalizer`: P^gen of a version that is
+ * `retrieval`: the reference's keywords and P^ret. `both`: E^key and P^ret. `ranker`: E^key and P^rk, the mean
+ * feature of the items that the ranking model puts first. `personalizer`: P^gen of a version that is
  * trained for the arm.
  */
-export const armConditions = ["original", "keywords", "retrieval", "both", "personalizer"] as const;
+export const armConditions = [
+  "original",
+  "keywords",
+  "retrieval",
+  "both",
+  "ranker",
+  "personalizer",
+] as const;
 
 const name = z.string().regex(/^[a-z0-9-]+$/);
 
@@ -75,6 +83,8 @@ export const imageExperimentSchema = z.strictObject({
         training: training.default({}),
         /** In place of the experiment's, for an arm that shows what selection by the ranking model is worth. */
         numCandidates: count.max(16).optional(),
+        /** Only the first so many of the experiment's seeds; default all. Such an arm is tested on their outcomes. */
+        numSeeds: count.optional(),
       }),
     )
     .min(1)
@@ -98,6 +108,11 @@ export function shownArmsOf({ arms, shown }: ImageExperiment): ExperimentArm[] {
     }
     return arm;
   });
+}
+
+/** The arms that run in a seed. */
+export function armsOf({ arms, seeds }: ImageExperiment, seed: number): ExperimentArm[] {
+  return arms.filter(({ numSeeds = Infinity }) => seeds.indexOf(seed) < numSeeds);
 }
 
 /** Pictures of a pair in an arm. */

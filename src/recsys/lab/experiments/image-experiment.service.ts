@@ -32,6 +32,7 @@ import type { ShopSnapshot } from "../../reflection/shop-snapshot.js";
 import type { TrainRequest } from "../../versions/trained-version.service.js";
 import { armMethod, armRequest, type TrainedArm } from "./arm-method.js";
 import {
+  armsOf,
   type ExperimentArm,
   mergedTraining,
   numCandidatesOf,
@@ -128,7 +129,7 @@ export class ImageExperimentService {
     const scene = await this.scene(experiment);
     const results: ArmOutcomes[] = [];
     for (const seed of experiment.seeds) {
-      for (const arm of experiment.arms) {
+      for (const arm of armsOf(experiment, seed)) {
         hooks.signal?.throwIfAborted();
         results.push(await this.outcomesOf(scene, arm, seed, hooks));
         await hooks.onArm?.(results);
@@ -194,7 +195,11 @@ export class ImageExperimentService {
       arm =>
         trainingWork(arm, configOf(experiment, arm)) + imageWork(experiment, arm, pairs.length),
     );
-    const total = experiment.seeds.length * work.reduce((sum, own) => sum + own, 0);
+    const total = experiment.arms.reduce(
+      (sum, { numSeeds = Infinity }, at) =>
+        sum + Math.min(numSeeds, experiment.seeds.length) * work[at],
+      0,
+    );
     const path = { ...this.deps.path, ranker: this.deps.rankerOf(shop) };
     return { experiment, shop, path, pairs, preferences: new Map(), clock: new WorkClock(total) };
   }

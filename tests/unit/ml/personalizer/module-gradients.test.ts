@@ -129,7 +129,12 @@ describe("gradients, against central differences in 64 bits, of", () => {
       const imageTokens = tf.tensor3d(drawn(4, 2, 2, 4).values, [2, 2, 4]);
       await expectGradients(shaken(values), p => {
         const features = { text: tensor3d(p, "text"), textMask, image: tensor3d(p, "image") };
-        const made = generatedPreference(features, { keyStates, imageTokens }, p, config);
+        const made = generatedPreference(
+          features,
+          { keyStates, imageTokens, rankerTokens: imageTokens },
+          p,
+          config,
+        );
         const { tokens, mask } = made.tokens;
         const { tokens: multiModal, mask: multiModalMask } = made.multiModal;
         return tf.add(

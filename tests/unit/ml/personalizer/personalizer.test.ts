@@ -320,3 +320,56 @@ function frozenValues(llm: Llama): unknown {
     [...weights.finalNorm.dataSync()],
   ];
 }
+
+describe("Personalizer with the ranking model's preference", () => {
+  const random = new Random(8);
+  const read = inputs.map(input => ({
+    ...input,
+    rankerTokens: matrix([2, 8], random.normals(16)),
+  }));
+
+  it("is, untrained, the same as without", () => {
+    const without = created();
+    const made = created({ rankerPreference: true });
+    const means = (of: typeof made, own: typeof inputs) =>
+      of.personalizer.policy(own).map(({ mean }) => [...mean]);
+    expect(means(made, read)).toEqual(means(without, inputs));
+    disposed(made);
+    disposed(without);
+  });
+
+  it("learns to follow it where the chosen conditions do, and comes back from its file", () => {
+    const made = created({ rankerPreference: true, learningRate: 0.003 });
+    const { personalizer } = made;
+    const lessons = read.map(input => ({ input, target: input.rankerTokens.values }));
+    const distance = lessons.reduce(
+      (sum, { input, target }) =>
+        sum + target.reduce((part, x, at) => part + (x - input.imageTokens.values[at]) ** 2, 0),
+      0,
+    );
+    const scale = distance / lessons.length;
+    const first = personalizer.trainToward(lessons, scale);
+    expect(first.rank).toBeCloseTo(1, 5); // nothing is learned yet
+    let last = first;
+    for (let n = 0; n < 60; n++) {
+      last = personalizer.trainToward(lessons, scale);
+    }
+    expect(last.rank).toBeLessThan(0.2);
+    const { "personalizer.safetensors": file } = personalizer.toFiles({});
+    const stored = decodePersonalizer({ "personalizer.safetensors": file });
+    const llm = tinyLlama();
+    const restored = Personalizer.restore(stored, llm);
+    expect(stored.config.rankerPreference).toBe(true);
+    expect(restored.policy(read)[0].mean).not.toEqual(
+      created().personalizer.policy(inputs)[0].mean,
+    );
+    disposed(made);
+    disposed({ llm, personalizer: restored });
+  });
+
+  it("cannot be had in the paper's form", () => {
+    expect(() => created({ ...paperForm, rankerPreference: true })).toThrow(
+      "the form 'paper' does not read the ranking model's preference",
+    );
+  });
+});

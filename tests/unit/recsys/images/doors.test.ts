@@ -12,6 +12,7 @@ import { ImageGenerationService } from "../../../../src/recsys/images/image-gene
 import {
   keywordOnlyMethod,
   plainMethod,
+  rankerPreferenceMethod,
   retrievalOnlyMethod,
 } from "../../../../src/recsys/images/personalization-method.js";
 import { RagarMethod } from "../../../../src/recsys/images/ragar-method.js";
@@ -19,6 +20,7 @@ import { imageExperimentSchema } from "../../../../src/recsys/lab/experiments/ex
 import { ImageExperimentService } from "../../../../src/recsys/lab/experiments/image-experiment.service.js";
 import { drawItemImages } from "../../../../src/recsys/lab/reranking/draw-item-images.js";
 import { rerankConfig } from "../../../../src/recsys/lab/reranking/rerank-config.js";
+import { TopFeatures } from "../../../../src/recsys/ranking/top-feature.js";
 import { snapshotRanker } from "../../../../src/recsys/ranking/what-if.js";
 import {
   evaluationPairs,
@@ -49,6 +51,7 @@ const contexts = () =>
 
 for (const method of [
   plainMethod,
+  rankerPreferenceMethod,
   keywordOnlyMethod,
   retrievalOnlyMethod,
   createSeasonalMethod("in snow"),
@@ -118,6 +121,58 @@ describe("RagarMethod", () => {
     expect(conditionsOf(one)[1]).not.toEqual(conditionsOf(other)[1]);
     expect(conditionsOf(one)[1]).not.toEqual(conditionsOf(one)[2]);
     model.dispose();
+  });
+});
+
+describe("RagarMethod with a personalizer that reads the ranking model's preference", () => {
+  it("asks for it once a user, where the contexts do not say it", async () => {
+    const { model } = createTinyModel(1, { rankerPreference: true });
+    const asked: unknown[] = [];
+    const method = new RagarMethod({
+      versionId: "p1",
+      use: run => run(model),
+      encoder: async () => tiny.encoder,
+      topFeatures: {
+        of: async (user, references) => {
+          asked.push([user, references]);
+          return references.map(() => embedding("IMAGE", 3));
+        },
+      },
+    });
+    const [first] = contexts();
+    const served = { ...first, rankerPreference: undefined };
+    const others = [served, { ...served, itemId: itemId(1) }];
+    await method.condition([...others, first], 1, [1, 2, 3]);
+    expect(asked).toEqual([[first.userId, [first.itemId, itemId(1)]]]);
+    model.dispose();
+  });
+});
+
+describe("TopFeatures", () => {
+  it("are the mean feature of the items that the model puts first, without the reference", async () => {
+    const top = (source: "RANKER" | "POPULARITY") =>
+      new TopFeatures({
+        recommendations: {
+          recommend: async (_user, count) => ({
+            source,
+            items: Array.from({ length: count }, (_, n) => {
+              return { itemId: itemId(n), score: -n, rank: n + 1, isNew: false };
+            }),
+          }),
+        },
+        items: {
+          find: async ids =>
+            ids.map((id, n) => ({
+              itemId: id,
+              imageEmbedding: n === 0 ? Float32Array.of(9, 0) : Float32Array.of(n % 2, (n + 1) % 2),
+            })),
+        },
+      });
+    const [other, own] = await top("RANKER").of("u", ["another", itemId(0)]);
+    // By hand: items 0..19 sum to [9 + 10, 9]; items 1..20, without the reference, to [10, 10].
+    expect(other![0] / other![1]).toBeCloseTo(19 / 9, 5);
+    expect(own![0]).toBeCloseTo(Math.SQRT1_2, 5);
+    expect(await top("POPULARITY").of("u", ["another"])).toEqual([null]);
   });
 });
 

@@ -4,9 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { FolderArtefactStore } from "../../../../src/db/artefact-store.js";
+import { paperForm } from "../../../../src/ml/personalizer/personalizer-config.js";
 import { storedValues } from "../../../../src/ml/personalizer/personalizer-files.js";
 import { snapshotRanker } from "../../../../src/recsys/ranking/what-if.js";
 import {
+  choicePairs,
   evaluationPairs,
   trainingPairs,
   userPartOf,
@@ -148,7 +150,8 @@ describe("trainPersonalizer()", () => {
     expect(reports.map(({ step, numSteps }) => [step, numSteps])).toEqual(
       [1, 2, 3, 4].map(s => [s, 4]),
     );
-    for (const { losses, overKey, overReference, reward } of reports) {
+    for (const { losses, means } of reports) {
+      const { overKey, overReference, reward } = means;
       expect(Object.keys(losses).sort()).toEqual(
         ["calibration", "gradientNorm", "rank", "semantic", "total"].sort(),
       );
@@ -159,7 +162,8 @@ describe("trainPersonalizer()", () => {
     }
     expect(reports.some(({ losses }) => losses.rank !== 0)).toBe(true);
     expect(reports.map(({ validated }) => validated !== null)).toEqual([false, true, false, true]);
-    const mean = reports.reduce((sum, report) => sum + report.overReference, 0) / reports.length;
+    const mean =
+      reports.reduce((sum, report) => sum + report.means.overReference, 0) / reports.length;
     expect(result.means.overReference).toBeCloseTo(mean, 10);
     expect(result.speed.numPairs).toBe(8);
     expect(result.speed.pairsPerSecond).toBeGreaterThan(0);
@@ -201,12 +205,11 @@ describe("trainPersonalizer()", () => {
     await rm(directory, { recursive: true });
   });
 
-  it("has the weights of the best look: by eligibility, then median ΔR, then the score's gain", () => {
+  it("has the weights of the best look: by eligibility, then the score's mean gain", () => {
     const { best, validations } = whole.result;
     expect(validations.map(({ step }) => step)).toEqual([0, 2, 4]);
-    const merit = ({ isEligible, medianDeltaR, meanScoreGain }: (typeof validations)[number]) => [
+    const merit = ({ isEligible, meanScoreGain }: (typeof validations)[number]) => [
       Number(isEligible),
-      medianDeltaR,
       meanScoreGain,
     ];
     const ordered = [...validations].sort((a, b) => {
@@ -240,6 +243,53 @@ describe("trainPersonalizer()", () => {
     expect(permuted.split.test).not.toEqual(tiny.shop.split.test);
     const { bytes } = await train({ folder: await newFolder(), shop: permuted });
     expect(bytes.equals(whole.bytes)).toBe(true);
+  });
+});
+
+describe("trainPersonalizer() toward conditions of a bank", () => {
+  const config = {
+    rewardTraining: "critic",
+    numBankPairs: 8,
+    model: { ...tinyTraining.model, rankerPreference: true },
+  };
+
+  it("learns the critic's choice, resumes to the same bytes, and draws no bank twice", async () => {
+    const whole = await train({ folder: await newFolder(), config });
+    const { choice } = whole.result;
+    expect(choice).toMatchObject({ mode: "critic", leftOut: { noMargin: 0, notFinite: 0 } });
+    expect(choice!.numDrawn).toBe(choice!.numBankImages);
+    expect(whole.reports.every(({ losses }) => losses.rank > 0)).toBe(true);
+    const folder = await newFolder();
+    await expect(train({ folder, config, abortAt: 3 })).rejects.toThrow();
+    const resumed = await train({ folder, config });
+    expect(resumed.result.choice).toEqual({ ...choice, numDrawn: 0 });
+    expect(resumed.bytes.equals(whole.bytes)).toBe(true);
+  });
+
+  it("is refused without retrieval, and for the paper's form", async () => {
+    const fault = { code: "INVALID_ARGUMENT", details: { argument: "rewardTraining" } };
+    const withoutRetrieval = train({ folder: await newFolder(), config: { ...config, k: 0 } });
+    await expect(withoutRetrieval).rejects.toMatchObject(fault);
+    const ofPaper = { rewardTraining: "critic", model: { ...tinyTraining.model, ...paperForm } };
+    const inPapersForm = train({ folder: await newFolder(), config: ofPaper });
+    await expect(inPapersForm).rejects.toMatchObject(fault);
+  });
+});
+
+describe("choicePairs()", () => {
+  it("shows each user an own reference, then one that they have not chosen, whatever the test items are", () => {
+    const { shop } = tiny;
+    const about = { numPairs: 40, seed: 1 };
+    const pairs = choicePairs(shop, about);
+    const isOwn = ({ itemIndex, userIndex }: (typeof pairs)[number]) =>
+      shop.split.train[userIndex].includes(itemIndex);
+    expect(pairs.filter(isOwn).length).toBeGreaterThan(5);
+    expect(pairs.filter(pair => !isOwn(pair)).length).toBeGreaterThan(5);
+    for (const { historyItemIds, itemId, userIndex } of pairs) {
+      expect(userPartOf(shop.userIds[userIndex])).toBe("train");
+      expect(historyItemIds).not.toContain(itemId);
+    }
+    expect(choicePairs(permutedTest(shop), about)).toEqual(pairs);
   });
 });
 

@@ -204,11 +204,14 @@ export function loadTinyModel(files: NamedFiles): PersonalizerModel {
 
 function modelOf(personalizer: Personalizer, llm: Llama): PersonalizerModel {
   return {
+    startsAtImageTokens: personalizer.config.form === "slots",
+    readsRankerPreference: personalizer.config.rankerPreference,
     explore: (samples, options) => {
       personalizer.explore(samples, options);
     },
     policy: inputs => personalizer.policy(inputs),
     trainStep: rollouts => personalizer.trainStep(rollouts),
+    trainToward: (lessons, scale) => personalizer.trainToward(lessons, scale),
     toFiles: lineage => personalizer.toFiles(lineage),
     encodeTraining: () => personalizer.encodeTraining(),
     restoreTraining: bytes => personalizer.restoreTraining(bytes),

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import {
+  armsOf,
   mergedTraining,
   imageExperimentSchema,
   scaledExperiment,
@@ -50,6 +51,17 @@ describe("an experiment's training", () => {
     });
     expect(JSON.stringify(error!.issues)).toContain(Object.keys(training)[0]);
     expect(error!.issues[0].path[0]).toBe("training");
+  });
+});
+
+describe("armsOf()", () => {
+  it("leaves an arm out of the seeds after its number of them", () => {
+    const arms = [
+      { ...given.arms[0], name: "all" },
+      { ...given.arms[0], name: "two", numSeeds: 2 },
+    ];
+    const names = [1, 2, 3].map(seed => armsOf({ ...given, arms }, seed).map(({ name }) => name));
+    expect(names).toEqual([["all", "two"], ["all", "two"], ["all"]]);
   });
 });
 
