@@ -14,6 +14,7 @@ import {
   visitWithTypeInfo,
 } from "graphql";
 import complexity from "graphql-query-complexity/cjs";
+import { LRUCache } from "lru-cache";
 import { isStorable, UNSTORABLE_PROBLEM } from "../db/storable-text.js";
 import { AppError } from "../errors/app-error.js";
 import { requireViewer, type RequestContext } from "../resolvers/context.js";
@@ -67,7 +68,7 @@ export function assertWithinLimits(
     const argument = "a text of the request";
     throw new AppError("INVALID_ARGUMENT", { argument, problem: UNSTORABLE_PROBLEM });
   }
-  const got = complexityOf(schema, request);
+  const got = knownComplexityOf(schema, request);
   if (got > maxComplexity) {
     throw new AppError("QUERY_TOO_COMPLEX", { got, max: maxComplexity });
   }
@@ -109,10 +110,40 @@ export function assertAffordable(
   request: LimitedRequest,
   context: RequestContext,
 ): void {
-  if (asksForSchema(request.document)) {
+  if (asksForSchema(request)) {
     requireViewer(context); // the schema is no secret, but reading it costs as much as a page
   }
   assertWithinLimits(schema, request, context);
+}
+
+/** Remembered complexities of one operation, and the longest shape of variables that is remembered. */
+const MAX_SHAPES = 100;
+const MAX_SHAPE_LENGTH = 1_000;
+const complexities = new WeakMap<OperationDefinitionNode, LRUCache<string, number>>();
+
+/** The complexity, computed once for each operation and shape of its variables. */
+function knownComplexityOf(schema: GraphQLSchema, request: LimitedRequest): number {
+  const { operation, variables } = request;
+  let known = complexities.get(operation);
+  if (!known) {
+    known = new LRUCache({ max: MAX_SHAPES });
+    complexities.set(operation, known);
+  }
+  const shape = JSON.stringify(variables ?? {}, shapeOf);
+  const before = known.get(shape);
+  if (before !== undefined) {
+    return before;
+  }
+  const got = complexityOf(schema, request);
+  if (shape.length <= MAX_SHAPE_LENGTH) {
+    known.set(shape, got);
+  }
+  return got;
+}
+
+/** What the complexity depends on: numbers, flags and the lengths of lists, but not texts. */
+function shapeOf(_name: string, value: unknown): unknown {
+  return typeof value === "string" ? "" : value;
 }
 
 function complexityOf(
@@ -147,7 +178,21 @@ function isStorableRequest(
   const given = (operation.variableDefinitions ?? [])
     .filter(({ type }) => !rowInputs.has(namedTypeOf(type)))
     .map(({ variable }) => variables?.[variable.name.value]);
-  let storable = hasStorableTexts(given);
+  return hasStorableTexts(given) && hasStorableLiterals(schema, { document, operation });
+}
+
+/** Of each operation, whether the texts written in its document can be stored. */
+const storableLiterals = new WeakMap<OperationDefinitionNode, boolean>();
+
+function hasStorableLiterals(
+  schema: GraphQLSchema,
+  { document, operation }: Pick<LimitedRequest, "document" | "operation">,
+): boolean {
+  const known = storableLiterals.get(operation);
+  if (known !== undefined) {
+    return known;
+  }
+  let storable = true;
   const types = new TypeInfo(schema);
   const visitor = {
     [Kind.OBJECT]: () =>
@@ -157,6 +202,7 @@ function isStorableRequest(
     },
   };
   visit(document, visitWithTypeInfo(types, visitor));
+  storableLiterals.set(operation, storable);
   return storable;
 }
 
@@ -174,12 +220,20 @@ function hasStorableTexts(value: unknown): boolean {
     : Object.entries(value).every(([name, item]) => isStorable(name) && hasStorableTexts(item));
 }
 
-function asksForSchema(document: DocumentNode): boolean {
+/** Of each operation, whether its document reads the schema. */
+const schemaReaders = new WeakMap<OperationDefinitionNode, boolean>();
+
+function asksForSchema({ document, operation }: LimitedRequest): boolean {
+  const known = schemaReaders.get(operation);
+  if (known !== undefined) {
+    return known;
+  }
   let asks = false;
   visit(document, {
     [Kind.FIELD]({ name }) {
       asks ||= name.value === "__schema" || name.value === "__type";
     },
   });
+  schemaReaders.set(operation, asks);
   return asks;
 }

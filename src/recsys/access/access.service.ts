@@ -1,5 +1,6 @@
 /** @file API keys and tokens. */
 import { createHash, randomBytes } from "node:crypto";
+import { LRUCache } from "lru-cache";
 import type { ApiKeysRepository } from "../../db/api-keys.repository.js";
 import type { PageRequest } from "../../db/keyset.js";
 import type { ApiKeyRole, ApiKeyRow } from "../../db/rows.js";
@@ -10,12 +11,18 @@ import type { Viewer } from "./viewer.js";
 const keyPrefix = "vk_";
 /** `lastUsedAt` is informational: one write per minute keeps reads from becoming writes. */
 const touchIntervalMs = 60_000;
+/** How long a looked-up key is believed: one revoked by another process is refused after this time at the latest. */
+const KEY_MAX_AGE_MS = 1_000;
+/** Keys remembered, unknown ones among them. */
+const MAX_KEYS = 10_000;
 
 interface Dependencies {
   apiKeys: Pick<ApiKeysRepository, "findByHash" | "findPage" | "insert" | "touch" | "revoke">;
   tokens: Pick<ShopperTokens, "issue" | "verify">;
   /** Default: the clock. */
   now?: () => Date;
+  /** Milliseconds; 0: each request looks its key up. Default 1000. */
+  keyMaxAgeMs?: number;
 }
 
 /** A key has 256 random bits, so plain SHA-256 is safe, and the lookup by hash leaks nothing through timing. */
@@ -25,6 +32,10 @@ export function hashApiKey(key: string): string {
 
 export class AccessService {
   private readonly now: () => Date;
+  /** By the key's hash. Requests that come together share one look-up. */
+  private readonly keys = new LRUCache<string, { row: Promise<ApiKeyRow | null>; atMs: number }>({
+    max: MAX_KEYS,
+  });
 
   constructor(private readonly deps: Dependencies) {
     this.now = deps.now ?? (() => new Date());
@@ -42,7 +53,7 @@ export class AccessService {
     if (!credential.startsWith(keyPrefix)) {
       return { kind: "SHOPPER", ...(await this.deps.tokens.verify(credential, this.now())) };
     }
-    const row = await this.deps.apiKeys.findByHash(hashApiKey(credential));
+    const row = await this.findKey(hashApiKey(credential));
     if (!row || row.revokedAt) {
       throw new AppError("UNAUTHENTICATED");
     }
@@ -86,6 +97,7 @@ export class AccessService {
     if (!row) {
       throw new AppError("API_KEY_NOT_FOUND", { name });
     }
+    this.keys.clear();
     return row;
   }
 
@@ -93,11 +105,26 @@ export class AccessService {
     return this.deps.apiKeys.findPage(page);
   }
 
-  private async touch({ id, lastUsedAt }: ApiKeyRow): Promise<void> {
+  private findKey(keyHash: string): Promise<ApiKeyRow | null> {
+    const nowMs = this.now().getTime();
+    const known = this.keys.get(keyHash);
+    const maxAgeMs = this.deps.keyMaxAgeMs ?? KEY_MAX_AGE_MS;
+    if (known && Math.abs(nowMs - known.atMs) < maxAgeMs) {
+      return known.row;
+    }
+    const row = this.deps.apiKeys.findByHash(keyHash);
+    this.keys.set(keyHash, { row, atMs: nowMs });
+    row.catch(() => this.keys.delete(keyHash));
+    return row;
+  }
+
+  /** Writes once a minute, also if the row is older than the last write. */
+  private async touch(row: ApiKeyRow): Promise<void> {
     const now = this.now();
     const since = new Date(now.getTime() - touchIntervalMs);
-    if (!lastUsedAt || lastUsedAt < since) {
-      await this.deps.apiKeys.touch(id, now, since);
+    if (!row.lastUsedAt || row.lastUsedAt < since) {
+      row.lastUsedAt = now; // the row that is remembered
+      await this.deps.apiKeys.touch(row.id, now, since);
     }
   }
 }
