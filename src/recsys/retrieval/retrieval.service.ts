@@ -3,6 +3,7 @@
  *
  * "RAGAR: Retrieval Augment Personalized Image Generation Guided by Recommendation", Eq. 1-6.
  */
+import { LRUCache } from "lru-cache";
 import type {
   ItemWithEmbeddings,
   RetrievalState,
@@ -21,6 +22,9 @@ import { preferenceKeywords } from "./keywords.js";
 import { generatorPrompt } from "./prompt.js";
 import { RecentItems } from "./recent-items.js";
 import type { RetrievalResult } from "./retrieval-result.js";
+
+/** Retrievals remembered, of a user and an item each. */
+const MAX_RETRIEVALS = 1_000;
 
 /** History items considered, as in the paper. */
 export const DEFAULT_HISTORY_LIMIT = 20;
@@ -67,6 +71,8 @@ type IndexedItem = HistoryItem & {
 
 export class RetrievalService {
   private readonly items: RecentItems;
+  /** By everything that a retrieval depends on, items by their stamps. */
+  private readonly known = new LRUCache<string, Retrieval>({ max: MAX_RETRIEVALS });
 
   constructor(private readonly deps: Dependencies) {
     const { encoder, rows } = deps;
@@ -110,11 +116,26 @@ export class RetrievalService {
       return item ? [{ ...item, occurredAt, strength }] : []; // deleted since
     });
     return itemIds.map(itemId => {
-      const { variantStamp = null } = state.references.get(itemId) ?? {};
-      const reference = state.references.has(itemId) && items.get(itemId);
+      const stamp = state.references.get(itemId);
+      const reference = stamp && items.get(itemId);
+      if (!reference) {
+        return null;
+      }
+      const key = JSON.stringify([k, historyLimit, weighting, stamp, state.history]);
+      const before = this.known.get(key);
+      if (before) {
+        return before;
+      }
       const others = history.filter(item => item.itemId !== itemId).slice(-historyLimit);
-      const result = reference && retrieved(reference, withRatios(others), { k, weighting });
-      return result ? { ...result, ...(variantStamp !== null && { variantStamp }) } : null;
+      const { variantStamp } = stamp;
+      const result = {
+        ...retrieved(reference, withRatios(others), { k, weighting }),
+        ...(variantStamp !== null && { variantStamp }),
+      };
+      if (history.length === state.history.length) {
+        this.known.set(key, result);
+      }
+      return result;
     });
   }
 }
