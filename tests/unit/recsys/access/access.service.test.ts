@@ -35,7 +35,7 @@ describe("looking up a key", () => {
           if (fault) {
             throw fault;
           }
-          return row && row.keyHash === hash ? { ...row } : null;
+          return row?.keyHash === hash ? { ...row } : null;
         },
         touch: async (_id, at) => void touched.push(at),
         revoke: async (_name, at) => (row = { ...row!, revokedAt: at }),
