@@ -63,6 +63,10 @@ export function experimentCommand(context: CliContext): Command {
       const startMs = performance.now();
       const text = await withServices(context, async ({ imageExperiments, models }, { signal }) => {
         const { encoder } = models;
+        const about = {
+          baselines: baselinesOf(experiment),
+          groups: await imageExperiments.groups(experiment),
+        };
         const generator = models.generator.version;
         /** Written after every arm, so that an interrupted run keeps its results. */
         const write = async (runs: readonly ArmOutcomes[]) => {
@@ -76,7 +80,7 @@ export function experimentCommand(context: CliContext): Command {
             clip: encoder.name,
             seconds: Math.round((performance.now() - startMs) / 1_000),
             peakMemoryMib: Math.round(process.resourceUsage().maxRSS / 1_024),
-            ...summarizeOutcomes(runs, { baselines: baselinesOf(experiment) }),
+            ...summarizeOutcomes(runs, about),
             runs,
           };
           await writeAtomically(path, `${JSON.stringify(result, null, 1)}\n`);
@@ -95,7 +99,7 @@ export function experimentCommand(context: CliContext): Command {
           const layout = { columns: rows[0].length, generator, side: SHEET.side };
           await writeAtomically(sheet, await contactSheet(rows.flat(), layout));
         }
-        const summary = summarizeOutcomes(runs, { baselines: baselinesOf(experiment) });
+        const summary = summarizeOutcomes(runs, about);
         return json ? JSON.stringify({ path, ...summary }) : `${tableOf(summary)}\n${path}`;
       });
       console.log(text);

@@ -70,6 +70,11 @@ export const imageExperimentSchema = z.strictObject({
   scales: z.record(name, scale).default({}),
   /** The arm, or arms, that all others are tested against; default: the first with a personalizer, else every two arms are. */
   baseline: z.union([z.string(), z.array(z.string()).min(1)]).optional(),
+  /**
+   * `style`: figures also for references in and off the user's favourite style, for a shop whose item ids begin with the style and a
+   * colon, such as the stickers. Default: not.
+   */
+  groupBy: z.enum(["style"]).optional(),
   /** The arms on the contact sheet, by name; default: the first that goes by keywords, and the first with a personalizer. */
   shown: z.array(z.string()).min(1).optional(),
   /** Items on the contact sheet, by id; default: references that the fewest of its users have. */

@@ -40,6 +40,7 @@ import {
 } from "./experiment-config.js";
 import { type ImageOutcome, imageOutcome } from "./image-outcome.js";
 import { sheetPairs } from "./sheet-pairs.js";
+import { styleGroups } from "./style-groups.js";
 import { imageWork, trainingWork, WorkClock } from "./work-clock.js";
 
 export interface ArmOutcomes {
@@ -184,6 +185,15 @@ export class ImageExperimentService {
       return row;
     };
     return Promise.all(pairs.map(rowOf));
+  }
+
+  /** Each test pair's group, in the order of outcomes; empty for an experiment without groups. */
+  async groups(experiment: ImageExperiment): Promise<string[]> {
+    if (!experiment.groupBy) {
+      return [];
+    }
+    const { pairs, shop } = await this.scene(experiment);
+    return styleGroups(shop, pairs);
   }
 
   private async scene(experiment: ImageExperiment): Promise<Scene> {

@@ -51,6 +51,8 @@ export interface ExperimentResult {
   tests: BaselineComparison[];
   /** Where there is no baseline: every two arms. */
   comparisons: Comparison[];
+  /** The same of the pairs of each group; none where the experiment has no groups. */
+  groups: { group: string; numPairs: number; result: Omit<ExperimentResult, "groups"> }[];
 }
 
 type Statistic = (values: readonly number[]) => number;
@@ -63,11 +65,29 @@ export const median: Statistic = values =>
 export const winRate: Statistic = values =>
   mean(values.map(value => (value > 0 ? 1 : value === 0 ? 0.5 : 0)));
 
-/** @param runs of one experiment: the same pairs in every arm and seed. */
+/**
+ * @param runs of one experiment: the same pairs in every arm and seed.
+ * @param about.groups Of each pair, in the order of outcomes. Default: none.
+ */
 export function summarizeOutcomes(
   runs: readonly ArmOutcomes[],
-  { baselines = [], seed = 0 }: { baselines?: readonly string[]; seed?: number } = {},
+  about: { baselines?: readonly string[]; groups?: readonly string[]; seed?: number } = {},
 ): ExperimentResult {
+  const { groups = [] } = about;
+  return {
+    ...summary(runs, about),
+    groups: [...new Set(groups)].sort().map(group => {
+      const isOne = (_: unknown, pair: number) => groups[pair] === group;
+      const own = runs.map(run => ({ ...run, outcomes: run.outcomes.filter(isOne) }));
+      return { group, numPairs: own[0].outcomes.length, result: summary(own, about) };
+    }),
+  };
+}
+
+function summary(
+  runs: readonly ArmOutcomes[],
+  { baselines = [], seed = 0 }: { baselines?: readonly string[]; seed?: number },
+): Omit<ExperimentResult, "groups"> {
   const names = [...new Set(runs.map(({ arm }) => arm))];
   const byArm = names.map(arm => ({ arm, runs: runs.filter(run => run.arm === arm) }));
   const arms = byArm.map(({ arm, runs: own }): ArmSummary => {

@@ -73,6 +73,26 @@ describe("summarizeOutcomes()", () => {
     expect(served.cis.value).toBeCloseTo(82);
   });
 
+  it("gives each group of pairs its own figures and tests", () => {
+    const group = (_: unknown, pair: number) => (pair < 16 ? "in" : "off");
+    const names = Array.from({ length: 20 }, group);
+    const { arms: all, groups } = summarizeOutcomes(runs, { baselines: ["ORI"], groups: names });
+    expect(all).toEqual(arms);
+    expect(groups.map(own => [own.group, own.numPairs])).toEqual([
+      ["in", 16],
+      ["off", 4],
+    ]);
+    const means = groups.map(({ result }) =>
+      result.arms.map(({ meanDeltaR }) => meanDeltaR.value.toFixed(3)),
+    );
+    // By hand: the mean of 0.4 and 0.2, and of -0.2 and 0.
+    expect(means).toEqual([
+      ["0.000", "0.300"],
+      ["0.000", "-0.100"],
+    ]);
+    expect(groups[0].result.tests[0]).toMatchObject({ baseline: "ORI", other: "RAGAR" });
+  });
+
   it("says which arm is better, and that it is no chance", () => {
     expect(comparisons).toMatchObject([{ better: "RAGAR", worse: "ORI" }]);
     expect(comparisons[0].pValue).toBeLessThan(0.01);
