@@ -35,6 +35,9 @@ interface Options {
 /** Users of a contact sheet, images of each one's history, items shown to all of them, and pixels of an image. */
 const SHEET = { numUsers: 8, numHistory: 4, numObjects: 2, side: 128 };
 
+/** An arm takes minutes, unless it was done before. */
+const WRITE_EVERY_MS = 20_000;
+
 export function experimentCommand(context: CliContext): Command {
   return new Command("experiment")
     .description(
@@ -68,12 +71,18 @@ export function experimentCommand(context: CliContext): Command {
           groups: await imageExperiments.groups(experiment),
         };
         const generator = models.generator.version;
-        /** Written after every arm, so that an interrupted run keeps its results. */
+        const total = numRunsOf(experiment);
+        let writtenMs = performance.now();
+        /** Written after arms, so that an interrupted run keeps its results; not for each of many that were done before. */
         const write = async (runs: readonly ArmOutcomes[]) => {
+          if (runs.length < total && performance.now() - writtenMs < WRITE_EVERY_MS) {
+            return;
+          }
+          writtenMs = performance.now();
           const result = {
             experiment: { ...experiment, scales: undefined },
             scale: scale ?? null,
-            isComplete: runs.length === numRunsOf(experiment),
+            isComplete: runs.length === total,
             command,
             commit,
             generator,
