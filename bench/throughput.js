@@ -5,58 +5,14 @@
  * The embedded database is always measured; a real Postgres where one answers at VITRINE_TEST_DATABASE_URL (default: on
  * this machine). CPU is that of the server's process for each request.
  */
-import { execFile, fork } from "node:child_process";
-import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
-import { promisify } from "node:util";
 import pg from "pg";
-import { Pool } from "undici";
 import { rounded } from "./support/measure.js";
+import { createShop, numConnections, startServer } from "./support/throughput-shop.js";
 
-const main = resolve(import.meta.dirname, "../dist/cli/main.js");
-const serverFile = resolve(import.meta.dirname, "support/throughput-server.js");
-const numConnections = 10;
 const numRounds = 12;
 const requestsPerRound = 60;
 const postgresUrl =
   process.env.VITRINE_TEST_DATABASE_URL ?? "postgresql://postgres@127.0.0.1:5432/postgres";
-
-/** A server in a process of its own, and a client of it. */
-async function start(kind, env = process.env) {
-  const child = fork(serverFile, [kind], {
-    env,
-    execArgv: [],
-    stdio: ["ignore", "inherit", "inherit", "ipc"],
-  });
-  const [{ url }] = await once(child, "message");
-  const { origin, pathname: path } = new URL(url);
-  const pool = new Pool(origin, { connections: numConnections, pipelining: 1 });
-  const ask = async (body, key) => {
-    const headers = {
-      "content-type": "application/json",
-      ...(key && { authorization: `Bearer ${key}` }),
-    };
-    const response = await pool.request({ path, method: "POST", headers, body });
-    const answer = await response.body.json();
-    if (response.statusCode !== 200 || answer.errors) {
-      throw new Error(`bench/throughput: ${kind} answered ${JSON.stringify(answer).slice(0, 300)}`);
-    }
-    return answer.data;
-  };
-  const usage = async () => {
-    child.send("usage");
-    const [message] = await once(child, "message");
-    return message;
-  };
-  const stop = async () => {
-    await pool.close();
-    child.disconnect();
-    await once(child, "exit");
-  };
-  return { ask, usage, stop };
-}
 
 /** Requests a second, CPU and statements a request of each case, from alternating rounds. */
 async function measured(cases) {
@@ -94,24 +50,6 @@ async function measured(cases) {
       statements: rounded(statements / requests, 2),
     };
   });
-}
-
-/** A shop with one image that is made, and its server. */
-async function shop(databaseUrl) {
-  const home = await mkdtemp(join(tmpdir(), "vitrine-bench-"));
-  const env = { ...process.env, VITRINE_HOME: home, VITRINE_LOG_LEVEL: "error" };
-  delete env.DATABASE_URL;
-  if (databaseUrl) {
-    env.DATABASE_URL = databaseUrl;
-  }
-  const vitrine = async (...args) => {
-    const { stdout } = await promisify(execFile)(process.execPath, [main, ...args], { env });
-    return JSON.parse(stdout);
-  };
-  const made = await vitrine(..."demo --once --json --concepts 40 --users 80".split(" "));
-  const { key } = await vitrine(..."keys create bench --role storefront --json".split(" "));
-  const server = await start("vitrine", env);
-  return { ...made, key, server, remove: () => rm(home, { recursive: true, force: true }) };
 }
 
 const bodyOf = (query, variables) => JSON.stringify({ query, variables });
@@ -170,9 +108,9 @@ async function withDatabase(run) {
 }
 
 async function against(databaseUrl) {
-  const bare = await start("apollo");
-  const mercurius = await start("mercurius");
-  const own = await shop(databaseUrl);
+  const bare = await startServer("apollo");
+  const mercurius = await startServer("mercurius");
+  const own = await createShop(databaseUrl);
   try {
     const one = { body: bodyOf("{ health }") };
     const rows = await measured([
@@ -188,8 +126,7 @@ async function against(databaseUrl) {
       cpuOfApollo: rounded(row.cpuMs / apollo.cpuMs, 2),
     }));
   } finally {
-    await Promise.all([bare.stop(), mercurius.stop(), own.server.stop()]);
-    await own.remove();
+    await Promise.all([bare.stop(), mercurius.stop(), own.remove()]);
   }
 }
 

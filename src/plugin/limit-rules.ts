@@ -2,8 +2,13 @@
 import { ApolloArmor } from "@escape.tech/graphql-armor";
 import type { GraphQLError, ValidationContext, ValidationRule } from "graphql";
 
-/** Words and signs of a document: 2,000 are a page of dense GraphQL. */
-export const maxTokens = 2_000;
+/**
+ * Words and signs of a document: 1,000 are half a page of dense GraphQL; the introspection query has about 300. The time that
+ * validation takes grows with the square.
+ */
+export const maxTokens = 1_000;
+/** Faults told of one document: validation ends there. */
+export const maxFaults = 10;
 /** The deepest useful path, from a job to the attribution of an item its picture retrieved, has about ten steps. */
 const maxDepth = 14;
 const maxAliases = 30;

@@ -11,7 +11,7 @@ import {
 import type { GraphQLFormattedError, GraphQLSchema } from "graphql";
 import type { Logger } from "pino";
 import { createFormatError, logFault, statusOf } from "../plugin/format-error.js";
-import { limitRules, maxTokens } from "../plugin/limit-rules.js";
+import { limitRules, maxFaults, maxTokens } from "../plugin/limit-rules.js";
 import { assertAffordable } from "../plugin/limits.js";
 import type { RequestContext } from "../resolvers/context.js";
 
@@ -38,6 +38,7 @@ export function apolloOptions({
     persistedQueries: false,
     parseOptions: { maxTokens },
     validationRules: limitRules(),
+    validationOptions: { maxErrors: maxFaults },
     formatError,
     plugins: [affordability, statusCodes],
   };

@@ -13,7 +13,7 @@ import { makeHandler } from "graphql-ws/use/@fastify/websocket";
 import type { Logger } from "pino";
 import type { CreateContext } from "../plugin/context.js";
 import { createFormatError, logFault } from "../plugin/format-error.js";
-import { limitRules, maxTokens } from "../plugin/limit-rules.js";
+import { limitRules, maxFaults, maxTokens } from "../plugin/limit-rules.js";
 import { assertAffordable } from "../plugin/limits.js";
 import type { Viewer } from "../recsys/access/viewer.js";
 
@@ -61,7 +61,7 @@ export function createWebsocketHandler(
           });
         }
         const document = parsed(query);
-        const faults = validate(schema, document, rules);
+        const faults = validate(schema, document, rules, { maxErrors: maxFaults });
         if (faults.length > 0) {
           return faults.map(fault => coded(fault, "GRAPHQL_VALIDATION_FAILED"));
         }
