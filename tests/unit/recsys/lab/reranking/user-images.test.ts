@@ -10,7 +10,10 @@ const options = { k: 3, historyLimit: 4 };
 function shop(changes: Partial<Record<number, Partial<ShopItem>>> = {}): ShopSnapshot {
   const items = catalogue().map((item, index) => ({ ...item, ...changes[index] }));
   return {
-    ranker: { itemIds: items.map(({ itemId }) => itemId) },
+    ranker: {
+      itemIds: items.map(({ itemId }) => itemId),
+      model: { score: () => new Float32Array(NUM_ITEMS) },
+    },
     items: new Map(items.map(item => [item.itemId, item])),
     userIds: ["a", "b"],
     timelines: [[5, 2, 8, 1, 10, 3, 11], [4]],
