@@ -1,6 +1,6 @@
 /**
  * @file The process that renders SVG: receives a drawing as a message, answers with a PNG or a reason. It does nothing
- * else, so it can be killed at any time.
+ * else, so it can be killed at any time; it kills itself when a drawing takes too much memory.
  */
 import sharp from "sharp";
 import type { SvgAnswer, SvgRequest } from "./svg-renderer.js";
@@ -12,6 +12,19 @@ sharp.cache(false);
 const SIDE_PIXELS = 512;
 /** Dots per inch at which one SVG unit is one pixel. */
 const DENSITY = 72;
+
+/** A drawing of 40 megapixels needs about 500 MiB; filters can ask for any amount. */
+const MAX_MEMORY_MIB = 1_024;
+const WATCH_MS = 20;
+
+/** Ends the process when the drawing takes too much memory: it is drawn in another thread, which cannot be stopped. */
+setInterval(() => {
+  if (process.memoryUsage.rss() > MAX_MEMORY_MIB * 2 ** 20) {
+    const reason = `drawing it took more than ${MAX_MEMORY_MIB} MiB`;
+    const answer: SvgAnswer = { reason, isEnding: true };
+    process.send?.(answer, undefined, undefined, () => process.kill(process.pid, "SIGKILL"));
+  }
+}, WATCH_MS).unref();
 
 async function draw({ bytes, maxPixels }: SvgRequest): Promise<SvgAnswer> {
   const drawing = Buffer.from(bytes);

@@ -1,6 +1,6 @@
 /**
- * @file Renders SVG in a separate process, which is killed when a drawing takes too long: librsvg cannot be stopped, and
- * a few kilobytes can keep it busy for hours.
+ * @file Renders SVG in a separate process, which is killed when a drawing takes too long or too much memory: librsvg cannot
+ * be stopped, and a few kilobytes can keep it busy for hours.
  *
  * The process starts with the first drawing, renders one at a time, and does not keep its parent alive.
  */
@@ -22,7 +22,9 @@ export interface SvgRequest {
 export type SvgAnswer =
   | { png: Uint8Array; widthPixels: number; heightPixels: number }
   | { tooManyPixels: number }
-  | { reason: string };
+  | { reason: string }
+  /** The process ends itself. */
+  | { reason: string; isEnding: true };
 
 export interface DrawnSvg {
   png: Buffer;
@@ -69,7 +71,13 @@ async function ask(request: SvgRequest, timeoutMs: number): Promise<SvgAnswer> {
         resolve({ reason });
       };
       timer = setTimeout(end, timeoutMs, `drawing it took more than ${timeoutMs / 1_000} s`);
-      child.once("message", resolve);
+      child.once("message", (answer: SvgAnswer) => {
+        if ("isEnding" in answer) {
+          end(answer.reason);
+        } else {
+          resolve(answer);
+        }
+      });
       child.once("exit", () => {
         end("the process that drew it ended");
       });

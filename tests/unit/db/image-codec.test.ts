@@ -15,6 +15,7 @@ import {
 import { checkedSvg } from "../../../src/db/svg-check.js";
 import { drawSvg } from "../../../src/db/svg-renderer.js";
 import { Random } from "../../../src/ml/nn/random.js";
+import { patience } from "../../helpers/patience.js";
 
 const RED = { r: 255, g: 0, b: 0 };
 
@@ -474,6 +475,20 @@ describe("inspectImage() of an expensive SVG", () => {
     const text = `<?xml version="1.0" encoding="ISO-8859-1"?><!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "http://www.w3.org/Graphics/SVG/1.1/DTD/svg11.dtd">${svg('<title>Caf\u00e9</title><rect width="40" height="20" fill="red"/>')}`;
     const { bytes } = await inspectImage(Buffer.from(text, "latin1"));
     expect(Array.from((await decodeRgb(bytes)).pixels.subarray(0, 3))).toEqual([255, 0, 0]);
+  });
+
+  it("ends a render that takes too much memory, and renders the next", async () => {
+    const steps = Array.from({ length: 40 }, (_, n) => `<feOffset dx="1" result="r${n}"/>`);
+    const nodes = Array.from({ length: 40 }, (_, n) => `<feMergeNode in="r${n}"/>`);
+    const filter = `<filter id="f" x="0" y="0" width="1" height="1">${steps.join("")}<feMerge>${nodes.join("")}</feMerge></filter>`;
+    const rect = '<rect width="6000" height="6000" filter="url(#f)"/>';
+    const bomb = svg(filter + rect, 'width="6000" height="6000"'); // takes 3.5 GiB where nothing ends it
+    await expect(drawSvg(bomb, 40_000_000, patience(60_000))).rejects.toMatchObject({
+      code: "IMAGE_UNREADABLE",
+      details: { reason: "drawing it took more than 1024 MiB" },
+    });
+    const { widthPixels } = await inspectImage(svg('<rect width="40" height="20"/>'));
+    expect(widthPixels).toBe(512);
   });
 
   it("kills a render that takes too long, and renders the next", async () => {
