@@ -42,7 +42,10 @@ describe("openRankingFile", () => {
   }
 
   it("writes CSV that another parser reads back, whatever the ids contain", async () => {
-    const text = await readFile(await written("r.csv", [awkward.slice(0, 1), awkward.slice(1)]), "utf8");
+    const text = await readFile(
+      await written("r.csv", [awkward.slice(0, 1), awkward.slice(1)]),
+      "utf8",
+    );
     expect(parse(text, { columns: true })).toEqual(
       awkward.map(({ itemId, rank, score, source, userId }) => ({
         user_id: userId,
@@ -88,16 +91,13 @@ describe("openRankingFile", () => {
   });
 
   it("writes Parquet in groups of rows", async () => {
-    const many = Array.from(
-      { length: 250_000 },
-      (_, n): RankingRow => ({
-        userId: `u${Math.floor(n / 1_000)}`,
-        itemId: `ä${n}`,
-        rank: (n % 1_000) + 1,
-        score: n / 7,
-        source: "RANKER",
-      }),
-    );
+    const many = Array.from({ length: 250_000 }, (_, n): RankingRow => ({
+      userId: `u${Math.floor(n / 1_000)}`,
+      itemId: `ä${n}`,
+      rank: (n % 1_000) + 1,
+      score: n / 7,
+      source: "RANKER",
+    }));
     const parts = Array.from({ length: 250 }, (_, n) => many.slice(1_000 * n, 1_000 * (n + 1)));
     const { metadata, rows } = await readParquet(await written("r.parquet", parts));
     expect(metadata.row_groups.map(({ num_rows }) => Number(num_rows))).toEqual([
