@@ -45,7 +45,11 @@ export function createRanking({ config, index, logger, models, storage }: Parts)
     trainer: rankerTrainer,
     store,
     onDamaged: damage => {
-      logger.error(damage, "the active ranking model cannot be read; the one before it serves");
+      const instead = damage.replacementId ?? "none";
+      logger.error(
+        damage,
+        `the active ranking model cannot be read; ${instead} serves in its place`,
+      );
     },
     onLoaded: ranker => {
       if (!ranksImagesLoaded(ranker)) {

@@ -33,11 +33,6 @@ export class JobWatcher {
 
   constructor(private readonly deps: Dependencies) {}
 
-  /** Number of watched jobs. */
-  get numWatched(): number {
-    return this.listeners.size;
-  }
-
   /**
    * Gives the job as soon as it is read, then after every read, changed or not.
    *
