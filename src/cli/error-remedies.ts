@@ -11,6 +11,8 @@ export const errorRemedies: Readonly<Record<ErrorCode, string>> = {
   ITEM_NOT_FOUND: "Check the id; it is the shop's own. Import the item if it is new.",
   NO_ITEM_TO_PERSONALIZE: "Choose another shopper with `--user`, or import more items.",
   IMAGE_NOT_FOUND: "Ask the API for the picture's URL again; it may have been replaced or deleted.",
+  PERSONALIZED_IMAGE_NOT_FOUND:
+    "List the pictures with `personalizedImages`; it may have been deleted with its item or shopper.",
   JOB_NOT_FOUND: "Check the id. A shopper's token sees jobs of its own user only.",
   MODEL_VERSION_NOT_FOUND: "List the versions with `rankingModels` or `vitrine rankers list`.",
   PERSONALIZER_NOT_FOUND: "List the versions with `personalizers` or `vitrine personalizers list`.",
@@ -59,6 +61,7 @@ export const errorRemedies: Readonly<Record<ErrorCode, string>> = {
     "Add a row for each item that has an interaction or is indexed; zeros for an item without features.",
   TRAINING_DIVERGED: "Train again with a lower learning rate; the active version is unchanged.",
   JOB_NOT_CANCELLABLE: "Nothing: the job has ended.",
+  JOB_NOT_RETRYABLE: "Wait until the job has ended, or start another.",
   JOB_CANCELLED: "Request the work again if it is still needed.",
   WORKER_LOST: "Request the work again; the worker's log says why it stopped.",
   IMAGE_UNREADABLE: "Replace the picture: it is damaged or has another type.",

@@ -9,6 +9,7 @@ import { afterInTime, completeUntil, type PageRequest } from "./keyset.js";
 import type {
   BlobRow,
   CaptionRow,
+  ImageRejectionRow,
   InteractionRow,
   ItemImageRow,
   ItemRow,
@@ -38,6 +39,8 @@ export interface ItemFilter {
 export interface JobFilter {
   kind?: JobKind | null;
   state?: JobState | null;
+  userId?: string | null;
+  itemId?: string | null;
 }
 
 export class CatalogQueries {
@@ -92,6 +95,10 @@ export class CatalogQueries {
     return this.prisma.personalizedImage.findMany({ where: { id: { in: [...ids] } } });
   }
 
+  findRejections(blobHashes: readonly string[]): Promise<ImageRejectionRow[]> {
+    return this.prisma.imageRejection.findMany({ where: { blobHash: { in: [...blobHashes] } } });
+  }
+
   findRankingModelVersions(ids: readonly string[]): Promise<RankingModelVersionRow[]> {
     return this.prisma.rankingModelVersion.findMany({ where: { id: { in: [...ids] } } });
   }
@@ -120,9 +127,18 @@ export class CatalogQueries {
   }
 
   /** Newest first. */
-  findJobPage({ kind, state }: JobFilter, { limit, after }: PageRequest<Date>): Promise<JobRow[]> {
+  findJobPage(
+    { itemId, kind, state, userId }: JobFilter,
+    { limit, after }: PageRequest<Date>,
+  ): Promise<JobRow[]> {
     return this.prisma.job.findMany({
-      where: { kind: kind ?? undefined, state: state ?? undefined, ...afterInTime(after) },
+      where: {
+        kind: kind ?? undefined,
+        state: state ?? undefined,
+        userId: userId ?? undefined,
+        itemId: itemId ?? undefined,
+        ...afterInTime(after),
+      },
       orderBy: [{ createdAt: "desc" }, { id: "desc" }],
       take: limit,
     });

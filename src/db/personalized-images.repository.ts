@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import type { Pool } from "pg";
 import { Prisma, type PrismaClient } from "./generated/client.js";
+import { isRejected } from "./image-rejections.repository.js";
 import { retryConflicts } from "./retry.js";
 import type { BlobRow, ImageRefusalRow, PersonalizedImageRow, RankChangeRow } from "./rows.js";
 
@@ -38,6 +39,9 @@ const BY_REQUEST_KEY = {
     FROM personalized_images WHERE request_key = ANY($1::bpchar[])`,
 };
 
+/** Undoes the transaction that stores an image. */
+class RejectedPicture extends Error {}
+
 export class PersonalizedImagesRepository {
   constructor(
     private readonly prisma: PrismaClient,
@@ -65,17 +69,24 @@ export class PersonalizedImagesRepository {
     return this.prisma.personalizedImage.findMany({ where: { id: { in: [...ids] } } });
   }
 
-  /** Stores an image whose file is already in the blob store. The first image of a request wins; later calls return it. */
+  /**
+   * Stores an image whose file is already in the blob store. The first image of a request wins; later calls return it.
+   *
+   * @returns null if the picture is rejected (`ImageRejectionsRepository`): nothing is stored then.
+   */
   async save(
     image: NewPersonalizedImage,
     blob: Omit<BlobRow, "createdAt">,
     rankChange: NewRankChange | null,
-  ): Promise<PersonalizedImageRow> {
+  ): Promise<PersonalizedImageRow | null> {
     try {
       return await retryConflicts(() =>
         this.prisma.$transaction(async tx => {
           await tx.blob.upsert({ where: { hash: blob.hash }, create: blob, update: {} });
           const row = await tx.personalizedImage.create({ data: { id: randomUUID(), ...image } });
+          if (await isRejected(tx, image.blobHash)) {
+            throw new RejectedPicture();
+          }
           if (rankChange) {
             await tx.rankChange.create({
               data: { id: randomUUID(), personalizedImageId: row.id, ...rankChange },
@@ -85,6 +96,9 @@ export class PersonalizedImagesRepository {
         }),
       );
     } catch (error) {
+      if (error instanceof RejectedPicture) {
+        return null;
+      }
       const isTaken =
         error instanceof Prisma.PrismaClientKnownRequestError && error.code === "P2002";
       const first = isTaken ? await this.findByRequestKey(image.requestKey) : null;
@@ -98,7 +112,7 @@ export class PersonalizedImagesRepository {
   /**
    * Stores the images of variants, whose files the catalogue has. The first image of a request wins.
    *
-   * @returns the image of each request, in any order; none if a file was deleted since.
+   * @returns the image of each request, in any order; none if a file was deleted or rejected since.
    */
   async saveVariants(
     chosen: readonly { image: NewPersonalizedImage; rankChange: NewRankChange | null }[],
@@ -112,6 +126,12 @@ export class PersonalizedImagesRepository {
             skipDuplicates: true,
             select: { id: true },
           });
+          const rejected = await tx.imageRejection.findMany({
+            where: { blobHash: { in: rows.map(({ blobHash }) => blobHash) } },
+          });
+          if (rejected.length > 0) {
+            throw new RejectedPicture();
+          }
           const isAdded = new Set(added.map(({ id }) => id));
           await tx.rankChange.createMany({
             data: rows.flatMap(({ id: personalizedImageId }, n) => {
@@ -126,7 +146,7 @@ export class PersonalizedImagesRepository {
     } catch (error) {
       const isGone =
         error instanceof Prisma.PrismaClientKnownRequestError && error.code === "P2003";
-      if (isGone) {
+      if (isGone || error instanceof RejectedPicture) {
         return [];
       }
       throw error;

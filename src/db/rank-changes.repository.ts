@@ -47,7 +47,7 @@ export class RankChangesRepository {
   /**
    * The decided requests that one version of the ranking model can rank, each once; at most `limit`, unordered: images
    * that it ranked, now or later; images generated while it was active that it could not rank; and requests without an
-   * image that it decided, or that a version decided whose images it ranked since.
+   * image that it decided, or that a version decided whose images it ranked since. Rejected images do not count.
    */
   async findDecided(
     versionId: string,
@@ -68,7 +68,8 @@ export class RankChangesRepository {
         FROM personalized_images AS image
         LEFT JOIN rank_changes AS change
           ON change.personalized_image_id = image.id AND change.ranking_model_version_id = ${version}
-        WHERE change.id IS NOT NULL OR image.ranking_model_version_id = ${version}
+        WHERE (change.id IS NOT NULL OR image.ranking_model_version_id = ${version})
+          AND NOT EXISTS (SELECT FROM image_rejections WHERE image_rejections.blob_hash = image.blob_hash)
         UNION ALL
         SELECT refusal.user_id, refusal.item_id, refusal.created_at, false, NULL
         FROM image_refusals AS refusal

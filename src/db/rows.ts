@@ -1,10 +1,12 @@
 /** @file The rows of the database, as Prisma types them. */
 export type {
   ApiKey as ApiKeyRow,
+  AuditEntry as AuditEntryRow,
   Blob as BlobRow,
   Caption as CaptionRow,
   Embedding as EmbeddingRow,
   ImageRefusal as ImageRefusalRow,
+  ImageRejection as ImageRejectionRow,
   ImportRun as ImportRunRow,
   Interaction as InteractionRow,
   Item as ItemRow,
@@ -19,6 +21,7 @@ export type {
 } from "./generated/client.js";
 export type {
   ApiKeyRole,
+  AuditOutcome,
   CaptionSource,
   EmbeddingKind,
   ImportState,

@@ -82,8 +82,8 @@ export class VariantImagesRepository {
   }
 
   /**
-   * The images of items' available variants that differ from the item's own and are encoded by `encoder`, in the shop's
-   * order: at most `limit` of an item.
+   * The images of items' available variants that differ from the item's own, are encoded by `encoder` and not rejected,
+   * in the shop's order: at most `limit` of an item.
    */
   async findChoices(
     encoder: string,
@@ -101,6 +101,7 @@ export class VariantImagesRepository {
            FROM item_variants AS variant LEFT JOIN item_images ON item_images.item_id = variant.item_id
            WHERE variant.item_id = ANY($2::text[]) AND variant.is_available
              AND item_images.blob_hash IS DISTINCT FROM variant.blob_hash
+             AND NOT EXISTS (SELECT FROM image_rejections WHERE image_rejections.blob_hash = variant.blob_hash)
            ORDER BY variant.item_id, variant.blob_hash, variant.position, variant.id
          ) AS first
          JOIN variant_embeddings AS embedding ON embedding.blob_hash = first."blobHash" AND embedding.encoder = $1

@@ -12,6 +12,7 @@ const catalogue = {
   ITEM_NOT_FOUND: "404 No item with id '{itemId}'",
   NO_ITEM_TO_PERSONALIZE: "404 There is no item with a picture that '{userId}' has not liked yet",
   IMAGE_NOT_FOUND: "404 No image with hash '{hash}'",
+  PERSONALIZED_IMAGE_NOT_FOUND: "404 No personalised picture with id '{imageId}'",
   JOB_NOT_FOUND: "404 No job with id '{jobId}'",
   MODEL_VERSION_NOT_FOUND: "404 No ranking-model version '{versionId}'",
   PERSONALIZER_NOT_FOUND: "404 No personalizer version '{versionId}'",
@@ -61,6 +62,8 @@ const catalogue = {
   TRAINING_DIVERGED:
     "500 Training '{model}' gave values that are not numbers; lower the learning rate",
   JOB_NOT_CANCELLABLE: "409 The job '{jobId}' is {state} and cannot be cancelled",
+  JOB_NOT_RETRYABLE:
+    "409 The job '{jobId}' is {state}; only one that failed or was cancelled can be tried again",
   JOB_CANCELLED: "409 The job was cancelled",
   WORKER_LOST: "500 The worker that ran the job stopped",
   // ── pictures ──

@@ -44,9 +44,9 @@ export async function createPlugin(options: PluginOptions): Promise<Plugin> {
     });
   }, SYNC_INTERVAL_MS).unref();
   const log = logFault(logger);
-  const { blobs, catalog } = services;
+  const { blobs, rejections } = services;
   const images = new ServedImages({
-    find: async hash => (await catalog.findBlobs([hash]))[0] ?? null,
+    find: hash => rejections.findServed(hash),
     blobs,
     resize: resizeForServing,
   });

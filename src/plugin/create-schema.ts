@@ -2,8 +2,10 @@
 import { type GraphQLSchema, lexicographicSortSchema } from "graphql";
 import { buildSchema, type ContainerType, type PubSub } from "type-graphql";
 import { ApiKeyResolver } from "../resolvers/api-key.resolver.js";
+import { AuditResolver } from "../resolvers/audit.resolver.js";
 import { CatalogueResolver } from "../resolvers/catalogue.resolver.js";
 import { HealthResolver } from "../resolvers/health.resolver.js";
+import { ImageGalleryResolver } from "../resolvers/image-gallery.resolver.js";
 import { ImageResolver } from "../resolvers/image.resolver.js";
 import { ItemVariantResolver } from "../resolvers/item-variant.resolver.js";
 import { ItemResolver } from "../resolvers/item.resolver.js";
@@ -30,6 +32,7 @@ import {
 import type { ApiServices } from "../resolvers/services.js";
 import { StartJobResolver } from "../resolvers/start-job.resolver.js";
 import { InteractionResolver, UserResolver } from "../resolvers/user.resolver.js";
+import { auditMutations } from "./audit-mutations.js";
 import { checkAccess } from "./auth.js";
 import { guardSchema } from "./guard-schema.js";
 
@@ -53,6 +56,7 @@ export async function createSchema(
   const { access, catalog, personalization, publicUrl } = services;
   const resolvers = [
     new ApiKeyResolver(access),
+    new AuditResolver(services),
     new CatalogueResolver(services),
     new ExplanationResolver(),
     new HealthResolver(),
@@ -66,6 +70,7 @@ export async function createSchema(
     new PersonalizedImageResolver(publicUrl),
     new PersonalizeImageResolver(personalization),
     new PersonalizerResolver(services),
+    new ImageGalleryResolver(services),
     new ImageResolver(publicUrl),
     new RankChangeResolver(services),
     new RankingModelResolver(services),
@@ -88,5 +93,5 @@ export async function createSchema(
     pubSub: noPubSub,
     validate: false, // arguments are checked where they are used, with the error catalogue's codes
   });
-  return guardSchema(lexicographicSortSchema(schema), log);
+  return guardSchema(auditMutations(lexicographicSortSchema(schema), services.audit), log);
 }

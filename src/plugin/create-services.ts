@@ -7,6 +7,7 @@ import type { Database } from "../db/database.js";
 import type { ImageGenerator } from "../ml/diffusion/image-generator.js";
 import type { ModerationStrategy } from "../ml/moderation/moderation-strategy.js";
 import { onTfjsNotice } from "../ml/runtime/tfjs-backend.js";
+import { ImageRejectionService } from "../recsys/images/image-rejection.service.js";
 import type { PersonalizationMethod } from "../recsys/images/personalization-method.js";
 import { JobEvents } from "../recsys/jobs/job-events.js";
 import { JobService } from "../recsys/jobs/job.service.js";
@@ -70,7 +71,8 @@ export async function createServices(options: ServicesOptions) {
   const { remoteImages, ...catalogue } = createCatalogue(parts);
   const imageServices = createImages(parts);
   const { planner } = imageServices;
-  const { blobs, catalog, home, images, rankChanges, store, users, versions } = storage;
+  const { audit, blobs, catalog, gallery, home, images, rankChanges, rejections, store } = storage;
+  const { users, versions } = storage;
   return {
     ...queueing,
     ...finding,
@@ -82,9 +84,13 @@ export async function createServices(options: ServicesOptions) {
     access: createAccess(storage, config),
     imports: createImports(storage),
     rankChangeSummaries: new RankChangeSummaryService({ requests: rankChanges, versions }),
+    imageRejections: new ImageRejectionService({ rejections }),
+    audit,
     blobs,
     catalog,
+    gallery,
     images,
+    rejections,
     isOnlyProcess: db.kind === "embedded",
     jobRows,
     rankChanges,

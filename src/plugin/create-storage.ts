@@ -2,6 +2,7 @@
 import type { Config } from "../config/config.js";
 import { ApiKeysRepository } from "../db/api-keys.repository.js";
 import { type ArtefactStore, FolderArtefactStore } from "../db/artefact-store.js";
+import { AuditRepository } from "../db/audit.repository.js";
 import { BlobStore } from "../db/blob-store.js";
 import { BudgetsRepository } from "../db/budgets.repository.js";
 import { CaptionsRepository } from "../db/captions.repository.js";
@@ -10,6 +11,8 @@ import { CatalogueSampleRepository } from "../db/catalogue-sample.repository.js"
 import type { Database } from "../db/database.js";
 import { EmbeddingsRepository } from "../db/embeddings.repository.js";
 import { ErasureRepository } from "../db/erasure.repository.js";
+import { ImageGalleryRepository } from "../db/image-gallery.repository.js";
+import { ImageRejectionsRepository } from "../db/image-rejections.repository.js";
 import { InteractionsRepository } from "../db/interactions.repository.js";
 import { ItemsRepository } from "../db/items.repository.js";
 import { JobsRepository } from "../db/jobs.repository.js";
@@ -34,6 +37,8 @@ export function createStorage(
     home,
     store,
     prisma,
+    audit: new AuditRepository(prisma),
+    rejections: new ImageRejectionsRepository(prisma),
     apiKeys: new ApiKeysRepository(prisma),
     blobs: new BlobStore(store),
     budgets: new BudgetsRepository(pool),
@@ -42,6 +47,7 @@ export function createStorage(
     catalogueSample: new CatalogueSampleRepository(pool),
     embeddings: new EmbeddingsRepository(pool),
     erasure: new ErasureRepository(prisma),
+    gallery: new ImageGalleryRepository(prisma, pool),
     images: new PersonalizedImagesRepository(prisma, pool),
     interactions: new InteractionsRepository(prisma),
     items: new ItemsRepository(prisma),

@@ -1,23 +1,16 @@
 import { Args, Authorized, Ctx, ID, Int, Resolver, Root, Subscription } from "type-graphql";
-import type { JobKind as JobKindRow, JobRow, JobState as JobStateRow } from "../db/rows.js";
+import type { ItemRow, JobRow } from "../db/rows.js";
 import { assertMayFollow } from "../recsys/access/viewer.js";
 import {
   type PersonalizeImageResult as JobResult,
   unfinishedReasons,
 } from "../recsys/images/personalization.service.js";
-import { type Connection, PageArgs } from "../schema/connection.js";
-import { JobKind, JobState } from "../schema/enums.js";
-import { Job, JobConnection } from "../schema/job.type.js";
+import { type Connection } from "../schema/connection.js";
+import { Item } from "../schema/item.type.js";
+import { Job, JobConnection, JobListArgs } from "../schema/job.type.js";
 import { PersonalizeImageResult } from "../schema/personalize-image.type.js";
 import { requireViewer, type RequestContext } from "./context.js";
-import {
-  Argument,
-  ListQueryFor,
-  MutationFor,
-  NullableResolved,
-  OptionalArgument,
-  QueryFor,
-} from "./decorators.js";
+import { Argument, ListQueryFor, MutationFor, NullableResolved, QueryFor } from "./decorators.js";
 import { imageUrl } from "./image-urls.js";
 import { byCreation, KeysetList } from "./pagination.js";
 import type { ApiServices, WatchedJob } from "./services.js";
@@ -28,7 +21,7 @@ const jobList = KeysetList.byTime<JobRow>("jobs", byCreation);
 export class JobResolver {
   constructor(
     private readonly deps: Pick<ApiServices, "publicUrl"> & {
-      jobs: Pick<ApiServices["jobs"], "get" | "cancel">;
+      jobs: Pick<ApiServices["jobs"], "get" | "cancel" | "retry">;
       catalog: Pick<ApiServices["catalog"], "findJobPage">;
     },
   ) {}
@@ -46,15 +39,19 @@ export class JobResolver {
   }
 
   @ListQueryFor("RECOMMENDER", JobConnection, "All jobs, newest first.")
-  async jobs(
-    @Args(() => PageArgs) args: PageArgs,
-    @OptionalArgument("kind", JobKind, "Only of this kind; default all.")
-    kind?: JobKindRow | null,
-    @OptionalArgument("state", JobState, "Only in this state; default all.")
-    state?: JobStateRow | null,
-  ): Promise<Connection<JobRow>> {
+  async jobs(@Args(() => JobListArgs) args: JobListArgs): Promise<Connection<JobRow>> {
     const page = jobList.request(args);
-    return jobList.page(await this.deps.catalog.findJobPage({ kind, state }, page), args);
+    return jobList.page(await this.deps.catalog.findJobPage(args, page), args);
+  }
+
+  @MutationFor(
+    "RECOMMENDER",
+    Job,
+    "Queues a job again that failed or was cancelled, as a new one; the one with the same work, if it is queued or running. " +
+      "Fails with `JOB_NOT_FOUND` or `JOB_NOT_RETRYABLE`.",
+  )
+  retryJob(@Argument("id", ID, "The job's UUID.") id: string): Promise<JobRow> {
+    return this.deps.jobs.retry(id);
   }
 
   @MutationFor(
@@ -92,6 +89,14 @@ export class JobResolver {
     return job.state === "QUEUED" ? loaders.queuePosition.load(job.id) : null;
   }
 
+  @NullableResolved(Item, "The item it is for; null if it is for none, or the item was deleted.")
+  async item(
+    @Root() { itemId }: JobRow,
+    @Ctx() { loaders }: RequestContext,
+  ): Promise<ItemRow | null> {
+    return itemId === null ? null : loaders.item.load(itemId);
+  }
+
   @NullableResolved(String, "URL of its newest preview picture; null without one.")
   previewUrl(@Root() { previewHash }: JobRow): string | null {
     return previewHash === null ? null : imageUrl(this.deps.publicUrl, previewHash);
@@ -108,7 +113,11 @@ export class JobResolver {
     const result = job.result as JobResult | null;
     if (job.state === "SUCCEEDED" && result && "imageId" in result) {
       const image = await loaders.personalizedImage.load(result.imageId);
-      return image && { kind: "image", image, cached: false };
+      if (!image || image.isServed) {
+        return image && { kind: "image", image, cached: false };
+      }
+      const item = await loaders.item.load(job.itemId);
+      return item && { kind: "original", item, reason: "REJECTED" };
     }
     const reason = reasonOf(job, result);
     const item = reason && (await loaders.item.load(job.itemId));

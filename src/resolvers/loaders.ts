@@ -5,6 +5,7 @@ import type { PageRequest } from "../db/keyset.js";
 import type { RankChangesRepository } from "../db/rank-changes.repository.js";
 import type {
   CaptionRow,
+  ImageRejectionRow,
   InteractionRow,
   ItemRow,
   ItemVariantRow,
@@ -47,6 +48,8 @@ export interface Loaders {
   variantsOfItem: Lookup<readonly ItemVariantRow[]>;
   variant: DataLoader<VariantKey, ItemVariantRow | null, string>;
   personalizedImage: Lookup<PersonalizedImageRow>;
+  /** By the content hash of the picture. */
+  rejection: Lookup<ImageRejectionRow>;
   /** The stored image of an item for a shopper. */
   storedImage: DataLoader<StoredImageKey, PersonalizedImageRow | null, string>;
   rankingModelVersion: Lookup<RankingModelVersionRow>;
@@ -77,6 +80,7 @@ export function createLoaders(
     variantsOfItem: mapLookup(ids => catalog.findVariantsOfItems(ids)),
     variant: variants(catalog),
     personalizedImage: lookup("id", ids => catalog.findPersonalizedImages(ids)),
+    rejection: lookup("blobHash", hashes => catalog.findRejections(hashes)),
     rankingModelVersion: lookup("id", ids => catalog.findRankingModelVersions(ids)),
     personalizerVersion: lookup("id", ids => catalog.findPersonalizerVersions(ids)),
     currentRankChange: mapLookup(ids => rankChanges.findCurrent(ids)),

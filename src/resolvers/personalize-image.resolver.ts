@@ -209,6 +209,7 @@ const messages: Record<OriginalReason, string> = {
   MASK_IMPLAUSIBLE: "The product cannot be separated from its backdrop",
   RANKED_LOWER: "The item would rank lower with every generated picture",
   NO_BETTER_VARIANT: "No variant suits the shopper better than the item's catalogue picture",
+  REJECTED: "The picture was rejected",
   GENERATION_FAILED: "The picture could not be generated",
   CANCELLED: "The generation of the picture was cancelled",
   BUSY: "Too many pictures are requested",

@@ -1,5 +1,7 @@
 /** @file The service methods that the resolvers call. */
+import type { AuditRepository } from "../db/audit.repository.js";
 import type { CatalogQueries } from "../db/catalog-queries.js";
+import type { ImageGalleryRepository } from "../db/image-gallery.repository.js";
 import type { PageRequest } from "../db/keyset.js";
 import type { RankChangesRepository } from "../db/rank-changes.repository.js";
 import type {
@@ -10,6 +12,7 @@ import type {
 import type { AccessService } from "../recsys/access/access.service.js";
 import type { CatalogueChangesService } from "../recsys/catalogue/catalogue-changes.service.js";
 import type { UserErasureService } from "../recsys/catalogue/user-erasure.service.js";
+import type { ImageRejectionService } from "../recsys/images/image-rejection.service.js";
 import type { PersonalizationService } from "../recsys/images/personalization.service.js";
 import type { InteractionRecordingService } from "../recsys/interactions/interaction-recording.service.js";
 import type { JobService } from "../recsys/jobs/job.service.js";
@@ -31,14 +34,17 @@ export interface ApiServices {
     AccessService,
     "authenticate" | "issueShopperToken" | "createKey" | "revokeKey" | "findKeys"
   >;
+  audit: Pick<AuditRepository, "begin" | "end" | "findPage">;
   catalog: CatalogQueries;
   catalogue: Pick<CatalogueChangesService, "upsert" | "remove">;
   erasure: Pick<UserErasureService, "deleteUser">;
+  gallery: Pick<ImageGalleryRepository, "findPage">;
+  imageRejections: Pick<ImageRejectionService, "reject">;
   rankChanges: RankChangesRepository;
   rankChangeSummaries: Pick<RankChangeSummaryService, "summarize">;
   images: { findById(id: string): Promise<PersonalizedImageRow | null> };
   personalization: Pick<PersonalizationService, "request" | "requestMany" | "findStored">;
-  jobs: Pick<JobService, "request" | "get" | "cancel" | "watch">;
+  jobs: Pick<JobService, "request" | "get" | "cancel" | "retry" | "watch">;
   recommendations: Pick<RecommendationService, "recommend">;
   similar: Pick<SimilarItemsService, "similarItems">;
   rankers: ServedVersions<RankingModelVersionRow>;

@@ -3,6 +3,7 @@ import "reflect-metadata"; // type-graphql requires it, although no metadata is 
 import { registerEnumType } from "type-graphql";
 import type {
   ApiKeyRole as ApiKeyRoleRow,
+  AuditOutcome as AuditOutcomeRow,
   CaptionSource as CaptionSourceRow,
   InteractionKind as InteractionKindRow,
   JobKind as JobKindRow,
@@ -36,6 +37,12 @@ export const ApiKeyRole = apiEnum<ApiKeyRoleRow>(
     ADMIN: "Also import catalogues and manage API keys.",
   },
 );
+
+export const AuditOutcome = apiEnum<AuditOutcomeRow>("AuditOutcome", "How an audited call ended.", {
+  STARTED: "Its end is not recorded: it runs, or its process died.",
+  SUCCEEDED: null,
+  FAILED: null,
+});
 
 export const CaptionSource = apiEnum<CaptionSourceRow>(
   "CaptionSource",
@@ -136,6 +143,7 @@ export const OriginalReason = apiEnum(
     RANKED_LOWER: "The item ranks lower with every generated picture.",
     NO_BETTER_VARIANT:
       "Only variants may be shown, and the item has none that suits the shopper better than its catalogue picture.",
+    REJECTED: "An administrator rejected the pictures that could be shown (`rejectImage`).",
     GENERATION_FAILED: "The picture could not be generated; the log says why.",
     CANCELLED: "The job that generates the picture was cancelled.",
     BUSY: "A budget is exhausted, or too many pictures wait; try again at `retryAt`. Stored pictures are not affected.",

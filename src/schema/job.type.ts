@@ -1,6 +1,6 @@
-import { Float, ID, Int, ObjectType } from "type-graphql";
+import { ArgsType, Float, ID, Int, ObjectType } from "type-graphql";
 import type { JobKind as JobKindRow, JobRow, JobState as JobStateRow } from "../db/rows.js";
-import { connectionType } from "./connection.js";
+import { connectionType, PageArgs } from "./connection.js";
 import { JobKind, JobState } from "./enums.js";
 import { Described, Nullable } from "./field.js";
 import { DateTime, JsonObject } from "./scalars.js";
@@ -16,6 +16,7 @@ export class Job implements Pick<
   | "errorCode"
   | "errorMessage"
   | "attempts"
+  | "userId"
   | "cancelRequested"
   | "createdAt"
   | "startedAt"
@@ -45,6 +46,9 @@ export class Job implements Pick<
   @Nullable(String, "The error message; null if none.")
   errorMessage!: string | null;
 
+  @Nullable(ID, "The shopper it is for; null if it is for none.")
+  userId!: string | null;
+
   @Described(Int, "Number of starts.")
   attempts!: number;
 
@@ -59,6 +63,21 @@ export class Job implements Pick<
 
   @Nullable(DateTime, "When it ended, successfully or not.")
   finishedAt!: Date | null;
+}
+
+@ArgsType()
+export class JobListArgs extends PageArgs {
+  @Nullable(JobKind, "Only of this kind; default all.")
+  kind?: JobKindRow | null;
+
+  @Nullable(JobState, "Only in this state; default all.")
+  state?: JobStateRow | null;
+
+  @Nullable(ID, "Only for this shopper; default all.")
+  userId?: string | null;
+
+  @Nullable(ID, "Only for this item; default all.")
+  itemId?: string | null;
 }
 
 export const JobConnection = connectionType(Job, "Job");

@@ -108,12 +108,30 @@ export async function selectCandidate(
       check: checks?.[index] ?? null,
     };
   });
+  return { ...choice(candidates, whatIf, rules !== null), whatIf, captionFloor };
+}
+
+/** The next choice after the chosen image turned out not to be one that may be shown. @param fault Why, such as `REJECTED` */
+export function withoutChosen(selection: Selection, fault: string): Selection {
+  const { candidates, chosen, whatIf } = selection;
+  const others = candidates.map((candidate, index) =>
+    index === chosen ? { ...candidate, faults: [...candidate.faults, fault] } : candidate,
+  );
+  return { ...selection, ...choice(others, whatIf, true) };
+}
+
+/** @param mustKeepRank Whether an image with which the item ranks lower is not shown. */
+function choice(
+  candidates: readonly Candidate[],
+  whatIf: WhatIf | null,
+  mustKeepRank: boolean,
+): Pick<Selection, "candidates" | "chosen" | "isServed"> {
   const merit = (index: number) =>
     whatIf ? whatIf.candidates[index].score : candidates[index].captionSimilarity;
   const [chosen = null] = [...candidates.keys()]
     .filter(index => candidates[index].faults.length === 0)
     .sort((a, b) => merit(b) - merit(a) || a - b);
-  const isServed =
-    chosen !== null && (!rules || !whatIf || whatIf.candidates[chosen].rank <= whatIf.rankBefore);
-  return { candidates, chosen, isServed, whatIf, captionFloor };
+  const keepsRank = (index: number) =>
+    !whatIf || whatIf.candidates[index].rank <= whatIf.rankBefore;
+  return { candidates, chosen, isServed: chosen !== null && (!mustKeepRank || keepsRank(chosen)) };
 }

@@ -25,6 +25,7 @@ export type OriginalReason =
   | "MASK_IMPLAUSIBLE"
   | "RANKED_LOWER"
   | "NO_BETTER_VARIANT"
+  | "REJECTED"
   | "GENERATION_FAILED"
   | "CANCELLED"
   | "BUSY";

@@ -18,6 +18,7 @@ import {
   type Gate,
   type Selection,
   selectCandidate,
+  withoutChosen,
 } from "./candidate-selection.js";
 import { sourceTypeOf } from "./disclosure.js";
 import { drawingKnobs } from "./generation-options.js";
@@ -26,6 +27,8 @@ import { type CandidateRequest, type ImagePath, makeCandidates } from "./image-p
 import type { PersonalizeImagePayload, PersonalizeImageResult } from "./personalization.service.js";
 import { provenance } from "./provenance.js";
 
+/** The fault of a picture that an administrator rejected, and the reason if no other may be shown. */
+const REJECTED = "REJECTED";
 /** Denoising steps between two previews. */
 const PREVIEW_INTERVAL = 4;
 
@@ -49,7 +52,7 @@ interface Dependencies extends ImagePath {
       image: NewPersonalizedImage,
       blob: Omit<BlobRow, "createdAt">,
       rankChange: NewRankChange | null,
-    ): Promise<PersonalizedImageRow>;
+    ): Promise<PersonalizedImageRow | null>;
     refuse(refusal: NewImageRefusal): Promise<void>;
     addBlob(blob: Omit<BlobRow, "createdAt">): Promise<void>;
     dropBlob(hash: string): Promise<boolean>;
@@ -92,17 +95,24 @@ export class ImageGenerationService {
     const candidates = await this.draw(plan, { signal, report, priority });
     signal.throwIfAborted();
     await report(0.92, "selecting");
-    const selection = await selectCandidate(plan.retrieval, candidates, this.deps);
-    if (selection.chosen === null) {
-      const { requestKey, rankingModelVersionId } = plan;
-      const reason = candidates.originalFault ?? "BELOW_QUALITY_FLOOR";
-      await images.refuse({ requestKey, userId, itemId, reason, rankingModelVersionId });
-      return { originalReason: reason, faults: candidates.originalDetail ?? faultsOf(selection) };
+    let selection = await selectCandidate(plan.retrieval, candidates, this.deps);
+    if (selection.chosen !== null) {
+      await report(0.97, "storing");
     }
-    await report(0.97, "storing");
-    const seconds = (performance.now() - startedAt) / 1_000;
-    const { id, isServed } = await this.store(plan, selection, seconds);
-    return isServed ? { imageId: id } : { originalReason: "RANKED_LOWER" };
+    while (selection.chosen !== null) {
+      const seconds = (performance.now() - startedAt) / 1_000;
+      const stored = await this.store(plan, selection, seconds);
+      if (stored) {
+        return stored.isServed ? { imageId: stored.id } : { originalReason: "RANKED_LOWER" };
+      }
+      selection = withoutChosen(selection, REJECTED);
+    }
+    const { requestKey, rankingModelVersionId } = plan;
+    const faults = faultsOf(selection);
+    const reason =
+      candidates.originalFault ?? (faults.includes(REJECTED) ? REJECTED : "BELOW_QUALITY_FLOOR");
+    await images.refuse({ requestKey, userId, itemId, reason, rankingModelVersionId });
+    return { originalReason: reason, faults: candidates.originalDetail ?? faults };
   }
 
   /** The candidates, with previews while they are drawn. */
@@ -141,11 +151,12 @@ export class ImageGenerationService {
     }
   }
 
+  /** Null if somebody rejected the chosen picture earlier. */
   private async store(
     plan: GenerationPlan,
     selection: Selection,
     generationSeconds: number,
-  ): Promise<PersonalizedImageRow> {
+  ): Promise<PersonalizedImageRow | null> {
     const { imageFiles, images, generator, promptVersion } = this.deps;
     const { candidates, chosen, isServed, whatIf } = selection;
     const candidate = candidates[chosen!]; // pictures that may not be shown at all are not stored

@@ -238,7 +238,7 @@ export class PersonalizationService {
         answers.set(dedupeKey!, answer); // it was found by it
       } else if (state !== "SUCCEEDED") {
         waiting.add(dedupeKey!);
-      } // else its picture is gone, and is made again
+      } // else its picture is gone or rejected, and another is made
     }
     return waiting;
   }
@@ -281,8 +281,8 @@ export class PersonalizationService {
       imageIds.size > 0 ? await this.deps.images.findByIds([...imageIds.values()]) : [];
     for (const [jobId, imageId] of imageIds) {
       const image = images.find(({ id }) => id === imageId);
-      if (image) {
-        answers.set(jobId, { kind: "image", image, cached: false });
+      if (image?.isServed) {
+        answers.set(jobId, { kind: "image", image, cached: false }); // else it was rejected since
       }
     }
     return answers;

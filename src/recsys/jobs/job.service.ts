@@ -103,6 +103,23 @@ export class JobService {
   }
 
   /**
+   * Queues the work of a job that failed or was cancelled once more, as a new job; gives the one with the same key if that
+   * has not ended.
+   *
+   * @throws AppError `JOB_NOT_FOUND`, `JOB_NOT_RETRYABLE`, `USER_NOT_FOUND`, `ITEM_NOT_FOUND`
+   */
+  async retry(jobId: string): Promise<JobRow> {
+    const { state, kind, payload, ...about } = await this.get(jobId);
+    if (state !== "FAILED" && state !== "CANCELLED") {
+      throw new AppError("JOB_NOT_RETRYABLE", { jobId, state });
+    }
+    const { dedupeKey, itemId, priority, userId } = about;
+    const again = { kind, payload: payload as object, dedupeKey, itemId, priority, userId };
+    const [{ job }] = await this.requestMany([again]);
+    return job;
+  }
+
+  /**
    * The job as it is, then again whenever that changes, until it has ended or `signal` is raised.
    *
    * @param waiting Who watches. Default: this process.

@@ -8,10 +8,13 @@ import pino from "pino";
 import sharp from "sharp";
 import { ApiKeysRepository } from "../../../src/db/api-keys.repository.js";
 import { FolderArtefactStore } from "../../../src/db/artefact-store.js";
+import { AuditRepository } from "../../../src/db/audit.repository.js";
 import { BlobStore } from "../../../src/db/blob-store.js";
 import { CatalogQueries } from "../../../src/db/catalog-queries.js";
 import type { Database } from "../../../src/db/database.js";
 import { ErasureRepository } from "../../../src/db/erasure.repository.js";
+import { ImageGalleryRepository } from "../../../src/db/image-gallery.repository.js";
+import { ImageRejectionsRepository } from "../../../src/db/image-rejections.repository.js";
 import { InteractionsRepository } from "../../../src/db/interactions.repository.js";
 import { ItemsRepository } from "../../../src/db/items.repository.js";
 import { JobsRepository } from "../../../src/db/jobs.repository.js";
@@ -30,6 +33,7 @@ import { ShopperTokens } from "../../../src/recsys/access/shopper-tokens.js";
 import { CatalogueChangesService } from "../../../src/recsys/catalogue/catalogue-changes.service.js";
 import { requestIndexing } from "../../../src/recsys/catalogue/request-indexing.js";
 import { UserErasureService } from "../../../src/recsys/catalogue/user-erasure.service.js";
+import { ImageRejectionService } from "../../../src/recsys/images/image-rejection.service.js";
 import type { PersonalizeOutcome } from "../../../src/recsys/images/personalization.service.js";
 import { InteractionRecordingService } from "../../../src/recsys/interactions/interaction-recording.service.js";
 import { JobEvents } from "../../../src/recsys/jobs/job-events.js";
@@ -153,6 +157,11 @@ export class Api {
       access: new AccessService({
         apiKeys: new ApiKeysRepository(prisma),
         tokens: new ShopperTokens(tokenSecret),
+      }),
+      audit: new AuditRepository(prisma),
+      gallery: new ImageGalleryRepository(prisma, pool),
+      imageRejections: new ImageRejectionService({
+        rejections: new ImageRejectionsRepository(prisma),
       }),
       catalog: new CatalogQueries(prisma),
       rankChanges: new RankChangesRepository(prisma),

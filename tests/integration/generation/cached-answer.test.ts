@@ -1,11 +1,12 @@
 import { createHash, randomUUID } from "node:crypto";
 import { type Database } from "../../../src/db/database.js";
 import { EmbeddingsRepository } from "../../../src/db/embeddings.repository.js";
+import { ImageRejectionsRepository } from "../../../src/db/image-rejections.repository.js";
 import { InteractionsRepository } from "../../../src/db/interactions.repository.js";
 import { ItemsRepository } from "../../../src/db/items.repository.js";
 import { PersonalizedImagesRepository } from "../../../src/db/personalized-images.repository.js";
 import { RetrievalRepository } from "../../../src/db/retrieval.repository.js";
-import type { JobRow } from "../../../src/db/rows.js";
+import type { JobRow, PersonalizedImageRow } from "../../../src/db/rows.js";
 import { UsersRepository } from "../../../src/db/users.repository.js";
 import { Random, seedFrom } from "../../../src/ml/nn/random.js";
 import { generationDefaults } from "../../../src/recsys/images/generation-options.js";
@@ -25,6 +26,21 @@ const encoder = "test/clip@1";
 const hashOf = (text: string) => createHash("sha256").update(text).digest("hex");
 const embeddingOf = (text: string) => new Random(seedFrom(text)).normals(D);
 const minute = (n: number) => new Date(Date.UTC(2026, 0, 1, 0, n));
+
+const fileOf = (hash: string) => ({
+  hash,
+  mediaType: "image/png",
+  sizeBytes: 1,
+  widthPixels: 1,
+  heightPixels: 1,
+});
+/** The same picture, for another request. */
+const copyOf = (image: PersonalizedImageRow, request: string) => ({
+  ...image,
+  id: randomUUID(),
+  provenance: {},
+  requestKey: hashOf(request),
+});
 
 interface Versions {
   ranker: string | null;
@@ -48,6 +64,7 @@ describeOnEveryDatabase("a stored picture on the second request", open => {
 
   beforeEach(async () => {
     await db.prisma.user.deleteMany();
+    await db.prisma.imageRejection.deleteMany();
     await db.prisma.item.deleteMany();
     await db.prisma.user.create({ data: { id: "u" } });
     for (const id of ["cat", "dog", "owl", "fox", "new"]) {
@@ -152,7 +169,7 @@ describeOnEveryDatabase("a stored picture on the second request", open => {
       }
       const { requestKey, sourceBlobHash } = plan;
       const hash = hashOf(`made ${requestKey}`);
-      return images.save(
+      const stored = await images.save(
         {
           requestKey,
           userId: "u",
@@ -170,9 +187,10 @@ describeOnEveryDatabase("a stored picture on the second request", open => {
           imageSimilarity: 0.75,
           generationSeconds: 1.5,
         },
-        { hash, mediaType: "image/png", sizeBytes: 1, widthPixels: 1, heightPixels: 1 },
+        fileOf(hash),
         null,
       );
+      return stored!; // null only for a rejected picture
     };
     return { make, request: () => personalization.request("u", "fox") };
   }
@@ -252,6 +270,36 @@ describeOnEveryDatabase("a stored picture on the second request", open => {
     await createProcess().make();
     const other = createProcess({ ranker: null, personalizer: null, prompt: "2" });
     expect((await other.request()).kind).toBe("running");
+  });
+
+  it("is returned by no process once it is rejected, and its file is no longer sent", async () => {
+    const [first, second] = [createProcess(), createProcess()];
+    const stored = await first.make();
+    expect(await second.request()).toMatchObject({ image: { id: stored.id } });
+    const rejections = new ImageRejectionsRepository(db.prisma);
+    expect(await rejections.findServed(stored.blobHash)).toMatchObject({ hash: stored.blobHash });
+    const rejected = await rejections.reject(stored.id, "a watermark");
+    expect(rejected).toMatchObject({ id: stored.id, isServed: false });
+    expect((await first.request()).kind).toBe("running");
+    expect((await second.request()).kind).toBe("running");
+    expect(await rejections.findServed(stored.blobHash)).toBeNull();
+    const images = new PersonalizedImagesRepository(db.prisma, db.pool);
+    const again = copyOf(stored, "another request");
+    expect(await images.save(again, fileOf(stored.blobHash), null)).toBeNull();
+    expect(await images.findByRequestKey(again.requestKey)).toBeNull();
+  });
+
+  it("is stored or rejected, whichever process is first", async () => {
+    const stored = await createProcess().make();
+    const images = new PersonalizedImagesRepository(db.prisma, db.pool);
+    const saves = Array.from({ length: 5 }, (_, n) =>
+      images.save(copyOf(stored, `request ${n}`), fileOf(stored.blobHash), null),
+    );
+    await Promise.all([
+      ...saves,
+      new ImageRejectionsRepository(db.prisma).reject(stored.id, "bad"),
+    ]);
+    expect(await db.prisma.personalizedImage.count({ where: { isServed: true } })).toBe(0);
   });
 
   it("is found by another process, and again after a change is undone", async () => {

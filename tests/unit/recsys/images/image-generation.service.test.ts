@@ -74,6 +74,8 @@ interface Given {
   passes?: boolean;
   moderation?: string;
   products?: ImagePath["products"];
+  /** Pictures that an administrator rejected earlier, by their pixels. */
+  rejected?: readonly number[];
   whatIf?: WhatIf | null;
   generate?: (request: GenerateRequest, options: GenerateOptions) => Promise<RgbImage[]>;
 }
@@ -87,6 +89,7 @@ function createService({
   whatIf = null,
   generate = async () => [pixel(1), pixel(2)],
   products = null,
+  rejected = [],
 }: Given = {}) {
   const refusals: NewImageRefusal[] = [];
   const saved: { image: NewPersonalizedImage; change: NewRankChange | null }[] = [];
@@ -121,6 +124,9 @@ function createService({
     images: {
       findByRequestKey: async () => (stored ? row(stored) : null),
       save: async (image, _, change) => {
+        if (rejected.some(value => image.blobHash === `blob-${value}`)) {
+          return null;
+        }
         saved.push({ image, change });
         return row({ ...image, id: "image" });
       },
@@ -197,6 +203,25 @@ describe("ImageGenerationService", () => {
     const { run, saved } = createService({ whatIf: { ...ranked, candidates: lower } });
     expect(await run()).toEqual({ originalReason: "RANKED_LOWER" });
     expect(saved).toMatchObject([{ image: { isServed: false }, change: { deltaR: -1 / 11 } }]);
+  });
+
+  it("stores the next best image where an administrator rejected the best", async () => {
+    const { run, saved } = createService({ whatIf: ranked, rejected: [2] });
+    expect(await run()).toEqual({ imageId: "image" });
+    expect(saved).toHaveLength(1);
+    const { blobHash, provenance } = saved[0].image;
+    expect(blobHash).toBe("blob-1");
+    expect(provenance).toMatchObject({
+      chosenCandidate: 0,
+      candidates: [{ faults: [] }, { faults: ["REJECTED"] }],
+    });
+  });
+
+  it("keeps the catalogue image where an administrator rejected every image", async () => {
+    const { run, saved, refusals } = createService({ whatIf: ranked, rejected: [1, 2] });
+    expect(await run()).toEqual({ originalReason: "REJECTED", faults: ["REJECTED"] });
+    expect(saved).toEqual([]);
+    expect(refusals).toMatchObject([{ reason: "REJECTED", requestKey: plan.requestKey }]);
   });
 
   it("stores no rank change by a ranker that is no version of the shop's", async () => {
