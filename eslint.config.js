@@ -32,6 +32,18 @@ for (const zone of zones) {
   zone.from = zone.from.filter(folder => !(allowed[zone.target] ?? []).includes(folder));
 }
 
+/** The pages share `shared` only; what the server runs stays out of them. */
+const pages = ["storefront", "admin", "study"];
+const pageZones = pages.flatMap(page => [
+  {
+    target: `./web/src/${page}`,
+    from: pages.filter(other => other !== page).map(other => `./web/src/${other}`),
+    message: "A page imports no other page: move the part to web/src/shared.",
+  },
+  { target: "./web/src/shared", from: `./web/src/${page}`, message: "shared knows no page." },
+  { target: `./web/src/${page}`, from: "./src", message: "The pages know the API only." },
+]);
+
 export default ts.config(
   {
     ignores: [
@@ -40,7 +52,7 @@ export default ts.config(
       "**/*.cjs",
       "**/*.mjs",
       "src/db/generated/**",
-      "web/**",
+      "web/src/api/**",
       "pretrain/**",
     ],
   },
@@ -82,6 +94,13 @@ export default ts.config(
       "@typescript-eslint/require-await": "off",
       "@typescript-eslint/restrict-template-expressions": "off",
       "@typescript-eslint/switch-exhaustiveness-check": "error",
+    },
+  },
+  {
+    files: ["web/**"],
+    rules: {
+      "@typescript-eslint/no-confusing-void-expression": "off",
+      "import-x/no-restricted-paths": ["error", { zones: pageZones }],
     },
   },
   {

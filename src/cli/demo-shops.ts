@@ -7,6 +7,7 @@ import { PhotosSource } from "../recsys/datasets/photos.js";
 import { StickersSource } from "../recsys/datasets/stickers.js";
 import type { ImportSource } from "../recsys/import/import-source.js";
 import type { OpenedContext } from "./cli-context.js";
+import type { TasteOf } from "./demo-desk.js";
 import { installPackage } from "./install-package.js";
 
 type Prisma = OpenedContext["db"]["prisma"];
@@ -30,6 +31,8 @@ export interface DemoShop {
    * @throws AppError `USER_NOT_FOUND`, `NO_ITEM_TO_PERSONALIZE`
    */
   references(prisma: Prisma, userId: string): Promise<ItemRow[]>;
+  /** The shoppers' tastes, as the storefront page names them. */
+  tastes(source: ImportSource): Promise<TasteOf>;
 }
 
 export const demoShopNames = ["stickers", "photos"] as const;
@@ -50,6 +53,12 @@ export const demoShops: Readonly<Record<DemoShopName, DemoShop>> = {
     rankerVersionId: ({ concepts, users }) => versionId("8000", users, concepts),
     references: (prisma, userId) =>
       findReferences(prisma, userId, { order: "desc", restriction: unlovedStyle }),
+    tastes: async () => (_userId, itemIds) => {
+      const styles = itemIds.map(styleOf);
+      const loved = mostFrequent(styles);
+      const share = styles.filter(style => style === loved).length / styles.length;
+      return { style: styleLabels[loved as keyof typeof styleLabels] ?? loved, styleShare: share };
+    },
   },
   photos: {
     configure: config => ({
@@ -70,7 +79,23 @@ export const demoShops: Readonly<Record<DemoShopName, DemoShop>> = {
     // In a small shop the popular items are at the top already.
     references: (prisma, userId) =>
       findReferences(prisma, userId, { order: "asc", restriction: () => ({}) }),
+    tastes: async source => {
+      const tastes =
+        source instanceof PhotosSource ? await source.tastes() : new Map<string, never>();
+      return userId => {
+        const taste = tastes.get(userId);
+        const style = taste ? `${taste.palettes.join(" and ")} on ${taste.setting}` : "unknown";
+        return { style, styleShare: null };
+      };
+    },
   },
+};
+
+const styleLabels = {
+  "fluent-3d": "glossy 3D",
+  "fluent-flat": "flat vector",
+  noto: "soft gradients",
+  twemoji: "bold simple shapes",
 };
 
 function versionId(family: string, ...counts: readonly number[]): string {
@@ -110,8 +135,12 @@ async function findReferences(
 
 /** Stickers in a style that the shopper does not like. */
 function unlovedStyle(liked: readonly ItemRow[]): object {
-  const styleOf = ({ id }: ItemRow) => id.slice(0, id.indexOf(":"));
-  return { NOT: { id: { startsWith: `${mostFrequent(liked.map(styleOf))}:` } } };
+  return { NOT: { id: { startsWith: `${mostFrequent(liked.map(({ id }) => styleOf(id)))}:` } } };
+}
+
+/** The style in a sticker's id. */
+function styleOf(itemId: string): string {
+  return itemId.slice(0, itemId.indexOf(":"));
 }
 
 function mostFrequent(values: readonly string[]): string {

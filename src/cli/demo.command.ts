@@ -9,6 +9,7 @@ import type { PersonalizedImageRow } from "../db/rows.js";
 import { AppError } from "../errors/app-error.js";
 import type { Plugin } from "../plugin/create-plugin.js";
 import type { CliContext, OpenedContext } from "./cli-context.js";
+import { createDemoDesk } from "./demo-desk.js";
 import { type DemoShop, type DemoShopName, demoShopNames, demoShops } from "./demo-shops.js";
 import { oneOf, wholeNumber } from "./option-values.js";
 import { prepareShop } from "./prepare-shop.js";
@@ -67,7 +68,8 @@ export function demoCommand(context: CliContext): Command {
         const source = await shop.source(opened, options);
         const rankerVersionId = shop.rankerVersionId(options);
         await prepareShop(plugin.services, { source, rankerVersionId }, opened.signal);
-        const server = await startServer(opened, plugin);
+        const desk = createDemoDesk(opened, plugin.services, await shop.tastes(source));
+        const server = await startServer(opened, plugin, desk);
         const key = await freshKey(plugin);
         const image = await personalize(opened, plugin, { shop, userId: options.user });
         const seconds = Math.round((performance.now() - startedAt) / 10) / 100;

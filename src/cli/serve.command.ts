@@ -6,6 +6,7 @@ import { noteServing } from "../db/serving-note.js";
 import type { Plugin } from "../plugin/create-plugin.js";
 import type { Damage } from "../recsys/versions/trained-version.service.js";
 import { createServer, type Server } from "../server/create-server.js";
+import type { DemoDesk } from "../server/demo-routes.js";
 import type { CliContext, OpenedContext } from "./cli-context.js";
 import { withPlugin } from "./with-services.js";
 
@@ -16,16 +17,18 @@ export async function untilAborted(signal: AbortSignal): Promise<void> {
   }
 }
 
-/** The API over a plugin. */
+/** The API over a plugin. @param demo opens the storefront page to everyone */
 export function startServer(
   { db, config, logger }: OpenedContext,
   plugin: Plugin,
+  demo?: DemoDesk,
 ): Promise<Server> {
   const { index, personalizers, rankers } = plugin.services;
   return createServer({
     plugin,
     config,
     logger,
+    demo,
     probes: {
       ping: () => db.pool.query("SELECT 1"),
       missing: async () => [

@@ -145,6 +145,8 @@ const environment = z.object({
   VITRINE_LIVE_QUEUE: wholeNumber(1, 1_000_000).default(200),
   /** Maximum queue of batch images (`startGeneration`); default 10,000. */
   VITRINE_BATCH_QUEUE: wholeNumber(1, 1_000_000).default(10_000),
+  /** Whether the server also serves the pages `/admin` and `/study/<id>`; default 1. */
+  VITRINE_PAGES: flag.default(true),
   /** Whether this process runs jobs beside the API; default 1. */
   VITRINE_RUN_JOBS: flag.default(true),
   /** `trace`, `debug`, `info`, `warn`, `error` or `silent`; default info. */
@@ -204,6 +206,8 @@ export interface Config {
     readonly maxLiveQueued: number;
     readonly maxBatchQueued: number;
   };
+  /** Absolute path of the built pages, which may be absent; null: no pages. */
+  readonly pagesFolder: string | null;
   readonly runJobs: boolean;
   readonly logLevel: string;
 }
@@ -287,6 +291,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
       maxLiveQueued: settings.VITRINE_LIVE_QUEUE,
       maxBatchQueued: settings.VITRINE_BATCH_QUEUE,
     },
+    pagesFolder: settings.VITRINE_PAGES ? resolve(import.meta.dirname, "../../dist-web") : null,
     runJobs: settings.VITRINE_RUN_JOBS,
     logLevel: settings.VITRINE_LOG_LEVEL,
   });

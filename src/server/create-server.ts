@@ -10,8 +10,10 @@ import Fastify, {
 import type { Logger } from "pino";
 import type { Config } from "../config/config.js";
 import { AppError } from "../errors/app-error.js";
+import { type DemoDesk, demoRoutes } from "./demo-routes.js";
 import { bodyLimitBytes, fastifyVitrine, type FastifyVitrineOptions } from "./fastify-plugin.js";
 import { healthRoutes, type Probes } from "./health-routes.js";
+import { pageRoutes } from "./page-routes.js";
 
 /** Grace period of running requests when the server closes. */
 const closeTimeoutMs = 10_000;
@@ -19,8 +21,12 @@ const closeTimeoutMs = 10_000;
 export interface ServerOptions {
   plugin: FastifyVitrineOptions["plugin"];
   probes: Probes;
-  config: Pick<Config, "host" | "port" | "publicUrl" | "corsOrigins">;
+  config: Pick<Config, "host" | "port" | "publicUrl" | "corsOrigins"> &
+    /** Default: no pages. */
+    Partial<Pick<Config, "pagesFolder">>;
   logger: Logger;
+  /** Opens the storefront page to everyone; only `vitrine demo` does. */
+  demo?: DemoDesk;
 }
 
 export interface Server {
@@ -32,7 +38,7 @@ export interface Server {
 
 /** Listens, once everything that it serves is in place. */
 export async function createServer(options: ServerOptions): Promise<Server> {
-  const { plugin, probes, config, logger } = options;
+  const { plugin, probes, config, logger, demo } = options;
   const loggerInstance: FastifyBaseLogger = logger;
   const app = Fastify({
     loggerInstance,
@@ -50,7 +56,11 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   answerFaults(app, logger);
 
   await app.register(fastifyVitrine, { plugin, logger });
-  healthRoutes(app, probes, () => `${url}/graphql`);
+  const hasPages = await pageRoutes(app, { ...config, logger, storefront: demo !== undefined });
+  if (demo) {
+    demoRoutes(app, demo);
+  }
+  healthRoutes(app, probes, hasPages && demo ? null : () => `${url}/graphql`);
 
   const address = await app.listen({ host: config.host, port: config.port });
   url ||= address;

@@ -11,7 +11,12 @@ export interface Probes {
   degraded?(): readonly string[];
 }
 
-export function healthRoutes(app: FastifyInstance, probes: Probes, apiUrl: () => string): void {
+/** @param apiUrl Null if another page is at `/`. */
+export function healthRoutes(
+  app: FastifyInstance,
+  probes: Probes,
+  apiUrl: (() => string) | null,
+): void {
   const ping = async () => {
     await probes.ping().catch((error: unknown) => {
       const reason = "it does not answer"; // the cause goes to the log: it may name hosts and users
@@ -34,9 +39,11 @@ export function healthRoutes(app: FastifyInstance, probes: Probes, apiUrl: () =>
     });
   });
 
-  app.get("/", async (_request, reply) =>
-    reply.type("text/html; charset=utf-8").send(page(apiUrl())),
-  );
+  if (apiUrl) {
+    app.get("/", async (_request, reply) =>
+      reply.type("text/html; charset=utf-8").send(page(apiUrl())),
+    );
+  }
 }
 
 const page = (apiUrl: string) => `<!doctype html>

@@ -13,6 +13,7 @@ const modules = resolve("node_modules");
 const notCloned = [
   "node_modules",
   "dist",
+  "dist-web",
   "src/db/generated",
   ".git",
   ".vitrine",

@@ -1,0 +1,32 @@
+/**
+ * @file Builds the pages into `dist-web`, unless they were built from the same files: `npm run build:web`.
+ *
+ * `dist-web/stamp` holds the hash of the inputs. `--force` builds in any case. Without Vite (an installation without
+ * development packages) an existing build is kept.
+ */
+import { createHash } from "node:crypto";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join, relative, resolve } from "node:path";
+
+const root = resolve(import.meta.dirname, "..");
+const stamp = join(root, "dist-web/stamp");
+
+function hashOfInputs() {
+  const hash = createHash("sha256");
+  const files = readdirSync(join(root, "web"), { recursive: true, withFileTypes: true })
+    .filter(entry => entry.isFile() && !entry.name.endsWith(".graphql"))
+    .map(entry => relative(root, join(entry.parentPath, entry.name)))
+    .sort();
+  for (const file of [...files, "package-lock.json", "scripts/build-web.mjs"]) {
+    hash.update(`${file}\0`).update(readFileSync(join(root, file)));
+  }
+  return hash.digest("hex");
+}
+
+const wanted = hashOfInputs();
+const isBuilt = existsSync(stamp) && readFileSync(stamp, "utf8") === wanted;
+if (!isBuilt || process.argv.includes("--force")) {
+  const { build } = await import("vite");
+  await build({ configFile: join(root, "web/vite.config.mjs"), logLevel: "warn" });
+  writeFileSync(stamp, wanted);
+}

@@ -1,0 +1,4 @@
+import { showPage } from "../shared/page";
+import { StorefrontPage } from "./storefront-page";
+
+showPage(<StorefrontPage />);

@@ -1,0 +1,4 @@
+import { showPage } from "../shared/page";
+import { StudyPage } from "./study-page";
+
+showPage(<StudyPage />);
