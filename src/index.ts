@@ -25,6 +25,7 @@ export type {
 } from "./recsys/images/personalization-method.js";
 export type { ImageViewer, PictureRanker, WhatIf } from "./recsys/ranking/picture-ranker.js";
 export { createLogger } from "./plugin/create-logger.js";
+export type { FederationOptions } from "./plugin/federate-schema.js";
 export { limitRules, maxComplexity, maxTokens } from "./plugin/limit-rules.js";
 export type {
   Caller,

@@ -8,6 +8,7 @@ import type { Config } from "./config/config.js";
 import type { ArtefactStore } from "./db/artefact-store.js";
 import type { ImageGenerator } from "./ml/diffusion/image-generator.js";
 import type { ModerationStrategy } from "./ml/moderation/moderation-strategy.js";
+import type { FederationOptions } from "./plugin/federate-schema.js";
 import type { PersonalizationMethod } from "./recsys/images/personalization-method.js";
 import type { PictureRanker } from "./recsys/ranking/picture-ranker.js";
 
@@ -119,6 +120,8 @@ export interface PluginOptions {
   method?: PersonalizationMethod;
   /** What ranks an item by another image; default: the active ranking model. */
   ranker?: PictureRanker;
+  /** Makes `schema` a subgraph of Apollo Federation 2; `true` takes the defaults. Default: a schema of its own. */
+  federation?: boolean | FederationOptions;
 }
 
 export interface Plugin {

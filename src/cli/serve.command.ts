@@ -8,6 +8,7 @@ import type { Damage } from "../recsys/versions/trained-version.service.js";
 import { createServer, type Server } from "../server/create-server.js";
 import type { DemoDesk } from "../server/demo-routes.js";
 import type { CliContext, OpenedContext } from "./cli-context.js";
+import { addFederationOptions, type FederationFlags, federationOf } from "./federation-options.js";
 import { withPlugin } from "./with-services.js";
 
 /** Resolves when the process is told to stop. */
@@ -52,12 +53,13 @@ function damageText(what: string, damage: Damage | null): string[] {
 }
 
 export function serveCommand(context: CliContext): Command {
-  return new Command("serve")
+  const command = new Command("serve")
     .description(
       "serve the GraphQL API at VITRINE_HOST:VITRINE_PORT, and run jobs (VITRINE_RUN_JOBS=0: do not)",
     )
-    .action(() =>
-      withPlugin(context, {}, async (plugin, opened) => {
+    .option("--federation", "serve a subgraph of Apollo Federation 2")
+    .action((options: FederationFlags) =>
+      withPlugin(context, { federation: federationOf(options) }, async (plugin, opened) => {
         const server = await startServer(opened, plugin);
         // Loaded before the first request, so that the log says at once if the model cannot rank images.
         plugin.services.rankers.active().catch((error: unknown) => {
@@ -74,6 +76,7 @@ export function serveCommand(context: CliContext): Command {
         await server.close();
       }),
     );
+  return addFederationOptions(command);
 }
 
 export function workerCommand(context: CliContext): Command {

@@ -31,7 +31,7 @@ export function withServices<T>(
 
 export function withPlugin<T>(
   context: CliContext,
-  options: Pick<PluginOptions, "runJobs">,
+  options: Pick<PluginOptions, "runJobs" | "federation">,
   run: (plugin: Plugin, opened: OpenedContext) => Promise<T>,
 ): Promise<T> {
   return withDatabase(context, async opened => {

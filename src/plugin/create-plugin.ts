@@ -6,6 +6,7 @@ import { createContextFactory, type CreateContext } from "./context.js";
 import { createSchema } from "./create-schema.js";
 import { createServices, type Services, type ServicesOptions } from "./create-services.js";
 import { createWorker } from "./create-worker.js";
+import type { FederationOptions } from "./federate-schema.js";
 import { createFormatError, logFault } from "./format-error.js";
 import { createImageHandler, type HandleImage } from "./handle-image.js";
 import { ServedImages } from "./served-images.js";
@@ -26,10 +27,12 @@ export interface Plugin {
 export interface PluginOptions extends ServicesOptions {
   /** Whether this process runs jobs; default: as `config.runJobs` says. */
   runJobs?: boolean;
+  /** Makes `schema` a subgraph of Apollo Federation 2; `true` takes the defaults. Default: a schema of its own. */
+  federation?: boolean | FederationOptions;
 }
 
 export async function createPlugin(options: PluginOptions): Promise<Plugin> {
-  const { config, logger, runJobs = config.runJobs } = options;
+  const { config, logger, runJobs = config.runJobs, federation = false } = options;
   const services = await createServices(options);
   const { index } = services;
   const worker = createWorker(services, logger, runJobs);
@@ -52,7 +55,7 @@ export async function createPlugin(options: PluginOptions): Promise<Plugin> {
   });
   return {
     services,
-    schema: await createSchema(services, log),
+    schema: await createSchema(services, log, federation === true ? {} : federation || null),
     createContext: createContextFactory(services),
     handleImage: createImageHandler(images, log),
     formatError: createFormatError(log),

@@ -34,6 +34,7 @@ import { StartJobResolver } from "../resolvers/start-job.resolver.js";
 import { InteractionResolver, UserResolver } from "../resolvers/user.resolver.js";
 import { auditMutations } from "./audit-mutations.js";
 import { checkAccess } from "./auth.js";
+import { federateSchema, type FederationOptions } from "./federate-schema.js";
 import { guardSchema } from "./guard-schema.js";
 
 /** Subscriptions read what they tell from the services; type-graphql asks for this all the same. */
@@ -48,10 +49,12 @@ const noPubSub: PubSub = {
  * Creates every resolver explicitly, without dependency injection by decorators.
  *
  * @param log is given the errors that clients are not told
+ * @param federation how the schema is a subgraph; null for a schema of its own
  */
 export async function createSchema(
   services: ApiServices,
   log: (error: unknown) => void,
+  federation: FederationOptions | null = null,
 ): Promise<GraphQLSchema> {
   const { access, catalog, personalization, publicUrl } = services;
   const resolvers = [
@@ -93,5 +96,6 @@ export async function createSchema(
     pubSub: noPubSub,
     validate: false, // arguments are checked where they are used, with the error catalogue's codes
   });
-  return guardSchema(auditMutations(lexicographicSortSchema(schema), services.audit), log);
+  const own = auditMutations(lexicographicSortSchema(schema), services.audit);
+  return guardSchema(federation ? federateSchema(own, federation) : own, log);
 }

@@ -18,6 +18,7 @@ import { LRUCache } from "lru-cache";
 import { isStorable, UNSTORABLE_PROBLEM } from "../db/storable-text.js";
 import { AppError } from "../errors/app-error.js";
 import { requireViewer, type RequestContext } from "../resolvers/context.js";
+import { rowInputExtension } from "../schema/row-input.js";
 import { limitRules, maxComplexity } from "./limit-rules.js";
 
 // Its ES module build would load a second copy of graphql; the other one has no named exports for Node.
@@ -167,8 +168,10 @@ function complexityOf(
   }
 }
 
-/** Input types of rows, whose services check each row alone: one bad row must not refuse the others. */
-const rowInputs: ReadonlySet<string> = new Set(["InteractionInput", "ItemInput"]);
+/** Whether an input type is a row's (see `RowInput`): the service checks each row alone, so that one refuses no others. */
+function isRowInput(schema: GraphQLSchema, typeName: string | undefined): boolean {
+  return typeName !== undefined && schema.getType(typeName)?.extensions[rowInputExtension] === true;
+}
 
 /** Whether every text of the request, but those of rows, can be stored. */
 function isStorableRequest(
@@ -176,7 +179,7 @@ function isStorableRequest(
   { document, operation, variables }: LimitedRequest,
 ): boolean {
   const given = (operation.variableDefinitions ?? [])
-    .filter(({ type }) => !rowInputs.has(namedTypeOf(type)))
+    .filter(({ type }) => !isRowInput(schema, namedTypeOf(type)))
     .map(({ variable }) => variables?.[variable.name.value]);
   return hasStorableTexts(given) && hasStorableLiterals(schema, { document, operation });
 }
@@ -196,7 +199,7 @@ function hasStorableLiterals(
   const types = new TypeInfo(schema);
   const visitor = {
     [Kind.OBJECT]: () =>
-      rowInputs.has(getNamedType(types.getInputType())?.name ?? "") ? false : undefined,
+      isRowInput(schema, getNamedType(types.getInputType())?.name) ? false : undefined,
     [Kind.STRING]: ({ value }: StringValueNode) => {
       storable &&= isStorable(value);
     },

@@ -1,7 +1,9 @@
 import { ID, InputType, Int, ObjectType } from "type-graphql";
 import { Described, Nullable } from "./field.js";
 import { ItemVariantInput } from "./item-variant.input.js";
+import { RowInput } from "./row-input.js";
 
+@RowInput()
 @InputType({
   description:
     "An item, or changes to one. An omitted field stays unchanged; null clears it. A new item requires a title.",

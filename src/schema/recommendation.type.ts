@@ -4,6 +4,7 @@ import { RejectedRow } from "./catalogue.input.js";
 import { ListEdge, PageArgs, PageInfo } from "./connection.js";
 import { InteractionKind, RecommendationSource } from "./enums.js";
 import { Described, Nullable } from "./field.js";
+import { RowInput } from "./row-input.js";
 import { DateTime, RowTime } from "./scalars.js";
 
 @InputType({ description: "Interactions after which an item counts as seen." })
@@ -80,6 +81,7 @@ export class SimilarItemConnection {
   pageInfo!: PageInfo;
 }
 
+@RowInput()
 @InputType({ description: "An interaction of a shopper with an item." })
 export class InteractionInput {
   @Described(ID, "The shopper's id in the shop.")
