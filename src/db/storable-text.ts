@@ -10,3 +10,8 @@ export const UNSTORABLE_PROBLEM =
 export function isStorable(text: string): boolean {
   return !UNSTORABLE.test(text);
 }
+
+/** The text with U+FFFD in place of each character that cannot be stored. */
+export function storable(text: string): string {
+  return text.replace(/[\0\p{Surrogate}]/gu, "\uFFFD");
+}

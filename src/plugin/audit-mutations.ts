@@ -6,6 +6,7 @@
  */
 import { createHash } from "node:crypto";
 import type { GraphQLFieldResolver, GraphQLSchema } from "graphql";
+import { storable } from "../db/storable-text.js";
 import { AppError } from "../errors/app-error.js";
 import { reaches } from "../recsys/access/viewer.js";
 import type { RequestContext } from "../resolvers/context.js";
@@ -66,7 +67,7 @@ type Json = string | number | boolean | { [name: string]: Json | null } | (Json 
 /** Arguments without secrets and without ids of users, and short. */
 export function recorded(args: object): Record<string, Json | null> {
   const entries = Object.entries(args).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(entries.map(([name, value]) => [name, recordedValue(name, value)]));
+  return Object.fromEntries(entries.map(([name, value]) => [storable(name), recordedValue(name, value)]));
 }
 
 function recordedValue(name: string, value: unknown): Json | null {
@@ -98,5 +99,5 @@ function withoutQuery(text: string): string {
 }
 
 function shortened(text: string): string {
-  return text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text;
+  return storable(text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text);
 }

@@ -35,4 +35,14 @@ describe("recorded arguments", () => {
       config: null,
     });
   });
+
+  it("replaces what Postgres cannot store, also the half of a character that a long text is cut in", () => {
+    expect(recorded({ text: "a\0b\ud800", "name\0": 1 })).toEqual({
+      text: "a\ufffdb\ufffd",
+      "name\ufffd": 1,
+    });
+    expect(recorded({ text: `${"x".repeat(199)}😀😀` })).toEqual({
+      text: `${"x".repeat(199)}\ufffd…`,
+    });
+  });
 });
