@@ -6,6 +6,7 @@ import {
 } from "@apollo/server";
 import {
   ApolloServerPluginCacheControlDisabled,
+  ApolloServerPluginInlineTraceDisabled,
   ApolloServerPluginLandingPageDisabled,
 } from "@apollo/server/plugin/disabled";
 import type { GraphQLFormattedError, GraphQLSchema } from "graphql";
@@ -40,7 +41,11 @@ export function apolloOptions({
     validationRules: limitRules(),
     validationOptions: { maxErrors: maxFaults },
     formatError,
-    plugins: [affordability, statusCodes],
+    plugins: [
+      affordability,
+      statusCodes,
+      ApolloServerPluginInlineTraceDisabled(), // a subgraph would tell any caller the times of its resolvers
+    ],
   };
 }
 
