@@ -16,6 +16,7 @@ export const errorRemedies: Readonly<Record<ErrorCode, string>> = {
   JOB_NOT_FOUND: "Check the id. A shopper's token sees jobs of its own user only.",
   MODEL_VERSION_NOT_FOUND: "List the versions with `rankingModels` or `vitrine rankers list`.",
   PERSONALIZER_NOT_FOUND: "List the versions with `personalizers` or `vitrine personalizers list`.",
+  IMPORT_NOT_FOUND: "List the imports with `importRuns`.",
   API_KEY_NOT_FOUND: "List the keys with `apiKeys` or `vitrine keys list`.",
   INVALID_ARGUMENT: "Fix the named argument.",
   INVALID_CURSOR: "Pass a cursor unchanged, to the same list in the same order.",

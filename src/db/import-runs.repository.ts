@@ -1,7 +1,9 @@
 /** @file Progress of imports, so that an interrupted one can resume. */
 import { randomUUID } from "node:crypto";
 import type { PrismaTransaction } from "./database.js";
+import type { PageRequest } from "./keyset.js";
 import type { ImportRunRow } from "./rows.js";
+import { isUuid } from "./uuid.js";
 
 /**
  * Counts of a part's rows: accepted, rejected, and accepted rows that replaced an earlier one with the same id (absent
@@ -31,6 +33,24 @@ export interface ImportRun {
 
 export class ImportRunsRepository {
   constructor(private readonly prisma: PrismaTransaction) {}
+
+  /** Newest first. */
+  findPage({ limit, after }: PageRequest<Date>): Promise<ImportRunRow[]> {
+    return this.prisma.importRun.findMany({
+      where: after
+        ? {
+            startedAt: { lte: after.value },
+            OR: [{ startedAt: { lt: after.value } }, { id: { lt: after.id } }],
+          }
+        : {},
+      orderBy: [{ startedAt: "desc" }, { id: "desc" }],
+      take: limit,
+    });
+  }
+
+  async findById(id: string): Promise<ImportRunRow | null> {
+    return isUuid(id) ? this.prisma.importRun.findUnique({ where: { id } }) : null;
+  }
 
   async find(kind: string, fingerprint: string): Promise<ImportRun | null> {
     const row = await this.prisma.importRun.findUnique({

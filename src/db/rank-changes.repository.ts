@@ -13,7 +13,12 @@ export interface RankChangeFilter {
   from?: Date | null;
   /** Exclusive. */
   to?: Date | null;
+  /** The item's category. */
+  category?: string | null;
 }
+
+/** What decided requests are grouped by: the item's category, or the day in UTC, `2026-02-01`. */
+export type DecidedGroup = "category" | "day";
 
 export interface RankChangeSort {
   by: "createdAt" | "deltaR";
@@ -27,7 +32,17 @@ export interface DecidedRequestRow {
   hasImage: boolean;
   /** By the requested version; null without an image, or where it could not rank it. */
   deltaR: number | null;
+  /** Null where none was asked for, and for an item without a category. */
+  group?: string | null;
 }
+
+/** The request of a version that decided it. */
+export type VersionDecision = DecidedRequestRow & { rankingModelVersionId: string };
+
+const GROUPS: Readonly<Record<DecidedGroup, Prisma.Sql>> = {
+  category: Prisma.sql`(SELECT category FROM items WHERE items.id = decided.item_id)`,
+  day: Prisma.sql`to_char(decided.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD')`,
+};
 
 export class RankChangesRepository {
   constructor(private readonly prisma: PrismaTransaction) {}
@@ -51,18 +66,14 @@ export class RankChangesRepository {
    */
   async findDecided(
     versionId: string,
-    { userId, itemId, from, to }: Omit<RankChangeFilter, "rankingModelVersionId">,
+    filter: Omit<RankChangeFilter, "rankingModelVersionId">,
     limit: number,
+    group?: DecidedGroup,
   ): Promise<DecidedRequestRow[]> {
-    const conditions = [
-      userId == null ? null : Prisma.sql`decided.user_id = ${userId}`,
-      itemId == null ? null : Prisma.sql`decided.item_id = ${itemId}`,
-      from == null ? null : Prisma.sql`decided.created_at >= ${from}`,
-      to == null ? null : Prisma.sql`decided.created_at < ${to}`,
-    ].filter(condition => condition !== null);
     const version = Prisma.sql`${versionId}::uuid`;
     return this.prisma.$queryRaw<DecidedRequestRow[]>`
-      SELECT decided.user_id AS "userId", decided.has_image AS "hasImage", decided.delta_r AS "deltaR"
+      SELECT decided.user_id AS "userId", decided.has_image AS "hasImage", decided.delta_r AS "deltaR",
+        ${group ? GROUPS[group] : Prisma.sql`NULL`} AS "group"
       FROM (
         SELECT image.user_id, image.item_id, image.created_at, true AS has_image, change.delta_r
         FROM personalized_images AS image
@@ -79,7 +90,62 @@ export class RankChangesRepository {
           JOIN personalized_images AS image ON image.id = change.personalized_image_id
           WHERE change.ranking_model_version_id = ${version})
       ) AS decided
-      ${conditions.length === 0 ? Prisma.empty : Prisma.sql`WHERE ${Prisma.join(conditions, " AND ")}`}
+      ${whereDecided(filter)}
+      LIMIT ${limit}`;
+  }
+
+  /**
+   * The same for every version at once; at most `limit`, unordered. A request without an image belongs to the version that
+   * decided it.
+   */
+  findDecidedByVersion(
+    filter: Omit<RankChangeFilter, "rankingModelVersionId">,
+    limit: number,
+  ): Promise<VersionDecision[]> {
+    return this.prisma.$queryRaw<VersionDecision[]>`
+      SELECT decided.user_id AS "userId", decided.has_image AS "hasImage", decided.delta_r AS "deltaR",
+        decided.version_id::text AS "rankingModelVersionId"
+      FROM (
+        SELECT image.user_id, image.item_id, image.created_at, true AS has_image, change.delta_r,
+          change.ranking_model_version_id AS version_id
+        FROM rank_changes AS change JOIN personalized_images AS image ON image.id = change.personalized_image_id
+        WHERE NOT EXISTS (SELECT FROM image_rejections WHERE image_rejections.blob_hash = image.blob_hash)
+        UNION ALL
+        SELECT image.user_id, image.item_id, image.created_at, true, NULL, image.ranking_model_version_id
+        FROM personalized_images AS image
+        WHERE image.ranking_model_version_id IS NOT NULL
+          AND NOT EXISTS (
+            SELECT FROM rank_changes AS change WHERE change.personalized_image_id = image.id
+              AND change.ranking_model_version_id = image.ranking_model_version_id)
+          AND NOT EXISTS (SELECT FROM image_rejections WHERE image_rejections.blob_hash = image.blob_hash)
+        UNION ALL
+        SELECT user_id, item_id, created_at, false, NULL, ranking_model_version_id
+        FROM image_refusals WHERE ranking_model_version_id IS NOT NULL
+      ) AS decided
+      ${whereDecided(filter)}
+      LIMIT ${limit}`;
+  }
+
+  /** Rank changes with all that a table of them names, newest first; at most `limit`. */
+  findExport(filter: RankChangeFilter, limit: number): Promise<ExportedRankChange[]> {
+    const { rankingModelVersionId } = filter;
+    const version =
+      rankingModelVersionId == null
+        ? Prisma.sql`true`
+        : Prisma.sql`change.ranking_model_version_id = ${rankingModelVersionId}::uuid`;
+    return this.prisma.$queryRaw<ExportedRankChange[]>`
+      SELECT decided.*, item.title, item.category, version.algorithm
+      FROM (
+        SELECT change.id::text, change.created_at, change.ranking_model_version_id AS version_id, image.user_id, image.item_id,
+          image.id::text AS image_id, image.is_served, image.generator, image.seed, change.rank_before, change.rank_after,
+          change.score_before, change.score_after, change.num_ranked, change.delta_r
+        FROM rank_changes AS change JOIN personalized_images AS image ON image.id = change.personalized_image_id
+        WHERE ${version}
+      ) AS decided
+      JOIN items AS item ON item.id = decided.item_id
+      JOIN ranking_model_versions AS version ON version.id = decided.version_id
+      ${whereDecided(filter)}
+      ORDER BY decided.created_at DESC, decided.id DESC
       LIMIT ${limit}`;
   }
 
@@ -131,15 +197,57 @@ export class RankChangesRepository {
   }
 }
 
+/** A row of {@link RankChangesRepository.findExport}, by the names of its columns. */
+export interface ExportedRankChange {
+  id: string;
+  created_at: Date;
+  version_id: string;
+  algorithm: string;
+  user_id: string;
+  item_id: string;
+  title: string;
+  category: string | null;
+  image_id: string;
+  is_served: boolean;
+  generator: string;
+  seed: number;
+  rank_before: number;
+  rank_after: number;
+  score_before: number;
+  score_after: number;
+  num_ranked: number;
+  delta_r: number;
+}
+
+/** Of rows called `decided`. */
+function whereDecided({ category, from, itemId, to, userId }: RankChangeFilter): Prisma.Sql {
+  const conditions = [
+    userId == null ? null : Prisma.sql`decided.user_id = ${userId}`,
+    itemId == null ? null : Prisma.sql`decided.item_id = ${itemId}`,
+    from == null ? null : Prisma.sql`decided.created_at >= ${from}`,
+    to == null ? null : Prisma.sql`decided.created_at < ${to}`,
+    category == null
+      ? null
+      : Prisma.sql`decided.item_id IN (SELECT id FROM items WHERE category = ${category})`,
+  ].filter(condition => condition !== null);
+  return conditions.length === 0
+    ? Prisma.empty
+    : Prisma.sql`WHERE ${Prisma.join(conditions, " AND ")}`;
+}
+
 function where(filter: RankChangeFilter): Prisma.RankChangeWhereInput {
-  const { userId, itemId, rankingModelVersionId, from, to } = filter;
+  const { userId, itemId, rankingModelVersionId, from, to, category } = filter;
   return {
     rankingModelVersionId: rankingModelVersionId ?? undefined,
     createdAt: { gte: from ?? undefined, lt: to ?? undefined },
     personalizedImage:
-      userId == null && itemId == null
+      userId == null && itemId == null && category == null
         ? undefined
-        : { userId: userId ?? undefined, itemId: itemId ?? undefined },
+        : {
+            userId: userId ?? undefined,
+            itemId: itemId ?? undefined,
+            item: category == null ? undefined : { category },
+          },
   };
 }
 

@@ -8,6 +8,7 @@ import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { extname } from "node:path";
 import { type ColumnSource, fileWriter, ParquetWriter } from "hyparquet-writer";
 import { AppError } from "../errors/app-error.js";
+import { csvCell } from "./csv-cell.js";
 
 export interface RankingRow {
   userId: string;
@@ -142,12 +143,6 @@ function parquetSink(path: string, run: string): Sink {
       await writer.finish();
     },
   };
-}
-
-/** Quoted where it must be (RFC 4180). */
-function csvCell(value: string | number): string {
-  const text = String(value);
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
 /** Columns are separated by white space. */

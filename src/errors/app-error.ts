@@ -16,6 +16,7 @@ const catalogue = {
   JOB_NOT_FOUND: "404 No job with id '{jobId}'",
   MODEL_VERSION_NOT_FOUND: "404 No ranking-model version '{versionId}'",
   PERSONALIZER_NOT_FOUND: "404 No personalizer version '{versionId}'",
+  IMPORT_NOT_FOUND: "404 No import with id '{importId}'",
   API_KEY_NOT_FOUND: "404 No API key '{name}'",
   INVALID_ARGUMENT: "400 {argument} {problem}",
   INVALID_CURSOR: "400 The cursor '{cursor}' is not one this list gave",

@@ -7,9 +7,12 @@ import { CatalogueResolver } from "../resolvers/catalogue.resolver.js";
 import { HealthResolver } from "../resolvers/health.resolver.js";
 import { ImageGalleryResolver } from "../resolvers/image-gallery.resolver.js";
 import { ImageResolver } from "../resolvers/image.resolver.js";
+import { ImportRunResolver } from "../resolvers/import-run.resolver.js";
 import { ItemVariantResolver } from "../resolvers/item-variant.resolver.js";
 import { ItemResolver } from "../resolvers/item.resolver.js";
 import { JobResolver } from "../resolvers/job.resolver.js";
+import { ModelToolsResolver } from "../resolvers/model-tools.resolver.js";
+import { OverviewResolver } from "../resolvers/overview.resolver.js";
 import {
   JobRunningResolver,
   OriginalImageResolver,
@@ -29,8 +32,10 @@ import {
   RecommendationResolver,
   SimilarItemEdgeResolver,
 } from "../resolvers/recommendation.resolver.js";
+import { ResultFileResolver } from "../resolvers/result-file.resolver.js";
 import type { ApiServices } from "../resolvers/services.js";
 import { StartJobResolver } from "../resolvers/start-job.resolver.js";
+import { UserRecordsResolver } from "../resolvers/user-records.resolver.js";
 import { InteractionResolver, UserResolver } from "../resolvers/user.resolver.js";
 import { auditMutations } from "./audit-mutations.js";
 import { checkAccess } from "./auth.js";
@@ -64,11 +69,14 @@ export async function createSchema(
     new ExplanationResolver(),
     new HealthResolver(),
     new InteractionResolver(),
+    new ImportRunResolver(services),
     new ItemResolver(catalog),
     new ItemVariantResolver(),
     new JobResolver(services),
     new JobRunningResolver(),
+    new ModelToolsResolver(services),
     new OriginalImageResolver(),
+    new OverviewResolver(services),
     new PersonalizedImagePayloadResolver(),
     new PersonalizedImageResolver(publicUrl),
     new PersonalizeImageResolver(personalization),
@@ -79,9 +87,11 @@ export async function createSchema(
     new RankingModelResolver(services),
     new RecommendationEdgeResolver(),
     new RecommendationResolver(services),
+    new ResultFileResolver(services),
     new RetrievedItemResolver(),
     new SimilarItemEdgeResolver(),
     new StartJobResolver(services),
+    new UserRecordsResolver(services),
     new UserResolver(),
   ];
   const byClass = new Map<unknown, object>(

@@ -7,13 +7,13 @@ import type { Database } from "../db/database.js";
 import type { ImageGenerator } from "../ml/diffusion/image-generator.js";
 import type { ModerationStrategy } from "../ml/moderation/moderation-strategy.js";
 import { onTfjsNotice } from "../ml/runtime/tfjs-backend.js";
-import { ImageRejectionService } from "../recsys/images/image-rejection.service.js";
 import type { PersonalizationMethod } from "../recsys/images/personalization-method.js";
 import { JobEvents } from "../recsys/jobs/job-events.js";
 import { JobService } from "../recsys/jobs/job.service.js";
 import type { PictureRanker } from "../recsys/ranking/picture-ranker.js";
 import { RankChangeSummaryService } from "../recsys/ranking/rank-change-summary.service.js";
 import { choosePack } from "./choose-pack.js";
+import { createAdmin } from "./create-admin.js";
 import { createAccess, createCatalogue, createImports } from "./create-catalogue.js";
 import { createGenerator } from "./create-generator.js";
 import { createImages } from "./create-images.js";
@@ -84,7 +84,7 @@ export async function createServices(options: ServicesOptions) {
     access: createAccess(storage, config),
     imports: createImports(storage),
     rankChangeSummaries: new RankChangeSummaryService({ requests: rankChanges, versions }),
-    imageRejections: new ImageRejectionService({ rejections }),
+    ...createAdmin(db, parts),
     audit,
     blobs,
     catalog,

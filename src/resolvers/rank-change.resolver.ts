@@ -4,19 +4,25 @@ import type { RankChangeFilter, RankChangeSort } from "../db/rank-changes.reposi
 import type { RankChangeRow, RankingModelVersionRow } from "../db/rows.js";
 import { AppError } from "../errors/app-error.js";
 import type { RankChangeSummary as ChangeFigures } from "../ml/metrics/rank-change.js";
-import { MAX_SUMMARIZED } from "../recsys/ranking/rank-change-summary.service.js";
+import {
+  MAX_SUMMARIZED,
+  type RequestSummary,
+} from "../recsys/ranking/rank-change-summary.service.js";
+import { MAX_EXPORTED, rankChangeTable } from "../recsys/ranking/rank-change-table.js";
 import { type Connection, PageArgs } from "../schema/connection.js";
+import { RankChangeGrouping } from "../schema/enums.js";
 import { PersonalizedImage } from "../schema/personalized-image.type.js";
 import {
   RankChange,
   RankChangeConnection,
   RankChangeFilterInput,
+  RankChangeGroup,
   RankChangeSortInput,
   RankChangeSummary,
 } from "../schema/rank-change.type.js";
 import { RankingModelVersion } from "../schema/ranking-model-version.type.js";
 import { type RequestContext } from "./context.js";
-import { ListQueryFor, OptionalArgument, Resolved } from "./decorators.js";
+import { Argument, ListQueryFor, OptionalArgument, Resolved } from "./decorators.js";
 import { byCreation, KeysetList } from "./pagination.js";
 import type { ApiServices } from "./services.js";
 
@@ -28,6 +34,8 @@ const lists = {
   "deltaR desc": KeysetList.byNumber<RankChangeRow>("rankChanges:-delta", byDelta),
 };
 
+const groupings = { CATEGORY: "category", DAY: "day", MODEL_VERSION: "modelVersion" } as const;
+
 function byDelta({ deltaR, id }: RankChangeRow) {
   return { value: deltaR, id };
 }
@@ -36,7 +44,7 @@ function byDelta({ deltaR, id }: RankChangeRow) {
 export class RankChangeResolver {
   constructor(
     private readonly deps: Pick<ApiServices, "rankChangeSummaries"> & {
-      rankChanges: Pick<ApiServices["rankChanges"], "findPage">;
+      rankChanges: Pick<ApiServices["rankChanges"], "findPage" | "findExport">;
     },
   ) {}
 
@@ -78,31 +86,44 @@ export class RankChangeResolver {
     @Arg("seed", () => Int, { defaultValue: 0, description: "Seed of the bootstrap." })
     seed = 0,
   ): Promise<RankChangeSummary> {
-    const summary = await this.deps.rankChangeSummaries.summarize(rowFilter(filter), seed);
-    const { images, numRequests, shownInterval, shownShare } = summary;
-    return {
-      modelVersionId: summary.modelVersionId,
-      requests: {
-        count: numRequests,
-        shown: summary.numShown,
-        rankedLower: summary.numRankedLower,
-        belowQualityFloor: summary.numBelowFloor,
-        unranked: summary.numUnranked,
-        shownShare,
-        shownShare95: shownInterval && { low: shownInterval[0], high: shownInterval[1] },
-      },
-      count: images?.count ?? 0,
-      ...figuresOf(images),
-      histogram: (images?.histogram ?? []).map(({ low, high, count }) => ({
-        from: low,
-        to: high,
-        count,
-      })),
-      withFallback: {
-        fallbackRate: summary.fallbackRate,
-        ...figuresOf(summary.requests),
-      },
-    };
+    return summaryOf(await this.deps.rankChangeSummaries.summarize(rowFilter(filter), seed));
+  }
+
+  @Authorized("RECOMMENDER")
+  @Query(() => [RankChangeGroup], {
+    description:
+      "`rankChangeSummary` for each category, day or version of the ranking model, in the order of their keys; empty groups are " +
+      "left out. Fails with `MODEL_VERSION_NOT_FOUND`.",
+    complexity: 100,
+  })
+  async rankChangeGroups(
+    @Argument("by", RankChangeGrouping, "What requests are grouped by.") by: RankChangeGrouping,
+    @OptionalArgument("filter", RankChangeFilterInput, "Filter of requests.")
+    filter?: RankChangeFilterInput | null,
+    @Arg("seed", () => Int, { defaultValue: 0, description: "Seed of the bootstrap." })
+    seed = 0,
+  ): Promise<RankChangeGroup[]> {
+    const { rankChangeSummaries } = this.deps;
+    const groups = await rankChangeSummaries.summarizeGroups(
+      groupings[by],
+      rowFilter(filter),
+      seed,
+    );
+    return groups.map(({ key, ...summary }) => ({ key, summary: summaryOf(summary) }));
+  }
+
+  @Authorized("RECOMMENDER")
+  @Query(() => String, {
+    description:
+      `Rank changes as a CSV file with a heading, newest first, at most ${MAX_EXPORTED} (\`PAYLOAD_TOO_LARGE\`). An apostrophe ` +
+      "goes before a text that a spreadsheet would take for a formula. Fails with `MODEL_VERSION_NOT_FOUND`.",
+    complexity: 200,
+  })
+  rankChangesCsv(
+    @OptionalArgument("filter", RankChangeFilterInput, "Filter; default all.")
+    filter?: RankChangeFilterInput | null,
+  ): Promise<string> {
+    return rankChangeTable(this.deps.rankChanges, rowFilter(filter));
   }
 
   @Resolved(RankingModelVersion, "The ranking model that scored it.")
@@ -119,13 +140,48 @@ export class RankChangeResolver {
   }
 }
 
+function summaryOf(summary: RequestSummary): RankChangeSummary {
+  const { images, shownInterval } = summary;
+  return {
+    modelVersionId: summary.modelVersionId,
+    requests: {
+      count: summary.numRequests,
+      shown: summary.numShown,
+      rankedLower: summary.numRankedLower,
+      belowQualityFloor: summary.numBelowFloor,
+      unranked: summary.numUnranked,
+      shownShare: summary.shownShare,
+      shownShare95: shownInterval && boundsOf(shownInterval),
+    },
+    count: images?.count ?? 0,
+    ...figuresOf(images),
+    histogram: (images?.histogram ?? []).map(({ low, high, count }) => ({
+      from: low,
+      to: high,
+      count,
+    })),
+    withFallback: { fallbackRate: summary.fallbackRate, ...figuresOf(summary.requests) },
+  };
+}
+
+function boundsOf([low, high]: readonly [number, number]) {
+  return { low, high };
+}
+
 function figuresOf(summary: ChangeFigures | null) {
   if (!summary) {
-    return { mean: null, median: null, winRate: null, interval95: null };
+    const none = { interval95: null, median95: null, winRate95: null };
+    return { mean: null, median: null, winRate: null, ...none };
   }
-  const { mean, median, winRate, meanInterval } = summary;
-  const [low, high] = meanInterval;
-  return { mean, median, winRate, interval95: { low, high } };
+  const { mean, median, winRate } = summary;
+  return {
+    mean,
+    median,
+    winRate,
+    interval95: boundsOf(summary.meanInterval),
+    median95: boundsOf(summary.medianInterval),
+    winRate95: boundsOf(summary.winRateInterval),
+  };
 }
 
 /** @throws AppError `MODEL_VERSION_NOT_FOUND` if the version's id is no UUID */

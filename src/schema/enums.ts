@@ -5,6 +5,7 @@ import type {
   ApiKeyRole as ApiKeyRoleRow,
   AuditOutcome as AuditOutcomeRow,
   CaptionSource as CaptionSourceRow,
+  ImportState as ImportStateRow,
   InteractionKind as InteractionKindRow,
   JobKind as JobKindRow,
   JobState as JobStateRow,
@@ -111,6 +112,17 @@ export const PersonalizerState = apiEnum<PersonalizerStateRow>(
   },
 );
 
+export const ImportState = apiEnum<ImportStateRow>("ImportState", "Lifecycle state of an import.", {
+  RUNNING: null,
+  COMPLETE: null,
+});
+
+export const HeldOutPart = apiEnum("HeldOutPart", "Items that a training held out.", {
+  VALIDATION: "Those that chose the best epoch.",
+  TEST: "Those that the training did not see at all.",
+});
+export type HeldOutPart = keyof typeof HeldOutPart;
+
 export const ImageFormat = apiEnum("ImageFormat", "A file format in which pictures are served.", {
   WEBP: null,
   AVIF: null,
@@ -181,6 +193,18 @@ export const RankChangeSortField = apiEnum("RankChangeSortField", "The sort key 
   DELTA_R: null,
 });
 export type RankChangeSortField = keyof typeof RankChangeSortField;
+
+export const RankChangeGrouping = apiEnum(
+  "RankChangeGrouping",
+  "What decided requests are grouped by.",
+  {
+    CATEGORY: "The item's category.",
+    DAY: "The day of the decision, in UTC.",
+    MODEL_VERSION:
+      "The version of the ranking model that ranked the image. A request without an image is in the group of the version that decided it.",
+  },
+);
+export type RankChangeGrouping = keyof typeof RankChangeGrouping;
 
 export const SortDirection = apiEnum("SortDirection", "Lowest or highest first.", {
   ASC: null,

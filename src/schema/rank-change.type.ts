@@ -60,6 +60,9 @@ export class RankChangeFilterInput {
 
   @Nullable(DateTime, "Computed before this time.")
   to?: Date | null;
+
+  @Nullable(String, "Of pictures of items of this category.")
+  category?: string | null;
 }
 
 @InputType({ description: "An order of rank changes." })
@@ -135,6 +138,15 @@ abstract class RankChangeFigures {
 
   @Nullable(Float, "Fraction above 0, those equal to 0 counting half; null if there are none.")
   winRate!: number | null;
+
+  @Nullable(
+    Interval,
+    "95 % bootstrap interval of the median: seeded; resamples users with all their images.",
+  )
+  median95!: Interval | null;
+
+  @Nullable(Interval, "95 % bootstrap interval of the win rate, as that of the median.")
+  winRate95!: Interval | null;
 }
 
 @ObjectType({
@@ -182,4 +194,16 @@ export class RankChangeSummary extends RankChangeFigures {
 
   @Described(ServedRankChanges, "The served effect over all decided requests.")
   withFallback!: ServedRankChanges;
+}
+
+@ObjectType({ description: "The rank changes of one group of decided requests." })
+export class RankChangeGroup {
+  @Nullable(
+    String,
+    "The category, the day in UTC (`2026-02-01`) or the version's UUID; null for items without a category.",
+  )
+  key!: string | null;
+
+  @Described(RankChangeSummary, "The group's effect on ranks.")
+  summary!: RankChangeSummary;
 }

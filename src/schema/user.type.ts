@@ -17,6 +17,8 @@ export class User implements UserRow {
   createdAt!: Date;
 }
 
+export const UserConnection = connectionType(User, "User");
+
 @ObjectType({ description: "An interaction of a shopper with an item." })
 export class Interaction implements Pick<InteractionRow, "kind" | "weight" | "occurredAt"> {
   @Described(InteractionKind, "Kind of the interaction.")

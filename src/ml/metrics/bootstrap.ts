@@ -53,6 +53,57 @@ export function clusterBootstrapInterval(
   return [percentile(means, 0.025), percentile(means, 0.975)];
 }
 
+/** {@link clusterBootstrapInterval} for the median. */
+export function clusterMedianInterval(
+  values: readonly number[],
+  clusters: readonly string[],
+  numResamples: number,
+  random: Random,
+): [low: number, high: number] {
+  const indexOf = new Map<string, number>();
+  const groups = clusters.map(name => {
+    const index = indexOf.get(name) ?? indexOf.size;
+    indexOf.set(name, index);
+    return index;
+  });
+  // Sorted once: a resample only says how often each value counts.
+  const order = [...values.keys()].sort((a, b) => values[a] - values[b]);
+  const sorted = Float64Array.from(order, index => values[index]);
+  const owners = Int32Array.from(order, index => groups[index]);
+  const sizes = new Int32Array(indexOf.size);
+  groups.forEach(group => sizes[group]++);
+  const times = new Int32Array(indexOf.size);
+  const medians = Float64Array.from({ length: numResamples }, () => {
+    times.fill(0);
+    let count = 0;
+    sizes.forEach(() => {
+      const drawn = random.int(sizes.length);
+      times[drawn]++;
+      count += sizes[drawn];
+    });
+    const lower = valueAt(sorted, owners, times, Math.floor((count - 1) / 2));
+    return count % 2 === 1
+      ? lower
+      : (lower + valueAt(sorted, owners, times, Math.floor(count / 2))) / 2;
+  }).sort();
+  return [percentile(medians, 0.025), percentile(medians, 0.975)];
+}
+
+/** The value at a place, from 0, of the sorted values, each as often as its owner was drawn. */
+function valueAt(
+  sorted: Float64Array,
+  owners: Int32Array,
+  times: Int32Array,
+  place: number,
+): number {
+  let index = -1;
+  for (let seen = 0; seen <= place;) {
+    index++;
+    seen += times[owners[index]];
+  }
+  return sorted[index];
+}
+
 /** The mean of each resample with replacement, each as large as `values`; `[numResamples]`. */
 export function bootstrapMeans(
   values: readonly number[],

@@ -1,6 +1,6 @@
 /** @file How far an item moved in a user's ranking when its image changed. */
-import { Random } from "../nn/random.js";
-import { clusterBootstrapInterval, mean, percentile } from "./bootstrap.js";
+import { Random, seedFrom } from "../nn/random.js";
+import { clusterBootstrapInterval, clusterMedianInterval, mean, percentile } from "./bootstrap.js";
 
 /**
  * ΔR: `(rankBefore - rankAfter) / (1 + rankBefore)` with ranks from 1; positive is better. It is below 1 and has no
@@ -21,6 +21,9 @@ export interface RankChangeSummary {
   winRate: number;
   /** 95 % interval of the mean: percentiles of bootstrap means over users. */
   meanInterval: readonly [low: number, high: number];
+  /** The same of the median and of the win rate. */
+  medianInterval: readonly [low: number, high: number];
+  winRateInterval: readonly [low: number, high: number];
   histogram: readonly HistogramBin[];
 }
 
@@ -53,14 +56,16 @@ export function summarizeRankChanges(
     return null;
   }
   const sorted = [...changes].sort((a, b) => a - b);
-  const wins = changes.filter(change => change > 0).length;
-  const ties = changes.filter(change => change === 0).length;
+  const wins = changes.map(change => (change > 0 ? 1 : change === 0 ? 0.5 : 0));
+  const randomFor = (figure: string) => new Random(seedFrom(figure, seed));
   return {
     count: changes.length,
     mean: mean(changes),
     median: percentile(sorted, 0.5),
-    winRate: (wins + ties / 2) / changes.length,
+    winRate: mean(wins),
     meanInterval: clusterBootstrapInterval(changes, userIds, numResamples, new Random(seed)),
+    medianInterval: clusterMedianInterval(changes, userIds, numResamples, randomFor("median")),
+    winRateInterval: clusterBootstrapInterval(wins, userIds, numResamples, randomFor("win rate")),
     histogram: histogram(changes),
   };
 }

@@ -49,6 +49,12 @@ export class RejectLog {
     return (await this.lines()).map(parsed).find(rejection => rejection.part === part) ?? null;
   }
 
+  /** The rows from a place on, and the number of all. */
+  async slice(offset: number, limit: number): Promise<{ rows: Rejection[]; count: number }> {
+    const lines = await this.lines();
+    return { rows: lines.slice(offset, offset + limit).map(parsed), count: lines.length };
+  }
+
   /** A local file of all rows. @throws AppError `FILE_NOT_FOUND` when there are none. */
   path(): Promise<string> {
     return this.store.openLocal(`${this.prefix}.jsonl`);

@@ -11,7 +11,12 @@
  * A request that cannot be generated (no history, no catalogue image, not indexed) has no key, and a failed one is
  * retried: neither is decided.
  */
-import type { DecidedRequestRow, RankChangeFilter } from "../../db/rank-changes.repository.js";
+import type {
+  DecidedGroup,
+  DecidedRequestRow,
+  RankChangeFilter,
+  VersionDecision,
+} from "../../db/rank-changes.repository.js";
 import { AppError } from "../../errors/app-error.js";
 import { clusterBootstrapInterval, type Interval } from "../../ml/metrics/bootstrap.js";
 import { type RankChangeSummary, summarizeRankChanges } from "../../ml/metrics/rank-change.js";
@@ -19,7 +24,7 @@ import { Random, seedFrom } from "../../ml/nn/random.js";
 
 /** Maximum number of requests in a summary. */
 export const MAX_SUMMARIZED = 200_000;
-/** Total bootstrap draws: resamples shrink as users grow, so that it never takes seconds. */
+/** Total bootstrap steps: resamples shrink as requests grow, so that it never takes seconds. */
 const MAX_DRAWS = 20_000_000;
 
 export interface RequestSummary {
@@ -43,13 +48,24 @@ export interface RequestSummary {
   requests: RankChangeSummary | null;
 }
 
+/** The requests of one group. */
+export interface GroupSummary extends RequestSummary {
+  /** The category, the day or the version; null for items without a category. */
+  key: string | null;
+}
+
 interface Dependencies {
   requests: {
     findDecided(
       versionId: string,
       filter: Omit<RankChangeFilter, "rankingModelVersionId">,
       limit: number,
+      group?: DecidedGroup,
     ): Promise<readonly DecidedRequestRow[]>;
+    findDecidedByVersion(
+      filter: Omit<RankChangeFilter, "rankingModelVersionId">,
+      limit: number,
+    ): Promise<readonly VersionDecision[]>;
   };
   versions: {
     findById(id: string): Promise<{ id: string } | null>;
@@ -69,7 +85,57 @@ export class RankChangeSummaryService {
     { rankingModelVersionId, ...filter }: RankChangeFilter,
     seed = 0,
   ): Promise<RequestSummary> {
-    const { requests, versions } = this.deps;
+    const { requests } = this.deps;
+    const version = await this.versionOf(rankingModelVersionId);
+    const rows = version ? await requests.findDecided(version.id, filter, MAX_SUMMARIZED + 1) : [];
+    assertNotTooMany(rows);
+    return { modelVersionId: version?.id ?? null, ...summarizeRequests(rows, seed) };
+  }
+
+  /**
+   * {@link summarize} for each group: by one version the items' categories or the days, or every version of the ranking model.
+   *
+   * @returns by their keys; days and versions ascend, and items without a category have the key null.
+   * @throws AppError MODEL_VERSION_NOT_FOUND, PAYLOAD_TOO_LARGE
+   */
+  async summarizeGroups(
+    by: DecidedGroup | "modelVersion",
+    { rankingModelVersionId, ...filter }: RankChangeFilter,
+    seed = 0,
+  ): Promise<GroupSummary[]> {
+    const { requests } = this.deps;
+    const version = await this.versionOf(rankingModelVersionId);
+    let rows: (DecidedRequestRow & { key: string | null })[] = [];
+    if (by === "modelVersion") {
+      const found = await requests.findDecidedByVersion(filter, MAX_SUMMARIZED + 1);
+      rows = found
+        .map(row => ({ ...row, key: row.rankingModelVersionId }))
+        .filter(({ key }) => rankingModelVersionId == null || key === rankingModelVersionId);
+    } else if (version) {
+      const found = await requests.findDecided(version.id, filter, MAX_SUMMARIZED + 1, by);
+      rows = found.map(row => ({ ...row, key: row.group ?? null }));
+    }
+    assertNotTooMany(rows);
+    const groups = new Map<string | null, DecidedRequestRow[]>();
+    for (const { key, ...row } of rows) {
+      const group = groups.get(key) ?? [];
+      group.push(row);
+      groups.set(key, group);
+    }
+    return [...groups]
+      .sort(([a], [b]) => ((a ?? "") < (b ?? "") ? -1 : 1))
+      .map(([key, own]) => ({
+        key,
+        modelVersionId: by === "modelVersion" ? key : version!.id, // no rows without one
+        ...summarizeRequests(own, seed),
+      }));
+  }
+
+  /** Null if none is named and none is active. @throws AppError MODEL_VERSION_NOT_FOUND */
+  private async versionOf(
+    rankingModelVersionId: string | null | undefined,
+  ): Promise<{ id: string } | null> {
+    const { versions } = this.deps;
     const version =
       rankingModelVersionId == null
         ? await versions.findActive()
@@ -77,15 +143,17 @@ export class RankChangeSummaryService {
     if (!version && rankingModelVersionId != null) {
       throw new AppError("MODEL_VERSION_NOT_FOUND", { versionId: rankingModelVersionId });
     }
-    const rows = version ? await requests.findDecided(version.id, filter, MAX_SUMMARIZED + 1) : [];
-    if (rows.length > MAX_SUMMARIZED) {
-      throw new AppError("PAYLOAD_TOO_LARGE", {
-        what: "The filter's selection",
-        got: `more than ${MAX_SUMMARIZED} requests`,
-        max: MAX_SUMMARIZED,
-      });
-    }
-    return { modelVersionId: version?.id ?? null, ...summarizeRequests(rows, seed) };
+    return version;
+  }
+}
+
+function assertNotTooMany(rows: readonly unknown[]): void {
+  if (rows.length > MAX_SUMMARIZED) {
+    throw new AppError("PAYLOAD_TOO_LARGE", {
+      what: "The filter's selection",
+      got: `more than ${MAX_SUMMARIZED} requests`,
+      max: MAX_SUMMARIZED,
+    });
   }
 }
 
@@ -95,7 +163,7 @@ export function summarizeRequests(
   seed: number,
 ): Omit<RequestSummary, "modelVersionId"> {
   const numUsers = new Set(rows.map(({ userId }) => userId)).size;
-  const numResamples = Math.min(1_000, Math.ceil(MAX_DRAWS / Math.max(1, numUsers)));
+  const numResamples = Math.min(1_000, Math.ceil(MAX_DRAWS / Math.max(1, numUsers, rows.length)));
   const isShown = ({ deltaR, hasImage }: DecidedRequestRow) =>
     hasImage && (deltaR === null || deltaR >= 0);
   const isUnranked = ({ deltaR, hasImage }: DecidedRequestRow) => hasImage && deltaR === null;

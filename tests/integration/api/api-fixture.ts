@@ -15,12 +15,15 @@ import type { Database } from "../../../src/db/database.js";
 import { ErasureRepository } from "../../../src/db/erasure.repository.js";
 import { ImageGalleryRepository } from "../../../src/db/image-gallery.repository.js";
 import { ImageRejectionsRepository } from "../../../src/db/image-rejections.repository.js";
+import { ImportRunsRepository } from "../../../src/db/import-runs.repository.js";
 import { InteractionsRepository } from "../../../src/db/interactions.repository.js";
 import { ItemsRepository } from "../../../src/db/items.repository.js";
 import { JobsRepository } from "../../../src/db/jobs.repository.js";
+import { OverviewRepository } from "../../../src/db/overview.repository.js";
 import { PersonalizedImagesRepository } from "../../../src/db/personalized-images.repository.js";
 import { RankChangesRepository } from "../../../src/db/rank-changes.repository.js";
 import type { ApiKeyRole, ItemRow } from "../../../src/db/rows.js";
+import { UserRecordsRepository } from "../../../src/db/user-records.repository.js";
 import { UsersRepository } from "../../../src/db/users.repository.js";
 import { VariantsRepository } from "../../../src/db/variants.repository.js";
 import { personalizerVersions, rankingModelVersions } from "../../../src/db/versions.repository.js";
@@ -30,14 +33,17 @@ import { createSchema } from "../../../src/plugin/create-schema.js";
 import { logFault } from "../../../src/plugin/format-error.js";
 import { AccessService } from "../../../src/recsys/access/access.service.js";
 import { ShopperTokens } from "../../../src/recsys/access/shopper-tokens.js";
+import { UserRecordsService } from "../../../src/recsys/access/user-records.service.js";
 import { CatalogueChangesService } from "../../../src/recsys/catalogue/catalogue-changes.service.js";
 import { requestIndexing } from "../../../src/recsys/catalogue/request-indexing.js";
 import { UserErasureService } from "../../../src/recsys/catalogue/user-erasure.service.js";
 import { ImageRejectionService } from "../../../src/recsys/images/image-rejection.service.js";
 import type { PersonalizeOutcome } from "../../../src/recsys/images/personalization.service.js";
+import { ImportHistoryService } from "../../../src/recsys/import/import-history.service.js";
 import { InteractionRecordingService } from "../../../src/recsys/interactions/interaction-recording.service.js";
 import { JobEvents } from "../../../src/recsys/jobs/job-events.js";
 import { JobService } from "../../../src/recsys/jobs/job.service.js";
+import { ResultFiles } from "../../../src/recsys/lab/experiments/result-files.js";
 import { RankChangeSummaryService } from "../../../src/recsys/ranking/rank-change-summary.service.js";
 import type { RequestContext } from "../../../src/resolvers/context.js";
 import type { ApiServices } from "../../../src/resolvers/services.js";
@@ -130,7 +136,8 @@ export class Api {
         return { kind: "image", image, cached: true };
       },
     };
-    const blobs = new BlobStore(new FolderArtefactStore(home));
+    const store = new FolderArtefactStore(home);
+    const blobs = new BlobStore(store);
     const erasing = {
       blobs,
       erasure: new ErasureRepository(prisma),
@@ -165,6 +172,16 @@ export class Api {
       }),
       catalog: new CatalogQueries(prisma),
       rankChanges: new RankChangesRepository(prisma),
+      overview: { read: since => new OverviewRepository(pool).read("test/clip@1", since) },
+      userList: new UserRecordsRepository(prisma),
+      userRecords: new UserRecordsService({ records: new UserRecordsRepository(prisma) }),
+      importHistory: new ImportHistoryService({ runs: new ImportRunsRepository(prisma), store }),
+      resultFiles: new ResultFiles(store),
+      packs: async () => [],
+      versionComparison: {
+        compare: versionId =>
+          Promise.reject(new AppError("MODEL_VERSION_NOT_FOUND", { versionId })),
+      },
       rankChangeSummaries: new RankChangeSummaryService({
         requests: new RankChangesRepository(prisma),
         versions: rankingModelVersions(prisma),

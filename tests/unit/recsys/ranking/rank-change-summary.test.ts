@@ -66,6 +66,7 @@ describe("RankChangeSummaryService", () => {
           asked.push(versionId);
           return [image("a", 0.5)];
         },
+        findDecidedByVersion: async () => [],
       },
       versions: {
         findActive: async () => (active === null ? null : { id: active }),
