@@ -40,6 +40,12 @@ export type Viewer =
       /** A name of the host's own for this caller. */
       readonly keyId: string;
       readonly role: "STOREFRONT" | "RECOMMENDER" | "ADMIN";
+    }
+  | {
+      /** Somebody who joined a study by its link; only `vitrine serve` has the page for it. */
+      readonly kind: "PARTICIPANT";
+      readonly participantId: string;
+      readonly studyId: string;
     };
 
 /** The `Authorization` header of a request, or whom the host has made out by its own means; null is nobody. */

@@ -64,6 +64,19 @@ export const errorRemedies: Readonly<Record<ErrorCode, string>> = {
   JOB_NOT_CANCELLABLE: "Nothing: the job has ended.",
   JOB_NOT_RETRYABLE: "Wait until the job has ended, or start another.",
   JOB_CANCELLED: "Request the work again if it is still needed.",
+  STUDY_NOT_FOUND: "Check the link; list the studies with `studies` or `vitrine study list`.",
+  STUDY_CLOSED:
+    "Nothing: the answers given before are kept. Ask who sent the link for another study.",
+  STUDY_FULL: "Create another study, or one with a larger `maxParticipants`.",
+  STUDY_FINISHED: "Nothing: the answers are kept. Another person may join with the same link.",
+  STUDY_UNFINISHED: "Answer the remaining tasks (`studySession` lists them), then finish.",
+  STUDY_TOKEN_INVALID:
+    "Join the study again with its link: the token is unknown, or the study was deleted.",
+  STUDY_PARTICIPANT_NEEDED: "Call `joinStudy` and send the token that it returns.",
+  STUDY_PAIR_NOT_FOUND:
+    "Read the tasks again with `studySession`: a pair disappears when its user or item is deleted.",
+  STUDY_PAIR_UNUSABLE: "Choose another pair, or do what the reason says.",
+  TOO_MANY_REQUESTS: "Wait for the named time.",
   WORKER_LOST: "Request the work again; the worker's log says why it stopped.",
   IMAGE_UNREADABLE: "Replace the picture: it is damaged or has another type.",
   IMAGE_TOO_LARGE: "Scale the picture down.",

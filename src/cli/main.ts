@@ -26,6 +26,7 @@ import { rerankCommand } from "./rerank.command.js";
 import { schemaCommand } from "./schema.command.js";
 import { serveCommand, workerCommand } from "./serve.command.js";
 import { stickersCommand } from "./stickers.command.js";
+import { studyCommand } from "./study.command.js";
 import { trainCommand } from "./train.command.js";
 import { tuneCommand } from "./tune.command.js";
 import { vectorsCommand } from "./vectors.command.js";
@@ -59,6 +60,7 @@ const program = new Command("vitrine")
   .addCommand(rerankCommand(context))
   .addCommand(experimentCommand(context))
   .addCommand(photosCommand(context))
+  .addCommand(studyCommand(context))
   .addCommand(keysCommand(context))
   .addCommand(modelsCommand(context))
   .addCommand(stickersCommand())

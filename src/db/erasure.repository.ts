@@ -24,7 +24,7 @@ interface Owner {
 export class ErasureRepository {
   constructor(private readonly prisma: PrismaClient) {}
 
-  /** Deletes items with their variants, catalogue images, captions, embeddings, interactions, personalized images and jobs. */
+  /** Deletes items with their variants, catalogue images, captions, embeddings, interactions, personalized images, study pairs and jobs. */
   deleteItems(ids: readonly string[]): Promise<Erased> {
     return retryConflicts(() =>
       this.prisma.$transaction(transaction =>
@@ -33,7 +33,7 @@ export class ErasureRepository {
     );
   }
 
-  /** Deletes a user with their interactions, personalized images, jobs and used budget. */
+  /** Deletes a user with their interactions, personalized images, study pairs, jobs and used budget. */
   deleteUser(id: string): Promise<Erased> {
     return retryConflicts(() =>
       this.prisma.$transaction(async transaction => {
@@ -93,6 +93,8 @@ async function erase(
   const named = await transaction.$queryRawUnsafe<{ hash: string | null }[]>(
     `SELECT blob_hash AS hash FROM personalized_images WHERE ${column} = ANY($1::text[])
      UNION SELECT preview_hash FROM jobs WHERE ${column} = ANY($1::text[])
+     UNION SELECT study_images.blob_hash FROM study_images JOIN study_pairs ON study_pairs.id = study_images.pair_id
+       WHERE study_pairs.${column} = ANY($1::text[])
      ${table === "items" ? IMAGES_OF_ITEMS : ""}`,
     ids,
   );
@@ -109,7 +111,10 @@ async function erase(
   // Some jobs name their user or item only in the payload.
   const field = column === "user_id" ? "userId" : "itemId";
   const jobs = await transaction.$queryRawUnsafe<{ id: string }[]>(
-    `DELETE FROM jobs WHERE ${column} = ANY($1::text[]) OR payload->>'${field}' = ANY($1::text[]) RETURNING id`,
+    `DELETE FROM jobs WHERE ${column} = ANY($1::text[]) OR payload->>'${field}' = ANY($1::text[])
+       OR kind = 'CREATE_STUDY' AND EXISTS (SELECT FROM unnest($1::text[]) AS gone (id)
+         WHERE payload->'pairs' @> jsonb_build_array(jsonb_build_object('${field}', gone.id)))
+     RETURNING id`,
     ids,
   );
   const deleted = await transaction.$queryRawUnsafe<{ id: string }[]>(
@@ -133,6 +138,7 @@ async function deleteUnusedBlobs(transaction: PrismaTransaction, hashes: readonl
         AND NOT EXISTS (SELECT FROM item_images WHERE item_images.blob_hash = blobs.hash)
         AND NOT EXISTS (SELECT FROM item_variants WHERE item_variants.blob_hash = blobs.hash)
         AND NOT EXISTS (SELECT FROM personalized_images WHERE personalized_images.blob_hash = blobs.hash)
+        AND NOT EXISTS (SELECT FROM study_images WHERE study_images.blob_hash = blobs.hash)
       ORDER BY hash COLLATE "C" FOR UPDATE
     )`;
 }

@@ -280,6 +280,14 @@ export function encodeGeneratedPng(
     .toBuffer();
 }
 
+interface ServedSize {
+  /** Pixels at most. Default: as it is. */
+  width?: number;
+  format: ServedFormat;
+  /** Without the note that it is generated. Default: with it. */
+  isBare?: boolean;
+}
+
 /**
  * A stored image for serving: at most `width` pixels wide and within the format's limits, never enlarged.
  *
@@ -287,7 +295,7 @@ export function encodeGeneratedPng(
  */
 export async function resizeForServing(
   bytes: Uint8Array,
-  { width = Infinity, format }: { width?: number; format: ServedFormat },
+  { format, isBare = false, width = Infinity }: ServedSize,
 ): Promise<Buffer> {
   const max = MAX_SIDE[format];
   let image = openImage(bytes)
@@ -301,9 +309,8 @@ export async function resizeForServing(
   if (format === "jpeg") {
     image = image.flatten({ background: "white" }); // JPEG has no alpha
   }
-  return image
-    .toFormat(format)
-    .keepXmp() // only generated images have any
+  const encoded = image.toFormat(format);
+  return (isBare ? encoded : encoded.keepXmp()) // only generated images have any
     .toBuffer()
     .catch((error: unknown) => {
       throw unreadable(error);

@@ -200,6 +200,7 @@ export class PersonalizedImagesRepository {
         itemImages: { none: {} },
         variants: { none: {} },
         personalizedImages: { none: {} },
+        studyImages: { none: {} },
       },
     });
     return count > 0;

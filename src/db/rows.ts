@@ -17,6 +17,11 @@ export type {
   PersonalizerVersion as PersonalizerVersionRow,
   RankChange as RankChangeRow,
   RankingModelVersion as RankingModelVersionRow,
+  Study as StudyRow,
+  StudyAnswer as StudyAnswerRow,
+  StudyImage as StudyImageRow,
+  StudyPair as StudyPairRow,
+  StudyParticipant as StudyParticipantRow,
   User as UserRow,
 } from "./generated/client.js";
 export type {
@@ -30,4 +35,6 @@ export type {
   JobState,
   PersonalizerState,
   RankingModelState,
+  StudyImageRole,
+  StudyQuestion,
 } from "./generated/enums.js";

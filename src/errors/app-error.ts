@@ -66,6 +66,17 @@ const catalogue = {
   JOB_NOT_RETRYABLE:
     "409 The job '{jobId}' is {state}; only one that failed or was cancelled can be tried again",
   JOB_CANCELLED: "409 The job was cancelled",
+  // ── studies ──
+  STUDY_NOT_FOUND: "404 No study with id '{studyId}'",
+  STUDY_CLOSED: "410 The study is closed",
+  STUDY_FULL: "409 The study has its {max} participants",
+  STUDY_FINISHED: "409 The participant has finished; their answers cannot change",
+  STUDY_UNFINISHED: "409 {missing} answers are missing",
+  STUDY_TOKEN_INVALID: "401 The participant's token is not valid",
+  STUDY_PARTICIPANT_NEEDED: "403 Only a participant of a study may do this",
+  STUDY_PAIR_NOT_FOUND: "404 The study has no pair '{pairId}' with this question",
+  STUDY_PAIR_UNUSABLE: "422 The item '{itemId}' cannot be shown for the user '{userId}': {reason}",
+  TOO_MANY_REQUESTS: "429 Too many requests; try again in {seconds} seconds",
   WORKER_LOST: "500 The worker that ran the job stopped",
   // ── pictures ──
   IMAGE_UNREADABLE: "422 The picture cannot be decoded: {reason}",

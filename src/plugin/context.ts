@@ -1,6 +1,6 @@
 /** @file What a request brings with it: who asks, and loaders of its own. */
 import { AppError } from "../errors/app-error.js";
-import { assertMayFollow, userScope, type Viewer } from "../recsys/access/viewer.js";
+import { assertMayFollow, assertReaches, userScope, type Viewer } from "../recsys/access/viewer.js";
 import { waitingOf } from "../recsys/jobs/waiting-places.js";
 import { requireViewer, type RequestContext } from "../resolvers/context.js";
 import { createLoaders } from "../resolvers/loaders.js";
@@ -46,6 +46,7 @@ export function createContextFactory({
       loaders: createLoaders(catalog, rankChanges, personalization, userScope(viewer)),
       async watchJob(id) {
         const caller = requireViewer(context);
+        assertReaches(caller, "SHOPPER");
         assertMayFollow(caller, await jobs.get(id));
         return stoppable(stopped => jobs.watch(id, stopped, waitingOf(caller)));
       },

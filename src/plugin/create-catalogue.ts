@@ -19,11 +19,16 @@ import type { LiveCaptionIndex } from "../recsys/retrieval/live-caption-index.js
 import type { Storage } from "./create-storage.js";
 
 export function createAccess(
-  { apiKeys, home }: Pick<Storage, "apiKeys" | "home">,
+  {
+    apiKeys,
+    home,
+    studyParticipants: participants,
+  }: Pick<Storage, "apiKeys" | "home" | "studyParticipants">,
   { tokenSecret }: Pick<Config, "tokenSecret">,
 ): AccessService {
   return new AccessService({
     apiKeys,
+    participants,
     tokens: new ShopperTokens(tokenSecret ?? loadTokenSecret(home)),
   });
 }

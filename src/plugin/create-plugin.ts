@@ -57,7 +57,7 @@ export async function createPlugin(options: PluginOptions): Promise<Plugin> {
     services,
     schema: await createSchema(services, log, federation === true ? {} : federation || null),
     createContext: createContextFactory(services),
-    handleImage: createImageHandler(images, log),
+    handleImage: createImageHandler(images, log, services.studyImages),
     formatError: createFormatError(log),
     async close() {
       clearInterval(syncing);

@@ -35,6 +35,12 @@ import {
 import { ResultFileResolver } from "../resolvers/result-file.resolver.js";
 import type { ApiServices } from "../resolvers/services.js";
 import { StartJobResolver } from "../resolvers/start-job.resolver.js";
+import { StudySessionResolver, StudyTaskResolver } from "../resolvers/study-session.resolver.js";
+import {
+  StudyImageResolver,
+  StudyPairResolver,
+  StudyResolver,
+} from "../resolvers/study.resolver.js";
 import { UserRecordsResolver } from "../resolvers/user-records.resolver.js";
 import { InteractionResolver, UserResolver } from "../resolvers/user.resolver.js";
 import { auditMutations } from "./audit-mutations.js";
@@ -91,6 +97,11 @@ export async function createSchema(
     new RetrievedItemResolver(),
     new SimilarItemEdgeResolver(),
     new StartJobResolver(services),
+    new StudyImageResolver(),
+    new StudyPairResolver(),
+    new StudyResolver(services),
+    new StudySessionResolver(services.participation),
+    new StudyTaskResolver(publicUrl),
     new UserRecordsResolver(services),
     new UserResolver(),
   ];

@@ -25,6 +25,7 @@ import { createPersonalizers } from "./create-personalizers.js";
 import { createRanking } from "./create-ranking.js";
 import { createRetrieval } from "./create-retrieval.js";
 import { createStorage } from "./create-storage.js";
+import { createStudies } from "./create-studies.js";
 
 export interface ServicesOptions {
   db: Database;
@@ -80,6 +81,7 @@ export async function createServices(options: ServicesOptions) {
     ...personalizing,
     ...imageServices,
     ...createLab({ ...parts, planner }),
+    ...createStudies({ ...parts, planner }),
     ...catalogue,
     access: createAccess(storage, config),
     imports: createImports(storage),

@@ -22,6 +22,8 @@ import { RankChangesRepository } from "../db/rank-changes.repository.js";
 import { RankingQueries } from "../db/ranking-queries.js";
 import { RetrievalRepository } from "../db/retrieval.repository.js";
 import { ShopLanguageRepository } from "../db/shop-language.repository.js";
+import { StudiesRepository } from "../db/studies.repository.js";
+import { StudyParticipantsRepository } from "../db/study-participants.repository.js";
 import { UsersRepository } from "../db/users.repository.js";
 import { VariantImagesRepository } from "../db/variant-images.repository.js";
 import { personalizerVersions, rankingModelVersions } from "../db/versions.repository.js";
@@ -61,6 +63,8 @@ export function createStorage(
       readsStrengths: preferenceWeights === "similarity-and-strength",
     }),
     shopTexts: new ShopLanguageRepository(pool),
+    studies: new StudiesRepository(prisma),
+    studyParticipants: new StudyParticipantsRepository(prisma),
     users: new UsersRepository(prisma),
     variantImages: new VariantImagesRepository(pool),
     versions: rankingModelVersions(prisma),

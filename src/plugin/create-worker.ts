@@ -21,6 +21,7 @@ export function createWorker(services: Services, logger: Logger, runsJobs = true
     rankers,
     renderThreads,
     reranking,
+    studyCreation,
   } = services;
   const handlers: JobHandlers = {
     PERSONALIZE_IMAGE: ({ payload, priority }, { signal, report }) =>
@@ -56,6 +57,8 @@ export function createWorker(services: Services, logger: Logger, runsJobs = true
       const { version } = await personalizers.train(payload, hooksOf(control));
       return { versionId: version.id, metrics: version.metrics };
     },
+
+    CREATE_STUDY: ({ payload }, control) => studyCreation.create(payload, hooksOf(control)),
 
     RERANK: ({ payload }, control) => reranking.run(payload, hooksOf(control)),
 

@@ -1,6 +1,7 @@
 /** @file `GET …/images/:hash`, for any server of web-standard requests: pictures by the hash of their content, for ever the same. */
 import { z } from "zod";
 import type { BlobRow } from "../db/rows.js";
+import { isUuid } from "../db/uuid.js";
 import { AppError } from "../errors/app-error.js";
 import { servedWidths } from "../resolvers/image-urls.js";
 import type { ServedImages, Variant } from "./served-images.js";
@@ -18,6 +19,15 @@ const parameters = z.object({
   format: z.enum(storedFormats).optional(),
 });
 
+/** How every picture of a study is sent, so that neither size nor format tells its method. */
+const studyVariant = { width: 512, format: "webp", isBare: true } as const;
+
+/** The pictures of open studies. */
+export interface StudyImages {
+  /** The file of a picture by its id in the study; null if there is none, or the study is closed. */
+  findImage(id: string): Promise<BlobRow | null>;
+}
+
 /** Answers a request for a picture, also with its faults; it never rejects. */
 export type HandleImage = (request: Request) => Promise<Response>;
 
@@ -27,15 +37,18 @@ export type HandleImage = (request: Request) => Promise<Response>;
  * Anyone who knows a hash may see its image: an `<img>` cannot send credentials, and a hash of a picture nobody has shown
  * cannot be guessed. Only pictures that the database knows are served.
  *
+ * A UUID in place of the hash is a picture of a study: its address says nothing of its method, and works while the study is open.
+ *
  * @param log is given the faults that clients are not told
  */
 export function createImageHandler(
   images: ServedImages,
   log: (error: unknown) => void,
+  studies: StudyImages,
 ): HandleImage {
   return async request => {
     try {
-      return await answer(images, request);
+      return await answer(images, request, studies);
     } catch (error) {
       if (error instanceof AppError) {
         if (error.status >= 500) {
@@ -49,7 +62,11 @@ export function createImageHandler(
   };
 }
 
-async function answer(images: ServedImages, request: Request): Promise<Response> {
+async function answer(
+  images: ServedImages,
+  request: Request,
+  studies: StudyImages,
+): Promise<Response> {
   const url = new URL(request.url);
   const isHead = request.method === "HEAD";
   if (request.method !== "GET" && !isHead) {
@@ -58,6 +75,9 @@ async function answer(images: ServedImages, request: Request): Promise<Response>
     return fault;
   }
   const hash = /\/images\/([^/]*)$/.exec(url.pathname)?.[1] ?? "";
+  if (isUuid(hash)) {
+    return studyAnswer(images, { id: hash, isHead }, studies);
+  }
   const blob = /^[0-9a-f]{64}$/.test(hash) ? await images.find(hash) : null;
   if (!blob) {
     throw new AppError("IMAGE_NOT_FOUND", { hash: hash.slice(0, 64) });
@@ -83,6 +103,26 @@ async function answer(images: ServedImages, request: Request): Promise<Response>
       ...keptHeaders(etag),
       "content-type": blob.mediaType,
       "content-length": String(blob.sizeBytes),
+    },
+  });
+}
+
+async function studyAnswer(
+  images: ServedImages,
+  { id, isHead }: { id: string; isHead: boolean },
+  studies: StudyImages,
+): Promise<Response> {
+  const blob = await studies.findImage(id);
+  if (!blob) {
+    throw new AppError("IMAGE_NOT_FOUND", { hash: id });
+  }
+  const bytes = await images.make(blob.hash, studyVariant);
+  return new Response(isHead ? null : new Uint8Array(bytes), {
+    headers: {
+      "cache-control": "private, max-age=3600", // not for ever: a study ends, and a user may be erased
+      "content-type": `image/${studyVariant.format}`,
+      "content-length": String(bytes.length),
+      "x-content-type-options": "nosniff",
     },
   });
 }

@@ -17,6 +17,7 @@ import complexity from "graphql-query-complexity/cjs";
 import { LRUCache } from "lru-cache";
 import { isStorable, UNSTORABLE_PROBLEM } from "../db/storable-text.js";
 import { AppError } from "../errors/app-error.js";
+import { assertReaches } from "../recsys/access/viewer.js";
 import { requireViewer, type RequestContext } from "../resolvers/context.js";
 import { rowInputExtension } from "../schema/row-input.js";
 import { limitRules, maxComplexity } from "./limit-rules.js";
@@ -112,7 +113,8 @@ export function assertAffordable(
   context: RequestContext,
 ): void {
   if (asksForSchema(request)) {
-    requireViewer(context); // the schema is no secret, but reading it costs as much as a page
+    // The schema is no secret, but reading it costs as much as a page.
+    assertReaches(requireViewer(context), "SHOPPER");
   }
   assertWithinLimits(schema, request, context);
 }

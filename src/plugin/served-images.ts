@@ -13,6 +13,8 @@ export interface Variant {
   /** Pixels; undefined for the stored width. */
   width?: number;
   format: ServedFormat;
+  /** Without the note that it is generated, for people who must not know. Default: with it. */
+  isBare?: boolean;
 }
 
 interface Dependencies {
@@ -43,7 +45,8 @@ export class ServedImages {
 
   /** The picture in another size or format; however many ask for it at once, it is made once. */
   async make(hash: string, variant: Variant): Promise<Buffer> {
-    const name = `${hash}-${variant.width ?? "full"}.${variant.format}`;
+    const bare = variant.isBare ? "-bare" : "";
+    const name = `${hash}-${variant.width ?? "full"}${bare}.${variant.format}`;
     const done = this.made.get(name);
     if (done) {
       return done;

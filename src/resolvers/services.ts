@@ -25,6 +25,8 @@ import type { ResultFiles } from "../recsys/lab/experiments/result-files.js";
 import type { CompareVersionsService } from "../recsys/lab/rankers/compare-versions.service.js";
 import type { RankChangeSummaryService } from "../recsys/ranking/rank-change-summary.service.js";
 import type { RecommendationService } from "../recsys/ranking/recommendation.service.js";
+import type { ParticipationService } from "../recsys/studies/participation.service.js";
+import type { StudyService } from "../recsys/studies/study.service.js";
 import type { SimilarItemsService } from "../recsys/retrieval/similar-items.service.js";
 
 export type { JobSnapshot as WatchedJob } from "../db/jobs.repository.js";
@@ -65,6 +67,11 @@ export interface ApiServices {
   rankers: ServedVersions<RankingModelVersionRow>;
   personalizers: ServedVersions<PersonalizerVersionRow>;
   interactions: Pick<InteractionRecordingService, "record" | "remove">;
+  studies: Pick<StudyService, "close" | "csv" | "findPage" | "findPairs" | "get" | "results">;
+  participation: Pick<
+    ParticipationService,
+    "finish" | "invitation" | "join" | "session" | "submit"
+  >;
   /** Public base URL of the API without a trailing slash; empty for relative URLs. */
   publicUrl: string;
   /** Folder whose subfolders the API may import. */

@@ -11,6 +11,8 @@ import type {
   JobState as JobStateRow,
   PersonalizerState as PersonalizerStateRow,
   RankingModelState as RankingModelStateRow,
+  StudyImageRole as StudyImageRoleRow,
+  StudyQuestion as StudyQuestionRow,
 } from "../db/rows.js";
 
 /** @param values Each value's description; null if its name says all. */
@@ -78,6 +80,7 @@ export const JobKind = apiEnum<JobKindRow>("JobKind", "The kind of a job.", {
   TRAIN_PERSONALIZER: "Trains a new version of the personalizer.",
   SCORE_IMAGES: "Computes the rank changes of all pictures by one ranking model.",
   RERANK: "Generates pictures for many shoppers and trains the ranking model again on them.",
+  CREATE_STUDY: "Makes the pictures of a study, and stores it.",
 });
 
 export const JobState = apiEnum<JobStateRow>(
@@ -240,3 +243,37 @@ export const NoRankChangeReason = apiEnum(
   },
 );
 export type NoRankChangeReason = keyof typeof NoRankChangeReason;
+
+export const StudyMethod = apiEnum("StudyMethod", "What a study compares.", {
+  ORIGINAL: "The catalogue picture. It is not sorted by meaning, for it is the reference.",
+  SERVED:
+    "What the shopper would be shown: the best candidate by the ranking model, or the catalogue picture if none may be shown.",
+  FIRST_CANDIDATE:
+    "The first candidate of the same drawing: without the ranking model's choice, gates and floor.",
+  KEYWORDS: "One picture by the prompt with the preference keywords alone: no retrieved pictures.",
+  RETRIEVAL:
+    "One picture by the item's own keywords and the retrieved pictures: no preference keywords.",
+  PLAIN: "One picture by keywords and retrieved pictures, without a trained personalizer.",
+});
+export type StudyMethod = keyof typeof StudyMethod;
+
+export const StudyQuestion = apiEnum<StudyQuestionRow>(
+  "StudyQuestion",
+  "A question of a study (Table 3 of the paper).",
+  {
+    CLICK: "Which picture would this shopper rather click?",
+    MEANING: "Which picture means the same as the item's own?",
+  },
+);
+export type StudyQuestion = keyof typeof StudyQuestion;
+
+export const StudyImageRole = apiEnum<StudyImageRoleRow>(
+  "StudyImageRole",
+  "What a picture of a study is shown as.",
+  {
+    HISTORY: "An item that the shopper chose.",
+    REFERENCE: "The item's own picture.",
+    CANDIDATE: "To be sorted.",
+  },
+);
+export type StudyImageRole = keyof typeof StudyImageRole;

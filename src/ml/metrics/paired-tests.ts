@@ -6,6 +6,7 @@
  */
 import type { Random } from "../nn/random.js";
 import { bootstrapMeans, DEFAULT_RESAMPLES, type Interval, mean, percentile } from "./bootstrap.js";
+import { normalTail } from "./normal-tail.js";
 
 export interface PairedDifference {
   /** Mean of `a - b`. */
@@ -95,7 +96,7 @@ function exactRankSumPValue(ranks: readonly number[], distance: number): number 
 }
 
 /** Ranks from 1 in ascending order; equal values share their mean rank. */
-function midRanks(values: readonly number[]): number[] {
+export function midRanks(values: readonly number[]): number[] {
   const order = values.map((_, index) => index).sort((i, j) => values[i] - values[j]);
   const ranks = new Array<number>(values.length);
   for (let start = 0; start < order.length;) {
@@ -109,20 +110,6 @@ function midRanks(values: readonly number[]): number[] {
     start = end;
   }
   return ranks;
-}
-
-/**
- * `P(Z > z)` for z >= 0, to a relative 1.2e-7 (Press et al., "Numerical Recipes", section 6.2: erfc by Chebyshev fit).
- */
-function normalTail(z: number): number {
-  const x = z / Math.SQRT2;
-  const t = 1 / (1 + x / 2);
-  const coefficients = [
-    -1.26551223, 1.00002368, 0.37409196, 0.09678418, -0.18628806, 0.27886807, -1.13520398,
-    1.48851587, -0.82215223, 0.17087277,
-  ];
-  const polynomial = coefficients.reduceRight((sum, coefficient) => sum * t + coefficient, 0);
-  return (t * Math.exp(-x * x + polynomial)) / 2;
 }
 
 /**

@@ -9,6 +9,7 @@ import { maxTtlSeconds, type ShopperToken, type ShopperTokens } from "./shopper-
 import type { Viewer } from "./viewer.js";
 
 const keyPrefix = "vk_";
+const participantPrefix = "vp_";
 /** `lastUsedAt` is informational: one write per minute keeps reads from becoming writes. */
 const touchIntervalMs = 60_000;
 /** How long a looked-up key is believed: one revoked by another process is refused after this time at the latest. */
@@ -19,6 +20,10 @@ const MAX_KEYS = 10_000;
 interface Dependencies {
   apiKeys: Pick<ApiKeysRepository, "findByHash" | "findPage" | "insert" | "touch" | "revoke">;
   tokens: Pick<ShopperTokens, "issue" | "verify">;
+  /** Participants of studies. Default: there are none. */
+  participants?: {
+    findByTokenHash(tokenHash: string): Promise<{ id: string; studyId: string } | null>;
+  };
   /** Default: the clock. */
   now?: () => Date;
   /** Milliseconds; 0: each request looks its key up. Default 1000. */
@@ -28,6 +33,11 @@ interface Dependencies {
 /** A key has 256 random bits, so plain SHA-256 is safe, and the lookup by hash leaks nothing through timing. */
 export function hashApiKey(key: string): string {
   return createHash("sha256").update(key).digest("hex");
+}
+
+/** A new participant's token: 256 random bits. */
+export function newParticipantToken(): string {
+  return participantPrefix + randomBytes(32).toString("base64url");
 }
 
 export class AccessService {
@@ -41,7 +51,7 @@ export class AccessService {
     this.now = deps.now ?? (() => new Date());
   }
 
-  /** The viewer of an `Authorization` header; null without one. @throws AppError `UNAUTHENTICATED`, `TOKEN_INVALID` */
+  /** The viewer of an `Authorization` header; null without one. @throws AppError `UNAUTHENTICATED`, `TOKEN_INVALID`, `STUDY_TOKEN_INVALID` */
   async authenticate(authorization: string | null | undefined): Promise<Viewer | null> {
     if (!authorization) {
       return null;
@@ -49,6 +59,9 @@ export class AccessService {
     const credential = /^Bearer +(\S+) *$/i.exec(authorization)?.[1];
     if (!credential) {
       throw new AppError("UNAUTHENTICATED");
+    }
+    if (credential.startsWith(participantPrefix)) {
+      return this.participantOf(credential);
     }
     if (!credential.startsWith(keyPrefix)) {
       return { kind: "SHOPPER", ...(await this.deps.tokens.verify(credential, this.now())) };
@@ -103,6 +116,14 @@ export class AccessService {
 
   findKeys(page: PageRequest<Date>): Promise<ApiKeyRow[]> {
     return this.deps.apiKeys.findPage(page);
+  }
+
+  private async participantOf(token: string): Promise<Viewer> {
+    const row = await this.deps.participants?.findByTokenHash(hashApiKey(token));
+    if (!row) {
+      throw new AppError("STUDY_TOKEN_INVALID");
+    }
+    return { kind: "PARTICIPANT", participantId: row.id, studyId: row.studyId };
   }
 
   private findKey(keyHash: string): Promise<ApiKeyRow | null> {

@@ -10,6 +10,7 @@ import { importPayload } from "../import/folder-source.js";
 import { rerankPayload } from "../lab/reranking/rerank-config.js";
 import { trainRankerPayload } from "../ranking/ranker-config.js";
 import { trainPersonalizerPayload } from "../reflection/personalizer-training-config.js";
+import { studyRequestSchema } from "../studies/study-request.js";
 
 const nothing = z.strictObject({});
 
@@ -21,6 +22,7 @@ const schemas = {
   TRAIN_PERSONALIZER: trainPersonalizerPayload,
   SCORE_IMAGES: nothing,
   RERANK: rerankPayload,
+  CREATE_STUDY: studyRequestSchema,
 } satisfies Record<JobKind, z.ZodType>;
 
 /** Payloads as they are queued. */

@@ -24,7 +24,15 @@ export interface Waiting {
 }
 
 export function waitingOf(viewer: Viewer): Waiting {
-  return { kind: viewer.kind, name: viewer.kind === "KEY" ? viewer.keyId : viewer.userId };
+  const { kind } = viewer;
+  switch (kind) {
+    case "KEY":
+      return { kind, name: viewer.keyId };
+    case "SHOPPER":
+      return { kind, name: viewer.userId };
+    case "PARTICIPANT":
+      return { kind, name: viewer.participantId };
+  }
 }
 
 export class WaitingPlaces {

@@ -23,6 +23,8 @@ import { OverviewRepository } from "../../../src/db/overview.repository.js";
 import { PersonalizedImagesRepository } from "../../../src/db/personalized-images.repository.js";
 import { RankChangesRepository } from "../../../src/db/rank-changes.repository.js";
 import type { ApiKeyRole, ItemRow } from "../../../src/db/rows.js";
+import { StudiesRepository } from "../../../src/db/studies.repository.js";
+import { StudyParticipantsRepository } from "../../../src/db/study-participants.repository.js";
 import { UserRecordsRepository } from "../../../src/db/user-records.repository.js";
 import { UsersRepository } from "../../../src/db/users.repository.js";
 import { VariantsRepository } from "../../../src/db/variants.repository.js";
@@ -45,6 +47,8 @@ import { JobEvents } from "../../../src/recsys/jobs/job-events.js";
 import { JobService } from "../../../src/recsys/jobs/job.service.js";
 import { ResultFiles } from "../../../src/recsys/lab/experiments/result-files.js";
 import { RankChangeSummaryService } from "../../../src/recsys/ranking/rank-change-summary.service.js";
+import { ParticipationService } from "../../../src/recsys/studies/participation.service.js";
+import { StudyService } from "../../../src/recsys/studies/study.service.js";
 import type { RequestContext } from "../../../src/resolvers/context.js";
 import type { ApiServices } from "../../../src/resolvers/services.js";
 import { createApollo } from "../../../src/server/create-apollo.js";
@@ -148,6 +152,8 @@ export class Api {
       },
     };
     const jobs = new JobService({ jobs: jobRows, events });
+    const studies = new StudiesRepository(prisma);
+    const participants = new StudyParticipantsRepository(prisma);
     const services: ApiServices = {
       catalogue: new CatalogueChangesService({
         ...erasing,
@@ -163,6 +169,7 @@ export class Api {
       }),
       access: new AccessService({
         apiKeys: new ApiKeysRepository(prisma),
+        participants,
         tokens: new ShopperTokens(tokenSecret),
       }),
       audit: new AuditRepository(prisma),
@@ -245,6 +252,8 @@ export class Api {
         variants: new VariantsRepository(prisma),
         interactions: new InteractionsRepository(prisma),
       }),
+      studies: new StudyService({ studies }),
+      participation: new ParticipationService({ studies, participants }),
       publicUrl: "",
       importsFolder: join(home, "imports"),
     };

@@ -5,6 +5,7 @@
  */
 import { afterAll, beforeAll, expect, it } from "@jest/globals";
 import { WebSocket } from "undici";
+import { StudyParticipantsRepository } from "../../../src/db/study-participants.repository.js";
 import { resizeForServing } from "../../../src/db/image-codec.js";
 import { createContextFactory } from "../../../src/plugin/context.js";
 import { createSchema } from "../../../src/plugin/create-schema.js";
@@ -46,7 +47,11 @@ describeOnEveryDatabase("hostile requests", open => {
       plugin: {
         schema,
         createContext: createContextFactory(services),
-        handleImage: createImageHandler(images, log),
+        handleImage: createImageHandler(
+          images,
+          log,
+          new StudyParticipantsRepository(api.db.prisma),
+        ),
       },
       probes: { ping: () => api.db.prisma.$queryRaw`SELECT 1`, missing: async () => [] },
       config: { host: "127.0.0.1", port: 0, publicUrl: "", corsOrigins: [] },

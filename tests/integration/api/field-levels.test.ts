@@ -15,11 +15,12 @@ import type { Viewer } from "../../../src/recsys/access/viewer.js";
 import type { RequestContext } from "../../../src/resolvers/context.js";
 import type { ApiServices } from "../../../src/resolvers/services.js";
 
-const levels = ["nobody", "SHOPPER", "STOREFRONT", "RECOMMENDER", "ADMIN"] as const;
+const levels = ["nobody", "PARTICIPANT", "SHOPPER", "STOREFRONT", "RECOMMENDER", "ADMIN"] as const;
 type Level = (typeof levels)[number];
 
 const viewers: Record<Level, Viewer | null> = {
   nobody: null,
+  PARTICIPANT: { kind: "PARTICIPANT", participantId: "p", studyId: "s" },
   SHOPPER: { kind: "SHOPPER", userId: "anna" },
   STOREFRONT: { kind: "KEY", keyId: "s", role: "STOREFRONT" },
   RECOMMENDER: { kind: "KEY", keyId: "r", role: "RECOMMENDER" },

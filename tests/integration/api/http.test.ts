@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, it } from "@jest/globals";
 import { type Client, createClient } from "graphql-ws";
 import sharp from "sharp";
 import { WebSocket } from "undici";
+import { StudyParticipantsRepository } from "../../../src/db/study-participants.repository.js";
 import { inspectImage, resizeForServing } from "../../../src/db/image-codec.js";
 import { AppError } from "../../../src/errors/app-error.js";
 import { createContextFactory } from "../../../src/plugin/context.js";
@@ -32,7 +33,7 @@ describeOnEveryDatabase("the server", open => {
       resize: resizeForServing,
     });
     const log = logFault(api.logger());
-    handleImage = createImageHandler(images, log);
+    handleImage = createImageHandler(images, log, new StudyParticipantsRepository(api.db.prisma));
     server = await createServer({
       plugin: {
         schema: await createSchema(api.services, log),
