@@ -65,8 +65,10 @@ export class StudiesRepository {
     });
   }
 
-  findPairs(studyId: string): Promise<StudyPairWithImages[]> {
-    return this.prisma.studyPair.findMany({ where: { studyId }, ...withImages });
+  /** Without pairs that show a rejected picture. */
+  async findPairs(studyId: string): Promise<StudyPairWithImages[]> {
+    const pairs = await this.prisma.studyPair.findMany({ where: { studyId }, ...withImages });
+    return this.showable(studyId, pairs);
   }
 
   /** The study with all answers; null if there is none. */
@@ -84,7 +86,28 @@ export class StudiesRepository {
         },
       },
     });
-    return study && { ...study, answers: study.participants.flatMap(({ answers }) => answers) };
+    return (
+      study && {
+        ...study,
+        pairs: await this.showable(id, study.pairs),
+        answers: study.participants.flatMap(({ answers }) => answers),
+      }
+    );
+  }
+
+  private async showable(
+    studyId: string,
+    pairs: readonly StudyPairWithImages[],
+  ): Promise<StudyPairWithImages[]> {
+    const rejected = await this.prisma.$queryRaw<{ id: string }[]>`
+      SELECT DISTINCT study_pairs.id::text FROM study_pairs
+      JOIN study_images ON study_images.pair_id = study_pairs.id
+      JOIN image_rejections ON image_rejections.blob_hash = study_images.blob_hash
+      WHERE study_pairs.study_id = ${studyId}::uuid
+        AND NOT EXISTS (SELECT FROM item_images WHERE item_images.blob_hash = study_images.blob_hash)
+        AND NOT EXISTS (SELECT FROM item_variants WHERE item_variants.blob_hash = study_images.blob_hash)`;
+    const hidden = new Set(rejected.map(({ id }) => id));
+    return pairs.filter(({ id }) => !hidden.has(id));
   }
 
   /** Of each study, in one statement. */

@@ -67,7 +67,7 @@ export function candidatesOf(pair: OrderedPair, question: StudyQuestion): Ordere
 
 /**
  * All tasks of a participant, in order. Those with even numbers are asked about clicks first, the others about the meaning. A
- * pair that is deleted later leaves the orders of the others' images as they were.
+ * pair that disappears later leaves the orders of the others' images as they were.
  */
 export function tasksOf(
   study: { seed: number; pairs: readonly OrderedPair[] },

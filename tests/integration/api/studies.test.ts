@@ -417,6 +417,19 @@ describeOnEveryDatabase("studies", open => {
     expect(counts[1]).toBe(counts[0]);
   });
 
+  it("does not ask about a pair with a rejected picture, nor count its answers", async () => {
+    const id = await createStudy();
+    const token = await join(id);
+    await answerAll(token, ["SERVED", "ORIGINAL", "KEYWORDS"]);
+    const blobHash = hashes.get("1 SERVED")!; // the check shows it too
+    await api.db.prisma.imageRejection.create({ data: { blobHash, reason: "ugly" } });
+    const tasks = await tasksOf(await join(id));
+    expect(tasks.filter(({ question }) => question === "CLICK")).toHaveLength(3);
+    const { data } = await execute<StudyAnswer>(RESULTS, { as: "RECOMMENDER", variables: { id } });
+    expect(data?.study.results.questions[0].numAnswers).toBe(3);
+    await api.db.prisma.imageRejection.deleteMany();
+  });
+
   it("forgets the pairs of an erased user with their answers, images and queued studies", async () => {
     await api.db.prisma.user.create({ data: { id: "carla" } });
     const id = await createStudy({ userId: "carla" });
