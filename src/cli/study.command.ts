@@ -2,12 +2,12 @@
 import { randomUUID } from "node:crypto";
 import { Command, Option } from "commander";
 import { writeAtomically } from "../db/local-files.js";
+import { AppError } from "../errors/app-error.js";
 import type { Services } from "../plugin/create-services.js";
 import { type StudyMethod, studyMethods } from "../recsys/studies/study-methods.js";
 import { studyRequestSchema } from "../recsys/studies/study-request.js";
 import type { QuestionResults, StudyResults } from "../recsys/studies/study-results.js";
 import type { CountedStudy } from "../recsys/studies/study.service.js";
-import { AppError } from "../errors/app-error.js";
 import type { CliContext } from "./cli-context.js";
 import { readJsonFile } from "./json-file.js";
 import { wholeNumber } from "./option-values.js";

@@ -136,11 +136,14 @@ export class StudiesRepository {
           return missing;
         }
         await transaction.study.create({ data: study });
-        const rows = pairs.map(({ images: _images, ...pair }, position) => ({
+        const rows = pairs.map(({ hasConsent, isCheck, itemId, userId }, position) => ({
           id: randomUUID(),
           studyId: study.id,
           position,
-          ...pair,
+          userId,
+          itemId,
+          isCheck,
+          hasConsent,
         }));
         await transaction.studyPair.createMany({ data: rows });
         await transaction.studyImage.createMany({

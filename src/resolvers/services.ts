@@ -25,9 +25,9 @@ import type { ResultFiles } from "../recsys/lab/experiments/result-files.js";
 import type { CompareVersionsService } from "../recsys/lab/rankers/compare-versions.service.js";
 import type { RankChangeSummaryService } from "../recsys/ranking/rank-change-summary.service.js";
 import type { RecommendationService } from "../recsys/ranking/recommendation.service.js";
+import type { SimilarItemsService } from "../recsys/retrieval/similar-items.service.js";
 import type { ParticipationService } from "../recsys/studies/participation.service.js";
 import type { StudyService } from "../recsys/studies/study.service.js";
-import type { SimilarItemsService } from "../recsys/retrieval/similar-items.service.js";
 
 export type { JobSnapshot as WatchedJob } from "../db/jobs.repository.js";
 

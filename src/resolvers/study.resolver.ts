@@ -85,7 +85,7 @@ export class StudyResolver {
 
   @FieldResolver(() => [StudyPair], {
     description: "Its pairs and attention checks.",
-    complexity: ({ childComplexity }) => 20 * (childComplexity as number),
+    complexity: ({ childComplexity }) => 20 * childComplexity,
   })
   pairs(@Root() { id }: CountedStudy): Promise<StudyPairWithImages[]> {
     return this.deps.studies.findPairs(id);

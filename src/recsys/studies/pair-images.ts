@@ -29,7 +29,7 @@ interface Dependencies {
   rules: ServingRules;
   defaults: GenerationOptions;
   /** Content hashes of the catalogue images of those items that have one. */
-  imageHashesOf(itemIds: readonly string[]): Promise<ReadonlyMap<string, string>>;
+  imageHashesOf: (itemIds: readonly string[]) => Promise<ReadonlyMap<string, string>>;
   /** Whether the generator reads prompts. */
   readsPrompts: boolean;
 }

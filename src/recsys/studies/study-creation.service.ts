@@ -9,8 +9,8 @@ import { Random, seedFrom } from "../../ml/nn/random.js";
 import type { WorkHooks } from "../../ml/progress.js";
 import { type AttentionChecks } from "./attention-checks.js";
 import type { PairImages, PlannedPair } from "./pair-images.js";
-import { promptMethods } from "./study-methods.js";
 import { sampledPairs } from "./sampled-pairs.js";
+import { promptMethods } from "./study-methods.js";
 import type { StudyPairRequest, StudyRequest } from "./study-request.js";
 
 /** Images of the user's history beside each pair, as in the paper. */

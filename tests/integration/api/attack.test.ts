@@ -5,8 +5,8 @@
  */
 import { afterAll, beforeAll, expect, it } from "@jest/globals";
 import { WebSocket } from "undici";
-import { StudyParticipantsRepository } from "../../../src/db/study-participants.repository.js";
 import { resizeForServing } from "../../../src/db/image-codec.js";
+import { StudyParticipantsRepository } from "../../../src/db/study-participants.repository.js";
 import { createContextFactory } from "../../../src/plugin/context.js";
 import { createSchema } from "../../../src/plugin/create-schema.js";
 import { logFault } from "../../../src/plugin/format-error.js";

@@ -412,9 +412,9 @@ describeOnEveryDatabase("studies", open => {
         variables: { first },
       });
       expect(data?.studies.edges).toHaveLength(first);
-      counts.push(statements.length);
+      counts.push(statements.filter(sql => sql.includes("stud")).length);
     }
-    expect(counts[1]).toBe(counts[0]);
+    expect(counts).toEqual([2, 2]);
   });
 
   it("does not ask about a pair with a rejected picture, nor count its answers", async () => {

@@ -32,8 +32,11 @@ function createFakes(changes: Changes = {}) {
   const drawn: GenerateRequest[] = [];
   const simulated = ["sim-1", "sim-2", "sim-3"];
   const items = ["a", "b", "c", "d", "e"];
-  const flat = (value: number): RgbImage =>
-    ({ widthPixels: 1, heightPixels: 1, data: Uint8Array.of(value, 0, 0) }) as never;
+  const flat = (value: number): RgbImage => ({
+    widthPixels: 1,
+    heightPixels: 1,
+    pixels: Uint8Array.of(value, 0, 0),
+  });
   const images = new PairImages({
     planner: {
       plan: async (userId, itemId, options) =>
@@ -78,7 +81,7 @@ function createFakes(changes: Changes = {}) {
     },
     imageFiles: {
       store: async image => ({
-        hash: sha256(`drawn ${image.data[0]}`),
+        hash: sha256(`drawn ${image.pixels[0]}`),
         mediaType: "image/png",
         sizeBytes: 1,
         widthPixels: 1,
@@ -88,8 +91,9 @@ function createFakes(changes: Changes = {}) {
     rules: {
       gate: () => ({ passes: true, faults: [] }),
       moderation: {
-        faultsOf: async list => list.map(() => (changes.unsafe ? ["UNSAFE"] : [])),
-      } as never,
+        faultsOf: async (list: readonly RgbImage[]) =>
+          list.map(() => (changes.unsafe ? ["UNSAFE"] : [])),
+      },
     },
     defaults: generationDefaults(null),
     imageHashesOf: async ids => new Map(ids.map(id => [id, hashOfItem(id)])),

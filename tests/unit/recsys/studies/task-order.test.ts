@@ -1,9 +1,9 @@
+import { Random } from "../../../../src/ml/nn/random.js";
 import {
   counterbalanced,
   tasksOf,
   williamsSquare,
 } from "../../../../src/recsys/studies/task-order.js";
-import { Random } from "../../../../src/ml/nn/random.js";
 
 /** How often each value occurs. */
 function countsOf(values: readonly string[]): number[] {
