@@ -1,6 +1,6 @@
 /**
- * @file Typed documents of the pages: each `web/src/<page>/<name>.graphql` becomes `web/src/api/<page>-<name>.ts`, checked against
- * schema.graphql. `--check` writes nothing and fails if a file is missing, outdated or left over.
+ * @file Typed documents of the pages and of the client: each `<folder>/<name>.graphql` below a source folder becomes
+ * `api/<folder>-<name>.ts` there, checked against schema.graphql. `--check` writes nothing and fails if a file is missing, outdated or left over.
  *
  * Each file stands alone: it holds its operations, and those enums and inputs of the schema that they use. A document is sent as
  * text, so the pages need no GraphQL library.
@@ -13,8 +13,11 @@ import * as operationTypes from "@graphql-codegen/typescript-operations";
 import { buildSchema, parse, print, stripIgnoredCharacters } from "graphql";
 
 const root = resolve(import.meta.dirname, "..");
-const pages = join(root, "web/src");
-const outputFolder = join(pages, "api");
+/** Folders of documents, and of each where its type of a document is, seen from its folder `api`. */
+const targets = [
+  { folder: join(root, "web/src"), typedDocument: "../shared/typed-document" },
+  { folder: join(root, "packages/client/src"), typedDocument: "../typed-document.js" },
+];
 const heading = "// Made by 'npm run codegen' from NAME: do not edit.\n";
 
 const config = {
@@ -35,7 +38,7 @@ const config = {
 
 /** The operations as text, each with the fragments that its file has. */
 const typedTexts = {
-  plugin(_schema, [{ document }]) {
+  plugin(_schema, [{ document }], { typedDocument }) {
     const ofKind = kind => document.definitions.filter(definition => definition.kind === kind);
     const fragments = ofKind("FragmentDefinition").map(print);
     const documents = ofKind("OperationDefinition").map(definition => {
@@ -47,7 +50,7 @@ const typedTexts = {
       return `export const ${name}Document = ${JSON.stringify(text)} as TypedDocument<${types}>;\n`;
     });
     return {
-      prepend: ['import type { TypedDocument } from "../shared/typed-document";'],
+      prepend: [`import type { TypedDocument } from "${typedDocument}";`],
       content: documents.join("\n"),
     };
   },
@@ -86,15 +89,15 @@ function pruned(text) {
   return kept.length === blocks.length ? text : pruned(kept.join("\n"));
 }
 
-async function generate() {
+async function generate({ folder, typedDocument }) {
   const schemaAst = buildSchema(readFileSync(join(root, "schema.graphql"), "utf8"));
   const schema = parse(readFileSync(join(root, "schema.graphql"), "utf8"));
   const files = new Map();
-  const sources = readdirSync(pages, { recursive: true })
+  const sources = readdirSync(folder, { recursive: true })
     .filter(name => name.endsWith(".graphql"))
     .sort();
   for (const name of sources) {
-    const document = parse(readFileSync(join(pages, name), "utf8"));
+    const document = parse(readFileSync(join(folder, name), "utf8"));
     const output = `${name.replace(/\.graphql$/, "").replaceAll("/", "-")}.ts`;
     const text = await codegen({
       filename: output,
@@ -102,33 +105,36 @@ async function generate() {
       schemaAst,
       documents: [{ location: name, document }],
       config,
-      plugins: [{ schemaTypes: {} }, { operationTypes: {} }, { typedTexts: {} }],
+      plugins: [{ schemaTypes: {} }, { operationTypes: {} }, { typedTexts: { typedDocument } }],
       pluginMap: { schemaTypes, operationTypes, typedTexts },
     });
-    files.set(output, `${heading.replace("NAME", `web/src/${name}`)}${pruned(text).trimEnd()}\n`);
+    files.set(output, `${heading.replace("NAME", `${relative(root, folder)}/${name}`)}${pruned(text).trimEnd()}\n`);
   }
   return files;
 }
 
-const files = await generate();
 const faults = [];
-mkdirSync(outputFolder, { recursive: true });
-const kept = readdirSync(outputFolder).filter(name => name.endsWith(".ts"));
 const isCheck = process.argv.includes("--check");
-for (const name of new Set([...files.keys(), ...kept])) {
-  const path = join(outputFolder, name);
-  const wanted = files.get(name) ?? null;
-  const found = existsSync(path) ? readFileSync(path, "utf8") : null;
-  if (found === wanted) {
-    continue;
-  }
-  if (isCheck) {
-    faults.push(relative(root, path));
-  } else if (wanted === null) {
-    rmSync(path);
-  } else {
-    writeFileSync(path, wanted);
-    console.log(`wrote ${relative(root, path)}`);
+for (const target of targets) {
+  const files = await generate(target);
+  const outputFolder = join(target.folder, "api");
+  mkdirSync(outputFolder, { recursive: true });
+  const kept = readdirSync(outputFolder).filter(name => name.endsWith(".ts"));
+  for (const name of new Set([...files.keys(), ...kept])) {
+    const path = join(outputFolder, name);
+    const wanted = files.get(name) ?? null;
+    const found = existsSync(path) ? readFileSync(path, "utf8") : null;
+    if (found === wanted) {
+      continue;
+    }
+    if (isCheck) {
+      faults.push(relative(root, path));
+    } else if (wanted === null) {
+      rmSync(path);
+    } else {
+      writeFileSync(path, wanted);
+      console.log(`wrote ${relative(root, path)}`);
+    }
   }
 }
 if (faults.length > 0) {
@@ -136,5 +142,5 @@ if (faults.length > 0) {
   process.exit(1);
 }
 if (isCheck) {
-  console.log("web/src/api is up to date");
+  console.log("the typed documents are up to date");
 }
