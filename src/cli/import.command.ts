@@ -5,6 +5,7 @@ import { createImports } from "../plugin/create-catalogue.js";
 import { createStorage } from "../plugin/create-storage.js";
 import { MovieLensSource } from "../recsys/datasets/movielens.js";
 import { PhotosSource } from "../recsys/datasets/photos.js";
+import { type StickerCaptionKind, stickerCaptionKinds } from "../recsys/datasets/sticker-art.js";
 import { StickersSource } from "../recsys/datasets/stickers.js";
 import type { ImportProgress, ImportResult } from "../recsys/import/catalogue-import.service.js";
 import { CatalogueSource } from "../recsys/import/catalogue.js";
@@ -13,7 +14,7 @@ import type { ImportSource } from "../recsys/import/import-source.js";
 import type { TallyLine } from "../recsys/import/tally.js";
 import { type ReadingFlags, tableOptions, withReadingOptions } from "./catalogue-options.js";
 import type { CliContext } from "./cli-context.js";
-import { wholeNumber } from "./option-values.js";
+import { oneOf, wholeNumber } from "./option-values.js";
 import { chosenShops, type ShopFolders, withShopOptions } from "./photo-shop-options.js";
 import { type ShownProgress, withProgress } from "./progress.js";
 import { withDatabase } from "./with-services.js";
@@ -33,6 +34,7 @@ interface CatalogueFlags extends ImportFlags, ReadingFlags {
 }
 
 interface StickerFlags extends ImportFlags {
+  captions?: StickerCaptionKind;
   concepts?: number;
   users?: number;
   seed?: number;
@@ -64,14 +66,19 @@ export function importCommand(context: CliContext): Command {
   withFlags(command.command("stickers"))
     .description("the sticker shop: openly licensed emoji art and simulated shoppers")
     .option("--concepts <number>", "number of concepts to import (default: all)", wholeNumber)
+    .option(
+      "--captions <kind>",
+      "'looks' name the colours and the style of each sticker, 'titles' only what it shows (default: looks)",
+      oneOf(stickerCaptionKinds),
+    )
     .option("--users <number>", "number of simulated shoppers (default: 400)", wholeNumber)
     .option("--seed <number>", "seed of the shoppers (default: 7)", wholeNumber)
-    .action(({ concepts, users, seed, ...flags }: StickerFlags) => {
+    .action(({ captions, concepts, users, seed, ...flags }: StickerFlags) => {
       const changes = {
         ...(users === undefined ? {} : { numUsers: users }),
         ...(seed === undefined ? {} : { seed }),
       };
-      const source = new StickersSource({ limitConcepts: concepts, users: changes });
+      const source = new StickersSource({ captions, limitConcepts: concepts, users: changes });
       return runImport(context, source, flags);
     });
   withShopOptions(withFlags(command.command("photos")))

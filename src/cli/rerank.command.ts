@@ -25,6 +25,8 @@ interface Options {
   mode?: string;
   depth?: number;
   bank?: number;
+  tastes?: number;
+  permuteLabels?: boolean;
   seeds?: number[];
   run?: string;
   activate?: boolean;
@@ -45,12 +47,24 @@ export function rerankCommand(context: CliContext): Command {
       wholeNumber,
     )
     .option("--images <number>", "pictures per item, each for another shopper", wholeNumber)
-    .option("--mode <name>", "retrain or perUser (default retrain)")
-    .option("--depth <number>", "perUser: items of a shopper that are re-ranked", wholeNumber)
+    .option(
+      "--mode <name>",
+      "retrain: pictures become item features; perUser: re-rank by a shopper's pictures; augment: also train on them; tastes: one picture for an item and a group of shoppers (default retrain)",
+    )
+    .option(
+      "--depth <number>",
+      "items of a shopper that are re-ranked; not for retrain",
+      wholeNumber,
+    )
     .option(
       "--bank <number>",
-      "perUser: pictures drawn, from which those that are not drawn are predicted",
+      "pictures drawn, from which those that are not drawn are predicted; not for retrain",
       wholeNumber,
+    )
+    .option("--tastes <number>", "tastes: groups of shoppers (default 4)", wholeNumber)
+    .option(
+      "--permute-labels",
+      "a test: give each shopper another one's held-out items; what is gained then is leaked, or chance",
     )
     .option("--protocol <name>", "leakFree or paper")
     .option("--seeds <list>", "seeds of the ranking models, such as 1,2,3", wholeNumbers)
@@ -88,14 +102,18 @@ function named({
   items: numItems,
   images: imagesPerItem,
   mode,
+  permuteLabels,
   protocol,
   seeds,
+  tastes: numTastes,
   users: numUsers,
 }: Omit<Options, "activate" | "config" | "json" | "output" | "run">): Record<string, unknown> {
   const all = {
     mode,
     depth,
     numBankImages,
+    numTastes,
+    permuteLabels,
     numItems,
     numUsers,
     imagesPerItem,
@@ -108,16 +126,17 @@ function named({
 const figure = (value: number) => value.toFixed(4);
 
 function described(report: RerankReport): string {
-  const { arms, comparisons, comparisonsWithOriginals, numImages, perUser, protocol } = report;
+  const { arms, comparisons, comparisonsWithOriginals, cost, numImages, perUser, protocol } =
+    report;
   const share = (100 * report.drawnShare).toFixed(1);
   const drawn = perUser
-    ? `${numImages} pictures drawn, ${perUser.numPredicted} predicted`
+    ? `${numImages} pictures drawn, ${cost.numPredicted} predicted`
     : `${numImages} pictures of ${share} % of the items`;
   const lines = [
-    `${report.config.mode}, ${protocol}: ${drawn}; test, means over seeds, 95 % intervals over users`,
+    `${report.config.mode}, ${protocol}${report.config.permuteLabels ? ", permuted labels" : ""}: ${drawn}; test, means over seeds, 95 % intervals over users`,
     ...arms.map(({ name, test }) =>
       [
-        name.padEnd(6),
+        name.padEnd(7),
         ...Object.entries(test).map(
           ([metric, { interval, mean }]) =>
             `${metric} ${figure(mean)} [${interval.map(figure).join(", ")}]`,
@@ -131,6 +150,7 @@ function described(report: RerankReport): string {
           `${metric}: ${better} over ${worse} by ${figure(difference)} [${interval.map(figure).join(", ")}], paired bootstrap p ${pValue.toFixed(3)}, Wilcoxon p ${wilcoxonPValue.toFixed(3)}`,
       ),
     ...(perUser ? foundPerUser(perUser) : []),
+    costs(report),
     outcome(report),
   ];
   return lines.join("\n");
@@ -139,8 +159,8 @@ function described(report: RerankReport): string {
 function foundPerUser({
   blend,
   blendOfOriginals,
-  secondsPer1000Users,
   surrogate,
+  tasteSizes,
   ...found
 }: PerUserFindings): string[] {
   const weights = ({ blend: chosen, validation: { after, before, pValue } }: ChosenBlend) => {
@@ -150,11 +170,29 @@ function foundPerUser({
   return [
     `weights chosen on validation: ${weights(blend)}; of the catalogue images: ${weights(blendOfOriginals)}`,
     `predicted pictures: R² ${surrogate.rSquared.toFixed(3)}, cosine error ${surrogate.cosineError.toFixed(3)} on ${surrogate.numHeldOut} of other shoppers (catalogue image ${surrogate.cosineErrorOfOriginal.toFixed(3)})`,
-    `${found.renderSeconds.toFixed(0)} s to draw, ${secondsPer1000Users.toFixed(1)} s to re-rank 1,000 shoppers; ${found.numUsersLeft} shoppers and ${found.numCandidatesWithoutImage} items without a picture keep their order`,
+    `${found.numUsersLeft} shoppers and ${found.numCandidatesWithoutImage} items without a picture keep their order`,
+    ...(tasteSizes ? [`shoppers of each taste: ${tasteSizes.join(", ")}`] : []),
   ];
 }
 
-function outcome({ areListsKept, config: { mode }, versionId }: RerankReport): string {
+function costs({ config: { seeds }, cost }: RerankReport): string {
+  const { numDrawn, numPredictedPer1000Users, renderSeconds, secondsPer1000Users, trainSeconds } =
+    cost;
+  const rerank =
+    secondsPer1000Users === null
+      ? "shoppers are ranked by the model alone, without further pictures"
+      : `${secondsPer1000Users.toFixed(1)} s and ${numPredictedPer1000Users} predicted pictures to re-rank 1,000 shoppers`;
+  return `cost: ${numDrawn} pictures drawn in ${renderSeconds.toFixed(0)} s, models of ${seeds.length} seeds in ${trainSeconds.toFixed(0)} s (less what was kept); ${rerank}`;
+}
+
+function outcome({
+  areListsKept,
+  config: { mode, permuteLabels },
+  versionId,
+}: RerankReport): string {
+  if (permuteLabels) {
+    return "a test with permuted labels: nothing changes";
+  }
   if (mode === "perUser") {
     return areListsKept
       ? "the re-ranked lists serve from now on"

@@ -134,6 +134,28 @@ export class FeatureHead {
     return { l2, gradients };
   }
 
+  /**
+   * `Wᵀ v̂` of raw features that are no item's own, of the first modality; `[V, d + 1]`.
+   *
+   * @param features `[V, F]`.
+   */
+  async projectedViews(features: Matrix): Promise<{ standardized: Matrix; projected: Matrix }> {
+    const [modality] = this.modalities;
+    const standardized = standardizedRows(features, modality);
+    const projected = await this.kernels.matMul(standardized, this.weight(modality));
+    return { standardized, projected };
+  }
+
+  /** Adds the gradient at W of such features. */
+  async addViewsGradient(
+    gradients: NamedArrays,
+    { dProjected, standardized }: { dProjected: Matrix; standardized: Matrix },
+  ): Promise<void> {
+    const [{ name }] = this.modalities;
+    const { values } = await this.kernels.matMul(standardized, dProjected, { a: true });
+    addScaled(gradients[`${name}.head`], values, 1);
+  }
+
   async state(): Promise<HeadState[]> {
     const projections = await this.projections();
     return this.modalities.map((modality, m) => {
@@ -160,6 +182,20 @@ export class FeatureHead {
   private weight({ name, standardized: { shape } }: HeadFeatures): Matrix {
     return matrix([shape[1], this.size + 1], this.parameters[`${name}.head`]);
   }
+}
+
+/** v̂ of raw features; zeros for those of zeros, which mean none. */
+function standardizedRows(features: Matrix, { mean, scale }: HeadFeatures): Matrix {
+  const result = matrix(features.shape);
+  for (let at = 0; at < features.shape[0]; at++) {
+    const feature = row(features, at);
+    if (isPresent(feature)) {
+      const target = row(result, at);
+      addScaled(target, feature, 1 / scale);
+      addScaled(target, mean, -1 / scale);
+    }
+  }
+  return result;
 }
 
 function chosenRows({ standardized }: HeadFeatures, items?: Int32Array): Matrix {

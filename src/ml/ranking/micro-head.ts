@@ -131,17 +131,29 @@ export class MicroHead {
     return { users, items: chosen ? scattered(projected, chosen, N) : projected };
   }
 
-  /** The loss `l2 · ½ ||W||²` and the gradients, given those at {@link forward}'s results for the same rows. */
+  /** `[E v; β · v]` of personal images, and the features as the gradient needs them; `[V, d + 1]`. */
+  projectedViews(features: Matrix): Promise<{ standardized: Matrix; projected: Matrix }> {
+    return this.head.projectedViews(features);
+  }
+
+  /**
+   * The loss `l2 · ½ ||W||²` and the gradients, given those at {@link forward}'s results for the same rows, and at personal
+   * images.
+   */
   async gradient(
     dUsers: Matrix,
     dItems: Matrix,
     rows: Int32Array,
+    views?: { standardized: Matrix; dProjected: Matrix },
   ): Promise<{ l2: number; gradients: NamedArrays }> {
     const { l2: l2Weight, size } = this.config;
     const dTaste = columnRange(dUsers, 0, size);
     const chosen = headRows(rows, dItems.shape[0]);
     const dProjected = chosen ? gatherRows(dItems, chosen) : dItems;
     const { l2, gradients } = await this.head.gradient(dProjected, l2Weight, chosen);
+    if (views) {
+      await this.head.addViewsGradient(gradients, views);
+    }
     return {
       l2,
       gradients: {

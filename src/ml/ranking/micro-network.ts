@@ -22,10 +22,12 @@ import type { NamedArrays } from "../nn/adam.js";
 import {
   addScaled,
   columnRange,
+  gatherRows,
   joinedColumns,
   type Matrix,
   normalizeRowsInto,
   normalizedRowsGradientInto,
+  row,
   rowRange,
   stackRows,
 } from "../nn/matrix.js";
@@ -37,6 +39,7 @@ import type { DenseKernels } from "./dense-kernels.js";
 import { type ItemGraph, itemGraph, itemGraphGradient, mixedGraph } from "./item-graph.js";
 import type { MicroConfig } from "./micro-config.js";
 import type { MicroHead } from "./micro-head.js";
+import type { BatchViews } from "./personal-views.js";
 import {
   featureProjection,
   fusionParameters,
@@ -76,6 +79,8 @@ export interface MicroBatch {
   triples: Triples;
   /** Anchors of the contrastive term; null: the batch's own items. */
   anchors: ArrayLike<number> | null;
+  /** Personal images that stand for items of some triples. Default: none. */
+  views?: BatchViews | null;
   /** Whether the gradient reaches the learned features: only in the first batch after building their graph. */
   isFirst: boolean;
 }
@@ -172,7 +177,7 @@ export class MicroNetwork {
     const { views, itemVectors } = forward;
 
     // 1. BPR at the vectors, the contrastive term at the views.
-    const { bpr, l2, dUsers, dItems, head } = await this.bpr(forward, batch.triples);
+    const { bpr, l2, dUsers, dItems, head } = await this.bpr(forward, batch);
     const dFused = workspace.matrix("dFused", itemVectors.shape);
     normalizedRowsGradientInto(forward.fusion.fused, dItems, dFused); // of h / ||h||
     const { contrastive, dViews: dContrast } = await this.contrast(forward, batch, dFused);
@@ -207,7 +212,7 @@ export class MicroNetwork {
   /** BPR and the norms of a batch's vectors, with the visual head's part where there is one. */
   private async bpr(
     { userVectors, itemVectors }: MicroForward,
-    triples: Triples,
+    { triples, views }: MicroBatch,
   ): Promise<BprLoss & { head: NamedArrays }> {
     const { l2Weight } = this.config;
     const { head } = this.parts;
@@ -217,10 +222,16 @@ export class MicroNetwork {
     const D = itemVectors.shape[1];
     const items = batchItems(triples);
     const part = await head.forward(items);
+    const ofViews = views ? await head.projectedViews(views.features) : null;
+    const shown = joinedColumns(itemVectors, part.items);
+    const all =
+      views && ofViews
+        ? stackRows(shown, joinedColumns(gatherRows(itemVectors, views.items), ofViews.projected))
+        : shown;
     const loss = bprLoss(
       joinedColumns(userVectors, part.users),
-      joinedColumns(itemVectors, part.items),
-      triples,
+      all,
+      views ? views.triples : triples,
       l2Weight,
     );
     const split = (gradient: Matrix) => [
@@ -228,8 +239,12 @@ export class MicroNetwork {
       columnRange(gradient, D, gradient.shape[1]),
     ];
     const [dUsers, dHeadUsers] = split(loss.dUsers);
-    const [dItems, dHeadItems] = split(loss.dItems);
-    const { l2, gradients } = await head.gradient(dHeadUsers, dHeadItems, items);
+    const N = itemVectors.shape[0];
+    const [dItems, dHeadItems] = split(rowRange(loss.dItems, 0, N));
+    const [dOfViews, dProjected] = split(rowRange(loss.dItems, N, all.shape[0]));
+    views?.items.forEach((item, v) => addScaled(row(dItems, item), row(dOfViews, v), 1));
+    const given = ofViews ? { standardized: ofViews.standardized, dProjected } : undefined;
+    const { l2, gradients } = await head.gradient(dHeadUsers, dHeadItems, items, given);
     const constant = l2Weight / 2; // of the users' last component, which is 1
     return { bpr: loss.bpr, l2: loss.l2 - constant + l2, dUsers, dItems, head: gradients };
   }

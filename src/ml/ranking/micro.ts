@@ -24,6 +24,7 @@ import type {
   Viewer,
   WhatIfTarget,
 } from "./recommender.js";
+import { batchViews } from "./personal-views.js";
 import { drawnTriples, numBatches } from "./training-batches.js";
 import { type EpochHooks, runBatches } from "./training-loop.js";
 import { userItemGraph } from "./user-item-graph.js";
@@ -183,6 +184,7 @@ class MicroTraining implements FeatureTraining<MicroState> {
     const count = numBatches(train, batchSize);
     const rate = learningRate * 0.96 ** ((epoch - 1) / 50);
     const batches = drawnTriples(choices, numItems, batchSize, random);
+    const showing = this.random.fork(`views of epoch ${epoch}`);
     return runBatches(batches, count, hooks, async (triples, index) => {
       const anchors =
         contrast.kind === "inBatch"
@@ -190,6 +192,7 @@ class MicroTraining implements FeatureTraining<MicroState> {
           : drawAnchors(numItems, contrast.kind === "full" ? numItems : contrast.count, random);
       const { losses, gradients } = await this.network.batch(graphs, {
         triples,
+        views: this.head && batchViews(triples, this.data, showing),
         anchors,
         isFirst: index === 0,
       });

@@ -33,6 +33,18 @@ export interface RankingData {
   validation?: readonly Int32Array[];
   /** Default: none; MICRO needs at least one. */
   modalities?: readonly Modality[];
+  /** Read by MICRO's visual head only. Default: none. */
+  views?: PersonalViews;
+}
+
+/** Further images of items, each for one user: a model trains on them beside the items' own. */
+export interface PersonalViews {
+  /** Tells these views from others in a checkpoint's fingerprint. */
+  id: string;
+  /** Share of a batch's triples, 0..1, that show both of their items by such images. */
+  share: number;
+  /** The raw visual feature `[F]`; null where there is none. */
+  of(userIndex: number, itemIndex: number): Float32Array | null;
 }
 
 /** The terms of the loss with their weights, each a mean over the epoch's batches; `total` is their sum. */

@@ -249,5 +249,8 @@ export function trainingFingerprint(config: object, data: RankingData): string {
   for (const { name, features } of data.modalities ?? []) {
     hash.update(JSON.stringify([name, features.shape])).update(features.values);
   }
+  if (data.views) {
+    hash.update(JSON.stringify(["views", data.views.id, data.views.share]));
+  }
   return hash.digest("hex");
 }

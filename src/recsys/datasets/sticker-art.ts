@@ -36,6 +36,18 @@ export async function stickerColors(art: StickerArt): Promise<string[]> {
   return dominantColors(await drawRgba(art));
 }
 
+/**
+ * `looks` (default): the object, its colours and its style. `titles`: the object alone, as most shops write, so that only the image
+ * shows colours and style.
+ */
+export const stickerCaptionKinds = ["looks", "titles"] as const;
+export type StickerCaptionKind = (typeof stickerCaptionKinds)[number];
+
+/** "a grinning cat" */
+export function plainStickerCaption({ title }: Pick<StickerConcept, "title">): string {
+  return withArticle(title);
+}
+
 /** "a grinning cat, yellow and orange, in flat vector style" */
 export function stickerCaption(
   { title }: StickerConcept,

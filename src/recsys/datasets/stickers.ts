@@ -10,7 +10,14 @@ import type { NewInteraction } from "../../db/interactions.repository.js";
 import { ItemsRepository, type NewItem, type NewItemImage } from "../../db/items.repository.js";
 import { interactionsPart } from "../import/import-parts.js";
 import type { ImportPart, ImportSource, SourceRow } from "../import/import-source.js";
-import { drawSticker, STICKER_SIDE_PIXELS, stickerCaption, stickerColors } from "./sticker-art.js";
+import {
+  drawSticker,
+  plainStickerCaption,
+  STICKER_SIDE_PIXELS,
+  stickerCaption,
+  type StickerCaptionKind,
+  stickerColors,
+} from "./sticker-art.js";
 import { type StickerConcept, stickerConcepts } from "./sticker-concepts.js";
 import { shopStyles, stickerStyles } from "./sticker-styles.js";
 import {
@@ -27,6 +34,8 @@ const RECIPE_VERSION = 1;
 export interface StickerOptions {
   /** Import only this many concepts, a fixed mixture of all groups; default all. */
   limitConcepts?: number;
+  /** What the captions tell. Default: `looks`. */
+  captions?: StickerCaptionKind;
   /** Changes to the default users. */
   users?: Partial<SimulatedUsersConfig>;
 }
@@ -66,8 +75,15 @@ export class StickersSource implements ImportSource {
       const { version } = require(`${name}/package.json`) as { version: string };
       return [name, version];
     });
-    const { limitConcepts = null } = this.options;
-    const options = JSON.stringify({ recipe: RECIPE_VERSION, limitConcepts, ...this.users });
+    const { captions = "looks", limitConcepts = null } = this.options;
+    // An import of before this option is one of "looks": its options stay the same.
+    const told = captions === "looks" ? {} : { captions };
+    const options = JSON.stringify({
+      recipe: RECIPE_VERSION,
+      limitConcepts,
+      ...told,
+      ...this.users,
+    });
     return { ...(Object.fromEntries(versions) as Record<string, string>), options };
   }
 
@@ -102,6 +118,10 @@ export class StickersSource implements ImportSource {
     const { png, colors } = await drawSticker(concept.art[style]);
     this.colors.set(id, colors);
     const { packageName, attribution } = stickerStyles[style];
+    const caption =
+      this.options.captions === "titles"
+        ? plainStickerCaption(concept)
+        : stickerCaption(concept, style, colors);
     return {
       item: {
         id,
@@ -111,7 +131,7 @@ export class StickersSource implements ImportSource {
         keywords: concept.keywords,
         isAvailable: true,
         attribution,
-        caption: stickerCaption(concept, style, colors),
+        caption,
       },
       image: {
         itemId: id,

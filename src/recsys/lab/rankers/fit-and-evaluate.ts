@@ -1,7 +1,7 @@
 /** @file Trains and evaluates one configuration: the step that experiments and tuning repeat. */
 import type { DenseKernels } from "../../../ml/ranking/dense-kernels.js";
 import { createOnnxKernels } from "../../../ml/ranking/onnx-kernels.js";
-import type { FitOptions, Modality, Recommender } from "../../../ml/ranking/recommender.js";
+import type { FitOptions, Modality, PersonalViews, Recommender } from "../../../ml/ranking/recommender.js";
 import {
   allRankingMetrics,
   beyondAccuracy,
@@ -18,6 +18,8 @@ export interface TrainingView {
   modalities: readonly Modality[];
   /** Strengths of the train items, in order. Default: all equal. */
   strengths?: readonly Float32Array[];
+  /** Default: none. */
+  views?: PersonalViews;
   split: Omit<Split, "test">;
 }
 

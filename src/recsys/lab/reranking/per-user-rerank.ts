@@ -1,51 +1,38 @@
 /**
- * @file The mode `perUser`: each user's first items by the ranking model are re-ranked by the images made for that user of all
- * of them (`user-signals.ts`). Leak-free: the surrogate's images are of train users and of items that a model of the train part
+ * @file The modes `perUser`, `augment` and `tastes`: each user's first items by the ranking model are re-ranked by the images made
+ * for that user, or for users of the same taste, of all of them (`user-signals.ts`). With `augment` and `tastes` the ranking model
+ * is also trained on such images, of chosen and of unchosen items alike (`personal-views.ts`). Leak-free: the surrogate's images are of train users and of items that a model of the train part
  * puts first for them; the weights of the signals are chosen on validation; the test items are read once, at the end.
  *
  * Arms: `ORI`, the ranking model; `ORI+`, re-ranked in the same way by the catalogue images, so that what the images add can be
- * told from what re-ranking adds; and the images'.
+ * told from what re-ranking adds; `TRAINED`, the model that is trained on images too, in its own order by catalogue images; and
+ * the one with images.
  */
-import { createHash } from "node:crypto";
-import { getJson, putJson } from "../../../db/artefact-files.js";
 import type { ArtefactStore } from "../../../db/artefact-store.js";
-import { AppError } from "../../../errors/app-error.js";
-import { type Matrix, matrix, row } from "../../../ml/nn/matrix.js";
-import { Random, seedFrom } from "../../../ml/nn/random.js";
+import { type Matrix, row } from "../../../ml/nn/matrix.js";
 import type { WorkHooks } from "../../../ml/progress.js";
-import { hasFeatureGradient } from "../../../ml/ranking/recommender.js";
+import type { PersonalViews } from "../../../ml/ranking/recommender.js";
 import {
   allRankingMetrics,
   evaluateRanker,
   measuredMetrics,
 } from "../../evaluation/evaluate-ranker.js";
-import { fitProgress } from "../../evaluation/fit-progress.js";
-import type { PersonalizationMethod } from "../../images/personalization-method.js";
-import { IMAGE_MODALITY } from "../../ranking/ranked-item.js";
-import { checkpointAt } from "../../ranking/ranker-artefact.js";
-import { type Pair, pairContext, pairOf, trainTimeline } from "../../reflection/pairs.js";
 import type { ShopSnapshot } from "../../reflection/shop-snapshot.js";
-import { fitRanker } from "../rankers/fit-and-evaluate.js";
-import {
-  decodeCandidates,
-  encodeCandidates,
-  meanRow,
-  type ModelCandidates,
-  present,
-  type StoredCandidates,
-  topCandidates,
-} from "./candidates.js";
-import { drawPairs, type ItemDrawing } from "./draw-item-images.js";
-import {
-  type DrawnExample,
-  fitSurrogate,
-  type ImageSurrogate,
-  PredictedImages,
-  type SurrogateStamp,
-} from "./image-surrogate.js";
+import { meanRow, present } from "./candidates.js";
+import type { ItemDrawing } from "./draw-item-images.js";
+import { surrogateOf } from "./image-bank.js";
+import { type ImageSurrogate, PredictedImages } from "./image-surrogate.js";
 import type { PerUserFindings } from "./per-user-findings.js";
-import { hashOf, modalitiesOf, viewOf } from "./rerank-data.js";
-import { type Arm, type ArmRun, METRICS, type RerankSubject } from "./rerank-report.js";
+import { modalitiesOf } from "./rerank-data.js";
+import {
+  type Arm,
+  type ArmRun,
+  METRICS,
+  type RerankCost,
+  type RerankSubject,
+} from "./rerank-report.js";
+import { type SeedRun, seedRuns } from "./seed-runs.js";
+import { ShownImages } from "./shown-images.js";
 import { UserImages } from "./user-images.js";
 import {
   type Blend,
@@ -67,68 +54,86 @@ export interface PerUserResult {
   /** `ORI` first, the one with images last. */
   arms: Arm[];
   findings: PerUserFindings;
+  cost: RerankCost;
   surrogate: ImageSurrogate;
   blend: Blend;
+  /** What the models of the last arm were trained on beside the catalogue; null in the mode `perUser`. */
+  views: PersonalViews | null;
 }
-
-/** What a fitted model says of every user; kept, so that a stopped run resumes. */
-interface SeedRun extends ModelCandidates {
-  key: string;
-  seed: number;
-}
-
-/** Fewer candidates than the deepest cut-off would change it. */
-export const MIN_DEPTH = 20;
 
 /** @throws AppError TOO_FEW_PAIRS, NOTHING_TO_VALIDATE */
 export async function rerankPerUser(parts: PerUserParts, hooks: WorkHooks): Promise<PerUserResult> {
   const { config, shop } = parts.given;
-  const runs: SeedRun[] = [];
-  for (const [place, seed] of config.seeds.entries()) {
-    const part = { from: (0.6 * place) / config.seeds.length, share: 0.6 / config.seeds.length };
-    runs.push(await seedRun(parts, seed, within(hooks, part, `ORI, seed ${seed}`)));
-  }
-  const renderStartMs = performance.now();
+  const isTrained = config.mode !== "perUser";
+  const share = isTrained ? 0.3 : 0.6;
+  let startMs = performance.now();
+  const seconds = () => {
+    const passed = (performance.now() - startMs) / 1_000;
+    startMs = performance.now();
+    return passed;
+  };
+  const runs = await seedRuns(parts, within(hooks, { from: 0, share }, "ORI"));
+  const trainSeconds = seconds();
   const { surrogate, numDrawn } = await surrogateOf(
     parts,
     runs[0],
-    within(hooks, { from: 0.6, share: 0.3 }, "images"),
+    within(hooks, { from: share, share: 0.3 }, "images"),
   );
-  const renderSeconds = (performance.now() - renderStartMs) / 1_000;
-  hooks.onProgress?.({ fraction: 0.9, stage: "re-ranking" });
+  const renderSeconds = seconds();
   const [{ features }] = modalitiesOf(shop);
-  const predicted = new PredictedImages(features, surrogate);
-  const startMs = performance.now();
+  const shown = new ShownImages(shop, new PredictedImages(features, surrogate), config, features);
+  const views = isTrained ? shown.views(surrogate) : undefined;
+  const ofViews = within(hooks, { from: share + 0.3, share: 0.3 }, config.mode);
+  const trained = views ? await seedRuns({ ...parts, views }, ofViews) : null;
+  const viewSeconds = seconds();
+  hooks.onProgress?.({ fraction: 0.9, stage: "re-ranking" });
   const tallies = { left: new Set<number>(), withoutImage: 0, predicted: 0 };
-  const byImages = runs.map(run => rankedOf(parts, run, { features, predicted, tallies }));
-  const seconds = (performance.now() - startMs) / 1_000;
+  const last = trained ?? runs;
+  const byImages = last.map(run => rankedOf(parts, run, { features, shown, tallies }));
+  const rerankSeconds = seconds();
   const byOriginals = runs.map(run => rankedOf(parts, run, { features }));
   hooks.signal?.throwIfAborted();
   const { validation } = shop.split;
   const blend = chooseBlend(byImages, validation);
   const blendOfOriginals = chooseBlend(byOriginals, validation);
-  const arm = (ranked: typeof byImages, chosen: Blend) =>
-    Promise.all(ranked.map((own, place) => measuredRun(shop, runs[place], own, chosen)));
+  const arm = (of: readonly SeedRun[], ranked: typeof byImages, chosen: Blend) =>
+    Promise.all(ranked.map((own, place) => measuredRun(shop, of[place], own, chosen)));
+  const inOrder = trained && (await arm(trained, byImages, NO_BLEND));
   return {
     arms: [
-      { name: "ORI", runs: await arm(byOriginals, NO_BLEND) },
-      { name: "ORI+", runs: await arm(byOriginals, blendOfOriginals.blend) },
-      { name: config.condition ?? "plain", runs: await arm(byImages, blend.blend) },
+      { name: "ORI", runs: await arm(runs, byOriginals, NO_BLEND) },
+      { name: "ORI+", runs: await arm(runs, byOriginals, blendOfOriginals.blend) },
+      ...(inOrder ? [{ name: "TRAINED" as const, runs: inOrder }] : []),
+      { name: config.condition ?? "plain", runs: await arm(last, byImages, blend.blend) },
     ],
     findings: {
       surrogate: surrogate.heldOut,
       blend,
       blendOfOriginals,
+      tasteSizes: shown.tastes && sizesOf(shown.tastes.tasteOf),
       numUsersLeft: tallies.left.size,
       numCandidatesWithoutImage: tallies.withoutImage,
+    },
+    cost: {
       numDrawn,
-      numPredicted: tallies.predicted,
       renderSeconds,
-      secondsPer1000Users: (1_000 * seconds) / (runs.length * shop.userIds.length),
+      trainSeconds: trainSeconds + viewSeconds,
+      numPredicted: tallies.predicted,
+      numPredictedPer1000Users: Math.round(
+        (1_000 * tallies.predicted) / (runs.length * shop.userIds.length),
+      ),
+      secondsPer1000Users: (1_000 * rerankSeconds) / (runs.length * shop.userIds.length),
     },
     surrogate,
     blend: blend.blend,
+    views: views ?? null,
   };
+}
+
+function sizesOf(tasteOf: Int32Array): number[] {
+  const sizes: number[] = [];
+  tasteOf.forEach(taste => (sizes[taste] = (sizes[taste] ?? 0) + 1));
+  return sizes;
 }
 
 function within(
@@ -143,107 +148,6 @@ function within(
   };
 }
 
-/** Trains the model of one seed on the catalogue images, or reads what an earlier run kept of it. */
-async function seedRun(
-  { given: { config, ranker, shop }, store }: PerUserParts,
-  seed: number,
-  { onProgress, signal }: WorkHooks,
-): Promise<SeedRun> {
-  signal?.throwIfAborted();
-  const modalities = modalitiesOf(shop);
-  const depth = Math.max(config.depth, MIN_DEPTH);
-  const key = createHash("sha256")
-    .update(JSON.stringify([ranker, seed, depth, hashOf(shop, modalities)]))
-    .digest("hex");
-  const path = `reranks/runs/${key}-candidates.json`;
-  const stored = (await getJson(store, path)) as StoredCandidates | null;
-  if (stored) {
-    return { key, seed, ...decodeCandidates(stored) };
-  }
-  const view = viewOf(shop, modalities);
-  const checkpoint = checkpointAt(store, `reranks/runs/${key}/checkpoint.safetensors`);
-  const progress = fitProgress(report => onProgress?.(report));
-  const { model } = await fitRanker(ranker, seed, view, { signal, checkpoint, ...progress });
-  try {
-    const users = [...shop.userIds.keys()];
-    const candidates = users.map(user => topCandidates(model, shop.split.train[user], user, depth));
-    const gradients = hasFeatureGradient(model, IMAGE_MODALITY)
-      ? stacked(users.map(userIndex => model.featureGradient({ userIndex }, IMAGE_MODALITY)))
-      : null;
-    await putJson(store, path, encodeCandidates({ candidates, gradients }));
-    await store.delete(checkpoint.name);
-    return { key, seed, candidates, gradients };
-  } finally {
-    model.dispose();
-  }
-}
-
-/**
- * The surrogate of this pack, method and ranking models: fitted on `numBankImages` drawn images of users and of items that the
- * first model puts first for them.
- */
-async function surrogateOf(
-  { drawing, given: { config, shop }, store }: PerUserParts,
-  run: SeedRun,
-  hooks: WorkHooks,
-): Promise<{ surrogate: ImageSurrogate; numDrawn: number }> {
-  const pairs = bankPairs(shop, run.candidates, config);
-  if (pairs.length === 0) {
-    throw new AppError("TOO_FEW_PAIRS", { needed: 1, got: 0 });
-  }
-  const drawn = await drawPairs(drawing, pairs, hooks);
-  const examples = pairs.flatMap((pair, place): DrawnExample[] => {
-    const { preferenceEmbedding, referenceImageEmbedding } = pairContext(shop, pair, config);
-    return preferenceEmbedding
-      ? [
-          {
-            userIndex: pair.userIndex,
-            own: referenceImageEmbedding,
-            preference: preferenceEmbedding,
-            drawn: drawn[place],
-          },
-        ]
-      : [];
-  });
-  const stamp = stampOf(drawing.path.generator.version, drawing.method, shop);
-  const surrogate = fitSurrogate(examples, stamp);
-  await putJson(store, `reranks/runs/${run.key}-surrogate.json`, { stamp, ...surrogate.heldOut });
-  return { surrogate, numDrawn: pairs.length };
-}
-
-export function stampOf(
-  generator: string,
-  method: Pick<PersonalizationMethod, "id">,
-  { ranker }: Pick<ShopSnapshot, "ranker">,
-): SurrogateStamp {
-  return { generator, method: method.id, rankingModelVersionId: ranker.versionId };
-}
-
-/** Random users and items among the first for them; the test items are not read. */
-export function bankPairs(
-  shop: ShopSnapshot,
-  candidates: readonly Candidates[],
-  { numBankImages, seed }: { numBankImages: number; seed: number },
-): Pair[] {
-  const random = new Random(seedFrom("images of the surrogate", seed));
-  const users = [...shop.userIds.keys()];
-  const pairs: Pair[] = [];
-  const seen = new Set<string>();
-  // Users with a short history have no pair, so more are tried than needed.
-  for (let tries = 0; tries < 4 * numBankImages && pairs.length < numBankImages; tries++) {
-    const user = users[random.int(users.length)];
-    const { items } = candidates[user];
-    const item = items[random.int(items.length)];
-    const name = `${user}:${item}`;
-    const pair = seen.has(name) ? null : pairOf(shop, user, item, trainTimeline(shop, user));
-    seen.add(name);
-    if (pair) {
-      pairs.push(pair);
-    }
-  }
-  return pairs;
-}
-
 interface Tallies {
   left: Set<number>;
   withoutImage: number;
@@ -254,11 +158,7 @@ interface Tallies {
 function rankedOf(
   { given: { config, shop } }: PerUserParts,
   { candidates, gradients }: SeedRun,
-  {
-    features,
-    predicted,
-    tallies,
-  }: { features: Matrix; predicted?: PredictedImages; tallies?: Tallies },
+  { features, shown, tallies }: { features: Matrix; shown?: ShownImages; tallies?: Tallies },
 ): RankedCandidates[] {
   const shopMean = meanRow(features);
   return candidates.map((own, user) => {
@@ -269,7 +169,7 @@ function rankedOf(
       return withoutSignals(own);
     }
     const originals = Array.from(own.items, item => present(row(features, item)));
-    const made = predicted ? images.predicted(predicted, own.items) : originals;
+    const made = shown ? Array.from(own.items, item => shown.of(user, item)) : originals;
     if (tallies) {
       const numMade = made.filter(image => image !== null).length;
       tallies.predicted += numMade;
@@ -309,10 +209,4 @@ async function measuredRun(
     test: measuredMetrics(onTest.metrics),
     byUser: Object.fromEntries(byUser) as ArmRun["byUser"],
   };
-}
-
-function stacked(rows: readonly Float32Array[]): Matrix {
-  const result = matrix([rows.length, rows[0].length]);
-  rows.forEach((values, at) => row(result, at).set(values));
-  return result;
 }

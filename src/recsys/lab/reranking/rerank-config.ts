@@ -8,18 +8,25 @@ import { modelChangesSchema } from "../../ranking/ranker-config.js";
 const count = z.int().min(1);
 
 export const protocols = ["leakFree", "paper"] as const;
-export const rerankModes = ["retrain", "perUser"] as const;
+export const rerankModes = ["retrain", "augment", "perUser", "tastes"] as const;
 
 export const rerankConfigSchema = z.strictObject({
   /**
-   * `retrain` (default): the images become item features, and the ranking model is trained again. `perUser`: the model stays,
-   * and each user's first items are re-ranked by the images made for that user (`per-user-rerank.ts`).
+   * `retrain` (default): the images become item features, and the ranking model is trained again. The others re-rank each user's
+   * first items by images (`per-user-rerank.ts`). `perUser`: by those made for the user; the model stays. `augment`: the model's
+   * visual head is also trained on them. `tastes`: the same with one image for an item and a cluster of users.
    */
   mode: z.enum(rerankModes).default("retrain"),
-  /** `perUser`: items of a user that are re-ranked, the first by the ranking model; default 100, at least 20. */
+  /** Items of a user that are re-ranked, the first by the ranking model; default 100, at least 20. Not for `retrain`. */
   depth: count.min(20).max(1000).default(100),
-  /** `perUser`: drawn images that the surrogate of the others is fitted on; default 400. */
+  /** Drawn images that the surrogate of the others is fitted on; default 400. Not for `retrain`. */
   numBankImages: count.default(400),
+  /** `tastes`: clusters of users; default 4. */
+  numTastes: count.max(100).default(4),
+  /** `augment`, `tastes`: share of the training's triples that show both items by such images; default a half. */
+  viewShare: z.number().gt(0).max(1).default(0.5),
+  /** For a test: each user has another one's held-out items, and nothing of the run serves. What is gained then is leaked, or chance. */
+  permuteLabels: z.boolean().default(false),
   /**
    * `leakFree` (default): an item's feature is the mean of its picture's and of those made of it for users who have it in the
    * *train* part. `paper`: pictures made for a user and an item of their *test* part take the item's place, so the feature
@@ -63,15 +70,22 @@ export type RerankConfig = z.infer<typeof rerankConfigSchema>;
 /** A complete configuration. @throws AppError INVALID_ARGUMENT, naming every fault. */
 export function rerankConfig(given: Readonly<Record<string, unknown>>): RerankConfig {
   const config = parseOptions(rerankConfigSchema, given, "config");
-  if (config.mode === "perUser" && config.protocol === "paper") {
-    const problem = "must not be 'paper' with the mode 'perUser', which has no such protocol";
+  if (config.mode !== "retrain" && config.protocol === "paper") {
+    const problem = `must not be 'paper' with the mode '${config.mode}', which has no such protocol`;
     throw new AppError("INVALID_ARGUMENT", { argument: "config.protocol", problem });
   }
   return config;
 }
 
-/** @throws AppError INVALID_ARGUMENT when a version that has seen the test items would serve. */
-export function assertMayActivate({ protocol }: Pick<RerankConfig, "protocol">, activate: boolean) {
+/** @throws AppError INVALID_ARGUMENT when a version that has seen the test items, or one of a test, would serve. */
+export function assertMayActivate(
+  { permuteLabels, protocol }: Pick<RerankConfig, "permuteLabels" | "protocol">,
+  activate: boolean,
+) {
+  if (activate && permuteLabels) {
+    const problem = "must not be asked for with permuted labels, which are a test";
+    throw new AppError("INVALID_ARGUMENT", { argument: "activate", problem });
+  }
   if (activate && protocol === "paper") {
     const problem =
       "must not be asked for with the paper's protocol, whose features tell the test items";

@@ -10,8 +10,11 @@ export const METRICS = ["recall@10", "ndcg@10"] as const;
 /** Decides whether the new version is kept. */
 const VALIDATION_METRIC = "ndcg@10";
 
-/** `ORI+`: the mode `perUser` with the catalogue images in place of those made for the user. */
-export type ArmName = "ORI" | "ORI+" | NonNullable<RerankConfig["condition"]>;
+/**
+ * `ORI+`: re-ranked by the catalogue images in place of those made for the user. `TRAINED`: the model that is trained on images
+ * too, without re-ranking.
+ */
+export type ArmName = "ORI" | "ORI+" | "TRAINED" | NonNullable<RerankConfig["condition"]>;
 
 export interface Arm {
   name: ArmName;
@@ -25,6 +28,22 @@ export interface ArmRun {
   /** By metric: each test user's own value. */
   byUser: Record<string, number[]>;
 }
+
+/** A type and not an interface, so that it passes as JSON. */
+export type RerankCost = Readonly<{
+  /** Images drawn, also those that an earlier run kept. */
+  numDrawn: number;
+  /** Of drawing what was not kept. */
+  renderSeconds: number;
+  /** Of training what was not kept, all seeds and arms. */
+  trainSeconds: number;
+  /** Predictions in place of images, over the seeds. */
+  numPredicted: number;
+  /** To re-rank 1,000 users with one model; 0 where they are ranked by the model alone. */
+  numPredictedPer1000Users: number;
+  /** Of predicting and re-ranking for 1,000 users; null where they are ranked by the model alone. */
+  secondsPer1000Users: number | null;
+}>;
 
 /** A type and not an interface, so that it passes as JSON. */
 export type RerankReport = Readonly<{
@@ -50,7 +69,8 @@ export type RerankReport = Readonly<{
   comparisonsWithOriginals: Readonly<Record<string, Comparison>> | null;
   /** The new version, if it was kept. */
   versionId: string | null;
-  /** What the mode `perUser` found; null in other modes. */
+  cost: RerankCost;
+  /** What the modes found that re-rank users' first items; null in the mode `retrain`. */
   perUser: PerUserFindings | null;
   /** Whether `recommendations` serves the re-ranked lists from now on. */
   areListsKept: boolean;
@@ -77,7 +97,10 @@ export function reportOf({
   runId: string;
   given: RerankSubject;
   arms: readonly Arm[];
-}): Omit<RerankReport, "numImages" | "drawnShare" | "versionId" | "perUser" | "areListsKept"> {
+}): Omit<
+  RerankReport,
+  "numImages" | "drawnShare" | "versionId" | "cost" | "perUser" | "areListsKept"
+> {
   const valuesOf = ({ name, runs }: Arm, metric: string) => ({
     name,
     values: runs[0].byUser[metric].map((_, user) =>
@@ -111,11 +134,12 @@ export function reportOf({
   };
 }
 
-/** Whether the version with the new images is to serve: never one of the leaking protocol, else if better or asked for. */
+/** Whether the version with the new images is to serve: never one of the leaking protocol or of a test, else if better or asked for. */
 export function isWorthKeeping(
-  protocol: RerankConfig["protocol"],
+  { permuteLabels, protocol }: Pick<RerankConfig, "permuteLabels" | "protocol">,
   { ori, ragar }: { ori: readonly ArmRun[]; ragar: readonly ArmRun[] },
   isAskedFor: boolean,
 ): boolean {
-  return protocol === "leakFree" && (isAskedFor || validationOf(ragar) > validationOf(ori));
+  const mayServe = protocol === "leakFree" && !permuteLabels;
+  return mayServe && (isAskedFor || validationOf(ragar) > validationOf(ori));
 }

@@ -10,7 +10,7 @@ import { getJson, putJson } from "../../../db/artefact-files.js";
 import type { ArtefactStore } from "../../../db/artefact-store.js";
 import { AppError } from "../../../errors/app-error.js";
 import type { WorkHooks } from "../../../ml/progress.js";
-import type { Modality } from "../../../ml/ranking/recommender.js";
+import type { Modality, PersonalViews } from "../../../ml/ranking/recommender.js";
 import { measuredMetrics } from "../../evaluation/evaluate-ranker.js";
 import { fitProgress } from "../../evaluation/fit-progress.js";
 import type { ImagePath } from "../../images/image-path.js";
@@ -18,15 +18,17 @@ import { type PersonalizationMethod, plainMethod } from "../../images/personaliz
 import type { PictureRanker } from "../../ranking/picture-ranker.js";
 import { IMAGE_MODALITY } from "../../ranking/ranked-item.js";
 import { checkpointAt, trainedVersion } from "../../ranking/ranker-artefact.js";
-import { rankerConfig } from "../../ranking/ranker-config.js";
+import { type RankerConfig, rankerConfig } from "../../ranking/ranker-config.js";
 import type { RerankedLists } from "../../ranking/reranked-lists.js";
 import type { ShopSnapshot } from "../../reflection/shop-snapshot.js";
 import type { Trainer, TrainRequest } from "../../versions/trained-version.service.js";
 import { fitRanker } from "../rankers/fit-and-evaluate.js";
 import { drawItemImages, type ItemDrawing } from "./draw-item-images.js";
+import { stampOf } from "./image-bank.js";
 import { imageFeatures, plannedImages } from "./item-images.js";
 import { rerankedLists } from "./per-user-lists.js";
-import { rerankPerUser, stampOf } from "./per-user-rerank.js";
+import { rerankPerUser } from "./per-user-rerank.js";
+import { permutedHeldOut } from "./permuted-labels.js";
 import { assertMayActivate, rerankConfig, type RerankConfig } from "./rerank-config.js";
 import { hashOf, measure, modalitiesOf, viewOf } from "./rerank-data.js";
 import {
@@ -79,16 +81,15 @@ export class RerankService {
     const { condition, method } = await this.methodOf(asked);
     const config = { ...asked, condition };
     hooks.onProgress?.({ fraction: 0, stage: "reading the shop" });
-    const shop = await this.deps.shop();
-    const ranker = rankerConfig({
-      ...shop.config,
-      model: { ...shop.config.model, ...config.ranker },
-    });
-    const given = { shop, ranker, config };
+    const known = await this.deps.shop();
+    const shop = config.permuteLabels
+      ? { ...known, split: permutedHeldOut(known.split, config.seed) }
+      : known;
+    const given = { shop, ranker: rankerOf(shop, config), config };
     const report =
-      config.mode === "perUser"
-        ? await this.perUser(request, { given, method }, hooks)
-        : await this.retrain(request, { given, method, condition }, hooks);
+      config.mode === "retrain"
+        ? await this.retrain(request, { given, method, condition }, hooks)
+        : await this.perUser(request, { given, method }, hooks);
     await putJson(this.deps.store, `reranks/${runId}.json`, report);
     return report;
   }
@@ -101,25 +102,36 @@ export class RerankService {
     const { lists, path, store } = this.deps;
     const { config, shop } = given;
     const drawing = this.drawing(given, method);
-    const { arms, blend, findings, surrogate } = await rerankPerUser(
+    const { arms, blend, cost, findings, surrogate, views } = await rerankPerUser(
       { drawing, given, store },
       hooks,
     );
-    const isKept = activate || isBeyondChance(findings.blend);
-    if (isKept) {
+    const isTest = config.permuteLabels;
+    const areListsKept = !views && !isTest && (activate || isBeyondChance(findings.blend));
+    if (areListsKept) {
       hooks.onProgress?.({ fraction: 0.97, stage: "writing the lists that serve" });
       const stamp = stampOf(path.generator.version, method, shop);
       const made = await rerankedLists({ shop, surrogate, stamp, blend, config }, hooks);
       const rankingModelVersionId = shop.ranker.versionId;
       await lists.replace({ runId, rankingModelVersionId }, made);
     }
+    const [ori] = arms;
+    const trained = arms.find(({ name }) => name === "TRAINED");
+    const isKept =
+      trained !== undefined &&
+      isWorthKeeping(config, { ori: ori.runs, ragar: trained.runs }, activate);
+    if (isKept) {
+      const modalities = modalitiesOf(shop);
+      await this.keep(runId, given, { modalities, views: views ?? undefined }, hooks);
+    }
     return {
       ...reportOf({ runId, given, arms }),
-      numImages: findings.numDrawn,
-      drawnShare: findings.numDrawn / (findings.numDrawn + findings.numPredicted),
-      versionId: null,
+      numImages: cost.numDrawn,
+      drawnShare: cost.numDrawn / (cost.numDrawn + cost.numPredicted),
+      versionId: isKept ? runId : null,
+      cost,
       perUser: findings,
-      areListsKept: isKept,
+      areListsKept,
     };
   }
 
@@ -143,10 +155,12 @@ export class RerankService {
     if (planned.size === 0) {
       throw new AppError("TOO_FEW_PAIRS", { needed: 1, got: 0 });
     }
+    const startMs = performance.now();
     const embeddings = await drawItemImages(this.drawing(given, method), planned, {
       ...hooks,
       onProgress: ({ fraction, stage }) => hooks.onProgress?.({ fraction: 0.5 * fraction, stage }),
     });
+    const drawnMs = performance.now();
     const before = modalitiesOf(shop);
     const after = before.map(modality =>
       modality.name === IMAGE_MODALITY
@@ -158,9 +172,10 @@ export class RerankService {
     );
     const ori = await this.arm(given, before, { name: "ORI", from: 0.5 }, hooks);
     const ragar = await this.arm(given, after, { name: condition, from: 0.75 }, hooks);
-    const isKept = isWorthKeeping(config.protocol, { ori, ragar }, activate);
+    const trainedMs = performance.now();
+    const isKept = isWorthKeeping(config, { ori, ragar }, activate);
     if (isKept) {
-      await this.keep(runId, given, after, hooks);
+      await this.keep(runId, given, { modalities: after }, hooks);
     }
     const arms = [
       { name: "ORI" as const, runs: ori },
@@ -172,6 +187,14 @@ export class RerankService {
       numImages,
       drawnShare: planned.size / shop.ranker.itemIds.length,
       versionId: isKept ? runId : null,
+      cost: {
+        numDrawn: numImages,
+        renderSeconds: (drawnMs - startMs) / 1_000,
+        trainSeconds: (trainedMs - drawnMs) / 1_000,
+        numPredicted: 0,
+        numPredictedPer1000Users: 0,
+        secondsPer1000Users: null,
+      },
       perUser: null,
       areListsKept: false,
     };
@@ -260,12 +283,12 @@ export class RerankService {
   private async keep(
     versionId: string,
     { ranker, shop }: RerankSubject,
-    modalities: readonly Modality[],
+    { modalities, views }: { modalities: readonly Modality[]; views?: PersonalViews },
     { signal, onProgress }: WorkHooks,
   ): Promise<void> {
     onProgress?.({ fraction: 0.98, stage: "training the version that serves" });
     const { seed } = shop;
-    const view = viewOf(shop, modalities);
+    const view = { ...viewOf(shop, modalities), views };
     const fit = async () => {
       const { epoch, model, trainingSeconds } = await fitRanker(ranker, seed, view, { signal });
       try {
@@ -288,4 +311,19 @@ export class RerankService {
     const request = { versionId, seed, config: ranker, activate: true };
     await this.deps.rankers.train(request, { signal }, trainer);
   }
+}
+
+/** Of small weight: beside the item graphs and EASE it hardly changes the order by catalogue images. */
+const VISUAL_HEAD = { size: 32, weight: 0.3, l2: 1e-4 };
+
+/** @throws AppError INVALID_ARGUMENT for a ranking model without a visual head where images are to train it. */
+function rankerOf({ config: active }: ShopSnapshot, { mode, ranker }: RerankConfig): RankerConfig {
+  const model = { ...active.model, ...ranker };
+  const isTrained = mode === "augment" || mode === "tastes";
+  if (isTrained && active.algorithm !== "MICRO") {
+    const problem = `must be retrain or perUser: only MICRO has a visual head that trains on images, and ${active.algorithm} is active`;
+    throw new AppError("INVALID_ARGUMENT", { argument: "config.mode", problem });
+  }
+  const visualHead = model.visualHead ?? VISUAL_HEAD;
+  return rankerConfig({ ...active, model: isTrained ? { ...model, visualHead } : model });
 }

@@ -7,7 +7,8 @@ import { defaultMicroConfig, type MicroConfig } from "../../../../src/ml/ranking
 import { MicroHead } from "../../../../src/ml/ranking/micro-head.js";
 import { MicroNetwork, type MicroGraphs } from "../../../../src/ml/ranking/micro-network.js";
 import { initialParameters, microShape } from "../../../../src/ml/ranking/micro-parameters.js";
-import type { RankingData } from "../../../../src/ml/ranking/recommender.js";
+import { batchViews } from "../../../../src/ml/ranking/personal-views.js";
+import type { PersonalViews, RankingData } from "../../../../src/ml/ranking/recommender.js";
 import { userItemGraph } from "../../../../src/ml/ranking/user-item-graph.js";
 import { centralDifferences, relativeError } from "../../../helpers/gradient.js";
 import { PlainKernels } from "../../../helpers/plain-kernels.js";
@@ -53,6 +54,18 @@ const triples = {
   negatives: Int32Array.of(2, 0, 4, 5, 0),
 };
 
+/** An image of every item but one for every user, one of zeros among them. */
+const shown: PersonalViews = {
+  id: "random",
+  share: 0.6,
+  of: (user, item) =>
+    item === 4
+      ? null
+      : Float32Array.from(new Random(17 * user + item).normals(5), value =>
+          user === 3 && item === 5 ? 0 : value,
+        ),
+};
+
 async function create(changes: Partial<MicroConfig> = {}) {
   const changed = { ...config, ...changes };
   const shape = microShape(data, changed.embeddingSize);
@@ -76,14 +89,18 @@ describe("MicroNetwork", () => {
     ["learned and raw graphs, some anchors", {}, [0, 3, 7]],
     ["frozen graphs, contrast within the batch", { graphs: "frozen" }, null],
     [
-      "a visual head",
+      "a visual head, and personal images of some triples",
       { graphs: "frozen", visualHead: { size: 3, weight: 1.5, l2: 0.02 } },
       [0, 3, 7],
     ],
     ["the symmetric adjacency", { adjacency: "symmetric", numLayers: 1 }, [1, 2, 4, 5]],
   ])("has the gradient of central differences with %s", async (_, changes, anchors) => {
     const { network, parameters, graphs } = await create(changes);
-    const batch = { triples, anchors, isFirst: true };
+    const views = changes.visualHead
+      ? batchViews(triples, { numItems: N, views: shown }, new Random(3))
+      : null;
+    expect(views?.items.length ?? 4).toBe(4); // of two of the five triples
+    const batch = { triples, views, anchors, isFirst: true };
     const { gradients } = await network.batch(await graphs(), batch);
     const loss = async () => (await network.batch(await graphs(), batch)).losses.total;
     expect(Object.keys(gradients).sort()).toEqual(Object.keys(parameters).sort());

@@ -22,6 +22,6 @@ describe("isWorthKeeping()", () => {
   ] as const)("%s, validation %p then %p, asked for: %p -> %p", (...row) => {
     const [protocol, ori, ragar, isAskedFor, expected] = row;
     const arms = { ori: runs(...ori), ragar: runs(...ragar) };
-    expect(isWorthKeeping(protocol, arms, isAskedFor)).toBe(expected);
+    expect(isWorthKeeping({ permuteLabels: false, protocol }, arms, isAskedFor)).toBe(expected);
   });
 });

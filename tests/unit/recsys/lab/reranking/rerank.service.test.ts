@@ -260,9 +260,9 @@ describe("RerankService, perUser", () => {
     expect(report.arms.map(({ name }) => name)).toEqual(["ORI", "ORI+", "plain"]);
     expect(report.numImages).toBe(30);
     expect(imageGenerator.counts.drawn).toBe(30);
-    const { perUser: found } = report;
+    const { cost, perUser: found } = report;
     // 40 users, 8 items each that are not in the train part, 2 seeds.
-    expect(found!.numPredicted + found!.numCandidatesWithoutImage).toBe(2 * numCandidates());
+    expect(cost.numPredicted + found!.numCandidatesWithoutImage).toBe(2 * numCandidates());
     expect(found!.blend.validation.after).toBeGreaterThanOrEqual(found!.blend.validation.before);
     expect(report.comparisonsWithOriginals).not.toBeNull();
     expect(report.versionId).toBeNull();
@@ -355,6 +355,81 @@ describe("RerankService, perUser", () => {
     const contents = await Promise.all(shards.map(name => readFile(join(folder, name), "utf8")));
     return contents.sort();
   };
+});
+
+describe.each(["augment", "tastes"] as const)("RerankService, %s", mode => {
+  const config = { mode, numBankImages: 30, numTastes: 2 };
+
+  it("trains on images too, and compares with the same model of the catalogue images", async () => {
+    const { imageGenerator, run } = createProcess();
+    const { arms, cost, perUser: found, ...report } = await run(config);
+    expect(arms.map(({ name }) => name)).toEqual(["ORI", "ORI+", "TRAINED", "plain"]);
+    const [ori, , trained] = arms.map(({ seeds }) => seeds.map(({ validation }) => validation));
+    expect(trained).not.toEqual(ori);
+    expect([cost.numDrawn, imageGenerator.counts.drawn]).toEqual([30, 30]);
+    expect(cost.numPredictedPer1000Users).toBeGreaterThan(0);
+    expect(found!.tasteSizes).toEqual(mode === "tastes" ? [20, 20] : null);
+    expect(report.areListsKept).toBe(false);
+    // The paper's Table 4 keeps what is better; so does this.
+    const mean = (all: typeof ori) => all.reduce((sum, own) => sum + own["ndcg@10"], 0);
+    expect(report.versionId !== null).toBe(mean(trained) > mean(ori));
+  });
+
+  it("makes the same images, models and weights whatever the test items are", async () => {
+    const report = await createProcess().run(config);
+    await rm(home, { recursive: true });
+    const other = await createProcess({ shop: permutedTest(tiny.shop) }).run(config);
+    const artefacts = ({ arms, perUser: found }: typeof report) => ({
+      found,
+      validation: arms.map(({ seeds }) => seeds.map(({ validation }) => validation)),
+    });
+    expect(artefacts(other)).toEqual(artefacts(report));
+  });
+
+  it("resumes after a stop: draws no image and trains no model twice", async () => {
+    const expected = await createProcess().run(config);
+    const before = await runs();
+    const again = createProcess();
+    const { arms } = await again.run(config);
+    expect(arms).toEqual(expected.arms);
+    expect(again.imageGenerator.counts.drawn).toBe(0);
+    expect(await runs()).toEqual(before);
+  });
+
+  it("keeps the version that was trained on images where it is asked for", async () => {
+    const { run, versions } = createProcess();
+    const { versionId } = await run({ ...config, seeds: [1] }, true);
+    expect(await versions.findActive()).toMatchObject({
+      id: versionId,
+      config: { model: { visualHead: expect.anything() as unknown } },
+    });
+  });
+
+  it("refuses a ranking model that has no visual head", async () => {
+    const shop = { ...tiny.shop, config: { ...tiny.shop.config, algorithm: "FREEDOM" as const } };
+    await expect(createProcess({ shop }).run(config)).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+      message: expect.stringContaining("only MICRO") as string,
+    });
+  });
+
+  const runs = async () => (await readdir(join(home, "reranks", "runs"))).sort();
+});
+
+describe.each(["retrain", "augment", "perUser", "tastes"])("permuted labels, %s", mode => {
+  it("measures all arms on other users' items, keeps nothing, and cannot be activated", async () => {
+    const { run, versions } = createProcess();
+    const config = { mode, numBankImages: 30, seeds: [1], numItems: 4 };
+    const test = await run({ ...config, permuteLabels: true });
+    expect([test.areListsKept, test.versionId, versions.rows.size]).toEqual([false, null, 0]);
+    expect(test.config.permuteLabels).toBe(true);
+    const report = await run(config);
+    const [chance, ours] = [test, report].map(({ arms }) => arms[0].test["ndcg@10"].mean);
+    expect(chance).toBeLessThan(ours); // even and odd users exchange what they like
+    await expect(run({ ...config, permuteLabels: true }, true)).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+    });
+  });
 });
 
 const images = async () =>
