@@ -23,6 +23,7 @@ const { values, positionals } = parseArgs({
         "length",
         "anchors",
         "depth",
+        "keep",
         "luma",
         "clothing",
       ].map(name => [name, { type: "string" }]),

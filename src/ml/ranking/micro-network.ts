@@ -39,7 +39,6 @@ import type { DenseKernels } from "./dense-kernels.js";
 import { type ItemGraph, itemGraph, itemGraphGradient, mixedGraph } from "./item-graph.js";
 import type { MicroConfig } from "./micro-config.js";
 import type { MicroHead } from "./micro-head.js";
-import type { BatchViews } from "./personal-views.js";
 import {
   featureProjection,
   fusionParameters,
@@ -47,6 +46,7 @@ import {
   parameter,
 } from "./micro-parameters.js";
 import { type Fusion, fusion, fusionGradient } from "./modality-fusion.js";
+import type { BatchViews } from "./personal-views.js";
 import type { LossTerms } from "./recommender.js";
 import { batchItems } from "./training-batches.js";
 import { propagated } from "./user-item-graph.js";

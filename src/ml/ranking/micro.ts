@@ -16,6 +16,7 @@ import { foldedInWithHead, MicroHead } from "./micro-head.js";
 import { MicroNetwork, type MicroGraphs } from "./micro-network.js";
 import { fusionParameters, initialParameters, microShape, parameter } from "./micro-parameters.js";
 import { decodeMicroState, encodeMicroState, type MicroState } from "./micro-state.js";
+import { batchViews } from "./personal-views.js";
 import type {
   FeatureGradientRecommender,
   ItemFeatures,
@@ -24,7 +25,6 @@ import type {
   Viewer,
   WhatIfTarget,
 } from "./recommender.js";
-import { batchViews } from "./personal-views.js";
 import { drawnTriples, numBatches } from "./training-batches.js";
 import { type EpochHooks, runBatches } from "./training-loop.js";
 import { userItemGraph } from "./user-item-graph.js";

@@ -25,6 +25,7 @@ import {
   ratioSplit,
   type Split,
   timeSplit,
+  type TimeShares,
 } from "../evaluation/splits.js";
 import { csvRows } from "../import/csv-rows.js";
 
@@ -38,8 +39,12 @@ export interface PreparedData {
   modalities: readonly Modality[];
   /** SHA-256 of features and ids. */
   dataHash: string;
-  /** @param seed Used by `random` only. @throws AppError FILE_NOT_FOUND, FILE_MALFORMED */
-  split(kind: SplitKind, seed: number): Promise<Split>;
+  /**
+   * @param seed Used by `random` only.
+   * @param shares Used by `time` only: other cuts than the default.
+   * @throws AppError FILE_NOT_FOUND, FILE_MALFORMED
+   */
+  split(kind: SplitKind, seed: number, shares?: TimeShares): Promise<Split>;
   /** The same without the test part, which is not even read: for the choice of hyper-parameters. */
   tuningSplit(kind: SplitKind, seed: number): Promise<Omit<Split, "test">>;
 }
@@ -79,8 +84,9 @@ export async function readPreparedData(folder: string): Promise<PreparedData> {
   modalities.forEach(({ name, features }) => hash.update(name).update(features.values));
   const part = (name: string) =>
     readPart(join(folder, "split", `${name}.json`), userIds.length, itemIds.length);
-  const made = async (kind: Exclude<SplitKind, "official">, seed: number) =>
-    madeSplit(kind, await likesOf(join(folder, "ratings.csv"), userIds, itemIds), seed);
+  const likes = () => likesOf(join(folder, "ratings.csv"), userIds, itemIds);
+  const made = async (kind: Exclude<SplitKind, "official">, seed: number, shares?: TimeShares) =>
+    kind === "time" ? timeSplitOf(await likes(), shares) : madeSplit(kind, await likes(), seed);
   return {
     numUsers: userIds.length,
     numItems: itemIds.length,
@@ -93,22 +99,24 @@ export async function readPreparedData(folder: string): Promise<PreparedData> {
       const { train, validation } = await made(kind, seed);
       return { train, validation };
     },
-    async split(kind, seed) {
+    async split(kind, seed, shares) {
       return kind === "official"
         ? { train: await part("train"), validation: await part("val"), test: await part("test") }
-        : made(kind, seed);
+        : made(kind, seed, shares);
     },
   };
 }
 
+function timeSplitOf({ timelines, times }: Likes, shares?: TimeShares): Split {
+  return timeSplit(timelines, times, shares);
+}
+
 function madeSplit(
-  kind: Exclude<SplitKind, "official">,
-  { timelines, times }: Likes,
+  kind: Exclude<SplitKind, "official" | "time">,
+  { timelines }: Likes,
   seed: number,
 ): Split {
   switch (kind) {
-    case "time":
-      return timeSplit(timelines, times);
     case "random":
       return randomSplit(timelines, new Random(seedFrom("split", seed)));
     case "leaveLastOne":

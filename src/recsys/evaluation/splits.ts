@@ -47,13 +47,20 @@ export function ratioSplit(timelines: readonly (readonly number[])[]): Split {
   return split(timelines, items => byTime(items, Math.max(1, Math.round(items.length / 10))));
 }
 
-/** Shares of all interactions before the two cuts of {@link timeSplit}. */
-const TRAIN_SHARE = 0.8;
-const SEEN_SHARE = 0.9;
+/** The cuts of {@link timeSplit}, as shares of all interactions before them. */
+export interface TimeShares {
+  train: number;
+  /** Train and validation together. */
+  seen: number;
+  /** All three parts; what is later is in none. Default: 1. */
+  until?: number;
+}
+
+const defaultTimeShares: TimeShares = { train: 0.8, seen: 0.9 };
 
 /**
  * By two cuts in time, the same for all users: what came before the first is train, from there to the second validation, the
- * rest test. The cuts are the 0.8 and 0.9 quantiles of all interactions; interactions of the same time stay together.
+ * rest test. Default: the 0.8 and 0.9 quantiles of all interactions; interactions of the same time stay together.
  *
  * A user without an item before the first cut is unknown to the model and in no part (see {@link numWithoutTrain}).
  *
@@ -62,10 +69,11 @@ const SEEN_SHARE = 0.9;
 export function timeSplit(
   timelines: readonly (readonly number[])[],
   times: readonly (readonly number[])[],
+  { seen, train: before, until = 1 }: TimeShares = defaultTimeShares,
 ): Split {
   const all = Float64Array.from(times.flat()).sort();
-  const [first, second] = [TRAIN_SHARE, SEEN_SHARE].map(
-    share => all[Math.floor(share * all.length)],
+  const [first, second, end] = [before, seen, until].map(share =>
+    share < 1 ? all[Math.floor(share * all.length)] : Infinity,
   );
   return partsOf(
     timelines.map((items, user): Parts => {
@@ -74,7 +82,7 @@ export function timeSplit(
       const train = between(-Infinity, first);
       return train.length === 0
         ? { train, validation: [], test: [] }
-        : { train, validation: between(first, second), test: between(second, Infinity) };
+        : { train, validation: between(first, second), test: between(second, end) };
     }),
   );
 }

@@ -480,6 +480,19 @@ describeOnEveryDatabase("CatalogueImportService", open => {
       expect(users.every(({ isSimulated }) => isSimulated)).toBe(true);
     });
 
+    it("names only the object in captions if asked to, for the same users and likes", async () => {
+      await service.run(new StickersSource(options));
+      const likes = () => db.prisma.interaction.findMany({ orderBy: [{ userId: "asc" }, { occurredAt: "asc" }], select: { userId: true, itemId: true, occurredAt: true } });
+      const expected = await likes();
+      await db.pool.query("TRUNCATE users, items, blobs, import_runs RESTART IDENTITY CASCADE");
+      await service.run(new StickersSource({ ...options, captions: "titles" }));
+      const items = await db.prisma.item.findMany({ include: { caption: true } });
+      for (const { caption, title } of items) {
+        expect(caption?.text).toMatch(new RegExp(`^(an? )?${title}$`));
+      }
+      expect(await likes()).toEqual(expected);
+    });
+
     it("gives the same users when stopped between stickers and likes", async () => {
       await service.run(new StickersSource(options));
       const expected = await contentOf(db);

@@ -1,7 +1,12 @@
 /** @file Trains and evaluates one configuration: the step that experiments and tuning repeat. */
 import type { DenseKernels } from "../../../ml/ranking/dense-kernels.js";
 import { createOnnxKernels } from "../../../ml/ranking/onnx-kernels.js";
-import type { FitOptions, Modality, PersonalViews, Recommender } from "../../../ml/ranking/recommender.js";
+import type {
+  FitOptions,
+  Modality,
+  PersonalViews,
+  Recommender,
+} from "../../../ml/ranking/recommender.js";
 import {
   allRankingMetrics,
   beyondAccuracy,

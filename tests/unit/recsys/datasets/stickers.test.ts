@@ -5,6 +5,7 @@ import sharp from "sharp";
 import {
   colorName,
   dominantColors,
+  plainStickerCaption,
   stickerCaption,
 } from "../../../../src/recsys/datasets/sticker-art.js";
 import { stickerConcepts } from "../../../../src/recsys/datasets/sticker-concepts.js";
@@ -105,6 +106,11 @@ describe("stickerCaption()", () => {
     );
     expect(stickerCaption(concept("grapes"), "fluent-3d", ["purple"])).toMatch(/^grapes, purple,/);
     expect(stickerCaption(concept("unicorn"), "fluent-3d", ["white"])).toMatch(/^a unicorn,/);
+  });
+
+  it("names the object alone where the captions are those of a shop", () => {
+    expect(plainStickerCaption(concept("grinning cat"))).toBe("a grinning cat");
+    expect(plainStickerCaption(concept("grapes"))).toBe("grapes");
   });
 });
 

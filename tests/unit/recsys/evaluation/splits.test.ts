@@ -99,6 +99,17 @@ describe("timeSplit", () => {
     expect(split.test.map(items => [...items])).toEqual([[], [], [9]]);
   });
 
+  it("cuts at other times too, and leaves what is later out of all parts", () => {
+    const { train, validation, test } = timeSplit(timelines, timelines, {
+      train: 0.6,
+      seen: 0.7,
+      until: 0.9,
+    });
+    expect(train.map(items => [...items])).toEqual([[0, 1, 2, 3, 4], [5], []]);
+    expect(validation.map(items => [...items])).toEqual([[], [], []]);
+    expect(test.map(items => [...items])).toEqual([[], [8], []]);
+  });
+
   it("leaves out users without an item before the first cut, and counts them", () => {
     const split = timeSplit([...timelines, [1, 2]], [...timelines, [8.5, 9.5]]);
     // 12 interactions: the cuts are the 10th and the 11th, at 8.5 and 9.

@@ -1,6 +1,6 @@
 /** @jest-environment ./tests/unit/ml/runtime/onnx-environment.js */
-import { clustersOf, tastesOf } from "../../../../../src/recsys/lab/reranking/tastes.js";
 import { modalitiesOf } from "../../../../../src/recsys/lab/reranking/rerank-data.js";
+import { clustersOf, tastesOf } from "../../../../../src/recsys/lab/reranking/tastes.js";
 import { createTinyShop, type TinyShop } from "../../reflection/tiny-shop.js";
 
 const vector = (...values: number[]) => Float32Array.from(values);
