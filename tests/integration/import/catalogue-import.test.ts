@@ -482,7 +482,11 @@ describeOnEveryDatabase("CatalogueImportService", open => {
 
     it("names only the object in captions if asked to, for the same users and likes", async () => {
       await service.run(new StickersSource(options));
-      const likes = () => db.prisma.interaction.findMany({ orderBy: [{ userId: "asc" }, { occurredAt: "asc" }], select: { userId: true, itemId: true, occurredAt: true } });
+      const likes = () =>
+        db.prisma.interaction.findMany({
+          orderBy: [{ userId: "asc" }, { occurredAt: "asc" }],
+          select: { userId: true, itemId: true, occurredAt: true },
+        });
       const expected = await likes();
       await db.pool.query("TRUNCATE users, items, blobs, import_runs RESTART IDENTITY CASCADE");
       await service.run(new StickersSource({ ...options, captions: "titles" }));
