@@ -1,22 +1,49 @@
-import { AppShell, Button, Group, Text } from "@mantine/core";
+import "@mantine/notifications/styles.css";
+import { ModalsProvider } from "@mantine/modals";
 import { useQueryClient } from "@tanstack/react-query";
-import { useMemo, useState } from "react";
+import { useCallback, useEffect, useMemo, useState } from "react";
 import { ApiClient } from "../shared/api-client";
+import { codeOf } from "../shared/api-error";
 import { ApiProvider } from "../shared/api-hooks";
-import { ColorSchemeButton } from "../shared/color-scheme-button";
-import { EmptyState } from "../shared/states";
 import { forgetKey, loadKey, saveKey } from "./key-store";
+import { Shell } from "./shell";
 import { SignIn } from "./sign-in";
 
+/** Asks for a key, and shows the page that the address names as long as the API accepts the key. */
 export function AdminPage() {
   const queryClient = useQueryClient();
   const [key, setKey] = useState(loadKey);
+  const [wasRefused, setWasRefused] = useState(false);
   const client = useMemo(() => new ApiClient("admin", () => key), [key]);
+  const signOut = useCallback(() => {
+    forgetKey();
+    client.close();
+    queryClient.clear();
+    setKey("");
+  }, [client, queryClient]);
+
+  // A key may be revoked while it is used: the address stays, so that the next key goes on where this one stopped.
+  useEffect(() => {
+    const refuse = (error: unknown) => {
+      if (key !== "" && codeOf(error) === "UNAUTHENTICATED") {
+        setWasRefused(true);
+        signOut();
+      }
+    };
+    const stops = [
+      queryClient.getQueryCache().subscribe(({ query }) => refuse(query.state.error)),
+      queryClient.getMutationCache().subscribe(({ mutation }) => refuse(mutation?.state.error)),
+    ];
+    return () => stops.forEach(stop => stop());
+  }, [key, queryClient, signOut]);
+
   if (key === "") {
     return (
       <SignIn
+        notice={wasRefused ? "The key of this tab is no longer valid: it was revoked." : null}
         onSignedIn={accepted => {
           saveKey(accepted);
+          setWasRefused(false);
           setKey(accepted);
         }}
       />
@@ -24,32 +51,9 @@ export function AdminPage() {
   }
   return (
     <ApiProvider client={client}>
-      <AppShell header={{ height: 56 }} padding="md">
-        <AppShell.Header>
-          <Group h="100%" px="md" justify="space-between">
-            <Text fw={650}>Vitrine admin</Text>
-            <Group gap="xs">
-              <ColorSchemeButton />
-              <Button
-                variant="default"
-                onClick={() => {
-                  forgetKey();
-                  queryClient.clear();
-                  client.close();
-                  setKey("");
-                }}
-              >
-                Sign out
-              </Button>
-            </Group>
-          </Group>
-        </AppShell.Header>
-        <AppShell.Main>
-          <EmptyState title="You are signed in" level={1}>
-            The key is valid.
-          </EmptyState>
-        </AppShell.Main>
-      </AppShell>
+      <ModalsProvider>
+        <Shell onSignOut={signOut} />
+      </ModalsProvider>
     </ApiProvider>
   );
 }

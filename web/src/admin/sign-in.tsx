@@ -1,12 +1,18 @@
-import { Button, Card, Center, PasswordInput, Stack, Text, Title } from "@mantine/core";
+import { Alert, Button, Card, Center, PasswordInput, Stack, Text, Title } from "@mantine/core";
 import { useMutation } from "@tanstack/react-query";
 import { useState } from "react";
 import { CheckKeyDocument } from "../api/admin-session";
 import { ApiClient } from "../shared/api-client";
 import { codeOf, errorText } from "../shared/api-error";
 
+interface SignInProps {
+  /** Why a key is asked for again; null the first time. */
+  notice: string | null;
+  onSignedIn: (key: string) => void;
+}
+
 /** Asks for an API key, and hands it on once the API has accepted it. */
-export function SignIn({ onSignedIn }: { onSignedIn: (key: string) => void }) {
+export function SignIn({ notice, onSignedIn }: SignInProps) {
   const [key, setKey] = useState("");
   const check = useMutation({
     mutationFn: (candidate: string) =>
@@ -32,6 +38,11 @@ export function SignIn({ onSignedIn }: { onSignedIn: (key: string) => void }) {
           <Title order={1} size="h2">
             Vitrine admin
           </Title>
+          {notice && (
+            <Alert color="yellow" role="status">
+              {notice}
+            </Alert>
+          )}
           <Text c="dimmed" size="sm">
             Sign in with an API key of the role RECOMMENDER or ADMIN. This tab keeps it until it is
             closed.
