@@ -14,6 +14,7 @@ export type Scalars = {
 };
 
 export type JobKind =
+  | 'CREATE_STUDY'
   | 'IMPORT'
   | 'INDEX'
   | 'PERSONALIZE_IMAGE'
