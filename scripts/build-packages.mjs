@@ -22,8 +22,14 @@ import { rolldown } from "rolldown";
 
 const root = resolve(import.meta.dirname, "..");
 const folder = join(root, "packages");
-/** Compressed JavaScript that a page loads at once, at most, in bytes. */
-const budgets = { "@vitrine/client": 6 * 1024 };
+/** Compressed JavaScript that a page loads at once, at most, in bytes: of the package itself. */
+const budgets = {
+  "@vitrine/client": 6 * 1024,
+  "@vitrine/element": 3 * 1024,
+  "@vitrine/react": 3 * 1024,
+};
+/** Types that a consumer of a peer needs. */
+const typesOf = { react: ["@types/react", "csstype"] };
 
 function run(file, args) {
   try {
@@ -41,35 +47,45 @@ function build(path) {
   const dist = join(path, "dist");
   rmSync(dist, { recursive: true, force: true });
   run("typescript/bin/tsc", ["-p", path, "--outDir", join(dist, "esm")]);
-  const cjs = [
-    "--module",
-    "CommonJS",
-    "--moduleResolution",
-    "Node10",
-    "--outDir",
-    join(dist, "cjs"),
-  ];
-  run("typescript/bin/tsc", ["-p", path, ...cjs]);
+  // CommonJS is emitted under the resolution of before `exports`, which must be told where the client's parts are.
+  const clientParts = join(folder, "client/dist/cjs/*.d.ts");
+  const compilerOptions = {
+    ...{ module: "CommonJS", moduleResolution: "Node10", rootDir: "../src", outDir: "cjs" },
+    paths: { "@vitrine/client/*": [clientParts] },
+  };
+  const config = join(dist, "tsconfig.json");
+  writeFileSync(
+    config,
+    JSON.stringify({ extends: "../tsconfig.json", compilerOptions, include: ["../src"] }),
+  );
+  run("typescript/bin/tsc", ["-p", config]);
+  rmSync(config);
   writeFileSync(join(dist, "cjs/package.json"), '{ "type": "commonjs" }\n');
 }
 
 /** Bytes of compressed JavaScript: at once, and of each part that is loaded when it is needed. */
 async function sizesOf(path) {
-  const bundle = await rolldown({ input: join(path, "src/index.ts"), platform: "browser" });
+  const bundle = await rolldown({
+    input: join(path, "dist/esm/index.js"),
+    platform: "browser",
+    external: [/^react/],
+    logLevel: "silent",
+  });
   const { output } = await bundle.generate({ format: "esm", minify: true });
   const [first, ...later] = output.map(({ code }) => gzipSync(code, { level: 9 }).length);
   return { first, later };
 }
 
 /** A project that has the package as npm would install it compiles under `strict`, with types checked in the package too. */
-function checkConsumer(path, tarball, { name }) {
+function checkConsumer(path, tarball, { name, dependencies = {}, peerDependencies = {} }) {
   const project = mkdtempSync(join(tmpdir(), "vitrine-consumer-"));
   try {
     const modules = join(project, "node_modules");
     const target = join(modules, name);
     mkdirSync(target, { recursive: true });
     execFileSync("tar", ["xzf", tarball, "--strip-components=1", "-C", target]);
-    for (const dependency of ["graphql-ws", "graphql"]) {
+    const needed = Object.keys({ ...dependencies, ...peerDependencies });
+    for (const dependency of needed.flatMap(needs => [needs, ...(typesOf[needs] ?? [])])) {
       mkdirSync(join(modules, dependency, ".."), { recursive: true });
       symlinkSync(join(root, "node_modules", dependency), join(modules, dependency));
     }
@@ -93,7 +109,10 @@ function checkConsumer(path, tarball, { name }) {
     const load = [`import("${name}")`, `Promise.resolve(require("${name}"))`];
     for (const [place, expression] of load.entries()) {
       const script = join(project, `load.${place === 0 ? "mjs" : "cjs"}`);
-      writeFileSync(script, `${expression}.then(m => { if (!m.VitrineClient) process.exit(1); });`);
+      writeFileSync(
+        script,
+        `${expression}.then(m => { if (Object.keys(m).length === 0) process.exit(1); });`,
+      );
       execFileSync(process.execPath, [script], { cwd: project });
     }
   } finally {
@@ -111,7 +130,8 @@ async function check(path, manifest) {
     });
     const [{ filename, size, unpackedSize }] = JSON.parse(told);
     const tarball = join(packed, filename);
-    run("@arethetypeswrong/cli/dist/index.js", [tarball]);
+    // Resolution as before Node 12 knows no `exports`, and so no part of a package.
+    run("@arethetypeswrong/cli/dist/index.js", [tarball, "--profile", "node16"]);
     checkConsumer(path, tarball, manifest);
     const { first, later } = await sizesOf(path);
     const budget = budgets[manifest.name];
@@ -127,7 +147,11 @@ async function check(path, manifest) {
   }
 }
 
-for (const name of readdirSync(folder)) {
+// The client first: the others are compiled against it.
+const names = readdirSync(folder).sort((one, other) =>
+  one === "client" ? -1 : other === "client" ? 1 : 0,
+);
+for (const name of names) {
   const path = join(folder, name);
   const manifest = JSON.parse(readFileSync(join(path, "package.json"), "utf8"));
   build(path);

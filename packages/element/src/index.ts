@@ -1,0 +1,2 @@
+/** @file `@vitrine/element`. */
+export { defineVitrineImage, type ImageState, VitrineImage } from "./vitrine-image.js";
