@@ -26,6 +26,8 @@ export const errorRemedies: Readonly<Record<ErrorCode, string>> = {
     "Ask for the job again later, or end subscriptions that nobody reads. Each API key, shopper and process has a limit.",
   PAYLOAD_TOO_LARGE: "Send it in several parts, or narrow the filter.",
   INDEX_NOT_BUILT: "Run `vitrine index`, or call `startIndexing`.",
+  INDEX_DAMAGED:
+    "Nothing: it is built again from the database. Until then the server searches exactly.",
   INDEX_STALE:
     "Run `vitrine index`: the model pack or the search engine has changed since the index was built.",
   RANKER_NOT_TRAINED: "Run `vitrine train ranker`, or call `startRankerTraining`.",
@@ -78,6 +80,8 @@ export const errorRemedies: Readonly<Record<ErrorCode, string>> = {
   STUDY_PAIR_UNUSABLE: "Choose another pair, or do what the reason says.",
   TOO_MANY_REQUESTS: "Wait for the named time.",
   WORKER_LOST: "Request the work again; the worker's log says why it stopped.",
+  IMAGE_DAMAGED:
+    "Restore the file from a backup, or import the catalogue image again with `--refetch-images`. A personalised image is made again when it is next asked for.",
   IMAGE_UNREADABLE: "Replace the picture: it is damaged or has another type.",
   IMAGE_TOO_LARGE: "Scale the picture down.",
   IMAGE_TYPE: "Convert the picture to one of the named types.",
@@ -114,6 +118,8 @@ export const errorRemedies: Readonly<Record<ErrorCode, string>> = {
   OFFLINE: "Unset `VITRINE_OFFLINE`, or fetch it on another machine and copy the folder.",
   DISK_FULL:
     "Free some space, or set `VITRINE_MODEL_CACHE` or `VITRINE_HOME` to another disk; then run the command again.",
+  STORAGE_UNAVAILABLE:
+    "Let the process's user read and write `VITRINE_HOME`, and check its disk. Jobs that met it are tried again by themselves.",
   CONFIG_INVALID: "Fix every listed setting (docs/operations.md).",
   DATABASE_UNREACHABLE: "Check `DATABASE_URL` and that Postgres runs.",
   DATA_FOLDER_LOCKED:

@@ -6,6 +6,7 @@
  * folder, 130 interrupted.
  */
 import { Command, CommanderError } from "commander";
+import { environmentFault } from "../db/environment-fault.js";
 import { AppError } from "../errors/app-error.js";
 import { createCliContext } from "./create-cli-context.js";
 import { dbCommand } from "./db.command.js";
@@ -87,7 +88,8 @@ overrideExit(program);
 
 try {
   await program.parseAsync(argumentsOf(process.argv));
-} catch (error) {
+} catch (thrown) {
+  const error = environmentFault(thrown) ?? thrown;
   if (error instanceof CommanderError) {
     process.exitCode = error.exitCode === 0 ? 0 : EXIT_USAGE;
   } else if (context.interrupted) {

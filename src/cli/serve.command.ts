@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { Command } from "commander";
 import { noteServing } from "../db/serving-note.js";
 import type { Plugin } from "../plugin/create-plugin.js";
-import type { Damage } from "../recsys/versions/trained-version.service.js";
 import { createServer, type Server } from "../server/create-server.js";
 import type { DemoDesk } from "../server/demo-routes.js";
+import { createProbes } from "../server/readiness.js";
 import type { CliContext, OpenedContext } from "./cli-context.js";
 import { addFederationOptions, type FederationFlags, federationOf } from "./federation-options.js";
 import { withPlugin } from "./with-services.js";
@@ -24,32 +24,13 @@ export function startServer(
   plugin: Plugin,
   demo?: DemoDesk,
 ): Promise<Server> {
-  const { index, personalizers, rankers } = plugin.services;
   return createServer({
     plugin,
     config,
     logger,
     demo,
-    probes: {
-      ping: () => db.pool.query("SELECT 1"),
-      missing: async () => [
-        ...(index.isBuilt ? [] : ["caption index"]),
-        ...((await rankers.activeVersionId()) === null ? ["ranking model"] : []),
-      ],
-      degraded: () => [
-        ...damageText("ranking model", rankers.damage),
-        ...damageText("personalizer", personalizers.damage),
-      ],
-    },
+    probes: createProbes(db, plugin.services),
   });
-}
-
-function damageText(what: string, damage: Damage | null): string[] {
-  return damage
-    ? [
-        `the active ${what} ${damage.versionId} cannot be read; ${damage.replacementId ?? "none"} serves in its place`,
-      ]
-    : [];
 }
 
 export function serveCommand(context: CliContext): Command {

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { AppError } from "../errors/app-error.js";
 import { parseJson } from "../errors/parse-options.js";
 import type { ArtefactStore } from "./artefact-store.js";
+import { isTransient } from "./environment-fault.js";
 
 type Reader = Pick<ArtefactStore, "get" | "list">;
 type Writer = Pick<ArtefactStore, "put">;
@@ -25,7 +26,23 @@ export async function getJson(store: Pick<Reader, "get">, key: string): Promise<
 }
 
 export async function putJson(store: Writer, key: string, content: object): Promise<void> {
-  await store.put(key, Buffer.from(`${JSON.stringify(content)}\n`));
+  await store.put(key, jsonFile(content));
+}
+
+/** The bytes that {@link putJson} stores. */
+export function jsonFile(content: object): Uint8Array {
+  return Buffer.from(`${JSON.stringify(content)}\n`);
+}
+
+/** Stores what can be made again, or nothing while the disk is full or cannot be written. */
+export async function putCached(store: Writer, key: string, bytes: Uint8Array): Promise<void> {
+  try {
+    await store.put(key, bytes);
+  } catch (error) {
+    if (!isTransient(error)) {
+      throw error;
+    }
+  }
 }
 
 /** SHA-256 of each other file, 64 hex digits. */

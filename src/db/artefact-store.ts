@@ -7,6 +7,7 @@ import { randomUUID } from "node:crypto";
 import { mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { AppError } from "../errors/app-error.js";
+import { storageFault } from "./environment-fault.js";
 import { writeThrough } from "./local-files.js";
 
 export interface ArtefactEntry {
@@ -17,7 +18,7 @@ export interface ArtefactEntry {
 
 /** A host may give its own to `createPlugin`. Several calls, also of several processes, may run at the same time. */
 export interface ArtefactStore {
-  /** The bytes under this key; null if there are none. */
+  /** The bytes under this key; null if there are none. A store's own faults may be AppErrors such as `DISK_FULL`. */
   get(key: string): Promise<Uint8Array | null>;
 
   /**
@@ -54,33 +55,34 @@ export class FolderArtefactStore implements ArtefactStore {
   constructor(private readonly root: string) {}
 
   async get(key: string): Promise<Uint8Array | null> {
-    return orNull(readFile(this.pathOf(key)));
+    return orNull(readFile(this.pathOf(key)), key);
   }
 
   async put(key: string, bytes: Uint8Array): Promise<void> {
     const path = this.pathOf(key);
     const folder = join(this.root, ...key.split("/").slice(0, -1).slice(0, 1), WRITING);
-    let made = this.writing.get(folder);
-    if (!made) {
-      made = makeAndSweep(folder);
-      this.writing.set(folder, made);
+    try {
+      await this.prepare(folder);
+      await mkdir(dirname(path), { recursive: true });
+      await writeThrough(join(folder, randomUUID()), path, bytes);
+    } catch (error) {
+      throw storageFault(error, placeOf(key), "written") ?? error;
     }
-    await made;
-    await mkdir(dirname(path), { recursive: true });
-    await writeThrough(join(folder, randomUUID()), path, bytes);
   }
 
   async delete(key: string): Promise<void> {
-    await rm(this.pathOf(key), { force: true });
+    await rm(this.pathOf(key), { force: true }).catch((error: unknown) => {
+      throw storageFault(error, placeOf(key), "written") ?? error;
+    });
   }
 
   async list(prefix: string): Promise<readonly ArtefactEntry[]> {
     const path = this.pathOf(prefix);
-    const found = await orNull(stat(path));
+    const found = await orNull(stat(path), prefix);
     if (!found?.isDirectory()) {
       return found ? [{ key: prefix, sizeBytes: found.size, modifiedAt: found.mtime }] : [];
     }
-    const names = (await orNull(readdir(path))) ?? [];
+    const names = (await orNull(readdir(path), prefix)) ?? [];
     const nested = await Promise.all(
       names
         .filter(name => !name.startsWith("."))
@@ -92,10 +94,21 @@ export class FolderArtefactStore implements ArtefactStore {
 
   async openLocal(key: string): Promise<string> {
     const path = this.pathOf(key);
-    if (!(await orNull(stat(path)))?.isFile()) {
+    if (!(await orNull(stat(path), key))?.isFile()) {
       throw new AppError("FILE_NOT_FOUND", { path });
     }
     return path;
+  }
+
+  private prepare(folder: string): Promise<void> {
+    const known = this.writing.get(folder);
+    if (known) {
+      return known;
+    }
+    const made = makeAndSweep(folder);
+    this.writing.set(folder, made);
+    made.catch(() => this.writing.delete(folder)); // the disk may be well again at the next write
+    return made;
   }
 
   private pathOf(key: string): string {
@@ -118,8 +131,8 @@ async function makeAndSweep(folder: string): Promise<void> {
   }
 }
 
-/** Null if there is no such file. */
-async function orNull<Result>(reading: Promise<Result>): Promise<Result | null> {
+/** Null if there is no such file. @throws AppError `STORAGE_UNAVAILABLE` */
+async function orNull<Result>(reading: Promise<Result>, key: string): Promise<Result | null> {
   try {
     return await reading;
   } catch (error) {
@@ -127,6 +140,11 @@ async function orNull<Result>(reading: Promise<Result>): Promise<Result | null> 
     if (code === "ENOENT" || code === "ENOTDIR" || code === "EISDIR") {
       return null;
     }
-    throw error;
+    throw storageFault(error, placeOf(key), "read") ?? error;
   }
+}
+
+/** What a message names: the folder of the data, such as `blobs`. */
+function placeOf(key: string): string {
+  return key.split("/")[0];
 }

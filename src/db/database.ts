@@ -8,12 +8,13 @@ import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { PGlite } from "@electric-sql/pglite";
 import { PrismaPg } from "@prisma/adapter-pg";
-import pg from "pg";
+import type pg from "pg";
 import { AppError } from "../errors/app-error.js";
 import { lockFolder } from "./folder-lock.js";
 import { PrismaClient } from "./generated/client.js";
 import { migrate } from "./migrate.js";
 import { PglitePool } from "./pglite-config.js";
+import { ServerPool } from "./server-pool.js";
 
 export interface DatabaseOptions {
   /** URL of a Postgres; null for the embedded one. */
@@ -46,15 +47,6 @@ export interface Database {
 export type PrismaTransaction = Parameters<
   Extract<Parameters<PrismaClient["$transaction"]>[0], (...args: never[]) => unknown>
 >[0];
-
-/**
- * Prisma's adapter sends and reads times without a zone, so every connection must be in UTC, whatever the database or
- * the role says. A statement, because poolers refuse `options` at the start of a connection; PgBouncer keeps both
- * settings of a client across servers.
- */
-async function setSession(client: pg.ClientBase): Promise<void> {
-  await client.query("SET timezone = 'UTC'; SET datestyle = 'ISO, YMD'");
-}
 
 /** PGlite's major version of Postgres. */
 const EMBEDDED_MAJOR = "18";
@@ -134,13 +126,8 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     if (databaseUrl === null) {
       pool = await openEmbedded(options, undo);
     } else {
-      pool = new pg.Pool({
-        connectionString: databaseUrl,
-        max: maxConnections,
-        onConnect: setSession, // eslint-disable-line @typescript-eslint/no-misused-promises -- pg waits for it
-      });
+      pool = new ServerPool({ connectionString: databaseUrl, max: maxConnections });
     }
-    pool.on("error", () => undefined); // a broken idle connection; the next query reports it
     undo.push(() => pool.end());
     await pool.query("SELECT 1").catch((error: unknown) => {
       throw new AppError("DATABASE_UNREACHABLE", { reason: String(error) }, { cause: error });

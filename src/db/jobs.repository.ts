@@ -22,6 +22,9 @@ export const MAX_ATTEMPTS = 3;
 /** A worker gives a sign of life every 5 s; after six missed in a row it is gone. */
 export const LOST_AFTER_MS = 30_000;
 
+/** A sign of life from further in the future than this is of a time before the clock was set back. */
+const FUTURE_MINUTES = 1;
+
 export interface NewJob {
   kind: JobKind;
   /** What to do, by kind; JSON. */
@@ -258,7 +261,8 @@ export class JobsRepository {
            ELSE 'QUEUED' END)::job_state AS next_state
          FROM jobs
          WHERE state = 'RUNNING' AND id <> ALL($1::uuid[])
-           AND coalesce(heartbeat_at, created_at) <= now() - $2 * interval '1 ms'
+           AND ($2::float8 = 0 OR coalesce(heartbeat_at, created_at) <= now() - $2::float8 * interval '1 ms'
+             OR heartbeat_at > now() + interval '${FUTURE_MINUTES} min')
          FOR UPDATE SKIP LOCKED
        ) AS lost
        WHERE id = lost_id RETURNING ${COLUMNS}`,

@@ -33,7 +33,7 @@ export async function writeThrough(
     await writeFile(temporary, bytes, { flush: true });
     await rename(temporary, path);
   } catch (error) {
-    await rm(temporary, { force: true });
+    await rm(temporary, { force: true }).catch(() => undefined); // the first fault says more
     throw error;
   }
 }

@@ -187,6 +187,21 @@ export class PersonalizedImagesRepository {
     });
   }
 
+  /**
+   * Forgets the generated images whose file is missing or damaged, so that they are made again when they are next asked for.
+   *
+   * @returns the hash of the catalogue image that one of them was made of; null if no generated image has this file.
+   */
+  async dropUnusable(hash: string): Promise<string | null> {
+    const { rows } = await this.pool.query<{ source: string }>(
+      `DELETE FROM personalized_images
+       WHERE blob_hash = $1 AND source_blob_hash <> $1 AND variant_id IS NULL
+       RETURNING source_blob_hash AS source`,
+      [hash],
+    );
+    return rows[0]?.source ?? null;
+  }
+
   /** Records a file that nothing refers to yet: a preview. */
   async addBlob(blob: Omit<BlobRow, "createdAt">): Promise<void> {
     await this.prisma.blob.upsert({ where: { hash: blob.hash }, create: blob, update: {} });

@@ -27,6 +27,7 @@ const catalogue = {
   PAYLOAD_TOO_LARGE: "413 {what} has {got}; at most {max} is allowed",
   // ── what is not ready ──
   INDEX_NOT_BUILT: "503 The caption index is not built; run 'vitrine index'",
+  INDEX_DAMAGED: "503 The stored caption index is damaged: {reason}",
   INDEX_STALE: "503 The caption index was made by {found}, but {expected} is in use",
   RANKER_NOT_TRAINED: "503 No ranking model is active; run 'vitrine train ranker'",
   RANKER_NOT_READY:
@@ -79,6 +80,7 @@ const catalogue = {
   TOO_MANY_REQUESTS: "429 Too many requests; try again in {seconds} seconds",
   WORKER_LOST: "500 The worker that ran the job stopped",
   // ── pictures ──
+  IMAGE_DAMAGED: "500 The file of the image '{hash}' is damaged",
   IMAGE_UNREADABLE: "422 The picture cannot be decoded: {reason}",
   IMAGE_TOO_LARGE: "422 The picture has {got} {unit}; at most {max} is allowed",
   IMAGE_TYPE: "422 The picture is {got}; JPEG, PNG, WebP, AVIF, GIF or SVG is needed",
@@ -96,7 +98,7 @@ const catalogue = {
   IMPORT_NOTHING_TAKEN: "422 Nothing of the {part} was taken: {reason}",
   MODEL_FILE_MISSING: "500 The model pack '{pack}' has no file '{path}'",
   MODEL_FILE_DAMAGED:
-    "500 The model pack '{pack}' has files that do not match their checksums: {path}",
+    "500 The model pack '{pack}' has files that do not match their checksums: {path}; run 'vitrine models pull {pack} --refresh', or install the package again for a bundled pack",
   MODEL_PACK_INVALID: "500 '{path}' is not a model pack: {reason}",
   MODEL_PACK_ABSENT: "500 There is no model pack at '{path}'",
   MODEL_PACK_UNKNOWN: "404 No model pack is called '{pack}'; those that can be fetched are {known}",
@@ -106,6 +108,7 @@ const catalogue = {
   OFFLINE: "503 {what} is not fetched: VITRINE_OFFLINE forbids the network",
   // ── the process ──
   DISK_FULL: "507 There is not enough space left for '{path}'",
+  STORAGE_UNAVAILABLE: "503 '{path}' in VITRINE_HOME cannot be {action}: {reason}",
   CONFIG_INVALID: "500 The configuration has faults:\n{faults}",
   DATABASE_UNREACHABLE: "503 The database cannot be reached: {reason}",
   DATA_FOLDER_LOCKED: "409 '{path}' is in use by process {pid} on {host}{serving}",

@@ -67,7 +67,9 @@ type Json = string | number | boolean | { [name: string]: Json | null } | (Json 
 /** Arguments without secrets and without ids of users, and short. */
 export function recorded(args: object): Record<string, Json | null> {
   const entries = Object.entries(args).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(entries.map(([name, value]) => [storable(name), recordedValue(name, value)]));
+  return Object.fromEntries(
+    entries.map(([name, value]) => [storable(name), recordedValue(name, value)]),
+  );
 }
 
 function recordedValue(name: string, value: unknown): Json | null {

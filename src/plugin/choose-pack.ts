@@ -8,7 +8,7 @@ import {
   type Config,
   isBundledPack,
 } from "../config/config.js";
-import { getJson, putJson } from "../db/artefact-files.js";
+import { getJson, jsonFile, putCached } from "../db/artefact-files.js";
 import type { ArtefactStore } from "../db/artefact-store.js";
 import { decodeRgb, encodePng } from "../db/image-codec.js";
 import { PictureKindClassifier } from "../ml/clip/picture-kind.js";
@@ -60,11 +60,11 @@ export async function choosePack(
   { modelsFolder, onnxThreads }: Pick<Config, "modelsFolder" | "onnxThreads">,
   logger: Pick<Logger, "info" | "warn">,
 ): Promise<PackChoice> {
-  const classifier = lazy(async () =>
-    PictureKindClassifier.load(await openModelPack(bundledPackFolder("studio")), {
-      numThreads: onnxThreads,
-    }),
-  );
+  const classifier = lazy(async () => {
+    const pack = await openModelPack(bundledPackFolder("studio"));
+    await pack.verifyParts("clip");
+    return PictureKindClassifier.load(pack, { numThreads: onnxThreads });
+  });
   const kinds = new CatalogueKindService({
     catalogue: catalogueSample,
     imageFiles: new ImageFiles({ blobs, decode: decodeRgb, encode: encodePng }),
@@ -92,7 +92,7 @@ export async function choosePack(
   const isOutdated = wasEmpty && indexed !== null && indexed !== pack;
   if (former?.pack !== pack || wasEmpty !== (isStillEmpty || isOutdated)) {
     const choice = { pack, wasEmpty: isStillEmpty || isOutdated };
-    await putJson(store, KEY, choice satisfies StoredChoice);
+    await putCached(store, KEY, jsonFile(choice satisfies StoredChoice));
   }
   if (pack !== wanted) {
     logger.warn(

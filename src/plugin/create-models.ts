@@ -10,19 +10,22 @@ import { RenderPool, renderVersionOf } from "../ml/diffusion/render-pool.js";
 import { PromptTemplate } from "../ml/language/prompt-template.js";
 import type { RgbImage } from "../ml/nn/rgb-image.js";
 import { KeywordLlm } from "../ml/personalizer/keyword-llm.js";
-import { type ModelPack, openModelPack } from "../ml/runtime/model-pack.js";
+import { type ModelPack, openModelPack, type PackComponent } from "../ml/runtime/model-pack.js";
 import { maskVersionOf, type SubjectMask } from "../ml/studio/subject-mask.js";
 import type { KeywordModel } from "../recsys/retrieval/keyword-extraction.js";
 import { modelId } from "../recsys/retrieval/model-id.js";
 import { lazy } from "./lazy.js";
 import { loadBackdrops } from "./load-backdrops.js";
 import { loadLanguage } from "./load-language.js";
+import { PackFaults } from "./pack-faults.js";
 
 /** p_k of Eq. 6. */
 const KEYWORD_PROMPT = "keywords.v1";
 
 export interface Models {
   pack: ModelPack;
+  /** Parts of the pack that could not be loaded. */
+  faults: Pick<PackFaults, "messages">;
   /** Sizes of the diffusion model's images; null for a pack without `unet/`. */
   pipelineConfig: PipelineConfig | null;
   /** The encoder of captions and pictures, known without loading it. */
@@ -54,9 +57,20 @@ export async function createModels(
 ): Promise<Models> {
   const pack = await openModelPack(folder);
   const { onnxThreads, renderOnnxThreads, renderThreads: numThreads } = config;
-  const clip = lazy(() => ClipEncoder.load(pack, { numThreads: onnxThreads }));
-  const captioner = lazy(() => Captioner.load(pack, { numThreads: onnxThreads }));
-  const conditionEncoder = lazy(() => ConditionEncoder.load(pack, { numThreads: onnxThreads }));
+  const faults = new PackFaults();
+  const loaded = <Model>(parts: readonly PackComponent[], load: () => Promise<Model>) =>
+    lazy(() =>
+      faults.noting(parts[0], async () => {
+        await pack.verifyParts(...parts);
+        return load();
+      }),
+    );
+  const onnx = { numThreads: onnxThreads };
+  const clip = loaded(["clip"], () => ClipEncoder.load(pack, onnx));
+  const captioner = loaded(["captioner"], () => Captioner.load(pack, onnx));
+  const conditionEncoder = loaded(["text_encoder", "tokenizer", "image_projection"], () =>
+    ConditionEncoder.load(pack, onnx),
+  );
   const maskPack = pack.has("subject_mask")
     ? pack
     : await openModelPack(bundledPackFolder("studio"));
@@ -70,13 +84,14 @@ export async function createModels(
       scenes,
     }),
   );
-  const language = lazy(() => loadLanguage(pack, KEYWORD_PROMPT));
+  const language = loaded(["llm"], () => loadLanguage(pack, KEYWORD_PROMPT));
   const { sha256 } = await PromptTemplate.load(KEYWORD_PROMPT);
   const clipConfig = z.object({ projection_dim: z.number().int().positive() });
   const { projection_dim } = await pack.readJson("clip/config.json", clipConfig);
   const encoder = { name: `${pack.name}/clip`, version: pack.versionOf("clip") };
   return {
     pack,
+    faults,
     pipelineConfig: pack.has("unet") ? await loadPipelineConfig(pack) : null,
     encoder: { ...encoder, dimension: projection_dim },
     encoderId: modelId(encoder),
@@ -85,12 +100,14 @@ export async function createModels(
     conditionEncoder,
     generator: {
       version: renderVersionOf(pack, scenes),
-      generate: async (request, options) => (await renderPool()).generate(request, options),
+      generate: (request, options) =>
+        faults.noting("generator", async () => (await renderPool()).generate(request, options)),
     },
     numScenes: scenes.length,
     masker: {
       version: maskVersionOf(maskPack),
-      mask: async (image, alpha) => (await renderPool()).mask(image, alpha),
+      mask: (image, alpha) =>
+        faults.noting("subject_mask", async () => (await renderPool()).mask(image, alpha)),
     },
     keywordModel: {
       version: `${pack.name}/llm@${pack.versionOf("llm")}+${KEYWORD_PROMPT}-${sha256.slice(0, 8)}`,

@@ -40,18 +40,23 @@ export async function createPlugin(options: PluginOptions): Promise<Plugin> {
   if (services.packChoice.needsIndexing) {
     await requestIndexing(services.jobs);
   }
-  await index.sync();
-  const syncing = setInterval(() => {
+  await index.sync({ fillIn: true });
+  const sync = () => {
     index.sync().catch((error: unknown) => {
       logger.error({ err: error }, "the caption index could not be brought up to date");
     });
-  }, SYNC_INTERVAL_MS).unref();
+  };
+  if (index.fault) {
+    sync();
+  }
+  const syncing = setInterval(sync, SYNC_INTERVAL_MS).unref();
   const log = logFault(logger);
   const { blobs, rejections } = services;
   const images = new ServedImages({
     find: hash => rejections.findServed(hash),
     blobs,
     resize: resizeForServing,
+    drop: hash => services.images.dropUnusable(hash),
   });
   return {
     services,

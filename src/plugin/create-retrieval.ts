@@ -1,4 +1,5 @@
 /** @file What finds items: the caption index, its upkeep, retrieval for a user, and similar items. */
+import type { Logger } from "pino";
 import type { Config } from "../config/config.js";
 import { Recognizer, recognizerOf } from "../ml/captioning/recognizer.js";
 import { IndexingService } from "../recsys/retrieval/indexing.service.js";
@@ -15,11 +16,12 @@ import { lazy } from "./lazy.js";
 interface Parts {
   storage: Storage;
   config: Pick<Config, "captions" | "keywords" | "language">;
+  logger: Pick<Logger, "error">;
   models: Models;
   imaging: Pick<Imaging, "imageFiles">;
 }
 
-export async function createRetrieval({ config, imaging, models, storage }: Parts) {
+export async function createRetrieval({ config, imaging, logger, models, storage }: Parts) {
   const { captions, embeddings, store, items, keywords, retrievalRows, shopTexts } = storage;
   const { variantImages } = storage;
   const { encoder, encoderId, pack } = models;
@@ -28,6 +30,9 @@ export async function createRetrieval({ config, imaging, models, storage }: Part
     dimension: encoder.dimension,
     store,
     embeddings,
+    onFault: error => {
+      logger.error({ err: error }, "the stored caption index is not the one that serves");
+    },
   });
   const recognizer = lazy(async () => Recognizer.load(pack, await models.clip()));
   const recognizerId = pack.has("captioner") ? null : await recognizerOf(pack);

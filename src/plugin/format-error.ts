@@ -1,6 +1,7 @@
 /** @file Formats errors for clients: known ones with their code, all others masked. */
 import { GraphQLError, type GraphQLFormattedError } from "graphql";
 import type { Logger } from "pino";
+import { environmentFault } from "../db/environment-fault.js";
 import { AppError, errorCatalogue } from "../errors/app-error.js";
 
 /** Codes of faults that lie in the request itself; their messages say nothing about the server. */
@@ -20,13 +21,13 @@ export function logFault(logger: Logger): (error: unknown) => void {
   };
 }
 
-/** The error beneath what graphql-js and Apollo wrap around it. */
+/** The error beneath what graphql-js and Apollo wrap around it; faults of the database and the disk by their codes. */
 export function causeOf(error: unknown): unknown {
   let cause = error;
   while (cause instanceof GraphQLError && cause.originalError) {
     cause = cause.originalError;
   }
-  return cause;
+  return environmentFault(cause) ?? cause;
 }
 
 /**

@@ -1,5 +1,7 @@
 /** @file `GET …/images/:hash`, for any server of web-standard requests: pictures by the hash of their content, for ever the same. */
 import { z } from "zod";
+import { isUnusable } from "../db/blob-store.js";
+import { environmentFault } from "../db/environment-fault.js";
 import type { BlobRow } from "../db/rows.js";
 import { isUuid } from "../db/uuid.js";
 import { AppError } from "../errors/app-error.js";
@@ -35,7 +37,8 @@ export type HandleImage = (request: Request) => Promise<Response>;
  * Serves `GET` and `HEAD` of any path that ends with `/images/<hash>`, with `?width=` and `?format=`.
  *
  * Anyone who knows a hash may see its image: an `<img>` cannot send credentials, and a hash of a picture nobody has shown
- * cannot be guessed. Only pictures that the database knows are served.
+ * cannot be guessed. Only pictures that the database knows are served. A generated one whose file is missing or damaged leads
+ * to the item's catalogue image.
  *
  * A UUID in place of the hash is a picture of a study: its address says nothing of its method, and works while the study is open.
  *
@@ -49,7 +52,8 @@ export function createImageHandler(
   return async request => {
     try {
       return await answer(images, request, studies);
-    } catch (error) {
+    } catch (thrown) {
+      const error = environmentFault(thrown) ?? thrown;
       if (error instanceof AppError) {
         if (error.status >= 500) {
           log(error);
@@ -87,8 +91,23 @@ async function answer(
   if (matches(request.headers.get("if-none-match"), etag)) {
     return new Response(null, { status: 304, headers: keptHeaders(etag) });
   }
+  const bytes = await (variant ? images.make(hash, variant) : images.readStored(hash)).catch(
+    async (error: unknown) => {
+      const replacement = isUnusable(error) ? await images.replacementOf(hash) : null;
+      if (replacement === null) {
+        throw error;
+      }
+      return `${replacement}${url.search}`;
+    },
+  );
+  if (typeof bytes === "string") {
+    // Relative to this address. Nobody keeps it: the image is made again.
+    return new Response(null, {
+      status: 302,
+      headers: { location: bytes, "cache-control": "no-store" },
+    });
+  }
   if (variant) {
-    const bytes = await images.make(hash, variant);
     return new Response(isHead ? null : new Uint8Array(bytes), {
       headers: {
         ...keptHeaders(etag),
@@ -97,7 +116,6 @@ async function answer(
       },
     });
   }
-  const bytes = await images.readStored(hash);
   return new Response(isHead ? null : new Uint8Array(bytes), {
     headers: {
       ...keptHeaders(etag),

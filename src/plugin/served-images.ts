@@ -22,7 +22,12 @@ interface Dependencies {
   find(hash: string): Promise<BlobRow | null>;
   blobs: { get(hash: string): Promise<Uint8Array> };
   resize(bytes: Uint8Array, variant: Variant): Promise<Buffer>;
+  /** Forgets the generated images of a file that cannot be used. @returns the catalogue image of one. Default: there are none. */
+  drop?(hash: string): Promise<string | null>;
 }
+
+/** Files that cannot be used and whose catalogue image is remembered, for pages that still show them. */
+const maxReplaced = 10_000;
 
 export class ServedImages {
   private readonly made = new LRUCache<string, Buffer>({
@@ -31,6 +36,8 @@ export class ServedImages {
   });
   private readonly beingMade = new Map<string, Promise<Buffer>>();
   private readonly limit = pLimit(resizedAtOnce);
+  /** Unusable file -> the catalogue image in its place. */
+  private readonly replaced = new LRUCache<string, string>({ max: maxReplaced });
 
   constructor(private readonly deps: Dependencies) {}
 
@@ -38,9 +45,18 @@ export class ServedImages {
     return this.deps.find(hash);
   }
 
-  /** @throws AppError `IMAGE_NOT_FOUND` if its file is missing */
+  /** @throws AppError `IMAGE_NOT_FOUND`, `IMAGE_DAMAGED` */
   readStored(hash: string): Promise<Uint8Array> {
     return this.deps.blobs.get(hash);
+  }
+
+  /** The catalogue image in the place of a generated one whose file is missing or damaged; null for another. */
+  async replacementOf(hash: string): Promise<string | null> {
+    const dropped = (await this.deps.drop?.(hash)) ?? null;
+    if (dropped) {
+      this.replaced.set(hash, dropped);
+    }
+    return dropped ?? this.replaced.get(hash) ?? null;
   }
 
   /** The picture in another size or format; however many ask for it at once, it is made once. */

@@ -9,6 +9,7 @@ import Fastify, {
 } from "fastify";
 import type { Logger } from "pino";
 import type { Config } from "../config/config.js";
+import { environmentFault } from "../db/environment-fault.js";
 import { AppError } from "../errors/app-error.js";
 import { type DemoDesk, demoRoutes } from "./demo-routes.js";
 import { bodyLimitBytes, fastifyVitrine, type FastifyVitrineOptions } from "./fastify-plugin.js";
@@ -88,7 +89,8 @@ const policy = {
 
 /** Faults outside GraphQL have the form of GraphQL's. */
 function answerFaults(app: FastifyInstance, logger: Logger): void {
-  app.setErrorHandler<FastifyError | AppError>((error, _request, reply) => {
+  app.setErrorHandler<FastifyError | AppError>((thrown, _request, reply) => {
+    const error = environmentFault(thrown) ?? thrown;
     if (error instanceof AppError) {
       if (error.status >= 500) {
         logger.error({ err: error }, "a request failed");

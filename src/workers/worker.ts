@@ -6,11 +6,13 @@ import {
   lanesOf,
   LOST_AFTER_MS,
 } from "../db/jobs.repository.js";
+import { environmentFault } from "../db/environment-fault.js";
 import type { JobKind, JobRow } from "../db/rows.js";
 import { AppError } from "../errors/app-error.js";
 import type { JobEvents } from "../recsys/jobs/job-events.js";
 import { type ParsedPayloads, parseJobPayload } from "../recsys/jobs/job-payloads.js";
 import { WakeSignal } from "../recsys/jobs/wake-signal.js";
+import { Setbacks } from "./setbacks.js";
 
 /** A handler's access to its job. */
 export interface JobControl {
@@ -80,6 +82,7 @@ export class Worker {
   private readonly claims = new Set<Promise<JobRow | null>>();
   private readonly idle = new Set<{ kind: JobKind; wake: WakeSignal }>();
   private readonly undo: (() => void)[] = [];
+  private readonly setbacks = new Setbacks(this.stopping.signal);
   private loops: Promise<void>[] = [];
   private rescue: Promise<void> = Promise.resolve();
 
@@ -163,6 +166,7 @@ export class Worker {
   private async run(kind: JobKind, lane: Lane): Promise<void> {
     const { jobs, logger } = this.deps;
     const loop = { kind, wake: new WakeSignal() };
+    let numPutBack = 0;
     this.idle.add(loop);
     while (!this.stopping.signal.aborted) {
       const claim = jobs.claim(kind, lane).catch((error: unknown) => {
@@ -173,7 +177,11 @@ export class Worker {
       const job = await claim;
       this.claims.delete(claim);
       if (job) {
-        await this.attempt(job);
+        const isPutBack = await this.attempt(job);
+        numPutBack = isPutBack ? numPutBack + 1 : 0;
+        if (isPutBack) {
+          await this.setbacks.rest(numPutBack);
+        }
       } else {
         await loop.wake.wait(this.options.pollMs ?? 1_000);
       }
@@ -181,7 +189,8 @@ export class Worker {
     this.idle.delete(loop);
   }
 
-  private async attempt(job: JobRow): Promise<void> {
+  /** @returns whether the job was put back because of the database or the disk. */
+  private async attempt(job: JobRow): Promise<boolean> {
     const { jobs, handlers, events, logger } = this.deps;
     const attempt = new Attempt(job, { jobs, events, logger, ...this.options });
     this.running.set(job.id, attempt);
@@ -189,26 +198,43 @@ export class Worker {
     const handler = handlers[job.kind] as (job: object, control: JobControl) => Promise<unknown>;
     // A claimed job must always be recorded, so nothing but the handler may throw here.
     let record: () => Promise<unknown>;
+    let isPutBack = false;
     try {
       const payload = parseJobPayload(job.kind, job.payload); // an earlier version may have queued it
       const result = await handler({ ...job, payload }, attempt);
       record = () => jobs.complete(job, result);
     } catch (error) {
-      record = () => this.recordFailure(attempt, error);
+      const fault = attempt.why === null ? this.setbacks.faultOf(job.id, error) : null;
+      isPutBack = fault !== null;
+      record = fault ? () => this.putBack(job, fault) : () => this.recordFailure(attempt, error);
     }
     attempt.end();
     if (attempt.isGivenUp) {
-      return;
+      return false;
     }
     try {
-      await record();
+      await this.setbacks.record(record, fault => {
+        logger.error({ err: fault, jobId: job.id }, "a job's end waits to be recorded");
+      });
     } catch (error) {
       logger.error({ err: error, jobId: job.id }, "a job's end could not be recorded");
-      const { code, message } = INTERNAL_FAILURE;
-      await jobs.fail(job, code, message).catch(() => undefined); // then it is found as lost
+      if (!environmentFault(error)) {
+        const { code, message } = INTERNAL_FAILURE;
+        await jobs.fail(job, code, message).catch(() => undefined); // then it is found as lost
+      }
+    }
+    if (!isPutBack) {
+      this.setbacks.forget(job.id);
     }
     this.running.delete(job.id);
     events.emit("changed", job.id);
+    return isPutBack;
+  }
+
+  private async putBack(job: JobRow, fault: AppError): Promise<unknown> {
+    const { id: jobId, kind } = job;
+    this.deps.logger.error({ err: fault, jobId, kind }, "a job is put back");
+    return this.deps.jobs.release(job);
   }
 
   private async recordFailure({ job, why }: Attempt, error: unknown): Promise<unknown> {

@@ -11,9 +11,14 @@ export interface CliResult {
   stderr: string;
 }
 
-function start(args: readonly string[], env: NodeJS.ProcessEnv): ChildProcess {
+function start(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+  { nodeArgs = [], wrapper = [] }: ServeOptions = {},
+): ChildProcess {
   const { PATH, HOME, TMPDIR, TZ } = process.env;
-  return spawn(process.execPath, [main, ...args], {
+  const [command, ...rest] = [...wrapper, process.execPath, ...nodeArgs, main, ...args];
+  return spawn(command, rest, {
     env: { PATH, HOME, TMPDIR, TZ, VITRINE_LOG_LEVEL: "error", ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
@@ -38,8 +43,20 @@ export async function runCliJson<T>(args: readonly string[], env: NodeJS.Process
   return JSON.parse(stdout) as T;
 }
 
+export interface ServeOptions {
+  /** Of Node, such as `--import` of a module. */
+  nodeArgs?: readonly string[];
+  /** A command that becomes Node, such as `setpriv …`. */
+  wrapper?: readonly string[];
+}
+
 export interface RunningServer {
   url: string;
+  pid: number;
+  /** What it has logged so far. */
+  readonly log: string;
+  /** Its exit code, once it has ended by itself or by {@link stop}; null after a kill. */
+  readonly ended: Promise<number | null>;
   /** SIGKILL: nothing is closed. */
   kill(): Promise<void>;
   /** SIGTERM, then waits for the end. */
@@ -47,8 +64,12 @@ export interface RunningServer {
 }
 
 /** Starts `vitrine serve` and waits until it prints its address. */
-export async function startServe(env: NodeJS.ProcessEnv): Promise<RunningServer> {
-  const child = start(["serve"], { VITRINE_PORT: "0", ...env });
+export async function startServe(
+  env: NodeJS.ProcessEnv,
+  options: ServeOptions = {},
+): Promise<RunningServer> {
+  const child = start(["serve"], { VITRINE_PORT: "0", ...env }, options);
+  const ended = once(child, "exit").then(([code]) => code as number | null);
   let stderr = "";
   child.stderr?.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
   const url = await new Promise<string>((found, failed) => {
@@ -70,7 +91,16 @@ export async function startServe(env: NodeJS.ProcessEnv): Promise<RunningServer>
       await once(child, "exit");
     }
   };
-  return { url, kill: () => end("SIGKILL"), stop: () => end("SIGTERM") };
+  return {
+    url,
+    pid: child.pid!, // it has printed its address
+    get log() {
+      return stderr;
+    },
+    ended,
+    kill: () => end("SIGKILL"),
+    stop: () => end("SIGTERM"),
+  };
 }
 
 /** Runs a command and kills it (SIGKILL) this many milliseconds after a line of its progress matches. */

@@ -2,7 +2,7 @@
 import { receiveMessageOnPort, workerData } from "node:worker_threads";
 import { AppError } from "../../errors/app-error.js";
 import { type RgbImage } from "../nn/rgb-image.js";
-import { type ModelPack, openModelPack } from "../runtime/model-pack.js";
+import { type ModelPack, openModelPack, packComponents } from "../runtime/model-pack.js";
 import { StudioGenerator } from "../studio/studio-generator.js";
 import { type GenerateOptions, type GenerateRequest } from "./image-generator.js";
 import { generateWithProgress } from "./in-process-generator.js";
@@ -22,6 +22,9 @@ interface Drawer {
   readonly evaluations: number;
   generate(request: GenerateRequest, options: GenerateOptions): Promise<RgbImage[]>;
 }
+
+/** What a thread may load of a pack. */
+const drawingParts = packComponents.filter(part => part !== "captioner" && part !== "llm");
 
 // One of each per thread: the thread's composition root.
 let loading: Promise<Drawer> | undefined;
@@ -62,6 +65,7 @@ function knownFault(error: unknown) {
 async function load(): Promise<Drawer> {
   const { maxBatchSize, onnxThreads, packDir } = workerData as RenderThreadData;
   const pack = await openModelPack(packDir);
+  await pack.verifyParts(...drawingParts);
   return pack.has("unet")
     ? pipelineDrawer(await DiffusionPipeline.load(pack, { numThreads: onnxThreads, maxBatchSize }))
     : studioDrawer(await loadStudio(pack));
@@ -99,6 +103,7 @@ async function openStudio(source: ModelPack | string, numThreads: number) {
     throw new AppError("MODEL_FILE_MISSING", { pack: pack.name, path: "subject_mask/model.onnx" });
   }
   const { scenes } = workerData as RenderThreadData;
+  await pack.verifyParts("subject_mask", "style_vectors");
   return StudioGenerator.create(pack, { numThreads, scenes });
 }
 

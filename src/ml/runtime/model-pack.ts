@@ -42,7 +42,7 @@ const modelIndexSchema = z.looseObject({ _class_name: z.string() });
 
 /**
  * Opens a pack: checks its index, its manifest, and the presence and size of every listed file. Checksums require
- * reading every byte, so only {@link ModelPack.verify} checks them.
+ * reading every byte, so they are checked when a part is loaded ({@link ModelPack.verifyParts}).
  *
  * @throws AppError `MODEL_PACK_ABSENT`, `MODEL_FILE_MISSING`, `MODEL_FILE_DAMAGED` (wrong size), `MODEL_PACK_INVALID`.
  */
@@ -143,13 +143,27 @@ export class ModelPack {
   }
 
   /**
+   * {@link verify} for the files of some parts, before they are loaded: a model with other weights gives wrong images
+   * instead of an error.
+   *
+   * @throws AppError `MODEL_FILE_MISSING`, `MODEL_FILE_DAMAGED`
+   */
+  verifyParts(...components: PackComponent[]): Promise<void> {
+    return this.verify(undefined, path => components.some(part => path.startsWith(`${part}/`)));
+  }
+
+  /**
    * Compares the SHA-256 of every listed file. Does nothing without a manifest.
    *
    * @param onFile Called before each file with the fraction of the pack read so far, 0..1.
+   * @param isWanted Default: every file.
    * @throws AppError `MODEL_FILE_MISSING`; `MODEL_FILE_DAMAGED`, which names every file that differs.
    */
-  async verify(onFile?: (path: string, done: number) => void): Promise<void> {
-    const files = this.manifest?.files ?? [];
+  async verify(
+    onFile?: (path: string, done: number) => void,
+    isWanted: (path: string) => boolean = () => true,
+  ): Promise<void> {
+    const files = (this.manifest?.files ?? []).filter(({ path }) => isWanted(path));
     const total = files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
     const damaged: string[] = [];
     let doneBytes = 0;

@@ -5,7 +5,7 @@
  * stays the same from start to start.
  */
 import { z } from "zod";
-import { getJson, putJson } from "../../db/artefact-files.js";
+import { getJson, jsonFile, putCached } from "../../db/artefact-files.js";
 import type { ArtefactStore } from "../../db/artefact-store.js";
 import type { RgbImage } from "../../ml/nn/rgb-image.js";
 
@@ -63,7 +63,7 @@ export class CatalogueKindService {
       return { verdict: stored, former: null };
     }
     if (isStored(verdict)) {
-      await putJson(store, KEY, verdict);
+      await putCached(store, KEY, jsonFile(verdict));
     }
     return { verdict, former: stored && stored.kind !== verdict.kind ? stored : null };
   }

@@ -1,5 +1,6 @@
 /** @file The backdrop looks of stored images: measured once, then kept under `looks/<2 hex>/<hash>-<version>.json`, a cache. */
 import { z } from "zod";
+import { putCached } from "../../db/artefact-files.js";
 import type { ArtefactStore } from "../../db/artefact-store.js";
 import type { RgbImage } from "../../ml/nn/rgb-image.js";
 import { type BackdropLook, backdropLook, LOOK_VERSION } from "../../ml/studio/backdrop-look.js";
@@ -50,7 +51,7 @@ export class BackdropLooks {
     }
     const { image } = await decode(await blobs.get(blobHash), DECODED_SIDE);
     const look = backdropLook(image);
-    await store.put(key, Buffer.from(JSON.stringify(look)));
+    await putCached(store, key, Buffer.from(JSON.stringify(look)));
     return look;
   }
 }

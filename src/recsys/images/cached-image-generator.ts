@@ -6,6 +6,7 @@
  * depends on. The folder is a cache: deleting it costs time and nothing else.
  */
 import { createHash } from "node:crypto";
+import { putCached } from "../../db/artefact-files.js";
 import type { ArtefactStore } from "../../db/artefact-store.js";
 import type {
   GenerateOptions,
@@ -58,7 +59,7 @@ export class CachedImageGenerator implements ImageGenerator {
 
   private async write(keys: readonly string[], images: readonly RgbImage[]): Promise<void> {
     for (const [index, key] of keys.entries()) {
-      await this.deps.store.put(key, await this.deps.codec.encode(images[index]));
+      await putCached(this.deps.store, key, await this.deps.codec.encode(images[index]));
     }
   }
 

@@ -4,6 +4,7 @@
  */
 import { deflateSync, inflateSync } from "node:zlib";
 import { z } from "zod";
+import { putCached } from "../../db/artefact-files.js";
 import type { ArtefactStore } from "../../db/artefact-store.js";
 import type { RgbImage } from "../../ml/nn/rgb-image.js";
 import { maskFaults, type SubjectMask } from "../../ml/studio/subject-mask.js";
@@ -71,7 +72,7 @@ export class SubjectMasks {
       return { image, mask: found };
     }
     const mask = await masker.mask(image, alpha);
-    await store.put(key, encodeMask(mask));
+    await putCached(store, key, encodeMask(mask));
     return { image, mask };
   }
 }

@@ -8,6 +8,7 @@ import { createHash, randomUUID } from "node:crypto";
 import { z } from "zod";
 import { getJson } from "../../db/artefact-files.js";
 import type { ArtefactStore } from "../../db/artefact-store.js";
+import { isTransient } from "../../db/environment-fault.js";
 import { AppError } from "../../errors/app-error.js";
 import { CaptionIndex, M } from "./caption-index.js";
 import {
@@ -95,7 +96,7 @@ export async function saveCaptionIndex(
 /**
  * The stored index, if this encoder made it.
  *
- * @throws AppError `INDEX_NOT_BUILT` if it is absent or damaged, `INDEX_STALE`
+ * @throws AppError `INDEX_NOT_BUILT` if it is absent or of another format, `INDEX_DAMAGED`, `INDEX_STALE`
  */
 export async function loadCaptionIndex(
   store: ArtefactStore,
@@ -124,16 +125,35 @@ export async function loadCaptionIndex(
     const { lost, mark } = metadata;
     return { index: new CaptionIndex(dimension, { graph, labels, quality, lost }), mark };
   } catch (error) {
-    throw new AppError("INDEX_NOT_BUILT", {}, { cause: error });
+    throw damaged(error);
   }
 }
 
 async function readMetadata(store: ArtefactStore): Promise<Metadata> {
-  try {
-    return metadataSchema.parse(await getJson(store, "index/metadata.json"));
-  } catch (error) {
-    throw new AppError("INDEX_NOT_BUILT", {}, { cause: error });
+  const content = await getJson(store, "index/metadata.json").catch((error: unknown) => {
+    throw damaged(error);
+  });
+  if (content === null || !hasThisFormat(content)) {
+    throw new AppError("INDEX_NOT_BUILT");
   }
+  const parsed = metadataSchema.safeParse(content);
+  if (!parsed.success) {
+    throw damaged(parsed.error);
+  }
+  return parsed.data;
+}
+
+function hasThisFormat(content: unknown): boolean {
+  return (content as { format?: unknown }).format === FORMAT;
+}
+
+/** A file that is not what was stored. The disk's own faults stay what they are. */
+function damaged(error: unknown): AppError {
+  if (isTransient(error)) {
+    return error;
+  }
+  const reason = error instanceof Error ? error.message.split("\n")[0] : String(error);
+  return new AppError("INDEX_DAMAGED", { reason }, { cause: error });
 }
 
 async function readChecked(store: ArtefactStore, file: { name: string; sha256: string }) {

@@ -106,6 +106,7 @@ export class IndexingService {
     const numImagesEncoded = await this.encodeImages(run);
     const numVariantImagesEncoded = await this.encodeVariantImages(run);
     const synced = await index.sync({
+      mustStore: true,
       rebuild,
       signal,
       onProgress: (done, total) => onProgress?.({ stage: "index", done, total }),

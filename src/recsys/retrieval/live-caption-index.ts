@@ -1,6 +1,7 @@
 /** @file The caption index of a running process: loaded once, then kept in sync with the embeddings in Postgres. */
 import type { ArtefactStore } from "../../db/artefact-store.js";
 import type { NewEmbedding } from "../../db/embeddings.repository.js";
+import { isTransient } from "../../db/environment-fault.js";
 import { AppError } from "../../errors/app-error.js";
 import { type IndexIdentity, loadCaptionIndex, saveCaptionIndex } from "./caption-index-files.js";
 import { CaptionIndex } from "./caption-index.js";
@@ -16,11 +17,17 @@ interface Dependencies extends IndexIdentity {
     captionHashes(encoder: string): Promise<ReadonlyMap<string, string>>;
     findCaptionEmbeddings(encoder: string, itemIds: readonly string[]): Promise<NewEmbedding[]>;
   };
+  /** Told of a stored index that is damaged, or that cannot be stored. Default: nobody is. */
+  onFault?: (error: AppError) => void;
 }
 
 export interface SyncOptions {
   /** Builds a new index; searches use the old one until it is ready. */
   rebuild?: boolean;
+  /** In the place of a damaged index, searches exactly until the next sync, which builds it again. */
+  fillIn?: boolean;
+  /** Fails if the index cannot be stored. Default: it serves, and the next sync stores it. */
+  mustStore?: boolean;
   onProgress?: (done: number, total: number) => void;
   signal?: AbortSignal;
 }
@@ -46,6 +53,8 @@ export class LiveCaptionIndex {
   private index: CaptionIndex | null = null;
   /** State of the embeddings in the index; null if unknown. */
   private mark: string | null = null;
+  /** Why the stored index is not the one in memory; null if it is, or if none is stored yet. */
+  private damage: AppError | null = null;
   private lastSync: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly deps: Dependencies) {}
@@ -63,9 +72,14 @@ export class LiveCaptionIndex {
     return this.index;
   }
 
+  /** What is wrong with the stored index: it is damaged, or it could not be stored. Null if nothing is. */
+  get fault(): AppError | null {
+    return this.damage;
+  }
+
   /**
    * Applies new, changed and deleted embeddings, and stores the index if there were any; one statement if there were
-   * none. Rebuilds an index of another encoder, or a damaged one, from Postgres.
+   * none. Builds an index of another encoder, or a damaged one, again from Postgres.
    */
   sync(options: SyncOptions = {}): Promise<SyncReport> {
     const done = this.lastSync.then(() => this.runSync(options));
@@ -73,18 +87,48 @@ export class LiveCaptionIndex {
     return done;
   }
 
-  private async runSync({ rebuild = false, onProgress, signal }: SyncOptions): Promise<SyncReport> {
+  private async runSync(options: SyncOptions): Promise<SyncReport> {
+    const { fillIn, rebuild = false, signal } = options;
     const { store, encoder, dimension, embeddings } = this.deps;
     if (!this.index && !rebuild) {
       await this.load();
     }
     // Read first: concurrent changes alter the mark, so the next sync finds them.
     const mark = await embeddings.captionMark(encoder);
-    if (this.index && mark === this.mark && !rebuild) {
+    if (this.index && mark === this.mark && !rebuild && !this.damage) {
       return reportOf(this.index, 0, 0);
     }
-    const index = (rebuild ? null : this.index) ?? new CaptionIndex(dimension);
+    if (fillIn && this.damage && !this.index) {
+      const exact = new CaptionIndex(dimension, undefined, "exact");
+      const { numAdded } = await this.update(exact, options);
+      this.index = exact;
+      return reportOf(exact, numAdded, 0);
+    }
+    const isUseless = rebuild || this.damage?.code === "INDEX_DAMAGED";
+    const index = (isUseless ? null : this.index) ?? new CaptionIndex(dimension);
     this.mark = null;
+    const { numAdded, numRemoved } = await this.update(index, options);
+    await index.checkRecall(signal);
+    this.index = index;
+    try {
+      await saveCaptionIndex(store, index, { encoder, mark });
+      this.damage = null;
+    } catch (error) {
+      if (!isTransient(error) || options.mustStore) {
+        throw error;
+      }
+      this.note(error);
+    }
+    this.mark = mark;
+    return reportOf(index, numAdded, numRemoved);
+  }
+
+  /** Makes the index hold what Postgres has. */
+  private async update(
+    index: CaptionIndex,
+    { onProgress, signal }: SyncOptions,
+  ): Promise<{ numAdded: number; numRemoved: number }> {
+    const { encoder, embeddings } = this.deps;
     const hashes = await embeddings.captionHashes(encoder);
     const gone = [...index.itemIds].filter(itemId => !hashes.has(itemId));
     index.remove(gone);
@@ -96,11 +140,14 @@ export class LiveCaptionIndex {
       await index.add(await embeddings.findCaptionEmbeddings(encoder, page), signal);
     }
     onProgress?.(changed.length, changed.length);
-    await index.checkRecall(signal);
-    await saveCaptionIndex(store, index, { encoder, mark });
-    this.index = index;
-    this.mark = mark;
-    return reportOf(index, changed.length, gone.length);
+    return { numAdded: changed.length, numRemoved: gone.length };
+  }
+
+  private note(fault: AppError): void {
+    if (this.damage?.code !== fault.code) {
+      this.deps.onFault?.(fault);
+    }
+    this.damage = fault;
   }
 
   private async load(): Promise<void> {
@@ -109,9 +156,12 @@ export class LiveCaptionIndex {
       this.index = index;
       this.mark = mark;
     } catch (error) {
-      const isExpected =
-        error instanceof AppError && ["INDEX_NOT_BUILT", "INDEX_STALE"].includes(error.code);
-      if (!isExpected) {
+      if (!(error instanceof AppError)) {
+        throw error;
+      }
+      if (error.code === "INDEX_DAMAGED") {
+        this.note(error);
+      } else if (!["INDEX_NOT_BUILT", "INDEX_STALE"].includes(error.code)) {
         throw error;
       }
     }

@@ -1,4 +1,5 @@
 /** @file Reads items' images a few at a time and applies a model to them. */
+import { isTransient } from "../../db/environment-fault.js";
 import type { RgbImage } from "../../ml/nn/rgb-image.js";
 
 /** Images decoded in parallel: each may take tens of megabytes. */
@@ -24,6 +25,9 @@ export async function ofImages<Item extends { itemId: string }, Output>(
         try {
           return [{ item, image: await imageFiles.loadRgb(hashOf(item)) }];
         } catch (error) {
+          if (isTransient(error)) {
+            throw error; // the disk is at fault, not the image
+          }
           const reason = error instanceof Error ? error.message : String(error);
           run.unreadable.set(item.itemId, reason);
           return [];

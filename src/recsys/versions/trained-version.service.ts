@@ -1,6 +1,7 @@
 /** @file Versions of one kind of model: their training, which of them serves, and that version in memory. */
 import { deleteAll, putFiles, type NamedFiles } from "../../db/artefact-files.js";
 import type { ArtefactStore } from "../../db/artefact-store.js";
+import { environmentFault } from "../../db/environment-fault.js";
 import type { PageRequest } from "../../db/keyset.js";
 import { AppError, type ErrorCode } from "../../errors/app-error.js";
 import type { WorkHooks } from "../../ml/progress.js";
@@ -123,8 +124,8 @@ export class TrainedVersionService<
   constructor(private readonly parts: Dependencies<Version, Loaded, Own, Decision>) {}
 
   /**
-   * Trains a version. If stopped by its signal or with the process, it stays `TRAINING` and can be resumed; any other
-   * failure is recorded. A ready version is not trained again.
+   * Trains a version. If stopped by its signal, with the process, or by a fault of the database or disk, it stays `TRAINING`
+   * and can be resumed; any other failure is recorded. A ready version is not trained again.
    *
    * @param trainer Default: the one of this kind of model.
    * @throws AppError What its trainer throws, and what {@link activate} does
@@ -262,7 +263,7 @@ export class TrainedVersionService<
       await deleteAll(store, checkpoint);
       return completed;
     } catch (error) {
-      if (!hooks.signal?.aborted) {
+      if (!hooks.signal?.aborted && !environmentFault(error)) {
         await versions.fail(versionId, error instanceof Error ? error.message : String(error));
       }
       throw error;
