@@ -82,7 +82,7 @@ async function sha256(bytes: Uint8Array): Promise<string> {
   if (bytes.byteLength <= HASHED_HERE_BYTES) {
     return createHash("sha256").update(bytes).digest("hex");
   }
-  const digest = await webcrypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>);
+  const digest = await webcrypto.subtle.digest("SHA-256", bytes);
   return Buffer.from(digest).toString("hex");
 }
 

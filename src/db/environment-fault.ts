@@ -2,7 +2,8 @@
 import { AppError, type ErrorCode } from "../errors/app-error.js";
 
 /** Codes of sockets and of the system's name service. */
-const SOCKET = /^(ECONN(REFUSED|RESET|ABORTED)|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|E(HOST|NET)(UNREACH|DOWN))$/;
+const SOCKET =
+  /^(ECONN(REFUSED|RESET|ABORTED)|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|E(HOST|NET)(UNREACH|DOWN))$/;
 /** Postgres: connection exceptions, shutdown and start of the server, too many connections. */
 const SERVER = /^(08\d{3}|57P0[1235]|53300)$/;
 /** Prisma: not reachable, timed out, closed, no connection, too many; a transaction that did not begin or is gone. */

@@ -30,7 +30,7 @@ class ServerClient extends pg.Client {
   constructor(config?: pg.ClientConfig) {
     super(config);
     this.on("error", () => undefined); // a connection lost between two statements; the next statement reports it
-    this.query = namingFaults(this.query.bind(this) as Query) as typeof this.query;
+    this.query = namingFaults(this.query.bind(this)) as typeof this.query;
   }
 }
 
@@ -50,8 +50,8 @@ export class ServerPool extends pg.Pool {
       keepAlive: true,
       keepAliveInitialDelayMillis: KEEP_ALIVE_AFTER_MS,
       onConnect: setSession, // eslint-disable-line @typescript-eslint/no-misused-promises -- pg waits for it
-    } as PoolConfig);
-    this.query = namingFaults(this.query.bind(this) as Query) as typeof this.query;
+    });
+    this.query = namingFaults(this.query.bind(this)) as typeof this.query;
     this.connect = namingFaults(this.connect.bind(this) as Query) as typeof this.connect;
     this.on("error", () => undefined); // a broken idle connection; the next query reports it
     this.on("acquire", client => this.takenAtMs.set(client, performance.now()));
@@ -77,7 +77,9 @@ export class ServerPool extends pg.Pool {
     const suspects = [...this.takenAtMs.keys()];
     if (!(await this.answers())) {
       for (const client of suspects.filter(client => this.takenAtMs.has(client))) {
-        (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
+        (
+          client as unknown as { connection: { stream: { destroy(): void } } }
+        ).connection.stream.destroy();
       }
     }
     this.isProbing = false;

@@ -3,15 +3,20 @@ import type { ServerResponse } from "node:http";
 import { fastifyApolloHandler } from "@as-integrations/fastify";
 import websocket from "@fastify/websocket";
 import type { FastifyInstance, FastifyRequest } from "fastify";
-import type { GraphQLSchema } from "graphql";
+import { GraphQLError, type GraphQLSchema } from "graphql";
 import type { Logger } from "pino";
+import { AppError } from "../errors/app-error.js";
 import type { CreateContext } from "../plugin/context.js";
+import { causeOf } from "../plugin/format-error.js";
 import type { HandleImage } from "../plugin/handle-image.js";
 import { createApollo } from "./create-apollo.js";
 import { createWebsocketHandler } from "./websocket.js";
 
 /** Largest request body and websocket message, in bytes. */
 export const bodyLimitBytes = 2 ** 20;
+
+/** Requests that wait for a job when the server closes wait so long, then they are answered with the job. */
+const WAIT_AT_CLOSE_MS = 5_000;
 
 export interface FastifyVitrineOptions {
   /** What `createPlugin` gave. */
@@ -35,9 +40,21 @@ export async function fastifyVitrine(
   const apollo = createApollo(schema, logger);
   await apollo.start();
   app.addHook("onClose", () => apollo.stop());
+  const open = new Set<AbortController>();
+  app.addHook("preClose", async () => {
+    setTimeout(() => {
+      open.forEach(request => {
+        request.abort();
+      });
+    }, WAIT_AT_CLOSE_MS).unref();
+  });
   const handler = fastifyApolloHandler(apollo, {
     context: ({ headers }, { raw }) =>
-      createContext(headers.authorization, { signal: closedSignal(raw) }),
+      createContext(headers.authorization, { signal: closedSignal(raw, open) }).catch(
+        (error: unknown) => {
+          throw withStatus(error);
+        },
+      ),
   });
   await app.register(async scope => {
     const wsHandler = createWebsocketHandler(schema, createContext, logger);
@@ -52,6 +69,19 @@ export async function fastifyVitrine(
   });
 }
 
+/** Apollo answers faults of a context with 500 unless they name a status. */
+function withStatus(error: unknown): unknown {
+  const cause = causeOf(error);
+  if (!(cause instanceof AppError)) {
+    return error;
+  }
+  const { extensions, message, status } = cause;
+  return new GraphQLError(message, {
+    originalError: cause,
+    extensions: { ...extensions, http: { status } },
+  });
+}
+
 /** What the picture's handler reads of a request. */
 function webRequest({ headers, host, method, url }: FastifyRequest): Request {
   const ifNoneMatch = headers["if-none-match"];
@@ -61,10 +91,12 @@ function webRequest({ headers, host, method, url }: FastifyRequest): Request {
   });
 }
 
-/** Raised when the client closes the connection before it has the answer. */
-function closedSignal(response: ServerResponse): AbortSignal {
+/** Raised when the client closes the connection before it has the answer. @param open Has the controllers of open requests. */
+function closedSignal(response: ServerResponse, open: Set<AbortController>): AbortSignal {
   const closed = new AbortController();
+  open.add(closed);
   response.once("close", () => {
+    open.delete(closed);
     if (!response.writableFinished) {
       closed.abort();
     }

@@ -44,7 +44,10 @@ export class Setbacks {
   }
 
   /** Records a job's end, again and again while the database is away and the worker does not stop. */
-  async record(recordEnd: () => Promise<unknown>, onAway: (fault: AppError) => void): Promise<void> {
+  async record(
+    recordEnd: () => Promise<unknown>,
+    onAway: (fault: AppError) => void,
+  ): Promise<void> {
     for (let isFirst = true; ; isFirst = false) {
       try {
         await recordEnd();

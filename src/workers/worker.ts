@@ -1,4 +1,5 @@
 /** @file Runs jobs: claims one after another, gives each to the handler of its kind, and records the outcome. */
+import { environmentFault } from "../db/environment-fault.js";
 import {
   type JobProgress,
   type JobsRepository,
@@ -6,7 +7,6 @@ import {
   lanesOf,
   LOST_AFTER_MS,
 } from "../db/jobs.repository.js";
-import { environmentFault } from "../db/environment-fault.js";
 import type { JobKind, JobRow } from "../db/rows.js";
 import { AppError } from "../errors/app-error.js";
 import type { JobEvents } from "../recsys/jobs/job-events.js";

@@ -25,7 +25,7 @@ export interface Readiness {
   degraded: string[];
 }
 
-/** What came of one request: `right`, the code of its error, or what is wrong with it. */
+/** What came of one request: `right`, the code of its error (503, or 200 with the rest of the data), or what is wrong. */
 type Outcome = string;
 
 const sleep = (ms: number) => new Promise(wake => setTimeout(wake, ms));
@@ -160,7 +160,9 @@ export class FaultyShop {
       const { body, status } = await this.ask(server, queries[n]);
       const [error] = body.errors ?? [];
       if (error) {
-        return `${status} ${error.extensions.code}`;
+        const { code } = error.extensions;
+        const isPart = Object.values(body.data ?? {}).some(value => value !== null);
+        return status === (isPart ? 200 : 503) ? code : `${status} ${code}`;
       }
       const got = JSON.stringify(body.data);
       return got === right[n] ? "right" : `wrong: ${got} instead of ${right[n]}`;
@@ -195,10 +197,15 @@ export class Load {
     return this.counts.get(outcome) ?? 0;
   }
 
-  /** Waits for so many more answers of this kind. */
+  /** Waits for so many more answers of this kind. @throws Error for one that is neither right nor coded, or has the wrong status */
   async until(outcome: Outcome, more: number): Promise<void> {
     const wanted = this.count(outcome) + more;
     while (this.count(outcome) < wanted) {
+      const wrong = [...this.counts.keys()].find(kind => !/^(right|[A-Z_]+)$/.test(kind));
+      if (wrong !== undefined) {
+        await this.stop();
+        throw new Error(`an answer was ${wrong}`);
+      }
       await sleep(50);
     }
   }

@@ -81,7 +81,7 @@ describeOnEveryDatabase("the server", open => {
       const answer = await post({ query }, { authorization: `Bearer ${api.keys.STOREFRONT}` });
       const text = await answer.text();
       expect({ status: answer.status, text }).toMatchObject({
-        status: 500, // Apollo Server's own for a context that could not be made
+        status: 503,
         text: expect.stringContaining('"code":"DATABASE_UNREACHABLE"') as unknown,
       });
       expect(text).not.toContain("hunter2");

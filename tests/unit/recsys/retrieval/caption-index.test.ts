@@ -404,9 +404,10 @@ describe("the index on disk", () => {
       await writeFile(join(folder, "index", name), bytes);
       const load = () =>
         loadCaptionIndex(new FolderArtefactStore(folder), { encoder, dimension: D });
-      await expect(load()).rejects.toMatchObject({ code: "INDEX_NOT_BUILT" });
+      await expect(load()).rejects.toMatchObject({ code: "INDEX_DAMAGED" });
       await rm(join(folder, "index", name));
-      await expect(load()).rejects.toMatchObject({ code: "INDEX_NOT_BUILT" });
+      const code = name === "metadata.json" ? "INDEX_NOT_BUILT" : "INDEX_DAMAGED";
+      await expect(load()).rejects.toMatchObject({ code });
     },
   );
 });
