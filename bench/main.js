@@ -26,6 +26,7 @@ const { values, positionals } = parseArgs({
         "keep",
         "luma",
         "clothing",
+        "minutes",
       ].map(name => [name, { type: "string" }]),
     ),
     help: { type: "boolean" },

@@ -66,6 +66,8 @@ const STORED_AS: Record<string, StoredFormat | undefined> = {
 const KEPT_QUALITY = 92;
 /** Larger images are not kept decoded in memory for the check. */
 const HELD_PIXELS = 1_000_000;
+/** Decoding and encoding one image; 40 megapixels of AVIF take a few. */
+const MAX_SECONDS = 60;
 /** Maximum side of the formats in pixels; AVIF as libvips writes it. */
 const MAX_SIDE: Record<ServedFormat, number> = {
   avif: 16_384,
@@ -340,7 +342,9 @@ function openImage(
     ...options
   }: { maxPixels?: number; failOn?: "error" | "warning"; animated?: boolean } = {},
 ): Sharp {
-  return sharp(bytes, { limitInputPixels: maxPixels, failOn: "error", ...options });
+  return sharp(bytes, { limitInputPixels: maxPixels, failOn: "error", ...options }).timeout({
+    seconds: MAX_SECONDS,
+  });
 }
 
 function fromRgb({ pixels, widthPixels, heightPixels }: RgbImage): Sharp {

@@ -53,7 +53,7 @@ interface VersionTable<Row, Own> {
 }
 
 /** @typeParam Own The columns that only versions of this kind of model have. */
-export class VersionsRepository<Row, Own> {
+export class VersionsRepository<Row extends { activatedAt: Date | null }, Own> {
   constructor(
     private readonly prisma: PrismaClient,
     private readonly table: VersionTable<Row, Own>,
@@ -113,6 +113,11 @@ export class VersionsRepository<Row, Own> {
 
   /** Activates one ready version and deactivates the others. */
   async activate(id: string): Promise<Row> {
+    // Later than every other one, also if the clock was set back: rolling back goes by this order.
+    const last = await this.findPrevious();
+    const active = await this.findActive();
+    const latest = Math.max(...[last, active].map(row => row?.activatedAt?.getTime() ?? 0));
+    const activatedAt = new Date(Math.max(Date.now(), latest + 1));
     const [, version] = await this.prisma.$transaction([
       this.table.updateMany({
         where: { isActive: true, id: { not: id } },
@@ -120,7 +125,7 @@ export class VersionsRepository<Row, Own> {
       }),
       this.table.update({
         where: { id, state: "READY" },
-        data: { isActive: true, activatedAt: new Date() },
+        data: { isActive: true, activatedAt },
       }),
     ]);
     return version;

@@ -1,4 +1,11 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync } from "node:fs";
+import {
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { FolderArtefactStore } from "../../../src/db/artefact-store.js";
@@ -39,6 +46,21 @@ describe("BlobStore", () => {
     truncateSync(join(home, "blobs", "ba", ABC), 1);
     await blobs.put(Buffer.from("abc"));
     expect(Buffer.from(await blobs.get(ABC)).toString()).toBe("abc");
+  });
+
+  it("never gives a damaged file, and replaces it by the next put", async () => {
+    for (const bytes of [Buffer.from("abc"), Buffer.alloc(300_000, 7)]) {
+      const hash = await blobs.put(bytes);
+      const path = join(home, "blobs", hash.slice(0, 2), hash);
+      const changed = Buffer.from(bytes);
+      changed[1] ^= 1;
+      writeFileSync(path, changed);
+      await expect(blobs.get(hash)).rejects.toMatchObject({ code: "IMAGE_DAMAGED" });
+      expect([...blobs.damaged]).toEqual([hash]);
+      expect(await blobs.put(bytes)).toBe(hash);
+      expect(bytes.equals(await blobs.get(hash))).toBe(true);
+      expect([...blobs.damaged]).toEqual([]);
+    }
   });
 
   it("reports a missing file", async () => {
