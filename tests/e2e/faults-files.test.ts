@@ -199,7 +199,9 @@ describe("files and the process", () => {
         readFileSync(join(shop.home, "index", "metadata.json"), "utf8"),
       ) as { graph: { name: string } };
       damage(join(shop.home, "index", metadata.graph.name));
-      const [version] = readdirSync(join(shop.home, "rankers")).filter(name => name[0] !== ".");
+      const [version] = readdirSync(join(shop.home, "rankers")).filter(
+        name => !name.startsWith("."),
+      );
       const weights = readdirSync(join(shop.home, "rankers", version)).find(name =>
         name.endsWith(".safetensors"),
       );

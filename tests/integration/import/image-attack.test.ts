@@ -10,9 +10,9 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { inspectImage } from "../../../src/db/image-codec.js";
 import { errorCodes } from "../../../src/errors/app-error.js";
 import { RemoteImages } from "../../../src/recsys/import/remote-image.js";
-import { inspectImage } from "../../../src/db/image-codec.js";
 import { ImageAttackGenerator } from "../../helpers/image-attack.js";
 import { patience } from "../../helpers/patience.js";
 
