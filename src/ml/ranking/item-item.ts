@@ -10,7 +10,7 @@
  * is alike, and each ranks well where the other does not (docs/results.md, Rankers).
  *
  * EASE^R may read item features beside the choices, but never images: so another image changes only m, and what-if stays
- * exact. An item that was not in training has e = 0.
+ * exact. An item that was not in training takes the mean e of the ten items most like it (`nearest-by-features.ts`).
  *
  * Shapes: N items.
  */

@@ -13,6 +13,7 @@ import { type ItemGraph, itemGraph } from "./item-graph.js";
 import { addedTo, ItemItemPart } from "./item-item.js";
 import { defaultMicroConfig, type MicroConfig } from "./micro-config.js";
 import { foldedInWithHead, MicroHead } from "./micro-head.js";
+import { nearestByFeatures } from "./nearest-by-features.js";
 import { MicroNetwork, type MicroGraphs } from "./micro-network.js";
 import { fusionParameters, initialParameters, microShape, parameter } from "./micro-parameters.js";
 import { decodeMicroState, encodeMicroState, type MicroState } from "./micro-state.js";
@@ -98,6 +99,25 @@ export class Micro
 
   itemVectorOf(features: ItemFeatures): Float32Array {
     return newItemVector(this.trained, this.config, features);
+  }
+
+  /** Empty without an item-item part. */
+  nearestItems(features: ItemFeatures): Int32Array {
+    const { itemItem, modalities } = this.trained;
+    return itemItem ? nearestByFeatures(modalities, features) : new Int32Array(0);
+  }
+
+  /**
+   * A new item has no weights in the item-item part, so it takes the mean of those of the items most like it: with none it
+   * could not compete with items that have them.
+   */
+  newItemParts(viewer: Viewer, nearest: readonly Int32Array[]): Float32Array {
+    const part = this.itemItemPart(viewer);
+    return Float32Array.from(nearest, items =>
+      part && items.length > 0
+        ? items.reduce((sum, item) => sum + part[item], 0) / items.length
+        : 0,
+    );
   }
 
   /** Scores of all items after a full rebuild with the feature replaced, the reference for {@link whatIf}; `[N]`. */

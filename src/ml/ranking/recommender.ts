@@ -167,6 +167,12 @@ export interface InductiveRecommender extends Recommender {
 
   /** The vector of a new item; `[D]`. Zeros without any modality. */
   itemVectorOf(features: ItemFeatures): Float32Array;
+
+  /** For {@link newItemParts}: the items of the training most like a new one. Absent where scores are products of vectors alone. */
+  nearestItems?(features: ItemFeatures): Int32Array;
+
+  /** What the score of each new item has beside the product of vectors, by its nearest items. */
+  newItemParts?(viewer: Viewer, nearest: readonly Int32Array[]): Float32Array;
 }
 
 export function isInductive(model: Recommender): model is InductiveRecommender {

@@ -10,6 +10,8 @@ export interface NewItem {
   itemId: string;
   /** Its dot product with a user's vector is the score; `[D]`. */
   vector: Float32Array;
+  /** Items of the training most like it, where a score is more than that product (`newItemParts`). */
+  nearest: Int32Array;
   /** The features that placed it. */
   features: ItemFeatures;
 }
@@ -84,6 +86,7 @@ export class NewItems {
     return [...features].map(([itemId, own]) => ({
       itemId,
       vector: model.itemVectorOf(own),
+      nearest: model.nearestItems?.(own) ?? new Int32Array(0),
       features: own,
     }));
   }

@@ -90,13 +90,15 @@ function ofNew(
     return null;
   }
   const user = model.userVectorOf(viewer);
+  const [rest = 0] = model.newItemParts?.(viewer, [item.nearest]) ?? []; // reads no images
   return {
-    score: dot(user, item.vector),
+    score: dot(user, item.vector) + rest,
     scoresWith: images =>
       ownModalities?.includes(IMAGE_MODALITY)
         ? null
-        : images.map(image =>
-            dot(user, model.itemVectorOf({ ...item.features, [IMAGE_MODALITY]: image })),
+        : images.map(
+            image =>
+              dot(user, model.itemVectorOf({ ...item.features, [IMAGE_MODALITY]: image })) + rest,
           ),
   };
 }

@@ -308,9 +308,16 @@ function rankedList(known: KnownViewer, newItems: readonly NewItem[]): RankedLis
   }
   const scores = new Float32Array(trained.length + newItems.length);
   scores.set(trained);
-  if (isInductive(ranker.model)) {
-    const user = ranker.model.userVectorOf(viewer);
-    newItems.forEach(({ vector }, place) => (scores[trained.length + place] = dot(user, vector)));
+  const { model } = ranker;
+  if (isInductive(model)) {
+    const user = model.userVectorOf(viewer);
+    const rest = model.newItemParts?.(
+      viewer,
+      newItems.map(({ nearest }) => nearest),
+    );
+    newItems.forEach(({ vector }, place) => {
+      scores[trained.length + place] = dot(user, vector) + (rest?.[place] ?? 0);
+    });
   }
   return new RankedList([...ranker.itemIds, ...newItems.map(({ itemId }) => itemId)], scores);
 }
