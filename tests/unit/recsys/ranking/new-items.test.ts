@@ -72,7 +72,12 @@ describe("a new item in a ranking", () => {
           kind === "IMAGE" ? [{ itemId: "new", vector: Float32Array.of(1, 1) }] : [],
       },
     });
-    const known = { ranker, viewer: { userIndex: 0 }, source: "RANKER", seen: new Set<number>() } as const;
+    const known = {
+      ranker,
+      viewer: { userIndex: 0 },
+      source: "RANKER",
+      seen: new Set<number>(),
+    } as const;
     const item = rankedItem(known, "new", await newItems.of(ranker))!;
     expect(item.score).toBe(3 + 10);
     expect(item.scoresWith([Float32Array.of(0, 1)])).toEqual([2 + 10]);
