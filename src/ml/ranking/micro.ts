@@ -13,10 +13,10 @@ import { type ItemGraph, itemGraph } from "./item-graph.js";
 import { addedTo, ItemItemPart } from "./item-item.js";
 import { defaultMicroConfig, type MicroConfig } from "./micro-config.js";
 import { foldedInWithHead, MicroHead } from "./micro-head.js";
-import { nearestByFeatures } from "./nearest-by-features.js";
 import { MicroNetwork, type MicroGraphs } from "./micro-network.js";
 import { fusionParameters, initialParameters, microShape, parameter } from "./micro-parameters.js";
 import { decodeMicroState, encodeMicroState, type MicroState } from "./micro-state.js";
+import { nearestByFeatures } from "./nearest-by-features.js";
 import { batchViews } from "./personal-views.js";
 import type {
   FeatureGradientRecommender,
