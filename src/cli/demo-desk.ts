@@ -2,7 +2,7 @@
 import { AppError } from "../errors/app-error.js";
 import type { Services } from "../plugin/create-services.js";
 import { imageUrl } from "../resolvers/image-urls.js";
-import type { DemoDesk, DemoShopper } from "../server/demo-routes.js";
+import type { DemoDesk, DemoItem, DemoShopper } from "../server/demo-routes.js";
 import type { OpenedContext } from "./cli-context.js";
 
 /** What a shopper likes, in words, and the share of the choices that have it; null if it is not counted. */
@@ -11,8 +11,13 @@ export interface DemoTaste {
   styleShare: number | null;
 }
 
-/** The taste of a shopper with these choices. */
-export type TasteOf = (userId: string, itemIds: readonly string[]) => DemoTaste;
+/** What a shop knows that its database does not say. */
+export interface DemoTastes {
+  /** The taste of a shopper with these choices. */
+  tasteOf(userId: string, itemIds: readonly string[]): DemoTaste;
+  /** Kind of an item: the shop window has one of each kind in turn. */
+  kindOf(item: { id: string; category: string | null }): string;
+}
 
 const TOKEN_SECONDS = 3_600;
 /** Shoppers that the page offers. */
@@ -21,11 +26,15 @@ const MAX_SHOPPERS = 12;
 const MAX_LOOKED_AT = 60;
 const MAX_PICTURES = 5;
 const PICTURE_WIDTH = 128;
+const MAX_WINDOW_ITEMS = 8;
+/** Items among which the window's are chosen, the most popular first. */
+const MAX_POPULAR = 120;
+const WINDOW_PICTURE_WIDTH = 384;
 
 export function createDemoDesk(
   { db, config }: OpenedContext,
   { access }: Pick<Services, "access">,
-  tasteOf: TasteOf,
+  { kindOf, tasteOf }: DemoTastes,
 ): DemoDesk {
   return {
     async shoppers() {
@@ -54,7 +63,25 @@ export function createDemoDesk(
             .map(hash => imageUrl(config.publicUrl, hash, { width: PICTURE_WIDTH })),
         };
       });
-      return differentTastes(shoppers);
+      const clearestFirst = shoppers.sort((a, b) => (b.styleShare ?? 0) - (a.styleShare ?? 0));
+      return inTurns(clearestFirst, ({ style }) => style, MAX_SHOPPERS);
+    },
+
+    async window() {
+      const items = await db.prisma.item.findMany({
+        where: { isAvailable: true, image: { isNot: null } },
+        orderBy: [{ interactions: { _count: "desc" } }, { id: "asc" }],
+        take: MAX_POPULAR,
+        select: { id: true, title: true, category: true, image: { select: { blobHash: true } } },
+      });
+      const seenTitles = new Set<string>();
+      const different = items.filter(
+        ({ title }) => !seenTitles.has(title) && seenTitles.add(title),
+      );
+      return inTurns(different, kindOf, MAX_WINDOW_ITEMS).map(({ id, image, title }): DemoItem => {
+        const url = imageUrl(config.publicUrl, image!.blobHash, { width: WINDOW_PICTURE_WIDTH });
+        return { id, title, image: { url } };
+      });
     },
 
     async openSession(userId) {
@@ -67,18 +94,21 @@ export function createDemoDesk(
   };
 }
 
-/** One shopper of each taste in turn, the clearest tastes first. */
-function differentTastes(shoppers: readonly DemoShopper[]): DemoShopper[] {
-  const byStyle = new Map<string, DemoShopper[]>();
-  for (const shopper of shoppers) {
-    byStyle.set(shopper.style, [...(byStyle.get(shopper.style) ?? []), shopper]);
+/** The first of each group, then the second of each, and so on. */
+function inTurns<Value>(
+  values: readonly Value[],
+  groupOf: (value: Value) => string,
+  limit: number,
+): Value[] {
+  const groups = new Map<string, Value[]>();
+  for (const value of values) {
+    const group = groupOf(value);
+    groups.set(group, [...(groups.get(group) ?? []), value]);
   }
-  const queues = [...byStyle.values()].map(own =>
-    [...own].sort((a, b) => (b.styleShare ?? 0) - (a.styleShare ?? 0)),
-  );
-  const chosen: DemoShopper[] = [];
-  for (let turn = 0; chosen.length < MAX_SHOPPERS && queues.some(own => own[turn]); turn++) {
-    chosen.push(...queues.flatMap(own => own[turn] ?? []));
+  const queues = [...groups.values()];
+  const chosen: Value[] = [];
+  for (let turn = 0; chosen.length < limit && queues.some(queue => turn < queue.length); turn++) {
+    chosen.push(...queues.flatMap(queue => queue.slice(turn, turn + 1)));
   }
-  return chosen.slice(0, MAX_SHOPPERS);
+  return chosen.slice(0, limit);
 }

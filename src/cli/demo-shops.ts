@@ -7,7 +7,7 @@ import { PhotosSource } from "../recsys/datasets/photos.js";
 import { StickersSource } from "../recsys/datasets/stickers.js";
 import type { ImportSource } from "../recsys/import/import-source.js";
 import type { OpenedContext } from "./cli-context.js";
-import type { TasteOf } from "./demo-desk.js";
+import type { DemoTastes } from "./demo-desk.js";
 import { installPackage } from "./install-package.js";
 
 type Prisma = OpenedContext["db"]["prisma"];
@@ -32,7 +32,7 @@ export interface DemoShop {
    */
   references(prisma: Prisma, userId: string): Promise<ItemRow[]>;
   /** The shoppers' tastes, as the storefront page names them. */
-  tastes(source: ImportSource): Promise<TasteOf>;
+  tastes(source: ImportSource): Promise<DemoTastes>;
 }
 
 export const demoShopNames = ["stickers", "photos"] as const;
@@ -53,12 +53,15 @@ export const demoShops: Readonly<Record<DemoShopName, DemoShop>> = {
     rankerVersionId: ({ concepts, users }) => versionId("8000", users, concepts),
     references: (prisma, userId) =>
       findReferences(prisma, userId, { order: "desc", restriction: unlovedStyle }),
-    tastes: async () => (_userId, itemIds) => {
-      const styles = itemIds.map(styleOf);
-      const loved = mostFrequent(styles);
-      const share = styles.filter(style => style === loved).length / styles.length;
-      return { style: styleLabels[loved as keyof typeof styleLabels] ?? loved, styleShare: share };
-    },
+    tastes: async () => ({
+      tasteOf(_userId, itemIds) {
+        const styles = itemIds.map(styleOf);
+        const loved = mostFrequent(styles);
+        const styleShare = styles.filter(style => style === loved).length / styles.length;
+        return { style: styleLabels.get(loved) ?? loved, styleShare };
+      },
+      kindOf: ({ id }) => styleOf(id),
+    }),
   },
   photos: {
     configure: config => ({
@@ -82,21 +85,24 @@ export const demoShops: Readonly<Record<DemoShopName, DemoShop>> = {
     tastes: async source => {
       const tastes =
         source instanceof PhotosSource ? await source.tastes() : new Map<string, never>();
-      return userId => {
-        const taste = tastes.get(userId);
-        const style = taste ? `${taste.palettes.join(" and ")} on ${taste.setting}` : "unknown";
-        return { style, styleShare: null };
+      return {
+        tasteOf(userId) {
+          const taste = tastes.get(userId);
+          const style = taste ? `${taste.palettes.join(" and ")} on ${taste.setting}` : "unknown";
+          return { style, styleShare: null };
+        },
+        kindOf: ({ category }) => category ?? "",
       };
     },
   },
 };
 
-const styleLabels = {
-  "fluent-3d": "glossy 3D",
-  "fluent-flat": "flat vector",
-  noto: "soft gradients",
-  twemoji: "bold simple shapes",
-};
+const styleLabels = new Map<string, string>([
+  ["fluent-3d", "glossy 3D"],
+  ["fluent-flat", "flat vector"],
+  ["noto", "soft gradients"],
+  ["twemoji", "bold shapes"],
+]);
 
 function versionId(family: string, ...counts: readonly number[]): string {
   const digits = counts.map(count => String(count).padStart(6, "0")).join("");

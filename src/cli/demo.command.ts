@@ -11,6 +11,7 @@ import type { Plugin } from "../plugin/create-plugin.js";
 import type { CliContext, OpenedContext } from "./cli-context.js";
 import { createDemoDesk } from "./demo-desk.js";
 import { type DemoShop, type DemoShopName, demoShopNames, demoShops } from "./demo-shops.js";
+import { openInBrowser } from "./open-in-browser.js";
 import { oneOf, wholeNumber } from "./option-values.js";
 import { prepareShop } from "./prepare-shop.js";
 import { startServer, untilAborted } from "./serve.command.js";
@@ -43,7 +44,9 @@ const maxWaitMs = 60_000;
 
 export function demoCommand(context: CliContext): Command {
   return new Command("demo")
-    .description("create a shop with simulated shoppers, serve it, and personalise one picture")
+    .description(
+      "create a shop with simulated shoppers, serve it with a storefront page, and personalise one picture",
+    )
     .option(
       "--shop <name>",
       "stickers, or photos: 54 photographs that npm installs (@vendure/create)",
@@ -70,6 +73,11 @@ export function demoCommand(context: CliContext): Command {
         await prepareShop(plugin.services, { source, rankerVersionId }, opened.signal);
         const desk = createDemoDesk(opened, plugin.services, await shop.tastes(source));
         const server = await startServer(opened, plugin, desk);
+        const isSeen = !options.once && !options.json && opened.config.pagesFolder !== null;
+        if (isSeen) {
+          console.log(`\nThe storefront: ${server.url}/\nThe admin page: ${server.url}/admin\n`);
+          openInBrowser(`${server.url}/`);
+        }
         const key = await freshKey(plugin);
         const image = await personalize(opened, plugin, { shop, userId: options.user });
         const seconds = Math.round((performance.now() - startedAt) / 10) / 100;

@@ -15,9 +15,18 @@ export interface DemoShopper {
   pictures: string[];
 }
 
+/** An item that every shopper sees. */
+export interface DemoItem {
+  id: string;
+  title: string;
+  image: { url: string };
+}
+
 /** Opens the storefront to everyone who reaches the server: for simulated shoppers only. */
 export interface DemoDesk {
   shoppers(): Promise<DemoShopper[]>;
+  /** Popular items of different kinds. */
+  window(): Promise<DemoItem[]>;
   /** A token of the shopper's own rights. @throws AppError `USER_NOT_FOUND` unless the shopper is simulated */
   openSession(userId: string): Promise<{ token: string; expiresAt: Date }>;
 }
@@ -27,6 +36,9 @@ const sessionRequest = z.object({ userId: z.string().min(1).max(200) });
 export function demoRoutes(app: FastifyInstance, desk: DemoDesk): void {
   app.get("/demo/shoppers", async (_request, reply) =>
     reply.header("cache-control", "no-store").send({ shoppers: await desk.shoppers() }),
+  );
+  app.get("/demo/window", async (_request, reply) =>
+    reply.header("cache-control", "no-store").send({ items: await desk.window() }),
   );
   app.post("/demo/session", async (request, reply) => {
     const body = sessionRequest.safeParse(request.body);

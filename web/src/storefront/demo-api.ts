@@ -27,8 +27,29 @@ export async function findDemoUsers(): Promise<DemoUser[]> {
   return shoppers;
 }
 
+export interface WindowItem {
+  id: string;
+  title: string;
+  image: { url: string } | null;
+}
+
+/** Some items of different kinds, the same for every user. @throws ApiError */
+export async function findWindow(): Promise<WindowItem[]> {
+  const { items } = await call<{ items: WindowItem[] }>("/demo/window");
+  return items;
+}
+
+const clients = new Map<string, ApiClient>();
+
+/** The one caller with the rights of this simulated user. */
+export function clientOf(userId: string): ApiClient {
+  const client = clients.get(userId) ?? demoClient(userId);
+  clients.set(userId, client);
+  return client;
+}
+
 /** A caller with the rights of this simulated user; its tokens are renewed in time. */
-export function demoClient(userId: string): ApiClient {
+function demoClient(userId: string): ApiClient {
   let session: Promise<Session> | null = null;
   return new ApiClient(`user ${userId}`, async () => {
     const known = await session?.catch(() => null);

@@ -1,4 +1,9 @@
+import { BrowserRouter } from "react-router";
 import { showPage } from "../shared/page";
 import { StorefrontPage } from "./storefront-page";
 
-showPage(<StorefrontPage />);
+showPage(
+  <BrowserRouter>
+    <StorefrontPage />
+  </BrowserRouter>,
+);
