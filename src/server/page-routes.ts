@@ -37,6 +37,7 @@ export async function pageRoutes(app: FastifyInstance, options: PageOptions): Pr
     immutable: true,
     maxAge: assetsMaxAgeMs,
     index: false,
+    preCompressed: true,
   });
   app.get("/favicon.svg", (_request, reply) =>
     reply.sendFile("favicon.svg", pagesFolder, { immutable: false, maxAge: 86_400_000 }),

@@ -59,7 +59,7 @@ describeInBrowser("the storefront", browser => {
   /** Waits until nothing is being drawn. */
   const settled = async (page: OpenPage) => {
     await page.getByRole("article").first().waitFor(slow);
-    const drawn = page.getByRole("article").filter({ hasText: "Drawing" });
+    const drawn = page.getByRole("article").filter({ hasText: /Drawing/ });
     await drawn.first().waitFor({ state: "detached", ...slow });
   };
   const titles = (page: OpenPage) =>
@@ -116,7 +116,10 @@ describeInBrowser("the storefront", browser => {
       const tile = page
         .getByRole("article")
         .filter({ has: page.locator('[data-state="personalized"]') });
-      await tile.first().getByRole("button", { name: /^Why/ }).click();
+      await tile
+        .first()
+        .getByRole("button", { name: /Explain$/ })
+        .click();
       const drawer = page.getByRole("dialog");
       await drawer.getByRole("heading", { name: "4. Facts" }).waitFor(slow);
       const parameters = new URL(page.url()).searchParams;
@@ -241,7 +244,7 @@ describeInBrowser("the storefront", browser => {
       expect(await page.title()).toBe("Vitrine");
       const window_ = shelf(page, "In the shop window");
       expect(await window_.locator("b").count()).toBe(0);
-      expect(await window_.getByRole("img", { name: "(no picture)" }).count()).toBeGreaterThan(0);
+      expect(await window_.getByRole("img", { name: "No picture" }).count()).toBeGreaterThan(0);
       const heights = await window_
         .getByRole("article")
         .evaluateAll(tiles =>

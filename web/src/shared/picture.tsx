@@ -19,7 +19,11 @@ export function Picture({ src, alt, className, eager, onLoad }: PictureProps) {
   return (
     <span className={[classes.frame, className].filter(Boolean).join(" ")}>
       {isMissing ? (
-        <span className={classes.missing} role="img" aria-label={`${alt} (no picture)`}>
+        <span
+          className={classes.missing}
+          role="img"
+          aria-label={alt ? `${alt} (no picture)` : "No picture"}
+        >
           <IconPhotoOff stroke={1.25} aria-hidden />
         </span>
       ) : (

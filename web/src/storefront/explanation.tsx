@@ -31,7 +31,7 @@ export function Explanation({ image, item }: ExplanationProps) {
 function Part({ title, text, children }: { title: string; text?: string; children: ReactNode }) {
   return (
     <section>
-      <Title order={3} size="h5">
+      <Title order={3} size="h5" mb={text ? 0 : 6}>
         {title}
       </Title>
       {text && (

@@ -8,11 +8,10 @@ interface SwapPictureProps {
   previewUrl: string | null;
   /** The user's image; null while there is none. */
   pictureUrl: string | null;
-  title: string;
 }
 
-/** The catalogue image, over which the user's appears once it has loaded. All lie in one square, so nothing moves. */
-export function SwapPicture({ catalogueUrl, previewUrl, pictureUrl, title }: SwapPictureProps) {
+/** The title stands beside it, so the images have no other text. The catalogue image, over which the user's appears once it has loaded. All lie in one square, so nothing moves. */
+export function SwapPicture({ catalogueUrl, previewUrl, pictureUrl }: SwapPictureProps) {
   const [loaded, setLoaded] = useState<string | null>(null);
   const [broken, setBroken] = useState<string | null>(null);
   const wanted = pictureUrl === broken ? null : pictureUrl;
@@ -23,7 +22,7 @@ export function SwapPicture({ catalogueUrl, previewUrl, pictureUrl, title }: Swa
   const isShown = loaded !== null && wanted !== null;
   return (
     <span className={classes.stack} data-state={isShown ? "personalized" : "catalogue"}>
-      <Picture src={catalogueUrl} alt={isShown ? "" : title} />
+      <Picture src={catalogueUrl} alt="" />
       {previewUrl && <img className={classes.preview} src={previewUrl} alt="" />}
       {layers.map(url => (
         <img
@@ -31,7 +30,7 @@ export function SwapPicture({ catalogueUrl, previewUrl, pictureUrl, title }: Swa
           className={classes.layer}
           data-loaded={url === loaded || undefined}
           src={url}
-          alt={url === wanted ? `${title}, for this user` : ""}
+          alt=""
           onLoad={() => {
             if (url === wanted) {
               setLoaded(url);

@@ -1,4 +1,4 @@
-import { ActionIcon, Progress, Text, Tooltip, UnstyledButton } from "@mantine/core";
+import { ActionIcon, Progress, Text, Tooltip, UnstyledButton, VisuallyHidden } from "@mantine/core";
 import { IconEyeOff, IconHeart, IconHeartFilled } from "@tabler/icons-react";
 import { formatShare } from "../shared/formats";
 import { RankChangeText } from "./rank-change";
@@ -34,7 +34,6 @@ export function Tile({ item, userId, entry, onOutcome, canHide, onOpen }: TilePr
     <article className={classes.tile} aria-label={item.title}>
       <UnstyledButton
         className={classes.open}
-        aria-label={`Why ${item.title} looks like this`}
         onClick={() => {
           onOpen(item.id);
         }}
@@ -43,7 +42,6 @@ export function Tile({ item, userId, entry, onOutcome, canHide, onOpen }: TilePr
           catalogueUrl={item.image?.url ?? null}
           previewUrl={isWaiting ? (job?.previewUrl ?? null) : null}
           pictureUrl={picture?.url ?? null}
-          title={item.title}
         />
         <span className={classes.progress} data-shown={(isWaiting && job !== null) || undefined}>
           <Progress value={100 * (job?.progress ?? 0)} size={4} aria-hidden component="span" />
@@ -54,6 +52,7 @@ export function Tile({ item, userId, entry, onOutcome, canHide, onOpen }: TilePr
         <div className={classes.state}>
           <TileState entry={entry} progress={job?.progress ?? null} hasPicture={Boolean(picture)} />
         </div>
+        <VisuallyHidden>Explain</VisuallyHidden>
       </UnstyledButton>
       <div className={classes.actions}>
         {canHide && (
