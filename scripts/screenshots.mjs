@@ -58,7 +58,7 @@ const { values } = parseArgs({
 });
 const demo = values.url
   ? { url: values.url, key: values.key ?? "", close: async () => undefined }
-  : await openDemo({ home: values.home });
+  : await openDemo({ home: values.home, args: ["--concepts", "60", "--users", "80"] });
 const browser = await openChromium();
 let numFaults = 0;
 for (const { name, path, show, signedIn } of shots) {
@@ -87,7 +87,7 @@ for (const { name, path, show, signedIn } of shots) {
     await page.waitForLoadState("networkidle");
     const file = join(folder, `page-${name}-${viewport.width}.png`);
     await sharp(await page.screenshot())
-      .png({ palette: true, colours: 128, dither: 0.4, effort: 10 })
+      .png({ palette: true, colours: 80, dither: 0.3, effort: 10 })
       .toFile(file);
     const { size } = await stat(file);
     console.log(`${file} ${Math.ceil(size / 1_000)} kB`);

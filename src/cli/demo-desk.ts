@@ -14,9 +14,9 @@ export interface DemoTaste {
 /** What a shop knows that its database does not say. */
 export interface DemoTastes {
   /** The taste of a shopper with these choices. */
-  tasteOf(userId: string, itemIds: readonly string[]): DemoTaste;
+  tasteOf: (userId: string, itemIds: readonly string[]) => DemoTaste;
   /** Kind of an item: the shop window has one of each kind in turn. */
-  kindOf(item: { id: string; category: string | null }): string;
+  kindOf: (item: { id: string; category: string | null }) => string;
 }
 
 const TOKEN_SECONDS = 3_600;

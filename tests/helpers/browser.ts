@@ -30,6 +30,7 @@ export function describeInBrowser(name: string, tests: (browser: TestBrowser) =>
   describe(name, () => {
     const browser = new TestBrowser();
     beforeAll(() => browser.start());
+    afterEach(() => browser.closePages());
     afterAll(() => browser.stop());
     tests(browser);
   });
@@ -49,8 +50,12 @@ export class TestBrowser {
     await this.browser?.close();
   }
 
+  async closePages(): Promise<void> {
+    await Promise.all(this.browser?.contexts().map(context => context.close()) ?? []);
+  }
+
   /**
-   * A page of its own storage. What the page reports as an error, such as a refused style, is in `faults`.
+   * A page of its own storage; it is closed after the test. What the page reports as an error, such as a refused style, is in `faults`.
    *
    * @param width of the window; default 1,280
    */

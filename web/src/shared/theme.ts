@@ -25,6 +25,11 @@ export const theme = createTheme({
   headings: { fontWeight: "650" },
   cursorType: "pointer",
   respectReducedMotion: true,
+  components: {
+    // A header in a dialog would count as a second banner of the page.
+    DrawerHeader: { defaultProps: { role: "presentation" } },
+    ModalHeader: { defaultProps: { role: "presentation" } },
+  },
 });
 
 /** Mantine's own quiet colours have too little contrast for small text. */

@@ -51,12 +51,17 @@ export function clientOf(userId: string): ApiClient {
 /** A caller with the rights of this simulated user; its tokens are renewed in time. */
 function demoClient(userId: string): ApiClient {
   let session: Promise<Session> | null = null;
+  let renewAt = Number.POSITIVE_INFINITY;
   return new ApiClient(`user ${userId}`, async () => {
-    const known = await session?.catch(() => null);
-    if (!known || Date.parse(known.expiresAt) - Date.now() < RENEW_MS) {
+    if (!session || Date.now() > renewAt) {
+      renewAt = Number.POSITIVE_INFINITY;
       session = call<Session>("/demo/session", { userId });
+      session.then(
+        ({ expiresAt }) => (renewAt = Date.parse(expiresAt) - RENEW_MS),
+        () => (session = null), // the next request tries again
+      );
     }
-    return (await session!).token;
+    return (await session).token;
   });
 }
 

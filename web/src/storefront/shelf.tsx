@@ -60,7 +60,7 @@ export function Shelf({ title, text, userId, items, narrow, canHide, badge, onOp
           This user has seen or liked every item. Another user has more to see.
         </EmptyState>
       )}
-      <div className={classes.tiles} data-narrow={narrow || undefined}>
+      <div className={classes.tiles} data-narrow={narrow ? true : undefined}>
         {items.isPending
           ? Array.from({ length: NUM_SKELETONS }, (_, index) => (
               <Skeleton key={index} radius="lg" className={classes.tileSkeleton} />
