@@ -1,10 +1,13 @@
 /** @file The pages of the admin, in the order of the navigation. Each is loaded when it is opened. */
 import {
   IconBriefcase,
+  IconChartDots,
   IconChartHistogram,
+  IconFileImport,
   IconGauge,
   IconHistory,
   IconKey,
+  IconListNumbers,
   IconPhoto,
   IconTopologyStar3,
   IconUsers,
@@ -41,6 +44,25 @@ export const routes: readonly AdminRoute[] = [
     label: "Models",
     icon: IconTopologyStar3,
     Page: page(() => import("./models/page")),
+  },
+  {
+    path: "experiments",
+    label: "Experiments",
+    icon: IconChartDots,
+    Page: page(() => import("./experiments/page")),
+  },
+  {
+    path: "studies",
+    label: "Studies",
+    icon: IconListNumbers,
+    Page: page(() => import("./studies/page")),
+  },
+  {
+    path: "imports",
+    label: "Imports",
+    icon: IconFileImport,
+    Page: page(() => import("./imports/page")),
+    isAdminOnly: true,
   },
   { path: "users", label: "Users", icon: IconUsers, Page: page(() => import("./users/page")) },
   {

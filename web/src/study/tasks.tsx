@@ -129,7 +129,7 @@ export function Tasks({ tasks, title }: { tasks: readonly Task[]; title: string 
                 goTo(at - 1);
               }}
             >
-              Back to the last question
+              Back to the previous question
             </Button>
           </Group>
         )}

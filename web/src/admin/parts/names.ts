@@ -8,6 +8,7 @@ const names: Readonly<Record<string, string>> = {
   TRAIN_PERSONALIZER: "Personalizer's training",
   SCORE_IMAGES: "Scoring of pictures",
   RERANK: "Re-ranking",
+  CREATE_STUDY: "Study's pictures",
   SHOWN: "Personalised picture shown",
   RANKED_LOWER: "Item ranks lower with it",
   BELOW_QUALITY_FLOOR: "Below the quality floor",
