@@ -34,7 +34,7 @@ export function Page() {
             </EmptyState>
           ) : (
             <>
-              <Table.ScrollContainer minWidth={420}>
+              <Table.ScrollContainer type="native" tabIndex={0} minWidth={420}>
                 <Table>
                   <Table.Thead>
                     <Table.Tr>
@@ -159,7 +159,11 @@ function ResultTableView({ table }: { table: ResultTable }) {
           </Suspense>
         </>
       )}
-      <Table.ScrollContainer minWidth={Math.min(2_400, 130 * columns.length)}>
+      <Table.ScrollContainer
+        type="native"
+        tabIndex={0}
+        minWidth={Math.min(2_400, 130 * columns.length)}
+      >
         <Table>
           <Table.Thead>
             <Table.Tr>

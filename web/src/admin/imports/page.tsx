@@ -45,7 +45,7 @@ export function Page() {
             </EmptyState>
           ) : (
             <>
-              <Table.ScrollContainer minWidth={680}>
+              <Table.ScrollContainer type="native" tabIndex={0} minWidth={680}>
                 <Table>
                   <Table.Thead>
                     <Table.Tr>
@@ -154,7 +154,7 @@ function Rejected({ importId, offset, onOffset }: RejectedProps) {
               </Title>
               <Download importId={importId} count={count} />
             </Group>
-            <Table.ScrollContainer minWidth={680}>
+            <Table.ScrollContainer type="native" tabIndex={0} minWidth={680}>
               <Table>
                 <Table.Thead>
                   <Table.Tr>

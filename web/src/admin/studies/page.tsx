@@ -59,7 +59,7 @@ export function Page() {
             </EmptyState>
           ) : (
             <>
-              <Table.ScrollContainer minWidth={640}>
+              <Table.ScrollContainer type="native" tabIndex={0} minWidth={640}>
                 <Table>
                   <Table.Thead>
                     <Table.Tr>
@@ -112,7 +112,7 @@ export function Page() {
 
 export function StudyState({ study }: { study: StudyRowFragment }) {
   return (
-    <Badge color={study.closedAt === null ? "green.9" : "gray.7"}>
+    <Badge color={study.closedAt === null ? "teal.9" : "gray.7"}>
       {study.closedAt === null ? "Open" : "Closed"}
     </Badge>
   );

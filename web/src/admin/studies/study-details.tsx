@@ -130,7 +130,7 @@ function Question({ results }: { results: Results["questions"][number] }) {
               }))}
             />
           </Suspense>
-          <Table.ScrollContainer minWidth={480}>
+          <Table.ScrollContainer type="native" tabIndex={0} minWidth={480}>
             <Table>
               <Table.Thead>
                 <Table.Tr>
@@ -164,7 +164,7 @@ function Question({ results }: { results: Results["questions"][number] }) {
             {pairAgreement !== null && `; of single pairs ${formatNumber(pairAgreement, 2)}.`}
           </Text>
           {comparisons.length > 0 && (
-            <Table.ScrollContainer minWidth={480}>
+            <Table.ScrollContainer type="native" tabIndex={0} minWidth={480}>
               <Table>
                 <Table.Thead>
                   <Table.Tr>
