@@ -130,7 +130,8 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     }
     undo.push(() => pool.end());
     await pool.query("SELECT 1").catch((error: unknown) => {
-      throw new AppError("DATABASE_UNREACHABLE", { reason: String(error) }, { cause: error });
+      const cause = error instanceof AppError ? (error.cause ?? error) : error; // what `pg` says names the host
+      throw new AppError("DATABASE_UNREACHABLE", { reason: String(cause) }, { cause });
     });
     await migrate(pool);
     const prisma = new PrismaClient({

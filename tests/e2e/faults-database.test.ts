@@ -1,6 +1,6 @@
 /** @file A running server whose database goes away in several ways, and comes back, with requests and jobs in progress. */
 import pg from "pg";
-import { type RunningServer, startServe } from "../helpers/cli.js";
+import { runCli, type RunningServer, startServe } from "../helpers/cli.js";
 import { CutProxy } from "../helpers/cut-proxy.js";
 import { testDatabaseUrl, whyNoPostgres } from "../helpers/databases.js";
 import { FaultyShop } from "../helpers/faulty-shop.js";
@@ -159,6 +159,18 @@ function describeFaults() {
     },
     patience(60_000),
   );
+
+  it("away when a server starts: it ends with a code, which names the cause", async () => {
+    proxy.set("refuse");
+    const { code, stderr } = await runCli(["serve"], {
+      ...shop.env,
+      VITRINE_PORT: "0",
+      DATABASE_URL: proxy.through(shop.databaseUrl),
+    });
+    proxy.set("pass");
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^DATABASE_UNREACHABLE: The database cannot be reached: Error: /m);
+  });
 
   it("never ended the process, and told no client an internal text", () => {
     expect(server.log).not.toMatch(/uncaught|unhandled|FATAL/i);

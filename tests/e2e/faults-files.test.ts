@@ -5,7 +5,7 @@
 import { execFileSync } from "node:child_process";
 import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type RunningServer, type ServeOptions, startServe } from "../helpers/cli.js";
+import { runCli, type RunningServer, type ServeOptions, startServe } from "../helpers/cli.js";
 import { whyNoPostgres } from "../helpers/databases.js";
 import { FaultyShop } from "../helpers/faulty-shop.js";
 import { patience } from "../helpers/patience.js";
@@ -252,6 +252,16 @@ describe("files and the process", () => {
     },
     patience(90_000),
   );
+
+  it("a pack whose file was cut: a server that starts ends with a code, which names pack, file and remedy", async () => {
+    const path = join(shop.packDir, "unet", "model.onnx");
+    writeFileSync(path, readFileSync(path).subarray(0, -1));
+    const { code, stderr } = await runCli(["serve"], { ...shop.env, VITRINE_PORT: "0" });
+    expect(code).toBe(1);
+    expect(stderr).toMatch(
+      /^MODEL_FILE_DAMAGED: .*'mini'.*unet\/model\.onnx; run 'vitrine models pull mini --refresh'/m,
+    );
+  });
 
   it("never ended by itself", () => {
     expect(server.log).not.toMatch(/uncaught|unhandled|FATAL/i);

@@ -165,4 +165,20 @@ describe("ModelPack.verify()", () => {
     const pack = await openModelPack(dir);
     await expect(pack.verify()).rejects.toMatchObject({ details: { path: "a.bin, c.bin" } });
   });
+
+  it("looks at the files of the parts that are loaded only", async () => {
+    const file = (path: string) => ({ path, sizeBytes: 7, sha256: sha256("weights") });
+    const files = ["unet/model.onnx", "unet2/model.onnx", "clip/model.onnx"].map(file);
+    await writePack({ ...manifest, files });
+    for (const { path } of files) {
+      await mkdir(dirname(join(dir, path)), { recursive: true });
+      await writeFile(join(dir, path), path.startsWith("clip") ? "weights" : "WEIGHTS");
+    }
+    const pack = await openModelPack(dir);
+    await pack.verifyParts("clip", "llm");
+    await expect(pack.verifyParts("clip", "unet")).rejects.toMatchObject({
+      code: "MODEL_FILE_DAMAGED",
+      details: { pack: "mini", path: "unet/model.onnx" },
+    });
+  });
 });
