@@ -1,6 +1,7 @@
 /**
  * @file One server of the throughput benchmark, in a process of its own: `node throughput-server.js apollo|mercurius|vitrine`.
- * It sends its address, and on the message `statements` the number of SQL statements since the last one.
+ * It sends its address, and for each message its CPU and memory, and the number of SQL statements since the last one. With
+ * `--expose-gc`, garbage is collected before the memory is read.
  */
 import { fastifyApolloDrainPlugin, fastifyApolloHandler } from "@as-integrations/fastify";
 import { ApolloServer } from "@apollo/server";
@@ -69,6 +70,7 @@ async function vitrine() {
 const servers = { apollo, mercurius, vitrine };
 const { statements, url } = await servers[process.argv[2]]();
 process.on("message", () => {
+  globalThis.gc?.();
   process.send({
     statements: statements(),
     cpu: process.cpuUsage(),

@@ -13,10 +13,10 @@ const serverFile = resolve(import.meta.dirname, "throughput-server.js");
 export const numConnections = 10;
 
 /** A server in a process of its own, and a client of it. */
-export async function startServer(kind, env = process.env) {
+export async function startServer(kind, env = process.env, execArgv = []) {
   const child = fork(serverFile, [kind], {
     env,
-    execArgv: [],
+    execArgv,
     stdio: ["ignore", "inherit", "inherit", "ipc"],
   });
   const [{ url }] = await once(child, "message");
@@ -47,8 +47,8 @@ export async function startServer(kind, env = process.env) {
   return { url, ask, usage, stop };
 }
 
-/** A shop with one image that is made, and its server. */
-export async function createShop(databaseUrl) {
+/** A shop with one image that is made, and its server. @param execArgv Node's options of the server. */
+export async function createShop(databaseUrl, execArgv) {
   const home = await mkdtemp(join(tmpdir(), "vitrine-bench-"));
   const env = { ...process.env, VITRINE_HOME: home, VITRINE_LOG_LEVEL: "error" };
   delete env.DATABASE_URL;
@@ -61,7 +61,7 @@ export async function createShop(databaseUrl) {
   };
   const made = await vitrine(..."demo --once --json --concepts 40 --users 80".split(" "));
   const { key } = await vitrine(..."keys create bench --role storefront --json".split(" "));
-  const server = await startServer("vitrine", env);
+  const server = await startServer("vitrine", env, execArgv);
   const remove = async () => {
     await server.stop();
     await rm(home, { recursive: true, force: true });

@@ -24,6 +24,8 @@ export const errorRemedies: Readonly<Record<ErrorCode, string>> = {
   QUERY_TOO_COMPLEX: "Ask for smaller pages or fewer nested lists, or split the query.",
   TOO_MANY_WAITING:
     "Ask for the job again later, or end subscriptions that nobody reads. Each API key, shopper and process has a limit.",
+  TOO_MANY_DOCUMENTS:
+    "Use one document with variables instead of a new text for each request. Each caller and process has a limit.",
   PAYLOAD_TOO_LARGE: "Send it in several parts, or narrow the filter.",
   INDEX_NOT_BUILT: "Run `vitrine index`, or call `startIndexing`.",
   INDEX_DAMAGED:

@@ -24,6 +24,8 @@ const catalogue = {
   QUERY_TOO_COMPLEX: "400 The query's complexity is {got}; at most {max} is allowed",
   TOO_MANY_WAITING:
     "429 At most {max} requests may wait for jobs at once; ask for the job again later",
+  TOO_MANY_DOCUMENTS:
+    "429 At most {max} new documents may wait to be validated; send this one again later",
   PAYLOAD_TOO_LARGE: "413 {what} has {got}; at most {max} is allowed",
   // ── what is not ready ──
   INDEX_NOT_BUILT: "503 The caption index is not built; run 'vitrine index'",

@@ -1,6 +1,7 @@
 /** @file The limits that a GraphQL server can be told: numbers, and rules for `validate()`. */
 import { ApolloArmor } from "@escape.tech/graphql-armor";
-import type { GraphQLError, ValidationContext, ValidationRule } from "graphql";
+import type { DocumentNode, GraphQLError, ValidationContext, ValidationRule } from "graphql";
+import { shapeFault } from "./document-shape.js";
 
 /**
  * Words and signs of a document: 1,000 are half a page of dense GraphQL; the introspection query has about 300. The time that
@@ -13,6 +14,9 @@ export const maxFaults = 10;
 const maxDepth = 14;
 const maxAliases = 30;
 const maxDirectives = 30;
+/** Selections of one field beside each other, and fragments: comparing them takes the square of their number. */
+const maxRepeats = 30;
+const maxFragments = 60;
 /** Fields answered: those of a page count once for each row it may have. A page of 100 items with 3 rank changes each is 2,400. */
 export const maxComplexity = 5_000;
 
@@ -24,14 +28,34 @@ const reported = {
   ],
 };
 
-/** Rules of depth, aliases and directives, for `validate()`. */
+/** Why a document is refused by its shape alone, without the schema; null if it may be validated. */
+export function refusedShape(document: DocumentNode): GraphQLError | null {
+  return shapeFault(document, {
+    aliases: maxAliases,
+    directives: maxDirectives,
+    levels: 2 * maxDepth, // a fragment's selections are one level in the document, and none in the answer
+    repeats: maxRepeats,
+    fragments: maxFragments,
+  });
+}
+
+const shapeRule: ValidationRule = context => {
+  const fault = refusedShape(context.getDocument());
+  if (fault) {
+    context.reportError(fault);
+  }
+  return {};
+};
+
+/** Rules of depth, aliases, directives, repeats and fragments, for `validate()`. */
 export function limitRules(): ValidationRule[] {
-  return new ApolloArmor({
+  const { validationRules } = new ApolloArmor({
     maxDepth: { n: maxDepth, ...reported },
     maxAliases: { n: maxAliases, ...reported },
     maxDirectives: { n: maxDirectives, ...reported },
     maxTokens: { enabled: false }, // graphql-js counts them itself while it parses
     costLimit: { enabled: false }, // the complexity below knows page sizes
     blockFieldSuggestion: { enabled: false }, // the schema is public
-  }).protect().validationRules;
+  }).protect();
+  return [shapeRule, ...validationRules];
 }

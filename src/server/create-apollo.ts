@@ -15,6 +15,7 @@ import { createFormatError, logFault, statusOf } from "../plugin/format-error.js
 import { limitRules, maxFaults, maxTokens } from "../plugin/limit-rules.js";
 import { assertAffordable } from "../plugin/limits.js";
 import type { RequestContext } from "../resolvers/context.js";
+import type { Documents } from "./documents.js";
 
 /** The parts of a `Plugin` that Apollo Server is given. */
 export interface ApolloParts {
@@ -53,12 +54,20 @@ export function apolloOptions({
 export function createApollo(
   schema: GraphQLSchema,
   logger: Logger,
-  plugins: readonly ApolloServerPlugin<RequestContext>[] = [],
+  {
+    documentStore,
+    plugins = [],
+  }: {
+    /** Default: one of Apollo's own. */
+    documentStore?: Documents;
+    plugins?: readonly ApolloServerPlugin<RequestContext>[];
+  } = {},
 ): ApolloServer<RequestContext> {
   const options = apolloOptions({ schema, formatError: createFormatError(logFault(logger)) });
   return new ApolloServer<RequestContext>({
     ...options,
     logger,
+    documentStore,
     stopOnTerminationSignals: false, // the process stops its parts in order
     plugins: [
       ApolloServerPluginCacheControlDisabled(),

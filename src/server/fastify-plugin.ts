@@ -10,6 +10,7 @@ import type { CreateContext } from "../plugin/context.js";
 import { causeOf } from "../plugin/format-error.js";
 import type { HandleImage } from "../plugin/handle-image.js";
 import { createApollo } from "./create-apollo.js";
+import { callerOf, Documents } from "./documents.js";
 import { createWebsocketHandler } from "./websocket.js";
 
 /** Largest request body and websocket message, in bytes. */
@@ -37,7 +38,8 @@ export async function fastifyVitrine(
   if (!app.hasDecorator("websocketServer")) {
     await app.register(websocket, { options: { maxPayload: bodyLimitBytes } });
   }
-  const apollo = createApollo(schema, logger);
+  const documents = new Documents();
+  const apollo = createApollo(schema, logger, { documentStore: documents });
   await apollo.start();
   app.addHook("onClose", () => apollo.stop());
   const open = new Set<AbortController>();
@@ -49,15 +51,22 @@ export async function fastifyVitrine(
     }, WAIT_AT_CLOSE_MS).unref();
   });
   const handler = fastifyApolloHandler(apollo, {
-    context: ({ headers }, { raw }) =>
-      createContext(headers.authorization, { signal: closedSignal(raw, open) }).catch(
-        (error: unknown) => {
-          throw withStatus(error);
-        },
-      ),
+    context: async (request, { raw }) => {
+      try {
+        const { authorization } = request.headers;
+        const context = await createContext(authorization, { signal: closedSignal(raw, open) });
+        const query = queryOf(request);
+        if (query !== null) {
+          await documents.admit(query, callerOf(context)); // last, because Apollo validates it next
+        }
+        return context;
+      } catch (error) {
+        throw withStatus(error);
+      }
+    },
   });
   await app.register(async scope => {
-    const wsHandler = createWebsocketHandler(schema, createContext, logger);
+    const wsHandler = createWebsocketHandler({ schema, createContext, documents, logger });
     scope.route({ method: "GET", url: "/graphql", handler, wsHandler });
     scope.route({ method: "POST", url: "/graphql", bodyLimit: bodyLimitBytes, handler });
   });
@@ -80,6 +89,12 @@ function withStatus(error: unknown): unknown {
     originalError: cause,
     extensions: { ...extensions, http: { status } },
   });
+}
+
+/** The document of a request over GET or POST. */
+function queryOf({ body, query }: FastifyRequest): string | null {
+  const given = [body, query].map(from => (from as { query?: unknown } | null | undefined)?.query);
+  return given.find(text => typeof text === "string") ?? null;
 }
 
 /** What the picture's handler reads of a request. */

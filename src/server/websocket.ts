@@ -16,6 +16,7 @@ import { createFormatError, logFault } from "../plugin/format-error.js";
 import { limitRules, maxFaults, maxTokens } from "../plugin/limit-rules.js";
 import { assertAffordable } from "../plugin/limits.js";
 import type { Viewer } from "../recsys/access/viewer.js";
+import { callerOf, type Documents } from "./documents.js";
 
 interface ConnectionParams extends Record<string, unknown> {
   authorization?: unknown;
@@ -28,11 +29,19 @@ const recheckMs = 30_000;
 /** The code with which graphql-ws refuses a connection. */
 const FORBIDDEN_CODE = 4403;
 
-export function createWebsocketHandler(
-  schema: GraphQLSchema,
-  createContext: CreateContext,
-  logger: Logger,
-): WebsocketHandler {
+export interface WebsocketOptions {
+  schema: GraphQLSchema;
+  createContext: CreateContext;
+  documents: Documents;
+  logger: Logger;
+}
+
+export function createWebsocketHandler({
+  schema,
+  createContext,
+  documents,
+  logger,
+}: WebsocketOptions): WebsocketHandler {
   const formatError = createFormatError(logFault(logger));
   const format = (error: GraphQLError) => formatError(error.toJSON(), error);
   const rules = [...specifiedRules, ...limitRules()];
@@ -60,12 +69,15 @@ export function createWebsocketHandler(
             extensions: { code: "BAD_REQUEST" },
           });
         }
-        const document = parsed(query);
-        const faults = validate(schema, document, rules, { maxErrors: maxFaults });
+        const contextValue = await createContext(authorizationOf(connectionParams, extra));
+        await documents.admit(query, callerOf(contextValue));
+        const known = documents.find(query);
+        const document = known ?? parsed(query);
+        const faults = known ? [] : validate(schema, document, rules, { maxErrors: maxFaults });
         if (faults.length > 0) {
           return faults.map(fault => coded(fault, "GRAPHQL_VALIDATION_FAILED"));
         }
-        const contextValue = await createContext(authorizationOf(connectionParams, extra));
+        documents.keep(query, document);
         const operation = getOperationAST(document, operationName);
         if (!operation) {
           throw new GraphQLError("The document has no such operation", {

@@ -145,13 +145,12 @@ export class JobService {
     };
     signal?.addEventListener("abort", onAbort);
     try {
-      let shown = "";
+      let shown: JobSnapshot | null = null;
       while (!signal?.aborted) {
         await wake.wait();
         const job = jobOf(jobId, news);
-        const seen = JSON.stringify({ ...job, heartbeatAt: null });
-        if (job && seen !== shown) {
-          shown = seen;
+        if (job && job !== shown) {
+          shown = job;
           yield job;
         }
         if (job && hasEnded(job)) {

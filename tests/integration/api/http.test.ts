@@ -100,6 +100,35 @@ describeOnEveryDatabase("the server", open => {
     expect((await fetch(`${server.url}/nothing`)).status).toBe(404);
   });
 
+  it("refuses a document whose validation would take long, and queues others that are new", async () => {
+    const repeated = `{ ${'item(id: "item-01") { id } '.repeat(80)} }`;
+    const refused = await post({ query: repeated });
+    expect(refused.status).toBe(400);
+    expect(await refused.json()).toMatchObject({
+      errors: [
+        {
+          message: "A document may have at most 30 selections of one field beside each other",
+          extensions: { code: "GRAPHQL_VALIDATION_FAILED" },
+        },
+      ],
+    });
+    const query = (n: number) => ({ query: `{ n${n}: health }` });
+    const answers = await Promise.all(Array.from({ length: 150 }, (_, n) => post(query(n))));
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+    expect(await answers[149].json()).toEqual({ data: { n149: "ok" } });
+    const busy = await Promise.all(Array.from({ length: 600 }, (_, n) => post(query(1_000 + n))));
+    const codes = await Promise.all(
+      busy.map(async answer => {
+        const { errors } = (await answer.json()) as { errors?: { extensions: unknown }[] };
+        return [answer.status, errors?.[0].extensions];
+      }),
+    );
+    const tooMany = { code: "TOO_MANY_DOCUMENTS", details: { max: 200 } };
+    for (const [status, extensions] of codes) {
+      expect([status, extensions]).toEqual(status === 200 ? [200, undefined] : [429, tooMany]);
+    }
+  });
+
   it("refuses persisted queries, so that clients send the full query", async () => {
     const persistedQuery = { version: 1, sha256Hash: "0".repeat(64) };
     const response = await post({ extensions: { persistedQuery } });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
 import type { JobSnapshot } from "../../../../src/db/jobs.repository.js";
 import { JobEvents } from "../../../../src/recsys/jobs/job-events.js";
+import { JobWatcher } from "../../../../src/recsys/jobs/job-watcher.js";
 import { JobService } from "../../../../src/recsys/jobs/job.service.js";
 import { patience } from "../../../helpers/patience.js";
 
@@ -48,6 +49,44 @@ describe("watching jobs", () => {
     expect((await waiting).map(({ state }) => state)).toEqual(ids.map(() => "SUCCEEDED"));
     // One by one there would be hundreds: one for each waiter and poll.
     expect(table.reads.filter(({ length }) => length === 200).length).toBe(table.reads.length);
+  });
+
+  it("tells all of a change, and of an unchanged job only those who know nothing yet", async () => {
+    const table = new Table();
+    const { findSnapshots } = table;
+    const watcher = new JobWatcher({ jobs: { findSnapshots }, events: new JobEvents(), pollMs: 1 });
+    table.rows.set(idOf(1), queued);
+    const heard: string[][] = [];
+    const follow = () => {
+      const states: string[] = [];
+      heard.push(states);
+      return watcher.follow(idOf(1), news =>
+        states.push("job" in news ? (news.job?.state ?? "none") : "error"),
+      );
+    };
+    const numReads = async (count: number) => {
+      const target = table.reads.length + count;
+      while (table.reads.length < target) {
+        await new Promise(resolve => setTimeout(resolve, 1));
+      }
+    };
+    const stops = Array.from({ length: 100 }, follow);
+    await numReads(3);
+    stops.push(follow());
+    await numReads(3);
+    expect(heard).toEqual(heard.map(() => ["QUEUED"]));
+    table.rows.set(idOf(1), { ...queued, heartbeatAt: new Date(0) });
+    await numReads(3);
+    table.rows.set(idOf(1), succeeded);
+    await numReads(3);
+    table.rows.clear();
+    await numReads(2);
+    stops.forEach(stop => {
+      stop();
+    });
+    expect(heard.map(states => states.slice(0, 3))).toEqual(
+      heard.map(() => ["QUEUED", "SUCCEEDED", "none"]),
+    );
   });
 
   it("reads a job that changed at once, and only that one", async () => {
