@@ -19,6 +19,12 @@ export type NewRankChange = Omit<RankChangeRow, "id" | "createdAt" | "personaliz
 
 export type NewImageRefusal = Omit<ImageRefusalRow, "createdAt">;
 
+/** An image, and the transaction that last wrote it. */
+export interface StampedImage {
+  row: PersonalizedImageRow;
+  stamp: string;
+}
+
 /** An image without a rank change by a ranking model. */
 export interface UnscoredImage {
   id: string;
@@ -35,7 +41,7 @@ const BY_REQUEST_KEY = {
       personalizer_version_id AS "personalizerVersionId",
       ranking_model_version_id AS "rankingModelVersionId", is_served AS "isServed", provenance,
       caption_similarity AS "captionSimilarity", image_similarity AS "imageSimilarity",
-      generation_seconds AS "generationSeconds", created_at AS "createdAt"
+      generation_seconds AS "generationSeconds", created_at AS "createdAt", xmin::text AS stamp
     FROM personalized_images WHERE request_key = ANY($1::bpchar[])`,
 };
 
@@ -59,9 +65,17 @@ export class PersonalizedImagesRepository {
 
   /** Those that are stored, in any order. */
   async findByRequestKeys(requestKeys: readonly string[]): Promise<PersonalizedImageRow[]> {
-    const values = [requestKeys];
-    const { rows } = await this.pool.query<PersonalizedImageRow>({ ...BY_REQUEST_KEY, values });
-    return rows;
+    const stamped = await this.findStamped(requestKeys);
+    return stamped.map(({ row }) => row);
+  }
+
+  /** Those that are stored, in any order, each with its stamp (`RetrievalState`). */
+  async findStamped(requestKeys: readonly string[]): Promise<StampedImage[]> {
+    const { rows } = await this.pool.query<PersonalizedImageRow & { stamp: string }>({
+      ...BY_REQUEST_KEY,
+      values: [requestKeys],
+    });
+    return rows.map(({ stamp, ...row }) => ({ stamp, row }));
   }
 
   /** Those that are stored, in any order. */

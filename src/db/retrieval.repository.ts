@@ -42,6 +42,8 @@ export type StampedItem = ItemWithEmbeddings & ItemStamp;
 export interface RetrievalState {
   /** The requested items that exist, by id. */
   references: ReadonlyMap<string, ItemStamp & Pick<StateRow, "variantStamp">>;
+  /** By item, the newest images of it that are stored for the user: the request's key, and the image's stamp. */
+  images: ReadonlyMap<string, ReadonlyMap<string, string>>;
   /** The user's choices, in the order of time. */
   history: readonly (ItemStamp & {
     occurredAt: Date;
@@ -70,6 +72,15 @@ const VARIANT_STAMP = `CASE WHEN wanted.occurred_at IS NULL THEN (
     FROM item_variants AS own LEFT JOIN variant_embeddings AS encoded ON encoded.blob_hash = own.blob_hash
     WHERE own.item_id = wanted.item_id) END`;
 
+/** Images whose stamps are read: usually an item has one or two for a user. */
+const MAX_IMAGE_STAMPS = 8;
+const REQUEST_KEY_LENGTH = 64;
+
+/** The keys of the user's newest images of an item, each with the transaction that last wrote it. */
+const IMAGE_STAMPS = `CASE WHEN wanted.occurred_at IS NULL THEN ARRAY(
+    SELECT concat(own.request_key, own.xmin) FROM personalized_images AS own
+    WHERE own.user_id = $1 AND own.item_id = wanted.item_id ORDER BY own.created_at DESC LIMIT ${MAX_IMAGE_STAMPS}) END`;
+
 /** Named, so that Postgres plans it once per connection: planning takes longer than running it. */
 function stateQuery({ readsStrengths, rules }: ChoiceReading): { name: string; text: string } {
   const opinions = opinionsSql(rules, {
@@ -84,7 +95,8 @@ function stateQuery({ readsStrengths, rules }: ChoiceReading): { name: string; t
       UNION ALL SELECT given.id, NULL, 1 FROM unnest($2::text[]) AS given(id)
     )
     SELECT wanted.item_id AS "itemId", wanted.occurred_at AS "occurredAt", wanted.strength,
-      ${stampOf("wanted.item_id")} AS stamp, ${VARIANT_STAMP} AS "variantStamp"
+      ${stampOf("wanted.item_id")} AS stamp, ${VARIANT_STAMP} AS "variantStamp",
+      ${IMAGE_STAMPS} AS images
     FROM wanted ORDER BY wanted.occurred_at, wanted.item_id DESC`;
   const version = createHash("sha256").update(text).digest("hex").slice(0, 8); // each name has one text
   return { name: `retrieval-state-${version}`, text };
@@ -101,6 +113,8 @@ interface StateRow extends ItemStamp {
   strength: number;
   /** Equal stamps mean equal variants, with equal embeddings of their images; null without variants, or for a choice. */
   variantStamp: string | null;
+  /** Null for a choice. */
+  images: string[] | null;
   /** Null for a reference. */
   occurredAt: Date | null;
 }
@@ -161,6 +175,7 @@ export class RetrievalRepository {
           { itemId, stamp, variantStamp },
         ]),
       ),
+      images: new Map(references.map(({ itemId, images }) => [itemId, stampsByKey(images)])),
       history: rows.flatMap(({ itemId: id, occurredAt, stamp, strength }) =>
         occurredAt === null ? [] : [{ itemId: id, stamp, occurredAt, strength }],
       ),
@@ -184,6 +199,15 @@ export class RetrievalRepository {
     );
     return rows.map(withEmbeddings);
   }
+}
+
+function stampsByKey(images: readonly string[] | null): ReadonlyMap<string, string> {
+  return new Map(
+    (images ?? []).map(text => [
+      text.slice(0, REQUEST_KEY_LENGTH),
+      text.slice(REQUEST_KEY_LENGTH),
+    ]),
+  );
 }
 
 type Row = Omit<ItemWithEmbeddings, "captionEmbedding" | "imageEmbedding"> & Vectors;

@@ -44,12 +44,17 @@ export interface GenerationPlan {
   method: PersonalizationMethod;
   /** SHA-256 over everything above and the versions of generator and prompt. */
   requestKey: string;
+  /** Stamp of the image that is stored with this key; null if there is none, or it is not one of the newest. */
+  imageStamp: string | null;
 }
 
 export interface PlanDependencies {
   retrieval: {
-    /** In the order of `itemIds`; null for an item that is not there. */
-    retrieveMany(userId: string, itemIds: readonly string[]): Promise<(RetrievalResult | null)[]>;
+    /** In the order of `itemIds`; null for an item that is not there. `images`: stamps of stored ones by their keys. */
+    retrieveStamped(
+      userId: string,
+      itemIds: readonly string[],
+    ): Promise<({ retrieval: RetrievalResult; images: ReadonlyMap<string, string> } | null)[]>;
   };
   rankers: { activeVersionId(): Promise<string | null> };
   methods: { active(): Promise<PersonalizationMethod> };
@@ -89,16 +94,17 @@ export class GenerationPlanner {
     options: GenerationOptions,
   ): Promise<(GenerationPlan | OriginalReason | null)[]> {
     const { retrieval, rankers, methods } = this.deps;
-    const [results, rankingModelVersionId, method] = await Promise.all([
-      retrieval.retrieveMany(userId, itemIds),
+    const [found, rankingModelVersionId, method] = await Promise.all([
+      retrieval.retrieveStamped(userId, itemIds),
       rankers.activeVersionId(),
       methods.active(),
     ]);
+    const results = found.map(stamped => stamped && stamped.retrieval);
     const variants = await this.variantsOf(itemIds, results, options);
-    return results.map((result, place) => {
+    return found.map((stamped, place) => {
       const itemId = itemIds[place];
       const about = { userId, itemId, options, variants: variants?.get(itemId) ?? [] };
-      return result && this.planOf(result, { ...about, rankingModelVersionId, method });
+      return stamped && this.planOf(stamped, { ...about, rankingModelVersionId, method });
     });
   }
 
@@ -122,7 +128,7 @@ export class GenerationPlanner {
   }
 
   private planOf(
-    result: RetrievalResult,
+    { images, retrieval: result }: { retrieval: RetrievalResult; images: ReadonlyMap<string, string> },
     about: Pick<
       GenerationPlan,
       "userId" | "itemId" | "options" | "rankingModelVersionId" | "method" | "variants"
@@ -186,6 +192,7 @@ export class GenerationPlanner {
       rankingModelVersionId,
       method,
       requestKey,
+      imageStamp: images.get(requestKey) ?? null,
     };
   }
 }

@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { JobPriority, type NewJob } from "../../db/jobs.repository.js";
+import type { StampedImage } from "../../db/personalized-images.repository.js";
 import type { ItemRow, JobRow, JobState, PersonalizedImageRow } from "../../db/rows.js";
 import { AppError } from "../../errors/app-error.js";
 import type { Waiting } from "../jobs/waiting-places.js";
@@ -20,6 +21,7 @@ import {
   type GenerationPlanner,
   type OriginalReason,
 } from "./generation-plan.js";
+import { StoredImages, type WantedImage } from "./stored-images.js";
 
 /** Longest time a request may wait for its picture, in milliseconds. */
 export const MAX_WAIT_MS = 60_000;
@@ -87,7 +89,7 @@ interface Dependencies {
   };
   images: {
     findByIds(ids: readonly string[]): Promise<PersonalizedImageRow[]>;
-    findByRequestKeys(requestKeys: readonly string[]): Promise<PersonalizedImageRow[]>;
+    findStamped(requestKeys: readonly string[]): Promise<StampedImage[]>;
   };
   jobs: {
     requestMany(jobs: readonly NewJob[]): Promise<{ job: JobRow; isNew: boolean }[]>;
@@ -117,7 +119,11 @@ type Answer =
 type Answers = Map<string, Answer>;
 
 export class PersonalizationService {
-  constructor(private readonly deps: Dependencies) {}
+  private readonly storedImages: StoredImages;
+
+  constructor(private readonly deps: Dependencies) {
+    this.storedImages = new StoredImages(deps.images);
+  }
 
   /**
    * The picture of an item for a user, a job that is making it, or the catalogue picture with a reason. The same
@@ -164,7 +170,7 @@ export class PersonalizationService {
     const plans = await this.deps.planner.planMany(userId, itemIds, options);
     const drawable = plans.filter(plan => plan !== null && typeof plan !== "string");
     const byKey = new Map(drawable.map(plan => [plan.requestKey, plan]));
-    const answers = await this.stored([...byKey.keys()]);
+    const answers = await this.stored([...byKey.values()]);
     const waiting = await this.addCurrent(answers, missing(byKey, answers));
     const open = missing(byKey, answers).filter(({ requestKey }) => !waiting.has(requestKey));
     const toMake = await this.addVariants(answers, open);
@@ -194,10 +200,11 @@ export class PersonalizationService {
   ): Promise<(PersonalizedImageRow | null)[]> {
     const { planner, defaults } = this.deps;
     const plans = await planner.planMany(userId, itemIds, defaults);
-    const keys = plans.map(plan => (plan && typeof plan !== "string" ? plan.requestKey : null));
-    const answers = await this.stored([...new Set(keys.filter(key => key !== null))]);
-    return keys.map(key => {
-      const answer = answers.get(key ?? "");
+    const drawable = plans.filter(plan => plan !== null && typeof plan !== "string");
+    const byKey = new Map(drawable.map(plan => [plan.requestKey, plan]));
+    const answers = await this.stored([...byKey.values()]);
+    return plans.map(plan => {
+      const answer = plan && typeof plan !== "string" ? answers.get(plan.requestKey) : null;
       return answer?.kind === "image" ? answer.image : null;
     });
   }
@@ -210,9 +217,9 @@ export class PersonalizationService {
     return options;
   }
 
-  private async stored(requestKeys: readonly string[]): Promise<Answers> {
-    const images =
-      requestKeys.length > 0 ? await this.deps.images.findByRequestKeys(requestKeys) : [];
+  /** @param wanted each key once */
+  private async stored(wanted: readonly WantedImage[]): Promise<Answers> {
+    const images = await this.storedImages.find(wanted);
     return new Map(
       images.map((image): [string, Answer] => [
         image.requestKey,

@@ -51,6 +51,13 @@ export interface Retrieval extends RetrievalResult {
   numNotIndexed: number;
 }
 
+/** A retrieval, and what is stored for the same user and item. */
+export interface StampedRetrieval {
+  retrieval: Retrieval;
+  /** Stamps of the newest images, by the keys of their requests. */
+  images: ReadonlyMap<string, string>;
+}
+
 interface Dependencies {
   /** Name and version of the encoder of the compared embeddings, `name@version`. */
   encoder: string;
@@ -103,6 +110,16 @@ export class RetrievalService {
     itemIds: readonly string[],
     options: RetrievalOptions = {},
   ): Promise<(Retrieval | null)[]> {
+    const found = await this.retrieveStamped(userId, itemIds, options);
+    return found.map(stamped => stamped && stamped.retrieval);
+  }
+
+  /** {@link retrieveMany} with the stamps of the images that are stored, in the same statements. */
+  async retrieveStamped(
+    userId: string,
+    itemIds: readonly string[],
+    options: RetrievalOptions = {},
+  ): Promise<(StampedRetrieval | null)[]> {
     const { k = DEFAULT_K, historyLimit = DEFAULT_HISTORY_LIMIT, weighting } = options;
     // One more, because a reference is left out of its own history.
     const limit = historyLimit + 1;
@@ -121,10 +138,11 @@ export class RetrievalService {
       if (!reference) {
         return null;
       }
+      const images = state.images.get(itemId)!; // every reference has some or none
       const key = JSON.stringify([k, historyLimit, weighting, stamp, state.history]);
       const before = this.known.get(key);
       if (before) {
-        return before;
+        return { retrieval: before, images };
       }
       const others = history.filter(item => item.itemId !== itemId).slice(-historyLimit);
       const { variantStamp } = stamp;
@@ -135,7 +153,7 @@ export class RetrievalService {
       if (history.length === state.history.length) {
         this.known.set(key, result);
       }
-      return result;
+      return { retrieval: result, images };
     });
   }
 }

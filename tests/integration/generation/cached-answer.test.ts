@@ -162,12 +162,13 @@ describeOnEveryDatabase("a stored picture on the second request", open => {
       defaults,
     });
     /** Stores what a worker would generate now. */
-    const make = async () => {
+    const make = async (otherKey?: string) => {
       const plan = await planner.plan("u", "fox", defaults);
       if (typeof plan === "string") {
         throw new Error(`expected a plan, got ${plan}`);
       }
-      const { requestKey, sourceBlobHash } = plan;
+      const { sourceBlobHash } = plan;
+      const requestKey = otherKey ?? plan.requestKey;
       const hash = hashOf(`made ${requestKey}`);
       const stored = await images.save(
         {
@@ -192,16 +193,72 @@ describeOnEveryDatabase("a stored picture on the second request", open => {
       );
       return stored!; // null only for a rejected picture
     };
-    return { make, request: () => personalization.request("u", "fox") };
+    return { make, request: (userId = "u") => personalization.request(userId, "fox") };
   }
 
-  it("needs two statements", async () => {
+  it("needs one statement", async () => {
     const { make, request } = createProcess();
     const stored = await make();
     await request();
     statements = 0;
     expect(await request()).toEqual({ kind: "image", image: stored, cached: true });
-    expect(statements).toBe(2);
+    expect(statements).toBe(1);
+  });
+
+  it.each<[what: string, change: (imageId: string) => Promise<unknown>, answer: object]>([
+    [
+      "is deleted",
+      id => db.prisma.personalizedImage.delete({ where: { id } }),
+      { kind: "running" },
+    ],
+    [
+      "is no longer served",
+      id => db.prisma.personalizedImage.update({ where: { id }, data: { isServed: false } }),
+      { kind: "original", reason: "RANKED_LOWER" },
+    ],
+    [
+      "belongs to a user who is erased",
+      () => db.prisma.user.delete({ where: { id: "u" } }),
+      { kind: "original", reason: "NO_HISTORY" },
+    ],
+  ])("is not returned from memory when it %s", async (_, change, answer) => {
+    const { make, request } = createProcess();
+    const { id } = await make();
+    await request();
+    expect(await request()).toMatchObject({ kind: "image", image: { id } });
+    await change(id);
+    expect(await request()).toMatchObject(answer);
+  });
+
+  it("is not returned from memory when another process has made it again", async () => {
+    const { make, request } = createProcess();
+    const { id } = await make();
+    await request();
+    await db.prisma.personalizedImage.delete({ where: { id } });
+    const again = await createProcess().make();
+    expect(again.id).not.toBe(id);
+    expect(await request()).toMatchObject({ kind: "image", image: { id: again.id } });
+  });
+
+  it("is not given to another user with the same history", async () => {
+    const { make, request } = createProcess();
+    await make();
+    await request();
+    await db.prisma.user.create({ data: { id: "v" } });
+    const rows = await db.prisma.interaction.findMany({ where: { userId: "u" } });
+    const copies = rows.map(({ id: _id, ...row }) => ({ ...row, userId: "v" }));
+    await db.prisma.interaction.createMany({ data: copies });
+    expect(await request("v")).toMatchObject({ kind: "running" });
+  });
+
+  it("is found among many images of the same item", async () => {
+    const { make, request } = createProcess();
+    const { id } = await make();
+    for (let n = 0; n < 12; n++) {
+      await make(hashOf(`later ${n}`));
+    }
+    await request();
+    expect(await request()).toMatchObject({ kind: "image", image: { id } });
   });
 
   it("equals Prisma's row", async () => {

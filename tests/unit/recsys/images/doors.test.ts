@@ -262,6 +262,7 @@ describe("serving, experiments and re-ranking", () => {
           rankingModelVersionId: null,
           method: plainMethod,
           requestKey: "key",
+          imageStamp: null,
         }),
       },
       imageFiles: { ...path.imageFiles, store: async () => blob, remove: async () => undefined },

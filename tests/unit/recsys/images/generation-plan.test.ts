@@ -35,8 +35,11 @@ function planner(changes: {
 }) {
   return new GenerationPlanner({
     retrieval: {
-      retrieveMany: async (_, itemIds) =>
-        itemIds.map(() => ({ ...retrieval, ...changes.retrieval })),
+      retrieveStamped: async (_, itemIds) =>
+        itemIds.map(() => ({
+          retrieval: { ...retrieval, ...changes.retrieval },
+          images: new Map(),
+        })),
     },
     rankers: { activeVersionId: async () => changes.activeVersionId ?? null },
     methods: { active: async () => ({ ...plainMethod, id: changes.methodId ?? plainMethod.id }) },

@@ -53,6 +53,7 @@ const plan: GenerationPlan = {
   rankingModelVersionId: "00000000-0000-4000-8000-000000000001",
   method: plainMethod,
   requestKey: "a".repeat(64),
+  imageStamp: null,
 };
 
 const ranked: WhatIf = {

@@ -39,6 +39,7 @@ function planOf(own: number, angles: readonly number[]): GenerationPlan {
     rankingModelVersionId: null,
     method: plainMethod,
     requestKey: "key",
+    imageStamp: null,
   };
 }
 

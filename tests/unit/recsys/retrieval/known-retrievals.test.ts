@@ -29,6 +29,7 @@ class Shop {
     references: new Map(
       itemIds.map(itemId => [itemId, { itemId, stamp: this.stampOf(itemId), variantStamp: null }]),
     ),
+    images: new Map(itemIds.map(itemId => [itemId, new Map<string, string>()])),
     history: this.histories.get(userId)!.map((itemId, at) => ({
       itemId,
       stamp: this.stampOf(itemId),
