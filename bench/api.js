@@ -43,12 +43,12 @@ export function quantile(times, fraction) {
 export async function run() {
   const home = await mkdtemp(join(tmpdir(), "vitrine-bench-"));
   const db = await openDatabase({ databaseUrl: process.env.DATABASE_URL ?? null, folder: null });
-  const { prisma } = db;
+  const { pool, prisma } = db;
   const tokens = { issue: null, verify: null }; // no shopper asks here
   const services = {
     access: new AccessService({ apiKeys: new ApiKeysRepository(prisma), tokens }),
-    catalog: new CatalogQueries(prisma),
-    rankChanges: new RankChangesRepository(prisma),
+    catalog: new CatalogQueries(prisma, pool),
+    rankChanges: new RankChangesRepository(prisma, pool),
     publicUrl: "",
     importsFolder: join(home, "imports"),
   };

@@ -2,17 +2,25 @@
  * @file The API's reads of users, items and images, in batches, so that a page costs a constant number of statements.
  * Per-parent lists take the first `limit` rows of each parent in one statement (a lateral join over a matching index).
  */
+import type { Pool } from "pg";
 import { type PrismaTransaction } from "./database.js";
 import { Prisma } from "./generated/client.js";
+import {
+  type ItemFilter,
+  type ItemImageWithBlob,
+  type ItemWithImage,
+  readCaptions,
+  readItemImages,
+  readItemPage,
+  readItems,
+} from "./item-reads.js";
 import { isServedBefore } from "./jobs.repository.js";
-import { afterInTime, completeUntil, type PageRequest } from "./keyset.js";
+import { afterInTime, type PageRequest } from "./keyset.js";
 import type {
   BlobRow,
   CaptionRow,
   ImageRejectionRow,
   InteractionRow,
-  ItemImageRow,
-  ItemRow,
   ItemVariantRow,
   JobRow,
   JobKind,
@@ -23,18 +31,13 @@ import type {
   UserRow,
 } from "./rows.js";
 
-export type ItemImageWithBlob = ItemImageRow & { blob: BlobRow };
+export type { ItemFilter, ItemImageWithBlob, ItemWithImage } from "./item-reads.js";
 
 /** The first rows of each parent's list, by the parent's id; a parent without rows may be absent. */
 export type Lists<Row> = ReadonlyMap<string, readonly Row[]>;
 
 /** Restricts a list to one user's rows; null for all users. */
 export type UserScope = string | null;
-
-export interface ItemFilter {
-  category?: string | null;
-  isAvailable?: boolean | null;
-}
 
 export interface JobFilter {
   kind?: JobKind | null;
@@ -44,12 +47,16 @@ export interface JobFilter {
 }
 
 export class CatalogQueries {
-  constructor(private readonly prisma: PrismaTransaction) {}
+  constructor(
+    private readonly prisma: PrismaTransaction,
+    private readonly pool: Pick<Pool, "query">,
+  ) {}
 
   // ── by id ──
 
-  findItems(ids: readonly string[]): Promise<ItemRow[]> {
-    return this.prisma.item.findMany({ where: { id: { in: [...ids] } } });
+  /** Each with its catalogue image. */
+  findItems(ids: readonly string[]): Promise<ItemWithImage[]> {
+    return readItems(this.pool, ids);
   }
 
   findUsers(ids: readonly string[]): Promise<UserRow[]> {
@@ -61,10 +68,7 @@ export class CatalogQueries {
   }
 
   findItemImages(itemIds: readonly string[]): Promise<ItemImageWithBlob[]> {
-    return this.prisma.itemImage.findMany({
-      where: { itemId: { in: [...itemIds] } },
-      include: { blob: true },
-    });
+    return readItemImages(this.pool, itemIds);
   }
 
   findVariants(keys: readonly { itemId: string; variantId: string }[]): Promise<ItemVariantRow[]> {
@@ -88,7 +92,7 @@ export class CatalogQueries {
   }
 
   findCaptions(itemIds: readonly string[]): Promise<CaptionRow[]> {
-    return this.prisma.caption.findMany({ where: { itemId: { in: [...itemIds] } } });
+    return readCaptions(this.pool, itemIds);
   }
 
   findPersonalizedImages(ids: readonly string[]): Promise<PersonalizedImageRow[]> {
@@ -109,21 +113,9 @@ export class CatalogQueries {
 
   // ── lists ──
 
-  /** Oldest first, up to {@link completeUntil}: a reader who follows the list misses nothing. */
-  async findItemPage(
-    { category, isAvailable }: ItemFilter,
-    { limit, after }: PageRequest<Date>,
-  ): Promise<ItemRow[]> {
-    const until = await completeUntil(this.prisma);
-    return this.prisma.item.findMany({
-      where: {
-        category: category ?? undefined,
-        isAvailable: isAvailable ?? undefined,
-        AND: [afterInTime(after, true), until ? { createdAt: { lt: until } } : {}],
-      },
-      orderBy: [{ createdAt: "asc" }, { id: "asc" }],
-      take: limit,
-    });
+  /** Oldest first, each with its catalogue image. A reader who follows the list misses nothing. */
+  findItemPage(filter: ItemFilter, page: PageRequest<Date>): Promise<ItemWithImage[]> {
+    return readItemPage(this.pool, filter, page);
   }
 
   /** Newest first. */

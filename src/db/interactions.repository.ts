@@ -74,16 +74,6 @@ export class InteractionsRepository {
     return count;
   }
 
-  /** The user's newest `limit` interactions in the order of time, ties in insertion order. */
-  async historyOf(userId: string, limit: number): Promise<InteractionRow[]> {
-    const newestFirst = await this.prisma.interaction.findMany({
-      where: { userId },
-      orderBy: [{ occurredAt: "desc" }, { id: "desc" }],
-      take: limit,
-    });
-    return newestFirst.reverse();
-  }
-
   count(): Promise<number> {
     return this.prisma.interaction.count();
   }

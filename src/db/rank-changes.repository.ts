@@ -1,8 +1,10 @@
 /** @file How images changed their items' ranks: one row per image and ranking-model version. */
+import type { Pool } from "pg";
 import type { Lists, UserScope } from "./catalog-queries.js";
 import { type PrismaTransaction } from "./database.js";
 import { Prisma } from "./generated/client.js";
 import type { PageRequest, Position } from "./keyset.js";
+import { prepared } from "./prepared.js";
 import type { RankChangeRow } from "./rows.js";
 
 export interface RankChangeFilter {
@@ -44,8 +46,23 @@ const GROUPS: Readonly<Record<DecidedGroup, Prisma.Sql>> = {
   day: Prisma.sql`to_char(decided.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD')`,
 };
 
+/** Raw SQL: a page of items reads it. */
+const CURRENT = prepared(
+  `SELECT DISTINCT ON (change.personalized_image_id) change.id, change.personalized_image_id AS "personalizedImageId",
+     change.ranking_model_version_id AS "rankingModelVersionId", change.rank_before AS "rankBefore",
+     change.rank_after AS "rankAfter", change.score_before AS "scoreBefore", change.score_after AS "scoreAfter",
+     change.num_ranked AS "numRanked", change.delta_r AS "deltaR", change.created_at AS "createdAt"
+   FROM rank_changes AS change
+   JOIN ranking_model_versions AS version ON version.id = change.ranking_model_version_id
+   WHERE change.personalized_image_id = ANY($1::uuid[])
+   ORDER BY change.personalized_image_id, version.is_active DESC, version.created_at DESC`,
+);
+
 export class RankChangesRepository {
-  constructor(private readonly prisma: PrismaTransaction) {}
+  constructor(
+    private readonly prisma: PrismaTransaction,
+    private readonly pool: Pick<Pool, "query">,
+  ) {}
 
   findPage(
     filter: RankChangeFilter,
@@ -151,13 +168,7 @@ export class RankChangesRepository {
 
   /** The change of each image by the active ranking model; otherwise by the newest that ranked it. */
   async findCurrent(imageIds: readonly string[]): Promise<ReadonlyMap<string, RankChangeRow>> {
-    const ids = await this.prisma.$queryRaw<{ id: string }[]>`
-      SELECT DISTINCT ON (change.personalized_image_id) change.id::text
-      FROM rank_changes AS change
-      JOIN ranking_model_versions AS version ON version.id = change.ranking_model_version_id
-      WHERE change.personalized_image_id = ANY(${imageIds}::uuid[])
-      ORDER BY change.personalized_image_id, version.is_active DESC, version.created_at DESC`;
-    const rows = await this.findByIds(ids);
+    const { rows } = await this.pool.query<RankChangeRow>({ ...CURRENT, values: [imageIds] });
     return new Map(rows.map(row => [row.personalizedImageId, row]));
   }
 

@@ -2,7 +2,18 @@
 import type { Pool } from "pg";
 import { defaultFeedbackRules, type FeedbackRules } from "../config/feedback-rules.js";
 import { opinionsSql } from "./choices.js";
-import type { EmbeddingKind } from "./rows.js";
+import { prepared } from "./prepared.js";
+import type { EmbeddingKind, InteractionRow } from "./rows.js";
+
+const HISTORY = prepared(
+  `SELECT id, user_id AS "userId", item_id AS "itemId", kind, weight, occurred_at AS "occurredAt"
+   FROM interactions WHERE user_id = $1 ORDER BY occurred_at DESC, id DESC LIMIT $2`,
+);
+
+const PASSING = prepared(
+  `SELECT id FROM items WHERE id = ANY($1::text[])
+     AND ($2::text IS NULL OR category = $2) AND (is_available OR NOT $3::boolean)`,
+);
 
 export class RankingQueries {
   constructor(
@@ -43,16 +54,24 @@ export class RankingQueries {
     return rows;
   }
 
+  /** The user's newest `limit` interactions in the order of time, ties in insertion order. */
+  async historyOf(userId: string, limit: number): Promise<InteractionRow[]> {
+    const { rows } = await this.pool.query<Omit<InteractionRow, "id"> & { id: string }>({
+      ...HISTORY,
+      values: [userId, limit],
+    });
+    return rows.reverse().map(row => ({ ...row, id: BigInt(row.id) }));
+  }
+
   /** Those of `ids` that are in the catalogue and pass the filter. */
   async filterItems(
     ids: readonly string[],
     { category, onlyAvailable }: { category: string | null; onlyAvailable: boolean },
   ): Promise<Set<string>> {
-    const { rows } = await this.pool.query<{ id: string }>(
-      `SELECT id FROM items WHERE id = ANY($1::text[])
-         AND ($2::text IS NULL OR category = $2) AND (is_available OR NOT $3::boolean)`,
-      [ids, category, onlyAvailable],
-    );
+    const { rows } = await this.pool.query<{ id: string }>({
+      ...PASSING,
+      values: [ids, category, onlyAvailable],
+    });
     return new Set(rows.map(({ id }) => id));
   }
 }

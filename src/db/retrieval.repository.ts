@@ -1,9 +1,9 @@
 /** @file Retrieval's reads: items with their embeddings, or stamps that identify their present state. */
-import { createHash } from "node:crypto";
 import type { Pool } from "pg";
 import { defaultFeedbackRules, type FeedbackRules } from "../config/feedback-rules.js";
 import { opinionsSql } from "./choices.js";
 import { KEYWORDS_SOURCE_HASH } from "./keywords.repository.js";
+import { type Prepared, prepared } from "./prepared.js";
 import type { CaptionSource } from "./rows.js";
 import { LANGUAGE_SETTING } from "./shop-language.repository.js";
 import { vectorOf } from "./vectors.js";
@@ -38,12 +38,24 @@ export interface ItemStamp {
 
 export type StampedItem = ItemWithEmbeddings & ItemStamp;
 
-/** The inputs of a retrieval, as stamps. */
-export interface RetrievalState {
+/** A requested item. */
+export type ReferenceStamp = ItemStamp & {
+  /** Equal stamps mean equal variants, with equal embeddings of their images; null without variants. */
+  variantStamp: string | null;
+};
+
+/** What the inputs of a retrieval are told from: equal stamps mean equal inputs. */
+export interface RetrievalStamps {
   /** The requested items that exist, by id. */
-  references: ReadonlyMap<string, ItemStamp & Pick<StateRow, "variantStamp">>;
+  references: ReadonlyMap<string, ReferenceStamp>;
+  /** Of the user's choices. */
+  historyStamp: string;
   /** By item, the newest images of it that are stored for the user: the request's key, and the image's stamp. */
   images: ReadonlyMap<string, ReadonlyMap<string, string>>;
+}
+
+/** The inputs of a retrieval. */
+export interface RetrievalState extends Omit<RetrievalStamps, "images"> {
   /** The user's choices, in the order of time. */
   history: readonly (ItemStamp & {
     occurredAt: Date;
@@ -67,39 +79,61 @@ function stampOf(itemId: string): string {
 }
 
 /** The last transactions that wrote an item's variants and their embeddings. */
-const VARIANT_STAMP = `CASE WHEN wanted.occurred_at IS NULL THEN (
+const VARIANT_STAMP = `(
     SELECT md5(string_agg(concat(own.id, ' ', own.xmin, ' ', encoded.xmin), ',' ORDER BY own.id))
     FROM item_variants AS own LEFT JOIN variant_embeddings AS encoded ON encoded.blob_hash = own.blob_hash
-    WHERE own.item_id = wanted.item_id) END`;
+    WHERE own.item_id = given.id)`;
 
 /** Images whose stamps are read: usually an item has one or two for a user. */
 const MAX_IMAGE_STAMPS = 8;
 const REQUEST_KEY_LENGTH = 64;
 
 /** The keys of the user's newest images of an item, each with the transaction that last wrote it. */
-const IMAGE_STAMPS = `CASE WHEN wanted.occurred_at IS NULL THEN ARRAY(
+const IMAGE_STAMPS = `ARRAY(
     SELECT concat(own.request_key, own.xmin) FROM personalized_images AS own
-    WHERE own.user_id = $1 AND own.item_id = wanted.item_id ORDER BY own.created_at DESC LIMIT ${MAX_IMAGE_STAMPS}) END`;
+    WHERE own.user_id = $1 AND own.item_id = given.id ORDER BY own.created_at DESC LIMIT ${MAX_IMAGE_STAMPS})`;
 
-/** Named, so that Postgres plans it once per connection: planning takes longer than running it. */
-function stateQuery({ readsStrengths, rules }: ChoiceReading): { name: string; text: string } {
+/** The user's latest choices with their stamps, as `latest`; and all of them as one stamp. */
+function latestSql({ readsStrengths, rules }: ChoiceReading): string {
   const opinions = opinionsSql(rules, {
     where: "user_id = $1",
     asOf: "(SELECT max(occurred_at) FROM interactions WHERE user_id = $1)", // so that nothing changes with time alone
   });
-  const text = `WITH latest AS (
+  return `chosen AS (
       SELECT item_id, occurred_at, ${readsStrengths ? "strength" : "1::float8 AS strength"} FROM (${opinions}) AS opinions
       WHERE is_choice ORDER BY occurred_at DESC, item_id LIMIT $3
-    ), wanted AS (
-      SELECT item_id, occurred_at, strength FROM latest
-      UNION ALL SELECT given.id, NULL, 1 FROM unnest($2::text[]) AS given(id)
-    )
-    SELECT wanted.item_id AS "itemId", wanted.occurred_at AS "occurredAt", wanted.strength,
-      ${stampOf("wanted.item_id")} AS stamp, ${VARIANT_STAMP} AS "variantStamp",
-      ${IMAGE_STAMPS} AS images
-    FROM wanted ORDER BY wanted.occurred_at, wanted.item_id DESC`;
-  const version = createHash("sha256").update(text).digest("hex").slice(0, 8); // each name has one text
-  return { name: `retrieval-state-${version}`, text };
+    ), latest AS (
+      SELECT item_id, occurred_at, strength, ${stampOf("chosen.item_id")} AS stamp FROM chosen
+    ), summary AS (
+      SELECT coalesce(md5(string_agg(ROW(item_id, occurred_at, strength, stamp)::text, ','
+        ORDER BY occurred_at, item_id DESC)), '') AS history_stamp FROM latest
+    )`;
+}
+
+/**
+ * The requested items. In a subquery, so that Postgres does not plan anew for each array: it would think that a plan for
+ * this one array pays, and planning takes several times as long as the rest.
+ */
+const GIVEN = "unnest((SELECT $2::text[])) AS given(id)";
+
+/** One row for each requested item: few values, because every stored answer reads them. */
+function stampsQuery(reading: ChoiceReading): Prepared {
+  return prepared(`WITH ${latestSql(reading)}
+    SELECT given.id AS "itemId", ${stampOf("given.id")} AS stamp, ${VARIANT_STAMP} AS "variantStamp",
+      ${IMAGE_STAMPS} AS images, summary.history_stamp AS "historyStamp"
+    FROM summary, ${GIVEN}`);
+}
+
+/** The choices, one row each, and the requested items. */
+function stateQuery(reading: ChoiceReading): Prepared {
+  return prepared(`WITH ${latestSql(reading)}
+    SELECT latest.item_id AS "itemId", latest.occurred_at AS "occurredAt", latest.strength, latest.stamp,
+      NULL AS "variantStamp", summary.history_stamp AS "historyStamp"
+    FROM summary, latest
+    UNION ALL
+    SELECT given.id, NULL, NULL, ${stampOf("given.id")}, ${VARIANT_STAMP}, summary.history_stamp
+    FROM summary, ${GIVEN}
+    ORDER BY 2, 1 DESC`);
 }
 
 /** How choices are read. */
@@ -109,15 +143,15 @@ export interface ChoiceReading {
   readsStrengths: boolean;
 }
 
-interface StateRow extends ItemStamp {
-  strength: number;
-  /** Equal stamps mean equal variants, with equal embeddings of their images; null without variants, or for a choice. */
-  variantStamp: string | null;
-  /** Null for a choice. */
-  images: string[] | null;
-  /** Null for a reference. */
-  occurredAt: Date | null;
+interface StampsRow extends ReferenceStamp {
+  images: string[];
+  historyStamp: string;
 }
+
+/** A reference or, with a time and a strength, a choice. */
+type StateRow = ReferenceStamp & { historyStamp: string } & (
+    { occurredAt: Date; strength: number } | { occurredAt: null; strength: null }
+  );
 
 interface Vectors {
   captionVector: Buffer | null;
@@ -141,43 +175,46 @@ const ITEMS = `items LEFT JOIN captions ON captions.item_id = items.id
   LEFT JOIN embeddings AS of_caption ON of_caption.item_id = items.id AND of_caption.kind = 'CAPTION'
   LEFT JOIN embeddings AS of_image ON of_image.item_id = items.id AND of_image.kind = 'IMAGE'`;
 
+/** A user and items. */
+export interface StateRequest {
+  userId: string;
+  itemIds: readonly string[];
+  /** Of choices. */
+  limit: number;
+}
+
 export class RetrievalRepository {
-  private readonly stateQuery: { name: string; text: string };
+  private readonly stampsQuery: Prepared;
+  private readonly stateQuery: Prepared;
 
   constructor(
     private readonly pool: Pick<Pool, "query">,
     reading: ChoiceReading = { rules: defaultFeedbackRules, readsStrengths: false },
   ) {
+    this.stampsQuery = stampsQuery(reading);
     this.stateQuery = stateQuery(reading);
   }
 
-  /** The `limit` latest choices of the user (`choices.ts`), and those of `itemIds`, in one statement. */
-  async findState({
-    itemIds,
-    limit,
-    userId,
-  }: {
-    userId: string;
-    itemIds: readonly string[];
-    limit: number;
-  }): Promise<RetrievalState> {
-    const { rows } = await this.pool.query<StateRow>({
-      ...this.stateQuery,
-      values: [userId, itemIds, limit],
-    });
-    const references = rows.filter(
-      ({ occurredAt, stamp }) => occurredAt === null && !stamp.startsWith(NO_ITEM),
-    );
+  /** Stamps of the `limit` latest choices of the user (`choices.ts`), of `itemIds`, and of stored images, in one statement. */
+  async findStamps({ itemIds, limit, userId }: StateRequest): Promise<RetrievalStamps> {
+    const values = [userId, itemIds, limit];
+    const { rows } = await this.pool.query<StampsRow>({ ...this.stampsQuery, values });
     return {
-      references: new Map(
-        references.map(({ itemId, stamp, variantStamp }) => [
-          itemId,
-          { itemId, stamp, variantStamp },
-        ]),
-      ),
-      images: new Map(references.map(({ itemId, images }) => [itemId, stampsByKey(images)])),
-      history: rows.flatMap(({ itemId: id, occurredAt, stamp, strength }) =>
-        occurredAt === null ? [] : [{ itemId: id, stamp, occurredAt, strength }],
+      references: referencesOf(rows),
+      historyStamp: historyStampOf(rows),
+      images: new Map(rows.map(({ itemId, images }) => [itemId, stampsByKey(images)])),
+    };
+  }
+
+  /** The `limit` latest choices of the user, and stamps of `itemIds`, in one statement. */
+  async findState({ itemIds, limit, userId }: StateRequest): Promise<RetrievalState> {
+    const values = [userId, itemIds, limit];
+    const { rows } = await this.pool.query<StateRow>({ ...this.stateQuery, values });
+    return {
+      references: referencesOf(rows.filter(({ occurredAt }) => occurredAt === null)),
+      historyStamp: historyStampOf(rows),
+      history: rows.flatMap(({ itemId, occurredAt, stamp, strength }) =>
+        occurredAt === null ? [] : [{ itemId, stamp, occurredAt, strength }],
       ),
     };
   }
@@ -201,9 +238,21 @@ export class RetrievalRepository {
   }
 }
 
-function stampsByKey(images: readonly string[] | null): ReadonlyMap<string, string> {
+function referencesOf(rows: readonly ReferenceStamp[]): ReadonlyMap<string, ReferenceStamp> {
+  const existing = rows.filter(({ stamp }) => !stamp.startsWith(NO_ITEM));
   return new Map(
-    (images ?? []).map(text => [
+    existing.map(({ itemId, stamp, variantStamp }) => [itemId, { itemId, stamp, variantStamp }]),
+  );
+}
+
+/** Each row has the same. */
+function historyStampOf(rows: readonly { historyStamp: string }[]): string {
+  return rows.length > 0 ? rows[0].historyStamp : "";
+}
+
+function stampsByKey(images: readonly string[]): ReadonlyMap<string, string> {
+  return new Map(
+    images.map(text => [
       text.slice(0, REQUEST_KEY_LENGTH),
       text.slice(REQUEST_KEY_LENGTH),
     ]),

@@ -66,7 +66,7 @@ export function createRanking({ config, index, logger, models, storage }: Parts)
     feedback,
     seen,
     interactions: {
-      historyOf: (userId, limit) => interactions.historyOf(userId, limit),
+      historyOf: (userId, limit) => rankingQueries.historyOf(userId, limit),
       findPopularItems: () => rankingQueries.findPopularItems(),
     },
     items: { filter: (ids, filter) => rankingQueries.filterItems(ids, filter) },

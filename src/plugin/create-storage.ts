@@ -45,7 +45,7 @@ export function createStorage(
     blobs: new BlobStore(store),
     budgets: new BudgetsRepository(pool),
     captions: new CaptionsRepository(pool),
-    catalog: new CatalogQueries(prisma),
+    catalog: new CatalogQueries(prisma, pool),
     catalogueSample: new CatalogueSampleRepository(pool),
     embeddings: new EmbeddingsRepository(pool),
     erasure: new ErasureRepository(prisma),
@@ -56,7 +56,7 @@ export function createStorage(
     jobRows: new JobsRepository(pool),
     keywords: new KeywordsRepository(pool),
     personalizerVersions: personalizerVersions(prisma),
-    rankChanges: new RankChangesRepository(prisma),
+    rankChanges: new RankChangesRepository(prisma, pool),
     rankingQueries: new RankingQueries(pool, feedback),
     retrievalRows: new RetrievalRepository(pool, {
       rules: feedback,

@@ -15,8 +15,7 @@ const maxDepth = 14;
 const maxAliases = 30;
 const maxDirectives = 30;
 /** Selections of one field beside each other, and fragments: comparing them takes the square of their number. */
-const maxRepeats = 30;
-const maxFragments = 60;
+const shapeLimits = { repeats: 30, fragments: 60 };
 /** Fields answered: those of a page count once for each row it may have. A page of 100 items with 3 rank changes each is 2,400. */
 export const maxComplexity = 5_000;
 
@@ -31,16 +30,17 @@ const reported = {
 /** Why a document is refused by its shape alone, without the schema; null if it may be validated. */
 export function refusedShape(document: DocumentNode): GraphQLError | null {
   return shapeFault(document, {
+    ...shapeLimits,
     aliases: maxAliases,
     directives: maxDirectives,
-    levels: 2 * maxDepth, // a fragment's selections are one level in the document, and none in the answer
-    repeats: maxRepeats,
-    fragments: maxFragments,
+    levels: 2 * maxDepth, // an inline fragment is a level of the document, but none of the answer
   });
 }
 
+/** The limits that the library has no rule for. */
 const shapeRule: ValidationRule = context => {
-  const fault = refusedShape(context.getDocument());
+  const others = { aliases: Infinity, directives: Infinity, levels: Infinity };
+  const fault = shapeFault(context.getDocument(), { ...shapeLimits, ...others });
   if (fault) {
     context.reportError(fault);
   }

@@ -51,16 +51,19 @@ export class ItemResolver {
   async items(
     @Args(() => PageArgs) args: PageArgs,
     @OptionalArgument("category", String, "Only items of this category; default all.")
-    category?: string | null,
+    category: string | null | undefined,
     @OptionalArgument(
       "isAvailable",
       Boolean,
       "Only items that can, or cannot, be bought now; default all.",
     )
-    isAvailable?: boolean | null,
+    isAvailable: boolean | null | undefined,
+    @Ctx() { loaders }: RequestContext,
   ): Promise<Connection<ItemRow>> {
     const page = itemList.request(args);
-    return itemList.page(await this.catalog.findItemPage({ category, isAvailable }, page), args);
+    const items = await this.catalog.findItemPage({ category, isAvailable }, page);
+    items.forEach(({ id, image }) => loaders.itemImage.prime(id, image));
+    return itemList.page(items, args);
   }
 
   @NullableResolved(Image, "The catalogue picture; null if there is none.")

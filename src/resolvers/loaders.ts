@@ -70,12 +70,17 @@ export function createLoaders(
   personalization: Pick<ApiServices["personalization"], "findStored">,
   scope: UserScope,
 ): Loaders {
+  const itemImage = lookup("itemId", ids => catalog.findItemImages(ids));
   return {
     storedImage: storedImages(personalization),
-    item: lookup("id", ids => catalog.findItems(ids)),
+    item: lookup("id", async ids => {
+      const items = await catalog.findItems(ids);
+      items.forEach(({ id, image }) => itemImage.prime(id, image)); // most pages show it
+      return items;
+    }),
     user: lookup("id", ids => catalog.findUsers(ids)),
     blob: lookup("hash", hashes => catalog.findBlobs(hashes)),
-    itemImage: lookup("itemId", ids => catalog.findItemImages(ids)),
+    itemImage,
     caption: lookup("itemId", ids => catalog.findCaptions(ids)),
     variantsOfItem: mapLookup(ids => catalog.findVariantsOfItems(ids)),
     variant: variants(catalog),

@@ -6,8 +6,11 @@
 import { LRUCache } from "lru-cache";
 import type {
   ItemWithEmbeddings,
+  ReferenceStamp,
+  RetrievalStamps,
   RetrievalState,
   StampedItem,
+  StateRequest,
 } from "../../db/retrieval.repository.js";
 import { AppError } from "../../errors/app-error.js";
 import { correlate, DEFAULT_K } from "./correlation-unit.js";
@@ -23,8 +26,8 @@ import { generatorPrompt } from "./prompt.js";
 import { RecentItems } from "./recent-items.js";
 import type { RetrievalResult } from "./retrieval-result.js";
 
-/** Retrievals remembered, of a user and an item each. */
-const MAX_RETRIEVALS = 1_000;
+/** Retrievals remembered, of a user and an item each; about 10 kB. */
+const MAX_RETRIEVALS = 4_000;
 
 /** History items considered, as in the paper. */
 export const DEFAULT_HISTORY_LIMIT = 20;
@@ -62,11 +65,8 @@ interface Dependencies {
   /** Name and version of the encoder of the compared embeddings, `name@version`. */
   encoder: string;
   rows: {
-    findState(about: {
-      userId: string;
-      itemIds: readonly string[];
-      limit: number;
-    }): Promise<RetrievalState>;
+    findStamps(about: StateRequest): Promise<RetrievalStamps>;
+    findState(about: StateRequest): Promise<RetrievalState>;
     findItems(encoder: string, itemIds: readonly string[]): Promise<StampedItem[]>;
   };
 }
@@ -87,8 +87,8 @@ export class RetrievalService {
   }
 
   /**
-   * What the user's history says about an item. Two statements, whatever the length of the history; one if all items are
-   * cached. Empty for a user without history, an unknown user, or an item that is not indexed.
+   * What the user's history says about an item. Three statements, whatever the length of the history; one if the result is
+   * known and nothing of it has changed. Empty for a user without history, an unknown user, or an item that is not indexed.
    *
    * @throws AppError `ITEM_NOT_FOUND`
    */
@@ -121,9 +121,33 @@ export class RetrievalService {
     options: RetrievalOptions = {},
   ): Promise<(StampedRetrieval | null)[]> {
     const { k = DEFAULT_K, historyLimit = DEFAULT_HISTORY_LIMIT, weighting } = options;
+    const keyOf = ({ itemId, stamp, variantStamp }: ReferenceStamp, historyStamp: string) =>
+      JSON.stringify([k, historyLimit, weighting, itemId, stamp, variantStamp, historyStamp]);
     // One more, because a reference is left out of its own history.
-    const limit = historyLimit + 1;
-    const state = await this.deps.rows.findState({ userId, itemIds: [...new Set(itemIds)], limit });
+    const about = { userId, itemIds: [...new Set(itemIds)], limit: historyLimit + 1 };
+    const { historyStamp, images, references } = await this.deps.rows.findStamps(about);
+    const known = new Map<string, Retrieval>();
+    for (const [itemId, reference] of references) {
+      const retrieval = this.known.get(keyOf(reference, historyStamp));
+      if (retrieval) {
+        known.set(itemId, retrieval);
+      }
+    }
+    const found =
+      known.size === references.size ? known : await this.retrieveNow(about, options, keyOf);
+    return itemIds.map(itemId => {
+      const retrieval = found.get(itemId);
+      return retrieval ? { retrieval, images: images.get(itemId) ?? new Map() } : null;
+    });
+  }
+
+  /** Reads what the stamps stand for. By item; those that do not exist are absent. */
+  private async retrieveNow(
+    about: StateRequest,
+    { historyLimit = DEFAULT_HISTORY_LIMIT, ...options }: RetrievalOptions,
+    keyOf: (reference: ReferenceStamp, historyStamp: string) => string,
+  ): Promise<ReadonlyMap<string, Retrieval>> {
+    const state = await this.deps.rows.findState(about);
     const stamps = new Map(
       [...state.history, ...state.references.values()].map(stamp => [stamp.itemId, stamp]),
     );
@@ -132,29 +156,27 @@ export class RetrievalService {
       const item = items.get(itemId);
       return item ? [{ ...item, occurredAt, strength }] : []; // deleted since
     });
-    return itemIds.map(itemId => {
-      const stamp = state.references.get(itemId);
-      const reference = stamp && items.get(itemId);
-      if (!reference) {
-        return null;
-      }
-      const images = state.images.get(itemId)!; // every reference has some or none
-      const key = JSON.stringify([k, historyLimit, weighting, stamp, state.history]);
+    const found = new Map<string, Retrieval>();
+    for (const [itemId, stamp] of state.references) {
+      const reference = items.get(itemId);
+      const key = keyOf(stamp, state.historyStamp);
       const before = this.known.get(key);
       if (before) {
-        return { retrieval: before, images };
+        found.set(itemId, before);
+      } else if (reference) {
+        const others = history.filter(item => item.itemId !== itemId).slice(-historyLimit);
+        const { variantStamp } = stamp;
+        const result = {
+          ...retrieved(reference, withRatios(others), options),
+          ...(variantStamp !== null && { variantStamp }),
+        };
+        found.set(itemId, result);
+        if (history.length === state.history.length) {
+          this.known.set(key, result);
+        }
       }
-      const others = history.filter(item => item.itemId !== itemId).slice(-historyLimit);
-      const { variantStamp } = stamp;
-      const result = {
-        ...retrieved(reference, withRatios(others), { k, weighting }),
-        ...(variantStamp !== null && { variantStamp }),
-      };
-      if (history.length === state.history.length) {
-        this.known.set(key, result);
-      }
-      return { retrieval: result, images };
-    });
+    }
+    return found;
   }
 }
 

@@ -177,8 +177,8 @@ export class Api {
       imageRejections: new ImageRejectionService({
         rejections: new ImageRejectionsRepository(prisma),
       }),
-      catalog: new CatalogQueries(prisma),
-      rankChanges: new RankChangesRepository(prisma),
+      catalog: new CatalogQueries(prisma, pool),
+      rankChanges: new RankChangesRepository(prisma, pool),
       overview: { read: since => new OverviewRepository(pool).read("test/clip@1", since) },
       userList: new UserRecordsRepository(prisma),
       userRecords: new UserRecordsService({ records: new UserRecordsRepository(prisma) }),
@@ -190,7 +190,7 @@ export class Api {
           Promise.reject(new AppError("MODEL_VERSION_NOT_FOUND", { versionId })),
       },
       rankChangeSummaries: new RankChangeSummaryService({
-        requests: new RankChangesRepository(prisma),
+        requests: new RankChangesRepository(prisma, pool),
         versions: rankingModelVersions(prisma),
       }),
       images,

@@ -161,7 +161,7 @@ describeOnEveryDatabase("a reader that follows the list of items", (open, kind) 
 
   onPostgres("misses no row of a transaction that commits late", async () => {
     const { pool, prisma } = await open({ maxConnections: 4 });
-    const list = new CatalogQueries(prisma);
+    const list = new CatalogQueries(prisma, pool);
     const insert = "INSERT INTO items (id, title, updated_at) VALUES ($1, $1, now())";
     await prisma.item.create({ data: { id: "first", title: "f", createdAt: new Date(0) } });
     const late = await pool.connect();

@@ -15,8 +15,8 @@ import { join } from "node:path";
 import { FolderArtefactStore } from "../../../src/db/artefact-store.js";
 import { BlobStore } from "../../../src/db/blob-store.js";
 import type { Database } from "../../../src/db/database.js";
-import { InteractionsRepository } from "../../../src/db/interactions.repository.js";
 import { ItemsRepository } from "../../../src/db/items.repository.js";
+import { RankingQueries } from "../../../src/db/ranking-queries.js";
 import { MovieLensSource } from "../../../src/recsys/datasets/movielens.js";
 import { StickersSource } from "../../../src/recsys/datasets/stickers.js";
 import {
@@ -94,7 +94,7 @@ describeOnEveryDatabase("CatalogueImportService", open => {
         caption: { text: "Movie, the 1, drama, war: A first sentence.", source: "IMPORTED" },
       });
       expect(await db.prisma.caption.count()).toBe(1);
-      const [first] = await new InteractionsRepository(db.prisma).historyOf("1", 1_000);
+      const [first] = await new RankingQueries(db.pool).historyOf("1", 1_000);
       expect(first).toMatchObject({
         itemId: "1",
         kind: "RATING",

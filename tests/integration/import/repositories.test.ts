@@ -5,6 +5,7 @@ import {
   ItemsRepository,
   type NewItem,
 } from "../../../src/db/items.repository.js";
+import { RankingQueries } from "../../../src/db/ranking-queries.js";
 import { UsersRepository } from "../../../src/db/users.repository.js";
 import { describeOnEveryDatabase } from "../../helpers/databases.js";
 
@@ -141,10 +142,10 @@ describeOnEveryDatabase("the catalogue's repositories", open => {
 
     it("returns the newest in the order of time, ties in insertion order", async () => {
       await interactions.insertMany([like("a", 9), like("b", 5), like("c", 5), like("d", 1)]);
-      const history = await interactions.historyOf("u", 3);
+      const history = await new RankingQueries(db.pool).historyOf("u", 3);
       expect(history.map(({ itemId }) => itemId)).toEqual(["b", "c", "a"]);
       expect(history[2].occurredAt).toEqual(at(9));
-      expect(await interactions.historyOf("nobody", 3)).toEqual([]);
+      expect(await new RankingQueries(db.pool).historyOf("nobody", 3)).toEqual([]);
     });
 
     it("streams all interactions in batches", async () => {

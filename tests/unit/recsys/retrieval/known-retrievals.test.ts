@@ -1,6 +1,11 @@
 /** @file A retrieval is computed again exactly when something that it depends on has changed. */
 import { beforeEach, describe, expect, it } from "@jest/globals";
-import type { RetrievalState, StampedItem } from "../../../../src/db/retrieval.repository.js";
+import type {
+  RetrievalStamps,
+  RetrievalState,
+  StampedItem,
+  StateRequest,
+} from "../../../../src/db/retrieval.repository.js";
 import { Random, seedFrom } from "../../../../src/ml/nn/random.js";
 import { RetrievalService } from "../../../../src/recsys/retrieval/retrieval.service.js";
 
@@ -19,17 +24,16 @@ class Shop {
     return `${itemId} ${this.versions.get(itemId) ?? 0}`;
   }
 
-  readonly findState = async ({
-    userId,
-    itemIds,
-  }: {
-    userId: string;
-    itemIds: readonly string[];
-  }): Promise<RetrievalState> => ({
+  readonly findStamps = async (about: StateRequest): Promise<RetrievalStamps> => ({
+    ...(await this.findState(about)),
+    images: new Map(about.itemIds.map(itemId => [itemId, new Map()])),
+  });
+
+  readonly findState = async ({ userId, itemIds }: StateRequest): Promise<RetrievalState> => ({
     references: new Map(
       itemIds.map(itemId => [itemId, { itemId, stamp: this.stampOf(itemId), variantStamp: null }]),
     ),
-    images: new Map(itemIds.map(itemId => [itemId, new Map<string, string>()])),
+    historyStamp: this.histories.get(userId)!.map(itemId => this.stampOf(itemId)).join(),
     history: this.histories.get(userId)!.map((itemId, at) => ({
       itemId,
       stamp: this.stampOf(itemId),
