@@ -33,7 +33,9 @@ interface ImageColumns extends Omit<BlobRow, "hash" | "createdAt"> {
 type NoImage = Record<keyof ImageColumns, null>;
 type ItemColumns = ItemRow & (ImageColumns | NoImage);
 
-const ITEMS = prepared(`SELECT ${ITEM}, ${IMAGE} FROM ${WITH_IMAGES} WHERE items.id = ANY($1::text[])`);
+const ITEMS = prepared(
+  `SELECT ${ITEM}, ${IMAGE} FROM ${WITH_IMAGES} WHERE items.id = ANY($1::text[])`,
+);
 const IMAGES = prepared(
   `SELECT item_images.item_id AS id, ${IMAGE} FROM item_images JOIN blobs ON blobs.hash = item_images.blob_hash
    WHERE item_images.item_id = ANY($1::text[])`,
@@ -103,7 +105,10 @@ export async function readItemImages(
   pool: Queries,
   itemIds: readonly string[],
 ): Promise<ItemImageWithBlob[]> {
-  const { rows } = await pool.query<ImageColumns & { id: string }>({ ...IMAGES, values: [itemIds] });
+  const { rows } = await pool.query<ImageColumns & { id: string }>({
+    ...IMAGES,
+    values: [itemIds],
+  });
   return rows.map(row => imageOf(row.id, row));
 }
 

@@ -252,10 +252,7 @@ function historyStampOf(rows: readonly { historyStamp: string }[]): string {
 
 function stampsByKey(images: readonly string[]): ReadonlyMap<string, string> {
   return new Map(
-    images.map(text => [
-      text.slice(0, REQUEST_KEY_LENGTH),
-      text.slice(REQUEST_KEY_LENGTH),
-    ]),
+    images.map(text => [text.slice(0, REQUEST_KEY_LENGTH), text.slice(REQUEST_KEY_LENGTH)]),
   );
 }
 

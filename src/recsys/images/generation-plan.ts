@@ -99,7 +99,7 @@ export class GenerationPlanner {
       rankers.activeVersionId(),
       methods.active(),
     ]);
-    const results = found.map(stamped => stamped && stamped.retrieval);
+    const results = found.map(stamped => stamped?.retrieval ?? null);
     const variants = await this.variantsOf(itemIds, results, options);
     return found.map((stamped, place) => {
       const itemId = itemIds[place];
@@ -128,7 +128,10 @@ export class GenerationPlanner {
   }
 
   private planOf(
-    { images, retrieval: result }: { retrieval: RetrievalResult; images: ReadonlyMap<string, string> },
+    {
+      images,
+      retrieval: result,
+    }: { retrieval: RetrievalResult; images: ReadonlyMap<string, string> },
     about: Pick<
       GenerationPlan,
       "userId" | "itemId" | "options" | "rankingModelVersionId" | "method" | "variants"

@@ -111,7 +111,7 @@ export class RetrievalService {
     options: RetrievalOptions = {},
   ): Promise<(Retrieval | null)[]> {
     const found = await this.retrieveStamped(userId, itemIds, options);
-    return found.map(stamped => stamped && stamped.retrieval);
+    return found.map(stamped => stamped?.retrieval ?? null);
   }
 
   /** {@link retrieveMany} with the stamps of the images that are stored, in the same statements. */

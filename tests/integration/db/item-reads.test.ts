@@ -70,7 +70,11 @@ describeOnEveryDatabase("reads of items", open => {
     const orderBy = { itemId: "asc" } as const;
     const byItem = <Row extends { itemId: string }>(rows: readonly Row[]) =>
       rows.toSorted((a, b) => (a.itemId < b.itemId ? -1 : 1));
-    const images = await itemImage.findMany({ where: { itemId }, include: { blob: true }, orderBy });
+    const images = await itemImage.findMany({
+      where: { itemId },
+      include: { blob: true },
+      orderBy,
+    });
     expect(byItem(await catalog.findItemImages(ids.slice(1)))).toEqual(byItem(images));
     const captions = await caption.findMany({ where: { itemId }, orderBy });
     expect(byItem(await catalog.findCaptions(ids.slice(1)))).toEqual(byItem(captions));

@@ -246,7 +246,9 @@ describeOnEveryDatabase("a stored picture on the second request", open => {
     await request();
     await db.prisma.user.create({ data: { id: "v" } });
     const rows = await db.prisma.interaction.findMany({ where: { userId: "u" } });
-    const copies = rows.map(({ id: _id, ...row }) => ({ ...row, userId: "v" }));
+    const copies = rows.map(({ itemId, kind, weight, occurredAt }) => ({
+      ...{ userId: "v", itemId, kind, weight, occurredAt },
+    }));
     await db.prisma.interaction.createMany({ data: copies });
     expect(await request("v")).toMatchObject({ kind: "running" });
   });

@@ -142,7 +142,10 @@ describeOnEveryDatabase("jobs", (open, kind) => {
       [...ids, live.id].map(async id => (await service.get(id)).queuePosition),
     );
     expect(places).toEqual([3, 1, 4, 2]);
-    const listed = await new CatalogQueries(db.prisma, db.pool).findQueuePositions([...ids, live.id]);
+    const listed = await new CatalogQueries(db.prisma, db.pool).findQueuePositions([
+      ...ids,
+      live.id,
+    ]);
     expect([...ids, live.id].map(id => listed.get(id))).toEqual(places);
     expect(await jobs.claim("PERSONALIZE_IMAGE", "batch")).toMatchObject({ id: ids[0] });
     const claimed = [];

@@ -33,7 +33,10 @@ class Shop {
     references: new Map(
       itemIds.map(itemId => [itemId, { itemId, stamp: this.stampOf(itemId), variantStamp: null }]),
     ),
-    historyStamp: this.histories.get(userId)!.map(itemId => this.stampOf(itemId)).join(),
+    historyStamp: this.histories
+      .get(userId)!
+      .map(itemId => this.stampOf(itemId))
+      .join(),
     history: this.histories.get(userId)!.map((itemId, at) => ({
       itemId,
       stamp: this.stampOf(itemId),
