@@ -8,8 +8,9 @@
 import { createHash } from "node:crypto";
 import { type DocumentNode, GraphQLError, parse } from "graphql";
 import { LRUCache } from "lru-cache";
-import { errorCatalogue } from "../errors/app-error.js";
+import { AppError } from "../errors/app-error.js";
 import { maxTokens, refusedShape } from "../plugin/limit-rules.js";
+import { waitingOf } from "../recsys/jobs/waiting-places.js";
 import type { RequestContext } from "../resolvers/context.js";
 
 /** Validated documents kept, by their number and the length of their texts. */
@@ -50,8 +51,8 @@ export class Documents {
    * validates it before it awaits anything else.
    *
    * @param caller tells callers apart
-   * @throws GraphQLError `TOO_MANY_DOCUMENTS` if too many wait; `GRAPHQL_VALIDATION_FAILED` if the shape is refused. Each
-   *   names its HTTP status.
+   * @throws AppError `TOO_MANY_DOCUMENTS` if too many wait
+   * @throws GraphQLError `GRAPHQL_VALIDATION_FAILED`, with its HTTP status, if the shape is refused
    */
   async admit(query: string, caller: string): Promise<void> {
     const hash = hashOf(query);
@@ -120,10 +121,10 @@ export class Documents {
     const waiting = queue.get(hash) ?? [];
     const { ofCaller, ofProcess } = this.limits;
     if (waiting.length === 0 && queue.size >= ofCaller) {
-      throw tooMany(ofCaller);
+      throw new AppError("TOO_MANY_DOCUMENTS", { max: ofCaller });
     }
     if (this.numWaiting >= ofProcess) {
-      throw tooMany(ofProcess);
+      throw new AppError("TOO_MANY_DOCUMENTS", { max: ofProcess });
     }
     this.queues.set(caller, queue.set(hash, waiting));
     this.numWaiting++;
@@ -172,7 +173,11 @@ export class Documents {
 
 /** The name that tells a request's caller apart; those without credentials are one. */
 export function callerOf({ viewer }: Pick<RequestContext, "viewer">): string {
-  return viewer ? `${viewer.kind} ${viewer.kind === "KEY" ? viewer.keyId : viewer.userId}` : "";
+  if (!viewer) {
+    return "";
+  }
+  const { kind, name } = waitingOf(viewer);
+  return `${kind} ${name}`;
 }
 
 const HASH_LENGTH = 64;
@@ -190,17 +195,7 @@ function shapeFaultOf(query: string): GraphQLError | null {
     return null;
   }
   const fault = refusedShape(document);
-  return fault && withStatus(fault, 400);
-}
-
-function tooMany(max: number): GraphQLError {
-  const [status, template] = errorCatalogue.TOO_MANY_DOCUMENTS;
-  const message = template.replace("{max}", String(max));
-  const extensions = { code: "TOO_MANY_DOCUMENTS", details: { max } };
-  return withStatus(new GraphQLError(message, { extensions }), status);
-}
-
-/** Apollo Server answers a fault of the context with the status in its extensions, and does not tell it otherwise. */
-function withStatus({ extensions, message, nodes }: GraphQLError, status: number): GraphQLError {
-  return new GraphQLError(message, { nodes, extensions: { ...extensions, http: { status } } });
+  // Apollo Server answers a fault of the context with the status in its extensions, and does not tell it otherwise.
+  const extensions = { ...fault?.extensions, http: { status: 400 } };
+  return fault && new GraphQLError(fault.message, { nodes: fault.nodes, extensions });
 }

@@ -96,7 +96,9 @@ describe("the queue of new documents", () => {
     const admit = (n: number, caller: string) => documents.admit(textOf(n), caller);
     const waiting = [admit(0, "a"), admit(1, "a"), admit(2, "a"), admit(2, "a")];
     const refusal = (max: number) => ({
-      extensions: { code: "TOO_MANY_DOCUMENTS", details: { max }, http: { status: 429 } },
+      code: "TOO_MANY_DOCUMENTS",
+      details: { max },
+      status: 429,
     });
     await expect(admit(3, "a")).rejects.toMatchObject(refusal(2));
     waiting.push(admit(4, "b"));
