@@ -1,6 +1,7 @@
 /** @file `vitrine train personalizer`: trains a new version of the personalizer and activates it unless told not to. */
 import { Command } from "commander";
 import type { PersonalizerMetrics } from "../recsys/reflection/personalizer-trainer.js";
+import { trainingCostOf } from "../recsys/reflection/training-cost.js";
 import { type CliContext } from "./cli-context.js";
 import { readConfigFile } from "./json-file.js";
 import { uuid, wholeNumber } from "./option-values.js";
@@ -35,9 +36,17 @@ export function trainPersonalizerCommand(context: CliContext): Command {
       console.log(
         json
           ? JSON.stringify({ id, isActive, metrics })
-          : `version ${id} (${isActive ? "active" : "not active"})\n${speedOf(metrics)}\n${JSON.stringify(metrics, null, 2)}`,
+          : `version ${id} (${isActive ? "active" : "not active"})\n${speedOf(metrics)}\n${JSON.stringify(metrics, null, 2)}\n${costText(metrics)}`,
       );
     });
+}
+
+/** What the training cost, in words. */
+function costText(metrics: unknown): string {
+  const cost = trainingCostOf(metrics);
+  return cost
+    ? `cost: ${cost.images} images drawn, ${cost.networkEvaluations} network evaluations for them, ${cost.seconds.toFixed(0)} s`
+    : "cost: not counted";
 }
 
 /** Speed and memory, in words. */

@@ -16,7 +16,6 @@ import {
 import type { PictureRanker } from "../recsys/ranking/picture-ranker.js";
 import type { Imaging } from "./create-imaging.js";
 import type { Models } from "./create-models.js";
-import { loadPersonalizer } from "./create-personalizer.js";
 import type { Personalizers } from "./create-personalizers.js";
 import type { Ranking } from "./create-ranking.js";
 import type { Storage } from "./create-storage.js";
@@ -66,7 +65,8 @@ export function createLab(parts: Parts) {
       rules,
       clip,
       training: parts.personalizers,
-      load: artefactPath => loadPersonalizer(models.pack, store, artefactPath),
+      untrained: methods.untrained,
+      load: (versionId, artefactPath, ranker) => methods.load(versionId, artefactPath, ranker),
     }),
     reranking: new RerankService({ ...offline, methods, rankers, lists: parts.rerankedLists }),
   };

@@ -58,6 +58,7 @@ function modelOf(
   const { exploration, form } = personalizer.config;
   return {
     startsAtImageTokens: form === "slots",
+    startsAtRanker: personalizer.config.startsAtRanker,
     readsRankerPreference: personalizer.config.rankerPreference,
     explore: (samples, { count }) => {
       if (form === "slots" && exploration === "preference") {

@@ -41,13 +41,17 @@ export interface GeneratedPreference {
   numPreferenceTokens: number;
 }
 
+/** Adam moves a weight by about its learning rate; the gate's way from 0 to 1 should take some tens of steps. */
+const GATE_SCALE = 20;
+
 /** Initial values of everything trained beside the language model. @param hiddenSize The model's width. */
 export function preferenceValues(
   config: PersonalizerConfig,
   hiddenSize: number,
   random: Random,
 ): NamedValues {
-  const { conditionSize: D, embeddingSize: E, form, mapper, numPreferenceTokens } = config;
+  const { conditionSize: D, embeddingSize: E, form, mapper } = config;
+  const { numPreferenceTokens, startsAtRanker } = config;
   const sizes = { inputSize: hiddenSize, numQueries: numPreferenceTokens, outputSize: D };
   return {
     ...named("text", linearValues(hiddenSize, D, random.fork("text"))),
@@ -58,16 +62,13 @@ export function preferenceValues(
     ...(config.rankerPreference && {
       "ranker.gate": {
         shape: [numPreferenceTokens, D],
-        values: new Float32Array(numPreferenceTokens * D),
+        values: new Float32Array(numPreferenceTokens * D).fill(Number(startsAtRanker) / GATE_SCALE),
       },
     }),
   };
 }
 
-/** Adam moves a weight by about its learning rate; the gate's way from 0 to 1 should take some tens of steps. */
-const GATE_SCALE = 20;
-
-/** `T(P^ret) + g (T(P^rk) - T(P^ret))` with a trained gate g for every number of a token, 0 at first. */
+/** `T(P^ret) + g (T(P^rk) - T(P^ret))` with a trained gate g for every number of a token, at first 0, or 1 with `startsAtRanker`. */
 function baseTokens(
   { imageTokens, rankerTokens }: ConditionTensors,
   parameters: Parameters,

@@ -37,6 +37,8 @@ export interface PersonalizerConfig {
    * items), with the form `slots`. Untrained it makes no difference. Default: false, as in the paper.
    */
   rankerPreference: boolean;
+  /** Whether an untrained P^gen is that preference in place of P^ret; only where it is read. Default: false, as in the paper. */
+  startsAtRanker: boolean;
 
   // Values from the paper.
   /** n, keywords of w'. Not in the paper. Default: 8, which fit a small text encoder. */
@@ -75,6 +77,7 @@ export const defaultPersonalizerConfig: Omit<
   memory: "keyAndRetrieved",
   exploration: "preference",
   rankerPreference: false,
+  startsAtRanker: false,
   numKeywords: 8,
   numImageTokens: 4,
   sigma: 0.1,
@@ -115,6 +118,7 @@ export const personalizerConfigSchema: z.ZodType<PersonalizerConfig> = z
     memory: z.enum(memoryKinds),
     exploration: z.enum(explorations),
     rankerPreference: z.boolean(),
+    startsAtRanker: z.boolean(),
     numKeywords: size,
     numImageTokens: size,
     sigma: z.number().positive(),
@@ -133,6 +137,9 @@ export const personalizerConfigSchema: z.ZodType<PersonalizerConfig> = z
   .refine(({ form, rankerPreference }) => form === "slots" || !rankerPreference, {
     message: "the form 'paper' does not read the ranking model's preference",
   })
+  .refine(({ rankerPreference, startsAtRanker }) => rankerPreference || !startsAtRanker, {
+    message: "startsAtRanker needs rankerPreference",
+  })
   .refine(({ form, calibrator }) => form === "slots" || calibrator !== "tokens", {
     message:
       "the calibrator 'tokens' compares the image tokens of P^ret, which the form 'paper' does not have",
@@ -148,5 +155,5 @@ export function modelFields(stored: unknown): Readonly<Record<string, unknown>> 
 
 /** {@link modelFields} of a whole configuration, with what older versions did not have. */
 export function wholeModelFields(stored: unknown): Readonly<Record<string, unknown>> {
-  return { rankerPreference: false, ...modelFields(stored) };
+  return { rankerPreference: false, startsAtRanker: false, ...modelFields(stored) };
 }

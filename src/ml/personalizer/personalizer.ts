@@ -285,12 +285,13 @@ export class Personalizer {
     };
   }
 
-  private calibration(made: Condition, { imageTokens, retrieved }: InputTensors): tf.Scalar {
-    const { calibrator } = this.config;
+  private calibration(made: Condition, tensors: InputTensors): tf.Scalar {
+    const { imageTokens, rankerTokens, retrieved } = tensors;
+    const { calibrator, startsAtRanker } = this.config;
     if (calibrator === "tokens") {
       const [B, Q, D] = imageTokens.shape;
       const preference = tf.slice(made.tokens.tokens, [0, 0, 0], [B, Q, D]);
-      return tokenCalibrationLoss(preference, imageTokens);
+      return tokenCalibrationLoss(preference, startsAtRanker ? rankerTokens : imageTokens);
     }
     const target = linear(retrieved, within(this.parameters, "calibrator"));
     return calibrationLoss(made.tokens, target, calibrator);

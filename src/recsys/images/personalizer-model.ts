@@ -22,6 +22,8 @@ export { explored, type Lesson, type PersonalizerInput, type Policy, type Rollou
 export interface PersonalizerModel {
   /** Whether an untrained P^gen is the image tokens of P^ret, then E^key: the form `slots`. */
   readonly startsAtImageTokens: boolean;
+  /** Whether these are the tokens of the ranking model's own preference, in place of P^ret. */
+  readonly startsAtRanker: boolean;
   /** Whether it reads the preference that the ranking model itself has. */
   readonly readsRankerPreference: boolean;
   /** Restricts exploration to the directions in which image tokens differ; rows of Q D numbers. Nothing where it cannot be. */

@@ -1,31 +1,29 @@
 /**
- * @file Settings of photographs as a personalization method: the backdrops of the retrieved items of a shopper's history (Eq. 3), by
- * their weights s' (Eq. 5), give the mean setting; the candidates are drawn around it.
+ * @file Settings of photographs as a personalization method: the backdrops of the retrieved items of a shopper's history give the mean
+ * setting (`setting-tastes.ts`); the candidates are drawn around it.
  */
 import { Random, seedFrom } from "../../ml/nn/random.js";
-import { type BackdropLook, LOOK_VERSION } from "../../ml/studio/backdrop-look.js";
-import { drawSettings, type SettingTaste, tasteOf } from "../../ml/studio/setting-draws.js";
+import { LOOK_VERSION } from "../../ml/studio/backdrop-look.js";
+import { drawSettings } from "../../ml/studio/setting-draws.js";
 import { encodeSetting } from "../../ml/studio/setting.js";
 import type {
   ImageCondition,
   PersonalizationContext,
   PersonalizationMethod,
 } from "./personalization-method.js";
+import type { SettingTastes } from "./setting-tastes.js";
 
 interface Dependencies {
-  /** Hashes of the catalogue images of the items that have one. */
-  images: { findImageHashes(itemIds: readonly string[]): Promise<ReadonlyMap<string, string>> };
-  looks: { of(blobHash: string): Promise<BackdropLook> };
+  tastes: Pick<SettingTastes, "of">;
   /** Backdrops of the shop for SCENE. Default: none. */
   numScenes?: number;
 }
 
 /** Changes with the draws. */
 const METHOD_VERSION = "1";
-/** A look counts where at least this share of its border is of one colour. */
-const LEAST_SHARE = 0.35;
-/** The weight of a bare backdrop's product colour, against a backdrop's own: a hint, not a choice. */
-const PRODUCT_WEIGHT = 0.15;
+
+/** The random numbers of an image's settings. */
+export const settingRandom = (seed: number) => new Random(seedFrom("setting", seed));
 
 export class SettingMethod implements PersonalizationMethod {
   readonly id = `setting@${METHOD_VERSION}.${LOOK_VERSION}`;
@@ -37,41 +35,10 @@ export class SettingMethod implements PersonalizationMethod {
     n: number,
     seeds: readonly number[],
   ): Promise<ImageCondition[]> {
-    const itemIds = [...new Set(contexts.flatMap(({ retrieved }) => retrieved.map(r => r.itemId)))];
-    const hashes = await this.deps.images.findImageHashes(itemIds);
-    return Promise.all(
-      contexts.map(async ({ prompt, retrieved }, at) => {
-        const taste = await this.taste(retrieved, hashes);
-        const random = new Random(seedFrom("setting", seeds[at]));
-        const settings = drawSettings(taste, n, random, this.deps.numScenes);
-        return { prompt, conditions: settings.map(encodeSetting) };
-      }),
-    );
+    const tastes = await this.deps.tastes.of(contexts);
+    return contexts.map(({ prompt }, at) => {
+      const settings = drawSettings(tastes[at], n, settingRandom(seeds[at]), this.deps.numScenes);
+      return { prompt, conditions: settings.map(encodeSetting) };
+    });
   }
-
-  /** What the retrieved items' photographs say, by their weights. */
-  private async taste(
-    retrieved: PersonalizationContext["retrieved"],
-    hashes: ReadonlyMap<string, string>,
-  ): Promise<SettingTaste> {
-    const looks = await Promise.all(
-      retrieved.map(async ({ itemId, weight }) => {
-        const hash = hashes.get(itemId);
-        return hash === undefined ? null : { weight, look: await this.deps.looks.of(hash) };
-      }),
-    );
-    const colours = looks.flatMap(found => (found ? [preferred(found.look, found.weight)] : []));
-    const counted = colours.filter(({ weight }) => weight > 0);
-    return tasteOf(counted.length > 0 ? counted : [{ colour: [0.86, 0.002, 0.008], weight: 1 }]);
-  }
-}
-
-/** The backdrop's colour; of a bare or restless one, a pale tone of the product's. */
-function preferred({ backdrop, isBare, product, share }: BackdropLook, weight: number) {
-  if (!isBare && share >= LEAST_SHARE) {
-    return { colour: backdrop, weight: weight * share };
-  }
-  const [lightness, a, b] = product;
-  const pale = [0.68 + 0.25 * lightness, 0.6 * a, 0.6 * b] as const;
-  return { colour: pale, weight: weight * PRODUCT_WEIGHT };
 }

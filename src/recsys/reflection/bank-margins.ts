@@ -4,7 +4,7 @@
  */
 import { row } from "../../ml/nn/matrix.js";
 import type { PictureRanker } from "../ranking/picture-ranker.js";
-import type { BankEntry } from "./condition-bank.js";
+import type { BankEntry } from "./kept-bank.js";
 import { trainItemIds } from "./pairs.js";
 import type { ShopSnapshot } from "./shop-snapshot.js";
 
@@ -16,6 +16,8 @@ export interface MarginRow {
 
 /** Pairs that teach nothing. A type and not an interface, so that it passes as JSON. */
 export type LeftOut = Readonly<{
+  /** No image could be drawn of the item. */
+  noImage: number;
   /** The user's score is the same with every image, as of one who likes everything. */
   noMargin: number;
   /** A score is not a number. */
@@ -28,8 +30,12 @@ export async function bankMargins(
   entries: readonly BankEntry[],
 ): Promise<{ rows: MarginRow[]; leftOut: LeftOut }> {
   const rows: MarginRow[] = [];
-  const leftOut = { noMargin: 0, notFinite: 0 };
+  const leftOut = { noImage: 0, noMargin: 0, notFinite: 0 };
   for (const entry of entries) {
+    if (entry.features.shape[0] === 0) {
+      leftOut.noImage++;
+      continue;
+    }
     const margins = await marginsOf(parts, entry);
     if (!margins?.every(Number.isFinite)) {
       leftOut.notFinite++;

@@ -7,7 +7,8 @@
  * - `surrogate`: the best by the ranking model's own gradient at the image's feature, which a bilinear map predicts from condition
  *   and reference.
  *
- * All are fitted on training users' images and scores alone. Where no condition is expected to gain, the choice is P^ret.
+ * All are fitted on training users' images and scores alone. Where no condition is expected to gain, the choice is that of an
+ * untrained P^gen.
  */
 import { AppError } from "../../errors/app-error.js";
 import { dot, type Matrix, matrix, row } from "../../ml/nn/matrix.js";
@@ -21,8 +22,8 @@ import {
 import type { PictureRanker } from "../ranking/picture-ranker.js";
 import { IMAGE_MODALITY } from "../ranking/ranked-item.js";
 import { bankMargins, type LeftOut, type MarginRow } from "./bank-margins.js";
-import type { ConditionBank } from "./condition-bank.js";
-import { conditionMenu, type MenuCondition } from "./condition-menu.js";
+import { conditionMenu, type MenuCondition, TOP } from "./condition-menu.js";
+import type { ConditionBank } from "./kept-bank.js";
 import { type PairFeatures, pairFeatures } from "./pair-features.js";
 import { type Pair, pairContext } from "./pairs.js";
 import type { PersonalizerTrainingConfig } from "./personalizer-training-config.js";
@@ -60,6 +61,8 @@ interface Parts {
   shop: ShopSnapshot;
   ranker: PictureRanker;
   config: Pick<PersonalizerTrainingConfig, "historyLimit" | "k">;
+  /** Whether an untrained P^gen is the ranking model's own preference, which then stays where nothing gains; default: P^ret does. */
+  startsAtRanker?: boolean;
 }
 
 /**
@@ -78,7 +81,7 @@ export async function chosenConditions(
   const about = { mode, bank: key, numBankImages, numDrawn };
   if (mode === "surrogate") {
     const { chosen, effect } = bySurrogate(parts, bank, train);
-    const leftOut = { noMargin: 0, notFinite: 0 };
+    const leftOut = { noImage: 0, noMargin: 0, notFinite: 0 };
     return { chosen, report: { ...about, ...effect, leftOut, numChosen: countsOf(chosen) } };
   }
   const { leftOut, rows } = await bankMargins(parts, entries);
@@ -99,7 +102,8 @@ export async function chosenConditions(
   return { chosen, report: { ...about, ...effect, leftOut, numChosen: countsOf(chosen) } };
 }
 
-function assertTaught(rows: readonly MarginRow[], { noMargin, notFinite }: LeftOut): void {
+/** @throws AppError TOO_FEW_PAIRS; TRAINING_DIVERGED where most of what is left out is no number. */
+export function assertTaught(rows: readonly MarginRow[], { noMargin, notFinite }: LeftOut): void {
   const users = new Set(rows.map(({ entry }) => entry.pair.userIndex));
   if (users.size < 2) {
     throw notFinite > noMargin
@@ -177,7 +181,7 @@ interface Gains extends Pick<ConditionEffect, "weights"> {
   directionOf: (pair: Pair) => Float32Array;
 }
 
-/** The condition of the greatest expected gain over P^ret; P^ret where none has one. */
+/** The condition of the greatest expected gain over that of an untrained P^gen, which stays where none has one. */
 function choices(parts: Parts, train: readonly Pair[], gains: Gains): ChosenCondition[] {
   return train.flatMap((pair): ChosenCondition[] => {
     const menu = menuOf(parts, pair);
@@ -187,9 +191,11 @@ function choices(parts: Parts, train: readonly Pair[], gains: Gains): ChosenCond
     const context = gains.contextOf(pair);
     const direction = gains.directionOf(pair);
     const conditions = gains.features.ofConditions(menu.map(({ embedding }) => embedding));
-    let [place, most] = [0, 0]; // the first has no gain over itself
-    for (let n = 1; n < menu.length; n++) {
-      const gain = dot(effectOf(gains, context, row(conditions, n)), direction);
+    const gainOf = (n: number) => dot(effectOf(gains, context, row(conditions, n)), direction);
+    const start = parts.startsAtRanker ? menu.findIndex(({ name }) => name === TOP) : 0;
+    let [place, most] = [start, gainOf(start)];
+    for (let n = 0; n < menu.length; n++) {
+      const gain = gainOf(n);
       if (gain > most) {
         [place, most] = [n, gain];
       }

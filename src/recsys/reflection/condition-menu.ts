@@ -20,6 +20,9 @@ export interface MenuCondition {
   embedding: Float32Array;
 }
 
+/** The name of P^rk, the preference of the ranking model itself, in the menu. */
+export const TOP = "top";
+
 interface Known {
   item: ShopItem & { imageEmbedding: Float32Array };
   score: number;
@@ -59,7 +62,7 @@ export function conditionMenu(
     retrieved: plain,
     history: history,
     "history, clearer": clearer(history),
-    top: top,
+    [TOP]: top,
     "top, clearer": clearer(top),
     "retrieved and top": sum([plain, 1], [top, 1]),
     reference: reference,

@@ -163,6 +163,20 @@ export function pairOf(
   return { userIndex, userId: userIds[userIndex], itemIndex, itemId, historyItemIds, blobHash };
 }
 
+/** What pairs cannot be made of: users with fewer than {@link MIN_HISTORY} train items that can be compared, and such items. */
+export function unusable(shop: ShopSnapshot): { users: number; items: number } {
+  const { itemIds } = shop.ranker;
+  const canBe = itemIds.map(id => {
+    const item = shop.items.get(id);
+    return Boolean(item?.captionEmbedding && item.imageEmbedding && item.blobHash);
+  });
+  const counts = shop.split.train.map(items => items.filter(item => canBe[item]).length);
+  return {
+    users: counts.filter(count => count < MIN_HISTORY).length,
+    items: canBe.filter(can => !can).length,
+  };
+}
+
 function usersOf({ userIds }: ShopSnapshot, part: UserPart): number[] {
   return [...userIds.keys()].filter(index => userPartOf(userIds[index]) === part);
 }

@@ -9,10 +9,18 @@ import { Random } from "../../ml/nn/random.js";
 import type { WorkHooks } from "../../ml/progress.js";
 import type { ImagePath } from "../images/image-path.js";
 import type { PersonalizerModel } from "../images/personalizer-model.js";
+import { costBetween, type RenderCost } from "../images/render-meter.js";
 import type { PictureRanker } from "../ranking/picture-ranker.js";
 import type { Trainer, VersionPlace } from "../versions/trained-version.service.js";
 import type { ChoiceReport } from "./chosen-conditions.js";
-import { assertEnough, choicePairs, evaluationPairs, type Pair, trainingPairs } from "./pairs.js";
+import {
+  assertEnough,
+  choicePairs,
+  evaluationPairs,
+  type Pair,
+  trainingPairs,
+  unusable,
+} from "./pairs.js";
 import {
   personalizerConfig,
   type PersonalizerTrainingConfig,
@@ -22,10 +30,10 @@ import {
   type PersonalizerTrainingResult,
   type StepReport,
   trainPersonalizer,
-  type ValidationResult,
 } from "./personalizer-training.js";
 import type { ShopSnapshot } from "./shop-snapshot.js";
 import type { TrainingSpeed } from "./stop-watch.js";
+import type { ValidationResult } from "./validation-result.js";
 
 /** Pictures whose image tokens say in which directions there is anything to explore. */
 const NUM_TOKEN_SAMPLES = 512;
@@ -43,6 +51,10 @@ export type PersonalizerMetrics = Readonly<{
   /** Means over all steps: losses, reward, ρ over the reference's and over the keyword picture's. */
   means: Readonly<Record<string, number>>;
   trainingSeconds: number;
+  /** Of this process, as {@link TrainingSpeed}. */
+  cost: RenderCost;
+  /** Users with too few items, and items without image or caption, that no pair is made of. */
+  leftOut: Readonly<{ users: number; items: number }>;
   /** How the conditions were chosen that it was trained toward; null for `reinforce`. */
   choice: ChoiceReport | null;
   speed: TrainingSpeed;
@@ -60,6 +72,8 @@ interface Dependencies {
   create: (config: Readonly<Record<string, unknown>>, seed: number) => Promise<PersonalizerModel>;
   /** Has the checkpoints. */
   store: ArtefactStore;
+  /** What was drawn since the process began. */
+  cost: () => RenderCost;
 }
 
 interface Prepared {
@@ -78,9 +92,10 @@ export class PersonalizerTrainer implements Trainer<PersonalizerColumns> {
     given: { config: Readonly<Record<string, unknown>>; seed: number; isStored: boolean },
     { onProgress }: WorkHooks,
   ) {
-    const config = given.isStored
+    const read = given.isStored
       ? storedPersonalizerConfig(given.config)
       : personalizerConfig(given.config);
+    const config = { ...read, rewardTraining: read.rewardTraining ?? "reinforce" };
     onProgress?.({ fraction: 0, stage: "reading the shop" });
     const shop = await this.deps.shop();
     const { version: generator } = this.deps.path.generator;
@@ -107,7 +122,7 @@ export class PersonalizerTrainer implements Trainer<PersonalizerColumns> {
     const dataHash = hashOf(shop, [...train, ...validation]);
     const model = await create(config.model, seed);
     try {
-      const startMs = performance.now();
+      const [startMs, costBefore] = [performance.now(), this.deps.cost()];
       const ranker = rankerOf(shop);
       const samples = await imageTokenSamples(shop, await encoder());
       model.explore(samples, { count: config.numDirections });
@@ -136,7 +151,9 @@ export class PersonalizerTrainer implements Trainer<PersonalizerColumns> {
       const lineage = { versionId, seed, config, dataHash, generator, rankingModelVersionId, best };
       const files = model.toFiles(lineage);
       const trainingSeconds = (performance.now() - startMs) / 1_000;
-      const metrics = metricsOf(result, { train, validation, trainingSeconds });
+      const cost = costBetween(costBefore, this.deps.cost());
+      const leftOut = unusable(shop);
+      const metrics = metricsOf(result, { train, validation, trainingSeconds, cost, leftOut });
       return { metrics, dataHash, files };
     } finally {
       model.dispose();
@@ -162,23 +179,31 @@ async function imageTokenSamples(
 
 function metricsOf(
   { best, choice, validations, means, numSteps, speed }: PersonalizerTrainingResult,
-  about: { train: readonly Pair[]; validation: readonly Pair[]; trainingSeconds: number },
+  {
+    train,
+    validation,
+    ...about
+  }: { train: readonly Pair[]; validation: readonly Pair[] } & Pick<
+    PersonalizerMetrics,
+    "cost" | "leftOut" | "trainingSeconds"
+  >,
 ): PersonalizerMetrics {
   return {
-    numPairs: about.train.length,
-    numValidationPairs: about.validation.length,
+    numPairs: train.length,
+    numValidationPairs: validation.length,
     numSteps,
     best,
     validations,
     means,
     choice,
-    trainingSeconds: about.trainingSeconds,
+    ...about,
     speed,
     peakMemoryMib: process.resourceUsage().maxRSS / 1024, // Linux and Node give KiB
   };
 }
 
-function hashOf({ items, ranker }: ShopSnapshot, pairs: readonly Pair[]): string {
+/** Of what a training reads of its pairs. */
+export function hashOf({ items, ranker }: ShopSnapshot, pairs: readonly Pair[]): string {
   const hash = createHash("sha256").update(JSON.stringify([ranker.versionId, pairs]));
   for (const itemId of new Set(pairs.flatMap(pair => [pair.itemId, ...pair.historyItemIds]))) {
     const { captionEmbedding, imageEmbedding, ...described } = items.get(itemId)!;

@@ -33,10 +33,11 @@ export const personalizerConfigSchema = z.strictObject({
   /** Latest items of a history that are looked at; default 20, the paper's. */
   historyLimit: count.default(20),
   /**
-   * How the reward teaches P^gen; default `reinforce`. By rollouts and the policy gradient (Eq. 15), or toward conditions that are
-   * chosen with the help of a bank of drawn images (`chosen-conditions.ts`): `critic`, `distill`, `surrogate`.
+   * How the reward teaches P^gen; default `reinforce`, for photographs `surrogate`. By rollouts and the policy gradient (Eq. 15), or toward conditions that are
+   * chosen with the help of a bank of drawn images (`chosen-conditions.ts`): `critic`, `distill`, `surrogate`. A policy over the
+   * settings of photographs (`fit-settings.ts`) is trained by `critic` or `surrogate`.
    */
-  rewardTraining: z.enum(rewardTrainings).default("reinforce"),
+  rewardTraining: z.enum(rewardTrainings).optional(),
   /** Pairs of the bank; default 150: with the menu's 16 conditions (`condition-menu.ts`), 2,400 images. */
   numBankPairs: z.int().min(2).default(150),
   /** What a picture earns; default `marginCost`, which stops paying once both others are beaten. */

@@ -5,31 +5,15 @@
 import { deleteAll, getJson, putJson } from "../../db/artefact-files.js";
 import type { ArtefactStore } from "../../db/artefact-store.js";
 import { AppError } from "../../errors/app-error.js";
-import { mean, percentile } from "../../ml/metrics/bootstrap.js";
 import type { PersonalizerModel } from "../images/personalizer-model.js";
 import { type ChoiceReport, chosenConditions } from "./chosen-conditions.js";
-import { type BankHooks, conditionBank } from "./condition-bank.js";
+import { conditionBank } from "./condition-bank.js";
+import type { BankHooks } from "./kept-bank.js";
 import type { Pair } from "./pairs.js";
 import { scoredMeans, type PreparedPair, preparePairs, type RolloutParts } from "./rollouts.js";
 import { StopWatch, type TrainingSpeed } from "./stop-watch.js";
 import { choiceTeacher, rolloutTeacher, type Teacher } from "./teachers.js";
-
-/** What the policy's mean does for the validation users. */
-export interface ValidationResult {
-  /** Gradient steps made before it. */
-  step: number;
-  medianDeltaR: number;
-  meanDeltaR: number;
-  /** Fraction with ΔR > 0; those that did not move count half. */
-  winRate: number;
-  /** Mean of ρ - ρ^ref, in standard deviations of the user's scores: it moves where ranks tie. */
-  meanScoreGain: number;
-  /** Mean CS / 100, and that of the keyword pictures. */
-  captionSimilarity: number;
-  keyCaptionSimilarity: number;
-  /** Whether the CS floor is kept. */
-  isEligible: boolean;
-}
+import { isBetter, type ValidationResult, validationResult } from "./validation-result.js";
 
 export interface StepReport {
   step: number;
@@ -134,7 +118,7 @@ export async function trainPersonalizer(
 /** @throws AppError `INVALID_ARGUMENT` where a bank's conditions are not those of an untrained P^gen. */
 function assertTeachable(
   { startsAtImageTokens }: PersonalizerModel,
-  { k, rewardTraining: mode }: RolloutParts["config"],
+  { k, rewardTraining: mode = "reinforce" }: RolloutParts["config"],
 ): void {
   if (mode !== "reinforce" && (!startsAtImageTokens || k === 0)) {
     const where = k === 0 ? "without retrieval (k = 0)" : "for a personalizer of the form 'paper'";
@@ -148,12 +132,13 @@ async function teacherOf(
   { model, onBank: onPairs, parts, store, train }: PersonalizerTrainingOptions,
   watch: StopWatch,
 ): Promise<{ teacher: Teacher; choice: ChoiceReport | null }> {
-  const { rewardTraining: mode } = parts.config;
+  const { rewardTraining: mode = "reinforce" } = parts.config;
   if (mode === "reinforce") {
     return { teacher: rolloutTeacher({ model, parts, watch }, train), choice: null };
   }
   const bank = await watch.timed("images", () => conditionBank(parts, { store, onPairs }));
-  const about = { ...parts, ranker: parts.path.ranker! }; // rollouts and validations have one
+  const { startsAtRanker } = model;
+  const about = { ...parts, ranker: parts.path.ranker!, startsAtRanker }; // rollouts and validations have a ranker
   const { chosen, report } = await chosenConditions(mode, about, bank, train);
   return { teacher: await choiceTeacher({ model, parts, watch }, chosen), choice: report };
 }
@@ -167,7 +152,7 @@ async function validateAndKeep(
   const { checkpoint, model, store } = options;
   let validated: ValidationResult | null = null;
   if (validationPairs.length > 0) {
-    validated = await validationResult(options.parts, model, validationPairs, progress.step);
+    validated = await lookAt(options.parts, model, validationPairs, progress.step);
     progress.validations.push(validated);
     const best = progress.validations[progress.best];
     if (validated === best || isBetter(validated, best)) {
@@ -198,41 +183,16 @@ async function restoreWeights(
   model.restoreTraining(bytes);
 }
 
-async function validationResult(
+async function lookAt(
   parts: RolloutParts,
   model: PersonalizerModel,
   validationPairs: readonly PreparedPair[],
   step: number,
 ): Promise<ValidationResult> {
   const scored = await scoredMeans(parts, model, validationPairs, step === 0);
-  const deltas = scored.map(({ whatIf }) => whatIf.candidates[0].deltaR);
-  const captionSimilarity = mean(scored.map(({ captionSimilarities: [own] }) => own));
-  const keyCaptionSimilarity = mean(
-    validationPairs.map(validationPair => validationPair.keyCaptionSimilarity),
-  );
-  const wins = deltas.map(delta => (delta > 0 ? 1 : delta === 0 ? 0.5 : 0));
-  return {
-    step,
-    medianDeltaR: percentile(
-      [...deltas].sort((a, b) => a - b),
-      0.5,
-    ),
-    meanDeltaR: mean(deltas),
-    winRate: mean(wins),
-    meanScoreGain: mean(
-      scored.map(({ whatIf: { candidates, scoreBefore, scoreDeviation } }) => {
-        return (candidates[0].score - scoreBefore) / scoreDeviation;
-      }),
-    ),
-    captionSimilarity,
-    keyCaptionSimilarity,
-    isEligible: captionSimilarity >= parts.config.captionFloorShare * keyCaptionSimilarity,
-  };
-}
-
-/** By eligibility, then the mean gain of the score: over few pairs medians of ΔR tie, and its mean is ruled by single pairs. */
-function isBetter(a: ValidationResult, b: ValidationResult): boolean {
-  return a.isEligible !== b.isEligible ? a.isEligible : a.meanScoreGain > b.meanScoreGain;
+  const keys = validationPairs.map(({ keyCaptionSimilarity }) => keyCaptionSimilarity);
+  const { captionFloorShare } = parts.config;
+  return validationResult(scored, { step, keys, captionFloorShare });
 }
 
 function isPatienceOver({ best, validations }: Progress, patience: number): boolean {

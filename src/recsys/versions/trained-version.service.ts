@@ -154,6 +154,11 @@ export class TrainedVersionService<
     return (await this.findServing())?.id ?? null;
   }
 
+  /** As {@link activeVersionId}, with all that is stored of it. */
+  activeVersion(): Promise<Version | null> {
+    return this.findServing();
+  }
+
   /** The active version that could not be read; null if there is none. */
   get damage(): Damage | null {
     return this.damaged;

@@ -1,5 +1,4 @@
 /** @file The personalization method of an experiment's arm, and what is asked of it for a pair. */
-import type { ConditionEncoder } from "../../../ml/diffusion/condition-encoder.js";
 import { seedFrom } from "../../../ml/nn/random.js";
 import type { CandidateRequest } from "../../images/image-path.js";
 import {
@@ -9,24 +8,25 @@ import {
   rankerPreferenceMethod,
   retrievalOnlyMethod,
 } from "../../images/personalization-method.js";
-import type { PersonalizerModel } from "../../images/personalizer-model.js";
-import { RagarMethod } from "../../images/ragar-method.js";
 import { type Pair, pairRequest } from "../../reflection/pairs.js";
 import type { PersonalizerTrainingConfig } from "../../reflection/personalizer-training-config.js";
 import type { ShopSnapshot } from "../../reflection/shop-snapshot.js";
+import type { TrainingCost } from "../../reflection/training-cost.js";
 import { type ExperimentArm, type ImageExperiment, numCandidatesOf } from "./experiment-config.js";
 
 /** The personalizer that was trained for an arm. */
 export interface TrainedArm {
   versionId: string;
-  model: PersonalizerModel;
-  encoder: () => Promise<Pick<ConditionEncoder, "encodeTexts" | "projectImage">>;
+  method: PersonalizationMethod;
+  /** What its training cost; null where an older release did not count it. */
+  cost: TrainingCost | null;
+  dispose(): void;
 }
 
-/** @returns null where the catalogue image is shown. @param trained for the condition `personalizer`. */
+/** What conditions the images of an arm that trains nothing; null where the catalogue image is shown. */
 export function armMethod(
-  condition: ExperimentArm["condition"],
-  trained: TrainedArm | null,
+  condition: Exclude<ExperimentArm["condition"], "personalizer">,
+  untrained: PersonalizationMethod,
 ): PersonalizationMethod | null {
   switch (condition) {
     case "original":
@@ -39,10 +39,8 @@ export function armMethod(
       return plainMethod;
     case "ranker":
       return rankerPreferenceMethod;
-    case "personalizer": {
-      const { encoder, model, versionId } = trained!; // trained for the arm
-      return new RagarMethod({ versionId, encoder, use: run => run(model) });
-    }
+    case "untrained":
+      return untrained;
   }
 }
 

@@ -23,8 +23,8 @@ const training = z
 /**
  * What an image attends to. `original`: none is made, the catalogue image is measured. `keywords`: E^key alone.
  * `retrieval`: the reference's keywords and P^ret. `both`: E^key and P^ret. `ranker`: E^key and P^rk, the mean
- * feature of the items that the ranking model puts first. `personalizer`: P^gen of a version that is
- * trained for the arm.
+ * feature of the items that the ranking model puts first. `untrained`: what a shop without a trained version shows; for
+ * photographs settings by taste. `personalizer`: a version that is trained for the arm.
  */
 export const armConditions = [
   "original",
@@ -32,6 +32,7 @@ export const armConditions = [
   "retrieval",
   "both",
   "ranker",
+  "untrained",
   "personalizer",
 ] as const;
 

@@ -5,10 +5,9 @@
  * An arm with a personalizer trains one for each seed and stores it as a version that does not serve. Its id comes from its
  * configuration, so a resumed experiment, or another one with the same arm, finds it. Outcomes are stored under `experiments/`.
  */
+import pLimit from "p-limit";
 import { getJson, putJson } from "../../../db/artefact-files.js";
 import type { ArtefactStore } from "../../../db/artefact-store.js";
-import { contentHash } from "../../../ml/content-hash.js";
-import type { ConditionEncoder } from "../../../ml/diffusion/condition-encoder.js";
 import { preferenceText } from "../../../ml/metrics/clip-scores.js";
 import type { RgbImage } from "../../../ml/nn/rgb-image.js";
 import type { Progress, WorkHooks } from "../../../ml/progress.js";
@@ -24,20 +23,14 @@ import {
   requireWhatIf,
 } from "../../images/image-path.js";
 import type { PersonalizationMethod } from "../../images/personalization-method.js";
-import type { PersonalizerModel } from "../../images/personalizer-model.js";
 import type { PictureRanker } from "../../ranking/picture-ranker.js";
 import { assertEnough, evaluationPairs, type Pair, pairContext } from "../../reflection/pairs.js";
-import { personalizerConfig } from "../../reflection/personalizer-training-config.js";
 import type { ShopSnapshot } from "../../reflection/shop-snapshot.js";
+import { type TrainingCost, trainingCostOf } from "../../reflection/training-cost.js";
 import type { TrainRequest } from "../../versions/trained-version.service.js";
 import { armMethod, armRequest, type TrainedArm } from "./arm-method.js";
-import {
-  armsOf,
-  type ExperimentArm,
-  mergedTraining,
-  numCandidatesOf,
-  type ImageExperiment,
-} from "./experiment-config.js";
+import { armConfig, type ArmPlace, armPlace } from "./arm-place.js";
+import { armsOf, type ExperimentArm, type ImageExperiment } from "./experiment-config.js";
 import { type ImageOutcome, imageOutcome } from "./image-outcome.js";
 import { sheetPairs } from "./sheet-pairs.js";
 import { styleGroups } from "./style-groups.js";
@@ -48,6 +41,8 @@ export interface ArmOutcomes {
   seed: number;
   /** The personalizer that was trained for it; null where there is none. */
   versionId: string | null;
+  /** What its training cost; null where there is none, or it was not counted. */
+  training?: TrainingCost | null;
   outcomes: readonly ImageOutcome[];
 }
 
@@ -57,16 +52,21 @@ interface Dependencies {
   /** @throws AppError `INVALID_ARGUMENT` when the ranking model does not read images. */
   rankerOf: (shop: ShopSnapshot) => PictureRanker;
   rules: ServingRules;
-  encoder: () => Promise<Pick<ConditionEncoder, "encodeTexts" | "projectImage">>;
+  /** What a shop without a trained version shows. */
+  untrained: PersonalizationMethod;
   clip: { encodeTexts(texts: readonly string[]): Promise<Float32Array[]> };
   training: {
     train(
       request: TrainRequest,
       hooks: WorkHooks,
-    ): Promise<{ version: { artefactPath: string | null } }>;
+    ): Promise<{ version: { artefactPath: string | null; metrics: unknown } }>;
   };
   /** Loads a version's files; the caller disposes of it. */
-  load: (artefactPath: string) => Promise<PersonalizerModel>;
+  load: (
+    versionId: string,
+    artefactPath: string,
+    ranker: PictureRanker,
+  ) => Promise<Pick<TrainedArm, "dispose" | "method">>;
   store: ArtefactStore;
 }
 
@@ -110,14 +110,8 @@ interface Scene {
   clock: WorkClock;
 }
 
-/** Where an arm's outcomes and its personalizer are kept. */
-interface Place {
-  path: string;
-  versionId: string;
-}
-
-/** The shape of an outcome: part of its key, so that outcomes of another shape are measured again. */
-const OUTCOMES = "raw and served by fidelity";
+/** Pairs at a time: the render pool takes turns. */
+const AT_ONCE = 4;
 /** With fewer pairs no arm differs from another. */
 const MIN_TEST_PAIRS = 2;
 
@@ -159,7 +153,7 @@ export class ImageExperimentService {
     for (const arm of arms) {
       const trained = await this.trainArm(scene, arm, seed, { signal });
       try {
-        const run = { arm, seed, method: armMethod(arm.condition, trained), signal };
+        const run = { arm, seed, method: this.methodOf(arm, trained), signal };
         for (const pair of pairs.flat()) {
           const { candidates, request } = await this.candidatesOf(scene, run, pair);
           const { chosen } = await selectCandidate(request.context, candidates, null);
@@ -168,7 +162,7 @@ export class ImageExperimentService {
           drawings.set(`${arm.name} ${pair.userId} ${pair.itemId}`, image);
         }
       } finally {
-        trained?.model.dispose();
+        trained?.dispose();
       }
     }
     const rowOf = async ([first, ...others]: readonly Pair[]) => {
@@ -203,7 +197,7 @@ export class ImageExperimentService {
     assertEnough(pairs, MIN_TEST_PAIRS);
     const work = experiment.arms.map(
       arm =>
-        trainingWork(arm, configOf(experiment, arm)) + imageWork(experiment, arm, pairs.length),
+        trainingWork(arm, armConfig(experiment, arm)) + imageWork(experiment, arm, pairs.length),
     );
     const total = experiment.arms.reduce(
       (sum, { numSeeds = Infinity }, at) =>
@@ -214,17 +208,8 @@ export class ImageExperimentService {
     return { experiment, shop, path, pairs, preferences: new Map(), clock: new WorkClock(total) };
   }
 
-  private placeOf({ experiment, pairs, shop }: Scene, arm: ExperimentArm, seed: number): Place {
-    const { path } = this.deps;
-    const { fidelity, guidanceScale, numSteps, strength } = experiment;
-    const numCandidates = numCandidatesOf(experiment, arm);
-    const basis = [path.generator.version, shop.ranker.versionId, configOf(experiment, arm), seed];
-    const knobs = { fidelity, guidanceScale, numCandidates, numSteps, strength };
-    const key = contentHash([OUTCOMES, basis, arm.condition, knobs, pairs]);
-    return {
-      path: `experiments/${experiment.name}/${key}.json`,
-      versionId: uuidOf(contentHash(["personalizer", ...basis])),
-    };
+  private placeOf(scene: Scene, arm: ExperimentArm, seed: number): ArmPlace {
+    return armPlace({ ...scene, generator: this.deps.path.generator.version, arm, seed });
   }
 
   private async outcomesOf(
@@ -243,24 +228,31 @@ export class ImageExperimentService {
     const { store } = this.deps;
     const done = (await getJson(store, path)) as ArmOutcomes | null;
     if (done) {
-      clock.skip(work + trainingWork(arm, configOf(experiment, arm)));
+      clock.skip(work + trainingWork(arm, armConfig(experiment, arm)));
       report("done before");
       return { ...done, arm: arm.name };
     }
     const trained = await this.trainArm(scene, arm, seed, { signal: hooks.signal, report });
     try {
-      const run = { arm, seed, method: armMethod(arm.condition, trained), signal: hooks.signal };
-      const outcomes: ImageOutcome[] = [];
-      for (const pair of pairs) {
-        outcomes.push(await this.outcomeOf(scene, run, pair));
-        clock.advance(work / pairs.length);
-        report(`picture ${outcomes.length} of ${pairs.length}`);
-      }
-      const result = { arm: arm.name, seed, versionId: trained?.versionId ?? null, outcomes };
+      const run = { arm, seed, method: this.methodOf(arm, trained), signal: hooks.signal };
+      const limit = pLimit(AT_ONCE);
+      let numDone = 0;
+      const drawn = pairs.map(pair =>
+        limit(async () => {
+          hooks.signal?.throwIfAborted();
+          const outcome = await this.outcomeOf(scene, run, pair);
+          clock.advance(work / pairs.length);
+          report(`picture ${++numDone} of ${pairs.length}`);
+          return outcome;
+        }),
+      );
+      const outcomes: ImageOutcome[] = await Promise.all(drawn);
+      const { cost: training = null, versionId = null } = trained ?? {};
+      const result = { arm: arm.name, seed, versionId, training, outcomes };
       await putJson(store, path, result);
       return result;
     } finally {
-      trained?.model.dispose();
+      trained?.dispose();
     }
   }
 
@@ -275,7 +267,7 @@ export class ImageExperimentService {
       return null;
     }
     const { clock, experiment } = scene;
-    const config = configOf(experiment, arm);
+    const config = armConfig(experiment, arm);
     const work = trainingWork(arm, config);
     const { versionId } = this.placeOf(scene, arm, seed);
     let made: number | null = null; // fraction; what a checkpoint gave before the first step is not this run's work
@@ -297,8 +289,18 @@ export class ImageExperimentService {
       },
     );
     clock.skip(work * (1 - (made ?? 0))); // found, or stopped early
-    const model = await this.deps.load(version.artefactPath!); // a trained version has one
-    return { versionId, model, encoder: this.deps.encoder };
+    const { artefactPath, metrics } = version;
+    const loaded = await this.deps.load(versionId, artefactPath!, scene.path.ranker!); // a trained version has one
+    return { versionId, ...loaded, cost: trainingCostOf(metrics) };
+  }
+
+  private methodOf(
+    { condition }: ExperimentArm,
+    trained: TrainedArm | null,
+  ): PersonalizationMethod | null {
+    return condition === "personalizer"
+      ? trained!.method // trained for the arm
+      : armMethod(condition, this.deps.untrained);
   }
 
   /** A pair's candidates, ranked; none where the catalogue image is shown. */
@@ -309,7 +311,7 @@ export class ImageExperimentService {
   ): Promise<{ candidates: Candidates; request: CandidateRequest }> {
     const { path } = scene;
     const request = armRequest(
-      { ...scene, arm, seed, config: configOf(scene.experiment, arm) },
+      { ...scene, arm, seed, config: armConfig(scene.experiment, arm) },
       pair,
     );
     if (method) {
@@ -326,7 +328,7 @@ export class ImageExperimentService {
     const { experiment, preferences, shop } = scene;
     const { candidates, request } = await this.candidatesOf(scene, run, pair);
     // The same words for every arm, so that CPS compares images and not keywords.
-    const config = { ...configOf(experiment, run.arm), k: 5 };
+    const config = { ...armConfig(experiment, run.arm), k: 5 };
     const context = pairContext(shop, pair, config);
     const text = preferenceText(context.preferenceKeywords);
     const preference = preferences.get(text) ?? (await this.deps.clip.encodeTexts([text]))[0];
@@ -341,13 +343,4 @@ export class ImageExperimentService {
       },
     );
   }
-}
-
-function configOf(experiment: ImageExperiment, arm: ExperimentArm) {
-  return personalizerConfig(mergedTraining(experiment.training, arm.training));
-}
-
-/** A UUID (version 8: of one's own making) from the head of a hash. */
-function uuidOf(hash: string): string {
-  return `${hash.slice(0, 8)}-${hash.slice(8, 12)}-8${hash.slice(13, 16)}-8${hash.slice(17, 20)}-${hash.slice(20, 32)}`;
 }

@@ -338,6 +338,26 @@ describe("Personalizer with the ranking model's preference", () => {
     disposed(without);
   });
 
+  it("is, untrained, that preference where it starts there, and only where it is read", () => {
+    const without = created();
+    const made = created({ rankerPreference: true, startsAtRanker: true });
+    // As P^gen of P^ret, if the ranking model's tokens were those of P^ret.
+    const inPlace = read.map(input => ({ ...input, imageTokens: input.rankerTokens }));
+    const means = (of: typeof made, own: typeof inputs) =>
+      of.personalizer.policy(own).map(({ mean }) => mean);
+    const expected = means(without, inPlace);
+    means(made, read).forEach((mean, b) => {
+      mean.forEach((value, at) => {
+        expect(value).toBeCloseTo(expected[b][at], 5);
+      });
+    });
+    disposed(made);
+    disposed(without);
+    expect(() => created({ startsAtRanker: true })).toThrow(
+      "startsAtRanker needs rankerPreference",
+    );
+  });
+
   it("learns to follow it where the chosen conditions do, and comes back from its file", () => {
     const made = created({ rankerPreference: true, learningRate: 0.003 });
     const { personalizer } = made;

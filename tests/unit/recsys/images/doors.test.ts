@@ -187,7 +187,7 @@ describe("serving, experiments and re-ranking", () => {
       path,
       rankerOf: snapshotRanker,
       rules: { gate: () => ({ passes: true, faults: [] }), moderation: noModeration },
-      encoder: async () => tiny.encoder,
+      untrained: plainMethod,
       clip: tiny.clip,
       training: { train: () => Promise.reject(new Error("no arm has a personalizer")) },
       load: () => Promise.reject(new Error("no arm has a personalizer")),

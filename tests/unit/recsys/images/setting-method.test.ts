@@ -3,6 +3,7 @@ import { decodeSetting, type Setting } from "../../../../src/ml/studio/setting.j
 import { BackdropLooks } from "../../../../src/recsys/images/backdrop-looks.js";
 import type { PersonalizationContext } from "../../../../src/recsys/images/personalization-method.js";
 import { SettingMethod } from "../../../../src/recsys/images/setting-method.js";
+import { SettingTastes } from "../../../../src/recsys/images/setting-tastes.js";
 import { describePersonalizationMethod } from "../../../contracts/personalization-method.contract.js";
 import { box, type Colour, photograph } from "../../ml/studio/photographs.js";
 
@@ -40,12 +41,13 @@ const contextOf = (weights: Readonly<Record<string, number>>): PersonalizationCo
   referencePrompt: "a vase",
 });
 
-const method = new SettingMethod({
+const tastes = new SettingTastes({
   images: {
     findImageHashes: async ids => new Map(ids.filter(id => id in looks).map(id => [id, id])),
   },
   looks: { of: async hash => looks[hash] },
 });
+const method = new SettingMethod({ tastes });
 
 async function settings(weights: Readonly<Record<string, number>>, n = 6): Promise<Setting[]> {
   const [condition] = await method.condition([contextOf(weights)], n, [3]);

@@ -97,10 +97,10 @@ async function bankOf({ folder, score = linear, shop = tiny.shop, stopAt }: Give
 }
 
 /** The tiny shop, whose ranking model has the gradient of the linear world. */
-function withGradient(): ShopSnapshot {
+function withGradient(gradientOf = tasteOf): ShopSnapshot {
   const { shop } = tiny;
   const featureGradient = ({ userIndex }: { userIndex: number }) =>
-    tasteOf(shop.userIds[userIndex]);
+    gradientOf(shop.userIds[userIndex]);
   const model = Object.create(shop.ranker.model, {
     linearModalityNames: { value: ["visual"] },
     featureGradient: { value: featureGradient },
@@ -108,13 +108,16 @@ function withGradient(): ShopSnapshot {
   return { ...shop, ranker: { ...shop.ranker, model } };
 }
 
-async function chosen(mode: BankMode, { score = linear, shop = tiny.shop } = {}) {
+async function chosen(
+  mode: BankMode,
+  { score = linear, shop = tiny.shop, startsAtRanker = false } = {},
+) {
   const { bank, path } = await bankOf({ folder: await newFolder(), score, shop });
   if (bank instanceof Error) {
     throw bank;
   }
   const train = mode === "distill" ? [] : choicePairs(shop, { numPairs: 24, seed: 9 });
-  const parts = { shop, ranker: path.ranker!, config };
+  const parts = { shop, ranker: path.ranker!, config, startsAtRanker };
   return chosenConditions(mode, parts, bank, train);
 }
 
@@ -213,8 +216,20 @@ describe("chosenConditions()", () => {
       userId === content ? 1 : userId === broken ? NaN : linear(userId, feature);
     const { chosen: choices, report } = await chosen("distill", { score });
     const count = (user: string) => pairs.filter(({ userId }) => userId === user).length;
-    expect(report.leftOut).toEqual({ noMargin: count(content), notFinite: count(broken) });
+    expect(report.leftOut).toEqual({
+      noImage: 0,
+      noMargin: count(content),
+      notFinite: count(broken),
+    });
     expect(choices).toHaveLength(pairs.length - count(content) - count(broken));
+  });
+
+  it("stays at what an untrained P^gen is where nothing gains", async () => {
+    const shop = withGradient(() => new Float32Array(E));
+    const { report } = await chosen("surrogate", { shop });
+    const { report: atRanker } = await chosen("surrogate", { shop, startsAtRanker: true });
+    expect(Object.keys(report.numChosen)).toEqual(["retrieved"]);
+    expect(atRanker.numChosen).toEqual({ top: report.numChosen.retrieved });
   });
 
   it("refuses to learn from scores that say nothing", async () => {

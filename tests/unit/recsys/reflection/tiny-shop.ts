@@ -205,6 +205,7 @@ export function loadTinyModel(files: NamedFiles): PersonalizerModel {
 function modelOf(personalizer: Personalizer, llm: Llama): PersonalizerModel {
   return {
     startsAtImageTokens: personalizer.config.form === "slots",
+    startsAtRanker: personalizer.config.startsAtRanker,
     readsRankerPreference: personalizer.config.rankerPreference,
     explore: (samples, options) => {
       personalizer.explore(samples, options);
