@@ -93,7 +93,7 @@ export class RankChangeResolver {
   @Query(() => [RankChangeGroup], {
     description:
       "`rankChangeSummary` for each category, day or version of the ranking model, in the order of their keys; empty groups are " +
-      "left out. Fails with `MODEL_VERSION_NOT_FOUND`.",
+      "left out. Intervals are of 200 resamples, not of 1000. Fails with `MODEL_VERSION_NOT_FOUND`.",
     complexity: 100,
   })
   async rankChangeGroups(

@@ -24,6 +24,9 @@ import { Random, seedFrom } from "../../ml/nn/random.js";
 
 /** Maximum number of requests in a summary. */
 export const MAX_SUMMARIZED = 200_000;
+const MAX_RESAMPLES = 1_000;
+/** Of each group: there may be many, and all are asked for at once. */
+const GROUP_RESAMPLES = 200;
 /** Total bootstrap steps: resamples shrink as requests grow, so that it never takes seconds. */
 const MAX_DRAWS = 20_000_000;
 
@@ -127,7 +130,7 @@ export class RankChangeSummaryService {
       .map(([key, own]) => ({
         key,
         modelVersionId: by === "modelVersion" ? key : version!.id, // no rows without one
-        ...summarizeRequests(own, seed),
+        ...summarizeRequests(own, seed, GROUP_RESAMPLES),
       }));
   }
 
@@ -161,9 +164,11 @@ function assertNotTooMany(rows: readonly unknown[]): void {
 export function summarizeRequests(
   rows: readonly DecidedRequestRow[],
   seed: number,
+  maxResamples = MAX_RESAMPLES,
 ): Omit<RequestSummary, "modelVersionId"> {
   const numUsers = new Set(rows.map(({ userId }) => userId)).size;
-  const numResamples = Math.min(1_000, Math.ceil(MAX_DRAWS / Math.max(1, numUsers, rows.length)));
+  const affordable = Math.ceil(MAX_DRAWS / Math.max(1, numUsers, rows.length));
+  const numResamples = Math.min(maxResamples, affordable);
   const isShown = ({ deltaR, hasImage }: DecidedRequestRow) =>
     hasImage && (deltaR === null || deltaR >= 0);
   const isUnranked = ({ deltaR, hasImage }: DecidedRequestRow) => hasImage && deltaR === null;

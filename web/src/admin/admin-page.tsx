@@ -9,6 +9,11 @@ import { forgetKey, loadKey, saveKey } from "./key-store";
 import { Shell } from "./shell";
 import { SignIn } from "./sign-in";
 
+const modalProps = {
+  closeButtonProps: { "aria-label": "Close" },
+  attributes: { header: { role: "presentation" } }, // the page's own header is its only banner
+};
+
 /** Asks for a key, and shows the page that the address names as long as the API accepts the key. */
 export function AdminPage() {
   const queryClient = useQueryClient();
@@ -51,7 +56,7 @@ export function AdminPage() {
   }
   return (
     <ApiProvider client={client}>
-      <ModalsProvider>
+      <ModalsProvider modalProps={modalProps}>
         <Shell onSignOut={signOut} />
       </ModalsProvider>
     </ApiProvider>

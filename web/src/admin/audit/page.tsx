@@ -1,4 +1,4 @@
-import { Badge, Code, Group, Select, Table, Text } from "@mantine/core";
+import { Badge, Code, Group, Select, Spoiler, Table, Text } from "@mantine/core";
 import { AuditLogDocument, type AuditOutcome } from "../../api/admin-audit-audit";
 import { useApiQuery } from "../../shared/api-hooks";
 import { formatTime } from "../../shared/formats";
@@ -9,6 +9,7 @@ import { PageHead } from "../parts/page-head";
 import { Pager } from "../parts/pager";
 import { QueryView } from "../parts/query-view";
 import { oneOf, useUrlState } from "../parts/url-state";
+import { WideTable } from "../parts/wide-table";
 
 const PAGE_SIZE = 25;
 const outcomes: readonly AuditOutcome[] = ["SUCCEEDED", "FAILED", "STARTED"];
@@ -35,7 +36,7 @@ export function Page() {
         <FilterField label="Key" value={filter.actor} onChange={key => url.set({ key })} />
         <FilterField
           label="Action"
-          placeholder="rejectImage"
+          placeholder="such as rejectImage"
           value={filter.action}
           onChange={action => url.set({ action })}
         />
@@ -56,35 +57,42 @@ export function Page() {
             <EmptyState title="No entries">Nothing was changed that fits the filters.</EmptyState>
           ) : (
             <>
-              <Table.ScrollContainer minWidth={720}>
-                <Table>
-                  <Table.Thead>
-                    <Table.Tr>
-                      <Table.Th>When</Table.Th>
-                      <Table.Th>Key</Table.Th>
-                      <Table.Th>Action</Table.Th>
-                      <Table.Th>Arguments</Table.Th>
-                      <Table.Th>Outcome</Table.Th>
-                    </Table.Tr>
-                  </Table.Thead>
-                  <Table.Tbody>
-                    {edges.map(({ node }) => (
-                      <Table.Tr key={node.id}>
-                        <Table.Td>{formatTime(node.createdAt)}</Table.Td>
-                        <Table.Td className="shop-text">{node.actor}</Table.Td>
-                        <Table.Td>{node.action}</Table.Td>
-                        <Table.Td maw={360}>
+              <WideTable label="Audit log" minWidth={720}>
+                <Table.Thead>
+                  <Table.Tr>
+                    <Table.Th>When</Table.Th>
+                    <Table.Th>Key</Table.Th>
+                    <Table.Th>Action</Table.Th>
+                    <Table.Th>Arguments</Table.Th>
+                    <Table.Th>Outcome</Table.Th>
+                  </Table.Tr>
+                </Table.Thead>
+                <Table.Tbody>
+                  {edges.map(({ node }, place) => (
+                    <Table.Tr key={node.id}>
+                      <Table.Td>{formatTime(node.createdAt)}</Table.Td>
+                      <Table.Td className="shop-text">{node.actor}</Table.Td>
+                      <Table.Td>{node.action}</Table.Td>
+                      <Table.Td maw={360}>
+                        <Spoiler
+                          maxHeight={72}
+                          showLabel="Show all"
+                          hideLabel="Show less"
+                          attributes={{
+                            content: { "aria-label": `Arguments of entry ${place + 1}` },
+                          }}
+                        >
                           <Code className="shop-text">{JSON.stringify(node.arguments)}</Code>
-                        </Table.Td>
-                        <Table.Td>
-                          <Badge color={colorOf(node.outcome)}>{nameOf(node.outcome)}</Badge>
-                          {node.errorCode && <Text size="xs">{node.errorCode}</Text>}
-                        </Table.Td>
-                      </Table.Tr>
-                    ))}
-                  </Table.Tbody>
-                </Table>
-              </Table.ScrollContainer>
+                        </Spoiler>
+                      </Table.Td>
+                      <Table.Td>
+                        <Badge color={colorOf(node.outcome)}>{nameOf(node.outcome)}</Badge>
+                        {node.errorCode && <Text size="xs">{node.errorCode}</Text>}
+                      </Table.Td>
+                    </Table.Tr>
+                  ))}
+                </Table.Tbody>
+              </WideTable>
               <Pager url={url} pageInfo={pageInfo} isLoading={query.isPlaceholderData} />
             </>
           )

@@ -39,7 +39,12 @@ export function ImageCard({ image }: { image: ImageCardFragment }) {
           {rankChange &&
             `Rank ${formatNumber(rankChange.rankBefore, 1)} to ${formatNumber(rankChange.rankAfter, 1)}, `}
           for{" "}
-          <Anchor component={Link} to={`/users/${encodeURIComponent(user.id)}`} size="xs">
+          <Anchor
+            component={Link}
+            to={`/users/${encodeURIComponent(user.id)}`}
+            size="xs"
+            underline="always"
+          >
             {user.id}
           </Anchor>
           , <TimeText time={image.createdAt} />

@@ -26,6 +26,7 @@ import { Pager } from "../parts/pager";
 import { QueryView } from "../parts/query-view";
 import { TimeText } from "../parts/time-text";
 import { oneOf, useUrlState } from "../parts/url-state";
+import { WideTable } from "../parts/wide-table";
 import { JobActions } from "./job-actions";
 import { useLiveJob } from "./use-live-job";
 
@@ -96,26 +97,24 @@ export function JobList() {
             </EmptyState>
           ) : (
             <>
-              <Table.ScrollContainer minWidth={760}>
-                <Table verticalSpacing="xs">
-                  <Table.Thead>
-                    <Table.Tr>
-                      <Table.Th>Job</Table.Th>
-                      <Table.Th>State</Table.Th>
-                      <Table.Th w={220}>Progress</Table.Th>
-                      <Table.Th>Queued</Table.Th>
-                      <Table.Th>
-                        <VisuallyHidden>Actions</VisuallyHidden>
-                      </Table.Th>
-                    </Table.Tr>
-                  </Table.Thead>
-                  <Table.Tbody>
-                    {jobs.edges.map(({ node }) => (
-                      <Row key={node.id} job={node} />
-                    ))}
-                  </Table.Tbody>
-                </Table>
-              </Table.ScrollContainer>
+              <WideTable label="Jobs" minWidth={760}>
+                <Table.Thead>
+                  <Table.Tr>
+                    <Table.Th>Job</Table.Th>
+                    <Table.Th>State</Table.Th>
+                    <Table.Th w={220}>Progress</Table.Th>
+                    <Table.Th>Queued</Table.Th>
+                    <Table.Th>
+                      <VisuallyHidden>Actions</VisuallyHidden>
+                    </Table.Th>
+                  </Table.Tr>
+                </Table.Thead>
+                <Table.Tbody>
+                  {jobs.edges.map(({ node }) => (
+                    <Row key={node.id} job={node} />
+                  ))}
+                </Table.Tbody>
+              </WideTable>
               <Pager url={url} pageInfo={jobs.pageInfo} isLoading={query.isPlaceholderData} />
             </>
           )
@@ -130,7 +129,7 @@ function Row({ job: listed }: { job: JobRowFragment }) {
   return (
     <Table.Tr>
       <Table.Td>
-        <Anchor component={Link} to={`/jobs/${job.id}`} size="sm">
+        <Anchor component={Link} to={`/jobs/${job.id}`} size="sm" underline="always">
           {nameOf(job.kind)}
         </Anchor>
         {(job.userId ?? job.item) && (

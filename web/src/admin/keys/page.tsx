@@ -8,6 +8,7 @@ import { QueryView } from "../parts/query-view";
 import { TimeText } from "../parts/time-text";
 import { useUrlState } from "../parts/url-state";
 import { useAction } from "../parts/use-action";
+import { WideTable } from "../parts/wide-table";
 import { useNewKey } from "./use-new-key";
 
 const PAGE_SIZE = 25;
@@ -28,26 +29,24 @@ export function Page() {
       <QueryView query={query} label="Reading the keys">
         {({ apiKeys: { edges, pageInfo } }) => (
           <>
-            <Table.ScrollContainer minWidth={640}>
-              <Table>
-                <Table.Thead>
-                  <Table.Tr>
-                    <Table.Th>Name</Table.Th>
-                    <Table.Th>Role</Table.Th>
-                    <Table.Th>Made</Table.Th>
-                    <Table.Th>Last used</Table.Th>
-                    <Table.Th>
-                      <VisuallyHidden>Actions</VisuallyHidden>
-                    </Table.Th>
-                  </Table.Tr>
-                </Table.Thead>
-                <Table.Tbody>
-                  {edges.map(({ node }) => (
-                    <Row key={node.id} apiKey={node} />
-                  ))}
-                </Table.Tbody>
-              </Table>
-            </Table.ScrollContainer>
+            <WideTable label="API keys" minWidth={640}>
+              <Table.Thead>
+                <Table.Tr>
+                  <Table.Th>Name</Table.Th>
+                  <Table.Th>Role</Table.Th>
+                  <Table.Th>Made</Table.Th>
+                  <Table.Th>Last used</Table.Th>
+                  <Table.Th>
+                    <VisuallyHidden>Actions</VisuallyHidden>
+                  </Table.Th>
+                </Table.Tr>
+              </Table.Thead>
+              <Table.Tbody>
+                {edges.map(({ node }) => (
+                  <Row key={node.id} apiKey={node} />
+                ))}
+              </Table.Tbody>
+            </WideTable>
             <Pager url={url} pageInfo={pageInfo} isLoading={query.isPlaceholderData} />
           </>
         )}

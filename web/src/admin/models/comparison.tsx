@@ -3,6 +3,7 @@ import { CompareDocument } from "../../api/admin-models-models";
 import { useApiQuery } from "../../shared/api-hooks";
 import { countOf, formatChange, formatNumber } from "../../shared/formats";
 import { QueryView } from "../parts/query-view";
+import { WideTable } from "../parts/wide-table";
 import { metricText } from "./metric-text";
 
 const SIGNIFICANT = 0.05;
@@ -33,8 +34,7 @@ export function Comparison({ ids: [first, second] }: { ids: [string, string] }) 
                   {countOf(result.numUsers, "user")}.
                 </Alert>
               )}
-              <Table.ScrollContainer minWidth={360}>
-                <Table>
+              <WideTable label="Metrics of both versions" minWidth={360}>
                   <Table.Thead>
                     <Table.Tr>
                       <Table.Th>Metric</Table.Th>
@@ -60,8 +60,7 @@ export function Comparison({ ids: [first, second] }: { ids: [string, string] }) 
                       </Table.Tr>
                     ))}
                   </Table.Tbody>
-                </Table>
-              </Table.ScrollContainer>
+                </WideTable>
             </>
           );
         }}

@@ -3,6 +3,7 @@ import { PacksDocument } from "../../api/admin-models-models";
 import { useApiQuery } from "../../shared/api-hooks";
 import { formatNumber } from "../../shared/formats";
 import { QueryView } from "../parts/query-view";
+import { WideTable } from "../parts/wide-table";
 
 export function Packs() {
   const query = useApiQuery(PacksDocument, {});
@@ -13,8 +14,7 @@ export function Packs() {
           <Text size="sm" c="dimmed" mb="sm">
             The pack that serves is chosen by <code>VITRINE_MODELS</code>, when the server starts.
           </Text>
-          <Table.ScrollContainer minWidth={640}>
-            <Table>
+          <WideTable label="Model packs" minWidth={640}>
               <Table.Thead>
                 <Table.Tr>
                   <Table.Th>Pack</Table.Th>
@@ -41,8 +41,7 @@ export function Packs() {
                   </Table.Tr>
                 ))}
               </Table.Tbody>
-            </Table>
-          </Table.ScrollContainer>
+            </WideTable>
         </>
       )}
     </QueryView>

@@ -31,7 +31,7 @@ export function colorOf(state: string): string {
     case "SUCCEEDED":
     case "READY":
     case "COMPLETE":
-      return "green.9";
+      return "teal.9";
     case "RUNNING":
     case "TRAINING":
     case "STARTED":

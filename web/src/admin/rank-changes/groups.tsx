@@ -10,6 +10,7 @@ import { useApiQuery } from "../../shared/api-hooks";
 import { formatChange, formatNumber, formatShare, formatTime } from "../../shared/formats";
 import { EmptyState, LoadingState } from "../../shared/states";
 import { QueryView } from "../parts/query-view";
+import { WideTable } from "../parts/wide-table";
 import type { RankChangeFilter } from "./rank-change-filter";
 
 const MeanChart = lazy(async () => ({ default: (await import("./mean-chart")).MeanChart }));
@@ -48,53 +49,51 @@ export function Groups({ by, filter, isServed }: GroupsProps) {
                 />
               </Suspense>
             )}
-            <Table.ScrollContainer minWidth={640}>
-              <Table>
-                <Table.Thead>
-                  <Table.Tr>
-                    <Table.Th>Group</Table.Th>
-                    <Table.Th>Pictures</Table.Th>
-                    <Table.Th>Mean ΔR</Table.Th>
-                    <Table.Th>Median ΔR</Table.Th>
-                    <Table.Th>Win rate</Table.Th>
-                    <Table.Th>Shown</Table.Th>
-                  </Table.Tr>
-                </Table.Thead>
-                <Table.Tbody>
-                  {groups.map(({ key, summary }) => {
-                    const figures = isServed ? summary.withFallback : summary;
-                    return (
-                      <Table.Tr key={key}>
-                        <Table.Th scope="row" className="shop-text">
-                          {nameOf(key)}
-                        </Table.Th>
-                        <Table.Td>{formatNumber(summary.count)}</Table.Td>
-                        <Value
-                          value={figures.mean}
-                          interval={figures.interval95}
-                          format={formatChange}
-                        />
-                        <Value
-                          value={figures.median}
-                          interval={figures.median95}
-                          format={formatChange}
-                        />
-                        <Value
-                          value={figures.winRate}
-                          interval={figures.winRate95}
-                          format={percent}
-                        />
-                        <Value
-                          value={summary.requests.shownShare}
-                          interval={summary.requests.shownShare95}
-                          format={percent}
-                        />
-                      </Table.Tr>
-                    );
-                  })}
-                </Table.Tbody>
-              </Table>
-            </Table.ScrollContainer>
+            <WideTable label="Rank changes by group" minWidth={640}>
+              <Table.Thead>
+                <Table.Tr>
+                  <Table.Th>Group</Table.Th>
+                  <Table.Th>Pictures</Table.Th>
+                  <Table.Th>Mean ΔR</Table.Th>
+                  <Table.Th>Median ΔR</Table.Th>
+                  <Table.Th>Win rate</Table.Th>
+                  <Table.Th>Shown</Table.Th>
+                </Table.Tr>
+              </Table.Thead>
+              <Table.Tbody>
+                {groups.map(({ key, summary }) => {
+                  const figures = isServed ? summary.withFallback : summary;
+                  return (
+                    <Table.Tr key={key}>
+                      <Table.Th scope="row" className="shop-text">
+                        {nameOf(key)}
+                      </Table.Th>
+                      <Table.Td>{formatNumber(summary.count)}</Table.Td>
+                      <Value
+                        value={figures.mean}
+                        interval={figures.interval95}
+                        format={formatChange}
+                      />
+                      <Value
+                        value={figures.median}
+                        interval={figures.median95}
+                        format={formatChange}
+                      />
+                      <Value
+                        value={figures.winRate}
+                        interval={figures.winRate95}
+                        format={percent}
+                      />
+                      <Value
+                        value={summary.requests.shownShare}
+                        interval={summary.requests.shownShare95}
+                        format={percent}
+                      />
+                    </Table.Tr>
+                  );
+                })}
+              </Table.Tbody>
+            </WideTable>
           </>
         )
       }

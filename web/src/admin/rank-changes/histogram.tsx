@@ -23,6 +23,7 @@ export function Histogram({ bins }: { bins: Bins }) {
         dataKey="range"
         series={[{ name: "Pictures", color: "vitrine.7" }]}
         withLegend={false}
+        yAxisProps={{ allowDecimals: false }}
         barProps={{ isAnimationActive: false }}
       />
     </div>

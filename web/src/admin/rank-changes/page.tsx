@@ -208,10 +208,10 @@ function Summary({
         </Card>
       </SimpleGrid>
       <Text size="sm" c="dimmed">
-        {countOf(requests.count, "decided request")}: {formatNumber(requests.shown)} show a
-        personalised picture ({formatNumber(requests.unranked)} of these are not ranked),{" "}
-        {formatNumber(requests.rankedLower)} would rank lower with it, and{" "}
-        {formatNumber(requests.belowQualityFloor)} have none that may be shown.
+        {countOf(requests.count, "decided request")}. Shown: {formatNumber(requests.shown)}, of
+        which not ranked: {formatNumber(requests.unranked)}. The item would rank lower:{" "}
+        {formatNumber(requests.rankedLower)}. No picture may be shown:{" "}
+        {formatNumber(requests.belowQualityFloor)}.
       </Text>
     </>
   );

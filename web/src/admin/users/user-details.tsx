@@ -20,6 +20,7 @@ import { QueryView } from "../parts/query-view";
 import { TimeText } from "../parts/time-text";
 import { useUrlState } from "../parts/url-state";
 import { useAction } from "../parts/use-action";
+import { WideTable } from "../parts/wide-table";
 
 const PAGE_SIZE = 20;
 
@@ -67,40 +68,38 @@ export function UserDetails() {
             {user.history.edges.length === 0 ? (
               <Text c="dimmed">No interactions.</Text>
             ) : (
-              <Table.ScrollContainer minWidth={480}>
-                <Table>
-                  <Table.Thead>
-                    <Table.Tr>
-                      <Table.Th>Item</Table.Th>
-                      <Table.Th>Interaction</Table.Th>
-                      <Table.Th>When</Table.Th>
+              <WideTable label="History" minWidth={480}>
+                <Table.Thead>
+                  <Table.Tr>
+                    <Table.Th>Item</Table.Th>
+                    <Table.Th>Interaction</Table.Th>
+                    <Table.Th>When</Table.Th>
+                  </Table.Tr>
+                </Table.Thead>
+                <Table.Tbody>
+                  {user.history.edges.map(({ node }, place) => (
+                    <Table.Tr key={`${node.occurredAt} ${node.item.id} ${place}`}>
+                      <Table.Td>
+                        <Group gap="sm" wrap="nowrap">
+                          <Box w={44} miw={44}>
+                            <Picture src={node.item.image?.url ?? null} alt="" />
+                          </Box>
+                          <Text size="sm" className="shop-text" lineClamp={2}>
+                            {node.item.title}
+                          </Text>
+                        </Group>
+                      </Table.Td>
+                      <Table.Td>
+                        {nameOf(node.kind)}
+                        {node.kind === "RATING" && ` ${formatNumber(node.weight, 1)}`}
+                      </Table.Td>
+                      <Table.Td>
+                        <TimeText time={node.occurredAt} />
+                      </Table.Td>
                     </Table.Tr>
-                  </Table.Thead>
-                  <Table.Tbody>
-                    {user.history.edges.map(({ node }, place) => (
-                      <Table.Tr key={`${node.occurredAt} ${node.item.id} ${place}`}>
-                        <Table.Td>
-                          <Group gap="sm" wrap="nowrap">
-                            <Box w={44} miw={44}>
-                              <Picture src={node.item.image?.url ?? null} alt="" />
-                            </Box>
-                            <Text size="sm" className="shop-text" lineClamp={2}>
-                              {node.item.title}
-                            </Text>
-                          </Group>
-                        </Table.Td>
-                        <Table.Td>
-                          {nameOf(node.kind)}
-                          {node.kind === "RATING" && ` ${formatNumber(node.weight, 1)}`}
-                        </Table.Td>
-                        <Table.Td>
-                          <TimeText time={node.occurredAt} />
-                        </Table.Td>
-                      </Table.Tr>
-                    ))}
-                  </Table.Tbody>
-                </Table>
-              </Table.ScrollContainer>
+                  ))}
+                </Table.Tbody>
+              </WideTable>
             )}
             <Pager url={url} pageInfo={user.history.pageInfo} isLoading={query.isPlaceholderData} />
           </>
