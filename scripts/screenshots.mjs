@@ -28,7 +28,26 @@ const shots = [
   { name: "storefront-drawer", path: "/", show: openDrawer },
   { name: "storefront-two", path: "/", show: showTwo },
   { name: "admin-sign-in", path: "/admin" },
+  { name: "admin-overview", path: "/admin", signedIn: true, show: headed("Overview") },
+  { name: "admin-images", path: "/admin/images", signedIn: true, show: headed("Images") },
+  {
+    name: "admin-rank-changes",
+    path: "/admin/rank-changes",
+    signedIn: true,
+    show: headed("Rank changes"),
+  },
 ];
+
+/** Waits for an admin page and what it reads. */
+function headed(title) {
+  return async page => {
+    await page.getByRole("heading", { name: title, level: 1 }).waitFor();
+    do {
+      await page.waitForLoadState("networkidle");
+      await page.waitForTimeout(300);
+    } while ((await page.locator(".mantine-Loader-root").count()) > 0);
+  };
+}
 
 async function openDrawer(page) {
   await allDrawn(page);

@@ -61,6 +61,14 @@ describeInBrowser("the admin", browser => {
     return rankingModels.edges.find(({ node }) => node.isActive)?.node.id;
   }
 
+  /** Waits until nothing says that it loads. */
+  async function loaded(page: OpenPage): Promise<void> {
+    do {
+      await page.waitForLoadState("networkidle");
+      await page.waitForTimeout(100);
+    } while ((await page.locator(".mantine-Loader-root").count()) > 0);
+  }
+
   const dialog = (page: OpenPage) => page.getByRole("dialog");
 
   it("refuses a wrong key, and one that is revoked while it is used", async () => {
@@ -92,7 +100,7 @@ describeInBrowser("the admin", browser => {
         await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
         await page.goto(`${shop.url}/admin${path}`);
         await page.getByRole("heading", { level: 1 }).waitFor();
-        await page.waitForLoadState("networkidle");
+        await loaded(page);
         const name = `admin-${path.replace(/\W+/g, "-").replace(/^-/, "") || "overview"}`;
         await screenshot(page, `${name}-${width}-${colorScheme}`);
         expect([path, await accessibilityFaults(page)]).toEqual([path, []]);
