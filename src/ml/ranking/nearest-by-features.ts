@@ -6,7 +6,7 @@ import { addScaled, dot, type Matrix, row } from "../nn/matrix.js";
 import { topK } from "../nn/top-k.js";
 import type { ItemFeatures, Modality } from "./recommender.js";
 
-/** Of 3 to 20, on items left out of training, the choice hardly matters (docs/evaluation.md). */
+/** With fewer, more new items are found, and more known ones lost (`npm run bench -- new-items`). */
 const NUM_NEAREST = 10;
 
 /** The mean of the present rows, and the lengths of the rows less it; 0 for a row of zeros, which means none. */

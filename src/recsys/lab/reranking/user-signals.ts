@@ -19,6 +19,7 @@ import { pairedBootstrap } from "../../../ml/metrics/paired-tests.js";
 import { ndcgAt } from "../../../ml/metrics/ranking-metrics.js";
 import { dot } from "../../../ml/nn/matrix.js";
 import { Random, seedFrom } from "../../../ml/nn/random.js";
+import { topK } from "../../../ml/nn/top-k.js";
 
 export const signalNames = ["score", "history", "change"] as const;
 export type SignalName = (typeof signalNames)[number];
@@ -71,16 +72,23 @@ export function signalsOf(
 
 /** The candidates' scores after re-ranking. */
 export function blended({ scores, signals }: RankedCandidates, blend: Blend): Float32Array {
-  return scores.map((score, place) =>
-    signalNames.reduce((sum, name) => sum + blend[name] * signals[name][place], score),
+  const { change, history, score: whatIf } = signals;
+  return scores.map(
+    (score, place) =>
+      score +
+      blend.score * whatIf[place] +
+      blend.history * history[place] +
+      blend.change * change[place],
   );
 }
 
-/** Candidates in their new order. */
-export function reordered(candidates: RankedCandidates, blend: Blend): number[] {
-  const scores = blended(candidates, blend);
-  const places = [...scores.keys()].sort((a, b) => scores[b] - scores[a] || a - b);
-  return places.map(place => candidates.items[place]);
+/** The first candidates in their new order. @param depth Default: all. */
+export function reordered(
+  candidates: RankedCandidates,
+  blend: Blend,
+  depth = candidates.items.length,
+): number[] {
+  return topK(blended(candidates, blend), depth).map(place => candidates.items[place]);
 }
 
 /** Weights that are tried, in standard deviations of the user's scores. */
@@ -112,14 +120,19 @@ export function chooseBlend(
 ): ChosenBlend {
   const relevant = heldOut.map(items => new Set(items));
   const users = [...heldOut.keys()].filter(user => heldOut[user].length > 0);
+  /** Whether any order can put a held-out item among the first. */
+  const canFind = runs.map(run =>
+    heldOut.map((_, user) => run[user].items.some(item => relevant[user].has(item))),
+  );
   /** Each user's NDCG@10, mean over the seeds. */
   const byUser = (blend: Blend) =>
     users.map(user =>
       mean(
-        runs.map(run => {
-          const candidates = run[user];
-          return ndcgAt(reordered(candidates, blend), relevant[user], CUTOFF);
-        }),
+        runs.map((run, place) =>
+          canFind[place][user]
+            ? ndcgAt(reordered(run[user], blend, CUTOFF), relevant[user], CUTOFF)
+            : 0,
+        ),
       ),
     );
   const measured = (blend: Blend) => (users.length === 0 ? 0 : mean(byUser(blend)));
