@@ -270,6 +270,9 @@ describeInBrowser("the storefront", browser => {
       await shop.startServer();
       await page.getByText("What you see may be old").waitFor({ state: "hidden", ...slow });
       await settled(page);
+      // Images that failed meanwhile are tried again.
+      await until(async () => (await page.getByRole("img", { name: "No picture" }).count()) === 0);
+
       await page.context().close();
     },
     patience(400_000),

@@ -1,5 +1,6 @@
 import { IconPhotoOff } from "@tabler/icons-react";
-import { useState } from "react";
+import { useEffect, useState } from "react";
+import { onComeBack } from "./connection";
 import classes from "./picture.module.css";
 
 interface PictureProps {
@@ -15,6 +16,8 @@ interface PictureProps {
 /** A square picture. Its place is kept while it loads, and a picture that is missing leaves a sign in it. */
 export function Picture({ src, alt, className, eager, onLoad }: PictureProps) {
   const [failed, setFailed] = useState<string | null>(null);
+  // What failed while the server was away may be there again.
+  useEffect(() => onComeBack(() => setFailed(null)), []);
   const isMissing = src === null || failed === src;
   return (
     <span className={[classes.frame, className].filter(Boolean).join(" ")}>

@@ -35,7 +35,7 @@ export function Shelf({ title, text, userId, items, narrow, canHide, badge, onOp
     ({ result }) => result?.__typename === "JobRunning",
   ).length;
   return (
-    <section className={classes.shelf} aria-label={title}>
+    <section className={classes.shelf} aria-label={`${title} for ${userId}`}>
       <div className={classes.shelfHead}>
         <Group gap="sm">
           <Title order={3} size="h3">
