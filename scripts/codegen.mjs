@@ -108,7 +108,10 @@ async function generate({ folder, typedDocument }) {
       plugins: [{ schemaTypes: {} }, { operationTypes: {} }, { typedTexts: { typedDocument } }],
       pluginMap: { schemaTypes, operationTypes, typedTexts },
     });
-    files.set(output, `${heading.replace("NAME", `${relative(root, folder)}/${name}`)}${pruned(text).trimEnd()}\n`);
+    files.set(
+      output,
+      `${heading.replace("NAME", `${relative(root, folder)}/${name}`)}${pruned(text).trimEnd()}\n`,
+    );
   }
   return files;
 }
