@@ -350,4 +350,62 @@ describeInBrowser("the study's page", browser => {
     await page.getByRole("heading", { name: "This study is closed" }).waitFor();
     await page.context().close();
   });
+
+  it("is made, read and closed in the admin", async () => {
+    for (const width of [390, 1_280]) {
+      const page = await browser.open(`${shop.url}/admin/studies`, { width });
+      await page.getByLabel("API key").fill(shop.key);
+      await page.getByRole("button", { name: "Sign in" }).click();
+      await page.getByRole("button", { name: "New study" }).click();
+      expect(await accessibilityFaults(page)).toEqual([]);
+      const title = `Made at ${width} pixels`;
+      await page.getByLabel("Title").fill(title);
+      await page.getByLabel("Pairs to draw").fill("2");
+      await page.getByRole("button", { name: "Draw the pictures and create it" }).click();
+      await page.getByRole("button", { name: title, exact: true }).click();
+      await page.getByText("No answers count yet.").first().waitFor();
+      await page.getByRole("button", { name: "Close the study" }).click();
+      await page.getByRole("button", { name: "Close it" }).click();
+      await page.getByText("Closed", { exact: true }).waitFor();
+      await page.goto(`${shop.url}/admin/studies?study=${studyId}`);
+      await page
+        .getByRole("img", { name: /Mean rank/ })
+        .first()
+        .waitFor();
+      await page.waitForLoadState("networkidle");
+      expect(await accessibilityFaults(page)).toEqual([]);
+      expect(await overflow(page)).toBe(0);
+      await screenshot(page, `admin-study-${width}`);
+      const saved = page.waitForEvent("download");
+      await page.getByRole("button", { name: "Answers as CSV" }).click();
+      expect((await saved).suggestedFilename()).toBe(`study-${studyId}.csv`);
+      expect(page.faults).toEqual([]);
+      await page.context().close();
+    }
+  });
+
+  it("stands beside imports and experiments", async () => {
+    const { mkdirSync, copyFileSync } = await import("node:fs");
+    mkdirSync(`${shop.home}/results`, { recursive: true });
+    copyFileSync("results/reward-oracle.json", `${shop.home}/results/reward-oracle.json`);
+    for (const width of [390, 1_280]) {
+      const page = await browser.open(`${shop.url}/admin/imports`, { width });
+      await page.getByLabel("API key").fill(shop.key);
+      await page.getByRole("button", { name: "Sign in" }).click();
+      await page.getByText("stickers").first().waitFor();
+      expect(await accessibilityFaults(page)).toEqual([]);
+      await page.goto(`${shop.url}/admin/experiments`);
+      await page.getByRole("button", { name: "reward-oracle", exact: true }).click();
+      await page.getByRole("heading", { name: "arms" }).waitFor();
+      await page
+        .getByRole("img", { name: /with intervals/ })
+        .first()
+        .waitFor();
+      expect(await accessibilityFaults(page)).toEqual([]);
+      expect(await overflow(page)).toBe(0);
+      await screenshot(page, `admin-experiments-${width}`);
+      expect(page.faults).toEqual([]);
+      await page.context().close();
+    }
+  });
 });
