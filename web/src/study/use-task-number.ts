@@ -1,5 +1,5 @@
 /** @file Which task is shown, in the address after `#`: 1 is the first. */
-import { useCallback, useSyncExternalStore } from "react";
+import { useCallback, useEffect, useSyncExternalStore } from "react";
 
 const listeners = new Set<() => void>();
 
@@ -21,6 +21,11 @@ export function useTaskNumber(
   const named = /^#[1-9]\d*$/.test(hash) ? Number(hash.slice(1)) - 1 : first;
   // A later question than the first open one is not shown before its turn.
   const at = Math.max(0, Math.min(named, first, numTasks - 1));
+  useEffect(() => {
+    if (location.hash === "") {
+      history.replaceState(null, "", `#${at + 1}`); // so that the way back leads to this task
+    }
+  }, [at]);
   const goTo = useCallback((next: number) => {
     history.pushState(null, "", `#${next + 1}`);
     listeners.forEach(listener => {
