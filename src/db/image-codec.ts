@@ -64,6 +64,8 @@ const STORED_AS: Record<string, StoredFormat | undefined> = {
 
 /** Quality of lossy formats at which encoding again leaves no visible trace. */
 const KEPT_QUALITY = 92;
+/** Decoding takes memory by the width, however few rows there are. Also JPEG's own limit. */
+const MAX_UPLOAD_SIDE = 65_535;
 /** Larger images are not kept decoded in memory for the check. */
 const HELD_PIXELS = 1_000_000;
 /** Decoding and encoding one image; 40 megapixels of AVIF take a few. */
@@ -97,6 +99,7 @@ export async function inspectImage(
     throw new AppError("IMAGE_TYPE", { got: format });
   }
   atMost(pages, "pages", limits.maxPages);
+  atMost(Math.max(width, height), "pixels on a side", MAX_UPLOAD_SIDE);
   atMost(width * height * pages, "pixels", limits.maxPixels);
   const kept = storedAs === "avif" ? null : await stripMetadata(storedAs, bytes, metadata, limits);
   return kept ?? (await encodeAgain(storedAs, bytes, { pages, ...limits }));

@@ -132,6 +132,13 @@ describe("inspectImage()", () => {
     await expect(inspectImage(cut)).rejects.toMatchObject({ code: "IMAGE_UNREADABLE" });
   });
 
+  it("refuses a side above 65,535 pixels, whose rows take much memory", async () => {
+    await expect(inspectImage(pngThatClaims(16_777_215, 1))).rejects.toMatchObject({
+      code: "IMAGE_TOO_LARGE",
+      details: { got: 16_777_215, unit: "pixels on a side", max: 65_535 },
+    });
+  });
+
   it("refuses a file that claims to be enormous, from its header", async () => {
     await expect(inspectImage(pngThatClaims(50_000, 50_000))).rejects.toMatchObject({
       code: "IMAGE_TOO_LARGE",
