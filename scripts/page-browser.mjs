@@ -23,7 +23,7 @@ export async function openChromium() {
  * Starts `vitrine demo` and waits until it serves.
  *
  * @param {{ home?: string, args?: string[] }} options `home` keeps the shop for the next call; default: a new one that is deleted
- * @returns {Promise<{ url: string, key: string, close(): Promise<void> }>}
+ * @returns {Promise<{ url: string, key: string, home: string, close(): Promise<void> }>}
  */
 export async function openDemo({ home, args = [] } = {}) {
   const folder = home ?? (await mkdtemp(join(tmpdir(), "vitrine-demo-")));
@@ -46,6 +46,7 @@ export async function openDemo({ home, args = [] } = {}) {
   return {
     url,
     key,
+    home: folder,
     async close() {
       child.kill("SIGTERM");
       if (child.exitCode === null) {

@@ -5,13 +5,14 @@
  *
  * Without `--url` it starts `vitrine demo`; `--home` keeps that shop for the next time. A new page is one line in `shots`.
  */
-import { stat } from "node:fs/promises";
+import { cp, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import sharp from "sharp";
 import { allDrawn, openChromium, openDemo } from "./page-browser.mjs";
 
 const folder = resolve(import.meta.dirname, "../docs/images");
+const results = resolve(import.meta.dirname, "../results");
 const viewports = [
   { width: 1_280, height: 900 },
   { width: 390, height: 844 },
@@ -19,24 +20,75 @@ const viewports = [
 const maxBytes = 120_000;
 
 /**
- * `show` brings the page to the state of the picture. `signedIn`: with an admin key, as after signing in.
+ * `show` brings the page to the state of the picture. `signedIn`: with an admin key, as after signing in. `ofStudy`: at
+ * the address of a study that the script makes.
  *
- * @type {{ name: string, path: string, signedIn?: boolean, show?: (page: import("playwright-core").Page) => Promise<unknown> }[]}
+ * @type {{ name: string, path: string, signedIn?: boolean, ofStudy?: boolean, show?: (page: import("playwright-core").Page) => Promise<unknown> }[]}
  */
 const shots = [
   { name: "storefront", path: "/", show: allDrawn },
   { name: "storefront-drawer", path: "/", show: openDrawer },
   { name: "storefront-two", path: "/", show: showTwo },
   { name: "admin-sign-in", path: "/admin" },
-  { name: "admin-overview", path: "/admin", signedIn: true, show: headed("Overview") },
-  { name: "admin-images", path: "/admin/images", signedIn: true, show: headed("Images") },
-  {
-    name: "admin-rank-changes",
-    path: "/admin/rank-changes",
-    signedIn: true,
-    show: headed("Rank changes"),
-  },
+  admin("overview", "", "Overview"),
+  admin("jobs", "jobs", "Jobs"),
+  admin("images", "images", "Images"),
+  admin("rank-changes", "rank-changes", "Rank changes"),
+  admin("models", "models", "Models"),
+  admin("experiments", "experiments?file=stickers", "Experiments"),
+  admin("studies", "studies", "Studies"),
+  admin("imports", "imports", "Imports"),
+  admin("users", "users", "Users"),
+  admin("keys", "keys", "API keys"),
+  admin("audit", "audit", "Audit log"),
+  { name: "study", path: "study", ofStudy: true },
+  { name: "study-task", path: "study", ofStudy: true, show: startStudy },
 ];
+
+function admin(name, path, title) {
+  return { name: `admin-${name}`, path: `/admin/${path}`, signedIn: true, show: headed(title) };
+}
+
+async function startStudy(page) {
+  await page.getByRole("button", { name: "Start" }).click();
+  await page
+    .getByRole("button", { name: /forward/ })
+    .first()
+    .waitFor();
+}
+
+/** A study of the demo's shop, for the pages that show one. @returns its address */
+async function makeStudy({ url, key }) {
+  const ask = async (query, variables) => {
+    const answer = await fetch(`${url}/graphql`, {
+      method: "POST",
+      headers: { "content-type": "application/json", authorization: `Bearer ${key}` },
+      body: JSON.stringify({ query, variables }),
+    });
+    const { data, errors } = await answer.json();
+    if (errors) {
+      throw new Error(JSON.stringify(errors));
+    }
+    return data;
+  };
+  const input = {
+    title: "Which image would this user click?",
+    ...{ methods: ["ORIGINAL", "KEYWORDS", "PLAIN", "SERVED"], numPairs: 4, numChecks: 1 },
+  };
+  const create = "mutation ($input: CreateStudyInput!) { createStudy(input: $input) { id } }";
+  const { createStudy: job } = await ask(create, { input });
+  for (;;) {
+    const query = "query ($id: ID!) { job(id: $id) { state errorMessage result } }";
+    const { job: now } = await ask(query, { id: job.id });
+    if (now.errorMessage) {
+      throw new Error(now.errorMessage);
+    }
+    if (now.result) {
+      return `/study/${now.result.studyId}`;
+    }
+    await new Promise(resolve => setTimeout(resolve, 500));
+  }
+}
 
 /** Waits for an admin page and what it reads. */
 function headed(title) {
@@ -47,6 +99,15 @@ function headed(title) {
       await page.waitForTimeout(300);
     } while ((await page.locator(".mantine-Loader-root").count()) > 0);
   };
+}
+
+/** Waits for the images in the window: they load when they are near it. */
+async function allLoaded(page) {
+  const waiting =
+    "[...document.images].filter(image => { const { top, bottom } = image.getBoundingClientRect(); return bottom > 0 && top < innerHeight && !image.complete; }).length";
+  while ((await page.evaluate(waiting)) > 0) {
+    await page.waitForTimeout(100);
+  }
 }
 
 async function openDrawer(page) {
@@ -78,10 +139,14 @@ const { values } = parseArgs({
 const demo = values.url
   ? { url: values.url, key: values.key ?? "", close: async () => undefined }
   : await openDemo({ home: values.home, args: ["--concepts", "60", "--users", "80"] });
+const studyPath = values.url ? null : await makeStudy(demo);
+if (demo.home) {
+  await cp(results, join(demo.home, "results"), { recursive: true });
+}
 const browser = await openChromium();
 let numFaults = 0;
-for (const { name, path, show, signedIn } of shots) {
-  if (values.only && values.only !== name) {
+for (const { name, ofStudy, path, show, signedIn } of shots) {
+  if ((values.only && values.only !== name) || (ofStudy && !studyPath)) {
     continue;
   }
   for (const viewport of viewports) {
@@ -100,10 +165,11 @@ for (const { name, path, show, signedIn } of shots) {
         console.error(`${name}: ${message.text()}`);
       }
     });
-    await page.goto(`${demo.url}${path}`);
+    await page.goto(`${demo.url}${ofStudy ? studyPath : path}`);
     await page.getByRole("heading").first().waitFor();
     await show?.(page);
     await page.waitForLoadState("networkidle");
+    await allLoaded(page);
     const file = join(folder, `page-${name}-${viewport.width}.png`);
     await sharp(await page.screenshot())
       .png({ palette: true, colours: 80, dither: 0.3, effort: 10 })
