@@ -372,7 +372,7 @@ describeOnEveryDatabase("indexing", open => {
         statements.length = 0;
         const { keywordExtractor, preferenceKeywords, referenceKeywords } =
           await retrieval.retrieve("u", "i000");
-        expect(statements).toHaveLength(2);
+        expect(statements).toHaveLength(3);
         return { keywordExtractor, preferenceKeywords, referenceKeywords };
       };
       const before = await keywords();
@@ -755,7 +755,7 @@ describeOnEveryDatabase("indexing", open => {
       await createProcess().indexing.run();
       for (const userId of ["long", "short"]) {
         const { retrieval } = createProcess();
-        for (const expected of [2, 1]) {
+        for (const expected of [3, 1]) {
           statements.length = 0;
           await retrieval.retrieve(userId, "i039");
           expect(statements).toHaveLength(expected);
