@@ -232,7 +232,7 @@ describeInBrowser("the study's page", browser => {
     const before = await page.locator("[data-picture]").first().getAttribute("data-picture");
     await handles.first().focus();
     await page.keyboard.press("Space");
-    await page.getByText(/is picked up from place 1/).waitFor({ state: "attached" });
+    await page.getByText(/is over place 1/).waitFor({ state: "attached" }); // said right after "is picked up"
     await page.keyboard.press("ArrowRight");
     await page.getByText(/is over place 2/).waitFor({ state: "attached" });
     await page.keyboard.press("Space");

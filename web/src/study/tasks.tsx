@@ -10,6 +10,7 @@ import {
 } from "../api/study-study";
 import { codeOf } from "../shared/api-error";
 import { queryKey, useApi, useApiMutation } from "../shared/api-hooks";
+import { onComeBack } from "../shared/connection";
 import { EmptyState, ErrorState } from "../shared/states";
 import { forgetDraft } from "./participant";
 import { SortTask } from "./sort-task";
@@ -79,6 +80,18 @@ export function Tasks({ tasks, title }: { tasks: readonly Task[]; title: string 
       heading.current?.focus(); // readers of the screen hear the next question
     }
   }, [at]);
+
+  // What failed because the server was away can be sent again: its message goes with the banner's.
+  const { reset: resetSubmit } = submit;
+  const { reset: resetFinish } = finish;
+  useEffect(
+    () =>
+      onComeBack(() => {
+        resetSubmit();
+        resetFinish();
+      }),
+    [resetFinish, resetSubmit],
+  );
 
   if (tasks.length === 0) {
     return (
