@@ -72,7 +72,7 @@ describeOnEveryDatabase("the client", open => {
       imagePayload(item, "anna"),
       { userId: "anna", itemId: item },
     );
-    const job = (await api.services.jobs.get(id));
+    const job = await api.services.jobs.get(id);
     const { outcome } = api.answers;
     api.answers.outcome = async (user, asked) =>
       asked === item ? { kind: "running", job } : outcome(user, asked);
