@@ -98,7 +98,9 @@ describe.each(files)("experiments/%s", file => {
       const { arms, training } = scaledExperiment(experiment, scale);
       arms.forEach(arm => personalizerConfig({ ...training, ...arm.training }));
     }
-    expect(Object.keys(experiment.scales)).toEqual(["smoke", "quick", "two-cores"]);
+    const scales = Object.keys(experiment.scales);
+    expect(scales).toContain("smoke");
+    expect(["smoke", "quick", "two-cores"]).toEqual(expect.arrayContaining(scales));
     const names = experiment.arms.map(({ name }) => name);
     expect(names).toEqual(expect.arrayContaining([experiment.baseline].flat()));
   });
