@@ -17,9 +17,9 @@ import type { RequestContext } from "../resolvers/context.js";
 const MAX_DOCUMENTS = 10_000;
 const MAX_CHARACTERS = 4 * 2 ** 20;
 
-/** Other requests get twice the time that new documents take, so that few of them have to wait for one. */
-const REST_FACTOR = 2;
-const MAX_REST_MS = 20;
+/** Other requests get five times the time that new documents take, so that few of them have to wait for one. */
+const REST_FACTOR = 5;
+const MAX_REST_MS = 30;
 
 export interface DocumentLimits {
   /** Requests that may wait for a turn. */
