@@ -17,7 +17,7 @@ const viewports = [
   { width: 1_280, height: 900 },
   { width: 390, height: 844 },
 ];
-const maxBytes = 120_000;
+const maxBytes = 130_000;
 
 /**
  * `show` brings the page to the state of the picture. `signedIn`: with an admin key, as after signing in. `ofStudy`: at
