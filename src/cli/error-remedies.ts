@@ -8,6 +8,8 @@ export const errorRemedies: Readonly<Record<ErrorCode, string>> = {
   FORBIDDEN: "Use a key of the required role.",
   OTHER_USER: "A shopper's token may name its own user only; use a storefront key for others.",
   USER_NOT_FOUND: "Import the user, or record an interaction of theirs first.",
+  USER_OPTED_OUT:
+    "Nothing, if the user wants this. `optIn` ends it; the shop's own records of the time between are not affected.",
   ITEM_NOT_FOUND: "Check the id; it is the shop's own. Import the item if it is new.",
   NO_ITEM_TO_PERSONALIZE: "Choose another shopper with `--user`, or import more items.",
   IMAGE_NOT_FOUND: "Ask the API for the picture's URL again; it may have been replaced or deleted.",

@@ -15,6 +15,7 @@
  * With a half-life, an interaction of age `age` counts `2^(-age / halfLife)` of its strength.
  */
 import type { FeedbackKind, FeedbackRules } from "../config/feedback-rules.js";
+import { MAY_PERSONALISE } from "./opt-out.js";
 
 const verdictKinds: readonly string[] = ["LIKE", "RATING"] satisfies FeedbackKind[];
 
@@ -141,7 +142,8 @@ function newest(rows: readonly Feedback[]): Date {
 
 /**
  * A query for users' opinions of items, one row for each user and item: `user_id`, `item_id`, `is_choice`,
- * `is_disliked`, and for choices `occurred_at` (the last time) and `strength`. Equivalent to {@link choicesOf}.
+ * `is_disliked`, and for choices `occurred_at` (the last time) and `strength`. Equivalent to {@link choicesOf}, without the
+ * users who opted out.
  *
  * @param options.where A condition on `interactions`. Default: all.
  * @param options.asOf Reference time of ages. Default: the time of the query.
@@ -163,7 +165,7 @@ export function opinionsSql(
         max(${aged}) FILTER (WHERE NOT is_verdict) AS other_strength,
         max(occurred_at) FILTER (WHERE is_verdict OR strength > 0) AS occurred_at
       FROM (SELECT user_id, item_id, id, ${isVerdict} AS is_verdict, occurred_at, ${strengthSql(rules)} AS strength
-        FROM interactions WHERE ${where} OFFSET 0) AS feedback
+        FROM interactions WHERE (${where}) AND ${MAY_PERSONALISE} OFFSET 0) AS feedback
       GROUP BY user_id, item_id) AS tallies`;
 }
 

@@ -29,8 +29,8 @@ export class InteractionsRepository {
   constructor(private readonly prisma: PrismaTransaction) {}
 
   /**
-   * Adds interactions whose user and item exist. The same user, item, kind and time are one interaction, with the weight
-   * given last.
+   * Adds interactions whose user and item exist; those of users who opted out are left out. The same user, item, kind and
+   * time are one interaction, with the weight given last.
    *
    * @returns the number of new or changed interactions.
    */
@@ -49,6 +49,7 @@ export class InteractionsRepository {
             ${column(row => row.occurredAt.toISOString())}::text[]
           ) WITH ORDINALITY AS rows (user_id, item_id, kind, weight, occurred_at, place)
         ) AS typed
+        WHERE NOT EXISTS (SELECT FROM users WHERE users.id = user_id AND users.opted_out_at IS NOT NULL)
         ORDER BY user_id, item_id, kind, occurred_at, place DESC
       ), numbered AS MATERIALIZED (
         SELECT nextval(pg_get_serial_sequence('interactions', 'id')) AS id, in_turn.*
@@ -78,11 +79,11 @@ export class InteractionsRepository {
     return this.prisma.interaction.count();
   }
 
-  /** All interactions in batches, in insertion order. */
+  /** All interactions in batches, in insertion order, without those of users who opted out. */
   async *streamAll(batchSize = STREAM_BATCH): AsyncGenerator<InteractionRow[]> {
     for (let afterId = 0n; ;) {
       const batch = await this.prisma.interaction.findMany({
-        where: { id: { gt: afterId } },
+        where: { id: { gt: afterId }, user: { optedOutAt: null } },
         orderBy: { id: "asc" },
         take: batchSize,
       });

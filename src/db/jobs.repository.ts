@@ -85,6 +85,11 @@ export const isServedBefore = (one: string, other: string) =>
 
 const IS_ATTEMPT = "id = $1 AND attempts = $2 AND state = 'RUNNING'";
 
+/** A queued job ends at once; a running one is told. */
+const CANCELLED = `cancel_requested = true,
+         finished_at = CASE WHEN state = 'QUEUED' THEN now() END,
+         state = CASE WHEN state = 'QUEUED' THEN 'CANCELLED' ELSE state END`;
+
 export class JobsRepository {
   constructor(private readonly pool: Pool) {}
 
@@ -231,11 +236,18 @@ export class JobsRepository {
   /** Cancels a queued job at once and tells the worker of a running one; null if it has ended or is not there. */
   requestCancel(id: string): Promise<JobRow | null> {
     return this.row(
-      `UPDATE jobs SET cancel_requested = true,
-         finished_at = CASE WHEN state = 'QUEUED' THEN now() END,
-         state = CASE WHEN state = 'QUEUED' THEN 'CANCELLED' ELSE state END
+      `UPDATE jobs SET ${CANCELLED}
        WHERE id = $1 AND state IN ('QUEUED', 'RUNNING') RETURNING ${COLUMNS}`,
       [id],
+    );
+  }
+
+  /** {@link requestCancel} for all images that are being made for a user. @returns the jobs. */
+  requestCancelOfUser(userId: string): Promise<JobRow[]> {
+    return this.rows(
+      `UPDATE jobs SET ${CANCELLED}
+       WHERE user_id = $1 AND kind = 'PERSONALIZE_IMAGE' AND state IN ('QUEUED', 'RUNNING') RETURNING ${COLUMNS}`,
+      [userId],
     );
   }
 

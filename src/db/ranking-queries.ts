@@ -2,12 +2,13 @@
 import type { Pool } from "pg";
 import { defaultFeedbackRules, type FeedbackRules } from "../config/feedback-rules.js";
 import { opinionsSql } from "./choices.js";
+import { MAY_PERSONALISE } from "./opt-out.js";
 import { prepared } from "./prepared.js";
 import type { EmbeddingKind, InteractionRow } from "./rows.js";
 
 const HISTORY = prepared(
   `SELECT id, user_id AS "userId", item_id AS "itemId", kind, weight, occurred_at AS "occurredAt"
-   FROM interactions WHERE user_id = $1 ORDER BY occurred_at DESC, id DESC LIMIT $2`,
+   FROM interactions WHERE user_id = $1 AND ${MAY_PERSONALISE} ORDER BY occurred_at DESC, id DESC LIMIT $2`,
 );
 
 const PASSING = prepared(
@@ -54,7 +55,7 @@ export class RankingQueries {
     return rows;
   }
 
-  /** The user's newest `limit` interactions in the order of time, ties in insertion order. */
+  /** The user's newest `limit` interactions in the order of time, ties in insertion order; none of a user who opted out. */
   async historyOf(userId: string, limit: number): Promise<InteractionRow[]> {
     const { rows } = await this.pool.query<Omit<InteractionRow, "id"> & { id: string }>({
       ...HISTORY,

@@ -3,6 +3,7 @@ import type { Pool } from "pg";
 import { defaultFeedbackRules, type FeedbackRules } from "../config/feedback-rules.js";
 import { opinionsSql } from "./choices.js";
 import { KEYWORDS_SOURCE_HASH } from "./keywords.repository.js";
+import { hasOptedOut } from "./opt-out.js";
 import { type Prepared, prepared } from "./prepared.js";
 import type { CaptionSource } from "./rows.js";
 import { LANGUAGE_SETTING } from "./shop-language.repository.js";
@@ -48,7 +49,7 @@ export type ReferenceStamp = ItemStamp & {
 export interface RetrievalStamps {
   /** The requested items that exist, by id. */
   references: ReadonlyMap<string, ReferenceStamp>;
-  /** Of the user's choices. */
+  /** Of the user's choices; {@link OPTED_OUT_STAMP} if nothing may be read of them. */
   historyStamp: string;
   /** By item, the newest images of it that are stored for the user: the request's key, and the image's stamp. */
   images: ReadonlyMap<string, ReadonlyMap<string, string>>;
@@ -63,6 +64,9 @@ export interface RetrievalState extends Omit<RetrievalStamps, "images"> {
     strength: number;
   })[];
 }
+
+/** The stamp of the choices of a user who opted out of personalisation. */
+export const OPTED_OUT_STAMP = "OPTED_OUT";
 
 /** Prefix of the stamp of a missing item. */
 const NO_ITEM = ":";
@@ -105,8 +109,9 @@ function latestSql({ readsStrengths, rules }: ChoiceReading): string {
     ), latest AS (
       SELECT item_id, occurred_at, strength, ${stampOf("chosen.item_id")} AS stamp FROM chosen
     ), summary AS (
-      SELECT coalesce(md5(string_agg(ROW(item_id, occurred_at, strength, stamp)::text, ','
-        ORDER BY occurred_at, item_id DESC)), '') AS history_stamp FROM latest
+      SELECT CASE WHEN ${hasOptedOut("$1")} THEN '${OPTED_OUT_STAMP}'
+        ELSE coalesce(md5(string_agg(ROW(item_id, occurred_at, strength, stamp)::text, ','
+          ORDER BY occurred_at, item_id DESC)), '') END AS history_stamp FROM latest
     )`;
 }
 

@@ -9,6 +9,7 @@ const catalogue = {
   OTHER_USER: "403 The token is for another user than '{userId}'",
   // ── what is asked for ──
   USER_NOT_FOUND: "404 No user with id '{userId}'",
+  USER_OPTED_OUT: "409 The user '{userId}' opted out of personalisation; nothing is recorded",
   ITEM_NOT_FOUND: "404 No item with id '{itemId}'",
   NO_ITEM_TO_PERSONALIZE: "404 There is no item with a picture that '{userId}' has not liked yet",
   IMAGE_NOT_FOUND: "404 No image with hash '{hash}'",

@@ -201,6 +201,7 @@ export class JobRunningResolver {
 }
 
 const messages: Record<OriginalReason, string> = {
+  OPTED_OUT: "The shopper opted out of personalisation",
   NO_HISTORY: "The shopper has not interacted with another item yet",
   NO_IMAGE: "The item has no catalogue picture",
   HISTORY_NOT_INDEXED: "The shopper's items are not indexed yet",

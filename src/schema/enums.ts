@@ -147,6 +147,7 @@ export const OriginalReason = apiEnum(
   "OriginalReason",
   "Why an item keeps its catalogue picture for a shopper.",
   {
+    OPTED_OUT: "The shopper opted out of personalisation.",
     NO_HISTORY: "The shopper has not interacted with any other item, or is unknown.",
     NO_IMAGE: "The item has no catalogue picture to start from.",
     HISTORY_NOT_INDEXED: "None of the shopper's items is indexed yet.",

@@ -2,7 +2,7 @@ import { Float, ID, ObjectType } from "type-graphql";
 import type { InteractionKind as InteractionKindRow, InteractionRow, UserRow } from "../db/rows.js";
 import { connectionType } from "./connection.js";
 import { InteractionKind } from "./enums.js";
-import { Described } from "./field.js";
+import { Described, Nullable } from "./field.js";
 import { DateTime } from "./scalars.js";
 
 @ObjectType({ description: "A shopper." })
@@ -12,6 +12,9 @@ export class User implements UserRow {
 
   @Described(Boolean, "Whether the shopper is simulated (the sticker demo) and not a person.")
   isSimulated!: boolean;
+
+  @Nullable(DateTime, "When the shopper opted out of personalisation; null if they did not.")
+  optedOutAt!: Date | null;
 
   @Described(DateTime, "When the shopper was first seen.")
   createdAt!: Date;

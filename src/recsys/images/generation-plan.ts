@@ -17,6 +17,7 @@ import { VARIANT_CHOICE, type VariantsOfItem } from "./variant-images.js";
 
 /** Why a shopper is shown the catalogue picture. */
 export type OriginalReason =
+  | "OPTED_OUT"
   | "NO_HISTORY"
   | "NO_IMAGE"
   | "HISTORY_NOT_INDEXED"
@@ -141,6 +142,9 @@ export class GenerationPlanner {
     const { userId, itemId, options, rankingModelVersionId, method, variants } = about;
     const { preferenceEmbedding, referenceCaptionEmbedding, referenceImageEmbedding } = result;
     const { sourceBlobHash } = result;
+    if (result.isOptedOut) {
+      return "OPTED_OUT";
+    }
     if (sourceBlobHash === null) {
       return "NO_IMAGE";
     }

@@ -17,6 +17,7 @@ interface Dependencies {
     findSucceeded(dedupeKey: string): Promise<JobRow | null>;
     findCurrent(dedupeKeys: readonly string[]): Promise<JobRow[]>;
     requestCancel(id: string): Promise<JobRow | null>;
+    requestCancelOfUser(userId: string): Promise<JobRow[]>;
   };
   events: JobEvents;
   /** How often watched jobs are read. Default 300 ms. */
@@ -97,9 +98,22 @@ export class JobService {
       const { state } = await this.get(jobId);
       throw new AppError("JOB_NOT_CANCELLABLE", { jobId, state });
     }
+    this.tellCancelled(jobId);
+    return job;
+  }
+
+  /** {@link cancel} for all images that are being made for a user. @returns their number. */
+  async cancelOfUser(userId: string): Promise<number> {
+    const jobs = await this.deps.jobs.requestCancelOfUser(userId);
+    jobs.forEach(({ id }) => {
+      this.tellCancelled(id);
+    });
+    return jobs.length;
+  }
+
+  private tellCancelled(jobId: string): void {
     this.deps.events.emit("cancelRequested", jobId);
     this.deps.events.emit("changed", jobId);
-    return job;
   }
 
   /**

@@ -11,6 +11,8 @@ export interface RetrievedItem {
 
 /** What the retrieval module says of a (user, reference item) pair. */
 export interface RetrievalResult {
+  /** Whether the user opted out of personalisation: the history is empty then. Default: false. */
+  isOptedOut?: boolean;
   /** Content hash of the reference's catalogue picture; null if it has none. */
   sourceBlobHash: string | null;
   /** Equal stamps mean equal variants of the reference, with equal embeddings; null or absent if it has none. */

@@ -4,13 +4,14 @@
  * "RAGAR: Retrieval Augment Personalized Image Generation Guided by Recommendation", Eq. 1-6.
  */
 import { LRUCache } from "lru-cache";
-import type {
-  ItemWithEmbeddings,
-  ReferenceStamp,
-  RetrievalStamps,
-  RetrievalState,
-  StampedItem,
-  StateRequest,
+import {
+  type ItemWithEmbeddings,
+  OPTED_OUT_STAMP,
+  type ReferenceStamp,
+  type RetrievalStamps,
+  type RetrievalState,
+  type StampedItem,
+  type StateRequest,
 } from "../../db/retrieval.repository.js";
 import { AppError } from "../../errors/app-error.js";
 import { correlate, DEFAULT_K } from "./correlation-unit.js";
@@ -169,6 +170,7 @@ export class RetrievalService {
         const result = {
           ...retrieved(reference, withRatios(others), options),
           ...(variantStamp !== null && { variantStamp }),
+          ...(state.historyStamp === OPTED_OUT_STAMP && { isOptedOut: true }),
         };
         found.set(itemId, result);
         if (history.length === state.history.length) {

@@ -12,6 +12,7 @@ const titles: Readonly<Record<OriginalReason, string>> = {
   NO_BETTER_VARIANT: "Kept: no variant suits better",
   NO_HISTORY: "Kept: nothing known of this user",
   NO_IMAGE: "There is no image",
+  OPTED_OUT: "Kept: this user opted out",
   RANKED_LOWER: "Kept: ranks best as it is",
   REJECTED: "Kept: the shop rejected the image",
 };
