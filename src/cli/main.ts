@@ -30,6 +30,7 @@ import { stickersCommand } from "./stickers.command.js";
 import { studyCommand } from "./study.command.js";
 import { trainCommand } from "./train.command.js";
 import { tuneCommand } from "./tune.command.js";
+import { usersCommand } from "./users.command.js";
 import { vectorsCommand } from "./vectors.command.js";
 
 const EXIT_FAULT = 1;
@@ -63,6 +64,7 @@ const program = new Command("vitrine")
   .addCommand(photosCommand(context))
   .addCommand(studyCommand(context))
   .addCommand(keysCommand(context))
+  .addCommand(usersCommand(context))
   .addCommand(modelsCommand(context))
   .addCommand(stickersCommand())
   .addCommand(dbCommand(context))

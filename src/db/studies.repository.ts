@@ -172,10 +172,10 @@ export class StudiesRepository {
 
   // ── what a study may show ──
 
-  /** Ids of simulated users, sorted. */
+  /** Ids of simulated users who have not opted out, sorted. */
   async findSimulatedUserIds(): Promise<string[]> {
     const users = await this.prisma.user.findMany({
-      where: { isSimulated: true },
+      where: { isSimulated: true, optedOutAt: null },
       select: { id: true },
       orderBy: { id: "asc" },
     });

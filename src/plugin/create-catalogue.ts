@@ -8,6 +8,7 @@ import { ShopperTokens } from "../recsys/access/shopper-tokens.js";
 import { CatalogueChangesService } from "../recsys/catalogue/catalogue-changes.service.js";
 import { requestIndexing } from "../recsys/catalogue/request-indexing.js";
 import { UserErasureService } from "../recsys/catalogue/user-erasure.service.js";
+import { UserOptOutService } from "../recsys/catalogue/user-opt-out.service.js";
 import { CatalogueImportService } from "../recsys/import/catalogue-import.service.js";
 import { RemoteImages } from "../recsys/import/remote-image.js";
 import { InteractionRecordingService } from "../recsys/interactions/interaction-recording.service.js";
@@ -77,6 +78,13 @@ export function createCatalogue(parts: Parts) {
     erasure: new UserErasureService({
       ...erasing,
       rerankedLists: parts.rerankedLists,
+      forget: userId => {
+        recommendations.forget(userId);
+      },
+    }),
+    optOuts: new UserOptOutService({
+      users,
+      jobs,
       forget: userId => {
         recommendations.forget(userId);
       },

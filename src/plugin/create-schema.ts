@@ -12,6 +12,7 @@ import { ItemVariantResolver } from "../resolvers/item-variant.resolver.js";
 import { ItemResolver } from "../resolvers/item.resolver.js";
 import { JobResolver } from "../resolvers/job.resolver.js";
 import { ModelToolsResolver } from "../resolvers/model-tools.resolver.js";
+import { OptOutResolver } from "../resolvers/opt-out.resolver.js";
 import { OverviewResolver } from "../resolvers/overview.resolver.js";
 import {
   JobRunningResolver,
@@ -72,6 +73,7 @@ export async function createSchema(
     new ApiKeyResolver(access),
     new AuditResolver(services),
     new CatalogueResolver(services),
+    new OptOutResolver(services.optOuts),
     new ExplanationResolver(),
     new HealthResolver(),
     new InteractionResolver(),

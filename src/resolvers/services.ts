@@ -16,6 +16,7 @@ import type { AccessService } from "../recsys/access/access.service.js";
 import type { UserRecordsService } from "../recsys/access/user-records.service.js";
 import type { CatalogueChangesService } from "../recsys/catalogue/catalogue-changes.service.js";
 import type { UserErasureService } from "../recsys/catalogue/user-erasure.service.js";
+import type { UserOptOutService } from "../recsys/catalogue/user-opt-out.service.js";
 import type { ImageRejectionService } from "../recsys/images/image-rejection.service.js";
 import type { PersonalizationService } from "../recsys/images/personalization.service.js";
 import type { ImportHistoryService } from "../recsys/import/import-history.service.js";
@@ -47,6 +48,7 @@ export interface ApiServices {
   catalog: CatalogQueries;
   catalogue: Pick<CatalogueChangesService, "upsert" | "remove">;
   erasure: Pick<UserErasureService, "deleteUser">;
+  optOuts: Pick<UserOptOutService, "optIn" | "optOut">;
   gallery: Pick<ImageGalleryRepository, "findPage">;
   imageRejections: Pick<ImageRejectionService, "reject">;
   rankChanges: RankChangesRepository;

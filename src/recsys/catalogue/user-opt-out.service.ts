@@ -1,6 +1,6 @@
 /** @file Lets a user opt out of personalisation, and in again. What is stored of them stays (erasure: `user-erasure.service.ts`). */
 import type { UserRow } from "../../db/rows.js";
-import { checkedUserId } from "../interactions/user-id.js";
+import { faultOfUserId } from "../interactions/user-id.js";
 
 interface Dependencies {
   users: { setOptedOut(userId: string, at: Date | null): Promise<UserRow> };
@@ -23,7 +23,7 @@ export class UserOptOutService {
    */
   async optOut(userId: string): Promise<UserRow> {
     const { forget, jobs, now = () => new Date(), users } = this.deps;
-    const user = await users.setOptedOut(checkedUserId(userId), now());
+    const user = await users.setOptedOut(checked(userId), now());
     await jobs.cancelOfUser(userId); // after the row, so that a job begun in between finds it
     forget(userId);
     return user;
@@ -34,7 +34,15 @@ export class UserOptOutService {
    *
    * @throws AppError `INVALID_ARGUMENT` for an id that cannot be stored
    */
-  optIn(userId: string): Promise<UserRow> {
-    return this.deps.users.setOptedOut(checkedUserId(userId), null);
+  async optIn(userId: string): Promise<UserRow> {
+    return this.deps.users.setOptedOut(checked(userId), null);
   }
+}
+
+function checked(userId: string): string {
+  const fault = faultOfUserId(userId);
+  if (fault) {
+    throw fault;
+  }
+  return userId;
 }

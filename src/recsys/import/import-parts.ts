@@ -92,7 +92,10 @@ export function imagesPart({ sourceOf, ...input }: ImagesInput): ImportPart<NewI
   };
 }
 
-/** Interactions with items already in the catalogue, or with their variants; creates unknown users. */
+/**
+ * Interactions with items already in the catalogue, or with their variants; creates unknown users. Nothing is recorded of
+ * users who opted out.
+ */
 export function interactionsPart(
   input: PartInput<NewInteraction> & { areSimulated?: boolean },
 ): ImportPart<NewInteraction> {
@@ -103,7 +106,13 @@ export function interactionsPart(
     ...rest,
     store: async (prisma, interactions) => {
       const named = await withItemsOfVariants(prisma, interactions);
-      const refusals = await findUnknownItems(prisma, named);
+      const unknown = await findUnknownItems(prisma, named);
+      const optedOut = await new UsersRepository(prisma).findOptedOut([
+        ...new Set(named.map(({ userId }) => userId)),
+      ]);
+      const refusals = named.map(({ userId }, i) =>
+        optedOut.has(userId) ? new AppError("USER_OPTED_OUT", { userId }).message : unknown[i],
+      );
       const stored = named.filter((_, i) => refusals[i] === null);
       const users = new Set(stored.map(({ userId }) => userId));
       await new UsersRepository(prisma).upsertMany(

@@ -4,12 +4,13 @@ import { retryConflicts } from "../../db/retry.js";
 import { isStorable, UNSTORABLE_PROBLEM } from "../../db/storable-text.js";
 import { AppError, type ErrorCode } from "../../errors/app-error.js";
 import { parseTime, parseWeight, ValueFault } from "./interaction-values.js";
-
-/** Longest user id, in UTF-16 units. */
-const MAX_USER_ID = 200;
+import { faultOfUserId } from "./user-id.js";
 
 interface Dependencies {
-  users: { upsertMany(users: readonly { id: string; isSimulated: boolean }[]): Promise<unknown> };
+  users: {
+    upsertMany(users: readonly { id: string; isSimulated: boolean }[]): Promise<unknown>;
+    findOptedOut(ids: readonly string[]): Promise<ReadonlySet<string>>;
+  };
   items: { existing(ids: readonly string[]): Promise<ReadonlySet<string>> };
   /** Default: none. */
   variants?: {
@@ -47,24 +48,23 @@ export class InteractionRecordingService {
 
   /**
    * Stores interactions; of equal ones the last weight counts. A variant's id counts for its item. Creates unknown users;
-   * rejects single rows with an unknown item or an invalid value.
+   * rejects single rows with an unknown item, an invalid value or a user who opted out.
    */
   async record(rows: readonly GivenInteraction[]): Promise<RecordingOutcome> {
     const { users, interactions, now = () => new Date() } = this.deps;
     const checked = rows.map(row => checkedRow(row, now()));
     const sound = checked.flatMap(row => (row instanceof AppError ? [] : [row.itemId]));
     const itemOf = await this.itemsOf([...new Set(sound)]);
+    const givenUsers = checked.flatMap(row => (row instanceof AppError ? [] : [row.userId]));
+    const optedOut = await users.findOptedOut([...new Set(givenUsers)]);
     const rejected: RecordingOutcome["rejected"] = [];
     const good: NewInteraction[] = [];
     for (const [index, row] of checked.entries()) {
-      const itemId = row instanceof AppError ? undefined : itemOf.get(row.itemId);
-      if (row instanceof AppError) {
-        rejected.push({ index, code: row.code, message: row.message });
-      } else if (itemId !== undefined) {
-        good.push({ ...row, itemId });
+      const accepted = row instanceof AppError ? row : acceptedRow(row, { itemOf, optedOut });
+      if (accepted instanceof AppError) {
+        rejected.push({ index, code: accepted.code, message: accepted.message });
       } else {
-        const { code, message } = new AppError("ITEM_NOT_FOUND", { itemId: row.itemId });
-        rejected.push({ index, code, message });
+        good.push(accepted);
       }
     }
     if (good.length === 0) {
@@ -119,6 +119,19 @@ export class InteractionRecordingService {
   }
 }
 
+/** The row with the id of its item, or why it cannot be stored. */
+function acceptedRow(
+  row: NewInteraction,
+  { itemOf, optedOut }: { itemOf: ReadonlyMap<string, string>; optedOut: ReadonlySet<string> },
+): NewInteraction | AppError {
+  const itemId = itemOf.get(row.itemId);
+  if (itemId === undefined) {
+    return new AppError("ITEM_NOT_FOUND", { itemId: row.itemId });
+  }
+  const { userId } = row;
+  return optedOut.has(userId) ? new AppError("USER_OPTED_OUT", { userId }) : { ...row, itemId };
+}
+
 /** The row to store, or its fault. The limits are those of the columns. */
 function checkedRow(
   { userId, itemId, kind, weight, occurredAt }: GivenInteraction,
@@ -126,13 +139,12 @@ function checkedRow(
 ): NewInteraction | AppError {
   const invalid = (argument: string, problem: string) =>
     new AppError("INVALID_ARGUMENT", { argument, problem });
-  if (userId === "" || userId.length > MAX_USER_ID) {
-    return invalid("userId", `must have 1 to ${MAX_USER_ID} characters`);
+  const fault = faultOfUserId(userId);
+  if (fault) {
+    return fault;
   }
-  for (const [argument, id] of Object.entries({ userId, itemId })) {
-    if (!isStorable(id)) {
-      return invalid(argument, UNSTORABLE_PROBLEM);
-    }
+  if (!isStorable(itemId)) {
+    return invalid("itemId", UNSTORABLE_PROBLEM);
   }
   if (kind === "RATING" && (weight === null || weight === undefined)) {
     return invalid("weight", "is required: a rating is its value");

@@ -67,6 +67,8 @@ const matrix: Record<string, [query: string, level: string]> = {
   closeStudy: ['mutation { closeStudy(id: "x") { id } }', "RECOMMENDER"],
   upsertItems: ["mutation { upsertItems(input: []) { accepted } }", "RECOMMENDER"],
   removeItems: ["mutation { removeItems(ids: []) { removed } }", "ADMIN"],
+  optOut: ['mutation { optOut(userId: "anna") { id } }', "SHOPPER"],
+  optIn: ['mutation { optIn(userId: "anna") { id } }', "SHOPPER"],
   deleteUser: ['mutation { deleteUser(userId: "nobody") { existed } }', "ADMIN"],
   startImport: ["mutation { startImport(input: { source: STICKERS }) { id } }", "ADMIN"],
   apiKeys: ["{ apiKeys { edges { node { name } } } }", "ADMIN"],

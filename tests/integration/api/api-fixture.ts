@@ -39,6 +39,7 @@ import { UserRecordsService } from "../../../src/recsys/access/user-records.serv
 import { CatalogueChangesService } from "../../../src/recsys/catalogue/catalogue-changes.service.js";
 import { requestIndexing } from "../../../src/recsys/catalogue/request-indexing.js";
 import { UserErasureService } from "../../../src/recsys/catalogue/user-erasure.service.js";
+import { UserOptOutService } from "../../../src/recsys/catalogue/user-opt-out.service.js";
 import { ImageRejectionService } from "../../../src/recsys/images/image-rejection.service.js";
 import type { PersonalizeOutcome } from "../../../src/recsys/images/personalization.service.js";
 import { ImportHistoryService } from "../../../src/recsys/import/import-history.service.js";
@@ -165,6 +166,11 @@ export class Api {
       erasure: new UserErasureService({
         ...erasing,
         rerankedLists: { erase: async () => undefined },
+        forget: userId => answers.forgotten(userId),
+      }),
+      optOuts: new UserOptOutService({
+        users: new UsersRepository(prisma),
+        jobs,
         forget: userId => answers.forgotten(userId),
       }),
       access: new AccessService({

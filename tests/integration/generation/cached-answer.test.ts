@@ -221,6 +221,11 @@ describeOnEveryDatabase("a stored picture on the second request", open => {
       () => db.prisma.user.delete({ where: { id: "u" } }),
       { kind: "original", reason: "NO_HISTORY" },
     ],
+    [
+      "belongs to a user who opts out",
+      () => new UsersRepository(db.prisma).setOptedOut("u", minute(9)),
+      { kind: "original", reason: "OPTED_OUT" },
+    ],
   ])("is not returned from memory when it %s", async (_, change, answer) => {
     const { make, request } = createProcess();
     const { id } = await make();
@@ -228,6 +233,16 @@ describeOnEveryDatabase("a stored picture on the second request", open => {
     expect(await request()).toMatchObject({ kind: "image", image: { id } });
     await change(id);
     expect(await request()).toMatchObject(answer);
+  });
+
+  it("is returned again when its user opts in again", async () => {
+    const { make, request } = createProcess();
+    const { id } = await make();
+    const users = new UsersRepository(db.prisma);
+    await users.setOptedOut("u", minute(9));
+    expect(await request()).toMatchObject({ kind: "original", reason: "OPTED_OUT" });
+    await users.setOptedOut("u", null);
+    expect(await request()).toMatchObject({ kind: "image", image: { id } });
   });
 
   it("is not returned from memory when another process has made it again", async () => {

@@ -39,7 +39,7 @@ export type UserDetailsQueryVariables = Exact<{
 }>;
 
 
-export type UserDetailsQuery = { user: { id: string, isSimulated: boolean, createdAt: string, history: { edges: Array<{ node: { kind: InteractionKind, weight: number, occurredAt: string, item: { id: string, title: string, image: { url: string } | null } } }>, pageInfo: { endCursor: string | null, hasNextPage: boolean } } } | null };
+export type UserDetailsQuery = { user: { id: string, isSimulated: boolean, optedOutAt: string | null, createdAt: string, history: { edges: Array<{ node: { kind: InteractionKind, weight: number, occurredAt: string, item: { id: string, title: string, image: { url: string } | null } } }>, pageInfo: { endCursor: string | null, hasNextPage: boolean } } } | null };
 
 export type ExportUserQueryVariables = Exact<{
   id: Scalars['ID']['input'];
@@ -55,10 +55,28 @@ export type EraseUserMutationVariables = Exact<{
 
 export type EraseUserMutation = { deleteUser: { existed: boolean, interactions: number, images: number } };
 
+export type OptOutUserMutationVariables = Exact<{
+  id: Scalars['ID']['input'];
+}>;
+
+
+export type OptOutUserMutation = { optOut: { optedOutAt: string | null } };
+
+export type OptInUserMutationVariables = Exact<{
+  id: Scalars['ID']['input'];
+}>;
+
+
+export type OptInUserMutation = { optIn: { optedOutAt: string | null } };
+
 export const UsersDocument = "query Users($first:Int!$after:String$search:String){users(first:$first after:$after search:$search){edges{node{id isSimulated createdAt}}pageInfo{endCursor hasNextPage}}}" as TypedDocument<UsersQuery, UsersQueryVariables>;
 
-export const UserDetailsDocument = "query UserDetails($id:ID!$first:Int!$after:String){user(id:$id){id isSimulated createdAt history(first:$first after:$after){edges{node{kind weight occurredAt item{id title image{url(width:128)}}}}pageInfo{endCursor hasNextPage}}}}" as TypedDocument<UserDetailsQuery, UserDetailsQueryVariables>;
+export const UserDetailsDocument = "query UserDetails($id:ID!$first:Int!$after:String){user(id:$id){id isSimulated optedOutAt createdAt history(first:$first after:$after){edges{node{kind weight occurredAt item{id title image{url(width:128)}}}}pageInfo{endCursor hasNextPage}}}}" as TypedDocument<UserDetailsQuery, UserDetailsQueryVariables>;
 
 export const ExportUserDocument = "query ExportUser($id:ID!){exportUser(userId:$id)}" as TypedDocument<ExportUserQuery, ExportUserQueryVariables>;
 
 export const EraseUserDocument = "mutation EraseUser($id:ID!){deleteUser(userId:$id){existed interactions images}}" as TypedDocument<EraseUserMutation, EraseUserMutationVariables>;
+
+export const OptOutUserDocument = "mutation OptOutUser($id:ID!){optOut(userId:$id){optedOutAt}}" as TypedDocument<OptOutUserMutation, OptOutUserMutationVariables>;
+
+export const OptInUserDocument = "mutation OptInUser($id:ID!){optIn(userId:$id){optedOutAt}}" as TypedDocument<OptInUserMutation, OptInUserMutationVariables>;

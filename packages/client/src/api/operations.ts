@@ -59,6 +59,7 @@ export type OriginalReason =
   | 'NO_BETTER_VARIANT'
   | 'NO_HISTORY'
   | 'NO_IMAGE'
+  | 'OPTED_OUT'
   | 'RANKED_LOWER'
   | 'REJECTED';
 

@@ -1,10 +1,12 @@
-import { Anchor, Box, Button, Group, Table, Text, Title } from "@mantine/core";
+import { Alert, Anchor, Box, Button, Group, Table, Text, Title } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
 import { useMutation } from "@tanstack/react-query";
 import { Link, useNavigate, useParams } from "react-router";
 import {
   EraseUserDocument,
   ExportUserDocument,
+  OptInUserDocument,
+  OptOutUserDocument,
   UserDetailsDocument,
 } from "../../api/admin-users-users";
 import { errorText } from "../../shared/api-error";
@@ -49,7 +51,10 @@ export function UserDetails() {
           </EmptyState>
         ) : (
           <>
-            <PageHead title={user.id} actions={<Actions id={user.id} />}>
+            <PageHead
+              title={user.id}
+              actions={<Actions id={user.id} isOptedOut={user.optedOutAt !== null} />}
+            >
               <Anchor component={Link} to="/users" size="sm">
                 All users
               </Anchor>
@@ -62,6 +67,12 @@ export function UserDetails() {
                 jobs
               </Anchor>
             </PageHead>
+            {user.optedOutAt !== null && (
+              <Alert mb="md" title="Opted out of personalisation">
+                Since <TimeText time={user.optedOutAt} />. This user sees catalogue images and what
+                most users chose. Nothing reads the history below, and nothing is added to it.
+              </Alert>
+            )}
             <Title order={2} size="h4" mb="sm">
               History
             </Title>
@@ -109,10 +120,12 @@ export function UserDetails() {
   );
 }
 
-function Actions({ id }: { id: string }) {
+function Actions({ id, isOptedOut }: { id: string; isOptedOut: boolean }) {
   const api = useApi();
   const navigate = useNavigate();
   const erase = useAction(EraseUserDocument);
+  const optOut = useAction(OptOutUserDocument);
+  const optIn = useAction(OptInUserDocument);
   const save = useMutation({
     mutationFn: () => api.request(ExportUserDocument, { id }),
     onSuccess: ({ exportUser }) =>
@@ -127,6 +140,41 @@ function Actions({ id }: { id: string }) {
       <Button variant="default" loading={save.isPending} onClick={() => save.mutate()}>
         Save all data
       </Button>
+      {isOptedOut ? (
+        <Button
+          variant="default"
+          onClick={() =>
+            optIn.ask(
+              { id },
+              {
+                title: "Personalise for this user again?",
+                text: "The history counts again, and new interactions are recorded. Only do this if the user asked for it.",
+                confirm: "Opt the user in",
+                done: "The user is personalised for again",
+              },
+            )
+          }
+        >
+          Opt in
+        </Button>
+      ) : (
+        <Button
+          variant="default"
+          onClick={() =>
+            optOut.ask(
+              { id },
+              {
+                title: "Opt this user out?",
+                text: "From now on the user sees catalogue images and what most users chose. Nothing reads the history to personalise, nothing new is recorded, and images that are being made are cancelled. Nothing is deleted.",
+                confirm: "Opt the user out",
+                done: "The user is opted out",
+              },
+            )
+          }
+        >
+          Opt out
+        </Button>
+      )}
       <Button
         color="red.9"
         onClick={() =>
