@@ -36,10 +36,29 @@ export class ErasureRepository {
   /** Deletes a user with their interactions, personalized images, study pairs, jobs and used budget. */
   deleteUser(id: string): Promise<Erased> {
     return retryConflicts(() =>
+      this.prisma.$transaction(transaction => eraseUser(transaction, id)),
+    );
+  }
+
+  /**
+   * Gives a user's interactions to another user, who is added if missing, and deletes the user. Of two equal interactions the
+   * other user's stays.
+   *
+   * @returns what was deleted, and the number of interactions that moved.
+   */
+  mergeUsers(from: string, into: string): Promise<Erased & { numMoved: number }> {
+    return retryConflicts(() =>
       this.prisma.$transaction(async transaction => {
-        const erased = await erase(transaction, { table: "users", column: "user_id" }, [id]);
-        await transaction.generationBudget.deleteMany({ where: { key: accountOfUser(id) } });
-        return erased;
+        await transaction.$executeRaw`
+          INSERT INTO users (id) SELECT ${into} FROM users WHERE id = ${from} ON CONFLICT (id) DO NOTHING`;
+        await transaction.$queryRaw`
+          SELECT id FROM users WHERE id IN (${from}, ${into}) ORDER BY id COLLATE "C" FOR UPDATE`;
+        const numMoved = await transaction.$executeRaw`
+          UPDATE interactions SET user_id = ${into} WHERE user_id = ${from} AND NOT EXISTS (
+            SELECT FROM interactions AS own WHERE own.user_id = ${into} AND own.item_id = interactions.item_id
+              AND own.kind = interactions.kind AND own.occurred_at = interactions.occurred_at)`;
+        const erased = await eraseUser(transaction, from);
+        return { ...erased, numMoved };
       }),
     );
   }
@@ -79,6 +98,12 @@ export class ErasureRepository {
 
 const IMAGES_OF_ITEMS = `UNION SELECT blob_hash FROM item_images WHERE item_id = ANY($1::text[])
   UNION SELECT blob_hash FROM item_variants WHERE item_id = ANY($1::text[])`;
+
+async function eraseUser(transaction: PrismaTransaction, id: string): Promise<Erased> {
+  const erased = await erase(transaction, { table: "users", column: "user_id" }, [id]);
+  await transaction.generationBudget.deleteMany({ where: { key: accountOfUser(id) } });
+  return erased;
+}
 
 async function erase(
   transaction: PrismaTransaction,

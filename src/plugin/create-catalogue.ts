@@ -65,6 +65,11 @@ export function createCatalogue(parts: Parts) {
       });
     },
   };
+  const onChanged = (userIds: readonly string[]) => {
+    recommendations.refresh(userIds).catch((error: unknown) => {
+      logger.warn({ err: error }, "rankings could not be refreshed; the next request does it");
+    });
+  };
   const remoteImages = new RemoteImages(parts.config);
   return {
     remoteImages,
@@ -81,6 +86,7 @@ export function createCatalogue(parts: Parts) {
       forget: userId => {
         recommendations.forget(userId);
       },
+      onChanged,
     }),
     optOuts: new UserOptOutService({
       users,
@@ -94,11 +100,7 @@ export function createCatalogue(parts: Parts) {
       items,
       variants: new VariantsRepository(prisma),
       interactions,
-      onChanged: userIds => {
-        recommendations.refresh(userIds).catch((error: unknown) => {
-          logger.warn({ err: error }, "rankings could not be refreshed; the next request does it");
-        });
-      },
+      onChanged,
     }),
   };
 }

@@ -1,6 +1,11 @@
 import { ID, Resolver } from "type-graphql";
 import { AppError } from "../errors/app-error.js";
-import { DeleteUserPayload, ItemInput, RemoveItemsPayload } from "../schema/catalogue.input.js";
+import {
+  DeleteUserPayload,
+  ItemInput,
+  MergeUsersPayload,
+  RemoveItemsPayload,
+} from "../schema/catalogue.input.js";
 import { UpsertItemsPayload } from "../schema/upsert-items.type.js";
 import { Argument, MutationFor } from "./decorators.js";
 import type { ApiServices } from "./services.js";
@@ -48,6 +53,19 @@ export class CatalogueResolver {
   )
   deleteUser(@Argument("userId", ID, "The shopper's id in the shop.") userId: string) {
     return this.services.erasure.deleteUser(userId);
+  }
+
+  @MutationFor(
+    "ADMIN",
+    MergeUsersPayload,
+    "Gives a guest's interactions to the shopper who logged in, and erases the guest. The shopper is added if unknown. " +
+      "Merging twice changes nothing. Fails with `INVALID_ARGUMENT`.",
+  )
+  mergeUsers(
+    @Argument("from", ID, "The guest's id.") from: string,
+    @Argument("into", ID, "The shopper's id in the shop, 1 to 200 characters.") into: string,
+  ) {
+    return this.services.erasure.mergeUsers(from, into);
   }
 }
 

@@ -47,7 +47,7 @@ export interface ApiServices {
   audit: Pick<AuditRepository, "begin" | "end" | "findPage">;
   catalog: CatalogQueries;
   catalogue: Pick<CatalogueChangesService, "upsert" | "remove">;
-  erasure: Pick<UserErasureService, "deleteUser">;
+  erasure: Pick<UserErasureService, "deleteUser" | "mergeUsers">;
   optOuts: Pick<UserOptOutService, "optIn" | "optOut">;
   gallery: Pick<ImageGalleryRepository, "findPage">;
   imageRejections: Pick<ImageRejectionService, "reject">;

@@ -42,7 +42,7 @@ export class ItemInput {
   @Nullable(
     String,
     "The picture's URL: a public http or https address. It is fetched unless the item's picture came " +
-      "from there. Null removes the picture.",
+      "from there. Or the picture itself, as a base64 `data:` URL. Null removes the picture.",
   )
   imageUrl?: string | null;
 
@@ -93,4 +93,13 @@ export class DeleteUserPayload {
 
   @Described(Int, "Number of deleted personalised pictures.")
   images!: number;
+}
+
+@ObjectType({ description: "What a shopper got from another id of theirs." })
+export class MergeUsersPayload {
+  @Described(Boolean, "Whether the merged shopper existed; if not, nothing changed.")
+  existed!: boolean;
+
+  @Described(Int, "Number of interactions that moved.")
+  interactions!: number;
 }

@@ -26,8 +26,8 @@ export class ItemVariantInput {
 
   @Nullable(
     String,
-    "The URL of its own picture: a public http or https address. It is fetched once for variants of an item that share it. " +
-      "Default: the variant has none.",
+    "The URL of its own picture: a public http or https address, fetched once for variants of an item that share it; " +
+      "or the picture itself, as a base64 `data:` URL. Default: the variant has none.",
   )
   imageUrl?: string | null;
 }

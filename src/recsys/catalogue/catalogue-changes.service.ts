@@ -27,6 +27,7 @@ import {
   titleField,
 } from "../import/import-parts.js";
 import { MAX_KEYWORDS, maxLengths } from "../import/item-row.js";
+import { type ImageAddress, imageAddressField } from "./image-address.js";
 import {
   changeVariantImages,
   newVariants,
@@ -46,7 +47,7 @@ export interface ItemChange {
   isAvailable?: boolean | null;
   attribution?: string | null;
   caption?: string | null;
-  /** URL of the image; null removes the image. */
+  /** URL of the image, or the image itself as a `data:` URL; null removes the image. */
   imageUrl?: string | null;
   /** All variants; null removes them. */
   variants?: readonly VariantChange[] | null;
@@ -100,7 +101,7 @@ interface Dependencies {
 interface Change {
   index: number;
   item: NewItem;
-  imageUrl: string | null | undefined;
+  image: ImageAddress | null | undefined;
   variants: z.infer<typeof variantsSchema>;
 }
 
@@ -115,7 +116,7 @@ const changeSchema = z.object({
   isAvailable: nullable(z.boolean()),
   attribution: nullable(titleField),
   caption: nullable(captionField),
-  imageUrl: nullable(textField(2_000).min(1)),
+  imageUrl: nullable(imageAddressField),
   variants: variantsSchema,
 });
 
@@ -137,8 +138,8 @@ export class CatalogueChangesService {
         rejected.push(rejection(index, faultOf(error)));
         return [];
       }
-      const { imageUrl, variants } = data;
-      return [{ index, item: newItem(data), imageUrl, variants }];
+      const { imageUrl: image, variants } = data;
+      return [{ index, item: newItem(data), image, variants }];
     });
     const untitled = await new ItemsRepository(this.deps.prisma).withoutTitle(
       understood.map(({ item }) => item),
@@ -204,17 +205,15 @@ export class CatalogueChangesService {
     const items = new ItemsRepository(prisma);
     const last = new Map(
       changes.flatMap(change =>
-        change.imageUrl === undefined ? [] : [[change.item.id, change] as const],
+        change.image === undefined ? [] : [[change.item.id, change] as const],
       ),
     );
-    const taken = [...last.values()].flatMap(({ item, imageUrl }) =>
-      imageUrl === null ? item.id : [],
-    );
+    const taken = [...last.values()].flatMap(({ item, image }) => (image === null ? item.id : []));
     const removed = await erasure.deleteItemImages(taken);
     await this.removeFiles(removed);
 
-    const wanted = [...last.values()].flatMap(({ index, item, imageUrl: source }) =>
-      source ? [{ index, itemId: item.id, source, sourceVersion: null }] : [],
+    const wanted = [...last.values()].flatMap(({ index, item, image }) =>
+      image ? [{ ...image, index, itemId: item.id, sourceVersion: null }] : [],
     );
     const current = await items.currentImages(wanted);
     const failed: RejectedRow[] = [];
@@ -222,10 +221,10 @@ export class CatalogueChangesService {
     const fetched = await Promise.all(
       wanted
         .filter(({ itemId }) => !current.has(itemId))
-        .map(({ index, itemId, source }) =>
+        .map(({ bytes: given, index, itemId, source }) =>
           limit(async (): Promise<NewItemImage[]> => {
             try {
-              const bytes = await this.deps.fetchImage(source, signal);
+              const bytes = given ?? (await this.deps.fetchImage(source, signal));
               return [await storeImage(itemId, bytes, { source, blobs: this.deps.blobs })];
             } catch (error) {
               if (error instanceof AppError) {

@@ -1,14 +1,17 @@
-/** @file Erases a user, as privacy law requires. */
-import type { ErasureRepository } from "../../db/erasure.repository.js";
+/** @file Erases a user, as privacy law requires, and merges a guest with the user who logged in. */
+import type { Erased, ErasureRepository } from "../../db/erasure.repository.js";
+import { AppError } from "../../errors/app-error.js";
 
 interface Dependencies {
-  erasure: Pick<ErasureRepository, "deleteUser" | "findUnused">;
+  erasure: Pick<ErasureRepository, "deleteUser" | "findUnused" | "mergeUsers">;
   blobs: { remove(hash: string): Promise<void> };
   /** Stops deleted jobs that run in this process. */
   stopJobs: (jobIds: readonly string[]) => void;
   rerankedLists: { erase(userId: string): Promise<void> };
   /** Drops this process's caches of the user. */
   forget: (userId: string) => void;
+  /** A user's interactions changed. */
+  onChanged: (userIds: readonly string[]) => void;
 }
 
 export interface ErasureOutcome {
@@ -16,6 +19,13 @@ export interface ErasureOutcome {
   existed: boolean;
   interactions: number;
   images: number;
+}
+
+export interface MergeOutcome {
+  /** False if the user did not exist: nothing changed. */
+  existed: boolean;
+  /** Number of interactions that the other user got. */
+  interactions: number;
 }
 
 export class UserErasureService {
@@ -26,15 +36,40 @@ export class UserErasureService {
    * call is not an error.
    */
   async deleteUser(userId: string): Promise<ErasureOutcome> {
-    const { erasure, blobs, forget, rerankedLists, stopJobs } = this.deps;
-    const { ids, jobIds, hashes, ...numbers } = await erasure.deleteUser(userId);
+    const erased = await this.deps.erasure.deleteUser(userId);
+    await this.forget(userId, erased);
+    const { ids, numInteractions: interactions, numImages: images } = erased;
+    return { existed: ids.length > 0, interactions, images };
+  }
+
+  /**
+   * Gives the interactions of `from` to `into`, and erases `from`. A second call changes nothing.
+   *
+   * @throws AppError `INVALID_ARGUMENT` if they are the same.
+   */
+  async mergeUsers(from: string, into: string): Promise<MergeOutcome> {
+    if (from === into) {
+      throw new AppError("INVALID_ARGUMENT", {
+        argument: "into",
+        problem: "must differ from 'from'",
+      });
+    }
+    const erased = await this.deps.erasure.mergeUsers(from, into);
+    await this.forget(from, erased);
+    if (erased.numMoved > 0) {
+      this.deps.onChanged([into]);
+    }
+    return { existed: erased.ids.length > 0, interactions: erased.numMoved };
+  }
+
+  /** Removes what of an erased user is outside of the database. */
+  private async forget(userId: string, { hashes, jobIds }: Erased): Promise<void> {
+    const { blobs, erasure, rerankedLists, stopJobs } = this.deps;
     stopJobs(jobIds);
     for (const hash of await erasure.findUnused(hashes)) {
       await blobs.remove(hash);
     }
     await rerankedLists.erase(userId);
-    forget(userId);
-    const { numInteractions: interactions, numImages: images } = numbers;
-    return { existed: ids.length > 0, interactions, images };
+    this.deps.forget(userId);
   }
 }

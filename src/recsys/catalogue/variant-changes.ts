@@ -15,6 +15,7 @@ import { AppError } from "../../errors/app-error.js";
 import { idField, storeImage, textField, titleField } from "../import/import-parts.js";
 import { maxLengths } from "../import/item-row.js";
 import { MAX_OPTIONS, MAX_VARIANTS } from "../import/variant-row.js";
+import { type ImageAddress, imageAddressField } from "./image-address.js";
 
 const FETCHES_AT_ONCE = 8;
 
@@ -37,7 +38,7 @@ const variantSchema = z.object({
     .max(MAX_OPTIONS)
     .nullish(),
   isAvailable: z.boolean().nullish(),
-  imageUrl: textField(2_000).min(1).nullish(),
+  imageUrl: imageAddressField.nullish(),
 });
 
 /** Null removes all variants. */
@@ -58,7 +59,7 @@ export function newVariants(variants: Variants): NewVariant[] | undefined {
         title: title ?? "",
         options: options ?? [],
         isAvailable: isAvailable ?? true,
-        hasImage: typeof imageUrl === "string",
+        hasImage: Boolean(imageUrl),
       }));
 }
 
@@ -75,7 +76,7 @@ interface Dependencies {
   fetchImage: (url: string, signal: AbortSignal) => Promise<Uint8Array>;
 }
 
-type Wanted = VariantImageSource & { index: number };
+type Wanted = VariantImageSource & ImageAddress & { index: number };
 
 /**
  * Fetches and stores the images of variants, each address of an item once; one that the item has from there is not fetched
@@ -96,7 +97,7 @@ export async function changeVariantImages(
   const stored = await new VariantsRepository(prisma).findStored(wanted);
   const limit = pLimit(FETCHES_AT_ONCE);
   const take = async (
-    { index, ...image }: Wanted,
+    { bytes: given, index, ...image }: Wanted,
     { isCurrent, blobHash }: StoredVariantImage,
   ): Promise<NewVariantImage[]> => {
     if (isCurrent) {
@@ -106,7 +107,7 @@ export async function changeVariantImages(
       return [{ ...image, blobHash, blob: null }];
     }
     try {
-      const bytes = await fetchImage(image.source, signal);
+      const bytes = given ?? (await fetchImage(image.source, signal));
       const { blob } = await storeImage(image.itemId, bytes, { source: image.source, blobs });
       return [{ ...image, blobHash: blob.hash, blob }];
     } catch (error) {
@@ -128,17 +129,12 @@ export async function changeVariantImages(
 
 /** Each address of a row's variants once. */
 function wantedImages({ index, itemId, variants }: VariantsOfRow): Wanted[] {
-  const idsOf = new Map<string, string[]>();
-  for (const { id, imageUrl } of variants ?? []) {
-    if (imageUrl) {
-      idsOf.set(imageUrl, [...(idsOf.get(imageUrl) ?? []), id]);
+  const found = new Map<string, ImageAddress & { variantIds: string[] }>();
+  for (const { id, imageUrl: image } of variants ?? []) {
+    if (image) {
+      const variantIds = found.get(image.source)?.variantIds ?? [];
+      found.set(image.source, { ...image, variantIds: [...variantIds, id] });
     }
   }
-  return [...idsOf].map(([source, variantIds]) => ({
-    index,
-    itemId,
-    variantIds,
-    source,
-    sourceVersion: null,
-  }));
+  return [...found.values()].map(image => ({ ...image, index, itemId, sourceVersion: null }));
 }

@@ -70,6 +70,7 @@ const matrix: Record<string, [query: string, level: string]> = {
   optOut: ['mutation { optOut(userId: "anna") { id } }', "SHOPPER"],
   optIn: ['mutation { optIn(userId: "anna") { id } }', "SHOPPER"],
   deleteUser: ['mutation { deleteUser(userId: "nobody") { existed } }', "ADMIN"],
+  mergeUsers: ['mutation { mergeUsers(from: "nobody", into: "no") { existed } }', "ADMIN"],
   startImport: ["mutation { startImport(input: { source: STICKERS }) { id } }", "ADMIN"],
   apiKeys: ["{ apiKeys { edges { node { name } } } }", "ADMIN"],
   createApiKey: ['mutation { createApiKey(name: " ", role: ADMIN) { key } }', "ADMIN"],

@@ -167,6 +167,7 @@ export class Api {
         ...erasing,
         rerankedLists: { erase: async () => undefined },
         forget: userId => answers.forgotten(userId),
+        onChanged: () => undefined,
       }),
       optOuts: new UserOptOutService({
         users: new UsersRepository(prisma),

@@ -155,6 +155,48 @@ describeOnEveryDatabase("catalogue mutations", open => {
       expect(await api.blobs.stat(blobHash)).toBeNull();
     });
 
+    it("takes pictures that the request contains, and fetches nothing for them", async () => {
+      const asked: string[] = [];
+      api.answers.image = async url => {
+        asked.push(url);
+        throw new AppError("FETCH_FAILED", { url, reason: "not asked for" });
+      };
+      const png = await pngFile(9);
+      const imageUrl = `data:image/png;base64,${png.toString("base64")}`;
+      const row = {
+        id: "embedded",
+        title: "Embedded",
+        imageUrl,
+        variants: [
+          { id: "embedded-red", imageUrl },
+          { id: "embedded-blue", imageUrl },
+        ],
+      };
+      expect(await upsert([row])).toMatchObject({ rejected: [], imagesFailed: [] });
+      const { blobHash, source } = (await stored("embedded"))!.image!;
+      expect(png.equals(await api.blobs.get(blobHash))).toBe(true);
+      expect(source).toMatch(/^data:sha256,[\da-f]{64}$/);
+      const variants = await api.db.prisma.itemVariant.findMany({ where: { itemId: "embedded" } });
+      expect(variants.map(variant => variant.blobHash)).toEqual([blobHash, blobHash]);
+      expect(await upsert([row])).toMatchObject({ changed: 0, job: null });
+      expect(asked).toEqual([]);
+    });
+
+    it("rejects a picture in the request that is none", async () => {
+      const input = [
+        { id: "e1", title: "E1", imageUrl: "data:image/png;base64,no base64!" },
+        { id: "e2", title: "E2", imageUrl: "data:text/html;base64,AAAA" },
+        { id: "e3", title: "E3", imageUrl: "data:image/png;base64,AAAA" },
+        { id: "e4", title: "E4", variants: [{ id: "v", imageUrl: "data:image/png,raw" }] },
+      ];
+      const { rejected, imagesFailed } = await upsert(input);
+      expect(rejected.map(({ index, code }) => [index, code])).toEqual(
+        [0, 1, 3].map(index => [index, "INVALID_ARGUMENT"]),
+      );
+      expect(rejected[0].message).toContain("must be a base64 'data:' URL of an image");
+      expect(imagesFailed).toMatchObject([{ index: 2, code: "IMAGE_TYPE" }]);
+    });
+
     it("limits rows and pictures per call", async () => {
       const tooMany = Array.from({ length: 1_001 }, (_, n) => ({ id: `i${n}` }));
       const tooManyImages = Array.from({ length: 101 }, (_, n) => ({
@@ -250,5 +292,49 @@ describeOnEveryDatabase("catalogue mutations", open => {
     expect((await erase()).data).toEqual({
       deleteUser: { existed: false, interactions: 0, images: 0 },
     });
+  });
+
+  it("merges a guest with the shopper who logged in", async () => {
+    const occurredAt = new Date("2026-01-02T03:04:05Z");
+    const row = (userId: string, place: number, weight = 1) => ({
+      ...{ userId, itemId: itemId(place), kind: "VIEW" as const, occurredAt, weight },
+    });
+    const { prisma } = api.db;
+    await prisma.user.createMany({ data: [{ id: "guest" }, { id: "cleo" }] });
+    await prisma.interaction.createMany({
+      data: [row("guest", 2, 3), row("guest", 3), row("cleo", 2, 2)],
+    });
+    const forgottenIds: string[] = [];
+    api.answers.forgotten = id => forgottenIds.push(id);
+    const merge = (from: string, into: string) =>
+      execute(
+        "mutation ($from: ID!, $into: ID!) { mergeUsers(from: $from, into: $into) { existed interactions } }",
+        { as: "ADMIN", variables: { from, into } },
+      );
+    expect((await merge("guest", "cleo")).data).toEqual({
+      mergeUsers: { existed: true, interactions: 1 },
+    });
+    expect(forgottenIds).toEqual(["guest"]);
+    expect(await prisma.user.findUnique({ where: { id: "guest" } })).toBeNull();
+    const rows = await prisma.interaction.findMany({
+      where: { userId: "cleo" },
+      orderBy: { itemId: "asc" },
+    });
+    expect(rows.map(({ itemId: id, weight }) => [id, weight])).toEqual(
+      [
+        [itemId(2), 2],
+        [itemId(3), 1],
+      ].sort(([one], [other]) => (one < other ? -1 : 1)),
+    );
+    expect((await merge("guest", "cleo")).data).toEqual({
+      mergeUsers: { existed: false, interactions: 0 },
+    });
+    expect((await merge("guest", "new")).data).toMatchObject({ mergeUsers: { existed: false } });
+    expect(await prisma.user.findUnique({ where: { id: "new" } })).toBeNull();
+    await merge("cleo", "dora");
+    expect(await prisma.interaction.count({ where: { userId: "dora" } })).toBe(2);
+    expect((await merge("dora", "dora")).errors).toMatchObject([
+      { extensions: { code: "INVALID_ARGUMENT" } },
+    ]);
   });
 });
