@@ -6,17 +6,9 @@
  *                                              the size of what a page loads, and a strict consumer
  */
 import { execFileSync } from "node:child_process";
-import {
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { gzipSync } from "node:zlib";
 import { rolldown } from "rolldown";
 
@@ -148,9 +140,10 @@ async function check(path, manifest) {
 }
 
 // The client first: the others are compiled against it.
-const names = readdirSync(folder).sort((one, other) =>
-  one === "client" ? -1 : other === "client" ? 1 : 0,
-);
+const { workspaces } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+const names = workspaces
+  .map(path => basename(path))
+  .sort((one, other) => (one === "client" ? -1 : other === "client" ? 1 : 0));
 for (const name of names) {
   const path = join(folder, name);
   const manifest = JSON.parse(readFileSync(join(path, "package.json"), "utf8"));

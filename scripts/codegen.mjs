@@ -17,6 +17,7 @@ const root = resolve(import.meta.dirname, "..");
 const targets = [
   { folder: join(root, "web/src"), typedDocument: "../shared/typed-document" },
   { folder: join(root, "packages/client/src"), typedDocument: "../typed-document.js" },
+  { folder: join(root, "packages/vendure-plugin/src"), typedDocument: "@vitrine/client" },
 ];
 const heading = "// Made by 'npm run codegen' from NAME: do not edit.\n";
 

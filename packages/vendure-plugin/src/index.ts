@@ -1,0 +1,3 @@
+/** @file `@vitrine/vendure-plugin`. */
+export type { VitrinePluginOptions } from "./options";
+export { VitrinePlugin } from "./plugin";
