@@ -42,7 +42,7 @@ export class ErasureRepository {
 
   /**
    * Gives a user's interactions to another user, who is added if missing, and deletes the user. Of two equal interactions the
-   * other user's stays.
+   * other user's stays. If one of them opted out of personalisation, the other is opted out, and gets nothing.
    *
    * @returns what was deleted, and the number of interactions that moved.
    */
@@ -53,8 +53,13 @@ export class ErasureRepository {
           INSERT INTO users (id) SELECT ${into} FROM users WHERE id = ${from} ON CONFLICT (id) DO NOTHING`;
         await transaction.$queryRaw`
           SELECT id FROM users WHERE id IN (${from}, ${into}) ORDER BY id COLLATE "C" FOR UPDATE`;
+        await transaction.$executeRaw`
+          UPDATE users SET opted_out_at = guest.opted_out_at FROM users AS guest
+          WHERE users.id = ${into} AND users.opted_out_at IS NULL AND guest.id = ${from}
+            AND guest.opted_out_at IS NOT NULL`;
         const numMoved = await transaction.$executeRaw`
-          UPDATE interactions SET user_id = ${into} WHERE user_id = ${from} AND NOT EXISTS (
+          UPDATE interactions SET user_id = ${into} WHERE user_id = ${from}
+          AND NOT EXISTS (SELECT FROM users WHERE id = ${into} AND opted_out_at IS NOT NULL) AND NOT EXISTS (
             SELECT FROM interactions AS own WHERE own.user_id = ${into} AND own.item_id = interactions.item_id
               AND own.kind = interactions.kind AND own.occurred_at = interactions.occurred_at)`;
         const erased = await eraseUser(transaction, from);

@@ -1,6 +1,7 @@
 /** @file What is stored of users who opted out of personalisation is read by nothing that personalises. */
 import { beforeAll, beforeEach, expect, it } from "@jest/globals";
 import type { Database } from "../../../src/db/database.js";
+import { ErasureRepository } from "../../../src/db/erasure.repository.js";
 import { InteractionsRepository } from "../../../src/db/interactions.repository.js";
 import { ItemsRepository } from "../../../src/db/items.repository.js";
 import { RankingQueries } from "../../../src/db/ranking-queries.js";
@@ -90,6 +91,16 @@ describeOnEveryDatabase("a user who opted out", open => {
     expect(await interactions().insertMany([like("ann", "pan")])).toBe(0);
     expect(await db.prisma.interaction.count({ where: { userId: "ann" } })).toBe(2);
     expect(await db.prisma.interaction.count({ where: { userId: "ben" } })).toBe(3);
+  });
+
+  it.each([
+    ["a guest who opted out", "ann", "ben"],
+    ["a guest, when they opted out themselves,", "ben", "ann"],
+  ])("gets nothing from %s, and is opted out after the login", async (_, from, into) => {
+    const erasure = new ErasureRepository(db.prisma);
+    expect(await erasure.mergeUsers(from, into)).toMatchObject({ ids: [from], numMoved: 0 });
+    expect((await users().findById(into))!.optedOutAt).toEqual(at);
+    expect(await trained()).toEqual([]);
   });
 
   it("keeps the time of the first call, and may be a user who was unknown", async () => {
