@@ -202,6 +202,34 @@ describeInBrowser("the admin", browser => {
     await page.context().close();
   });
 
+  it("opts a user out, who then sees the shop's own images, and in again", async () => {
+    const userId = "sim-0005";
+    const { items } = await ask<{ items: { edges: { node: { id: string } }[] } }>(
+      "{ items(first: 1) { edges { node { id } } } }",
+    );
+    const ids = { userId, itemId: items.edges[0].node.id };
+    const reason = async () => {
+      const { personalizeImage } = await ask<{ personalizeImage: { reason?: string } }>(
+        `mutation ($userId: ID!, $itemId: ID!) { personalizeImage(userId: $userId, itemId: $itemId) {
+          ... on OriginalImage { reason } } }`,
+        ids,
+      );
+      return personalizeImage.reason;
+    };
+    const page = await signedIn(`/users/${userId}`);
+    await page.getByRole("button", { name: "Opt out" }).click();
+    await dialog(page).getByRole("button", { name: "Opt the user out" }).click();
+    await page.getByText("Opted out of personalisation").waitFor();
+    await screenshot(page, "admin-user-opted-out");
+    expect(await accessibilityFaults(page)).toEqual([]);
+    expect(await reason()).toBe("OPTED_OUT");
+    await page.getByRole("button", { name: "Opt in" }).click();
+    await dialog(page).getByRole("button", { name: "Opt the user in" }).click();
+    await page.getByText("Opted out of personalisation").waitFor({ state: "detached" });
+    expect(await reason()).not.toBe("OPTED_OUT");
+    await page.context().close();
+  });
+
   it("rolls a model back, and says when there is nothing to go back to", async () => {
     const before = await activeVersion();
     const { startRankerTraining } = await ask<{ startRankerTraining: { id: string } }>(

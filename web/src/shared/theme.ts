@@ -29,6 +29,7 @@ export const theme = createTheme({
     // A header in a dialog would count as a second banner of the page.
     DrawerHeader: { defaultProps: { role: "presentation" } },
     ModalHeader: { defaultProps: { role: "presentation" } },
+    Notification: { defaultProps: { closeButtonProps: { "aria-label": "Close" } } },
   },
 });
 
