@@ -33,7 +33,7 @@ run(
 );
 run(join(folder, "node_modules/.bin/tsc"), ["-p", "tsconfig.json"]);
 const options = ["--test-concurrency=1", `--test-timeout=${TEST_TIMEOUT_MS}`, "--test-force-exit"];
-const files = ["options", "shop", "postgres", "new-project"].map(
+const files = ["options", "request-size", "shop", "postgres", "new-project"].map(
   name => `build-tests/tests/${name}.test.js`,
 );
 run(process.execPath, ["--test", ...options, ...files]);

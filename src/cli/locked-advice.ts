@@ -12,6 +12,9 @@ const mutations: Readonly<Record<string, string>> = {
   "rankers rollback": "rollbackRankingModel { id }",
   "personalizers activate": 'activatePersonalizer(id: "ID") { id }',
   "personalizers rollback": "rollbackPersonalizer { id }",
+  "users opt-out": 'optOut(userId: "ID") { optedOutAt }',
+  "users opt-in": 'optIn(userId: "ID") { optedOutAt }',
+  "users erase": 'deleteUser(userId: "ID") { existed }',
   "keys create": 'createApiKey(name: "NAME", role: STOREFRONT) { key }',
   "keys revoke": 'revokeApiKey(name: "NAME") { name }',
 };

@@ -15,7 +15,7 @@
  * With a half-life, an interaction of age `age` counts `2^(-age / halfLife)` of its strength.
  */
 import type { FeedbackKind, FeedbackRules } from "../config/feedback-rules.js";
-import { MAY_PERSONALISE } from "./opt-out.js";
+import { OF_PERSONALISED_USERS } from "./opt-out.js";
 
 const verdictKinds: readonly string[] = ["LIKE", "RATING"] satisfies FeedbackKind[];
 
@@ -142,15 +142,14 @@ function newest(rows: readonly Feedback[]): Date {
 
 /**
  * A query for users' opinions of items, one row for each user and item: `user_id`, `item_id`, `is_choice`,
- * `is_disliked`, and for choices `occurred_at` (the last time) and `strength`. Equivalent to {@link choicesOf}, without the
- * users who opted out.
+ * `is_disliked`, and for choices `occurred_at` (the last time) and `strength`. Equivalent to {@link choicesOf}.
  *
- * @param options.where A condition on `interactions`. Default: all.
+ * @param options.where A condition on `interactions`. Default: all of users who did not opt out.
  * @param options.asOf Reference time of ages. Default: the time of the query.
  */
 export function opinionsSql(
   rules: FeedbackRules,
-  { asOf = "now()", where = "true" }: { where?: string; asOf?: string } = {},
+  { asOf = "now()", where = OF_PERSONALISED_USERS }: { where?: string; asOf?: string } = {},
 ): string {
   const isVerdict = `kind IN (${verdictKinds.map(kind => `'${kind}'`).join(", ")})`;
   const aged =
@@ -165,7 +164,7 @@ export function opinionsSql(
         max(${aged}) FILTER (WHERE NOT is_verdict) AS other_strength,
         max(occurred_at) FILTER (WHERE is_verdict OR strength > 0) AS occurred_at
       FROM (SELECT user_id, item_id, id, ${isVerdict} AS is_verdict, occurred_at, ${strengthSql(rules)} AS strength
-        FROM interactions WHERE (${where}) AND ${MAY_PERSONALISE} OFFSET 0) AS feedback
+        FROM interactions WHERE ${where} OFFSET 0) AS feedback
       GROUP BY user_id, item_id) AS tallies`;
 }
 

@@ -1,5 +1,7 @@
 /** @file Users' interactions with items. */
 import type { PrismaTransaction } from "./database.js";
+import { Prisma } from "./generated/client.js";
+import { hasOptedOut } from "./opt-out.js";
 import type { InteractionKind, InteractionRow } from "./rows.js";
 
 export interface NewInteraction {
@@ -49,7 +51,7 @@ export class InteractionsRepository {
             ${column(row => row.occurredAt.toISOString())}::text[]
           ) WITH ORDINALITY AS rows (user_id, item_id, kind, weight, occurred_at, place)
         ) AS typed
-        WHERE NOT EXISTS (SELECT FROM users WHERE users.id = user_id AND users.opted_out_at IS NOT NULL)
+        WHERE NOT ${Prisma.raw(hasOptedOut("user_id"))}
         ORDER BY user_id, item_id, kind, occurred_at, place DESC
       ), numbered AS MATERIALIZED (
         SELECT nextval(pg_get_serial_sequence('interactions', 'id')) AS id, in_turn.*

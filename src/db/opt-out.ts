@@ -5,5 +5,8 @@ export function hasOptedOut(userId: string): string {
   return `EXISTS (SELECT FROM users AS owner WHERE owner.id = ${userId} AND owner.opted_out_at IS NOT NULL)`;
 }
 
-/** A condition on `interactions`: their user has not opted out. Every read for personalisation has it. */
-export const MAY_PERSONALISE = `NOT ${hasOptedOut("interactions.user_id")}`;
+/** A condition on `interactions` of all users: theirs has not opted out. */
+export const OF_PERSONALISED_USERS = `NOT ${hasOptedOut("interactions.user_id")}`;
+
+/** A condition on `interactions`: they are of the user `$1`, who has not opted out. That is asked once, not for each row. */
+export const OF_PERSONALISED_USER = `user_id = $1 AND NOT ${hasOptedOut("$1")}`;

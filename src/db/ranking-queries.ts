@@ -2,13 +2,13 @@
 import type { Pool } from "pg";
 import { defaultFeedbackRules, type FeedbackRules } from "../config/feedback-rules.js";
 import { opinionsSql } from "./choices.js";
-import { MAY_PERSONALISE } from "./opt-out.js";
+import { OF_PERSONALISED_USER } from "./opt-out.js";
 import { prepared } from "./prepared.js";
 import type { EmbeddingKind, InteractionRow } from "./rows.js";
 
 const HISTORY = prepared(
   `SELECT id, user_id AS "userId", item_id AS "itemId", kind, weight, occurred_at AS "occurredAt"
-   FROM interactions WHERE user_id = $1 AND ${MAY_PERSONALISE} ORDER BY occurred_at DESC, id DESC LIMIT $2`,
+   FROM interactions WHERE ${OF_PERSONALISED_USER} ORDER BY occurred_at DESC, id DESC LIMIT $2`,
 );
 
 const PASSING = prepared(

@@ -3,7 +3,7 @@ import type { Pool } from "pg";
 import { defaultFeedbackRules, type FeedbackRules } from "../config/feedback-rules.js";
 import { opinionsSql } from "./choices.js";
 import { KEYWORDS_SOURCE_HASH } from "./keywords.repository.js";
-import { hasOptedOut } from "./opt-out.js";
+import { hasOptedOut, OF_PERSONALISED_USER } from "./opt-out.js";
 import { type Prepared, prepared } from "./prepared.js";
 import type { CaptionSource } from "./rows.js";
 import { LANGUAGE_SETTING } from "./shop-language.repository.js";
@@ -100,7 +100,7 @@ const IMAGE_STAMPS = `ARRAY(
 /** The user's latest choices with their stamps, as `latest`; and all of them as one stamp. */
 function latestSql({ readsStrengths, rules }: ChoiceReading): string {
   const opinions = opinionsSql(rules, {
-    where: "user_id = $1",
+    where: OF_PERSONALISED_USER,
     asOf: "(SELECT max(occurred_at) FROM interactions WHERE user_id = $1)", // so that nothing changes with time alone
   });
   return `chosen AS (

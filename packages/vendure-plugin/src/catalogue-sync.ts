@@ -10,6 +10,7 @@ import { VitrineError } from "@vitrine/client";
 import { ItemIdDocument, type ItemInput, UpsertItemsDocument } from "./api/operations";
 import { CatalogueReader } from "./catalogue-reader";
 import { type Settings, VITRINE_SETTINGS } from "./options";
+import { bytesOf, fitting } from "./request-size";
 import { loggerContext, VitrineService } from "./vitrine.service";
 
 /** `products`: these. `all`: those after `after`, then the rest. `start`: all, if Vitrine lacks the last. */
@@ -17,7 +18,7 @@ type CatalogueJob =
   { kind: "products"; ids: ID[] } | { kind: "all"; after: ID | null } | { kind: "start" };
 
 /** Vitrine takes 1 MiB in a request, and 100 images. */
-const MAX_CHARACTERS = 900_000;
+const MAX_BYTES = 900_000;
 const MAX_ITEMS = 20;
 
 @Injectable()
@@ -98,22 +99,29 @@ export class CatalogueSync implements OnModuleInit {
   private async send(ids: readonly ID[]): Promise<{ sent: number; rejected: number }> {
     const report = { sent: 0, rejected: 0 };
     let batch: ItemInput[] = [];
-    let numCharacters = 0;
+    let numBytes = 0;
     const flush = async () => {
       if (batch.length > 0) {
         report.rejected += await this.upsert(batch);
         report.sent += batch.length;
       }
       batch = [];
-      numCharacters = 0;
+      numBytes = 0;
     };
-    for await (const item of this.reader.items(ids)) {
-      const { length } = JSON.stringify(item);
-      if (numCharacters + length > MAX_CHARACTERS || batch.length === MAX_ITEMS) {
+    for await (const read of this.reader.items(ids)) {
+      const { item, leftOut } = fitting(read, MAX_BYTES);
+      if (leftOut.length > 0) {
+        Logger.warn(
+          `Product ${item.id} has more images than a request takes; without: ${leftOut.join(", ")}`,
+          loggerContext,
+        );
+      }
+      const numItemBytes = bytesOf(item);
+      if (numBytes + numItemBytes > MAX_BYTES || batch.length === MAX_ITEMS) {
         await flush();
       }
       batch.push(item);
-      numCharacters += length;
+      numBytes += numItemBytes;
     }
     await flush();
     return report;

@@ -1,6 +1,7 @@
 /** @file Erases a user, as privacy law requires, and merges a guest with the user who logged in. */
 import type { Erased, ErasureRepository } from "../../db/erasure.repository.js";
 import { AppError } from "../../errors/app-error.js";
+import { problemOfUserId } from "../interactions/user-id.js";
 
 interface Dependencies {
   erasure: Pick<ErasureRepository, "deleteUser" | "findUnused" | "mergeUsers">;
@@ -45,14 +46,12 @@ export class UserErasureService {
   /**
    * Gives the interactions of `from` to `into`, and erases `from`. A second call changes nothing.
    *
-   * @throws AppError `INVALID_ARGUMENT` if they are the same.
+   * @throws AppError `INVALID_ARGUMENT` if they are the same, or `into` cannot be stored
    */
   async mergeUsers(from: string, into: string): Promise<MergeOutcome> {
-    if (from === into) {
-      throw new AppError("INVALID_ARGUMENT", {
-        argument: "into",
-        problem: "must differ from 'from'",
-      });
+    const problem = from === into ? "must differ from 'from'" : problemOfUserId(into);
+    if (problem !== null) {
+      throw new AppError("INVALID_ARGUMENT", { argument: "into", problem });
     }
     const erased = await this.deps.erasure.mergeUsers(from, into);
     await this.forget(from, erased);

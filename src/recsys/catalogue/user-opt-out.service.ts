@@ -1,6 +1,7 @@
 /** @file Lets a user opt out of personalisation, and in again. What is stored of them stays (erasure: `user-erasure.service.ts`). */
 import type { UserRow } from "../../db/rows.js";
-import { faultOfUserId } from "../interactions/user-id.js";
+import { AppError } from "../../errors/app-error.js";
+import { problemOfUserId } from "../interactions/user-id.js";
 
 interface Dependencies {
   users: { setOptedOut(userId: string, at: Date | null): Promise<UserRow> };
@@ -40,9 +41,9 @@ export class UserOptOutService {
 }
 
 function checked(userId: string): string {
-  const fault = faultOfUserId(userId);
-  if (fault) {
-    throw fault;
+  const problem = problemOfUserId(userId);
+  if (problem !== null) {
+    throw new AppError("INVALID_ARGUMENT", { argument: "userId", problem });
   }
   return userId;
 }

@@ -4,7 +4,7 @@ import { retryConflicts } from "../../db/retry.js";
 import { isStorable, UNSTORABLE_PROBLEM } from "../../db/storable-text.js";
 import { AppError, type ErrorCode } from "../../errors/app-error.js";
 import { parseTime, parseWeight, ValueFault } from "./interaction-values.js";
-import { faultOfUserId } from "./user-id.js";
+import { problemOfUserId } from "./user-id.js";
 
 interface Dependencies {
   users: {
@@ -139,9 +139,9 @@ function checkedRow(
 ): NewInteraction | AppError {
   const invalid = (argument: string, problem: string) =>
     new AppError("INVALID_ARGUMENT", { argument, problem });
-  const fault = faultOfUserId(userId);
-  if (fault) {
-    return fault;
+  const problem = problemOfUserId(userId);
+  if (problem !== null) {
+    return invalid("userId", problem);
   }
   if (!isStorable(itemId)) {
     return invalid("itemId", UNSTORABLE_PROBLEM);

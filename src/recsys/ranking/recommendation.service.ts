@@ -208,22 +208,23 @@ export class RecommendationService implements PictureRanker {
     const indexOf = ({ itemId }: { itemId: string }) => ranker.itemIndexOf.get(itemId)!; // only known ones
     const seen = new Set(history.filter(isKnown).map(indexOf));
     const chosen = choicesOf(history, ranker.feedback).filter(isKnown);
+    if (chosen.length === 0) {
+      return null; // also for a user of the training: they deleted their history, or opted out
+    }
     const userIndex = ranker.userIndexOf.get(userId);
     const chosenIds = chosen.map(({ itemId }) => itemId);
     if (userIndex !== undefined && ranker.hadChosen(userIndex, chosenIds)) {
       return { ranker, viewer: { userIndex }, source: "RANKER", seen };
     }
-    return chosen.length === 0
-      ? null
-      : {
-          ranker,
-          viewer: {
-            history: chosen.map(indexOf),
-            strengths: unequal(chosen.map(({ strength }) => strength)),
-          },
-          source: "FOLD_IN",
-          seen,
-        };
+    return {
+      ranker,
+      viewer: {
+        history: chosen.map(indexOf),
+        strengths: unequal(chosen.map(({ strength }) => strength)),
+      },
+      source: "FOLD_IN",
+      seen,
+    };
   }
 
   private async rankByModel(userId: string, known: KnownViewer): Promise<Ranked> {

@@ -333,8 +333,11 @@ describeOnEveryDatabase("catalogue mutations", open => {
     expect(await prisma.user.findUnique({ where: { id: "new" } })).toBeNull();
     await merge("cleo", "dora");
     expect(await prisma.interaction.count({ where: { userId: "dora" } })).toBe(2);
-    expect((await merge("dora", "dora")).errors).toMatchObject([
-      { extensions: { code: "INVALID_ARGUMENT" } },
-    ]);
+    for (const into of ["dora", "", "x".repeat(201), "a\u0000b"]) {
+      expect((await merge("dora", into)).errors).toMatchObject([
+        { extensions: { code: "INVALID_ARGUMENT" } },
+      ]);
+    }
+    expect(await prisma.interaction.count({ where: { userId: "dora" } })).toBe(2);
   });
 });

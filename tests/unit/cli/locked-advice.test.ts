@@ -55,6 +55,7 @@ describe("lockedAdvice()", () => {
     [["index"], "startIndexing"],
     [["train", "ranker"], "startRankerTraining"],
     [["keys", "create", "shop"], "createApiKey("],
+    [["users", "opt-out", "anna"], "optOut("],
   ])("gives the request that replaces '%s'", (words, mutation) => {
     const advice = lockedAdvice(locked, words);
     expect(advice).toContain(`curl ${url} `);

@@ -118,6 +118,13 @@ describe("RecommendationService", () => {
       expect(outcome).toBeNull();
     });
 
+    it("treats the user as unknown when nothing is left, also by a version that kept only numbers", async () => {
+      const { recommendations } = shop.withCountsOnly();
+      expect((await recommendations.recommend(userId(0), 1)).source).toBe("RANKER");
+      remove(userId(0), Infinity);
+      expect((await recommendations.recommend(userId(0), 1)).source).toBe("POPULARITY");
+    });
+
     it("folds the user in without newly disliked items", async () => {
       const dislike = { ...like(userId(0), 2), kind: "RATING", weight: 1 };
       withRows({ ...dislike, occurredAt: new Date(Date.UTC(2026, 5, 1)) });

@@ -118,6 +118,20 @@ export async function createShop(rows: InteractionEntry[] = choices()) {
     set numScorings(count: number) {
       numScorings = count;
     },
+    /** As versions do that know only how many items each user had chosen. */
+    withCountsOnly: () => ({
+      recommendations: new RecommendationService({
+        ...serving,
+        rankers: {
+          active: async () => {
+            const ranker = (await rankers.active())!;
+            const hadChosen = (user: number, chosen: readonly string[]) =>
+              chosen.length <= ranker.numChosen[user];
+            return { ...ranker, hadChosen };
+          },
+        },
+      }),
+    }),
     withContent: (likeThese: NonNullable<typeof serving.content>["likeThese"]) => ({
       recommendations: new RecommendationService({ ...serving, content: { likeThese } }),
     }),
